@@ -1,0 +1,92 @@
+//! One budget for a sample and everything inside it.
+
+use lazaret_model::{Limit, Limits};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tells how long the analysis has been running. The only clock this crate ever sees.
+pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+/// Output that is always allowed before the ratio is judged, in bytes.
+const RATIO_FLOOR: u64 = 128 << 20;
+
+/// What has been used of [`Limits`].
+pub struct Budget {
+    limits: Limits,
+    clock: Clock,
+    sample_bytes: u64,
+    output: u64,
+    parts: u32,
+    exhausted: Option<Limit>,
+}
+
+impl Budget {
+    /// A fresh budget for a sample of `sample_bytes` bytes.
+    pub fn new(limits: Limits, clock: Clock, sample_bytes: u64) -> Self {
+        Self { limits, clock, sample_bytes, output: 0, parts: 0, exhausted: None }
+    }
+
+    /// The configured limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Counts `bytes` of unpacked output.
+    ///
+    /// # Errors
+    /// The limit that this reaches; it stays reached.
+    pub fn charge_output(&mut self, bytes: u64) -> Result<(), Limit> {
+        self.output = self.output.saturating_add(bytes);
+        if self.output > self.limits.output_bytes {
+            return self.exhaust(Limit::Output);
+        }
+        if self.output > RATIO_FLOOR && self.output / self.sample_bytes.max(1) > self.limits.ratio {
+            return self.exhaust(Limit::Ratio);
+        }
+        self.check_time()
+    }
+
+    /// Counts one part.
+    ///
+    /// # Errors
+    /// [`Limit::Parts`] when there are too many, or a limit reached before.
+    pub fn charge_part(&mut self) -> Result<(), Limit> {
+        self.parts = self.parts.saturating_add(1);
+        if self.parts > self.limits.parts {
+            return self.exhaust(Limit::Parts);
+        }
+        self.check_time()
+    }
+
+    /// Openers call this in every loop that can be long without adding parts.
+    ///
+    /// # Errors
+    /// [`Limit::Time`] when the time is over, or the limit that was reached before.
+    pub fn check_time(&mut self) -> Result<(), Limit> {
+        if let Some(limit) = self.exhausted {
+            return Err(limit);
+        }
+        if (self.clock)().as_millis() > u128::from(self.limits.time_ms) {
+            return self.exhaust(Limit::Time);
+        }
+        Ok(())
+    }
+
+    /// Whether a decoder may allocate `bytes` for itself, such as a dictionary whose size the input chose.
+    ///
+    /// # Errors
+    /// [`Limit::Memory`]; it concerns that one decoder and does not exhaust the budget.
+    pub fn check_memory(&self, bytes: u64) -> Result<(), Limit> {
+        if bytes > self.limits.memory_bytes / 2 { Err(Limit::Memory) } else { Ok(()) }
+    }
+
+    /// The limit that ended the analysis, if one did.
+    pub fn exhausted(&self) -> Option<Limit> {
+        self.exhausted
+    }
+
+    fn exhaust(&mut self, limit: Limit) -> Result<(), Limit> {
+        let first = *self.exhausted.get_or_insert(limit);
+        Err(first)
+    }
+}

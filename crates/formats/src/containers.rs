@@ -1,0 +1,27 @@
+//! The list of openers. To add one: a file in `containers/`, a line in [`FORMATS`], a folder in `corpus/`.
+
+use crate::{Content, OpenError, Parts};
+
+/// Opens one container format.
+pub trait Format: Sync {
+    /// Stable id, the name of its file and of its corpus folder.
+    fn id(&self) -> &'static str;
+
+    /// Ids of the kinds it opens, from the table of kinds. A polyglot is opened by every format it fits.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// One line for `lazaret formats`: what is read, and what is recognised and not read.
+    fn summary(&self) -> &'static str;
+
+    /// Hands everything inside `input` to `parts`.
+    ///
+    /// Readable bytes are handed over even where the rest is damaged. What cannot be read is said with
+    /// [`Parts::incomplete`], [`Parts::add_locked`] or an error; nothing is left out in silence.
+    ///
+    /// # Errors
+    /// When nothing more can be read; parts added before stay in the answer.
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError>;
+}
+
+/// Every opener.
+pub static FORMATS: &[&dyn Format] = &[];

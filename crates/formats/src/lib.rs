@@ -1,0 +1,27 @@
+//! Says what bytes are ([`identify`]) and takes apart whatever holds other files ([`walk`]).
+//!
+//! Everything here is synchronous and pure: bytes in, parts out. There is no file, no socket and no clock; the caller
+//! lends a [`Clock`] and, for parts too large for memory, a [`Spool`]. Hostile input meets this code only inside a
+//! sandboxed worker, except for [`identify_head`], which allocates nothing by what the input says.
+
+mod budget;
+mod containers;
+mod content;
+mod error;
+mod identify;
+mod kinds;
+mod parts;
+mod passwords;
+#[cfg(test)]
+mod testing;
+mod walk;
+
+pub use budget::{Budget, Clock};
+pub use containers::{FORMATS, Format};
+pub use content::{Content, ContentReader, ReadAt, Spool};
+pub use error::OpenError;
+pub use identify::{Identified, identify, identify_head};
+pub use kinds::{KINDS, KindRow, kind};
+pub use parts::{Member, Parts, Retry};
+pub use passwords::Passwords;
+pub use walk::{Child, Setup, Visitor, walk};

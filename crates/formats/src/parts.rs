@@ -1,0 +1,395 @@
+//! What an opener is given to hand over what it finds. Every byte that passes here is charged to the budget.
+
+use crate::content::Spooled;
+use crate::walk::{Child, State};
+use crate::{Budget, Content, OpenError};
+use lazaret_model::{Family, Finding, Limit, Part, PartId, Role, Severity};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// Bytes read from an opener at a time.
+const CHUNK: usize = 64 << 10;
+/// Reasons of incompleteness kept per part.
+const MOST_REASONS: usize = 8;
+/// Findings an opener may report about one part.
+const MOST_FINDINGS: u32 = 64;
+
+/// What is known about a part before its bytes are read.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub(crate) name: String,
+    pub(crate) named: bool,
+    pub(crate) role: Role,
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) declared_type: Option<String>,
+    pub(crate) password: Option<Arc<str>>,
+    pub(crate) incomplete: Vec<String>,
+}
+
+impl Member {
+    /// A member whose name is stored in the container, exactly as stored; names may climb, lie or repeat.
+    pub fn named(role: Role, name: impl Into<String>) -> Self {
+        Self { name: name.into(), named: true, ..Self::unnamed(role, "") }
+    }
+
+    /// A member without a stored name; `name` is the opener's own, such as `stream` or `macro-1`.
+    pub fn unnamed(role: Role, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            named: false,
+            role,
+            kind: None,
+            declared_type: None,
+            password: None,
+            incomplete: Vec::new(),
+        }
+    }
+
+    /// Says what the bytes are instead of having them identified, by an id of the table of kinds. For what has no
+    /// form of its own: a macro module's source, a command line.
+    #[must_use]
+    pub fn of_kind(mut self, kind_id: &'static str) -> Self {
+        self.kind = Some(kind_id);
+        self
+    }
+
+    /// The media type that the container declares for it.
+    #[must_use]
+    pub fn declared(mut self, media_type: impl Into<String>) -> Self {
+        self.declared_type = Some(media_type.into());
+        self
+    }
+
+    /// The password that opened it.
+    #[must_use]
+    pub fn opened_with(mut self, password: Arc<str>) -> Self {
+        self.password = Some(password);
+        self
+    }
+
+    /// Marks it incomplete from the start, such as a file that continues in another volume.
+    #[must_use]
+    pub fn incomplete(mut self, reason: impl Into<String>) -> Self {
+        self.incomplete.push(reason.into());
+        self
+    }
+}
+
+/// A locked child that is opened again once more passwords are known.
+pub struct Retry {
+    pub(crate) part: Part,
+    pub(crate) content: Content,
+    pub(crate) tried: HashSet<Arc<str>>,
+    pub(crate) known: usize,
+}
+
+/// Collects what one opener finds in one part. See [`crate::Format::open`].
+pub struct Parts<'w, 'v> {
+    pub(crate) state: &'w mut State<'v>,
+    pub(crate) part: &'w mut Part,
+    pub(crate) children: &'w mut Vec<Child>,
+    pub(crate) names: &'w mut HashMap<String, u32>,
+    pub(crate) retries: &'w mut Vec<Retry>,
+    pub(crate) tried: &'w mut HashSet<Arc<str>>,
+    pub(crate) ancestors: &'w [String],
+    pub(crate) locked_members: &'w mut bool,
+    pub(crate) findings: u32,
+}
+
+impl Parts<'_, '_> {
+    /// The part being opened.
+    pub fn part(&self) -> &Part {
+        self.part
+    }
+
+    /// The budget, for loops that add no parts and for decoders that allocate by what the input says.
+    pub fn budget(&mut self) -> &mut Budget {
+        &mut self.state.budget
+    }
+
+    /// Passwords to try, the likeliest first; at most as many as the limits allow. Those that failed on this part in
+    /// an earlier attempt are left out.
+    pub fn passwords(&mut self) -> Vec<Arc<str>> {
+        let most = self.state.budget.limits().passwords as usize;
+        let mut candidates: Vec<Arc<str>> = self.state.worked.clone();
+        for candidate in self.state.passwords.candidates() {
+            if candidates.len() >= most {
+                break;
+            }
+            if !self.tried.contains(&candidate) && !self.state.worked.contains(&candidate) {
+                candidates.push(candidate);
+            }
+        }
+        candidates.truncate(most);
+        candidates
+    }
+
+    /// Adds a member: reads `data` to its end, inspects it, and opens it in turn before returning.
+    ///
+    /// An error while reading does not end the container: what was read is inspected and the member is marked
+    /// incomplete with the error's text, so decoders report a wrong checksum as a read error after the last byte.
+    ///
+    /// # Errors
+    /// [`OpenError::Limit`] when the budget is exhausted; pass it on with `?`.
+    pub fn add(&mut self, mut member: Member, data: &mut dyn Read) -> Result<(), OpenError> {
+        if !self.admit(&member)? {
+            return Ok(());
+        }
+        let top = self.state.spool_top;
+        let content = self.read(&mut member, data);
+        self.visit(member, content);
+        self.state.spool_top = top;
+        self.result()
+    }
+
+    /// Adds a member whose bytes are a range of the part being opened or are at hand already.
+    ///
+    /// # Errors
+    /// As [`Parts::add`].
+    pub fn add_content(&mut self, member: Member, content: Content) -> Result<(), OpenError> {
+        if !self.admit(&member)? {
+            return Ok(());
+        }
+        // An exhausted budget ends the walk after this part, whose bytes are already here.
+        let _ = self.state.budget.charge_output(content.len());
+        self.visit(member, content);
+        self.result()
+    }
+
+    /// Adds a member that is encrypted and that no password opens. It has no bytes and is `locked`.
+    ///
+    /// # Errors
+    /// As [`Parts::add`].
+    pub fn add_locked(&mut self, member: Member) -> Result<(), OpenError> {
+        if !self.admit(&member)? {
+            return Ok(());
+        }
+        *self.locked_members = true;
+        let mut part = self.child(&member);
+        part.locked = true;
+        part.complete = false;
+        let reason = if self.state.passwords.is_empty() {
+            "encrypted, and there was no password to try"
+        } else {
+            "encrypted, and none of the passwords tried opens it"
+        };
+        part.incomplete.push(reason.to_owned());
+        self.state.visitor.begin(&part);
+        self.state.visitor.end(&part, &[]);
+        self.children.push(Child::of(&part));
+        self.result()
+    }
+
+    /// Marks the part being opened as encrypted and not opened, as a whole.
+    pub fn lock(&mut self, reason: impl Into<String>) {
+        *self.locked_members = true;
+        self.part.locked = true;
+        self.incomplete(reason);
+    }
+
+    /// Marks the part being opened as not completely inspected.
+    pub fn incomplete(&mut self, reason: impl Into<String>) {
+        mark_incomplete(self.part, reason);
+    }
+
+    /// Records the password that opened the part as a whole, such as an archive with encrypted headers.
+    pub fn opened_with(&mut self, password: &Arc<str>) {
+        self.part.password = Some(password.to_string());
+        self.state.remember(password);
+    }
+
+    /// Records that the part being opened holds macros.
+    pub fn has_macros(&mut self) {
+        self.part.macros = true;
+    }
+
+    /// Reports something about how the part is built, such as headers that disagree. At most 64 are kept.
+    pub fn finding(&mut self, mut finding: Finding) {
+        self.findings += 1;
+        if self.findings <= MOST_FINDINGS {
+            finding.part.clone_from(&self.part.path);
+            self.state.visitor.finding(self.part, finding);
+        }
+    }
+
+    /// Whether there is room for one more part; marks the opened part where there is none.
+    fn admit(&mut self, member: &Member) -> Result<bool, OpenError> {
+        if self.part.depth >= self.state.budget.limits().depth {
+            self.reached(Limit::Depth, &member.name);
+            return Ok(false);
+        }
+        match self.state.budget.charge_part() {
+            Ok(()) => Ok(true),
+            Err(limit) => Err(OpenError::Limit(limit)),
+        }
+    }
+
+    fn result(&self) -> Result<(), OpenError> {
+        self.state.budget.exhausted().map_or(Ok(()), |limit| Err(OpenError::Limit(limit)))
+    }
+
+    fn reached(&mut self, limit: Limit, member: &str) {
+        let reason = format!("`{member}` was not opened: {}", limit.describe(self.state.budget.limits()));
+        let first = !self.part.incomplete.iter().any(|r| r.ends_with(&limit.describe(self.state.budget.limits())));
+        if first {
+            self.incomplete(reason);
+            let finding = limit_finding(limit, self.state.budget.limits());
+            self.finding(finding);
+        }
+    }
+
+    /// Reads a member into memory, or into the spool once it is large.
+    fn read(&mut self, member: &mut Member, data: &mut dyn Read) -> Content {
+        let (most, in_memory) =
+            (self.state.budget.limits().part_bytes, self.state.budget.limits().in_memory_part_bytes);
+        let base = self.state.spool_top;
+        let mut memory = Vec::new();
+        let mut spooled = 0u64;
+        let mut total = 0u64;
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let n = match data.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    member.incomplete.push(format!("it ends early or is damaged: {error}"));
+                    break;
+                }
+            };
+            if total + n as u64 > most {
+                self.stopped(member, Limit::PartSize);
+                break;
+            }
+            total += n as u64;
+            memory.extend_from_slice(&chunk[..n]);
+            if memory.len() as u64 > in_memory {
+                let Some(spool) = self.state.spool.clone() else {
+                    self.stopped(member, Limit::Memory);
+                    break;
+                };
+                if let Err(error) = spool.write_all_at(&memory, base + spooled) {
+                    member.incomplete.push(format!("the spool could not take it: {error}"));
+                    total = spooled;
+                    memory.clear();
+                    break;
+                }
+                spooled += memory.len() as u64;
+                memory.clear();
+                memory.shrink_to(in_memory as usize);
+            }
+            if let Err(limit) = self.state.budget.charge_output(n as u64) {
+                self.stopped(member, limit);
+                break;
+            }
+        }
+        if spooled == 0 {
+            return memory.into();
+        }
+        let Some(spool) = self.state.spool.clone() else { return memory.into() };
+        if !memory.is_empty()
+            && let Err(error) = spool.write_all_at(&memory, base + spooled)
+        {
+            member.incomplete.push(format!("the spool could not take it: {error}"));
+            total = spooled;
+        }
+        self.state.spool_top = base + total;
+        Content::stored(Arc::new(Spooled(spool)), base, total)
+    }
+
+    fn stopped(&mut self, member: &mut Member, limit: Limit) {
+        let limits = self.state.budget.limits();
+        member.incomplete.push(format!("stopped at the limit of {}", limit.describe(limits)));
+        let mut finding = limit_finding(limit, limits);
+        finding.part.clone_from(&self.part.path);
+        self.state.pending.push(finding);
+    }
+
+    fn visit(&mut self, member: Member, content: Content) {
+        if let Some(password) = &member.password {
+            self.state.remember(password);
+        }
+        let part = self.child(&member);
+        let child = self.state.visit(part, member.kind, content, self.ancestors, self.retries);
+        self.children.push(child);
+    }
+
+    /// A part for a member, with everything but what its bytes say.
+    fn child(&mut self, member: &Member) -> Part {
+        let base = format!("{}//{}", self.part.path, member.name);
+        let count = self.names.entry(member.name.clone()).or_insert(0);
+        *count += 1;
+        let path = if *count == 1 { base } else { format!("{base}#{count}") };
+        Part {
+            id: self.state.next_id(),
+            parent: Some(self.part.id),
+            path,
+            name: member.name.clone(),
+            named: member.named,
+            role: member.role,
+            depth: self.part.depth + 1,
+            declared_type: member.declared_type.clone(),
+            password: member.password.as_ref().map(ToString::to_string),
+            complete: member.incomplete.is_empty(),
+            incomplete: member.incomplete.clone(),
+            ..empty_part()
+        }
+    }
+}
+
+/// A part about which nothing is known yet.
+pub(crate) fn empty_part() -> Part {
+    Part {
+        id: PartId(0),
+        parent: None,
+        path: String::new(),
+        name: String::new(),
+        named: true,
+        role: Role::Sample,
+        depth: 0,
+        kind: lazaret_model::Kind::UNKNOWN,
+        also: Vec::new(),
+        size: 0,
+        sha256: String::new(),
+        sha1: None,
+        md5: None,
+        declared_type: None,
+        locked: false,
+        complete: true,
+        incomplete: Vec::new(),
+        password: None,
+        macros: false,
+    }
+}
+
+pub(crate) fn mark_incomplete(part: &mut Part, reason: impl Into<String>) {
+    part.complete = false;
+    let reason = reason.into();
+    if part.incomplete.len() < MOST_REASONS && !part.incomplete.contains(&reason) {
+        part.incomplete.push(reason);
+    }
+}
+
+/// The finding that says a limit was reached. A ratio that large is a sign in itself: honest data does not
+/// compress so well; the other limits only say that the inspection was incomplete.
+pub(crate) fn limit_finding(limit: Limit, limits: &lazaret_model::Limits) -> Finding {
+    let (severity, family) = match limit {
+        Limit::Ratio | Limit::Depth => (Severity::Medium, Family::Structure),
+        _ => (Severity::Info, Family::Analysis),
+    };
+    let mut finding = Finding::new(
+        "limit.reached",
+        "budget",
+        severity,
+        family,
+        format!("the analysis stopped here at its limit of {}", limit.describe(limits)),
+    )
+    .with("limit", limit.name());
+    finding.id = Cow::Owned(format!("limit.{}", limit.name()));
+    if matches!(limit, Limit::Ratio) {
+        finding = finding.technique("T1027");
+    }
+    finding
+}

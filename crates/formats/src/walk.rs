@@ -1,0 +1,360 @@
+//! Takes a sample apart, depth first: identify, show to the visitor, open, repeat for everything inside.
+//!
+//! Depth first means that a part's bytes are needed only until it and everything in it has been inspected, so memory
+//! holds one chain of parts at a time, whatever the archive's size.
+
+use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
+use crate::{Budget, Clock, Content, FORMATS, Format, OpenError, Passwords, Spool, identify, kinds};
+use lazaret_model::{Class, Finding, Kind, Limits, Part, PartId, Role};
+use sha2::Digest;
+use std::collections::{HashMap, HashSet};
+use std::io::Read;
+use std::sync::Arc;
+
+/// Bytes of a text that are searched for passwords.
+const TEXT_FOR_WORDS: usize = 256 << 10;
+/// Bytes of locked parts that are kept for a second attempt, in all.
+const RETRY_BYTES: u64 = 64 << 20;
+/// Locked parts kept for a second attempt.
+const MOST_RETRIES: usize = 64;
+
+/// Is told about every part as the walk meets it.
+pub trait Visitor {
+    /// A part was found and identified. Parents come before their children.
+    fn begin(&mut self, part: &Part);
+    /// Its bytes, for detectors. Called before anything in it is opened.
+    fn inspect(&mut self, part: &Part, content: &Content);
+    /// The opener or the budget observed something about it.
+    fn finding(&mut self, part: &Part, finding: Finding);
+    /// It and everything in it has been inspected; `locked`, `complete`, `password` and `macros` are final.
+    fn end(&mut self, part: &Part, children: &[Child]);
+    /// Forget everything below this part: it is about to be opened again with more passwords.
+    fn withdraw_below(&mut self, part: PartId);
+}
+
+/// What a container's detector sees of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    /// Its number.
+    pub id: PartId,
+    /// Its name as stored.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes.
+    pub size: u64,
+    /// Encrypted and not opened, or holds something that is.
+    pub locked: bool,
+}
+
+impl Child {
+    pub(crate) fn of(part: &Part) -> Self {
+        Self { id: part.id, name: part.name.clone(), kind: part.kind.clone(), size: part.size, locked: part.locked }
+    }
+}
+
+/// What the caller lends for one walk.
+pub struct Setup {
+    /// What it may cost.
+    pub limits: Limits,
+    /// How long it has been running.
+    pub clock: Clock,
+    /// Where parts too large for memory go; without one they are cut at `in_memory_part_bytes`.
+    pub spool: Option<Arc<dyn Spool>>,
+    /// Passwords given or configured, in order.
+    pub passwords: Vec<String>,
+    /// Whether SHA-1 and MD5 are wanted beside SHA-256.
+    pub legacy_hashes: bool,
+    /// The media type that the origin declared for the sample.
+    pub declared_type: Option<String>,
+}
+
+/// Everything that is shared by one walk.
+pub(crate) struct State<'v> {
+    pub(crate) budget: Budget,
+    pub(crate) spool: Option<Arc<dyn Spool>>,
+    pub(crate) spool_top: u64,
+    pub(crate) passwords: Passwords,
+    pub(crate) worked: Vec<Arc<str>>,
+    pub(crate) visitor: &'v mut dyn Visitor,
+    /// Findings about a part that is still being read.
+    pub(crate) pending: Vec<Finding>,
+    next_id: u32,
+    legacy_hashes: bool,
+    retry_bytes: u64,
+}
+
+/// Takes `sample` apart and tells `visitor` about every part.
+///
+/// `name` is what the sample is called; it is never used to tell what the sample is, only to say where things were
+/// found and as a source of passwords.
+pub fn walk(sample: &Content, name: &str, setup: Setup, visitor: &mut dyn Visitor) {
+    walk_as(sample, name, None, setup, visitor);
+}
+
+/// [`walk`] with the sample's kind given, by id, instead of identified.
+pub(crate) fn walk_as(
+    sample: &Content,
+    name: &str,
+    kind: Option<&'static str>,
+    setup: Setup,
+    visitor: &mut dyn Visitor,
+) {
+    let mut passwords = Passwords::new(setup.passwords);
+    passwords.learn_name(name);
+    let mut state = State {
+        budget: Budget::new(setup.limits, setup.clock, sample.len()),
+        spool: setup.spool,
+        spool_top: 0,
+        passwords,
+        worked: Vec::new(),
+        visitor,
+        pending: Vec::new(),
+        next_id: 0,
+        legacy_hashes: setup.legacy_hashes,
+        retry_bytes: 0,
+    };
+    let part = Part {
+        id: state.next_id(),
+        path: name.to_owned(),
+        name: name.rsplit('/').next().unwrap_or(name).to_owned(),
+        declared_type: setup.declared_type,
+        ..empty_part()
+    };
+    let _ = state.budget.charge_part();
+    let mut retries = Vec::new();
+    state.visit(part, kind, sample.clone(), &[], &mut retries);
+}
+
+impl State<'_> {
+    pub(crate) fn next_id(&mut self) -> PartId {
+        let id = PartId(self.next_id);
+        self.next_id += 1;
+        id
+    }
+
+    pub(crate) fn remember(&mut self, password: &Arc<str>) {
+        if !self.worked.contains(password) {
+            self.worked.push(password.clone());
+        }
+    }
+
+    /// Identifies a part, shows it to the visitor and opens it. Locked parts are left in `retries` for the caller.
+    pub(crate) fn visit(
+        &mut self,
+        mut part: Part,
+        kind: Option<&'static str>,
+        content: Content,
+        ancestors: &[String],
+        retries: &mut Vec<Retry>,
+    ) -> Child {
+        part.size = content.len();
+        if let Err(error) = self.hash(&mut part, &content) {
+            mark_incomplete(&mut part, format!("the bytes could not be read: {error}"));
+        }
+        match kind.and_then(kinds::kind) {
+            Some(row) => part.kind = row.kind(),
+            None => match identify(&content) {
+                Ok(identified) => {
+                    part.kind = identified.kind;
+                    part.also = identified.also;
+                }
+                Err(error) => mark_incomplete(&mut part, format!("the bytes could not be read: {error}")),
+            },
+        }
+        self.visitor.begin(&part);
+        for mut finding in std::mem::take(&mut self.pending) {
+            finding.part.clone_from(&part.path);
+            self.visitor.finding(&part, finding);
+        }
+        self.learn(&part, &content);
+        self.visitor.inspect(&part, &content);
+        self.open(part, content, ancestors, HashSet::new(), retries)
+    }
+
+    /// Opens a part with every format that its kinds have, then tells the visitor that it is done.
+    fn open(
+        &mut self,
+        mut part: Part,
+        content: Content,
+        ancestors: &[String],
+        mut tried: HashSet<Arc<str>>,
+        retries: &mut Vec<Retry>,
+    ) -> Child {
+        let formats: Vec<_> = FORMATS.iter().filter(|f| f.kinds().iter().any(|kind| part.is(kind))).collect();
+        let mut children = Vec::new();
+        let mut inner_retries = Vec::new();
+        let mut locked_members = false;
+        let repeats = !formats.is_empty() && ancestors.contains(&part.sha256);
+        if repeats {
+            mark_incomplete(&mut part, "it contains itself, so it was not opened again");
+        } else if !formats.is_empty() {
+            let mut line = ancestors.to_vec();
+            line.push(part.sha256.clone());
+            let mut names = HashMap::new();
+            for format in formats {
+                if self.budget.exhausted().is_some() {
+                    break;
+                }
+                let mut parts = Parts {
+                    state: self,
+                    part: &mut part,
+                    children: &mut children,
+                    names: &mut names,
+                    retries: &mut inner_retries,
+                    tried: &mut tried,
+                    ancestors: &line,
+                    locked_members: &mut locked_members,
+                    findings: 0,
+                };
+                let result = format.open(&content, &mut parts);
+                self.conclude(&mut part, *format, result, &mut locked_members);
+            }
+            self.retry(&mut inner_retries, &mut children, &line, retries);
+        } else if let Some(row) = kinds::kind(&part.kind.id).filter(|row| row.container && part.size > 0) {
+            mark_incomplete(&mut part, format!("{} is recognised and not opened", row.description));
+        }
+        if locked_members {
+            self.keep_for_retry(&part, &content, tried, retries);
+        }
+        let mut child = Child::of(&part);
+        child.locked |= locked_members;
+        self.visitor.end(&part, &children);
+        child
+    }
+
+    fn conclude(
+        &mut self,
+        part: &mut Part,
+        format: &dyn Format,
+        result: Result<(), OpenError>,
+        locked_members: &mut bool,
+    ) {
+        let Err(error) = result else { return };
+        match error {
+            OpenError::Limit(limit) => {
+                mark_incomplete(part, format!("stopped at the limit of {}", limit.describe(self.budget.limits())));
+                let mut finding = limit_finding(limit, self.budget.limits());
+                finding.part.clone_from(&part.path);
+                self.visitor.finding(part, finding);
+            }
+            OpenError::Locked { .. } => {
+                part.locked = true;
+                *locked_members = true;
+                mark_incomplete(part, error.to_string());
+            }
+            OpenError::Read(source) => {
+                mark_incomplete(part, format!("{}: the bytes could not be read: {source}", format.id()))
+            }
+            other => mark_incomplete(part, format!("{}: {other}", format.id())),
+        }
+    }
+
+    /// Opens locked children again if passwords were learned since; those that stay locked go to `outer`.
+    fn retry(&mut self, inner: &mut Vec<Retry>, children: &mut [Child], ancestors: &[String], outer: &mut Vec<Retry>) {
+        for retry in inner.drain(..) {
+            if self.passwords.len() == retry.known || self.budget.exhausted().is_some() {
+                outer.push(retry);
+                continue;
+            }
+            self.retry_bytes = self.retry_bytes.saturating_sub(retry.content.len());
+            let mut part = retry.part;
+            self.visitor.withdraw_below(part.id);
+            part.locked = false;
+            part.complete = true;
+            part.incomplete.clear();
+            let id = part.id;
+            let again = self.open(part, retry.content, ancestors, retry.tried, outer);
+            if let Some(child) = children.iter_mut().find(|child| child.id == id) {
+                *child = again;
+            }
+        }
+    }
+
+    fn keep_for_retry(
+        &mut self,
+        part: &Part,
+        content: &Content,
+        mut tried: HashSet<Arc<str>>,
+        retries: &mut Vec<Retry>,
+    ) {
+        if content.as_slice().is_none()
+            || self.retry_bytes + content.len() > RETRY_BYTES
+            || retries.len() >= MOST_RETRIES
+            || part.id == PartId(0)
+        {
+            return;
+        }
+        self.retry_bytes += content.len();
+        let most = self.budget.limits().passwords as usize;
+        tried.extend(self.passwords.candidates().filter(|c| !tried.contains(c)).take(most).collect::<Vec<_>>());
+        retries.push(Retry { part: part.clone(), content: content.clone(), tried, known: self.passwords.len() });
+    }
+
+    fn hash(&mut self, part: &mut Part, content: &Content) -> std::io::Result<()> {
+        let mut sha256 = sha2::Sha256::new();
+        let mut legacy = self.legacy_hashes.then(|| (sha1::Sha1::new(), md5::Md5::new()));
+        let mut reader = content.reader();
+        let mut chunk = vec![0; 64 << 10];
+        let result = loop {
+            let n = match reader.read(&mut chunk) {
+                Ok(0) => break Ok(()),
+                Ok(n) => n,
+                Err(error) => break Err(error),
+            };
+            sha256.update(&chunk[..n]);
+            if let Some((sha1, md5)) = &mut legacy {
+                sha1.update(&chunk[..n]);
+                md5.update(&chunk[..n]);
+            }
+        };
+        part.sha256 = hex(&sha256.finalize());
+        if let Some((sha1, md5)) = legacy {
+            part.sha1 = Some(hex(&sha1.finalize()));
+            part.md5 = Some(hex(&md5.finalize()));
+        }
+        result
+    }
+
+    /// Takes passwords from what people are meant to read.
+    fn learn(&mut self, part: &Part, content: &Content) {
+        if part.named {
+            self.passwords.learn_name(&part.name);
+        }
+        let readable = matches!(part.kind.class, Class::Text | Class::Web) || part.role == Role::Body;
+        if !readable && !part.is("xml") {
+            return;
+        }
+        let Ok(head) = content.window(0, TEXT_FOR_WORDS) else { return };
+        let text = identify::decode_text(&head);
+        if part.kind.class == Class::Text && part.kind.id != "xml" {
+            self.passwords.learn_text(&text);
+        } else {
+            self.passwords.learn_text(&without_tags(&text));
+        }
+    }
+}
+
+/// Markup as a person sees it, roughly: tags become spaces.
+fn without_tags(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for c in text.chars() {
+        match c {
+            '<' => inside = true,
+            '>' if inside => {
+                inside = false;
+                out.push(' ');
+            }
+            _ if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
+}

@@ -1,0 +1,164 @@
+//! What a detector observed, in one sentence, with the evidence that supports it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How much one observation weighs by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing; says nothing against the file.
+    Info,
+    /// Unusual, and usual enough in honest files.
+    Low,
+    /// Rare in honest files.
+    Medium,
+    /// Strong: hardly ever seen in an honest file.
+    High,
+    /// Certain: enough for a malicious verdict by itself.
+    Critical,
+}
+
+impl Severity {
+    /// The name used in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The kind of evidence a finding is. Two findings support each other only when their families differ: ten
+/// signatures that match one string are one piece of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// A pattern somebody wrote for known-bad content: YARA, `clamd`.
+    Signature,
+    /// The hash itself is known.
+    Reputation,
+    /// The file pretends to be something else.
+    Masquerade,
+    /// How the file is built: sections, overlays, padding, disagreements between headers.
+    Structure,
+    /// What the content would do when opened.
+    Behaviour,
+    /// How the analysis went: limits reached, crashes, locked parts.
+    Analysis,
+}
+
+/// An ATT&CK technique id, such as `T1036.007`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TechniqueId(pub Cow<'static, str>);
+
+impl TechniqueId {
+    /// Whether the text has the form of a technique id: `T` and four digits, optionally `.` and three.
+    pub fn is_well_formed(&self) -> bool {
+        let digits = |s: &str, n: usize| s.len() == n && s.bytes().all(|b| b.is_ascii_digit());
+        let Some(rest) = self.0.strip_prefix('T') else { return false };
+        match rest.split_once('.') {
+            Some((main, sub)) => digits(main, 4) && digits(sub, 3),
+            None => digits(rest, 4),
+        }
+    }
+}
+
+impl From<&'static str> for TechniqueId {
+    fn from(id: &'static str) -> Self {
+        Self(Cow::Borrowed(id))
+    }
+}
+
+impl fmt::Display for TechniqueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What supports a finding: `offset`, `rule`, `value`, … by name.
+pub type Evidence = BTreeMap<Cow<'static, str>, Value>;
+
+/// One detector's observation about one part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable id, `<group>.<what>`, such as `masquerade.double-extension`.
+    pub id: Cow<'static, str>,
+    /// The detector that saw it.
+    pub detector: Cow<'static, str>,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What kind of evidence it is.
+    pub family: Family,
+    /// Path of the part it is about; filled in by the walk.
+    pub part: String,
+    /// ATT&CK techniques this is a sign of.
+    pub techniques: Vec<TechniqueId>,
+    /// One sentence for people: what was seen and where.
+    pub message: String,
+    /// What supports it.
+    pub evidence: Evidence,
+}
+
+impl Finding {
+    /// A finding without techniques and evidence; add them with [`Finding::technique`] and [`Finding::with`].
+    pub fn new(
+        id: &'static str,
+        detector: &'static str,
+        severity: Severity,
+        family: Family,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: Cow::Borrowed(id),
+            detector: Cow::Borrowed(detector),
+            severity,
+            family,
+            part: String::new(),
+            techniques: Vec::new(),
+            message: message.into(),
+            evidence: Evidence::new(),
+        }
+    }
+
+    /// Adds a technique.
+    #[must_use]
+    pub fn technique(mut self, id: &'static str) -> Self {
+        self.techniques.push(id.into());
+        self
+    }
+
+    /// Adds a piece of evidence.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.evidence.insert(Cow::Borrowed(name), value.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TechniqueId;
+
+    #[test]
+    fn technique_ids_have_a_form() {
+        for (id, good) in
+            [("T1204", true), ("T1036.007", true), ("T120", false), ("T1036.7", false), ("M1038", false), ("", false)]
+        {
+            assert_eq!(TechniqueId::from(id).is_well_formed(), good, "{id}");
+        }
+    }
+}

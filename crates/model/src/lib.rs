@@ -1,0 +1,23 @@
+//! Lazaret's vocabulary, one word for one thing, with no input or output of its own.
+//!
+//! A [`Sample`] is bytes and where they came from. It has a [`Kind`], falls into [`Part`]s, gathers [`Finding`]s,
+//! earns a [`Verdict`] (opinion), meets a [`Decision`] (policy) and ends in a [`Disposition`] (history). Every other
+//! crate speaks in these types; this one depends on nothing but their serialisation.
+
+mod decision;
+mod finding;
+mod kind;
+mod limits;
+mod origin;
+mod part;
+mod report;
+mod verdict;
+
+pub use decision::{Decision, Disposition, PolicyMatch, Ruling};
+pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
+pub use kind::{Class, Kind};
+pub use limits::{Limit, Limits};
+pub use origin::{Gate, Origin, Sample};
+pub use part::{Part, PartId, Role};
+pub use report::{SCAN_SCHEMA, ScanReport};
+pub use verdict::{Verdict, fold};

@@ -1,0 +1,110 @@
+//! The sample itself or something inside it.
+
+use crate::Kind;
+use serde::{Deserialize, Serialize};
+
+/// A part's number within its sample; the sample itself is 0 and children are numbered after their parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PartId(pub u32);
+
+/// What a part is to its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The file that was handed in.
+    Sample,
+    /// A named file in an archive, disk image or package.
+    Member,
+    /// What a compressed stream holds.
+    Stream,
+    /// A file attached to a mail or document.
+    Attachment,
+    /// The body text of a mail.
+    Body,
+    /// An object embedded in a document.
+    Embedded,
+    /// A macro module's source.
+    Macro,
+    /// A script inside a page or document.
+    Script,
+    /// A command line that opening the parent would run.
+    Command,
+    /// A place the parent would fetch from or connect to.
+    Link,
+    /// Bytes that the parent's own code assembles, decoded ahead of it.
+    Payload,
+    /// Bytes before or after the parent's own format.
+    Appended,
+}
+
+/// The sample itself or a member of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its number in the sample.
+    pub id: PartId,
+    /// The part it was found in; none for the sample.
+    pub parent: Option<PartId>,
+    /// Names from the sample down, joined by `//`.
+    pub path: String,
+    /// Its own name as stored, or a made-up one where none is stored; see [`Part::named`].
+    pub name: String,
+    /// Whether `name` was stored in the parent (true) or made up by the opener (false).
+    pub named: bool,
+    /// What it is to its parent.
+    pub role: Role,
+    /// Nesting: the sample is 0.
+    pub depth: u32,
+    /// What the bytes are.
+    pub kind: Kind,
+    /// What the bytes also are: a polyglot opens as any of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Kind>,
+    /// Bytes inspected; less than the true size when `complete` is false.
+    pub size: u64,
+    /// SHA-256 of those bytes, lower-case hexadecimal.
+    pub sha256: String,
+    /// SHA-1 of those bytes, for lists that know no better; only where such a list is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<String>,
+    /// MD5 of those bytes, for lists that know no better; only where such a list is loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    /// What the parent says the media type is, such as a mail's Content-Type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_type: Option<String>,
+    /// Encrypted and not opened.
+    pub locked: bool,
+    /// Everything in it was read and everything it holds was opened.
+    pub complete: bool,
+    /// Why it is not complete, one short sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<String>,
+    /// The password that opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Holds macros.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub macros: bool,
+}
+
+impl Part {
+    /// The kind and everything else the bytes also are.
+    pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
+        std::iter::once(&self.kind).chain(&self.also)
+    }
+
+    /// Whether the bytes are of the kind with this id, first or also.
+    pub fn is(&self, kind_id: &str) -> bool {
+        self.kinds().any(|k| k.id == kind_id)
+    }
+
+    /// The lower-case last extension of the name without its dot, empty where there is none.
+    pub fn extension(&self) -> String {
+        let base = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
+        match base.rsplit_once('.') {
+            Some((_, extension)) => extension.to_lowercase(),
+            None => String::new(),
+        }
+    }
+}

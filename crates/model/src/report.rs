@@ -1,0 +1,39 @@
+//! The answer about one sample: the contract of `lazaret scan --json` and of `POST /api/v1/scan`.
+
+use crate::{Decision, Finding, Kind, Part, Ruling, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// The schema's name, in every report.
+pub const SCAN_SCHEMA: &str = "lazaret.scan/1";
+
+/// Everything found out about one sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScanReport {
+    /// Always [`SCAN_SCHEMA`].
+    pub schema: String,
+    /// The path or name it was given under.
+    pub path: String,
+    /// SHA-256, lower-case hexadecimal.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// What we think of it.
+    pub verdict: Verdict,
+    /// What policy says to do.
+    pub decision: Decision,
+    /// Ids of the policies that decided.
+    pub policies: Vec<String>,
+    /// Everything in it was inspected.
+    pub complete: bool,
+    /// Wall-clock milliseconds.
+    pub elapsed_ms: f64,
+    /// The sample and everything in it, parents before children.
+    pub parts: Vec<Part>,
+    /// What detectors saw.
+    pub findings: Vec<Finding>,
+    /// The decision on each distinct part that is stricter than `deliver`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rulings: Vec<Ruling>,
+}
