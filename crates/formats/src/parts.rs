@@ -1,9 +1,9 @@
 //! What an opener is given to hand over what it finds. Every byte that passes here is charged to the budget.
 
 use crate::content::Spooled;
-use crate::walk::{Child, State};
+use crate::walk::State;
 use crate::{Budget, Content, OpenError};
-use lazaret_model::{Family, Finding, Limit, Part, PartId, Role, Severity};
+use lazaret_model::{Child, Family, Finding, Limit, Part, PartId, Role, Severity};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};

@@ -40,6 +40,7 @@ pub struct Passwords {
     announced: Vec<Arc<str>>,
     near: Vec<Arc<str>>,
     seen: HashSet<Arc<str>>,
+    announced_seen: HashSet<Arc<str>>,
 }
 
 impl Passwords {
@@ -106,18 +107,28 @@ impl Passwords {
         if after.starts_with(|c: char| c.is_alphanumeric()) {
             return;
         }
+        // A quoted phrase may hold spaces.
+        let line = after.lines().next().unwrap_or_default();
+        if let Some((_, rest)) = line.split_once(['"', '“', '\'', '`'])
+            && let Some((phrase, _)) = rest.split_once(['"', '”', '\'', '`'])
+        {
+            self.add_announced(phrase);
+        }
         for word in after.split_whitespace().take(4) {
             let bare = word.trim_start_matches([':', '=', '-', '>']);
             for candidate in [bare, trim(bare)] {
-                if (1..=64).contains(&candidate.len()) && !self.announced.iter().any(|a| **a == *candidate) {
-                    let candidate: Arc<str> = candidate.into();
-                    self.seen.insert(candidate.clone());
-                    self.announced.push(candidate);
-                }
+                self.add_announced(candidate);
             }
-            if self.announced.len() > MOST_WORDS {
-                return;
-            }
+        }
+    }
+
+    fn add_announced(&mut self, candidate: &str) {
+        let fits = (1..=64).contains(&candidate.len()) && self.announced.len() < MOST_WORDS;
+        if fits && !self.announced_seen.contains(candidate) {
+            let candidate: Arc<str> = candidate.into();
+            self.seen.insert(candidate.clone());
+            self.announced_seen.insert(candidate.clone());
+            self.announced.push(candidate);
         }
     }
 
@@ -149,10 +160,11 @@ mod tests {
 
     #[test]
     fn an_announced_password_comes_first() {
-        check("Please find the invoice attached. Password: infected", "infected", 2);
+        check("Please find the invoice attached. Password: infected", "infected", 4);
+        check("The password is \"two words\".", "two words", 4);
         check("Das Passwort lautet \"Rechnung2024!\".", "Rechnung2024!", 6);
-        check("The archive's password is 'S3cret.' and nothing else", "S3cret.", 6);
-        check("pw=1234", "1234", 2);
+        check("The archive's password is 'S3cret.' and nothing else", "S3cret.", 8);
+        check("pw=1234", "1234", 4);
         check("Le mot de passe : été2024", "été2024", 3);
         check("Open it with abracadabra today", "abracadabra", 5);
     }

@@ -1,7 +1,7 @@
 //! For tests: takes bytes apart and remembers everything the walk says.
 
-use crate::{Child, Content, Setup, Visitor};
-use lazaret_model::{Finding, Limits, Part, PartId};
+use crate::{Content, Setup, Visitor};
+use lazaret_model::{Child, Finding, Limits, Part, PartId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;

@@ -5,7 +5,7 @@
 
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
 use crate::{Budget, Clock, Content, FORMATS, Format, OpenError, Passwords, Spool, identify, kinds};
-use lazaret_model::{Class, Finding, Kind, Limits, Part, PartId, Role};
+use lazaret_model::{Child, Class, Finding, Limits, Part, PartId, Role};
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -30,27 +30,6 @@ pub trait Visitor {
     fn end(&mut self, part: &Part, children: &[Child]);
     /// Forget everything below this part: it is about to be opened again with more passwords.
     fn withdraw_below(&mut self, part: PartId);
-}
-
-/// What a container's detector sees of one member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Child {
-    /// Its number.
-    pub id: PartId,
-    /// Its name as stored.
-    pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Bytes.
-    pub size: u64,
-    /// Encrypted and not opened, or holds something that is.
-    pub locked: bool,
-}
-
-impl Child {
-    pub(crate) fn of(part: &Part) -> Self {
-        Self { id: part.id, name: part.name.clone(), kind: part.kind.clone(), size: part.size, locked: part.locked }
-    }
 }
 
 /// What the caller lends for one walk.

@@ -108,3 +108,25 @@ impl Part {
         }
     }
 }
+
+/// What a container's detector sees of one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    /// Its number.
+    pub id: PartId,
+    /// Its name as stored.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Bytes.
+    pub size: u64,
+    /// Encrypted and not opened, or holds something that is.
+    pub locked: bool,
+}
+
+impl Child {
+    /// The summary of a part.
+    pub fn of(part: &Part) -> Self {
+        Self { id: part.id, name: part.name.clone(), kind: part.kind.clone(), size: part.size, locked: part.locked }
+    }
+}
