@@ -107,6 +107,7 @@ impl Passwords {
         if after.starts_with(|c: char| c.is_alphanumeric()) {
             return;
         }
+        let after = &after[..after.floor_char_boundary(200)];
         // A quoted phrase may hold spaces.
         let line = after.lines().next().unwrap_or_default();
         if let Some((_, rest)) = line.split_once(['"', '“', '\'', '`'])
