@@ -38,6 +38,26 @@ pub enum Role {
     Appended,
 }
 
+impl Role {
+    /// The name used in JSON and policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sample => "sample",
+            Self::Member => "member",
+            Self::Stream => "stream",
+            Self::Attachment => "attachment",
+            Self::Body => "body",
+            Self::Embedded => "embedded",
+            Self::Macro => "macro",
+            Self::Script => "script",
+            Self::Command => "command",
+            Self::Link => "link",
+            Self::Payload => "payload",
+            Self::Appended => "appended",
+        }
+    }
+}
+
 /// The sample itself or a member of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {

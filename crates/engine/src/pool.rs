@@ -1,0 +1,269 @@
+//! The engine's side of the worker: starts it, hands samples over, owns the deadline.
+
+use crate::assembly::{Analysis, Assembly};
+use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
+use crate::{EngineError, system};
+use lazaret_model::{Limits, Part};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The first argument that makes the executable a worker.
+pub const WORKER_ARGUMENT: &str = "sandboxed-worker";
+/// How long the worker may take to load its rules.
+const START_TIME: Duration = Duration::from_secs(60);
+/// How long a killed child may take to be gone before the whole worker is replaced.
+const KILL_TIME: Duration = Duration::from_secs(2);
+
+/// What the worker is started with.
+pub(crate) struct Arsenal {
+    /// Compiled rules and their length; the file is a cache or a memfd.
+    pub(crate) rules: Option<(OwnedFd, u64)>,
+    /// Hash lists: names with lengths, and their bytes one after the other.
+    pub(crate) hash_lists: Option<(Vec<(String, u64)>, OwnedFd)>,
+}
+
+/// A worker process, started again when it dies.
+pub(crate) struct Pool {
+    executable: PathBuf,
+    arsenal: Arsenal,
+    worker: Mutex<Arc<Worker>>,
+    next: AtomicU64,
+    spool_folder: Option<PathBuf>,
+}
+
+struct Worker {
+    control: OwnedFd,
+    process: Mutex<Child>,
+    rules: usize,
+    missing: Vec<String>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = process.kill();
+        let _ = process.wait();
+    }
+}
+
+/// A sample as the worker gets it.
+pub(crate) struct Handed {
+    pub(crate) descriptor: OwnedFd,
+    pub(crate) size: u64,
+}
+
+impl Pool {
+    pub(crate) fn start(executable: &Path, arsenal: Arsenal, spool_folder: Option<PathBuf>) -> Result<Self, EngineError> {
+        let worker = Worker::start(executable, &arsenal)?;
+        Ok(Self {
+            executable: executable.to_owned(),
+            arsenal,
+            worker: Mutex::new(Arc::new(worker)),
+            next: AtomicU64::new(1),
+            spool_folder,
+        })
+    }
+
+    /// Rules the worker loaded.
+    pub(crate) fn rules(&self) -> usize {
+        self.current().rules
+    }
+
+    /// Protections that the kernel did not grant.
+    pub(crate) fn missing_protections(&self) -> Vec<String> {
+        self.current().missing.clone()
+    }
+
+    /// Analyses one sample; blocks until it is done, failed or killed at its deadline. May be called from any number
+    /// of threads at once, each call has a child process of its own.
+    pub(crate) fn analyse(
+        &self,
+        name: &str,
+        sample: &Handed,
+        limits: &Limits,
+        passwords: Vec<String>,
+        whole: Part,
+    ) -> Result<Analysis, EngineError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let task = Task {
+            number,
+            name: name.to_owned(),
+            size: sample.size,
+            limits: limits.clone(),
+            passwords,
+            declared_type: whole.declared_type.clone(),
+        };
+        let spool = self.spool();
+        let hand = |step, source| EngineError::Hand { name: name.to_owned(), step, source };
+        let mut worker = self.current();
+        let (ours, theirs) = system::packet_pair().map_err(|error| hand("a socket for its answers", error))?;
+        let mut descriptors = vec![sample.descriptor.as_fd(), theirs.as_fd()];
+        descriptors.extend(spool.as_ref().map(AsFd::as_fd));
+        let order = Order::Analyse(task);
+        if order_to(&worker.control, &order, &descriptors).is_err() {
+            // The worker died since the last sample: start another and try once more.
+            worker = self.replace(&worker)?;
+            order_to(&worker.control, &order, &descriptors).map_err(|error| hand("sending it", error))?;
+        }
+        drop(descriptors);
+        drop(theirs);
+        self.listen(&worker, number, ours.as_fd(), limits, whole)
+    }
+
+    fn listen(
+        &self,
+        worker: &Arc<Worker>,
+        number: u64,
+        answers: BorrowedFd<'_>,
+        limits: &Limits,
+        whole: Part,
+    ) -> Result<Analysis, EngineError> {
+        let mut assembly = Assembly::new(limits);
+        let mut buffer = vec![0; MOST_MESSAGE];
+        let mut failure: Option<String> = None;
+        let mut listening = true;
+        // The budget inside stops at the limit; this deadline is for code that does not come back to ask.
+        let mut deadline = Instant::now() + Duration::from_millis(limits.time_ms + limits.time_ms / 2 + 250);
+        let mut killed = false;
+        loop {
+            match wait(answers, deadline) {
+                Ok(true) => {}
+                Ok(false) if killed => {
+                    self.replace(worker)?;
+                    break;
+                }
+                Ok(false) => {
+                    failure.get_or_insert_with(|| format!("it took longer than {} ms and was stopped", limits.time_ms));
+                    kill(worker, number);
+                    (killed, deadline) = (true, Instant::now() + KILL_TIME);
+                    continue;
+                }
+                Err(error) => {
+                    failure.get_or_insert_with(|| format!("the worker cannot be heard: {error}"));
+                    break;
+                }
+            }
+            let answer = match system::receive(answers, &mut buffer) {
+                Ok((0, _)) => break,
+                Ok((n, _)) => serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()),
+                Err(error) => Err(serde_json::Error::io(error)),
+            };
+            let problem = match answer {
+                Ok(Answer::Gone(how)) => {
+                    if let Some(how) = how {
+                        failure.get_or_insert(how);
+                    }
+                    break;
+                }
+                Ok(Answer::Panic(why)) => Some(why),
+                Ok(answer) if listening => assembly.take(answer).err().map(str::to_owned),
+                Ok(_) => None,
+                Err(error) => Some(format!("its answer cannot be read: {error}")),
+            };
+            if let Some(problem) = problem {
+                failure.get_or_insert(problem);
+                listening = false;
+                kill(worker, number);
+                (killed, deadline) = (true, Instant::now() + KILL_TIME);
+            }
+        }
+        if failure.is_none() && !assembly.finished() {
+            failure = Some("the worker died".to_owned());
+        }
+        Ok(assembly.conclude(failure.as_deref(), whole))
+    }
+
+    fn current(&self) -> Arc<Worker> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts another worker unless somebody else has done so since.
+    fn replace(&self, old: &Arc<Worker>) -> Result<Arc<Worker>, EngineError> {
+        let mut current = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, old) {
+            *current = Arc::new(Worker::start(&self.executable, &self.arsenal)?);
+        }
+        Ok(current.clone())
+    }
+
+    /// An unlinked file for parts that are too large for memory. Without one they are cut, which the report says.
+    fn spool(&self) -> Option<OwnedFd> {
+        let file = match &self.spool_folder {
+            Some(folder) => tempfile::tempfile_in(folder),
+            None => tempfile::tempfile(),
+        };
+        file.ok().map(OwnedFd::from)
+    }
+}
+
+impl Worker {
+    fn start(executable: &Path, arsenal: &Arsenal) -> Result<Self, EngineError> {
+        let failed = |step| move |source| EngineError::Start { step, source };
+        let (ours, theirs) = system::packet_pair().map_err(failed("a control socket"))?;
+        let process = Command::new(executable)
+            .arg(WORKER_ARGUMENT)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(failed("running the executable again"))?;
+        let mut worker = Self { control: ours, process: Mutex::new(process), rules: 0, missing: Vec::new() };
+        let empty = system::sealed(&[]).map_err(failed("a file in memory"))?;
+        let (rules_file, rules) = arsenal.rules.as_ref().map_or((&empty, 0), |(file, len)| (file, *len));
+        let (lists, lists_file) = arsenal.hash_lists.as_ref().map_or((Vec::new(), &empty), |(l, f)| (l.clone(), f));
+        // The position of a descriptor is shared by everybody who holds it.
+        for file in [rules_file, lists_file] {
+            rustix::fs::seek(file, rustix::fs::SeekFrom::Start(0)).map_err(|e| failed("rewinding the rules")(e.into()))?;
+        }
+        let order = Order::Start { rules, hash_lists: lists };
+        order_to(&worker.control, &order, &[rules_file.as_fd(), lists_file.as_fd()]).map_err(failed("handing over the rules"))?;
+        if !wait(worker.control.as_fd(), Instant::now() + START_TIME).map_err(failed("waiting for it"))? {
+            return Err(EngineError::Worker("it did not get ready in time".to_owned()));
+        }
+        let mut buffer = vec![0; MOST_MESSAGE];
+        let (n, _) = system::receive(worker.control.as_fd(), &mut buffer).map_err(failed("hearing from it"))?;
+        match serde_json::from_slice(buffer.get(..n).unwrap_or_default()) {
+            Ok(Report::Ready { rules, missing }) => {
+                worker.rules = rules;
+                worker.missing = missing;
+                Ok(worker)
+            }
+            Ok(Report::Failed { why }) => Err(EngineError::Worker(why)),
+            Err(_) => Err(EngineError::Worker("it ended before it was ready".to_owned())),
+        }
+    }
+}
+
+fn order_to(control: &OwnedFd, order: &Order, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let bytes = serde_json::to_vec(order)?;
+    if bytes.len() > MOST_MESSAGE {
+        return Err(io::Error::other("the passwords and names are longer than one message"));
+    }
+    system::send(control.as_fd(), &bytes, descriptors)
+}
+
+fn kill(worker: &Worker, number: u64) {
+    let _ = order_to(&worker.control, &Order::Kill { number }, &[]);
+}
+
+/// Whether there is something to read before the deadline.
+fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
+        let mut watched = [PollFd::new(&socket, PollFlags::IN)];
+        match poll(&mut watched, Some(&timeout)) {
+            Ok(n) => return Ok(n > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

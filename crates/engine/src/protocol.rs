@@ -1,0 +1,93 @@
+//! What engine, zygote and child say to each other, over `SOCK_SEQPACKET` sockets: one message, one packet.
+//!
+//! A packet is whole or absent, so a child that dies in the middle of a word cannot confuse its reader. Everything a
+//! child says is hostile until checked: lengths, counts and references are validated in `assembly.rs`.
+
+use lazaret_model::{Finding, Limits, Part, PartId};
+use serde::{Deserialize, Serialize};
+
+/// Bytes of the largest message. The kernel's default send buffer takes 208 KiB; larger messages are cut down first.
+pub(crate) const MOST_MESSAGE: usize = 96 << 10;
+
+/// From the engine to the zygote.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// The first order. File descriptors: compiled rules, hash lists.
+    Start {
+        /// Bytes of compiled rules; 0 for none.
+        rules: u64,
+        /// Hash lists as name and bytes, one after the other in the second descriptor.
+        hash_lists: Vec<(String, u64)>,
+    },
+    /// Analyse a sample. File descriptors: the sample, the socket for answers, the spool.
+    Analyse(Task),
+    /// Kill the child that works on this task.
+    Kill {
+        /// [`Task::number`].
+        number: u64,
+    },
+}
+
+/// One sample to analyse.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Task {
+    /// The engine's number for it.
+    pub(crate) number: u64,
+    /// What the sample is called.
+    pub(crate) name: String,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// What it may cost.
+    pub(crate) limits: Limits,
+    /// Passwords to try.
+    pub(crate) passwords: Vec<String>,
+    /// The media type the origin declared.
+    pub(crate) declared_type: Option<String>,
+}
+
+/// From the zygote to the engine, over the control socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// Rules are loaded and the doors are closed.
+    Ready {
+        /// Rules loaded.
+        rules: usize,
+        /// Protections that the kernel did not grant.
+        missing: Vec<String>,
+    },
+    /// The zygote cannot work.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// From a child, and at last from the zygote, to the engine, over a task's own socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// A part was found.
+    Begin(Part),
+    /// Something was seen.
+    Finding(Finding),
+    /// A part is done; these fields of it are final.
+    End {
+        /// Which.
+        id: PartId,
+        /// [`Part::locked`].
+        locked: bool,
+        /// [`Part::incomplete`]; the part is complete when this is empty.
+        incomplete: Vec<String>,
+        /// [`Part::password`].
+        password: Option<String>,
+        /// [`Part::macros`].
+        macros: bool,
+    },
+    /// Forget what is below this part.
+    WithdrawBelow(PartId),
+    /// The child reached its end.
+    Done,
+    /// The child failed and says why.
+    Panic(String),
+    /// From the zygote: the child is gone. `None`: it exited with status 0.
+    Gone(Option<String>),
+}

@@ -1,0 +1,171 @@
+//! Closes every door of the worker before it meets hostile bytes.
+//!
+//! In order: no network (namespace), no new privileges, no file system (Landlock, deny all), no resources beyond the
+//! limits (rlimits), no system calls but those that computing needs (seccomp). Each of them alone already keeps a
+//! taken-over decoder from opening, connecting or executing anything.
+
+use crate::system;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
+};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+use std::collections::BTreeMap;
+
+/// Stack that nested containers may use, in bytes. The kernel keeps at least 128 MiB free below the main stack.
+const STACK: u64 = 96 << 20;
+
+/// System calls a child needs to compute, to read its sample, to use its spool and to answer.
+const CHILD: &[libc::c_long] = &[
+    libc::SYS_read,
+    libc::SYS_readv,
+    libc::SYS_pread64,
+    libc::SYS_write,
+    libc::SYS_pwrite64,
+    libc::SYS_lseek,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_close,
+    libc::SYS_fstat,
+    libc::SYS_mmap,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_mprotect,
+    libc::SYS_madvise,
+    libc::SYS_brk,
+    libc::SYS_futex,
+    libc::SYS_clock_gettime,
+    libc::SYS_gettimeofday,
+    libc::SYS_getrandom,
+    libc::SYS_sigaltstack,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_restart_syscall,
+    libc::SYS_sched_yield,
+    libc::SYS_gettid,
+    libc::SYS_getpid,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+    libc::SYS_rseq,
+    libc::SYS_set_robust_list,
+];
+
+/// What the zygote needs beyond that: to receive work, to fork, to watch and kill its children, to narrow them further.
+const ZYGOTE: &[libc::c_long] = &[
+    libc::SYS_recvmsg,
+    libc::SYS_poll,
+    libc::SYS_ppoll,
+    libc::SYS_clone,
+    libc::SYS_wait4,
+    libc::SYS_waitid,
+    libc::SYS_kill,
+    libc::SYS_seccomp,
+    libc::SYS_prctl,
+    libc::SYS_prlimit64,
+    libc::SYS_setrlimit,
+];
+
+/// Calls that libraries make in passing. They are refused with an error instead of the process being killed.
+const REFUSED: &[libc::c_long] = &[
+    libc::SYS_open,
+    libc::SYS_openat,
+    libc::SYS_stat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_readlink,
+    libc::SYS_access,
+    libc::SYS_ioctl,
+    libc::SYS_fcntl,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_uname,
+    libc::SYS_clone3,
+    libc::SYS_tgkill,
+    libc::SYS_tkill,
+    libc::SYS_getcwd,
+];
+
+/// The filters, compiled before the doors close.
+pub(crate) struct Filters {
+    zygote: BpfProgram,
+    child: BpfProgram,
+    refused: BpfProgram,
+}
+
+impl Filters {
+    /// Compiles the filters for this machine.
+    pub(crate) fn compile() -> Result<Self, String> {
+        let all: Vec<_> = CHILD.iter().chain(ZYGOTE).chain(REFUSED).copied().collect();
+        let child: Vec<_> = CHILD.iter().chain(REFUSED).copied().collect();
+        Ok(Self {
+            zygote: filter(&all, SeccompAction::Allow, SeccompAction::KillProcess)?,
+            child: filter(&child, SeccompAction::Allow, SeccompAction::KillProcess)?,
+            refused: filter(REFUSED, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?,
+        })
+    }
+
+    /// Narrows the calling process to what computing needs. Cannot be undone.
+    pub(crate) fn lock_child(&self) -> Result<(), String> {
+        apply_filter(&self.child).map_err(|error| format!("seccomp: {error}"))
+    }
+}
+
+fn filter(calls: &[libc::c_long], listed: SeccompAction, other: SeccompAction) -> Result<BpfProgram, String> {
+    let rules: BTreeMap<i64, Vec<_>> = calls.iter().map(|&call| (call, Vec::new())).collect();
+    let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| format!("seccomp: {error}"))?;
+    let filter = SeccompFilter::new(rules, other, listed, arch).map_err(|error| format!("seccomp: {error}"))?;
+    BpfProgram::try_from(filter).map_err(|error| format!("seccomp: {error}"))
+}
+
+/// Closes the doors of the zygote; its children inherit them. Answers what the kernel did not grant.
+///
+/// # Errors
+/// When seccomp cannot be had: without it no hostile byte is read.
+pub(crate) fn lock_zygote(filters: &Filters) -> Result<Vec<String>, String> {
+    let mut missing = Vec::new();
+    if let Err(error) = system::leave_network() {
+        missing.push(format!("network namespace: {error}"));
+    }
+    rustix::thread::set_no_new_privs(true).map_err(|error| format!("no_new_privs: {error}"))?;
+    match deny_files() {
+        Ok(RulesetStatus::FullyEnforced) => {}
+        Ok(RulesetStatus::PartiallyEnforced) => {
+            missing.push("Landlock: this kernel enforces only a part of it".to_owned());
+        }
+        Ok(RulesetStatus::NotEnforced) => missing.push("Landlock: this kernel does not have it".to_owned()),
+        Err(error) => missing.push(format!("Landlock: {error}")),
+    }
+    for (resource, most) in [(Resource::Core, 0), (Resource::Nofile, 256), (Resource::Stack, STACK)] {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        setrlimit(resource, limit).map_err(|error| format!("setrlimit: {error}"))?;
+    }
+    apply_filter(&filters.refused).map_err(|error| format!("seccomp: {error}"))?;
+    apply_filter(&filters.zygote).map_err(|error| format!("seccomp: {error}"))?;
+    Ok(missing)
+}
+
+fn deny_files() -> Result<RulesetStatus, landlock::RulesetError> {
+    let abi = ABI::V6;
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(abi))?
+        .handle_access(AccessNet::from_all(abi))?
+        .scope(Scope::from_all(abi))?
+        .create()?
+        .restrict_self()?;
+    Ok(status.ruleset)
+}
+
+/// Limits one child before it meets its sample: data segments, processor time, spool.
+pub(crate) fn limit_child(memory_bytes: u64, baseline_bytes: u64, seconds: u64, spool_bytes: u64) -> Result<(), String> {
+    let limits = [
+        (Resource::Data, baseline_bytes.saturating_add(memory_bytes)),
+        (Resource::Cpu, seconds),
+        (Resource::Fsize, spool_bytes),
+    ];
+    for (resource, most) in limits {
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        setrlimit(resource, limit).map_err(|error| format!("setrlimit: {error}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! The few calls into the kernel that need `unsafe`, and descriptors sent over sockets.
+#![allow(unsafe_code, reason = "fork and unshare have no safe form; each block says why it is sound")]
+
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg,
+};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+
+/// Descriptors in one message, at most.
+const MOST_DESCRIPTORS: usize = 4;
+
+/// Which side of a fork we are on.
+pub(crate) enum Forked {
+    /// The new process.
+    Child,
+    /// The old one, with the child's process id.
+    Parent(rustix::process::Pid),
+}
+
+/// Forks. The caller must have one thread only.
+pub(crate) fn fork() -> io::Result<Forked> {
+    // SAFETY: the zygote never starts a thread, so no lock can be held by a thread that the child lacks.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(Forked::Child),
+        pid => rustix::process::Pid::from_raw(pid)
+            .map(Forked::Parent)
+            .ok_or_else(|| io::Error::other("fork answered with no process id")),
+    }
+}
+
+/// Moves into an empty network namespace, through a user namespace where privileges are missing.
+pub(crate) fn leave_network() -> io::Result<()> {
+    use rustix::thread::UnshareFlags;
+    let flags = UnshareFlags::NEWNET | UnshareFlags::NEWIPC;
+    // SAFETY: the process has one thread and shares no file table or memory that `unshare` could split.
+    let direct = unsafe { rustix::thread::unshare_unsafe(flags) };
+    if direct.is_ok() {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    unsafe { rustix::thread::unshare_unsafe(flags | UnshareFlags::NEWUSER) }.map_err(io::Error::from)
+}
+
+/// Ends the process at once, without running destructors that belong to the parent.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: `_exit` may be called at any time.
+    unsafe { libc::_exit(status) }
+}
+
+/// Sends one packet with descriptors.
+pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+        return Err(io::Error::other("too many descriptors for one message"));
+    }
+    loop {
+        match sendmsg(socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL) {
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Receives one packet into `buffer`; 0 bytes means that the other side is gone.
+pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let message = loop {
+        match recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC) {
+            Err(Errno::INTR) => {}
+            other => break other?,
+        }
+    };
+    let mut descriptors = Vec::new();
+    for ancillary in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(list) = ancillary {
+            descriptors.extend(list);
+        }
+    }
+    if message.flags.contains(ReturnFlags::TRUNC) {
+        return Err(io::Error::other("a message is longer than agreed"));
+    }
+    Ok((message.bytes, descriptors))
+}
+
+/// A pair of sockets that keep messages whole.
+pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+}
+
+/// An anonymous file in memory with these bytes, sealed so that nobody can change it any more.
+pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let file = memfd_create("lazaret-sample", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match rustix::io::write(file.as_fd(), rest) {
+            Ok(n) => rest = rest.get(n..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    Ok(file)
+}

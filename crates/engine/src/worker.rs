@@ -1,0 +1,230 @@
+//! The zygote: loads rules, closes the doors, and forks one child per sample. No state crosses samples.
+
+use crate::child;
+use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
+use crate::sandbox::{self, Filters};
+use crate::system::{self, Forked};
+use lazaret_detect::{HashLists, Inspector, Signatures};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
+use std::collections::HashMap;
+use std::io::Read;
+
+/// How often the zygote looks for children that ended, in nanoseconds, while it has any.
+const REAP_EVERY: i64 = 200_000;
+
+/// The worker process: call this first thing in `main` when the first argument is [`crate::WORKER_ARGUMENT`].
+///
+/// Standard input is the control socket. Never returns before the engine closes it.
+pub fn worker_main() -> std::process::ExitCode {
+    let control = match std::io::stdin().as_fd().try_clone_to_owned() {
+        Ok(control) => control,
+        Err(error) => {
+            eprintln!("the worker has no control socket: {error}");
+            return std::process::ExitCode::from(2);
+        }
+    };
+    match Zygote::start(control.as_fd()) {
+        Ok(mut zygote) => {
+            zygote.serve(control.as_fd());
+            std::process::ExitCode::SUCCESS
+        }
+        Err(why) => {
+            let _ = say(control.as_fd(), &Report::Failed { why });
+            std::process::ExitCode::from(2)
+        }
+    }
+}
+
+struct Zygote {
+    inspector: Inspector,
+    filters: Filters,
+    /// Bytes of data segments before any sample.
+    baseline: u64,
+    children: HashMap<Pid, Running>,
+}
+
+struct Running {
+    number: u64,
+    answers: OwnedFd,
+}
+
+impl Zygote {
+    fn start(control: BorrowedFd<'_>) -> Result<Self, String> {
+        // The worker must not outlive the engine, even one that is killed.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
+        let (order, descriptors) = hear(control).map_err(|error| error.to_string())?.ok_or("no order came")?;
+        let Order::Start { rules, hash_lists } = order else { return Err("the first order is not `start`".into()) };
+        let mut descriptors = descriptors.into_iter();
+        let (inspector, count) = load(&mut descriptors, rules, hash_lists)?;
+        warm_up(&inspector);
+        let filters = Filters::compile()?;
+        let baseline = data_bytes();
+        let missing = sandbox::lock_zygote(&filters)?;
+        say(control, &Report::Ready { rules: count, missing }).map_err(|error| error.to_string())?;
+        Ok(Self { inspector, filters, baseline, children: HashMap::new() })
+    }
+
+    fn serve(&mut self, control: BorrowedFd<'_>) {
+        loop {
+            let mut watched = [PollFd::new(&control, PollFlags::IN)];
+            // Children do not wake `poll`; while there are some, the zygote looks often, else it sleeps.
+            let nap = Timespec { tv_sec: 0, tv_nsec: REAP_EVERY };
+            let timeout = if self.children.is_empty() { None } else { Some(&nap) };
+            let heard = matches!(poll(&mut watched, timeout), Ok(1..));
+            self.reap();
+            if !heard {
+                continue;
+            }
+            match hear(control) {
+                Ok(Some((Order::Analyse(task), descriptors))) => self.fork(control, task, descriptors),
+                Ok(Some((Order::Kill { number }, _))) => self.kill(number),
+                Ok(Some((Order::Start { .. }, _))) => {}
+                // The engine is gone, or speaks nonsense: there is nothing left to do.
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    fn fork(&mut self, _control: BorrowedFd<'_>, task: Task, descriptors: Vec<OwnedFd>) {
+        let mut descriptors = descriptors.into_iter();
+        let (Some(sample), Some(answers)) = (descriptors.next(), descriptors.next()) else { return };
+        let spool = descriptors.next();
+        match system::fork() {
+            Ok(Forked::Child) => {
+                // The other children's sockets and the control socket are not this child's business.
+                self.children.clear();
+                let _ = rustix::io::close_standard_input();
+                let status = child::run(&self.inspector, &self.filters, self.baseline, task, sample, &answers, spool);
+                system::exit_now(status)
+            }
+            Ok(Forked::Parent(pid)) => {
+                self.children.insert(pid, Running { number: task.number, answers });
+            }
+            Err(error) => {
+                let _ = say(answers.as_fd(), &Answer::Gone(Some(format!("no process for it: {error}"))));
+            }
+        }
+    }
+
+    fn kill(&self, number: u64) {
+        // A child keeps its process id until it is reaped, here and nowhere else, so this cannot hit a stranger.
+        for (pid, _) in self.children.iter().filter(|(_, running)| running.number == number) {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+    }
+
+    fn reap(&mut self) {
+        while !self.children.is_empty() {
+            let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) else { return };
+            if let Some(running) = self.children.remove(&pid) {
+                let _ = say(running.answers.as_fd(), &Answer::Gone(describe(status)));
+            }
+        }
+    }
+}
+
+fn load(
+    descriptors: &mut impl Iterator<Item = OwnedFd>,
+    rules: u64,
+    hash_lists: Vec<(String, u64)>,
+) -> Result<(Inspector, usize), String> {
+    let signatures = match descriptors.next().filter(|_| rules > 0) {
+        Some(file) => {
+            let bytes = read_all(file, rules)?;
+            Some(Signatures::load(&bytes).map_err(|error| error.to_string())?)
+        }
+        None => None,
+    };
+    let mut lists = HashLists::default();
+    if let Some(file) = descriptors.next() {
+        let bytes = read_all(file, hash_lists.iter().map(|(_, len)| len).sum())?;
+        let mut rest = bytes.as_slice();
+        for (name, len) in hash_lists {
+            let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
+            let (text, after) = rest.split_at(len);
+            // A list that cannot be used was reported by the engine when it read it.
+            let _ = lists.add(&name, &String::from_utf8_lossy(text));
+            rest = after;
+        }
+    }
+    let count = signatures.as_ref().map_or(0, Signatures::len);
+    Ok((Inspector::new(signatures, Some(lists)), count))
+}
+
+fn read_all(file: OwnedFd, len: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
+    std::fs::File::from(file).take(len).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// Runs everything once, so that what is built lazily is built before the doors close and before any fork.
+fn warm_up(inspector: &Inspector) {
+    let clock = child::clock();
+    let setup = lazaret_formats::Setup {
+        limits: lazaret_model::Limits::default(),
+        clock,
+        spool: None,
+        passwords: Vec::new(),
+        legacy_hashes: true,
+        declared_type: None,
+    };
+    struct Silent<'a>(&'a Inspector);
+    impl lazaret_formats::Visitor for Silent<'_> {
+        fn begin(&mut self, _: &lazaret_model::Part) {}
+        fn inspect(&mut self, part: &lazaret_model::Part, content: &lazaret_formats::Content) {
+            let _ = self.0.inspect(part, |offset, len| content.window(offset, len));
+        }
+        fn finding(&mut self, _: &lazaret_model::Part, _: lazaret_model::Finding) {}
+        fn end(&mut self, part: &lazaret_model::Part, children: &[lazaret_model::Child]) {
+            let _ = self.0.conclude(part, children);
+        }
+        fn withdraw_below(&mut self, _: lazaret_model::PartId) {}
+    }
+    let sample = b"warm-up: nothing to see here\n".to_vec().into();
+    lazaret_formats::walk(&sample, "warm-up.txt", setup, &mut Silent(inspector));
+}
+
+/// Bytes of data segments of this process (proc(5), `statm`: the sixth field, in pages).
+fn data_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(5)?.parse::<u64>().ok());
+    pages.unwrap_or(0).saturating_mul(rustix::param::page_size() as u64)
+}
+
+fn describe(status: WaitStatus) -> Option<String> {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(0), _) => None,
+        (Some(code), _) => Some(format!("exit status {code}")),
+        (_, Some(signal)) => Some(match signal {
+            libc::SIGSYS => "it asked the kernel for something that the sandbox forbids (SIGSYS)".to_owned(),
+            libc::SIGKILL => "it was killed (SIGKILL)".to_owned(),
+            libc::SIGXCPU => "it used up its processor time (SIGXCPU)".to_owned(),
+            libc::SIGXFSZ => "it filled the spool (SIGXFSZ)".to_owned(),
+            libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL => {
+                format!("it crashed or ran out of memory (signal {signal})")
+            }
+            other => format!("signal {other}"),
+        }),
+        _ => Some("it ended in an unknown way".to_owned()),
+    }
+}
+
+pub(crate) fn say<T: serde::Serialize>(socket: BorrowedFd<'_>, message: &T) -> std::io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    if bytes.len() > MOST_MESSAGE {
+        return Err(std::io::Error::other("a message is longer than agreed"));
+    }
+    system::send(socket, &bytes, &[])
+}
+
+fn hear(socket: BorrowedFd<'_>) -> std::io::Result<Option<(Order, Vec<OwnedFd>)>> {
+    let mut buffer = vec![0; MOST_MESSAGE];
+    let (n, descriptors) = system::receive(socket, &mut buffer)?;
+    if n == 0 {
+        return Ok(None);
+    }
+    Ok(Some((serde_json::from_slice(buffer.get(..n).unwrap_or_default())?, descriptors)))
+}

@@ -1,0 +1,68 @@
+//! What would change a decision.
+
+use crate::{Facts, Outcome, Policies, PolicyError};
+use lazaret_model::Decision;
+
+/// One fact that, changed alone, changes the decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The change in words: `if it were not locked`.
+    pub condition: &'static str,
+    /// The decision then.
+    pub decision: Decision,
+}
+
+/// Tries every single change of what a person could influence or vouch for.
+///
+/// # Errors
+/// As [`Policies::decide`].
+pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcome, Vec<Change>), PolicyError> {
+    let outcome = policies.decide(part, facts)?;
+    let variations: [(&'static str, fn(&mut Facts)); 8] = [
+        ("if a password opened it", |facts| {
+            facts.locked = false;
+            facts.complete = true;
+            facts.verdict = "benign".to_owned();
+        }),
+        ("if it could be inspected completely and were clean", |facts| {
+            facts.complete = true;
+            facts.verdict = "benign".to_owned();
+        }),
+        ("if nothing spoke against its content", |facts| {
+            facts.verdict = "benign".to_owned();
+            facts.findings.clear();
+            facts.techniques.clear();
+            facts.masquerade = false;
+        }),
+        ("if it did not pretend to be something else", |facts| facts.masquerade = false),
+        ("if it had no macros that run by themselves", |facts| {
+            facts.findings.remove("macros.auto-run");
+            facts.macros = false;
+        }),
+        ("if it were an ordinary document", |facts| {
+            facts.class = "document".to_owned();
+            facts.classes = ["document".to_owned()].into();
+            facts.kind = "pdf".to_owned();
+            facts.kinds = ["pdf".to_owned()].into();
+        }),
+        ("if a page fetched it instead of a person", |facts| facts.navigation = false),
+        ("if the site were on no list", |facts| {
+            if let Some(site) = &mut facts.site {
+                site.lists.clear();
+            }
+        }),
+    ];
+    let mut changes = Vec::new();
+    for (condition, vary) in variations {
+        let mut other = facts.clone();
+        vary(&mut other);
+        if other == *facts {
+            continue;
+        }
+        let decision = policies.decide(part, &other)?.decision;
+        if decision < outcome.decision {
+            changes.push(Change { condition, decision });
+        }
+    }
+    Ok((outcome, changes))
+}

@@ -1,0 +1,16 @@
+//! Decides what is delivered, held and blocked, with Cedar policies.
+//!
+//! Default deny is the mitigation: what no policy permits to be delivered or held is blocked. Policies are validated
+//! against the schema when they are loaded; a file that does not validate is refused whole.
+
+mod cases;
+mod error;
+mod explain;
+mod facts;
+mod policies;
+
+pub use cases::{CaseOutcome, Cases, run_cases};
+pub use error::{PolicyError, PolicyProblem};
+pub use explain::{Change, explain};
+pub use facts::{Facts, SiteFacts};
+pub use policies::{Outcome, Policies, PolicyFile, built_in_policies};

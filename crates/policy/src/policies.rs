@@ -1,0 +1,384 @@
+//! A validated set of policies, and the decision it takes.
+
+use crate::{Facts, PolicyError, PolicyProblem};
+use cedar_policy::{
+    Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
+    PolicyId, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
+};
+use lazaret_model::{Decision, PolicyMatch};
+use miette::Diagnostic;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::str::FromStr;
+
+/// The schema, as shipped.
+const SCHEMA: &str = include_str!("../../../policies/lazaret.cedarschema");
+/// The policies that carry T1204, as shipped.
+const DEFAULT: &str = include_str!("../../../policies/default.cedar");
+
+/// A file of policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// Its name, for errors.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The policies that come with Lazaret.
+pub fn built_in_policies() -> PolicyFile {
+    PolicyFile { name: "default.cedar".to_owned(), text: DEFAULT.to_owned() }
+}
+
+/// A validated policy set.
+#[derive(Debug)]
+pub struct Policies {
+    set: PolicySet,
+    authorizer: Authorizer,
+    actions: [EntityUid; 2],
+    person: EntityTypeName,
+    group: EntityTypeName,
+    part: EntityTypeName,
+}
+
+/// What was decided about one part, and by which policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What to do.
+    pub decision: Decision,
+    /// The policies that decided, by id; empty when nothing permitted anything.
+    pub policies: Vec<PolicyMatch>,
+}
+
+impl Policies {
+    /// Parses and validates policies.
+    ///
+    /// # Errors
+    /// Every problem in every file, with its place. A policy needs an `@id` of its own and a `@title`.
+    pub fn parse(files: &[PolicyFile]) -> Result<Self, PolicyError> {
+        let schema = schema();
+        let mut problems = Vec::new();
+        let mut set = PolicySet::new();
+        let mut home: HashMap<PolicyId, &PolicyFile> = HashMap::new();
+        for file in files {
+            let parsed = match PolicySet::from_str(&file.text) {
+                Ok(parsed) => parsed,
+                Err(errors) => {
+                    problems.extend(errors.iter().map(|error| problem(file, error)));
+                    continue;
+                }
+            };
+            for policy in parsed.policies() {
+                match named(policy) {
+                    Ok(policy) => {
+                        let id = policy.id().clone();
+                        if let Some(other) = home.insert(id.clone(), file) {
+                            problems.push(missing(
+                                file,
+                                &policy,
+                                format!("the id `{id}` is used twice, also in `{}`", other.name),
+                            ));
+                        } else if let Err(error) = set.add(policy.clone()) {
+                            problems.push(missing(file, &policy, error.to_string()));
+                        }
+                    }
+                    Err(what) => problems.push(missing(file, policy, what.to_owned())),
+                }
+            }
+        }
+        let validation = Validator::new(schema).validate(&set, ValidationMode::Strict);
+        for error in validation.validation_errors() {
+            let fallback = files.first();
+            if let Some(file) = home.get(error.policy_id()).copied().or(fallback) {
+                problems.push(problem(file, error));
+            }
+        }
+        if problems.is_empty() { Ok(Self::new(set)) } else { Err(PolicyError::Refused(problems)) }
+    }
+
+    fn new(set: PolicySet) -> Self {
+        Self {
+            set,
+            authorizer: Authorizer::new(),
+            actions: ["deliver", "hold"].map(|name| uid(&type_name("Lazaret::Action"), name)),
+            person: type_name("Lazaret::Person"),
+            group: type_name("Lazaret::Group"),
+            part: type_name("Lazaret::Part"),
+        }
+    }
+
+    /// Every policy: id and title, by id.
+    pub fn list(&self) -> Vec<PolicyMatch> {
+        let mut list: Vec<_> = self.set.policies().map(|policy| self.describe(policy.id())).collect();
+        list.sort_by(|a, b| a.id.cmp(&b.id));
+        list
+    }
+
+    /// One annotation of a policy, such as `lesson` or `technique`.
+    pub fn annotation(&self, id: &str, key: &str) -> Option<&str> {
+        self.set.annotation(&PolicyId::new(id), key)
+    }
+
+    /// Decides about one part. `part` is its path, for errors.
+    ///
+    /// # Errors
+    /// When a policy fails on these facts: an error never turns into a delivery.
+    pub fn decide(&self, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
+        let entities = self.entities(part, facts)?;
+        let mut denied = None;
+        for (action, decision) in self.actions.iter().zip([Decision::Deliver, Decision::Hold]) {
+            let (allowed, reasons) = self.ask(part, facts, action, &entities)?;
+            if allowed {
+                // A held part names what kept it from being delivered, and else what permits holding it.
+                let reasons = denied.take().filter(|forbids: &Vec<_>| !forbids.is_empty()).unwrap_or(reasons);
+                return Ok(Outcome { decision, policies: reasons });
+            }
+            denied = Some(reasons);
+        }
+        Ok(Outcome { decision: Decision::Block, policies: denied.unwrap_or_default() })
+    }
+
+    fn ask(
+        &self,
+        part: &str,
+        facts: &Facts,
+        action: &EntityUid,
+        entities: &Entities,
+    ) -> Result<(bool, Vec<PolicyMatch>), PolicyError> {
+        let wrong = |why: String| PolicyError::Request { part: part.to_owned(), why };
+        let principal = uid(&self.person, person_name(facts));
+        let resource = uid(&self.part, "part");
+        let context = Context::from_pairs(context(facts)).map_err(|error| wrong(error.to_string()))?;
+        let request = Request::new(principal, action.clone(), resource, context, Some(schema_ref()))
+            .map_err(|error| wrong(error.to_string()))?;
+        let response = self.authorizer.is_authorized(&request, &self.set, entities);
+        if let Some(cedar_policy::AuthorizationError::PolicyEvaluationError(error)) =
+            response.diagnostics().errors().next()
+        {
+            return Err(PolicyError::Evaluation {
+                policy: error.policy_id().to_string(),
+                part: part.to_owned(),
+                why: error.inner().to_string(),
+            });
+        }
+        let mut reasons: Vec<_> = response.diagnostics().reason().map(|id| self.describe(id)).collect();
+        reasons.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok((response.decision() == CedarDecision::Allow, reasons))
+    }
+
+    fn entities(&self, part: &str, facts: &Facts) -> Result<Entities, PolicyError> {
+        let wrong = |why: String| PolicyError::Request { part: part.to_owned(), why };
+        let groups: HashSet<_> = facts.groups.iter().map(|group| uid(&self.group, group)).collect();
+        let mut entities: Vec<_> = groups.iter().map(|group| Entity::with_uid(group.clone())).collect();
+        entities.push(Entity::new_no_attrs(uid(&self.person, person_name(facts)), groups));
+        let resource = Entity::new(uid(&self.part, "part"), attributes(facts), HashSet::new());
+        entities.push(resource.map_err(|error| wrong(error.to_string()))?);
+        Entities::from_entities(entities, Some(schema_ref())).map_err(|error| wrong(error.to_string()))
+    }
+
+    fn describe(&self, id: &PolicyId) -> PolicyMatch {
+        PolicyMatch { id: id.to_string(), title: self.set.annotation(id, "title").unwrap_or_default().to_owned() }
+    }
+}
+
+fn person_name(facts: &Facts) -> &str {
+    if facts.person.is_empty() { "anonymous" } else { &facts.person }
+}
+
+fn attributes(facts: &Facts) -> HashMap<String, RestrictedExpression> {
+    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+    let number = |n: u64| RestrictedExpression::new_long(i64::try_from(n).unwrap_or(i64::MAX));
+    let set = |set: &std::collections::BTreeSet<String>| {
+        RestrictedExpression::new_set(set.iter().map(|item| RestrictedExpression::new_string(item.clone())))
+    };
+    let pairs = [
+        ("name", text(&facts.name)),
+        ("extension", text(&facts.extension)),
+        ("kind", text(&facts.kind)),
+        ("class", text(&facts.class)),
+        ("kinds", set(&facts.kinds)),
+        ("classes", set(&facts.classes)),
+        ("role", text(&facts.role)),
+        ("size", number(facts.size)),
+        ("depth", number(facts.depth.into())),
+        ("parents", set(&facts.parents)),
+        ("masquerade", RestrictedExpression::new_bool(facts.masquerade)),
+        ("locked", RestrictedExpression::new_bool(facts.locked)),
+        ("opened_with_password", RestrictedExpression::new_bool(facts.opened_with_password)),
+        ("complete", RestrictedExpression::new_bool(facts.complete)),
+        ("macros", RestrictedExpression::new_bool(facts.macros)),
+        ("verdict", text(&facts.verdict)),
+        ("findings", set(&facts.findings)),
+        ("techniques", set(&facts.techniques)),
+        ("prevalence", number(facts.prevalence)),
+    ];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn context(facts: &Facts) -> Vec<(String, RestrictedExpression)> {
+    let mut pairs = vec![
+        ("gate".to_owned(), RestrictedExpression::new_string(facts.gate.clone())),
+        ("navigation".to_owned(), RestrictedExpression::new_bool(facts.navigation)),
+        ("declared_type".to_owned(), RestrictedExpression::new_string(facts.declared_type.clone())),
+    ];
+    if let Some(site) = &facts.site {
+        let lists = site.lists.iter().map(|list| RestrictedExpression::new_string(list.clone()));
+        let mut fields = BTreeMap::from([
+            ("host".to_owned(), RestrictedExpression::new_string(site.host.clone())),
+            ("domain".to_owned(), RestrictedExpression::new_string(site.domain.clone())),
+            ("lists".to_owned(), RestrictedExpression::new_set(lists)),
+        ]);
+        if let Some(days) = site.first_seen_days {
+            let days = i64::try_from(days).unwrap_or(i64::MAX);
+            fields.insert("first_seen_days".to_owned(), RestrictedExpression::new_long(days));
+        }
+        // The keys are distinct, so the record cannot be refused.
+        pairs.extend(RestrictedExpression::new_record(fields).ok().map(|record| ("site".to_owned(), record)));
+    }
+    pairs
+}
+
+/// The policy under the id of its `@id` annotation.
+fn named(policy: &Policy) -> Result<Policy, &'static str> {
+    let id =
+        policy.annotation("id").filter(|id| !id.is_empty()).ok_or("the policy needs an `@id(\"…\")` of its own")?;
+    policy
+        .annotation("title")
+        .filter(|t| !t.is_empty())
+        .ok_or("the policy needs a `@title(\"…\")` that people are shown")?;
+    Ok(policy.new_id(PolicyId::new(id)))
+}
+
+fn problem(file: &PolicyFile, error: &(impl Diagnostic + ?Sized)) -> PolicyProblem {
+    let offset = error.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
+    let (line, column) = position(&file.text, offset);
+    let mut message = error.to_string();
+    if let Some(help) = error.help() {
+        message = format!("{message}; {help}");
+    }
+    PolicyProblem { file: file.name.clone(), line, column, message }
+}
+
+fn missing(file: &PolicyFile, policy: &Policy, what: String) -> PolicyProblem {
+    let text = policy.to_string();
+    let head: String = text.lines().next().unwrap_or_default().to_owned();
+    let (line, column) = position(&file.text, file.text.find(&head).unwrap_or(0));
+    PolicyProblem { file: file.name.clone(), line, column, message: what }
+}
+
+/// Line and column, from 1, of a byte offset.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(offset)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn type_name(name: &str) -> EntityTypeName {
+    EntityTypeName::from_str(name).expect("the names in this file are valid")
+}
+
+fn uid(of: &EntityTypeName, name: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(of.clone(), EntityId::new(name))
+}
+
+fn schema() -> Schema {
+    schema_ref().clone()
+}
+
+fn schema_ref() -> &'static Schema {
+    static SHIPPED: std::sync::LazyLock<Schema> = std::sync::LazyLock::new(|| {
+        Schema::from_cedarschema_str(SCHEMA).expect("the shipped schema is valid; a test holds it").0
+    });
+    &SHIPPED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cases, explain, run_cases};
+
+    fn file(name: &str, text: &str) -> PolicyFile {
+        PolicyFile { name: name.into(), text: text.into() }
+    }
+
+    fn default() -> Policies {
+        Policies::parse(&[built_in_policies()]).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[track_caller]
+    fn check_refused(text: &str, expected: &str) {
+        let error = Policies::parse(&[built_in_policies(), file("site.cedar", text)]).unwrap_err().to_string();
+        assert!(error.contains(expected), "expected `{expected}` in:\n{error}");
+    }
+
+    #[test]
+    fn the_default_policies_keep_their_promises() {
+        let cases = Cases::parse("default.test.toml", include_str!("../../../policies/default.test.toml")).unwrap();
+        let outcomes = run_cases(&default(), &cases).unwrap();
+        assert!(outcomes.len() >= 20);
+        for case in outcomes {
+            assert_eq!(case.difference, None, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn what_no_policy_permits_is_blocked() {
+        let outcome = Policies::parse(&[]).unwrap().decide("x", &Facts::default()).unwrap();
+        assert_eq!(outcome, Outcome { decision: Decision::Block, policies: vec![] });
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_refused_with_its_place() {
+        check_refused(
+            "@id(\"a\") @title(\"t\")\npermit (principal, action, resource)\nwhen { resource.colour == \"red\" };",
+            "`site.cedar` line 3, column ",
+        );
+        check_refused("permit (principal, action, resource", "`site.cedar` line 1, column ");
+        check_refused("\n\npermit (principal, action, resource);", "needs an `@id(\"…\")`");
+        check_refused(
+            "@id(\"malicious\") @title(\"t\") permit (principal, action, resource);",
+            "used twice, also in `default.cedar`",
+        );
+        check_refused("@id(\"b\") permit (principal, action, resource);", "needs a `@title(\"…\")`");
+    }
+
+    #[test]
+    fn a_group_can_be_permitted_what_others_are_not() {
+        let permit = "@id(\"administrators\") @title(\"Administrators get installers\")\n\
+            permit (principal in Lazaret::Group::\"administrators\", action == Lazaret::Action::\"deliver\", resource)\n\
+            when { resource.class == \"installer\" && resource.verdict == \"benign\" };";
+        let policies = Policies::parse(&[file("site.cedar", permit)]).unwrap();
+        let mut facts = Facts { class: "installer".into(), person: "ada".into(), ..Facts::default() }.completed();
+        assert_eq!(policies.decide("x", &facts).unwrap().decision, Decision::Block);
+        facts.groups.insert("administrators".into());
+        assert_eq!(policies.decide("x", &facts).unwrap().decision, Decision::Deliver);
+    }
+
+    #[test]
+    fn an_explanation_names_what_would_change_the_decision() {
+        let facts = Facts {
+            kind: "zip".into(),
+            class: "archive".into(),
+            locked: true,
+            complete: false,
+            verdict: "unknown".into(),
+            ..Facts::default()
+        };
+        let (outcome, changes) = explain(&default(), "a.zip", &facts.completed()).unwrap();
+        assert_eq!(outcome.decision, Decision::Hold);
+        assert!(
+            changes.iter().any(|c| c.condition == "if a password opened it" && c.decision == Decision::Deliver),
+            "{changes:?}"
+        );
+    }
+
+    #[test]
+    fn every_default_policy_has_its_human_side() {
+        let policies = default();
+        for policy in policies.list() {
+            assert!(!policy.title.is_empty() && !policy.title.ends_with('.'), "{policy:?}");
+            if let Some(technique) = policies.annotation(&policy.id, "technique") {
+                assert!(lazaret_model::TechniqueId(technique.to_owned().into()).is_well_formed(), "{policy:?}");
+            }
+        }
+    }
+}
