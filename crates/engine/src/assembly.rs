@@ -79,7 +79,7 @@ impl Assembly {
                 self.finished = true;
                 Ok(())
             }
-            Answer::Panic(_) | Answer::Gone(_) => Ok(()),
+            Answer::Panic(_) | Answer::Gone(_) | Answer::Probed(_) => Ok(()),
         }
     }
 

@@ -36,8 +36,10 @@ pub(crate) fn run(
         let _ = say(answers.as_fd(), &Answer::Panic(why));
         return 2;
     }
-    #[cfg(feature = "faults")]
-    crate::faults::act(&task.name);
+    if let Some(probe) = task.probe {
+        let _ = say(answers.as_fd(), &Answer::Probed(probe.attempt().err()));
+        return 0;
+    }
     let mut reporter = Reporter { answers: answers.as_fd(), inspector, failed: false };
     let outcome = catch_unwind(AssertUnwindSafe(|| analyse(&mut reporter, task, sample, spool)));
     let last = match outcome {

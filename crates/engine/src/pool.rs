@@ -59,7 +59,11 @@ pub(crate) struct Handed {
 }
 
 impl Pool {
-    pub(crate) fn start(executable: &Path, arsenal: Arsenal, spool_folder: Option<PathBuf>) -> Result<Self, EngineError> {
+    pub(crate) fn start(
+        executable: &Path,
+        arsenal: Arsenal,
+        spool_folder: Option<PathBuf>,
+    ) -> Result<Self, EngineError> {
         let worker = Worker::start(executable, &arsenal)?;
         Ok(Self {
             executable: executable.to_owned(),
@@ -98,6 +102,7 @@ impl Pool {
             limits: limits.clone(),
             passwords,
             declared_type: whole.declared_type.clone(),
+            probe: None,
         };
         let spool = self.spool();
         let hand = |step, source| EngineError::Hand { name: name.to_owned(), step, source };
@@ -114,6 +119,58 @@ impl Pool {
         drop(descriptors);
         drop(theirs);
         self.listen(&worker, number, ours.as_fd(), limits, whole)
+    }
+
+    /// Tries something forbidden inside a child: how it was refused, or `Err` when it succeeded.
+    pub(crate) fn probe(&self, probe: crate::Probe, limits: &Limits) -> Result<Result<String, String>, EngineError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let name = probe.name().to_owned();
+        let hand = |step| {
+            let name = name.clone();
+            move |source| EngineError::Hand { name, step, source }
+        };
+        let worker = self.current();
+        let (ours, theirs) = system::packet_pair().map_err(hand("a socket for its answers"))?;
+        let sample = system::sealed(&[]).map_err(hand("a file in memory"))?;
+        let task = Task {
+            number,
+            name: name.clone(),
+            size: 0,
+            limits: limits.clone(),
+            passwords: Vec::new(),
+            declared_type: None,
+            probe: Some(probe),
+        };
+        order_to(&worker.control, &Order::Analyse(task), &[sample.as_fd(), theirs.as_fd()])
+            .map_err(hand("sending it"))?;
+        drop(theirs);
+        let mut deadline = Instant::now() + Duration::from_millis(limits.time_ms);
+        let mut outcome = None;
+        let mut buffer = vec![0; MOST_MESSAGE];
+        loop {
+            if !wait(ours.as_fd(), deadline).map_err(hand("hearing from it"))? {
+                if outcome.is_some() {
+                    self.replace(&worker)?;
+                    break;
+                }
+                outcome = Some(Ok(format!("stopped by the engine after {} ms", limits.time_ms)));
+                kill(&worker, number);
+                deadline = Instant::now() + KILL_TIME;
+                continue;
+            }
+            let (n, _) = system::receive(ours.as_fd(), &mut buffer).map_err(hand("hearing from it"))?;
+            match serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()) {
+                Ok(Answer::Probed(Some(error))) => outcome = Some(Ok(format!("refused: {error}"))),
+                Ok(Answer::Probed(None)) => outcome = Some(Err("it succeeded".to_owned())),
+                Ok(Answer::Panic(why)) => outcome = Some(Ok(format!("refused: {why}"))),
+                Ok(Answer::Gone(how)) => {
+                    outcome.get_or_insert_with(|| Ok(how.unwrap_or_else(|| "it ended in silence".to_owned())));
+                    break;
+                }
+                _ => break,
+            }
+        }
+        Ok(outcome.unwrap_or_else(|| Ok("the worker died".to_owned())))
     }
 
     fn listen(
@@ -166,6 +223,9 @@ impl Pool {
                 Ok(_) => None,
                 Err(error) => Some(format!("its answer cannot be read: {error}")),
             };
+            if assembly.finished() && problem.is_none() {
+                break;
+            }
             if let Some(problem) = problem {
                 failure.get_or_insert(problem);
                 listening = false;
@@ -221,10 +281,12 @@ impl Worker {
         let (lists, lists_file) = arsenal.hash_lists.as_ref().map_or((Vec::new(), &empty), |(l, f)| (l.clone(), f));
         // The position of a descriptor is shared by everybody who holds it.
         for file in [rules_file, lists_file] {
-            rustix::fs::seek(file, rustix::fs::SeekFrom::Start(0)).map_err(|e| failed("rewinding the rules")(e.into()))?;
+            rustix::fs::seek(file, rustix::fs::SeekFrom::Start(0))
+                .map_err(|e| failed("rewinding the rules")(e.into()))?;
         }
         let order = Order::Start { rules, hash_lists: lists };
-        order_to(&worker.control, &order, &[rules_file.as_fd(), lists_file.as_fd()]).map_err(failed("handing over the rules"))?;
+        order_to(&worker.control, &order, &[rules_file.as_fd(), lists_file.as_fd()])
+            .map_err(failed("handing over the rules"))?;
         if !wait(worker.control.as_fd(), Instant::now() + START_TIME).map_err(failed("waiting for it"))? {
             return Err(EngineError::Worker("it did not get ready in time".to_owned()));
         }

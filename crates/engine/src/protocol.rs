@@ -43,6 +43,8 @@ pub(crate) struct Task {
     pub(crate) passwords: Vec<String>,
     /// The media type the origin declared.
     pub(crate) declared_type: Option<String>,
+    /// Try this instead of analysing.
+    pub(crate) probe: Option<crate::Probe>,
 }
 
 /// From the zygote to the engine, over the control socket.
@@ -88,6 +90,8 @@ pub(crate) enum Answer {
     Done,
     /// The child failed and says why.
     Panic(String),
+    /// The probe was refused with this error, or (`None`) it succeeded.
+    Probed(Option<String>),
     /// From the zygote: the child is gone. `None`: it exited with status 0.
     Gone(Option<String>),
 }

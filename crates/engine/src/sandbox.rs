@@ -5,9 +5,7 @@
 //! taken-over decoder from opening, connecting or executing anything.
 
 use crate::system;
-use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
-};
+use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 use std::collections::BTreeMap;
@@ -64,6 +62,8 @@ const ZYGOTE: &[libc::c_long] = &[
     libc::SYS_prctl,
     libc::SYS_prlimit64,
     libc::SYS_setrlimit,
+    libc::SYS_dup2,
+    libc::SYS_dup3,
 ];
 
 /// Calls that libraries make in passing. They are refused with an error instead of the process being killed.
@@ -157,7 +157,12 @@ fn deny_files() -> Result<RulesetStatus, landlock::RulesetError> {
 }
 
 /// Limits one child before it meets its sample: data segments, processor time, spool.
-pub(crate) fn limit_child(memory_bytes: u64, baseline_bytes: u64, seconds: u64, spool_bytes: u64) -> Result<(), String> {
+pub(crate) fn limit_child(
+    memory_bytes: u64,
+    baseline_bytes: u64,
+    seconds: u64,
+    spool_bytes: u64,
+) -> Result<(), String> {
     let limits = [
         (Resource::Data, baseline_bytes.saturating_add(memory_bytes)),
         (Resource::Cpu, seconds),

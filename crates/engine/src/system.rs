@@ -4,8 +4,8 @@
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
 };
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -110,4 +110,12 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
     }
     fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
     Ok(file)
+}
+
+/// Tries to attach to the parent process as a debugger would.
+pub(crate) fn trace_parent() -> io::Result<()> {
+    let parent = rustix::process::getppid().map_or(1, |parent| parent.as_raw_nonzero().get());
+    // SAFETY: PTRACE_ATTACH takes a process id and no pointers.
+    let result = unsafe { libc::ptrace(libc::PTRACE_ATTACH, parent, 0, 0) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

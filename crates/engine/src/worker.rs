@@ -12,26 +12,21 @@ use std::collections::HashMap;
 use std::io::Read;
 
 /// How often the zygote looks for children that ended, in nanoseconds, while it has any.
-const REAP_EVERY: i64 = 200_000;
+const REAP_EVERY: i64 = 1_000_000;
 
 /// The worker process: call this first thing in `main` when the first argument is [`crate::WORKER_ARGUMENT`].
 ///
 /// Standard input is the control socket. Never returns before the engine closes it.
 pub fn worker_main() -> std::process::ExitCode {
-    let control = match std::io::stdin().as_fd().try_clone_to_owned() {
-        Ok(control) => control,
-        Err(error) => {
-            eprintln!("the worker has no control socket: {error}");
-            return std::process::ExitCode::from(2);
-        }
-    };
-    match Zygote::start(control.as_fd()) {
+    let stdin = std::io::stdin();
+    let control = stdin.as_fd();
+    match Zygote::start(control) {
         Ok(mut zygote) => {
-            zygote.serve(control.as_fd());
+            zygote.serve(control);
             std::process::ExitCode::SUCCESS
         }
         Err(why) => {
-            let _ = say(control.as_fd(), &Report::Failed { why });
+            let _ = say(control, &Report::Failed { why });
             std::process::ExitCode::from(2)
         }
     }
@@ -78,7 +73,7 @@ impl Zygote {
                 continue;
             }
             match hear(control) {
-                Ok(Some((Order::Analyse(task), descriptors))) => self.fork(control, task, descriptors),
+                Ok(Some((Order::Analyse(task), descriptors))) => self.fork(task, descriptors),
                 Ok(Some((Order::Kill { number }, _))) => self.kill(number),
                 Ok(Some((Order::Start { .. }, _))) => {}
                 // The engine is gone, or speaks nonsense: there is nothing left to do.
@@ -87,7 +82,7 @@ impl Zygote {
         }
     }
 
-    fn fork(&mut self, _control: BorrowedFd<'_>, task: Task, descriptors: Vec<OwnedFd>) {
+    fn fork(&mut self, task: Task, descriptors: Vec<OwnedFd>) {
         let mut descriptors = descriptors.into_iter();
         let (Some(sample), Some(answers)) = (descriptors.next(), descriptors.next()) else { return };
         let spool = descriptors.next();
@@ -95,7 +90,7 @@ impl Zygote {
             Ok(Forked::Child) => {
                 // The other children's sockets and the control socket are not this child's business.
                 self.children.clear();
-                let _ = rustix::io::close_standard_input();
+                let _ = rustix::stdio::dup2_stdin(&answers);
                 let status = child::run(&self.inspector, &self.filters, self.baseline, task, sample, &answers, spool);
                 system::exit_now(status)
             }

@@ -1,0 +1,314 @@
+//! One call turns bytes into parts, findings, a verdict and a decision.
+
+use crate::assembly::Analysis;
+use crate::pool::{Arsenal, Pool};
+use crate::sample::Prepared;
+use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
+use lazaret_detect::{HashLists, RuleSource};
+use lazaret_model::{
+    Decision, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling, SCAN_SCHEMA, ScanReport, Verdict,
+    fold,
+};
+use lazaret_policy::{Change, Facts, Outcome, Policies, explain};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The policy id of a block that no policy spoke for.
+const DEFAULT_DENY: &str = "default-deny";
+/// Parts that are explained one by one.
+const MOST_RULINGS: usize = 200;
+
+/// What an engine is made of.
+pub struct Settings {
+    /// The executable that becomes the worker: our own.
+    pub executable: PathBuf,
+    /// Rules, the built-in ones included.
+    pub rules: Vec<RuleSource>,
+    /// Where compiled rules are kept between starts.
+    pub cache: Option<PathBuf>,
+    /// Hash lists: name and text.
+    pub hash_lists: Vec<(String, String)>,
+    /// What one sample may cost.
+    pub limits: Limits,
+    /// Passwords to try on everything, the likeliest first.
+    pub passwords: Vec<String>,
+    /// A running `clamd`.
+    pub clamd: Option<Clamd>,
+    /// The policies that decide.
+    pub policies: Policies,
+    /// Where parts too large for memory are spooled; the system's temporary folder where none is given.
+    pub spool: Option<PathBuf>,
+}
+
+/// Something to tell the administrator; the engine works all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice(pub String);
+
+/// One sample to judge.
+pub struct Request<'a> {
+    /// What it is called, for people and as a source of passwords.
+    pub name: &'a str,
+    /// Its bytes.
+    pub bytes: SampleBytes,
+    /// Where it came from.
+    pub origin: &'a Origin,
+    /// Passwords for this sample, tried before the configured ones.
+    pub passwords: &'a [String],
+}
+
+/// The pipeline with its worker. Shared freely between threads.
+pub struct Engine {
+    pool: Pool,
+    limits: Limits,
+    passwords: Vec<String>,
+    clamd: Option<Clamd>,
+    policies: Policies,
+}
+
+impl Engine {
+    /// Compiles or loads the rules, starts the worker and waits until its doors are closed.
+    ///
+    /// # Errors
+    /// When the worker cannot be started or cannot be sandboxed. Broken rules and lists are notices; the rest is used.
+    pub fn start(settings: Settings) -> Result<(Self, Vec<Notice>), EngineError> {
+        let mut notices = Vec::new();
+        let rules = cache::rules(&settings.rules, settings.cache.as_deref())?;
+        notices.extend(rules.errors.iter().map(|error| Notice(format!("a rule is left out: {error}"))));
+        notices.extend(rules.trouble.map(Notice));
+        let arsenal = Arsenal {
+            rules: Some((OwnedFd::from(rules.file), rules.len)),
+            hash_lists: hash_lists(settings.hash_lists, &mut notices)?,
+        };
+        let pool = Pool::start(&settings.executable, arsenal, settings.spool)?;
+        let engine = Self {
+            pool,
+            limits: settings.limits,
+            passwords: settings.passwords,
+            clamd: settings.clamd,
+            policies: settings.policies,
+        };
+        Ok((engine, notices))
+    }
+
+    /// Judges one sample. Blocks until that is done; at most about one and a half times the configured time.
+    ///
+    /// # Errors
+    /// When the sample could not be read or handed over. A sample whose analysis fails is no error: its report says so.
+    pub fn scan(&self, request: Request<'_>) -> Result<ScanReport, EngineError> {
+        let start = Instant::now();
+        let name = request.name;
+        let prepared = request.bytes.prepare(name)?;
+        let passwords = request.passwords.iter().chain(&self.passwords).cloned().collect();
+        let analysis = std::thread::scope(|scope| {
+            let clamd = self.clamd.as_ref().map(|clamd| scope.spawn(|| ask(clamd, &prepared, &self.limits)));
+            let whole = whole(name, &prepared, request.origin);
+            let mut analysis = self.pool.analyse(name, &prepared.handed, &self.limits, passwords, whole)?;
+            if let Some(Ok(Some(mut finding))) = clamd.map(std::thread::ScopedJoinHandle::join) {
+                finding.part.clone_from(&analysis.parts[0].path);
+                analysis.findings.push(finding);
+            }
+            Ok::<_, EngineError>(analysis)
+        })?;
+        prepared.check_unchanged(name)?;
+        self.judge(name, &prepared, analysis, request.origin, start)
+    }
+
+    /// What decided each part that is not simply delivered, and what would change it: the worst parts first.
+    ///
+    /// # Errors
+    /// When a policy fails on these facts.
+    pub fn explain(&self, report: &ScanReport, origin: &Origin) -> Result<Vec<(Ruling, Vec<Change>)>, EngineError> {
+        let judged = Judged::new(&report.parts, &report.findings);
+        let mut explained = Vec::new();
+        for ruling in &report.rulings {
+            let Some(at) = report.parts.iter().position(|part| part.path == ruling.part) else { continue };
+            let (_, changes) = explain(&self.policies, &ruling.part, &judged.facts(at, origin))
+                .map_err(|source| EngineError::Policy { name: report.path.clone(), source })?;
+            explained.push((ruling.clone(), changes));
+        }
+        explained.sort_by_key(|(ruling, _)| std::cmp::Reverse(ruling.decision));
+        Ok(explained)
+    }
+
+    /// The policies in force.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Rules the worker loaded.
+    pub fn rules(&self) -> usize {
+        self.pool.rules()
+    }
+
+    /// Protections that this kernel did not grant the worker.
+    pub fn missing_protections(&self) -> Vec<String> {
+        self.pool.missing_protections()
+    }
+
+    /// Tries something forbidden inside a worker. `Ok` with how it was refused, `Err` when it succeeded.
+    ///
+    /// # Errors
+    /// The outer error when the worker could not be asked at all.
+    pub fn probe(&self, probe: Probe, limits: &Limits) -> Result<Result<String, String>, EngineError> {
+        self.pool.probe(probe, limits)
+    }
+
+    fn judge(
+        &self,
+        name: &str,
+        prepared: &Prepared,
+        analysis: Analysis,
+        origin: &Origin,
+        start: Instant,
+    ) -> Result<ScanReport, EngineError> {
+        let Analysis { mut parts, findings } = analysis;
+        if parts[0].sha256.is_empty() {
+            let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
+            parts[0].sha256 = prepared.sha256().map_err(hand)?;
+        }
+        let judged = Judged::new(&parts, &findings);
+        let mut known: HashMap<Facts, Outcome> = HashMap::new();
+        let mut rulings = Vec::new();
+        let mut strictest: Option<Outcome> = None;
+        for (at, part) in parts.iter().enumerate() {
+            let mut facts = judged.facts(at, origin);
+            // What no decision can depend on would only keep equal parts from being recognised as equal.
+            let key = Facts { name: String::new(), ..facts.clone() };
+            let outcome = match known.get(&key).filter(|_| parts.len() > 1_000) {
+                Some(outcome) => outcome.clone(),
+                None => {
+                    facts.name.clone_from(&part.name);
+                    let decided = self.policies.decide(&part.path, &facts);
+                    let decided = decided.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
+                    known.insert(key, decided.clone());
+                    decided
+                }
+            };
+            if outcome.decision != Decision::Deliver && rulings.len() < MOST_RULINGS {
+                let policies = spoken(&outcome);
+                rulings.push(Ruling { part: part.path.clone(), decision: outcome.decision, policies });
+            }
+            match &mut strictest {
+                Some(so_far) if outcome.decision < so_far.decision => {}
+                Some(so_far) if outcome.decision == so_far.decision => {
+                    let new = outcome.policies.into_iter().filter(|policy| !so_far.policies.contains(policy));
+                    let new: Vec<_> = new.collect();
+                    so_far.policies.extend(new);
+                }
+                _ => strictest = Some(outcome),
+            }
+        }
+        let outcome = strictest.unwrap_or(Outcome { decision: Decision::Block, policies: Vec::new() });
+        let mut policies: Vec<_> = spoken(&outcome).into_iter().map(|policy| policy.id).collect();
+        policies.sort();
+        Ok(ScanReport {
+            schema: SCAN_SCHEMA.to_owned(),
+            path: name.to_owned(),
+            sha256: parts[0].sha256.clone(),
+            size: prepared.handed.size,
+            kind: parts[0].kind.clone(),
+            verdict: judged.verdicts[0],
+            decision: outcome.decision,
+            policies,
+            complete: parts.iter().all(|part| part.complete && !part.locked),
+            elapsed_ms: (start.elapsed().as_secs_f64() * 1e4).round() / 10.0,
+            parts,
+            findings,
+            rulings,
+        })
+    }
+}
+
+/// The policies that decided, with a name for deciding by default.
+fn spoken(outcome: &Outcome) -> Vec<PolicyMatch> {
+    if !outcome.policies.is_empty() {
+        return outcome.policies.clone();
+    }
+    vec![PolicyMatch { id: DEFAULT_DENY.to_owned(), title: "Nothing permits it".to_owned() }]
+}
+
+/// Parts with their verdicts and the findings about each.
+struct Judged<'a> {
+    parts: &'a [Part],
+    verdicts: Vec<Verdict>,
+    findings: HashMap<&'a str, Vec<&'a Finding>>,
+    index: HashMap<PartId, usize>,
+}
+
+impl<'a> Judged<'a> {
+    fn new(parts: &'a [Part], all: &'a [Finding]) -> Self {
+        let mut findings: HashMap<&str, Vec<&Finding>> = HashMap::new();
+        for finding in all {
+            findings.entry(&finding.part).or_default().push(finding);
+        }
+        let index = parts.iter().enumerate().map(|(at, part)| (part.id, at)).collect();
+        Self { parts, verdicts: fold(parts, all), findings, index }
+    }
+
+    fn facts(&self, at: usize, origin: &Origin) -> Facts {
+        let part = &self.parts[at];
+        let mut parents = Vec::new();
+        let mut parent = part.parent;
+        while let Some(up) = parent.and_then(|id| self.index.get(&id)).map(|&up| &self.parts[up]) {
+            parents.push(up.kind.id.as_ref());
+            parent = up.parent;
+        }
+        let findings = self.findings.get(part.path.as_str()).map_or(&[][..], Vec::as_slice);
+        Facts::of(part, self.verdicts[at], findings, &parents, origin)
+    }
+}
+
+/// The sample as a part, for when the worker could not say anything about it.
+fn whole(name: &str, prepared: &Prepared, origin: &Origin) -> Part {
+    Part {
+        id: PartId(0),
+        parent: None,
+        path: name.to_owned(),
+        name: name.rsplit('/').next().unwrap_or(name).to_owned(),
+        named: true,
+        role: Role::Sample,
+        depth: 0,
+        kind: Kind::UNKNOWN,
+        also: Vec::new(),
+        size: prepared.handed.size,
+        sha256: String::new(),
+        sha1: None,
+        md5: None,
+        declared_type: origin.declared_type.clone(),
+        locked: false,
+        complete: false,
+        incomplete: Vec::new(),
+        password: None,
+        macros: false,
+    }
+}
+
+fn ask(clamd: &Clamd, prepared: &Prepared, limits: &Limits) -> Option<Finding> {
+    let mut reader = prepared.reader().ok()?;
+    clamd.ask(&mut reader, Duration::from_millis(limits.time_ms))
+}
+
+/// Reads every list once to report what cannot be used, and keeps the texts for the worker.
+type HashListFiles = Option<(Vec<(String, u64)>, OwnedFd)>;
+
+fn hash_lists(lists: Vec<(String, String)>, notices: &mut Vec<Notice>) -> Result<HashListFiles, EngineError> {
+    let mut checked = HashLists::default();
+    let (mut index, mut bytes) = (Vec::new(), Vec::new());
+    for (name, text) in lists {
+        match checked.add(&name, &text) {
+            Ok(_) => {
+                index.push((name, text.len() as u64));
+                bytes.extend_from_slice(text.as_bytes());
+            }
+            Err(error) => notices.push(Notice(format!("a hash list is left out: {error}"))),
+        }
+    }
+    if index.is_empty() {
+        return Ok(None);
+    }
+    let file = system::sealed(&bytes)
+        .map_err(|source| EngineError::Start { step: "keeping the hash lists in memory", source })?;
+    Ok(Some((index, file)))
+}

@@ -1,0 +1,26 @@
+//! The pipeline: a sample goes to a sandboxed worker, comes back as parts and findings, earns a verdict, meets policy.
+//!
+//! Hostile bytes are never parsed in this process: it opens the file, hands the descriptor to the worker, and checks
+//! every word that comes back.
+
+mod assembly;
+mod cache;
+mod child;
+mod clamd;
+mod engine;
+mod error;
+mod pool;
+mod probe;
+mod protocol;
+mod sample;
+mod sandbox;
+mod system;
+mod worker;
+
+pub use clamd::Clamd;
+pub use engine::{Engine, Notice, Request, Settings};
+pub use error::EngineError;
+pub use pool::WORKER_ARGUMENT;
+pub use probe::Probe;
+pub use sample::SampleBytes;
+pub use worker::worker_main;

@@ -1,0 +1,98 @@
+//! Tries from inside a locked child what must not succeed. `lazaret doctor` and a test run it: protection is shown,
+//! not assumed.
+
+use crate::system;
+use serde::{Deserialize, Serialize};
+use std::os::unix::process::CommandExt;
+
+/// Something a sample might make a taken-over decoder do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Probe {
+    /// Read a file.
+    OpenFile,
+    /// Create a file.
+    CreateFile,
+    /// Connect to a server.
+    Connect,
+    /// Run a program.
+    Execute,
+    /// Look into another process.
+    Trace,
+    /// Start another process.
+    Fork,
+    /// Kill the process that started it.
+    KillParent,
+    /// Crash.
+    Crash,
+    /// Never end.
+    Hang,
+    /// Take all memory.
+    Memory,
+    /// Nest calls without end.
+    Stack,
+}
+
+impl Probe {
+    /// Attempts that must be refused.
+    pub const FORBIDDEN: [Self; 7] =
+        [Self::OpenFile, Self::CreateFile, Self::Connect, Self::Execute, Self::Trace, Self::Fork, Self::KillParent];
+
+    /// For people: what is tried.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenFile => "open a file",
+            Self::CreateFile => "create a file",
+            Self::Connect => "connect to a server",
+            Self::Execute => "run a program",
+            Self::Trace => "look into another process",
+            Self::Fork => "start another process",
+            Self::KillParent => "kill its parent",
+            Self::Crash => "crash",
+            Self::Hang => "never end",
+            Self::Memory => "take all memory",
+            Self::Stack => "nest without end",
+        }
+    }
+
+    /// Does it. `Ok` means that it succeeded, which for [`Probe::FORBIDDEN`] is a hole in the sandbox.
+    pub(crate) fn attempt(self) -> Result<(), String> {
+        let refused = |error: std::io::Error| error.to_string();
+        match self {
+            Self::OpenFile => std::fs::File::open("/etc/passwd").map(drop).map_err(refused),
+            Self::CreateFile => std::fs::File::create("/tmp/lazaret-probe").map(drop).map_err(refused),
+            Self::Connect => std::net::TcpStream::connect("127.0.0.1:1").map(drop).map_err(refused),
+            Self::Execute => Err(std::process::Command::new("/bin/true").exec().to_string()),
+            Self::Trace => system::trace_parent().map_err(refused),
+            Self::Fork => match system::fork() {
+                Ok(system::Forked::Child) => system::exit_now(0),
+                Ok(system::Forked::Parent(_)) => Ok(()),
+                Err(error) => Err(error.to_string()),
+            },
+            Self::KillParent => {
+                let parent = rustix::process::getppid().ok_or("it has no parent")?;
+                rustix::process::kill_process(parent, rustix::process::Signal::TERM).map_err(|error| error.to_string())
+            }
+            Self::Crash => std::process::abort(),
+            Self::Hang => loop {
+                std::hint::spin_loop();
+            },
+            Self::Memory => {
+                let mut hoard: Vec<Vec<u8>> = Vec::new();
+                loop {
+                    hoard.push(vec![1; 1 << 20]);
+                    std::hint::black_box(&hoard);
+                }
+            }
+            Self::Stack => {
+                std::hint::black_box(nest(0));
+                Ok(())
+            }
+        }
+    }
+}
+
+#[allow(unconditional_recursion, reason = "that is what is being tried")]
+fn nest(depth: u64) -> u64 {
+    let here = std::hint::black_box([depth; 512]);
+    nest(depth + 1) + here[0]
+}

@@ -1,0 +1,122 @@
+//! A sample's bytes on their way to the worker.
+
+use crate::EngineError;
+use crate::pool::Handed;
+use crate::system;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+/// Files up to this size are copied, so that nobody can change them during the analysis. Larger ones are lent
+/// read-only, and compared before and after.
+const COPIED: u64 = 16 << 20;
+
+/// Where a sample's bytes are.
+#[derive(Debug)]
+pub enum SampleBytes {
+    /// An open regular file.
+    File(File),
+    /// Bytes in memory.
+    Memory(Vec<u8>),
+}
+
+/// A file's identity and state, to see that it did not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// A sample handed over, with what is needed to check it afterwards.
+pub(crate) struct Prepared {
+    pub(crate) handed: Handed,
+    file: Option<(File, State)>,
+}
+
+impl SampleBytes {
+    pub(crate) fn prepare(self, name: &str) -> Result<Prepared, EngineError> {
+        let hand = |step| move |source| EngineError::Hand { name: name.to_owned(), step, source };
+        match self {
+            Self::Memory(bytes) => {
+                let descriptor = system::sealed(&bytes).map_err(hand("a copy in memory"))?;
+                Ok(Prepared { handed: Handed { descriptor, size: bytes.len() as u64 }, file: None })
+            }
+            Self::File(file) => {
+                let before = State::of(&file).map_err(hand("reading its size"))?;
+                if before.size > COPIED {
+                    let descriptor = OwnedFd::from(file.try_clone().map_err(hand("a second descriptor"))?);
+                    return Ok(Prepared {
+                        handed: Handed { descriptor, size: before.size },
+                        file: Some((file, before)),
+                    });
+                }
+                let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or(0));
+                (&file).take(COPIED + 1).read_to_end(&mut bytes).map_err(hand("reading it"))?;
+                let after = State::of(&file).map_err(hand("reading its size"))?;
+                if after != before || bytes.len() as u64 != before.size {
+                    return Err(EngineError::Changed(name.to_owned()));
+                }
+                let descriptor = system::sealed(&bytes).map_err(hand("a copy in memory"))?;
+                Ok(Prepared { handed: Handed { descriptor, size: before.size }, file: None })
+            }
+        }
+    }
+}
+
+impl Prepared {
+    /// A reader over the bytes for somebody else, such as `clamd`.
+    pub(crate) fn reader(&self) -> io::Result<impl Read + use<>> {
+        Ok(Positioned { file: File::from(self.handed.descriptor.try_clone()?), at: 0, end: self.handed.size })
+    }
+
+    /// SHA-256 of the bytes, lower-case hexadecimal: for a sample whose worker could not say.
+    pub(crate) fn sha256(&self) -> io::Result<String> {
+        let mut hash = Sha256::new();
+        let mut reader = self.reader()?;
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut chunk)? {
+                0 => break,
+                n => hash.update(chunk.get(..n).unwrap_or_default()),
+            }
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Whether a lent file is still what it was.
+    pub(crate) fn check_unchanged(&self, name: &str) -> Result<(), EngineError> {
+        let Some((file, before)) = &self.file else { return Ok(()) };
+        let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading its size", source };
+        if State::of(file).map_err(hand)? == *before { Ok(()) } else { Err(EngineError::Changed(name.to_owned())) }
+    }
+}
+
+impl State {
+    fn of(file: &File) -> io::Result<Self> {
+        let meta = file.metadata()?;
+        Ok(Self {
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
+/// Reads with a position of its own: the descriptor's is shared with the worker.
+struct Positioned {
+    file: File,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Positioned {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX).min(buffer.len());
+        let n = self.file.read_at(buffer.get_mut(..left).unwrap_or_default(), self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
