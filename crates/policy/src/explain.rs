@@ -12,13 +12,16 @@ pub struct Change {
     pub decision: Decision,
 }
 
+/// A condition in words, and how facts look under it.
+type Variation = (&'static str, fn(&mut Facts));
+
 /// Tries every single change of what a person could influence or vouch for.
 ///
 /// # Errors
 /// As [`Policies::decide`].
 pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcome, Vec<Change>), PolicyError> {
     let outcome = policies.decide(part, facts)?;
-    let variations: [(&'static str, fn(&mut Facts)); 8] = [
+    let variations: [Variation; 8] = [
         ("if a password opened it", |facts| {
             facts.locked = false;
             facts.complete = true;

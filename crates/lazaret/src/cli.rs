@@ -1,0 +1,172 @@
+//! Commands and their options.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Opens, inspects and judges what people download, before they open it
+#[derive(Debug, Parser)]
+#[command(name = "lazaret", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Configuration file [default: ./lazaret.toml where it exists]
+    #[arg(long, global = true, env = "LAZARET_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Data folder; compiled rules are kept in it [default: ./lazaret-data where it exists, else the user's cache folder]
+    #[arg(long, global = true, env = "LAZARET_DATA", value_name = "FOLDER")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say what files truly are, open them, judge them, and explain
+    ///
+    /// Exit status: 0 everything may be delivered, 1 something is held or blocked, 2 something could not be read or
+    /// the call was wrong.
+    Scan(Scan),
+    /// Check, test and explain policies
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Show what protects the workers here, by trying what must not succeed
+    Doctor(Doctor),
+    /// List the kinds of file that are told apart
+    Kinds(List),
+    /// List the formats that are opened
+    Formats(List),
+    /// List the detectors
+    Detectors(List),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// Files and folders; `-` is standard input
+    #[arg(value_name = "PATH", required_unless_present = "stdin")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Scan standard input
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// What standard input is called
+    #[arg(long, value_name = "NAME", default_value = "stdin")]
+    pub(crate) stdin_name: String,
+    /// Enter folders within folders
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Follow symbolic links within folders
+    #[arg(long)]
+    pub(crate) follow_links: bool,
+    /// One JSON object a line per file (schema lazaret.scan/1)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say what decided, and what would change it
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Show every part of every file, also of those that are delivered
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// Show only what is held or blocked
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// A password to try on locked parts; may be given several times
+    #[arg(short, long = "password", value_name = "PASSWORD")]
+    pub(crate) passwords: Vec<String>,
+    /// Files analysed at once [default: processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
+    /// Show a progress bar on a terminal: auto (for several files), always, never
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(crate) progress: Progress,
+    #[command(flatten)]
+    pub(crate) engine: EngineOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Progress {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What the engine works with, on top of the configuration file.
+#[derive(Debug, Default, Args)]
+pub(crate) struct EngineOptions {
+    /// YARA rules: a file or a folder; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// A list of known-bad hashes (plain, CSV, MISP or abuse.ch export); may be given several times
+    #[arg(long = "hashes", value_name = "FILE")]
+    pub(crate) hashes: Vec<PathBuf>,
+    /// A running clamd: path of its socket or host:port
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) clamd: Option<lazaret_engine::Clamd>,
+    /// Policies instead of the built-in ones: a .cedar file or a folder of them; may be given several times
+    #[arg(long = "policies", value_name = "PATH")]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Wall-clock limit for one file, in milliseconds
+    #[arg(long, value_name = "MS")]
+    pub(crate) time_limit: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Validate policies and list them
+    Check {
+        /// .cedar files or folders of them [default: those in force]
+        paths: Vec<PathBuf>,
+    },
+    /// Run the cases of a TOML file against policies
+    Test {
+        /// Files of cases [default: the built-in cases]
+        cases: Vec<PathBuf>,
+        /// .cedar files or folders of them [default: those in force]
+        #[arg(long = "policies", value_name = "PATH")]
+        policies: Vec<PathBuf>,
+    },
+    /// Say which policies decide on a sample, part by part, and what would change it
+    Explain {
+        /// The sample
+        sample: PathBuf,
+        /// A password to try on locked parts; may be given several times
+        #[arg(short, long = "password", value_name = "PASSWORD")]
+        passwords: Vec<String>,
+        #[command(flatten)]
+        engine: EngineOptions,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Print every key with its default and its meaning
+    Defaults,
+    /// Validate the configuration file
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// A JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,58 @@
+//! One file a command.
+
+mod config;
+mod doctor;
+mod lists;
+mod policy;
+mod scan;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use clap::CommandFactory;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.command {
+        Command::Scan(options) => scan::run(&cli.common, &options),
+        Command::Policy(command) => policy::run(&cli.common, &command),
+        Command::Doctor(options) => doctor::run(&cli.common, &options),
+        Command::Kinds(options) => lists::kinds(&options),
+        Command::Formats(options) => lists::formats(&options),
+        Command::Detectors(options) => lists::detectors(&options),
+        Command::Config(command) => config::run(&cli.common, &command),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "lazaret", &mut script);
+            print(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            manual(&mut page)?;
+            print(&page)
+        }
+    }
+}
+
+/// Every command's page, one after the other.
+fn manual(page: &mut Vec<u8>) -> std::io::Result<()> {
+    fn render(command: clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
+        clap_mangen::Man::new(command.clone()).render(page)?;
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+            render(sub.clone().disable_help_subcommand(true), page)?;
+        }
+        Ok(())
+    }
+    let mut command = Cli::command();
+    command.build();
+    render(command, page)
+}
+
+/// Writes to standard output; a reader that has seen enough is no error.
+fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
+    match std::io::stdout().write_all(bytes) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

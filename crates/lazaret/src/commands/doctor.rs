@@ -1,0 +1,88 @@
+//! `lazaret doctor`: what protects the workers here, shown by trying what must not succeed.
+
+use crate::cli::{Common, Doctor, EngineOptions};
+use crate::failure::Failure;
+use crate::sources;
+use anstyle::AnsiColor;
+use lazaret_engine::{Probe, Request, SampleBytes};
+use lazaret_model::{Limits, Origin};
+use serde_json::json;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Samples sent to the worker to see how long it takes.
+const ROUNDS: usize = 50;
+
+pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure> {
+    let start = Instant::now();
+    let started = sources::start(common, &EngineOptions::default())?;
+    let ready_ms = start.elapsed().as_secs_f64() * 1e3;
+    let engine = &started.engine;
+    let limits = Limits { time_ms: 1_000, memory_bytes: 64 << 20, ..Limits::default() };
+    let mut holes = 0;
+    let mut probes = Vec::new();
+    for probe in Probe::FORBIDDEN {
+        let outcome = engine.probe(probe, &limits)?;
+        holes += usize::from(outcome.is_err());
+        probes.push((probe.name(), outcome));
+    }
+    // What goes wrong inside a worker must cost that one sample only.
+    for probe in [Probe::Crash, Probe::Hang, Probe::Memory, Probe::Stack] {
+        probes.push((probe.name(), engine.probe(probe, &limits)?));
+    }
+    let mut times = Vec::new();
+    for _ in 0..ROUNDS {
+        let bytes = b"How long does a small text take?\n".repeat(300);
+        let start = Instant::now();
+        let origin = Origin::default();
+        engine.scan(Request {
+            name: "doctor.txt",
+            bytes: SampleBytes::Memory(bytes),
+            origin: &origin,
+            passwords: &[],
+        })?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    let median = times[times.len() / 2];
+    let missing = engine.missing_protections();
+    let fine = holes == 0 && missing.is_empty();
+    let cache = sources::cache(common).map_or_else(|| "none".to_owned(), |path| crate::display::path(&path));
+    if options.json {
+        let probes: Vec<_> = probes
+            .iter()
+            .map(|(name, outcome)| json!({"attempt": name, "contained": outcome.is_ok(), "how": outcome.as_ref().unwrap_or_else(|e| e)}))
+            .collect();
+        let value = json!({"protected": fine, "missing": missing, "probes": probes, "rules": engine.rules(),
+            "policies": engine.policies().list().len(), "cache": cache, "ready_ms": ready_ms, "small_file_ms": median});
+        super::print(format!("{value}\n").as_bytes())?;
+    } else {
+        let mut out = anstream::stdout().lock();
+        let (good, bad) = (AnsiColor::Green.on_default(), AnsiColor::Red.on_default().bold());
+        writeln!(out, "inside a worker, with a file's bytes in hand:")?;
+        for (name, outcome) in &probes {
+            match outcome {
+                Ok(how) => writeln!(out, "  {good}contained{good:#}  {name:<24} {how}")?,
+                Err(how) => writeln!(out, "  {bad}HOLE{bad:#}       {name:<24} {how}")?,
+            }
+        }
+        for protection in &missing {
+            writeln!(out, "  {bad}missing{bad:#}    {protection}")?;
+        }
+        if missing.is_empty() {
+            writeln!(
+                out,
+                "  network namespace, Landlock, seccomp, resource limits and no-new-privileges are all in force"
+            )?;
+        }
+        writeln!(
+            out,
+            "{} rules, {} policies, compiled rules kept in {cache}",
+            engine.rules(),
+            engine.policies().list().len()
+        )?;
+        writeln!(out, "ready after {ready_ms:.0} ms; a 10 KB file takes {median:.2} ms (median of {ROUNDS})")?;
+    }
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}

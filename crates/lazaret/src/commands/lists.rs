@@ -1,0 +1,65 @@
+//! `lazaret kinds | formats | detectors`: what is supported, from the very tables that do the work.
+
+use crate::cli::List;
+use crate::failure::Failure;
+use lazaret_detect::{DETECTORS, built_in_rules};
+use lazaret_formats::{FORMATS, KINDS};
+use serde_json::json;
+use std::process::ExitCode;
+
+pub(crate) fn kinds(options: &List) -> Result<ExitCode, Failure> {
+    let rows = KINDS.iter().map(|row| {
+        let extensions = row.extensions.join(" ");
+        let fields = [row.id, row.class.name(), row.media_type, &extensions, row.description].map(str::to_owned);
+        let value = json!({"id": row.id, "class": row.class, "media_type": row.media_type, "extensions": row.extensions,
+            "description": row.description, "container": row.container});
+        (fields, value)
+    });
+    table(options, ["ID", "CLASS", "MEDIA TYPE", "EXTENSIONS", "DESCRIPTION"], rows)
+}
+
+pub(crate) fn formats(options: &List) -> Result<ExitCode, Failure> {
+    let rows = FORMATS.iter().map(|format| {
+        let fields = [format.id().to_owned(), format.kinds().join(" "), format.summary().to_owned()];
+        (fields, json!({"id": format.id(), "kinds": format.kinds(), "summary": format.summary()}))
+    });
+    table(options, ["ID", "OPENS", "WHAT IS READ"], rows)
+}
+
+pub(crate) fn detectors(options: &List) -> Result<ExitCode, Failure> {
+    let signatures = format!("YARA rules: {} built-in files, and those configured", built_in_rules().len());
+    let configured = [
+        ("signatures".to_owned(), signatures),
+        ("hash-lists".to_owned(), "SHA-256, SHA-1 and MD5 on configured lists of known-bad files".to_owned()),
+        ("clamd".to_owned(), "what a running clamd says, where one is configured".to_owned()),
+    ];
+    let own = DETECTORS.iter().map(|detector| (detector.id().to_owned(), detector.summary().to_owned()));
+    let rows = configured.into_iter().chain(own).map(|(id, summary)| {
+        let value = json!({"id": id, "summary": summary});
+        ([id, summary], value)
+    });
+    table(options, ["ID", "WHAT IT LOOKS FOR"], rows)
+}
+
+fn table<const N: usize>(
+    options: &List,
+    head: [&str; N],
+    rows: impl Iterator<Item = ([String; N], serde_json::Value)>,
+) -> Result<ExitCode, Failure> {
+    let (fields, values): (Vec<_>, Vec<_>) = rows.unzip();
+    if options.json {
+        let text = serde_json::to_string_pretty(&values)?;
+        return super::print(format!("{text}\n").as_bytes());
+    }
+    let mut text = String::new();
+    let head = head.map(str::to_owned);
+    let width =
+        |column: usize| fields.iter().chain([&head]).map(|row| row[column].chars().count()).max().unwrap_or(0).min(60);
+    let widths: Vec<_> = (0..N).map(width).collect();
+    for row in [&head].into_iter().chain(&fields) {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    super::print(text.as_bytes())
+}

@@ -1,0 +1,165 @@
+//! `lazaret.toml`: one struct, every key documented with its default, unknown keys refused with a suggestion.
+
+use crate::failure::Failure;
+use lazaret_model::Limits;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The file that is read where none is named.
+const DEFAULT_FILE: &str = "lazaret.toml";
+
+/// What `lazaret config defaults` prints. A test holds it equal to [`Config::default`].
+pub(crate) const DEFAULTS: &str = r#"# lazaret.toml with every key at its default. Delete what you do not change.
+
+[detect]
+# Files or folders (*.yar, *.yara) of YARA rules, beside the built-in ones.
+rules = []
+# Lists of known-bad hashes: plain, CSV, MISP or abuse.ch exports. SHA-256, SHA-1 and MD5.
+hash_lists = []
+# A running clamd: path of its socket or "host:port". Empty: none.
+clamd = ""
+
+[open]
+# Passwords tried on every locked archive, in order, before words found near it.
+passwords = ["infected", "malware", "virus", "password", "1234"]
+
+[policy]
+# Files or folders (*.cedar) of policies that replace the built-in ones. Empty: the built-in ones.
+policies = []
+
+# What one sample may cost. Reaching a limit is visible: the part is marked incomplete, and policy decides.
+[limits]
+# Bytes that openers may produce in all.
+output_bytes = 8589934592
+# Bytes one part may have.
+part_bytes = 4294967296
+# Output divided by the sample's size, judged once more than 128 MiB have been produced.
+ratio = 250
+# Parts in all, the sample included.
+parts = 100000
+# Nesting of parts.
+depth = 32
+# Wall-clock milliseconds.
+time_ms = 120000
+# Bytes of memory that the analysis may hold at once.
+memory_bytes = 268435456
+# Parts up to this size are held in memory; larger ones are spooled to the temporary folder.
+in_memory_part_bytes = 16777216
+# Passwords tried on one locked part.
+passwords = 200
+"#;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) detect: Detect,
+    pub(crate) open: Open,
+    pub(crate) policy: Policy,
+    pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Detect {
+    pub(crate) rules: Vec<PathBuf>,
+    pub(crate) hash_lists: Vec<PathBuf>,
+    pub(crate) clamd: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Open {
+    pub(crate) passwords: Vec<String>,
+}
+
+impl Default for Open {
+    fn default() -> Self {
+        Self { passwords: ["infected", "malware", "virus", "password", "1234"].map(str::to_owned).to_vec() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Policy {
+    pub(crate) policies: Vec<PathBuf>,
+}
+
+impl Config {
+    /// Reads the file that was named, or the usual one where it exists.
+    pub(crate) fn load(named: Option<&Path>) -> Result<Self, Failure> {
+        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
+        if named.is_none() && !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| Failure::path(path, error))?;
+        let mut config = Self::parse(&text).map_err(|why| Failure::path(path, why))?;
+        // Paths in a file are relative to that file, wherever the command is run.
+        let base = path.parent().unwrap_or(Path::new(""));
+        let lists = [&mut config.detect.rules, &mut config.detect.hash_lists, &mut config.policy.policies];
+        for entry in lists.into_iter().flatten() {
+            *entry = base.join(&*entry);
+        }
+        Ok(config)
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| {
+            let sentence = error.to_string().trim_end().to_owned();
+            match suggestion(error.message()) {
+                Some(key) => format!("{sentence}\ndid you mean `{key}`?"),
+                None => sentence,
+            }
+        })
+    }
+}
+
+/// The expected key that is nearest to an unknown one, from serde's "unknown field `a`, expected one of `b`, `c`".
+fn suggestion(message: &str) -> Option<&str> {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let unknown = names.next().filter(|_| message.starts_with("unknown field"))?;
+    let nearest = names.min_by_key(|name| distance(unknown, name))?;
+    (distance(unknown, nearest) <= 3).then_some(nearest)
+}
+
+/// Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let substituted = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_defaults_are_the_defaults() {
+        assert_eq!(Config::parse(DEFAULTS).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_key_is_in_the_printed_defaults() {
+        let limits = serde_json::to_value(Limits::default()).unwrap();
+        for key in
+            limits.as_object().unwrap().keys().map(String::as_str).chain(["rules", "hash_lists", "clamd", "policies"])
+        {
+            assert!(DEFAULTS.contains(&format!("\n{key} = ")), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_a_suggestion() {
+        let error = Config::parse("[limits]\npart = 5\n").unwrap_err();
+        assert!(error.contains("line 2") && error.contains("did you mean `parts`?"), "{error}");
+        assert!(Config::parse("[detct]\n").unwrap_err().contains("did you mean `detect`?"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Text on its way to a terminal: nothing that came from a sample may steer the terminal or hide what it is.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Prints a complaint to standard error.
+pub(crate) fn complain(sentence: &str) {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    anstream::eprintln!("{style}lazaret:{style:#} {sentence}");
+}
+
+/// Prints a remark to standard error.
+pub(crate) fn remark(sentence: &str) {
+    let style = anstyle::AnsiColor::Yellow.on_default();
+    anstream::eprintln!("{style}lazaret:{style:#} {sentence}");
+}
+
+/// Text with control, bidirectional and invisible characters spelled out, so that a name is seen as it is stored.
+pub(crate) fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || is_invisible(c) {
+            let _ = write!(out, "{}", c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A path; bytes that are not UTF-8 appear as `\xNN`.
+pub(crate) fn path(path: &Path) -> String {
+    plain(&path_text(path))
+}
+
+/// A path as text without loss: bytes that are not UTF-8 appear as `\xNN`.
+pub(crate) fn path_text(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let mut out = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        out.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// `1.5 KB`, in steps of 1,024.
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// Characters that change how others are shown, or are not shown (Unicode, UAX #9 and general category Cf).
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}' | '\u{3164}' | '\u{115F}' | '\u{1160}' | '\u{2800}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn nothing_in_a_name_steers_the_terminal() {
+        assert_eq!(plain("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
+        assert_eq!(plain("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\u{a}c");
+        assert_eq!(plain("Größe 大.pdf"), "Größe 大.pdf");
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf_8_is_shown_without_loss() {
+        let raw = std::ffi::OsStr::from_bytes(b"a\xff\xfe.zip");
+        assert_eq!(path(Path::new(raw)), "a\\xff\\xfe.zip");
+    }
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!([size(0), size(1023), size(1536), size(5 << 30)], ["0 B", "1023 B", "1.5 KB", "5.0 GB"]);
+    }
+}

@@ -1,0 +1,27 @@
+//! The executable: commands and configuration. Everything else lives in the crates below it.
+
+mod cli;
+mod commands;
+mod config;
+mod display;
+mod failure;
+mod sources;
+mod tree;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The worker must not parse arguments, read configuration or allocate more than it needs.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_engine::WORKER_ARGUMENT) {
+        return lazaret_engine::worker_main();
+    }
+    let cli = cli::Cli::parse();
+    match commands::run(cli) {
+        Ok(status) => status,
+        Err(failure) => {
+            display::complain(&failure.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
