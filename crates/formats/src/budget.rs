@@ -80,6 +80,11 @@ impl Budget {
         if bytes > self.limits.memory_bytes / 2 { Err(Limit::Memory) } else { Ok(()) }
     }
 
+    /// A budget with the same limits for a decoder that runs while parts are being added to this one.
+    pub(crate) fn for_decoder(&self) -> Self {
+        Self { limits: self.limits.clone(), clock: self.clock.clone(), ..*self }
+    }
+
     /// The limit that ended the analysis, if one did.
     pub fn exhausted(&self) -> Option<Limit> {
         self.exhausted

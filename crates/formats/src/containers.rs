@@ -1,5 +1,18 @@
 //! The list of openers. To add one: a file in `containers/`, a line in [`FORMATS`], a folder in `corpus/`.
 
+mod ar;
+#[allow(dead_code)]
+mod bytes;
+mod compress;
+mod cpio;
+mod decoders;
+mod gzip;
+mod rpm;
+mod streams;
+mod tar;
+#[allow(dead_code)]
+mod zip;
+
 use crate::{Content, OpenError, Parts};
 
 /// Opens one container format.
@@ -24,4 +37,19 @@ pub trait Format: Sync {
 }
 
 /// Every opener.
-pub static FORMATS: &[&dyn Format] = &[];
+pub static FORMATS: &[&dyn Format] = &[
+    &zip::Zip,
+    &gzip::Gzip,
+    &streams::BZIP2,
+    &streams::XZ,
+    &streams::LZMA,
+    &streams::LZIP,
+    &streams::ZSTD,
+    &streams::LZ4,
+    &streams::BROTLI,
+    &compress::Compress,
+    &tar::Tar,
+    &ar::Ar,
+    &cpio::Cpio,
+    &rpm::Rpm,
+];
