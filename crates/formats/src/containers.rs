@@ -3,13 +3,20 @@
 mod ar;
 #[allow(dead_code)]
 mod bytes;
+mod cfb;
 mod compress;
 mod cpio;
 mod decoders;
 mod gzip;
+mod rar;
 mod rpm;
+mod sevenz;
+mod signature;
 mod streams;
 mod tar;
+mod vba;
+#[allow(dead_code)]
+mod xml;
 #[allow(dead_code)]
 mod zip;
 
@@ -48,7 +55,10 @@ pub static FORMATS: &[&dyn Format] = &[
     &streams::LZ4,
     &streams::BROTLI,
     &compress::Compress,
+    &sevenz::SevenZ,
+    &rar::Rar,
     &tar::Tar,
+    &cfb::Cfb,
     &ar::Ar,
     &cpio::Cpio,
     &rpm::Rpm,
