@@ -80,6 +80,18 @@ impl Budget {
         if bytes > self.limits.memory_bytes / 2 { Err(Limit::Memory) } else { Ok(()) }
     }
 
+    /// A budget with the same limits for a decoder that runs while parts are being added to this one.
+    pub(crate) fn for_decoder(&self) -> Self {
+        Self { limits: self.limits.clone(), clock: self.clock.clone(), ..*self }
+    }
+
+    /// Bytes of output that are still allowed.
+    pub(crate) fn output_left(&self) -> u64 {
+        let by_ratio = self.limits.ratio.saturating_add(1).saturating_mul(self.sample_bytes.max(1)).max(RATIO_FLOOR);
+        // One byte more, so that writing it reaches the limit and is seen to.
+        self.limits.output_bytes.min(by_ratio).saturating_sub(self.output).saturating_add(1)
+    }
+
     /// The limit that ended the analysis, if one did.
     pub fn exhausted(&self) -> Option<Limit> {
         self.exhausted

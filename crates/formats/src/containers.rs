@@ -1,5 +1,25 @@
 //! The list of openers. To add one: a file in `containers/`, a line in [`FORMATS`], a folder in `corpus/`.
 
+mod ar;
+#[allow(dead_code)]
+mod bytes;
+mod cfb;
+mod compress;
+mod cpio;
+mod decoders;
+mod gzip;
+mod rar;
+mod rpm;
+mod sevenz;
+mod signature;
+mod streams;
+mod tar;
+mod vba;
+#[allow(dead_code)]
+mod xml;
+#[allow(dead_code)]
+mod zip;
+
 use crate::{Content, OpenError, Parts};
 
 /// Opens one container format.
@@ -24,4 +44,22 @@ pub trait Format: Sync {
 }
 
 /// Every opener.
-pub static FORMATS: &[&dyn Format] = &[];
+pub static FORMATS: &[&dyn Format] = &[
+    &zip::Zip,
+    &gzip::Gzip,
+    &streams::BZIP2,
+    &streams::XZ,
+    &streams::LZMA,
+    &streams::LZIP,
+    &streams::ZSTD,
+    &streams::LZ4,
+    &streams::BROTLI,
+    &compress::Compress,
+    &sevenz::SevenZ,
+    &rar::Rar,
+    &tar::Tar,
+    &cfb::Cfb,
+    &ar::Ar,
+    &cpio::Cpio,
+    &rpm::Rpm,
+];

@@ -158,6 +158,42 @@ impl Parts<'_, '_> {
         self.result()
     }
 
+    /// A writer for decoders that push bytes instead of being read; hand it back with [`Parts::add_collected`].
+    pub(crate) fn collector(&self) -> Collector {
+        let limits = self.state.budget.limits();
+        Collector {
+            spool: self.state.spool.clone(),
+            base: self.state.spool_top,
+            memory: Vec::new(),
+            spooled: 0,
+            most: limits.part_bytes.min(self.state.budget.output_left()),
+            in_memory: limits.in_memory_part_bytes,
+            budget: self.state.budget.for_decoder(),
+            stopped: None,
+        }
+    }
+
+    /// Adds a member whose bytes were written to a [`Collector`] since the last part was added.
+    ///
+    /// # Errors
+    /// As [`Parts::add`].
+    pub(crate) fn add_collected(&mut self, mut member: Member, collector: Collector) -> Result<(), OpenError> {
+        if !self.admit(&member)? {
+            return Ok(());
+        }
+        if let Some(reason) = &collector.stopped {
+            member.incomplete.push(reason.clone());
+        }
+        let top = self.state.spool_top;
+        let (content, end) = collector.finish(&mut member);
+        self.state.spool_top = end;
+        // An exhausted budget ends the walk after this part, whose bytes are already here.
+        let _ = self.state.budget.charge_output(content.len());
+        self.visit(member, content);
+        self.state.spool_top = top;
+        self.result()
+    }
+
     /// Adds a member that is encrypted and that no password opens. It has no bytes and is `locked`.
     ///
     /// # Errors
@@ -336,6 +372,70 @@ impl Parts<'_, '_> {
             incomplete: member.incomplete.clone(),
             ..empty_part()
         }
+    }
+}
+
+/// Holds what a decoder writes, in memory or, once it is large, in the spool.
+pub(crate) struct Collector {
+    spool: Option<Arc<dyn crate::Spool>>,
+    base: u64,
+    memory: Vec<u8>,
+    spooled: u64,
+    most: u64,
+    in_memory: u64,
+    budget: Budget,
+    stopped: Option<String>,
+}
+
+impl Collector {
+    fn finish(mut self, member: &mut Member) -> (Content, u64) {
+        if self.spooled == 0 {
+            return (self.memory.into(), self.base);
+        }
+        if let Err(error) = io::Write::flush(&mut self) {
+            member.incomplete.push(format!("the spool could not take it: {error}"));
+        }
+        let end = self.base + self.spooled;
+        match self.spool {
+            Some(spool) => (Content::stored(Arc::new(Spooled(spool)), self.base, self.spooled), end),
+            None => (self.memory.into(), end),
+        }
+    }
+
+    fn stop(&mut self, limit: Limit) -> io::Error {
+        let reason = format!("stopped at the limit of {}", limit.describe(self.budget.limits()));
+        self.stopped = Some(reason.clone());
+        io::Error::other(reason)
+    }
+}
+
+impl io::Write for Collector {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.spooled.saturating_add(self.memory.len() as u64).saturating_add(bytes.len() as u64) > self.most {
+            return Err(self.stop(Limit::PartSize));
+        }
+        if let Err(limit) = self.budget.check_time() {
+            return Err(self.stop(limit));
+        }
+        self.memory.extend_from_slice(bytes);
+        if self.memory.len() as u64 > self.in_memory {
+            if self.spool.is_none() {
+                return Err(self.stop(Limit::Memory));
+            }
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(spool) =
+            self.spool.as_ref().filter(|_| self.spooled > 0 || self.memory.len() as u64 > self.in_memory)
+        {
+            spool.write_all_at(&self.memory, self.base + self.spooled)?;
+            self.spooled += self.memory.len() as u64;
+            self.memory.clear();
+        }
+        Ok(())
     }
 }
 

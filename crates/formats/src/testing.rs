@@ -70,6 +70,7 @@ impl Visitor for Recorded {
     }
 }
 
+#[allow(dead_code)]
 /// Walks `bytes` under the default limits.
 pub(crate) fn walk(bytes: impl Into<Content>, name: &str) -> Recorded {
     walk_with(bytes, name, None, &[], Limits::default())

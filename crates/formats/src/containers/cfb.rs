@@ -1,0 +1,172 @@
+//! Compound files ([MS-CFB]): Office 97 documents, Outlook messages, installers and embedded objects.
+
+mod biff;
+mod installer;
+mod message;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+use super::bytes::{u16_le, u32_le, until_nul, utf8_or_cp437};
+use super::{Format, vba};
+use crate::{Content, Member, OpenError, Parts};
+use lazaret_model::Role;
+pub(super) use reader::{Compound, Entry};
+use std::io::Read;
+
+/// The opener.
+pub struct Cfb;
+
+/// Bytes of a stream that is parsed here, such as a workbook.
+const MOST_PARSED: u64 = 64 << 20;
+/// Streams of documents that hold no code and no file.
+const PLAIN: &[&str] = &[
+    "worddocument",
+    "0table",
+    "1table",
+    "data",
+    "workbook",
+    "book",
+    "powerpoint document",
+    "current user",
+    "pictures",
+    "\u{1}compobj",
+    "\u{1}ole",
+    "\u{3}objinfo",
+    "\u{3}linkinfo",
+    "\u{2}olepres000",
+    "\u{3}print",
+    "\u{5}summaryinformation",
+    "\u{5}documentsummaryinformation",
+    "dir",
+    "_vba_project",
+    "project",
+    "projectwm",
+    "encryptedpackage",
+    "encryptioninfo",
+    "msodatastore",
+    "\u{1}ole10native",
+    "\u{1}compobjstream",
+    "props",
+    "version",
+    "primary",
+    "strongencryptiondataspace",
+    "dataspacemap",
+    "strongencryptiontransform",
+    "\u{6}primary",
+    "\u{6}dataspaces",
+];
+
+impl Format for Cfb {
+    fn id(&self) -> &'static str {
+        "cfb"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["cfb", "doc", "xls", "ppt", "msi", "msg"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "Office 97, Outlook messages, installers: macros, embedded files, attachments; encrypted documents stay locked"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let compound = Compound::open(input, parts)?;
+        if let Some(damage) = compound.damage {
+            parts.incomplete(damage);
+        }
+        if compound.stream("EncryptedPackage").is_some() {
+            parts.lock("the document is encrypted, and encrypted Office documents are not opened");
+            return Ok(());
+        }
+        if compound.streams().any(|entry| entry.name == "__properties_version1.0") {
+            return message::add_all(&compound, parts);
+        }
+        if installer::is_one(&compound) {
+            return installer::add_all(&compound, parts);
+        }
+        if vba::add_projects(&compound, parts)? {
+            parts.has_macros();
+        }
+        for entry in compound.streams() {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            let name = entry.name.to_ascii_lowercase();
+            match &*name {
+                "\u{1}ole10native" => add_package(&compound, entry, parts)?,
+                "workbook" | "book" => biff::add_macros(&compound.read(entry, MOST_PARSED), parts)?,
+                "powerpoint document" => add_slides_objects(&compound.read(entry, MOST_PARSED), parts)?,
+                "worddocument" => {
+                    // [MS-DOC] 2.5.2: bit 8 of the flags says that the text is encrypted.
+                    let head = compound.read(entry, 32);
+                    if u16_le(&head, 10).is_some_and(|flags| flags & 0x100 != 0) {
+                        parts.lock("the document is encrypted, and encrypted Office documents are not opened");
+                    }
+                }
+                name if PLAIN.contains(&name) || name.starts_with("__srp_") || entry.size == 0 => {}
+                _ if in_project(&compound, entry) => {}
+                _ => parts.add(Member::named(Role::Embedded, entry.path.clone()), &mut compound.reader(entry))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether it stands in a VBA project, whose modules were handed over already.
+fn in_project(compound: &Compound, entry: &Entry) -> bool {
+    compound.streams().any(|other| other.parent == entry.parent && other.name.eq_ignore_ascii_case("_VBA_PROJECT"))
+}
+
+/// A file packed by the Object Packager ([MS-OLEDS] 2.3.6 and OLE 1.0 packages).
+fn add_package(compound: &Compound, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let head = compound.read(entry, 8192);
+    let named = (|| {
+        // Total size, type 2, label, file name, two words, length and text of the temporary path, length of the data.
+        (u16_le(&head, 4)? == 2).then_some(())?;
+        let label = until_nul(head.get(6..)?);
+        let mut at = 6 + label.len() + 1;
+        let file = until_nul(head.get(at..)?);
+        at += file.len() + 1 + 4;
+        at += 4 + u32_le(&head, at)? as usize;
+        let size = u32_le(&head, at)?;
+        let name = if file.is_empty() { label } else { file };
+        Some((utf8_or_cp437(name), at as u64 + 4, u64::from(size)))
+    })();
+    let mut reader = compound.reader(entry);
+    let Some((name, skip, size)) = named else {
+        return parts.add(Member::named(Role::Embedded, entry.path.clone()), &mut reader);
+    };
+    std::io::copy(&mut reader.by_ref().take(skip), &mut std::io::sink())?;
+    let mut member = Member::named(Role::Embedded, name);
+    if skip.saturating_add(size) > entry.size {
+        member = member.incomplete("the package is shorter than it says");
+    }
+    parts.add(member, &mut reader.take(size))
+}
+
+/// OLE objects and VBA projects in a presentation ([MS-PPT] 2.10.34: ExOleObjStg).
+fn add_slides_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let mut at = 0usize;
+    while let (Some(head), Some(kind), Some(len)) = (u16_le(stream, at), u16_le(stream, at + 2), u32_le(stream, at + 4))
+    {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let body = at + 8;
+        // Version 15 marks a container; its records follow at once.
+        if head & 15 == 15 {
+            at = body;
+            continue;
+        }
+        at = body.saturating_add(len as usize);
+        if kind != 0x1011 {
+            continue;
+        }
+        let data = stream.get(body..at.min(stream.len())).unwrap_or_default();
+        let member = Member::unnamed(Role::Embedded, "ole-object");
+        if head >> 4 == 1 {
+            let zlib = data.get(4..).unwrap_or_default();
+            parts.add(member, &mut flate2::read::ZlibDecoder::new(zlib))?;
+        } else {
+            parts.add_content(member, Content::from(data))?;
+        }
+    }
+    Ok(())
+}

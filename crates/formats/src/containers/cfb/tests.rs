@@ -1,0 +1,145 @@
+//! Compound files built by the `cfb` crate.
+
+use crate::testing::{Recorded, walk_with};
+use lazaret_model::Limits;
+use std::io::{Cursor, Write as _};
+
+const MARKER: &[u8] = b"LAZARET-MARKER in a compound file";
+
+fn build(streams: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+    for (path, bytes) in streams {
+        if let Some((storage, _)) = path.rsplit_once('/').filter(|(storage, _)| !storage.is_empty()) {
+            file.create_storage_all(storage).unwrap();
+        }
+        file.create_stream(path).unwrap().write_all(bytes).unwrap();
+    }
+    file.flush().unwrap();
+    file.into_inner().into_inner()
+}
+
+fn check(bytes: Vec<u8>) -> Recorded {
+    walk_with(bytes, "sample.doc", Some("cfb"), &[], Limits::default())
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
+#[test]
+fn streams_large_and_small_are_parts() {
+    let large: Vec<u8> = (0..30_000u32).flat_map(u32::to_le_bytes).collect();
+    let recorded = check(build(&[("/a/large", &large), ("/a/small", MARKER), ("/b", b"b")]));
+    assert_eq!(recorded.bytes("//a/large"), large);
+    assert_eq!(recorded.bytes("//a/small"), MARKER);
+    assert!(recorded.complete());
+}
+
+#[test]
+fn a_package_gives_its_file_and_name() {
+    let mut package = vec![0, 0, 0, 0, 2, 0];
+    package.extend(b"label\0C:\\invoice.exe\0\0\0\x03\0");
+    package.extend(4u32.to_le_bytes());
+    package.extend(b"tmp\0");
+    package.extend((MARKER.len() as u32).to_le_bytes());
+    package.extend(MARKER);
+    package.extend(b"tail");
+    let recorded = check(build(&[("/ObjectPool/_1/\u{1}Ole10Native", &package)]));
+    assert_eq!(recorded.bytes("//C:\\invoice.exe"), MARKER);
+}
+
+#[test]
+fn attachments_and_bodies_of_a_message_are_parts() {
+    let recorded = check(build(&[
+        ("/__properties_version1.0", b"p"),
+        ("/__substg1.0_1000001F", &utf16("the password is infected")),
+        ("/__attach_version1.0_#00000000/__substg1.0_37010102", MARKER),
+        ("/__attach_version1.0_#00000000/__substg1.0_3707001F", &utf16("invoice.exe")),
+    ]));
+    assert_eq!(recorded.bytes("//invoice.exe"), MARKER);
+    assert_eq!(recorded.bytes("//body.txt"), b"the password is infected");
+}
+
+#[test]
+fn an_installer_gives_streams_and_commands() {
+    let strings = ["run", "cmd.exe", "/c echo LAZARET-MARKER"];
+    let mut pool = vec![0; 4];
+    for text in strings {
+        pool.extend((text.len() as u16).to_le_bytes());
+        pool.extend([1, 0]);
+    }
+    let mut actions = vec![1, 0];
+    actions.extend((50u16 ^ 0x8000).to_le_bytes());
+    actions.extend([2, 0, 3, 0]);
+    let encode = |name: &str| {
+        const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
+        let mut out = String::from("/\u{4840}");
+        let codes: Vec<u32> = name.chars().map(|c| DIGITS.find(c).unwrap() as u32).collect();
+        for pair in codes.chunks(2) {
+            let code = if pair.len() == 2 { 0x3800 + (pair[1] << 6) + pair[0] } else { 0x4800 + pair[0] };
+            out.push(char::from_u32(code).unwrap());
+        }
+        out
+    };
+    let recorded = check(build(&[
+        (&encode("_StringPool"), &pool),
+        (&encode("_StringData"), strings.concat().as_bytes()),
+        (&encode("CustomAction"), &actions),
+        ("/Binary.payload", MARKER),
+    ]));
+    assert_eq!(recorded.bytes("//run"), b"cmd.exe /c echo LAZARET-MARKER");
+    assert_eq!(recorded.bytes("//Binary.payload"), MARKER);
+}
+
+#[test]
+fn excel_4_macro_sheets_give_their_formulas() {
+    let mut tokens = vec![0x17, 4, 0];
+    tokens.extend(b"calc");
+    tokens.extend([0x42, 1, 110, 0]);
+    let mut formula = vec![0; 20];
+    formula.extend((tokens.len() as u16).to_le_bytes());
+    formula.extend(&tokens);
+    let record = |id: u16, data: &[u8]| [&id.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
+    let mut sheet = vec![0, 0, 0, 0, 0, 1, 6, 0];
+    sheet.extend(b"Macro1");
+    let globals = [record(0x809, &[0; 16]), record(0x85, &sheet), record(0x0a, &[])].concat();
+    let start = globals.len() as u32;
+    sheet[..4].copy_from_slice(&start.to_le_bytes());
+    let workbook = [
+        record(0x809, &[0; 16]),
+        record(0x85, &sheet),
+        record(0x0a, &[]),
+        record(0x809, &[0; 16]),
+        record(6, &formula),
+        record(0x0a, &[]),
+    ]
+    .concat();
+    let recorded = check(build(&[("/Workbook", &workbook)]));
+    let text = String::from_utf8_lossy(recorded.bytes("//Macro1")).into_owned();
+    assert!(text.contains("\"calc\" EXEC()"), "{text}");
+    assert!(recorded.parts[0].macros);
+    let locked = [record(0x809, &[0; 16]), record(0x2f, &[0; 6])].concat();
+    assert!(check(build(&[("/Workbook", &locked)])).parts[0].locked);
+}
+
+#[test]
+fn encrypted_packages_are_locked() {
+    assert!(check(build(&[("/EncryptedPackage", MARKER), ("/EncryptionInfo", b"x")])).parts[0].locked);
+}
+
+// Vectors C 19.
+#[test]
+fn truncation_and_noise_never_pass_for_whole() {
+    let whole = build(&[("/a/first", MARKER), ("/second", &MARKER.repeat(300))]);
+    for sixteenth in 1..16 {
+        let recorded = check(whole[..whole.len() * sixteenth / 16].to_vec());
+        let both = recorded.parts.len() == 3 && recorded.parts.iter().all(|p| p.complete);
+        assert!(!recorded.complete() || both, "cut at {sixteenth}/16");
+    }
+    for at in (0..whole.len()).step_by(3) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x41;
+        let recorded = check(bytes);
+        assert!(recorded.contains(b"LAZARET-MARKER") || !recorded.complete(), "flipped at {at}");
+    }
+}

@@ -1,0 +1,211 @@
+//! gzip (RFC 1952).
+
+use super::Format;
+use crate::{Content, ContentReader, Member, OpenError, Parts};
+use lazaret_model::Role;
+use std::io::{self, BufRead, Read};
+
+/// The opener.
+pub struct Gzip;
+
+/// Bytes of a header field without a length that are read.
+const MOST_TEXT: usize = 4096;
+
+impl Format for Gzip {
+    fn id(&self) -> &'static str {
+        "gzip"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["gzip"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "every member, with any header flags; wrong checksums and what follows the last member are reported"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let mut reader = input.reader();
+        let Some(header) = header(&mut reader)? else {
+            return Err(OpenError::malformed("the gzip header is broken", 0));
+        };
+        let member = match &header {
+            Some(name) => Member::named(Role::Stream, name.clone()),
+            None => Member::unnamed(Role::Stream, super::streams::stem(&parts.part().name, &[".gz", ".z", ".gzip"])),
+        };
+        let mut members = Members {
+            body: Some(flate2::bufread::DeflateDecoder::new(reader)),
+            crc: flate2::Crc::new(),
+            len: 0,
+            fault: None,
+            end: 0,
+        };
+        parts.add(member, &mut members)?;
+        let end = members.end;
+        if end > 0 && end < input.len() {
+            let rest = input.slice(end, u64::MAX);
+            // Tapes pad with zeros.
+            if !only_zeros(&rest, parts)? {
+                parts.add_content(Member::unnamed(Role::Appended, "after-stream"), rest)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is nothing but zeros.
+pub(super) fn only_zeros(content: &Content, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+    let mut reader = content.reader();
+    loop {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let chunk = reader.fill_buf()?;
+        if chunk.is_empty() {
+            return Ok(true);
+        }
+        if chunk.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        let n = chunk.len();
+        reader.consume(n);
+    }
+}
+
+/// Reads a member's header (RFC 1952, 2.3); the inner option is its FNAME. `None` when it is not one.
+#[allow(clippy::option_option)]
+fn header(reader: &mut ContentReader) -> io::Result<Option<Option<String>>> {
+    let mut fixed = [0; 10];
+    if reader.read_exact(&mut fixed).is_err() || !fixed.starts_with(&[0x1f, 0x8b, 8]) {
+        return Ok(None);
+    }
+    let flags = fixed[3];
+    if flags & 4 != 0 {
+        let mut length = [0; 2];
+        reader.read_exact(&mut length)?;
+        io::copy(&mut reader.by_ref().take(u64::from(u16::from_le_bytes(length))), &mut io::sink())?;
+    }
+    let name = if flags & 8 != 0 { text(reader)? } else { Vec::new() };
+    if flags & 16 != 0 {
+        text(reader)?;
+    }
+    if flags & 2 != 0 {
+        reader.read_exact(&mut [0; 2])?;
+    }
+    Ok(Some((!name.is_empty()).then(|| super::bytes::utf8_or_cp437(&name))))
+}
+
+/// A text that ends with a NUL; what exceeds the bound is read and forgotten.
+fn text(reader: &mut ContentReader) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    for byte in reader.by_ref().bytes() {
+        match byte? {
+            0 => return Ok(kept),
+            byte if kept.len() < MOST_TEXT => kept.push(byte),
+            _ => {}
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the gzip header ends early"))
+}
+
+/// All members as one stream, as `gzip -d` writes them. A wrong checksum does not stop it and is reported at the end.
+struct Members {
+    body: Option<flate2::bufread::DeflateDecoder<ContentReader>>,
+    crc: flate2::Crc,
+    len: u64,
+    fault: Option<&'static str>,
+    /// Where the last member ended.
+    end: u64,
+}
+
+impl Read for Members {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let Some(body) = &mut self.body else {
+                return match self.fault.take() {
+                    Some(fault) => Err(io::Error::new(io::ErrorKind::InvalidData, fault)),
+                    None => Ok(0),
+                };
+            };
+            let n = body.read(out)?;
+            if n > 0 || out.is_empty() {
+                self.crc.update(out.get(..n).unwrap_or_default());
+                self.len = self.len.wrapping_add(n as u64);
+                return Ok(n);
+            }
+            let Some(body) = self.body.take() else { continue };
+            let mut reader = body.into_inner();
+            let mut trailer = [0; 8];
+            reader.read_exact(&mut trailer)?;
+            let (crc, size) = trailer.split_at(4);
+            if crc != self.crc.sum().to_le_bytes() {
+                self.fault = Some("the checksum is wrong");
+            } else if size != (self.len as u32).to_le_bytes() {
+                self.fault = Some("the length after the data is wrong");
+            }
+            self.end = reader.position();
+            self.crc = flate2::Crc::new();
+            self.len = 0;
+            if header(&mut reader)?.is_some() {
+                self.body = Some(flate2::bufread::DeflateDecoder::new(reader));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{Recorded, walk_with};
+    use std::io::Write as _;
+
+    const MARKER: &[u8] = b"LAZARET-MARKER in a stream";
+
+    fn check(bytes: Vec<u8>) -> Recorded {
+        walk_with(bytes, "sample.txt.gz", Some("gzip"), &[], lazaret_model::Limits::default())
+    }
+
+    fn member(plain: &[u8]) -> Vec<u8> {
+        let builder = flate2::GzBuilder::new().filename("inner.exe").comment("c").extra(vec![1, 2, 3]);
+        let mut encoder = builder.write(Vec::new(), flate2::Compression::default());
+        encoder.write_all(plain).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    // Vectors C 15.
+    #[test]
+    fn members_are_joined_and_header_fields_are_passed_over() {
+        let recorded = check([member(b"first "), member(MARKER)].concat());
+        assert_eq!(recorded.bytes("//inner.exe"), [b"first ", MARKER].concat());
+        assert!(recorded.complete());
+    }
+
+    #[test]
+    fn what_follows_the_stream_is_a_part() {
+        let recorded = check([member(b"first"), MARKER.to_vec()].concat());
+        assert_eq!(recorded.bytes("//after-stream"), MARKER);
+        assert!(check([member(b"first"), vec![0; 1000]].concat()).complete());
+    }
+
+    #[test]
+    fn a_wrong_length_or_checksum_keeps_the_bytes_and_the_members_behind() {
+        for back in [1, 6] {
+            let mut first = member(b"first ");
+            let at = first.len() - back;
+            first[at] ^= 1;
+            let recorded = check([first, member(MARKER)].concat());
+            assert!(recorded.contains(MARKER) && !recorded.complete());
+        }
+    }
+
+    #[test]
+    fn truncation_and_noise_never_pass_for_whole() {
+        let whole = member(MARKER);
+        for cut in 1..whole.len() {
+            assert!(!check(whole[..cut].to_vec()).complete(), "cut at {cut}");
+        }
+        for at in 10..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x11;
+            let recorded = check(bytes);
+            assert!(recorded.contains(MARKER) || !recorded.complete(), "flipped at {at}");
+        }
+    }
+}

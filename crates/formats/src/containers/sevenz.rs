@@ -1,0 +1,316 @@
+//! 7z (7zFormat.txt of the LZMA SDK).
+
+use super::{Format, signature};
+use crate::{Content, Member, OpenError, Parts};
+use lazaret_model::{Limit, Role};
+use sevenz_rust2::{Archive, BlockDecoder, EncoderMethod, Error, Password};
+use std::io::{self, Read};
+use std::sync::Arc;
+
+/// The opener.
+pub struct SevenZ;
+
+const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
+/// Signatures that are tried.
+const MOST_STARTS: usize = 16;
+
+impl Format for SevenZ {
+    fn id(&self) -> &'static str {
+        "sevenz"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["7z"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "every method of 7-Zip, branch filters, AES and encrypted headers, behind a self-extractor too"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let starts = signature::find_all(input, SIGNATURE, MOST_STARTS, parts)?;
+        let mut first_error = None;
+        for start in starts {
+            let slice = input.slice(start, u64::MAX);
+            match read_header(&slice, parts) {
+                Ok(Some((archive, password))) => return add_all(&slice, &archive, password, parts),
+                Ok(None) => {
+                    // The headers are encrypted: not even the names are known.
+                    return Err(OpenError::Locked { tried: parts.passwords().len() });
+                }
+                Err(OpenError::Limit(limit)) if parts.budget().exhausted().is_some() => {
+                    return Err(OpenError::Limit(limit));
+                }
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                }
+            }
+        }
+        Err(first_error.unwrap_or_else(|| OpenError::malformed("there is no 7z signature", 0)))
+    }
+}
+
+fn kib(parts: &mut Parts<'_, '_>) -> usize {
+    super::decoders::memory_kib(parts.budget()) as usize
+}
+
+/// A header and the password it needed.
+type Opened = (Archive, Option<Arc<str>>);
+
+/// The archive's header and the password it needed; `None` when no password opens it.
+fn read_header(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, OpenError> {
+    let kib = kib(parts);
+    match Archive::read_with_memory_limit(&mut input.reader(), &Password::empty(), kib) {
+        Ok(archive) => return Ok(Some((archive, None))),
+        Err(Error::PasswordRequired | Error::MaybeBadPassword(_)) => {}
+        Err(error) => return Err(convert(error)),
+    }
+    for password in parts.passwords() {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        if let Ok(archive) = Archive::read_with_memory_limit(&mut input.reader(), &Password::new(&password), kib) {
+            parts.opened_with(&password);
+            return Ok(Some((archive, Some(password))));
+        }
+    }
+    Ok(None)
+}
+
+fn convert(error: Error) -> OpenError {
+    match error {
+        Error::Io(error, _) => OpenError::Read(error),
+        Error::MaxMemLimited { .. } => OpenError::Limit(Limit::Memory),
+        Error::UnsupportedCompressionMethod(what) => OpenError::unsupported(format!("the 7z method {what}")),
+        Error::Unsupported(what) => OpenError::unsupported(format!("{what} in 7z")),
+        other => OpenError::malformed(other.to_string(), 0),
+    }
+}
+
+fn add_all(
+    input: &Content,
+    archive: &Archive,
+    header_password: Option<Arc<str>>,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
+    let encrypted = |index: usize| {
+        archive.blocks.get(index).is_some_and(|block| {
+            block.ordered_coder_iter().any(|(_, coder)| coder.encoder_method_id() == EncoderMethod::ID_AES256_SHA256)
+        })
+    };
+    // Plain blocks first: what is in them may tell the password of the others.
+    let (locked, plain): (Vec<usize>, Vec<usize>) = (0..archive.blocks.len()).partition(|index| encrypted(*index));
+    for index in plain {
+        add_block(input, archive, index, None, parts)?;
+    }
+    let mut known = header_password;
+    for index in locked {
+        if known.as_ref().is_none_or(|password| !opens(input, archive, index, password, parts)) {
+            known = None;
+            for password in parts.passwords() {
+                parts.budget().check_time().map_err(OpenError::Limit)?;
+                if opens(input, archive, index, &password, parts) {
+                    known = Some(password);
+                    break;
+                }
+            }
+        }
+        if let Some(password) = &known {
+            add_block(input, archive, index, Some(password), parts)?;
+        } else {
+            for file in archive.files.iter().zip(&archive.stream_map.file_block_index) {
+                if let (file, Some(block)) = file
+                    && *block == index
+                {
+                    parts.add_locked(Member::named(Role::Member, file.name.clone()))?;
+                }
+            }
+        }
+    }
+    for file in &archive.files {
+        if !file.has_stream && !file.is_directory {
+            parts.add_content(Member::named(Role::Member, file.name.clone()), Content::from(&b""[..]))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the password decodes the block's first file, checksum included.
+fn opens(input: &Content, archive: &Archive, index: usize, password: &str, parts: &mut Parts<'_, '_>) -> bool {
+    let kib = kib(parts);
+    let mut reader = input.reader();
+    let password = Password::new(password);
+    let decoder = BlockDecoder::new_with_memory_limit(1, kib, index, archive, &password, &mut reader);
+    let mut good = false;
+    let result = decoder.for_each_entries(&mut |entry, data| {
+        if !entry.has_stream {
+            return Ok(true);
+        }
+        let mut chunk = vec![0; 64 << 10];
+        while data.read(&mut chunk)? > 0 {
+            if parts.budget().check_time().is_err() {
+                return Ok(false);
+            }
+        }
+        good = true;
+        Ok(false)
+    });
+    result.is_ok() && good
+}
+
+fn add_block(
+    input: &Content,
+    archive: &Archive,
+    index: usize,
+    password: Option<&Arc<str>>,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
+    let kib = kib(parts);
+    let mut reader = input.reader();
+    let secret = password.map_or_else(Password::empty, |password| Password::new(password));
+    let decoder = BlockDecoder::new_with_memory_limit(1, kib, index, archive, &secret, &mut reader);
+    let mut stopped = None;
+    let mut seen = 0;
+    let result = decoder.for_each_entries(&mut |entry, data| {
+        seen += 1;
+        if !entry.has_stream {
+            return Ok(true);
+        }
+        let mut member = Member::named(Role::Member, entry.name.clone());
+        if let Some(password) = password {
+            member = member.opened_with(password.clone());
+        }
+        let mut data = Sized { data, left: entry.size };
+        if let Err(error) = parts.add(member, &mut data) {
+            stopped = Some(error);
+            return Ok(false);
+        }
+        Ok(true)
+    });
+    if let Some(error) = stopped {
+        return Err(error);
+    }
+    if let Err(error) = result {
+        let reason = match convert(error) {
+            OpenError::Limit(limit) => limit.describe(parts.budget().limits()),
+            OpenError::Read(error) => error.to_string(),
+            other => other.to_string(),
+        };
+        parts.incomplete(format!("a block could not be decoded to its end: {reason}"));
+        // Files behind the damage are named, so that their names are judged at least.
+        let files = archive.files.iter().zip(&archive.stream_map.file_block_index);
+        let lost = files.filter(|(_, block)| **block == Some(index)).skip(seen).map(|(file, _)| file.name.clone());
+        for name in lost.collect::<Vec<_>>() {
+            let member = Member::named(Role::Member, name).incomplete("it stands behind damage in its block");
+            parts.add_content(member, Content::from(&b""[..]))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reports data that ends before the declared size, which the decoder would pass off as the end.
+struct Sized<'r> {
+    data: &'r mut dyn Read,
+    left: u64,
+}
+
+impl Read for Sized<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.data.read(out)?;
+        if n == 0 && !out.is_empty() && self.left > 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than its header says"));
+        }
+        self.left = self.left.saturating_sub(n as u64);
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Recorded, walk_with};
+    use lazaret_model::Limits;
+    use sevenz_rust2::encoder_options::AesEncoderOptions;
+    use sevenz_rust2::{ArchiveEntry, ArchiveWriter, EncoderConfiguration};
+    use std::io::Cursor;
+
+    const MARKER: &[u8] = b"LAZARET-MARKER in 7z, in 7z, in 7z, in 7z, in 7z, in 7z, in 7z, in 7z, in 7z, in 7z";
+
+    fn check(bytes: Vec<u8>, passwords: &[&str]) -> Recorded {
+        walk_with(bytes, "sample.7z", Some("7z"), passwords, Limits::default())
+    }
+
+    fn archive(methods: Vec<EncoderConfiguration>, encrypt_header: bool) -> Vec<u8> {
+        let mut writer = ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+        writer.set_content_methods(methods);
+        writer.set_encrypt_header(encrypt_header);
+        writer.push_archive_entry(ArchiveEntry::new_file("dir/payload.exe"), Some(MARKER)).unwrap();
+        writer.push_archive_entry(ArchiveEntry::new_file("second.txt"), Some(&b"second"[..])).unwrap();
+        writer.push_archive_entry::<&[u8]>(ArchiveEntry::new_file("empty"), None).unwrap();
+        writer.finish().unwrap().into_inner()
+    }
+
+    // Vectors C 14.
+    #[test]
+    fn methods_and_filters_are_decoded() {
+        use EncoderMethod as M;
+        for methods in [
+            vec![M::COPY],
+            vec![M::LZMA],
+            vec![M::LZMA2],
+            vec![M::PPMD],
+            vec![M::BZIP2],
+            vec![M::DEFLATE],
+            vec![M::DELTA_FILTER, M::LZMA2],
+            vec![M::BCJ_X86_FILTER, M::LZMA2],
+            vec![M::BCJ_ARM_FILTER, M::LZMA2],
+        ] {
+            let recorded = check(archive(methods.iter().map(|m| (*m).into()).collect(), false), &[]);
+            assert_eq!(recorded.bytes("//dir/payload.exe"), MARKER, "{methods:?}");
+            assert_eq!(recorded.bytes("//second.txt"), b"second");
+            assert_eq!(recorded.bytes("//empty"), b"");
+            assert!(recorded.complete());
+        }
+    }
+
+    #[test]
+    fn passwords_open_data_and_headers() {
+        for encrypt_header in [false, true] {
+            let aes = AesEncoderOptions::new(Password::new("infected"));
+            let bytes = archive(vec![aes.into(), EncoderMethod::LZMA2.into()], encrypt_header);
+            let recorded = check(bytes.clone(), &["wrong", "infected"]);
+            assert_eq!(recorded.bytes("//dir/payload.exe"), MARKER);
+            assert!(recorded.complete());
+            let recorded = check(bytes, &["wrong"]);
+            assert!(!recorded.complete() && recorded.parts.iter().any(|p| p.locked));
+            assert_eq!(recorded.parts[0].locked, encrypt_header);
+        }
+    }
+
+    // Vectors C 4.
+    #[test]
+    fn a_self_extractor_is_looked_behind() {
+        let stub = [b"MZ stub with 7z\xbc\xaf\x27\x1c in its text".to_vec(), vec![0; 5000]].concat();
+        let recorded = check([stub, archive(vec![EncoderMethod::LZMA.into()], false)].concat(), &[]);
+        assert_eq!(recorded.bytes("//dir/payload.exe"), MARKER);
+    }
+
+    #[test]
+    fn truncation_and_noise_never_pass_for_whole() {
+        let whole = archive(vec![EncoderMethod::LZMA2.into()], false);
+        for sixteenth in 1..16 {
+            assert!(!check(whole[..whole.len() * sixteenth / 16].to_vec(), &[]).complete(), "{sixteenth}/16");
+        }
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x41;
+            let recorded = check(bytes, &[]);
+            assert!(recorded.contains(MARKER) || !recorded.complete(), "flipped at {at}");
+        }
+    }
+
+    #[test]
+    fn a_dictionary_beyond_the_memory_limit_is_refused() {
+        let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+        let bytes = archive(vec![EncoderMethod::LZMA2.into()], false);
+        assert!(!walk_with(bytes, "a.7z", Some("7z"), &[], limits).complete());
+    }
+}

@@ -1,0 +1,166 @@
+//! tar as its many writers write it, and as senders bend it.
+
+use crate::testing::{Recorded, walk_with};
+use lazaret_model::Limits;
+
+const MARKER: &[u8] = b"LAZARET-MARKER in a tar";
+
+fn check(bytes: Vec<u8>) -> Recorded {
+    walk_with(bytes, "sample.tar", Some("tar"), &[], Limits::default())
+}
+
+fn header(name: &[u8], kind: u8, size: usize, edit: impl Fn(&mut [u8])) -> Vec<u8> {
+    let mut block = vec![0; 512];
+    block[..name.len()].copy_from_slice(name);
+    block[100..107].copy_from_slice(b"0000644");
+    block[124..135].copy_from_slice(format!("{size:011o}").as_bytes());
+    block[156] = kind;
+    block[257..265].copy_from_slice(b"ustar\x0000");
+    edit(&mut block);
+    block[148..156].copy_from_slice(b"        ");
+    let sum: u32 = block.iter().map(|b| u32::from(*b)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    block
+}
+
+fn member(name: &[u8], kind: u8, data: &[u8]) -> Vec<u8> {
+    let mut out = header(name, kind, data.len(), |_| {});
+    out.extend(data);
+    out.resize(out.len().next_multiple_of(512), 0);
+    out
+}
+
+fn ended(members: &[Vec<u8>]) -> Vec<u8> {
+    [members.concat(), vec![0; 1024]].concat()
+}
+
+fn pax(key: &str, value: &str) -> String {
+    let body = format!(" {key}={value}\n");
+    let mut length = body.len() + 1;
+    while format!("{length}{body}").len() != length {
+        length += 1;
+    }
+    format!("{length}{body}")
+}
+
+#[test]
+fn plain_members_are_read() {
+    let recorded = check(ended(&[member(b"a/b.exe", b'0', MARKER), member(b"dir/", b'5', b"")]));
+    assert_eq!(recorded.bytes("//a/b.exe"), MARKER);
+    assert!(recorded.complete() && recorded.parts.len() == 2);
+}
+
+// Vectors C 16.
+#[test]
+fn long_names_of_every_dialect_are_used() {
+    let long = "long/".repeat(60) + "payload.exe";
+    for extra in [member(b"././@LongLink", b'L', long.as_bytes()), member(b"p", b'x', pax("path", &long).as_bytes())] {
+        let recorded = check(ended(&[extra, member(b"short", b'0', MARKER)]));
+        assert_eq!(recorded.bytes(&format!("//{long}")), MARKER);
+        assert!(recorded.complete());
+    }
+}
+
+#[test]
+fn the_pax_size_wins() {
+    let mut data = header(b"a", b'0', 0, |_| {});
+    data.extend(MARKER);
+    data.resize(1024, 0);
+    let size = MARKER.len().to_string();
+    let recorded = check(ended(&[member(b"p", b'x', pax("size", &size).as_bytes()), data]));
+    assert_eq!(recorded.bytes("//a"), MARKER);
+}
+
+#[test]
+fn sizes_in_base_256_are_read() {
+    let mut bytes = header(b"a", b'0', 0, |block| {
+        block[124..136].fill(0);
+        block[124] = 0x80;
+        block[135] = MARKER.len() as u8;
+    });
+    bytes.extend(MARKER);
+    bytes.resize(1024, 0);
+    assert_eq!(check(ended(&[bytes])).bytes("//a"), MARKER);
+}
+
+#[test]
+fn sparse_files_are_unfolded() {
+    let holes = [&[0u8; 100][..], MARKER, &[0; 10]].concat();
+    // The old GNU form.
+    let mut old = header(b"s", b'S', MARKER.len(), |block| {
+        block[257..265].copy_from_slice(b"ustar  \0");
+        block[386..397].copy_from_slice(format!("{:011o}", 100).as_bytes());
+        block[398..409].copy_from_slice(format!("{:011o}", MARKER.len()).as_bytes());
+        block[483..494].copy_from_slice(format!("{:011o}", holes.len()).as_bytes());
+    });
+    old.extend(MARKER);
+    old.resize(1024, 0);
+    assert_eq!(check(ended(&[old])).bytes("//s"), holes);
+    // pax 0.1 and 1.0.
+    let common = pax("GNU.sparse.name", "s") + &pax("GNU.sparse.realsize", &holes.len().to_string());
+    let one = common.clone() + &pax("GNU.sparse.map", &format!("100,{}", MARKER.len()));
+    let recorded = check(ended(&[member(b"p", b'x', one.as_bytes()), member(b"x", b'0', MARKER)]));
+    assert_eq!(recorded.bytes("//s"), holes);
+    let two = common + &pax("GNU.sparse.major", "1") + &pax("GNU.sparse.minor", "0");
+    let mut data = format!("1\n100\n{}\n", MARKER.len()).into_bytes();
+    data.resize(512, 0);
+    data.extend(MARKER);
+    let recorded = check(ended(&[member(b"p", b'x', two.as_bytes()), member(b"x", b'0', &data)]));
+    assert_eq!(recorded.bytes("//s"), holes);
+}
+
+#[test]
+fn a_bad_checksum_is_tolerated_and_said() {
+    let mut bytes = ended(&[member(b"a", b'0', b"first"), member(b"b", b'0', MARKER)]);
+    bytes[1024 + 150] = b'7';
+    let recorded = check(bytes.clone());
+    assert_eq!(recorded.bytes("//b"), MARKER);
+    assert!(!recorded.complete());
+    // Without `ustar` it is no header at all, and the next one is searched for.
+    bytes[257..262].fill(b'x');
+    let recorded = check(bytes);
+    assert!(recorded.contains(MARKER) && recorded.contains(b"first") && !recorded.complete());
+}
+
+#[test]
+fn what_follows_the_zero_blocks_is_read() {
+    let recorded = check([ended(&[member(b"a", b'0', b"first")]), ended(&[member(b"b", b'0', MARKER)])].concat());
+    assert_eq!(recorded.bytes("//b"), MARKER);
+    let recorded = check([ended(&[member(b"a", b'0', b"first")]), MARKER.repeat(40)].concat());
+    assert!(recorded.contains(MARKER));
+}
+
+#[test]
+fn one_name_twice_makes_two_parts() {
+    let recorded = check(ended(&[member(b"a", b'0', b"first"), member(b"a", b'0', MARKER)]));
+    assert_eq!(recorded.bytes("//a"), b"first");
+    assert_eq!(recorded.bytes("//a#2"), MARKER);
+}
+
+#[test]
+fn links_out_of_the_archive_are_reported() {
+    for (kind, target, leaves) in
+        [(b'2', "/etc/passwd", true), (b'2', "../x", false), (b'1', "../x", true), (b'1', "x", false)]
+    {
+        let link =
+            header(b"d/link", kind, 0, |block| block[157..157 + target.len()].copy_from_slice(target.as_bytes()));
+        let recorded = check(ended(&[link]));
+        assert_eq!(recorded.findings.iter().any(|f| f.id == "archive.link-escapes"), leaves, "{target}");
+    }
+}
+
+#[test]
+fn truncation_and_noise_never_pass_for_whole() {
+    let whole = ended(&[member(b"a", b'0', b"first"), member(b"b", b'0', MARKER)]);
+    for sixteenth in 1..16 {
+        let cut = whole[..whole.len() * sixteenth / 16].to_vec();
+        let recorded = check(cut);
+        assert!(recorded.contains(MARKER) || !recorded.complete(), "cut at {sixteenth}/16");
+    }
+    for at in 0..1536 {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x41;
+        let recorded = check(bytes);
+        assert!(recorded.contains(MARKER) || !recorded.complete(), "flipped at {at}");
+    }
+}

@@ -1,0 +1,488 @@
+//! What is in a ZIP file: every central directory and every local header, however they disagree (APPNOTE 6.3.10).
+
+use crate::containers::bytes::{u16_le, u32_le, u64_le, utf8_or_cp437};
+use crate::{Content, OpenError, Parts};
+use std::collections::{BTreeMap, HashSet};
+
+/// Bytes looked through at a time for signatures.
+const CHUNK: u64 = 1 << 20;
+/// Signatures of each sort that are remembered.
+const MOST_HITS: usize = 250_000;
+/// Bytes of names that are kept.
+const MOST_NAME_BYTES: usize = 32 << 20;
+/// End records that are followed.
+const MOST_ENDS: usize = 64;
+
+/// One way to read one member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) raw_name: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) flags: u16,
+    pub(crate) method: u16,
+    pub(crate) time: u16,
+    pub(crate) crc: u32,
+    pub(crate) compressed: u64,
+    pub(crate) size: u64,
+    /// Where its local header stands.
+    pub(crate) header_at: u64,
+    /// Where its data begins.
+    pub(crate) data_at: u64,
+    /// AES extra field: vendor version, strength, true method (APPNOTE 7.2 and WinZip AE).
+    pub(crate) aes: Option<(u16, u8, u16)>,
+    /// Unicode path extra field (4.6.9).
+    pub(crate) unicode_name: Option<String>,
+    /// Unix mode, 0 where there is none.
+    pub(crate) mode: u32,
+    /// Its CRC and size are not known ahead of the data.
+    pub(crate) streamed: bool,
+    /// It begins on another disk.
+    pub(crate) elsewhere: bool,
+}
+
+impl Entry {
+    pub(crate) fn encrypted(&self) -> bool {
+        self.flags & 1 != 0
+    }
+
+    /// The method once decrypted.
+    pub(crate) fn true_method(&self) -> u16 {
+        match (self.method, self.aes) {
+            (99, Some((_, _, method))) => method,
+            _ => self.method,
+        }
+    }
+
+    fn end(&self) -> u64 {
+        self.data_at.saturating_add(self.compressed)
+    }
+}
+
+/// A member and how its headers describe it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) entry: Entry,
+    /// The local header's description, where it differs in what matters.
+    pub(crate) other: Option<Entry>,
+    /// What differs, such as `name`.
+    pub(crate) differs: Vec<&'static str>,
+    /// No central directory lists it.
+    pub(crate) unlisted: bool,
+    /// No local header stands where the directory says.
+    pub(crate) headless: bool,
+}
+
+/// Everything found.
+#[derive(Debug, Default)]
+pub(crate) struct Structure {
+    pub(crate) members: Vec<Listed>,
+    pub(crate) directories: usize,
+    pub(crate) end_records: usize,
+    pub(crate) multi_volume: bool,
+    pub(crate) too_many: bool,
+    /// Bytes before the first local header and after the last record.
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
+#[derive(Default)]
+struct Hits {
+    local: Vec<u64>,
+    central: Vec<u64>,
+    end: Vec<u64>,
+    descriptor: Vec<u64>,
+    overflow: bool,
+}
+
+/// Reads the structure of a whole file.
+pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structure, OpenError> {
+    let hits = signatures(input, parts)?;
+    let mut out = Structure { too_many: hits.overflow, first: input.len(), ..Structure::default() };
+    // More than may become parts: which of them deserve it is known only once all are.
+    let most = MOST_HITS;
+    let mut reader = Reader { input, hits: &hits, covered: BTreeMap::new(), seen: HashSet::new(), name_bytes: 0 };
+    let mut walked = HashSet::new();
+    // The last end record is the one that everything reads; those inside a stored member's data are that member's.
+    for end_at in hits.end.iter().rev().take(MOST_ENDS) {
+        if reader.covers(*end_at) {
+            continue;
+        }
+        reader.end_record(*end_at, &mut walked, most, &mut out, parts)?;
+    }
+    // Directory entries that no end record leads to.
+    for at in &hits.central {
+        if !walked.contains(at) && !reader.covers(*at) {
+            let before = out.members.len();
+            reader.directory(*at, 0, &mut walked, most, &mut out, parts)?;
+            out.directories += usize::from(out.members.len() > before);
+        }
+    }
+    // Local headers that no directory lists: hidden members, or a directory that is missing.
+    for at in &hits.local {
+        if out.members.len() >= most {
+            out.too_many = true;
+            break;
+        }
+        if reader.seen.contains(at) || reader.covers(*at) {
+            continue;
+        }
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let Some(entry) = reader.local(*at)?.filter(plausible) else { continue };
+        reader.name_bytes += 2 * entry.raw_name.len();
+        if reader.name_bytes > MOST_NAME_BYTES {
+            out.too_many = true;
+            break;
+        }
+        reader.cover(&entry);
+        reader.seen.insert(*at);
+        out.first = out.first.min(*at);
+        out.last = out.last.max(entry.end());
+        out.members.push(Listed { entry, other: None, differs: Vec::new(), unlisted: true, headless: false });
+    }
+    Ok(out)
+}
+
+/// Whether a signature in the middle of nowhere is truly a local header.
+fn plausible(entry: &Entry) -> bool {
+    let known = matches!(entry.method, 0..=10 | 12 | 14 | 16 | 18..=20 | 93..=99);
+    known && !entry.raw_name.is_empty() && entry.raw_name.len() <= 4096 && !entry.raw_name.contains(&0)
+}
+
+fn signatures(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Hits, OpenError> {
+    let mut hits = Hits::default();
+    let finder = memchr::memmem::Finder::new(b"PK");
+    let mut at = 0;
+    while at < input.len() {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        // Three bytes more, so that a signature across the border is seen once.
+        let window = input.window(at, CHUNK as usize + 3)?;
+        for found in finder.find_iter(&window) {
+            if found as u64 >= CHUNK {
+                break;
+            }
+            let list = match window.get(found + 2..found + 4) {
+                Some([1, 2]) => &mut hits.central,
+                Some([3, 4]) => &mut hits.local,
+                Some([5, 6]) => &mut hits.end,
+                Some([7, 8]) => &mut hits.descriptor,
+                _ => continue,
+            };
+            if list.len() < MOST_HITS {
+                list.push(at + found as u64);
+            } else {
+                hits.overflow = true;
+            }
+        }
+        at += CHUNK;
+    }
+    Ok(hits)
+}
+
+struct Reader<'c> {
+    input: &'c Content,
+    hits: &'c Hits,
+    /// Stored data of listed members, start to end: what stands there belongs to the member.
+    covered: BTreeMap<u64, u64>,
+    /// Local headers already read.
+    seen: HashSet<u64>,
+    name_bytes: usize,
+}
+
+impl Reader<'_> {
+    fn covers(&self, at: u64) -> bool {
+        self.covered.range(..=at).next_back().is_some_and(|(_, end)| at < *end)
+    }
+
+    fn cover(&mut self, entry: &Entry) {
+        // Compressed data hides no headers by chance; a header there is somebody's intention.
+        if entry.method == 0 && !entry.streamed && entry.compressed > 0 {
+            let end = self.covered.entry(entry.data_at).or_insert(0);
+            *end = entry.data_at.saturating_add(entry.compressed).max(*end);
+        }
+    }
+
+    fn is_central(&self, at: u64) -> bool {
+        self.hits.central.binary_search(&at).is_ok()
+    }
+
+    /// Follows one end record, with its ZIP64 companion (4.3.14 to 4.3.16), to every directory that it may mean.
+    fn end_record(
+        &mut self,
+        end_at: u64,
+        walked: &mut HashSet<u64>,
+        most: usize,
+        out: &mut Structure,
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<(), OpenError> {
+        let record = self.input.window(end_at, 22)?.into_owned();
+        let (Some(disk), Some(size), Some(offset), Some(comment)) =
+            (u16_le(&record, 4), u32_le(&record, 12), u32_le(&record, 16), u16_le(&record, 20))
+        else {
+            return Ok(());
+        };
+        out.end_records += 1;
+        out.last = out.last.max((end_at + 22 + u64::from(comment)).min(self.input.len()));
+        if disk != 0 && disk != u16::MAX {
+            out.multi_volume = true;
+        }
+        let (size, offset) = (u64::from(size), u64::from(offset));
+        let mut starts = vec![(end_at.wrapping_sub(size), end_at.wrapping_sub(size).wrapping_sub(offset)), (offset, 0)];
+        if let Some(locator_at) = end_at.checked_sub(20) {
+            let locator = self.input.window(locator_at, 20)?.into_owned();
+            if locator.starts_with(b"PK\x06\x07") {
+                let stated = u64_le(&locator, 8).unwrap_or_default();
+                if u32_le(&locator, 16).is_some_and(|disks| disks > 1) {
+                    out.multi_volume = true;
+                }
+                for at in [stated, locator_at.saturating_sub(56)] {
+                    let record = self.input.window(at, 56)?.into_owned();
+                    if record.starts_with(b"PK\x06\x06") {
+                        let size = u64_le(&record, 40).unwrap_or_default();
+                        let offset = u64_le(&record, 48).unwrap_or_default();
+                        starts.push((at.wrapping_sub(size), at.wrapping_sub(size).wrapping_sub(offset)));
+                        starts.push((offset, 0));
+                    }
+                }
+            }
+        }
+        for (start, shift) in starts {
+            if self.is_central(start) && !walked.contains(&start) {
+                // A shift that wrapped means the record lies; the entries' own offsets may still be right.
+                let shift = if shift > start { 0 } else { shift };
+                out.directories += 1;
+                self.directory(start, shift, walked, most, out, parts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks central headers from `at` for as long as they follow each other, whatever the count says.
+    fn directory(
+        &mut self,
+        mut at: u64,
+        shift: u64,
+        walked: &mut HashSet<u64>,
+        most: usize,
+        out: &mut Structure,
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<(), OpenError> {
+        while self.is_central(at) && walked.insert(at) {
+            if out.members.len() >= most {
+                out.too_many = true;
+                return Ok(());
+            }
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            let Some((entry, next)) = self.central(at)? else { break };
+            at = next;
+            out.last = out.last.max(at);
+            out.multi_volume |= entry.elsewhere;
+            self.name_bytes += 2 * entry.raw_name.len();
+            if self.name_bytes > MOST_NAME_BYTES {
+                out.too_many = true;
+                return Ok(());
+            }
+            let listed = self.join(entry, shift)?;
+            out.first = out.first.min(listed.entry.header_at);
+            out.last = out.last.max(listed.entry.end().min(self.input.len()));
+            out.members.push(listed);
+        }
+        Ok(())
+    }
+
+    /// Finds the local header of a central one and compares the two.
+    fn join(&mut self, mut entry: Entry, shift: u64) -> Result<Listed, OpenError> {
+        let stated = entry.header_at;
+        let mut local = None;
+        for at in [stated.saturating_add(shift), stated] {
+            if let Some(found) = self.local(at)? {
+                local = Some(found);
+                break;
+            }
+        }
+        let Some(local) = local else {
+            // The name's length is the best guess of the missing header's.
+            entry.header_at = stated.saturating_add(shift);
+            entry.data_at = entry.header_at.saturating_add(30 + entry.raw_name.len() as u64);
+            return Ok(Listed { entry, other: None, differs: Vec::new(), unlisted: false, headless: true });
+        };
+        entry.header_at = local.header_at;
+        entry.data_at = local.data_at;
+        self.seen.insert(local.header_at);
+        self.cover(&entry);
+        let mut differs = Vec::new();
+        let plain = |name: &str| name.replace('\\', "/");
+        if local.raw_name != entry.raw_name && plain(&local.name) != plain(&entry.name) {
+            differs.push("name");
+        }
+        if local.method != entry.method {
+            differs.push("method");
+        }
+        if local.encrypted() != entry.encrypted() {
+            differs.push("flags");
+        }
+        // With a data descriptor the local sizes are zero or not yet known (4.4.4, bit 3): an honest difference.
+        let unknown = local.streamed || (local.flags & 8 != 0 && local.compressed == 0);
+        if !unknown && (local.compressed != entry.compressed || local.size != entry.size) {
+            differs.push("size");
+        }
+        let mut other = (!differs.is_empty()).then_some(local);
+        if let Some(other) = &mut other
+            && unknown
+        {
+            other.compressed = entry.compressed;
+            other.size = entry.size;
+            other.crc = entry.crc;
+            other.streamed = false;
+        }
+        Ok(Listed { entry, other, differs, unlisted: false, headless: false })
+    }
+
+    /// Central header (4.3.12) and where the next one stands.
+    fn central(&self, at: u64) -> Result<Option<(Entry, u64)>, OpenError> {
+        let header = self.input.window(at, 46)?.into_owned();
+        let lengths = (|| {
+            Some((
+                usize::from(u16_le(&header, 28)?),
+                usize::from(u16_le(&header, 30)?),
+                usize::from(u16_le(&header, 32)?),
+            ))
+        })();
+        let Some((name_len, extra_len, comment_len)) = lengths else { return Ok(None) };
+        let rest = self.input.window(at + 46, name_len + extra_len)?;
+        let raw_name = rest.get(..name_len).unwrap_or(&rest).to_vec();
+        let extra = rest.get(name_len..).unwrap_or_default();
+        let entry = (|| {
+            let attributes = u32_le(&header, 38)?;
+            let made_on_unix = header.get(5) == Some(&3) || header.get(5) == Some(&19);
+            let mut entry = Entry {
+                name: utf8_or_cp437(&raw_name),
+                raw_name,
+                flags: u16_le(&header, 8)?,
+                method: u16_le(&header, 10)?,
+                time: u16_le(&header, 12)?,
+                crc: u32_le(&header, 16)?,
+                compressed: u64::from(u32_le(&header, 20)?),
+                size: u64::from(u32_le(&header, 24)?),
+                header_at: u64::from(u32_le(&header, 42)?),
+                data_at: 0,
+                aes: None,
+                unicode_name: None,
+                mode: if made_on_unix { attributes >> 16 } else { 0 },
+                streamed: false,
+                elsewhere: !matches!(u16_le(&header, 34)?, 0 | u16::MAX),
+            };
+            apply_extra(&mut entry, extra, true);
+            Some(entry)
+        })();
+        let length = 46 + (name_len + extra_len + comment_len) as u64;
+        Ok(entry.map(|entry| (entry, at.saturating_add(length))))
+    }
+
+    /// Local header (4.3.7).
+    fn local(&self, at: u64) -> Result<Option<Entry>, OpenError> {
+        if self.hits.local.binary_search(&at).is_err() {
+            return Ok(None);
+        }
+        let header = self.input.window(at, 30)?.into_owned();
+        let (Some(name_len), Some(extra_len)) = (u16_le(&header, 26), u16_le(&header, 28)) else { return Ok(None) };
+        let (name_len, extra_len) = (usize::from(name_len), usize::from(extra_len));
+        let rest = self.input.window(at + 30, name_len + extra_len)?;
+        let raw_name = rest.get(..name_len).unwrap_or(&rest).to_vec();
+        let extra = rest.get(name_len..).unwrap_or_default();
+        let entry = (|| {
+            let mut entry = Entry {
+                name: utf8_or_cp437(&raw_name),
+                raw_name,
+                flags: u16_le(&header, 6)?,
+                method: u16_le(&header, 8)?,
+                time: u16_le(&header, 10)?,
+                crc: u32_le(&header, 14)?,
+                compressed: u64::from(u32_le(&header, 18)?),
+                size: u64::from(u32_le(&header, 22)?),
+                header_at: at,
+                data_at: at + 30 + (name_len + extra_len) as u64,
+                aes: None,
+                unicode_name: None,
+                mode: 0,
+                streamed: false,
+                elsewhere: false,
+            };
+            apply_extra(&mut entry, extra, false);
+            Some(entry)
+        })();
+        let Some(mut entry) = entry else { return Ok(None) };
+        if entry.flags & 8 != 0 && entry.compressed == 0 {
+            self.measure(&mut entry)?;
+        }
+        Ok(Some(entry))
+    }
+
+    /// The extent of data whose length follows it in a data descriptor (4.3.9).
+    fn measure(&self, entry: &mut Entry) -> Result<(), OpenError> {
+        entry.streamed = true;
+        let from = entry.data_at;
+        let descriptors = &self.hits.descriptor;
+        let start = descriptors.partition_point(|at| *at < from);
+        for at in descriptors.get(start..).unwrap_or_default().iter().take(1000) {
+            let record = self.input.window(*at, 24)?;
+            let length = at - from;
+            let (short, long) = (u32_le(&record, 8), u64_le(&record, 8));
+            if short.map(u64::from) == Some(length) || long == Some(length) {
+                entry.compressed = length;
+                entry.crc = u32_le(&record, 4).unwrap_or_default();
+                entry.size = if long == Some(length) {
+                    u64_le(&record, 16).unwrap_or_default()
+                } else {
+                    u64::from(u32_le(&record, 12).unwrap_or_default())
+                };
+                entry.streamed = false;
+                return Ok(());
+            }
+        }
+        // No descriptor fits: up to the next header; the decoder knows its own end.
+        let after = |list: &[u64]| list.get(list.partition_point(|at| *at < from)).copied();
+        let next = [after(&self.hits.local), after(&self.hits.central), after(&self.hits.end)];
+        let end = next.into_iter().flatten().min().unwrap_or(self.input.len());
+        entry.compressed = end - from.min(end);
+        Ok(())
+    }
+}
+
+/// Extra fields (4.5): ZIP64 sizes, AES, Unicode path.
+fn apply_extra(entry: &mut Entry, extra: &[u8], central: bool) {
+    let mut at = 0;
+    while let (Some(id), Some(len)) = (u16_le(extra, at), u16_le(extra, at + 2)) {
+        let end = (at + 4 + usize::from(len)).min(extra.len());
+        let data = extra.get(at + 4..end).unwrap_or_default();
+        at = end;
+        match id {
+            1 => {
+                // 4.5.3: only fields that are saturated are here, in this order.
+                let mut at = 0;
+                for field in [&mut entry.size, &mut entry.compressed] {
+                    if *field == u64::from(u32::MAX)
+                        && let Some(value) = u64_le(data, at)
+                    {
+                        *field = value;
+                        at += 8;
+                    }
+                }
+                if central
+                    && entry.header_at == u64::from(u32::MAX)
+                    && let Some(value) = u64_le(data, at)
+                {
+                    entry.header_at = value;
+                }
+            }
+            0x9901 => {
+                if let (Some(version), Some(strength), Some(method)) = (u16_le(data, 0), data.get(4), u16_le(data, 5)) {
+                    entry.aes = Some((version, *strength, method));
+                }
+            }
+            0x7075 if data.len() > 5 => {
+                entry.unicode_name = data.get(5..).and_then(|name| std::str::from_utf8(name).ok()).map(str::to_owned);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! Every way in which an archive is built to be read differently by scanner and victim.
+
+use crate::testing::{Recorded, walk_with};
+use lazaret_model::Limits;
+use std::io::{Cursor, Write as _};
+use zip::write::{SimpleFileOptions, ZipWriter};
+use zip::{AesMode, CompressionMethod};
+
+const MARKER: &[u8] =
+    b"LAZARET-MARKER payload of the test, long enough to be worth compressing compressing compressing";
+
+fn check(bytes: Vec<u8>, passwords: &[&str]) -> Recorded {
+    walk_with(bytes, "sample.zip", Some("zip"), passwords, Limits::default())
+}
+
+#[track_caller]
+fn holds(recorded: &Recorded) {
+    assert!(recorded.contains(MARKER) && recorded.parts.iter().skip(1).any(|p| p.size == MARKER.len() as u64));
+}
+
+/// A member as a test wants it written, truths and lies apart.
+#[derive(Clone)]
+struct Raw {
+    name: Vec<u8>,
+    local_name: Vec<u8>,
+    data: Vec<u8>,
+    method: u16,
+    local_method: u16,
+    flags: u16,
+    local_flags: u16,
+    crc: u32,
+    size: u32,
+    compressed: u32,
+    local_compressed: u32,
+    extra: Vec<u8>,
+    descriptor: bool,
+    listed: bool,
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+fn raw(name: &str, plain: &[u8]) -> Raw {
+    Raw {
+        name: name.into(),
+        local_name: name.into(),
+        data: plain.to_vec(),
+        method: 0,
+        local_method: 0,
+        flags: 0,
+        local_flags: 0,
+        crc: crc(plain),
+        size: plain.len() as u32,
+        compressed: plain.len() as u32,
+        local_compressed: plain.len() as u32,
+        extra: Vec::new(),
+        descriptor: false,
+        listed: true,
+    }
+}
+
+fn deflated(name: &str, plain: &[u8]) -> Raw {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(plain).unwrap();
+    let data = encoder.finish().unwrap();
+    let len = data.len() as u32;
+    Raw { data, method: 8, local_method: 8, compressed: len, local_compressed: len, ..raw(name, plain) }
+}
+
+fn build(members: &[Raw]) -> Vec<u8> {
+    let (mut out, mut central, mut count) = (Vec::new(), Vec::new(), 0u16);
+    for m in members {
+        let at = out.len() as u32;
+        out.extend(b"PK\x03\x04\x14\0");
+        out.extend(m.local_flags.to_le_bytes());
+        out.extend(m.local_method.to_le_bytes());
+        out.extend([0; 4]);
+        out.extend(if m.descriptor { 0 } else { m.crc }.to_le_bytes());
+        out.extend(if m.descriptor { 0 } else { m.local_compressed }.to_le_bytes());
+        out.extend(if m.descriptor { 0 } else { m.size }.to_le_bytes());
+        out.extend((m.local_name.len() as u16).to_le_bytes());
+        out.extend([0; 2]);
+        out.extend(&m.local_name);
+        out.extend(&m.data);
+        if m.descriptor {
+            out.extend(b"PK\x07\x08");
+            for field in [m.crc, m.compressed, m.size] {
+                out.extend(field.to_le_bytes());
+            }
+        }
+        if m.listed {
+            count += 1;
+            central.extend(b"PK\x01\x02\x14\0\x14\0");
+            central.extend(m.flags.to_le_bytes());
+            central.extend(m.method.to_le_bytes());
+            central.extend([0; 4]);
+            for field in [m.crc, m.compressed, m.size] {
+                central.extend(field.to_le_bytes());
+            }
+            central.extend((m.name.len() as u16).to_le_bytes());
+            central.extend((m.extra.len() as u16).to_le_bytes());
+            central.extend([0; 10]);
+            central.extend(at.to_le_bytes());
+            central.extend(&m.name);
+            central.extend(&m.extra);
+        }
+    }
+    let at = out.len() as u32;
+    out.extend(&central);
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    out.extend(count.to_le_bytes());
+    out.extend(count.to_le_bytes());
+    out.extend((central.len() as u32).to_le_bytes());
+    out.extend(at.to_le_bytes());
+    out.extend([0; 2]);
+    out
+}
+
+fn written(options: SimpleFileOptions) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("payload.exe", options).unwrap();
+    writer.write_all(MARKER).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn methods_are_decoded() {
+    use CompressionMethod as M;
+    for method in [M::Stored, M::Deflated, M::Bzip2, M::Xz, M::Ppmd] {
+        let recorded = check(written(SimpleFileOptions::default().compression_method(method)), &[]);
+        assert_eq!(recorded.bytes("//payload.exe"), MARKER, "{method}");
+        assert!(recorded.complete(), "{method}: {:#?}", recorded.parts);
+        assert!(recorded.findings.is_empty(), "{method}: {:?}", recorded.findings);
+    }
+    let mut lzma = Vec::from([9, 20, 5, 0]);
+    let options = lzma_rust2::LzmaOptions::with_preset(1);
+    lzma.push(options.get_props());
+    lzma.extend(options.dict_size.to_le_bytes());
+    let mut writer = lzma_rust2::LzmaWriter::new_no_header(&mut lzma, &options, false).unwrap();
+    writer.write_all(MARKER).unwrap();
+    writer.finish().unwrap();
+    let len = lzma.len() as u32;
+    let member =
+        Raw { data: lzma, method: 14, local_method: 14, compressed: len, local_compressed: len, ..raw("a", MARKER) };
+    let recorded = check(build(&[member]), &[]);
+    assert!(recorded.complete(), "{:?}", recorded.parts);
+    holds(&recorded);
+    let zstd = ruzstd::encoding::compress_to_vec(MARKER, ruzstd::encoding::CompressionLevel::Fastest);
+    let len = zstd.len() as u32;
+    let member =
+        Raw { data: zstd, method: 93, local_method: 93, compressed: len, local_compressed: len, ..raw("a", MARKER) };
+    let recorded = check(build(&[member]), &[]);
+    assert!(recorded.complete());
+    holds(&recorded);
+}
+
+#[test]
+fn methods_that_are_not_decoded_are_said_to_be_so() {
+    for method in [7, 10, 96, 97, 1234] {
+        let recorded = check(build(&[Raw { method, local_method: method, ..raw("song.wv", MARKER) }]), &[]);
+        assert!(!recorded.complete(), "{method}");
+        assert!(recorded.part("//song.wv").incomplete[0].contains("compression method"));
+    }
+}
+
+#[test]
+fn passwords_open_and_a_text_beside_the_archive_tells_them() {
+    for aes in [AesMode::Aes128, AesMode::Aes256] {
+        let bytes = written(SimpleFileOptions::default().with_aes_encryption(aes, "infected"));
+        let recorded = check(bytes.clone(), &["wrong", "infected"]);
+        assert_eq!(recorded.bytes("//payload.exe"), MARKER);
+        assert_eq!(recorded.part("//payload.exe").password.as_deref(), Some("infected"));
+        assert!(recorded.complete());
+        let recorded = check(bytes, &["wrong"]);
+        assert!(recorded.part("//payload.exe").locked && !recorded.complete());
+    }
+}
+
+/// PKWARE's traditional encryption (APPNOTE 6.1).
+fn zipcrypto(password: &[u8], plain: &[u8], crc: u32) -> Vec<u8> {
+    fn step(crc: u32, byte: u8) -> u32 {
+        let mut value = (crc ^ u32::from(byte)) & 0xff;
+        for _ in 0..8 {
+            value = if value & 1 == 1 { 0xedb8_8320 ^ (value >> 1) } else { value >> 1 };
+        }
+        value ^ (crc >> 8)
+    }
+    let mut keys = [0x1234_5678u32, 0x2345_6789, 0x3456_7890];
+    let update = |keys: &mut [u32; 3], byte: u8| {
+        keys[0] = step(keys[0], byte);
+        keys[1] = keys[1].wrapping_add(keys[0] & 0xff).wrapping_mul(134_775_813).wrapping_add(1);
+        keys[2] = step(keys[2], (keys[1] >> 24) as u8);
+    };
+    for byte in password {
+        update(&mut keys, *byte);
+    }
+    let mut header = [7u8; 12];
+    header[11] = (crc >> 24) as u8;
+    let mut out = Vec::new();
+    for byte in header.iter().chain(plain) {
+        let temp = (keys[2] | 2) & 0xffff;
+        out.push(byte ^ (temp.wrapping_mul(temp ^ 1) >> 8) as u8);
+        update(&mut keys, *byte);
+    }
+    out
+}
+
+fn locked(member: Raw) -> Raw {
+    let data = zipcrypto(b"infected", &member.data, member.crc);
+    let len = data.len() as u32;
+    Raw { data, compressed: len, local_compressed: len, flags: 1, local_flags: 1, ..member }
+}
+
+#[test]
+fn traditional_encryption_opens_with_the_right_password_only() {
+    for member in [raw("p.exe", MARKER), deflated("p.exe", MARKER)] {
+        let bytes = build(&[locked(member)]);
+        let recorded = check(bytes.clone(), &["a", "b", "infected"]);
+        assert_eq!(recorded.bytes("//p.exe"), MARKER);
+        assert!(recorded.complete());
+        assert!(check(bytes, &["a", "b"]).part("//p.exe").locked);
+    }
+}
+
+// Vectors C 1.
+#[test]
+fn headers_that_disagree_are_read_both_ways() {
+    let honest = deflated("a.txt", MARKER);
+    for (what, member) in [
+        ("name", Raw { local_name: b"b.exe".into(), ..honest.clone() }),
+        ("method", Raw { local_method: 0, ..honest.clone() }),
+        ("method", Raw { method: 0, ..honest.clone() }),
+        ("size", Raw { local_compressed: 3, ..honest.clone() }),
+        ("size", Raw { compressed: 3, ..honest.clone() }),
+        ("flags", Raw { local_flags: 1, ..honest.clone() }),
+        ("flags", Raw { flags: 1, ..honest.clone() }),
+    ] {
+        let recorded = check(build(&[member]), &[]);
+        let finding = recorded.findings.iter().find(|f| f.id == "zip.header-mismatch").expect(what);
+        assert!(finding.message.contains(what), "{}", finding.message);
+        holds(&recorded);
+    }
+}
+
+// Vectors C 2, 3, 4.
+#[test]
+fn several_archives_in_one_file_are_all_read() {
+    let decoy = build(&[raw("decoy.txt", b"harmless")]);
+    let payload = build(&[deflated("payload.exe", MARKER)]);
+    for bytes in [
+        [decoy.clone(), payload.clone()].concat(),
+        [payload.clone(), decoy.clone()].concat(),
+        [b"\xff\xd8\xff image".to_vec(), payload.clone()].concat(),
+        [payload.clone(), b"trailing".to_vec()].concat(),
+        {
+            // The payload archive as the comment of the decoy.
+            let mut bytes = decoy.clone();
+            let at = bytes.len() - 2;
+            bytes[at..].copy_from_slice(&(payload.len() as u16).to_le_bytes());
+            [bytes, payload.clone()].concat()
+        },
+    ] {
+        holds(&check(bytes, &[]));
+    }
+    let recorded = check([payload, b"MARK-TRAILING".to_vec()].concat(), &[]);
+    assert_eq!(recorded.bytes("//after-archive"), b"MARK-TRAILING");
+}
+
+#[test]
+fn a_member_that_no_directory_lists_is_found() {
+    let bytes = build(&[raw("decoy.txt", b"harmless"), Raw { listed: false, ..deflated("payload.exe", MARKER) }]);
+    let recorded = check(bytes, &[]);
+    holds(&recorded);
+    assert!(recorded.findings.iter().any(|f| f.id == "zip.unlisted-member"));
+}
+
+// Vectors C 5.
+#[test]
+fn zip64_records_that_lie_hide_nothing() {
+    let mut bytes = build(&[deflated("payload.exe", MARKER)]);
+    let end = bytes.split_off(bytes.len() - 22);
+    let at = bytes.len() as u64;
+    bytes.extend(b"PK\x06\x06");
+    bytes.extend(44u64.to_le_bytes());
+    bytes.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes.extend([0; 16]);
+    bytes.extend(0u64.to_le_bytes());
+    bytes.extend(u64::MAX.to_le_bytes());
+    bytes.extend(b"PK\x06\x07\0\0\0\0");
+    bytes.extend(at.to_le_bytes());
+    bytes.extend([1, 0, 0, 0]);
+    bytes.extend(end);
+    holds(&check(bytes, &[]));
+}
+
+// Vectors C 6.
+#[test]
+fn a_lie_about_encryption_is_seen_through() {
+    let plain = Raw { flags: 1, local_flags: 1, ..deflated("p.exe", MARKER) };
+    let recorded = check(build(&[plain]), &[]);
+    holds(&recorded);
+    assert!(recorded.findings.iter().any(|f| f.id == "zip.false-encryption"));
+    let secret = Raw { flags: 0, local_flags: 0, ..locked(deflated("p.exe", MARKER)) };
+    let recorded = check(build(std::slice::from_ref(&secret)), &["infected"]);
+    holds(&recorded);
+    assert!(recorded.findings.iter().any(|f| f.id == "zip.hidden-encryption"));
+    assert!(!check(build(&[secret]), &[]).complete());
+}
+
+// Vectors C 7.
+#[test]
+fn data_descriptors_give_the_sizes_with_or_without_a_directory() {
+    for member in [raw("p.exe", MARKER), deflated("p.exe", MARKER)] {
+        let member = Raw { flags: 8, local_flags: 8, descriptor: true, ..member };
+        let whole = build(&[member.clone(), raw("z", b"z")]);
+        let recorded = check(whole.clone(), &[]);
+        assert_eq!(recorded.bytes("//p.exe"), MARKER);
+        assert!(recorded.complete() && recorded.findings.is_empty());
+        let directory = whole.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        let recorded = check(whole[..directory].to_vec(), &[]);
+        assert_eq!(recorded.bytes("//p.exe"), MARKER);
+        assert!(!recorded.complete());
+    }
+}
+
+#[test]
+fn overlapping_members_are_reported_and_stopped_by_the_budget() {
+    let mut bytes = build(&[deflated("0", &vec![b'a'; 4 << 20])]);
+    let at = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    let end = bytes.split_off(bytes.len() - 22);
+    let entry = bytes[at..].to_vec();
+    for _ in 0..2000 {
+        bytes.extend(&entry);
+    }
+    bytes.extend(end);
+    let recorded = check(bytes, &[]);
+    assert!(recorded.findings.iter().any(|f| f.id == "zip.overlapping-members"));
+    assert!(recorded.findings.iter().any(|f| f.id == "limit.ratio"));
+    assert!(!recorded.complete());
+}
+
+// Vectors C 9.
+#[test]
+fn damage_keeps_what_can_be_read() {
+    let recorded = check(build(&[Raw { crc: 1, ..deflated("p.exe", MARKER) }]), &[]);
+    holds(&recorded);
+    assert!(!recorded.complete());
+    let recorded = check(build(&[Raw { crc: 1, ..locked(deflated("p.exe", MARKER)) }]), &["infected"]);
+    assert!(!recorded.complete());
+    let recorded = check(build(&[Raw { size: 5, ..deflated("p.exe", MARKER) }]), &[]);
+    holds(&recorded);
+    assert!(!recorded.complete());
+}
+
+// Vectors C 10, 11.
+#[test]
+fn names_repeat_and_have_second_forms() {
+    let recorded = check(build(&[raw("a", b"first"), deflated("a", MARKER)]), &[]);
+    assert_eq!(recorded.bytes("//a"), b"first");
+    holds(&recorded);
+    let mut extra = vec![0x75, 0x70, 5 + 11, 0, 1, 0, 0, 0, 0];
+    extra.extend(b"invoice.exe");
+    let recorded = check(build(&[Raw { extra, ..deflated("note.txt", MARKER) }]), &[]);
+    assert!(recorded.findings.iter().any(|f| f.id == "zip.unicode-name"));
+    assert_eq!(recorded.bytes("//invoice.exe"), MARKER);
+    assert_eq!(recorded.bytes("//note.txt"), MARKER);
+    let recorded = check(build(&[Raw { name: b"\x81.exe".into(), ..raw("", MARKER) }]), &[]);
+    assert_eq!(recorded.bytes("//ü.exe"), MARKER);
+}
+
+// Vectors C 25.
+#[test]
+fn a_flood_of_empty_members_does_not_hide_the_last_one() {
+    let mut members = vec![raw("e", b""); 3000];
+    members.push(deflated("payload.exe", MARKER));
+    let limits = Limits { parts: 1000, ..Limits::default() };
+    let recorded = walk_with(build(&members), "x.zip", Some("zip"), &[], limits);
+    holds(&recorded);
+    assert!(!recorded.complete());
+}
+
+#[test]
+fn truncation_and_noise_never_pass_for_whole() {
+    let whole = build(&[raw("a.txt", b"first"), deflated("b.exe", MARKER)]);
+    for sixteenth in 0..16 {
+        let cut = whole[..whole.len() * sixteenth / 16].to_vec();
+        if !cut.is_empty() {
+            assert!(!check(cut, &[]).complete(), "cut at {sixteenth}/16");
+        }
+    }
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x41;
+        let recorded = check(bytes, &["x"]);
+        assert!(recorded.contains(MARKER) || !recorded.complete(), "flipped at {at}");
+    }
+}
+
+#[test]
+fn links_out_of_the_archive_are_reported() {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.add_symlink("a/link", "../../etc/passwd", SimpleFileOptions::default()).unwrap();
+    let recorded = check(writer.finish().unwrap().into_inner(), &[]);
+    assert!(recorded.findings.iter().any(|f| f.id == "archive.link-escapes"));
+}
