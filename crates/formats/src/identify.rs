@@ -1,9 +1,34 @@
 //! Says what bytes are, from content and never from a name.
+//!
+//! Structure decides before text, and text before single words: a ZIP is looked into for what kind of package it is,
+//! a program's headers are read, and only what is neither is judged as text. Every look is bounded, so the time does
+//! not depend on what the input says.
 
-use crate::Content;
+mod compound;
+mod disks;
+mod magic;
+mod markup;
+mod polyglots;
+mod probe;
+mod programs;
+mod scripts;
+mod settings;
+mod texts;
+mod tokens;
+mod zips;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Content, kinds};
 use lazaret_model::Kind;
-use std::borrow::Cow;
+use probe::{Found, Probe};
 use std::io;
+
+pub(crate) use texts::decode as decode_text;
+
+/// Bytes of the head that are looked at.
+const HEAD: usize = 64 << 10;
 
 /// What bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +44,52 @@ pub struct Identified {
 /// # Errors
 /// Whatever reading reports.
 pub fn identify(content: &Content) -> io::Result<Identified> {
-    let head = content.window(0, 64 << 10)?;
-    Ok(identify_head(&head))
+    let head = content.window(0, HEAD)?;
+    let probe = Probe::over(&head, content);
+    let identified = look(&probe);
+    probe.finish().map(|()| identified)
 }
 
 /// Identifies by a bounded head alone, for gates; a kind that needs more than the head comes out as its base kind.
 pub fn identify_head(head: &[u8]) -> Identified {
-    let _ = head;
-    Identified { kind: Kind::UNKNOWN, also: Vec::new() }
+    look(&Probe::of_head(head.get(..HEAD).unwrap_or(head)))
 }
 
-/// Text as people would read it: UTF-8, or UTF-16 with or without a byte-order mark, else byte by byte.
-pub(crate) fn decode_text(bytes: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes)
+fn look(probe: &Probe<'_>) -> Identified {
+    let mut found = Found::default();
+    if probe.head().is_empty() {
+        found.add("empty");
+    } else {
+        structure(probe, &mut found);
+        if found.is_empty() {
+            texts::look(probe, &mut found);
+        }
+        if found.is_empty() {
+            magic::weak(probe, &mut found);
+        }
+        polyglots::look(probe, &mut found);
+    }
+    let mut kinds = found.ids().filter_map(kinds::kind).map(kinds::KindRow::kind);
+    let kind = kinds.next().unwrap_or(Kind::UNKNOWN);
+    Identified { kind, also: kinds.collect() }
+}
+
+/// Whatever has a structure of its own.
+fn structure(probe: &Probe<'_>, found: &mut Found) {
+    programs::look(probe, found);
+    if found.is_empty() {
+        zips::look(probe, found);
+    }
+    if found.is_empty() {
+        compound::look(probe, found);
+    }
+    if found.is_empty() {
+        magic::strong(probe, found);
+    }
+    if found.has("iso9660") {
+        disks::optical(probe, found);
+    }
+    if found.is_empty() {
+        disks::look(probe, found);
+    }
 }

@@ -13,6 +13,7 @@ mod kinds;
 mod parts;
 mod passwords;
 #[cfg(test)]
+#[allow(dead_code, reason = "every opener uses what it needs")]
 mod testing;
 mod walk;
 

@@ -97,3 +97,73 @@ pub(crate) fn walk_with(
     crate::walk::walk_as(&bytes.into(), name, kind, setup, &mut recorded);
     recorded
 }
+
+/// Small files made by hand.
+pub(crate) mod build {
+    /// A ZIP of stored members whose checksums are zero.
+    pub(crate) fn crc_less_zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut out: Vec<u8> = Vec::new();
+        let mut directory: Vec<u8> = Vec::new();
+        for (name, bytes) in members {
+            let at = out.len() as u32;
+            let sizes = [(bytes.len() as u32).to_le_bytes(), (bytes.len() as u32).to_le_bytes()].concat();
+            let name_len = (name.len() as u16).to_le_bytes();
+            out.extend(
+                b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0".iter().chain(&sizes).chain(&name_len).chain(&[0, 0]),
+            );
+            out.extend(name.as_bytes().iter().chain(*bytes));
+            directory.extend(b"PK\x01\x02\x14\0\x14\0\0\0\0\0\0\0\0\0\0\0\0\0".iter().chain(&sizes).chain(&name_len));
+            directory.extend([0; 12].iter().chain(&at.to_le_bytes()).chain(name.as_bytes()));
+        }
+        let (start, size, count) = (out.len() as u32, directory.len() as u32, members.len() as u16);
+        out.extend(directory);
+        out.extend(b"PK\x05\x06\0\0\0\0");
+        out.extend(count.to_le_bytes().iter().chain(&count.to_le_bytes()));
+        out.extend(size.to_le_bytes().iter().chain(&start.to_le_bytes()).chain(&[0, 0]));
+        out
+    }
+
+    /// A compound file with these streams in its root.
+    pub(crate) fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
+        use std::io::Write;
+        let mut file = cfb::CompoundFile::create(std::io::Cursor::new(Vec::new())).expect("memory can be written");
+        for (name, bytes) in streams {
+            file.create_stream(name).and_then(|mut s| s.write_all(bytes)).expect("memory can be written");
+        }
+        file.into_inner().into_inner()
+    }
+
+    /// A PE file with one section, which holds an export table.
+    pub(crate) fn pe(wide: bool, characteristics: u16, subsystem: u16, exports: &[&str]) -> Vec<u8> {
+        let mut out = vec![0; 1024];
+        let mut put = |at: usize, bytes: &[u8]| out[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, b"MZ");
+        put(0x3c, &0x80u32.to_le_bytes());
+        let optional: u16 = if wide { 240 } else { 224 };
+        put(0x80, b"PE\0\0");
+        put(0x84, &if wide { 0x8664u16 } else { 0x14c }.to_le_bytes());
+        put(0x86, &1u16.to_le_bytes());
+        put(0x80 + 20, &optional.to_le_bytes());
+        put(0x80 + 22, &characteristics.to_le_bytes());
+        put(0x80 + 24, &if wide { 0x20bu16 } else { 0x10b }.to_le_bytes());
+        put(0x80 + 24 + 68, &subsystem.to_le_bytes());
+        let directories = 0x80 + 24 + if wide { 112 } else { 96 };
+        let section = 0x80 + 24 + usize::from(optional);
+        put(section, b".text\0\0\0");
+        for (index, value) in [0x1000u32, 0x1000, 0x200, 0x200].into_iter().enumerate() {
+            put(section + 8 + 4 * index, &value.to_le_bytes());
+        }
+        if !exports.is_empty() {
+            put(directories, &0x1000u32.to_le_bytes());
+            put(directories + 4, &40u32.to_le_bytes());
+            put(0x200 + 24, &(exports.len() as u32).to_le_bytes());
+            put(0x200 + 32, &0x1040u32.to_le_bytes());
+            for (index, name) in exports.iter().enumerate() {
+                let address = 0x1080 + 32 * index as u32;
+                put(0x240 + 4 * index, &address.to_le_bytes());
+                put(0x280 + 32 * index, name.as_bytes());
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,81 @@
+//! OLE compound files by what their directory holds (MS-CFB).
+
+use super::probe::{Found, Probe, has, u16_at, u32_at};
+
+/// Directory sectors that are read.
+const MOST_SECTORS: usize = 64;
+/// CLSIDs of the root entry of installer packages, patches and transforms: 000C1084, 000C1086, 000C1082.
+const INSTALLER: [&[u8]; 3] = [
+    b"\x84\x10\x0c\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
+    b"\x86\x10\x0c\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
+    b"\x82\x10\x0c\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
+];
+
+pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
+    if !probe.head().starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        return;
+    }
+    found.add(subtype(&directory(probe)));
+}
+
+/// The directory's sectors, in order, as far as the allocation table can be followed (MS-CFB 2.3, 2.6).
+fn directory(probe: &Probe<'_>) -> Vec<u8> {
+    let head = probe.head();
+    let shift = u16_at(head, 30).filter(|shift| matches!(shift, 9 | 12)).unwrap_or(9);
+    let size = 1usize << shift;
+    let sector = |number: u32| (u64::from(number) + 1) << shift;
+    let mut all = Vec::new();
+    let mut next = u32_at(head, 48).unwrap_or(u32::MAX);
+    for _ in 0..MOST_SECTORS {
+        // MS-CFB 2.1: numbers from 0xFFFFFFFA on are not sectors.
+        if next >= 0xffff_fffa {
+            break;
+        }
+        let bytes = probe.at(sector(next), size);
+        if bytes.is_empty() {
+            break;
+        }
+        all.extend_from_slice(&bytes);
+        // The allocation table's own sectors: the first 109 are listed in the header (2.2).
+        let (table, entry) = (next as usize / (size / 4), next as usize % (size / 4));
+        let Some(table) = (table < 109).then(|| u32_at(head, 76 + 4 * table)).flatten() else { break };
+        let Some(follow) = u32_at(&probe.at(sector(table).saturating_add(4 * entry as u64), 4), 0) else { break };
+        next = follow;
+    }
+    all
+}
+
+fn subtype(directory: &[u8]) -> &'static str {
+    let mut id = None;
+    let mut rank = 0;
+    for (index, entry) in directory.chunks_exact(128).enumerate() {
+        let clsid = entry.get(80..96).unwrap_or_default();
+        if index == 0 && INSTALLER.contains(&clsid) {
+            return "msi";
+        }
+        let len = usize::from(u16_at(entry, 64).unwrap_or(0)).min(64).saturating_sub(2);
+        let name = entry.get(..len).unwrap_or_default();
+        // Installer tables have names of characters from U+3800 to U+4840 ("Windows Installer streams").
+        let encoded = name.chunks_exact(2).next().is_some_and(|c| u16_at(c, 0) == Some(0x4840));
+        let ascii: Vec<u8> = name.chunks_exact(2).map(|c| if c.get(1) == Some(&0) { c[0] } else { b'?' }).collect();
+        let (this, weight) = match ascii.as_slice() {
+            _ if encoded => ("msi", 9),
+            b"EncryptedPackage" => ("ooxml-encrypted", 8),
+            n if n.starts_with(b"__properties_version1") || n.starts_with(b"__nameid_version") => ("msg", 7),
+            b"WordDocument" => ("doc", 6),
+            b"Workbook" | b"Book" | b"WORKBOOK" | b"BOOK" => ("xls", 6),
+            b"PowerPoint Document" => ("ppt", 6),
+            b"VisioDocument" => ("vsd", 6),
+            b"Quill" => ("pub", 5),
+            b"Props" | b"   114" => ("mpp", 1),
+            b"Catalog" => ("thumbs-db", 2),
+            n if n.len() > 4 && has(n, b"256_") => ("thumbs-db", 2),
+            _ => continue,
+        };
+        // What comes first in the directory wins among documents that embed each other at this level.
+        if weight > rank {
+            (id, rank) = (Some(this), weight);
+        }
+    }
+    id.unwrap_or("cfb")
+}

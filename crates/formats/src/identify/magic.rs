@@ -1,0 +1,330 @@
+//! Magic numbers. Ours first; then those of the `file-format` crate, mapped to our rows by media type.
+
+use super::probe::{Found, Probe, be32_at, has, u16_at, u32_at, u64_at};
+use crate::kinds::KINDS;
+use file_format::FileFormat;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// Offset, bytes, kind. Each is too long or too odd for text.
+const MAGIC: &[(usize, &[u8], &str)] = &[
+    (0, b"Rar!\x1a\x07\x01\x00", "rar5"),
+    (0, b"Rar!\x1a\x07\x00", "rar4"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
+    (0, b"L\0\0\0\x01\x14\x02\0", "lnk"),
+    // MS-ONESTORE 2.3.1: {7B5C52E4-D88C-4DA7-AEB1-5378D02996D3} and {43FF2FA1-EFD9-4C76-9EE2-10EA5722765F}.
+    (0, b"\xe4\x52\x5c\x7b\x8c\xd8\xa7\x4d\xae\xb1\x53\x78\xd0\x29\x96\xd3", "one"),
+    (0, b"\xa1\x2f\xff\x43\xd9\xef\x76\x4c\x9e\xe2\x10\xea\x57\x22\x76\x5f", "onetoc2"),
+    (0, b"\x3f\x5f\x03\x00", "hlp"),
+    // MS-OXTNEF 2.1.3.1.
+    (0, b"\x78\x9f\x3e\x22", "tnef"),
+    (0, b"!BDN", "pst"),
+    (0, b"\xcf\xad\x12\xfe", "dbx"),
+    (0, b"ITSF\x03\0\0\0", "chm"),
+    (0x171, b"MICROSOFT PIFEX\0", "pif"),
+    (0, b"MSCF\0\0\0\0", "cab"),
+    (0, b"ISc(", "installshield-cab"),
+    (0, b"SZDD\x88\xf0\x27\x33", "ms-compress"),
+    (0, b"KWAJ\x88\xf0\x27\xd1", "ms-compress"),
+    (0, b"EGGA\0\x01", "egg"),
+    (0, b"ArC\x01", "arc"),
+    (0, b"MSWIM\0\0\0", "wim"),
+    (0, b"hsqs", "squashfs"),
+    (0, b"sqsh", "squashfs"),
+    (0, b"\x45\x3d\xcd\x28", "cramfs"),
+    (0, b"vhdxfile", "vhdx"),
+    (0, b"conectix", "vhd"),
+    (0, b"KDMV", "vmdk"),
+    (0, b"COWD\x01\0\0\0", "vmdk"),
+    (0, b"QFI\xfb", "qcow2"),
+    (0, b"xar!\0\x1c", "pkg"),
+    (0, b"\xed\xab\xee\xdb", "rpm"),
+    (0, b"!<arch>\ndebian-binary", "deb"),
+    (0, b"!<arch>\n", "ar"),
+    (0, b"!<thin>\n", "ar"),
+    (0, b"Cr24", "crx"),
+    (257, b"ustar", "tar"),
+    (0, b"\x1f\x8b\x08", "gzip"),
+    (0, b"\x1f\x9d", "compress"),
+    (0, b"\xfd7zXZ\0", "xz"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd"),
+    (0, b"\x04\x22\x4d\x18", "lz4"),
+    (0, b"\x02\x21\x4c\x18", "lz4"),
+    (0, b"LZIP\x01", "lzip"),
+    (0, b"\x89LZO\0\r\n\x1a\n", "lzop"),
+    (0, b"dex\n03", "dex"),
+    (0, b"\0asm", "wasm"),
+    (0, b"FasdUAS", "applescript-compiled"),
+    (0, b"CWS", "swf"),
+    (0, b"ZWS", "swf"),
+    (0, b"bplist00", "plist-binary"),
+    (0, b"ElfFile\0", "evtx"),
+    (0, b"regf", "registry-hive"),
+    (0, b"Microsoft C/C++ MSF 7.00\r\n", "pdb"),
+    (0, b"MDMP\x93\xa7", "minidump"),
+    (0, b"\0\0\0\0\x20\0\0\0\xff\xff\0\0\xff\xff\0\0", "compiled-resource"),
+    (0, b"\x93NUMPY", "numpy"),
+    (0, b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (0, b"PACK\0\0\0", "git-pack"),
+    (0, b"\xfftOc\0\0\0", "git-pack"),
+    (0, b"TZif", "timezone"),
+    (0, b"\x1a\x01", "terminfo"),
+    (0, b"\x1e\x02", "terminfo"),
+    (12, b"\x62\x31\x05\0", "berkeley-db"),
+    (12, b"\x61\x15\x06\0", "berkeley-db"),
+    (0, b"\xce\x9a\x57\x13", "gdbm"),
+    (0, b"GOBJ\nMETADATA\r\n\x1a", "typelib"),
+    (0, b"GVariant", "gvariant"),
+    (0, b"rust\0\0\0", "rmeta"),
+    (0, b"\x01fcp", "pcf"),
+    (0, b"\x72\xb5\x4a\x86", "psf"),
+    (0, b"\x36\x04", "psf"),
+    (6, b"%!PS-AdobeFont", "type1"),
+    (6, b"%!FontType1", "type1"),
+    (0, b"\x80\x02]", "pickle"),
+    (0, b"\xde\x12\x04\x95", "mo"),
+    (0, b"\x95\x04\x12\xde", "mo"),
+    (0, b"Xcur\x10\0\0\0", "xcursor"),
+    (0, b"\xc5\xd0\xd3\xc6", "eps"),
+];
+
+/// Formats of `file-format` whose media type is not that of our row, by its variant's name.
+const RENAMED: &[(&str, &str)] = &[
+    ("text/xml", "xml"),
+    ("application/x-appimage", "appimage"),
+    ("application/x-abiword-template", "abw"),
+    ("application/feed+json", "json"),
+    ("application/x-google-chrome-extension", "crx"),
+    ("application/x-iso9660-image", "iso9660"),
+    ("application/x-shockwave-flash", "swf"),
+    ("application/x-squashfs", "squashfs"),
+    ("application/x-tsx+xml", "tiled-map"),
+    ("application/x-gettext-translation", "mo"),
+    ("text/x-msdos-batch", "bat"),
+    ("application/vnd.ms-outlook", "pst"),
+    ("application/vnd.rar", "rar5"),
+];
+
+/// What the crate says on text, where its magic is long enough to be believed there.
+const BELIEVED_IN_TEXT: &[&str] = &[
+    "pem",
+    "pgp-message",
+    "pgp-key",
+    "pgp-signature",
+    "dxf",
+    "stl",
+    "ply",
+    "a3d",
+    "iges",
+    "step",
+    "wrl",
+    "usd",
+    "wat",
+    "vtt",
+    "flf",
+    "ma",
+    "m3u",
+    "pls",
+    "fnt",
+    "xpm",
+    "iqe",
+    "hdr",
+    "ms-developer",
+    "visual-studio-solution",
+    "vmdk",
+    "srt",
+    "subtitles",
+    "abw",
+    "clojure-script",
+    "miff",
+    "glyphs",
+    "ics",
+    "vcard",
+    "age",
+    "fits",
+    "postscript",
+    "eps",
+];
+
+/// Magic numbers that no other kind shares.
+pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
+    let head = probe.head();
+    if head.starts_with(b"%PDF-") {
+        found.add("pdf");
+        return;
+    }
+    // Word reads anything that starts so.
+    if head.trim_ascii_start().starts_with(b"{\\rt") {
+        found.add("rtf");
+        return;
+    }
+    if head.starts_with(b"bplist00") && probe.len() < 4096 && has(head, b"SURL") {
+        found.add("webloc");
+        return;
+    }
+    for (offset, magic, id) in MAGIC {
+        if head.get(*offset..).is_some_and(|rest| rest.starts_with(magic)) {
+            found.add(id);
+            return;
+        }
+    }
+    if let Some(id) = python_code(head).or_else(|| object(head)).or_else(|| old_tar(head)) {
+        found.add(id);
+        return;
+    }
+    if super::texts::encoding(head).is_some() {
+        return;
+    }
+    if head.starts_with(b"ID3") {
+        found.add("mp3");
+    } else if let Some(id) = der(probe).or_else(|| by_crate(head).filter(|id| plausible(id, head))) {
+        found.add(id);
+    }
+}
+
+/// Magic numbers so short that everything else goes first.
+pub(super) fn weak(probe: &Probe<'_>, found: &mut Found) {
+    let head = probe.head();
+    let id = match head {
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => "zlib",
+        [0x5d, 0, 0, ..] if lzma(head) => "lzma",
+        [0x99 | 0x98 | 0x95 | 0x85 | 0x84 | 0x8c | 0xc6 | 0xc1 | 0xc3 | 0xd2, _, _, ..] if pgp(head) => "pgp-binary",
+        [_, 0 | 1, 1 | 2 | 3 | 9 | 10 | 11, ..] if targa(head) => "tga",
+        [0xe9 | 0xeb, ..] if probe.len() <= 0xff00 && has(head, b"\xcd\x21") => "com",
+        [0x80, 2..=5, ..] if head.last() == Some(&b'.') => "pickle",
+        [0xff, 0xfb | 0xfa | 0xf3 | 0xf2, ..] => "mp3",
+        _ => return,
+    };
+    found.add(id);
+}
+
+/// What `file-format` says, as an id of ours.
+pub(super) fn by_crate(head: &[u8]) -> Option<&'static str> {
+    static BY_MEDIA_TYPE: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+        let rows = KINDS.iter().rev().map(|row| (row.media_type, row.id));
+        rows.chain(RENAMED.iter().copied()).collect()
+    });
+    // It needs no more than 36,870 bytes, for the rare signature that lies so deep.
+    let format = FileFormat::from_bytes(head.get(..36_870).unwrap_or(head));
+    BY_MEDIA_TYPE.get(format.media_type()).copied().filter(|id| *id != "unknown" && *id != "empty")
+}
+
+/// What `file-format` says about text, where it can be believed.
+pub(super) fn in_text(head: &[u8]) -> Option<&'static str> {
+    by_crate(head).filter(|id| BELIEVED_IN_TEXT.contains(id))
+}
+
+/// Short magic numbers are believed only where a field or two make sense.
+fn plausible(id: &str, head: &[u8]) -> bool {
+    match id {
+        "bmp" => u32_at(head, 14).is_some_and(|size| matches!(size, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)),
+        "ico" | "cur" => u16_at(head, 4).is_some_and(|n| (1..=512).contains(&n)) && head.get(9) == Some(&0),
+        "coff-object" => u16_at(head, 2).is_some_and(|n| (1..4000).contains(&n)) && u16_at(head, 16) == Some(0),
+        "dos-exe" | "arj" if head.len() < 28 => false,
+        "mpeg-ts" => head.get(376) == Some(&0x47) || head.get(388) == Some(&0x47),
+        "fli" | "flc" => u16_at(head, 12) == Some(8),
+        "sgi" => matches!(head.get(2..4), Some([0 | 1, 1 | 2])),
+        // Two bytes of a zlib stream.
+        "dmg" => false,
+        "bat" | "html" | "xml" | "prg" => false,
+        _ => true,
+    }
+}
+
+/// CPython's magic number changes with every version and ends in CR LF; then come flags or a time.
+fn python_code(head: &[u8]) -> Option<&'static str> {
+    if head.get(2..4) != Some(b"\r\n") {
+        return None;
+    }
+    let version = u16_at(head, 0)?;
+    let known = (3000..=3999).contains(&version) || (20_000..=63_000).contains(&version) && head.get(8) == Some(&b'c');
+    (known && (u32_at(head, 4)? <= 3 || version < 3390)).then_some("pyc")
+}
+
+/// `JS` objects, archives of Electron: a pickle of a JSON string.
+fn object(head: &[u8]) -> Option<&'static str> {
+    (head.starts_with(b"\x04\0\0\0") && head.get(16..26) == Some(b"{\"files\":{")).then_some("asar")
+}
+
+/// A tar from before POSIX has only its checksum (V7 `tar(5)`).
+fn old_tar(head: &[u8]) -> Option<&'static str> {
+    let header = head.get(..512)?;
+    if header.first().is_none_or(|b| *b < b' ') || header.get(99).is_none_or(|b| *b >= 0x80) {
+        return None;
+    }
+    let field = header.get(148..156)?;
+    let digits: Vec<u8> = field.iter().copied().filter(u8::is_ascii_digit).collect();
+    if digits.len() < 3 || field.iter().any(|b| !matches!(b, b'0'..=b'7' | b' ' | 0)) {
+        return None;
+    }
+    let stated = u32::from_str_radix(std::str::from_utf8(&digits).ok()?, 8).ok()?;
+    let sum: u32 =
+        header.iter().enumerate().map(|(at, b)| if (148..156).contains(&at) { 32 } else { u32::from(*b) }).sum();
+    (sum == stated).then_some("tar")
+}
+
+/// LZMA alone: properties 5D, a dictionary that is a power of two or 1.5 of one, and a size that is unknown or sane.
+fn lzma(head: &[u8]) -> bool {
+    let dictionary = u32_at(head, 1).unwrap_or(0);
+    let size = u64_at(head, 5).unwrap_or(0);
+    let sane =
+        dictionary.is_power_of_two() || dictionary.checked_mul(2).is_some_and(|d| d % 3 == 0) || dictionary == u32::MAX;
+    sane && (size == u64::MAX || size < 1 << 40)
+}
+
+/// DER (X.690): one sequence that fills the file, told apart by what comes first in it.
+fn der(probe: &Probe<'_>) -> Option<&'static str> {
+    let head = probe.head();
+    let (skip, len) = match head {
+        [0x30, 0x82, high, low, ..] => (4, u64::from(u16::from_be_bytes([*high, *low]))),
+        [0x30, 0x83, a, b, c, ..] => (5, u64::from(u32::from_be_bytes([0, *a, *b, *c]))),
+        [0x30, 0x84, ..] => (6, u64::from(be32_at(head, 2)?)),
+        [0x30, 0x80, ..] => (2, probe.len().checked_sub(2)?),
+        [0x30, 0x81, low, ..] => (3, u64::from(*low)),
+        _ => return None,
+    };
+    if probe.sees_all() && len + skip as u64 > probe.len() {
+        return None;
+    }
+    let body = head.get(skip..)?;
+    // PKCS #7 signedData and envelopedData: 1.2.840.113549.1.7.
+    if body.starts_with(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07") {
+        return Some("pkcs7");
+    }
+    match body {
+        [2, 1, 3, 0x30, ..] => Some("pkcs12"),
+        [0x30, 0x81..=0x84, ..] | [2, 1, 0 | 1, ..] | [0x30, ..] => Some("der"),
+        _ => None,
+    }
+}
+
+/// OpenPGP (RFC 9580, 4.2 and 5): a packet tag, a length, and a version that exists.
+fn pgp(head: &[u8]) -> bool {
+    matches!(
+        head,
+        [0x99 | 0x98 | 0x95 | 0xc6 | 0x85 | 0x84 | 0xc1, ..] if head.iter().skip(2).take(2).any(|b| matches!(b, 3 | 4 | 6))
+    ) || matches!(head, [0x8c | 0xc3, _, 4..=6, ..] | [0xd2, _, 1 | 2, ..])
+}
+
+fn targa(head: &[u8]) -> bool {
+    head.len() > 18
+        && matches!(head.get(16), Some(8 | 15 | 16 | 24 | 32))
+        && head.get(17).is_some_and(|d| d & 0xc0 == 0)
+        && u16_at(head, 12).is_some_and(|w| w > 0)
+        && u16_at(head, 14).is_some_and(|h| h > 0)
+        && u16_at(head, 8).is_some_and(|x| x < 4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds::kind;
+
+    #[test]
+    fn every_id_has_a_row() {
+        let ids = MAGIC.iter().map(|m| m.2).chain(RENAMED.iter().map(|r| r.1));
+        for id in ids {
+            assert!(kind(id).is_some(), "{id}");
+        }
+    }
+}

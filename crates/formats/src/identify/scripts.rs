@@ -1,0 +1,466 @@
+//! Scripts and source code without magic numbers, told from each other and from prose.
+//!
+//! Two measures: what a text's words are worth to each language ([`super::tokens`]), and how much of it reads as
+//! prose. A script is a script from its first line to its last; a text that quotes commands is mostly sentences.
+
+use super::probe::Found;
+use super::tokens::{At, IDS, LANGUAGES, Language, TOKENS};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::sync::LazyLock;
+
+/// Points from which a language is believed.
+pub(super) const ENOUGH: u32 = 8;
+/// Bytes of the text whose words are weighed.
+const WEIGHED: usize = 32 << 10;
+/// How often one word counts.
+const MOST_HITS: u8 = 3;
+/// Lines whose form is judged.
+const LINES: usize = 400;
+
+/// Languages that Windows runs when they are opened: never hidden behind another language's words.
+const RUN_BY_WINDOWS: [Language; 4] = [Language::JavaScript, Language::VbScript, Language::PowerShell, Language::Bat];
+
+/// The kind that a `#!` line names.
+pub(super) fn shebang(text: &str) -> Option<&'static str> {
+    let line = text.strip_prefix("#!")?.lines().next()?;
+    let mut words = line.split_whitespace().flat_map(|w| w.rsplit('/').next());
+    let mut program = words.next()?;
+    while matches!(program, "env" | "-S" | "-i" | "busybox") || program.contains('=') {
+        program = words.next()?;
+    }
+    let name = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    Some(match name {
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "fish" | "csh" | "tcsh" | "mksh" => "sh",
+        "python" | "pypy" => "py",
+        "perl" => "perl",
+        "ruby" => "ruby",
+        "php" => "php",
+        "lua" | "luajit" | "texlua" => "lua",
+        "node" | "nodejs" | "deno" | "bun" | "gjs" => "js",
+        "pwsh" | "powershell" => "ps1",
+        "tclsh" | "wish" | "expect" => "tcl",
+        "awk" | "gawk" | "mawk" | "nawk" => "awk",
+        "osascript" => "applescript",
+        "" => return None,
+        // `#![` is Rust.
+        name if name.starts_with('[') => return None,
+        _ => "interpreted",
+    })
+}
+
+/// Adds what the words say.
+pub(super) fn look(text: &str, len: u64, found: &mut Found) {
+    if text.contains("Attribute VB_Name") && text.trim_start().starts_with("Attribute VB_") {
+        found.add("vba");
+        return;
+    }
+    let form = Form::of(text);
+    let mut scores = weigh(text);
+    // VBScript shares its objects with JScript and has no semicolons.
+    if let [javascript, vbscript, ..] = &mut scores
+        && form.semicolons > 0
+        && *javascript > 0
+    {
+        *javascript += std::mem::take(vbscript);
+    }
+    let score = |language: Language| scores.get(language as usize).copied().unwrap_or(0);
+    // A long text says more words by chance.
+    let enough = ENOUGH + u32::try_from(form.lines / 40).unwrap_or(0);
+    for language in RUN_BY_WINDOWS {
+        let own = score(language);
+        // Sentences outside comments stop every interpreter but the command processor.
+        let prose = form.prose * if language == Language::Bat { 3 } else { 6 } > form.lines;
+        let stronger = RUN_BY_WINDOWS.iter().any(|other| score(*other) > own);
+        if own >= enough && !prose && !stronger && !outweighed(language, &scores, form.fences) {
+            found.add(IDS.get(language as usize).copied().unwrap_or("text"));
+        }
+    }
+    if !found.is_empty() {
+        return;
+    }
+    if form.most_carets >= 3 && without_carets(text) || commands_only(text) {
+        found.add("bat");
+        return;
+    }
+    let best = (0..LANGUAGES).max_by_key(|l| scores.get(*l)).unwrap_or(0);
+    let points = scores.get(best).copied().unwrap_or(0);
+    let id = IDS.get(best).copied().unwrap_or("text");
+    let prosaic = form.prose * 4 > form.lines;
+    let about_prose = matches!(id, "py" | "perl");
+    let is_script = RUN_BY_WINDOWS.iter().any(|l| *l as usize == best);
+    let marked_up = matches!(id, "markdown" | "rst" | "troff" | "tex");
+    if points >= enough && (!prosaic || marked_up || about_prose && points >= 2 * ENOUGH) && !is_script {
+        found.add(id);
+        return;
+    }
+    if let Some(id) = form.table(text).or_else(|| form.yaml()) {
+        found.add(id);
+        return;
+    }
+    // One long line of code, as packers write it.
+    if form.lines <= 3 && len > 200 && points >= ENOUGH / 2 && form.dense(text) && is_script {
+        found.add(id);
+    }
+}
+
+/// Whether the words of another language explain the text better. Other scripts win a little earlier, since they are
+/// scripts as well; marked-up prose has to win clearly.
+fn outweighed(language: Language, scores: &[u32; LANGUAGES], fences: usize) -> bool {
+    let own = scores.get(language as usize).copied().unwrap_or(0);
+    let others =
+        IDS.iter().zip(scores).enumerate().filter(|(other, _)| RUN_BY_WINDOWS.iter().all(|l| *l as usize != *other));
+    others.into_iter().any(|(_, (id, rival))| match *id {
+        "py" | "perl" | "sh" | "ruby" | "tcl" | "lua" => rival * 3 >= own * 2,
+        // Fences outside comments stop the scripts that have no strings of several lines.
+        "markdown" if fences >= 2 && matches!(language, Language::JavaScript | Language::VbScript) => {
+            *rival >= 2 * ENOUGH
+        }
+        "markdown" | "rst" | "troff" => *rival >= own * 2 || *rival > own && language == Language::Bat,
+        _ => *rival >= own,
+    })
+}
+
+/// Adds the scripts that a text of another kind also is, where the words are those of droppers and of nothing else.
+pub(super) fn dangerous(text: &str, found: &mut Found) {
+    // JSON and settings do not run; markup has its own opener.
+    if !found.has("sh") && !found.has("py") && !found.has("perl") {
+        return;
+    }
+    let scores = weigh(text);
+    let bat = scores.get(Language::Bat as usize).copied().unwrap_or(0);
+    if bat >= 2 * ENOUGH && text.to_ascii_lowercase().contains("@echo off") {
+        found.add("bat");
+    }
+}
+
+/// What the words are worth to each language.
+fn weigh(text: &str) -> [u32; LANGUAGES] {
+    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+        AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(TOKENS.iter().map(|token| token.0))
+            .ok()
+    });
+    let mut scores = [0; LANGUAGES];
+    let Some(words) = WORDS.as_ref() else { return scores };
+    let bytes = text.as_bytes();
+    let bytes = bytes.get(..WEIGHED).unwrap_or(bytes);
+    let mut hits = vec![0u8; TOKENS.len()];
+    let mut comment = Comments::new(bytes);
+    for hit in words.find_overlapping_iter(bytes) {
+        let index = hit.pattern().as_usize();
+        let (Some(count), Some((word, at, worth))) = (hits.get_mut(index), TOKENS.get(index)) else { continue };
+        if *count >= MOST_HITS || !stands(bytes, hit.start(), hit.end(), word, *at) {
+            continue;
+        }
+        *count += 1;
+        let commented = comment.covers(hit.start());
+        for (language, points) in *worth {
+            // Words of other languages in comments must not hide a script that Windows would run.
+            if commented && !RUN_BY_WINDOWS.contains(language) {
+                continue;
+            }
+            if let Some(score) = scores.get_mut(*language as usize) {
+                *score += u32::from(*points);
+            }
+        }
+    }
+    scores
+}
+
+/// Tells, for ascending offsets, what lies in a comment of JavaScript, PowerShell, VBScript or a command file.
+struct Comments<'t> {
+    bytes: &'t [u8],
+    /// The next block comment, from its start to its end.
+    block: (usize, usize),
+}
+
+impl<'t> Comments<'t> {
+    fn new(bytes: &'t [u8]) -> Self {
+        Self { bytes, block: (0, 0) }
+    }
+
+    fn covers(&mut self, at: usize) -> bool {
+        while self.block.1 <= at && self.block.0 < self.bytes.len() {
+            let from = self.block.1;
+            let rest = self.bytes.get(from..).unwrap_or_default();
+            let start = memchr::memmem::find(rest, b"/*").map_or(self.bytes.len(), |by| from + by);
+            let inner = self.bytes.get(start + 2..).unwrap_or_default();
+            let end = memchr::memmem::find(inner, b"*/").map_or(self.bytes.len(), |by| start + 2 + by + 2);
+            self.block = (start, end);
+        }
+        if (self.block.0..self.block.1).contains(&at) {
+            return true;
+        }
+        let line = self.bytes.get(..at).and_then(|b| b.rsplit(|b| *b == b'\n').next()).unwrap_or_default();
+        let line = line.trim_ascii_start();
+        [&b"//"[..], b"'", b"::", b"rem "]
+            .iter()
+            .any(|mark| line.get(..mark.len()).is_some_and(|l| l.eq_ignore_ascii_case(mark)))
+    }
+}
+
+/// Whether a word found at `start .. end` stands where it must.
+fn stands(bytes: &[u8], start: usize, end: usize, word: &str, at: At) -> bool {
+    let letter = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let before = start.checked_sub(1).and_then(|i| bytes.get(i));
+    let after = bytes.get(end);
+    let first = word.as_bytes().first();
+    let last = word.as_bytes().last();
+    let starts_word = !letter(first) || !letter(before);
+    let ends_word = !letter(last) || !letter(after);
+    match at {
+        At::Any => true,
+        At::Word => starts_word && ends_word,
+        At::Member => starts_word && after.is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_'),
+        At::Start => before.is_none_or(|b| *b == b'\n'),
+        At::Line => {
+            let blank =
+                bytes.get(..start).unwrap_or_default().iter().rev().take(64).find(|b| !matches!(b, b' ' | b'\t'));
+            let at_start = blank.is_none_or(|b| matches!(b, b'\n' | b'\r'));
+            // A bare `$` is a variable only before a letter.
+            let variable = word != "$" || after.is_some_and(u8::is_ascii_alphabetic);
+            at_start && ends_word && variable
+        }
+    }
+}
+
+/// The form of a text's lines.
+struct Form {
+    lines: usize,
+    prose: usize,
+    most_carets: usize,
+    fences: usize,
+    semicolons: usize,
+    keys: usize,
+    items: usize,
+    documents: usize,
+    others: usize,
+}
+
+impl Form {
+    fn of(text: &str) -> Self {
+        let mut form = Self {
+            lines: 0,
+            prose: 0,
+            most_carets: 0,
+            fences: 0,
+            semicolons: 0,
+            keys: 0,
+            items: 0,
+            documents: 0,
+            others: 0,
+        };
+        let mut docstring = false;
+        let mut block = None;
+        for line in text.lines().map(str::trim).filter(|l| !l.is_empty()).take(LINES) {
+            form.lines += 1;
+            form.most_carets = form.most_carets.max(carets(line));
+            if let Some(end) = block {
+                if line.contains(end) {
+                    block = None;
+                }
+                continue;
+            }
+            for (start, end) in [("/*", "*/"), ("<#", "#>")] {
+                if line.starts_with(start) && !line.contains(end) {
+                    block = Some(end);
+                }
+            }
+            if line.matches("\"\"\"").count() % 2 == 1 {
+                docstring = !docstring;
+                continue;
+            }
+            if docstring || is_comment(line) {
+                continue;
+            }
+            form.semicolons += usize::from(line.ends_with(';'));
+            form.fences += usize::from(line.starts_with("```"));
+            form.prose += usize::from(is_prose(line));
+            match line.split_once(':') {
+                Some(("---", _)) => form.documents += 1,
+                Some((key, value))
+                    if !key.is_empty()
+                        && key.len() < 48
+                        && key.split(' ').count() <= 2
+                        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_ ./'\"".contains(&b))
+                        && (value.is_empty() || value.starts_with(' '))
+                        && !line.ends_with([';', '{', ',']) =>
+                {
+                    form.keys += 1;
+                }
+                _ if line == "---" => form.documents += 1,
+                _ if line.starts_with("- ") => form.items += 1,
+                _ => form.others += 1,
+            }
+        }
+        form
+    }
+
+    fn yaml(&self) -> Option<&'static str> {
+        let structured = self.keys + self.items;
+        (self.keys >= 2 && structured >= 3 && structured >= self.others * 5 && self.prose * 3 < self.lines)
+            .then_some("yaml")
+    }
+
+    /// A table has the same number of separators in its first lines.
+    fn table(&self, text: &str) -> Option<&'static str> {
+        if self.lines < 3 {
+            return None;
+        }
+        let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')).take(12).collect();
+        [('\t', 1usize), (',', 2), (';', 2), ('|', 2)].into_iter().find_map(|(separator, least)| {
+            let count = lines.first()?.matches(separator).count();
+            let even =
+                lines.len() >= 3 && count >= least && lines.iter().all(|l| l.matches(separator).count() == count);
+            let code = lines.iter().any(|l| l.contains(['{', '}', '(']) && separator == ';');
+            (even && !code).then_some("csv")
+        })
+    }
+
+    /// Whether it is one line of code rather than of words.
+    fn dense(&self, text: &str) -> bool {
+        let head: Vec<u8> = text.bytes().take(4096).collect();
+        let blanks = head.iter().filter(|b| **b == b' ').count();
+        blanks * 8 < head.len()
+    }
+}
+
+/// Comments of any script, and lines whose text is printed.
+fn is_comment(line: &str) -> bool {
+    const MARKS: &[&str] =
+        &["//", "#", "'", "::", ";", "*", "/*", "--", "%", "<!--", "<#", "\"", "@rem", "rem ", "echo ", "title "];
+    MARKS.iter().any(|mark| line.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark)))
+}
+
+/// A sentence: at least five words outside quotes, nearly all of letters, and nothing that only code has.
+fn is_prose(line: &str) -> bool {
+    const STATEMENTS: &[&str] = &[
+        "dim ",
+        "set ",
+        "if ",
+        "for ",
+        "call ",
+        "const ",
+        "private ",
+        "public ",
+        "function ",
+        "sub ",
+        "end ",
+        "do ",
+        "loop ",
+        "while ",
+        "select ",
+        "case ",
+        "on error",
+        "option ",
+        "redim ",
+        "with ",
+        "class ",
+        "exit ",
+        "elseif ",
+        "next ",
+    ];
+    let statement = |start: &&str| line.get(..start.len()).is_some_and(|l| l.eq_ignore_ascii_case(start));
+    if line.len() < 20 || line.ends_with([';', '{', '}', '\\', '^', '_']) || STATEMENTS.iter().any(statement) {
+        return false;
+    }
+    let (mut words, mut plain, mut code) = (0usize, 0usize, 0usize);
+    for outside in line.split('"').step_by(2) {
+        code += outside.bytes().filter(|b| b"{}=$<>|\\[]&^%@+".contains(b)).count();
+        for word in outside.split_whitespace().take(64) {
+            words += 1;
+            let core = word.trim_matches(|c: char| ".,:;!?()'`*_-\u{2019}\u{201c}\u{201d}".contains(c));
+            plain += usize::from(
+                !core.is_empty() && core.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '-' | '\u{2019}')),
+            );
+        }
+    }
+    words >= 5 && plain * 10 >= words * 7 && code == 0
+}
+
+/// Carets between letters, which only the command processor drops.
+fn carets(line: &str) -> usize {
+    line.as_bytes()
+        .windows(3)
+        .filter(|w| matches!(w, [a, b'^', c] if a.is_ascii_alphabetic() && c.is_ascii_alphabetic()))
+        .count()
+}
+
+/// Whether the text is a command file once the carets are gone.
+fn without_carets(text: &str) -> bool {
+    let plain: String = text.chars().filter(|c| *c != '^').take(WEIGHED).collect();
+    weigh(&plain).get(Language::Bat as usize).is_some_and(|points| *points >= ENOUGH) || commands_only(&plain)
+}
+
+/// A few lines, every one of them a command of Windows.
+fn commands_only(text: &str) -> bool {
+    const COMMANDS: &[&str] = &[
+        "echo",
+        "start",
+        "calc",
+        "calc.exe",
+        "cmd",
+        "powershell",
+        "del",
+        "copy",
+        "move",
+        "call",
+        "pause",
+        "exit",
+        "cd",
+        "md",
+        "ren",
+        "type",
+        "ver",
+        "whoami",
+        "net",
+        "ping",
+        "notepad",
+        "notepad.exe",
+        "explorer",
+        "rem",
+    ];
+    let mut lines = 0;
+    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()).take(16) {
+        lines += 1;
+        let line = line.trim_start_matches('@');
+        let word: &str =
+            line.split(|c: char| c.is_whitespace() || c == '.' && !line.contains(".exe")).next().unwrap_or_default();
+        if !COMMANDS.contains(&word.to_ascii_lowercase().as_str())
+            || word.chars().next().is_some_and(char::is_uppercase) && word.chars().any(char::is_lowercase)
+        {
+            return false;
+        }
+        // `start here` is prose, `start calc.exe` is not.
+        if matches!(word, "start" | "call" | "type" | "copy" | "move" | "exit" | "net")
+            && line.split_whitespace().count() > 1
+            && !line.contains(['.', '/', '%', '\\'])
+        {
+            return false;
+        }
+    }
+    lines > 0 && lines < 16 && text.len() < 4096
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `EXPLAIN=path cargo test explain -- --nocapture --ignored` shows what a text's words are worth.
+    #[test]
+    #[ignore = "a tool for whoever tunes the words"]
+    fn explain() {
+        for path in std::env::var("EXPLAIN").unwrap_or_default().split(':').filter(|p| !p.is_empty()) {
+            let bytes = std::fs::read(path).expect("readable");
+            let text = crate::identify::decode_text(&bytes);
+            let form = Form::of(&text);
+            let mut scores: Vec<_> = weigh(&text).into_iter().zip(IDS).filter(|s| s.0 > 0).collect();
+            scores.sort_unstable_by(|a, b| b.cmp(a));
+            scores.truncate(4);
+            println!("{path}\n  {} of {} lines prose, {} carets, {scores:?}", form.prose, form.lines, form.most_carets);
+        }
+    }
+}
