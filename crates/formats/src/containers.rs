@@ -1,13 +1,14 @@
 //! The list of openers. To add one: a file in `containers/`, a line in [`FORMATS`], a folder in `corpus/`.
 
 mod ar;
-#[allow(dead_code)]
 mod bytes;
 mod cfb;
 mod compress;
 mod cpio;
 mod decoders;
 mod gzip;
+mod odf;
+mod ooxml;
 mod rar;
 mod rpm;
 mod sevenz;
@@ -15,9 +16,7 @@ mod signature;
 mod streams;
 mod tar;
 mod vba;
-#[allow(dead_code)]
 mod xml;
-#[allow(dead_code)]
 mod zip;
 
 use crate::{Content, OpenError, Parts};
@@ -53,12 +52,15 @@ pub static FORMATS: &[&dyn Format] = &[
     &streams::LZIP,
     &streams::ZSTD,
     &streams::LZ4,
+    &streams::ZLIB,
     &streams::BROTLI,
     &compress::Compress,
     &sevenz::SevenZ,
     &rar::Rar,
     &tar::Tar,
     &cfb::Cfb,
+    &ooxml::Ooxml,
+    &odf::Odf,
     &ar::Ar,
     &cpio::Cpio,
     &rpm::Rpm,

@@ -63,7 +63,7 @@ impl Format for Cfb {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["cfb", "doc", "xls", "ppt", "msi", "msg"]
+        &["cfb", "doc", "xls", "ppt", "msi", "msg", "pub", "vsd", "mpp", "ooxml-encrypted"]
     }
 
     fn summary(&self) -> &'static str {
