@@ -2,11 +2,13 @@
 
 mod ar;
 mod bytes;
+mod cab;
 mod cfb;
 mod compress;
 mod cpio;
 mod decoders;
 mod gzip;
+mod iso9660;
 mod odf;
 mod ooxml;
 mod rar;
@@ -58,6 +60,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &sevenz::SevenZ,
     &rar::Rar,
     &tar::Tar,
+    &cab::Cab,
+    &iso9660::Iso9660,
     &cfb::Cfb,
     &ooxml::Ooxml,
     &odf::Odf,
