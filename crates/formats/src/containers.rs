@@ -1,6 +1,18 @@
 //! The list of openers. To add one: a file in `containers/`, a line in [`FORMATS`], a folder in `corpus/`.
 
+mod decode;
+mod encoder;
+mod html;
+mod links;
+mod literals;
+mod lnk;
+mod mail;
+mod onenote;
+mod script;
+mod shortcut;
+
 use crate::{Content, OpenError, Parts};
+use std::borrow::Cow;
 
 /// Opens one container format.
 pub trait Format: Sync {
@@ -24,4 +36,18 @@ pub trait Format: Sync {
 }
 
 /// Every opener.
-pub static FORMATS: &[&dyn Format] = &[];
+pub static FORMATS: &[&dyn Format] =
+    &[&html::Html, &lnk::Lnk, &mail::Mail, &onenote::OneNote, &script::Script, &shortcut::Shortcut];
+
+/// The bytes of a part for a parser that needs them as one slice; the part is incomplete where it has more.
+fn text_of<'c>(input: &'c Content, most: u64, parts: &mut Parts<'_, '_>) -> Result<Cow<'c, [u8]>, OpenError> {
+    if input.len() > most {
+        parts.incomplete(format!("only its first {most} bytes were looked at"));
+    }
+    Ok(input.window(0, usize::try_from(most).unwrap_or(usize::MAX))?)
+}
+
+/// A little-endian number of eight bytes.
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..at.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
+}
