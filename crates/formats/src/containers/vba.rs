@@ -38,6 +38,7 @@ pub(super) fn add_projects(compound: &Compound, parts: &mut Parts<'_, '_>) -> Re
     storages.sort_unstable();
     storages.dedup();
     for storage in storages {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
         let siblings: Vec<&Entry> = compound.streams().filter(|entry| entry.parent == storage).collect();
         found |= add_project(compound, &siblings, parts)?;
     }

@@ -10,6 +10,8 @@ pub(super) const SECTOR: u64 = 2048;
 const MOST_FOLDER: u64 = 16 << 20;
 /// Files of one tree that are read.
 const MOST_FILES: usize = 200_000;
+/// Bytes of a path beyond which it begins anew.
+const MOST_PATH: usize = 4096;
 /// Continuations of system use fields that are followed for one file.
 const MOST_CONTINUATIONS: usize = 16;
 
@@ -51,6 +53,8 @@ impl Tree {
             if !seen.insert(at) {
                 continue;
             }
+            // A chain of folders must not make paths that grow with its square.
+            let prefix = if prefix.len() > MOST_PATH { "…/".to_owned() } else { prefix };
             if at.saturating_add(size) > input.len() || size > MOST_FOLDER {
                 tree.damaged = true;
             }
