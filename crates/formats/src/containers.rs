@@ -8,6 +8,8 @@ mod literals;
 mod lnk;
 mod mail;
 mod onenote;
+mod pdf;
+mod rtf;
 mod script;
 mod shortcut;
 
@@ -36,8 +38,17 @@ pub trait Format: Sync {
 }
 
 /// Every opener.
-pub static FORMATS: &[&dyn Format] =
-    &[&html::Html, &lnk::Lnk, &mail::Mail, &onenote::OneNote, &script::Script, &shortcut::Shortcut];
+#[rustfmt::skip]
+pub static FORMATS: &[&dyn Format] = &[
+    &html::Html,
+    &lnk::Lnk,
+    &mail::Mail,
+    &onenote::OneNote,
+    &pdf::Pdf,
+    &rtf::Rtf,
+    &script::Script,
+    &shortcut::Shortcut,
+];
 
 /// The bytes of a part for a parser that needs them as one slice; the part is incomplete where it has more.
 fn text_of<'c>(input: &'c Content, most: u64, parts: &mut Parts<'_, '_>) -> Result<Cow<'c, [u8]>, OpenError> {
