@@ -4,7 +4,7 @@
 //! prose. A script is a script from its first line to its last; a text that quotes commands is mostly sentences.
 
 use super::probe::Found;
-use super::tokens::{At, IDS, LANGUAGES, Language, TOKENS};
+use super::tokens::{At, IDS, LANGUAGES, Language, Token, tokens};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
@@ -135,23 +135,23 @@ pub(super) fn dangerous(text: &str, found: &mut Found) {
 
 /// What the words are worth to each language.
 fn weigh(text: &str) -> [u32; LANGUAGES] {
-    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        AhoCorasick::builder()
+    static WORDS: LazyLock<Option<(AhoCorasick, Vec<&'static Token>)>> = LazyLock::new(|| {
+        let words = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::DFA))
-            .build(TOKENS.iter().map(|token| token.0))
-            .ok()
+            .build(tokens().map(|token| token.0));
+        Some((words.ok()?, tokens().collect()))
     });
     let mut scores = [0; LANGUAGES];
-    let Some(words) = WORDS.as_ref() else { return scores };
+    let Some((words, tokens)) = WORDS.as_ref() else { return scores };
     let bytes = text.as_bytes();
     let bytes = bytes.get(..WEIGHED).unwrap_or(bytes);
-    let mut hits = vec![0u8; TOKENS.len()];
+    let mut hits = vec![0u8; tokens.len()];
     let mut comment = Comments::new(bytes);
     for hit in words.find_overlapping_iter(bytes) {
         let index = hit.pattern().as_usize();
-        let (Some(count), Some((word, at, worth))) = (hits.get_mut(index), TOKENS.get(index)) else { continue };
+        let (Some(count), Some((word, at, worth))) = (hits.get_mut(index), tokens.get(index)) else { continue };
         if *count >= MOST_HITS || !stands(bytes, hit.start(), hit.end(), word, *at) {
             continue;
         }

@@ -1,6 +1,7 @@
 //! Documents made here, one for each way to hide something in a PDF.
 
-use crate::testing::walk;
+use crate::testing::{walk, walk_with};
+use lazaret_model::Limits;
 use std::io::Write;
 
 fn pdf(objects: &[&str]) -> Vec<u8> {
@@ -84,6 +85,66 @@ fn an_encrypted_document_that_stays_shut_is_locked() {
     let mut bytes = pdf(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);
     bytes.extend(b"trailer\n<</Root 1 0 R/Encrypt 2 0 R>>\n%%EOF\n");
     let found = walk(bytes, "x.pdf");
+    assert!(found.part("x.pdf").locked && found.parts.len() == 1);
+}
+
+/// Revision 2 of the standard security handler (ISO 32000-1, 7.6.3): RC4 with a 40-bit key.
+fn encrypted_pdf(password: &str, script: &[u8]) -> Vec<u8> {
+    use md5::{Digest, Md5};
+    const PADDING: &[u8] =
+        b"\x28\xbf\x4e\x5e\x4e\x75\x8a\x41\x64\x00\x4e\x56\xff\xfa\x01\x08\x2e\x2e\x00\xb6\xd0\x68\x3e\x80\x2f\x0c\xa9\xfe\x64\x53\x69\x7a";
+    fn rc4(key: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut state: Vec<u8> = (0..=255).collect();
+        let mut j = 0usize;
+        for i in 0..256 {
+            j = (j + usize::from(state[i]) + usize::from(key[i % key.len()])) % 256;
+            state.swap(i, j);
+        }
+        let (mut i, mut j) = (0usize, 0usize);
+        data.iter()
+            .map(|byte| {
+                i = (i + 1) % 256;
+                j = (j + usize::from(state[i])) % 256;
+                state.swap(i, j);
+                byte ^ state[(usize::from(state[i]) + usize::from(state[j])) % 256]
+            })
+            .collect()
+    }
+    let padded: Vec<u8> = password.bytes().chain(PADDING.iter().copied()).take(32).collect();
+    let owner = rc4(&Md5::digest(&padded)[..5], &padded);
+    let key =
+        Md5::digest([padded.as_slice(), &owner, &[0xfc, 0xff, 0xff, 0xff], b"0123456789abcdef"].concat())[..5].to_vec();
+    let user = rc4(&key, PADDING);
+    let object_key = |number: u8| Md5::digest([key.as_slice(), &[number, 0, 0, 0, 0]].concat())[..10].to_vec();
+    let hex = crate::walk::hex;
+    let mut out = pdf(&[
+        "<</Type/Catalog/Pages 2 0 R/OpenAction 4 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>",
+        &format!("<</S/JavaScript/JS<{}>>>", hex(&rc4(&object_key(4), script))),
+        &format!("<</Filter/Standard/V 1/R 2/P -4/O<{}>/U<{}>>>", hex(&owner), hex(&user)),
+    ]);
+    let offsets: Vec<usize> =
+        (1..=5).map(|n| memchr::memmem::find(&out, format!("{n} 0 obj").as_bytes()).expect("it is there")).collect();
+    let table = out.len();
+    out.extend(b"xref\n0 6\n0000000000 65535 f \n");
+    offsets.iter().for_each(|at| out.extend(format!("{at:010} 00000 n \n").bytes()));
+    let id = hex(b"0123456789abcdef");
+    out.extend(
+        format!("trailer\n<</Root 1 0 R/Size 6/Encrypt 5 0 R/ID[<{id}><{id}>]>>\nstartxref\n{table}\n%%EOF\n").bytes(),
+    );
+    out
+}
+
+#[test]
+fn encrypted_documents_open_with_the_empty_or_a_given_password() {
+    let found = walk(encrypted_pdf("", b"LAZARET"), "x.pdf");
+    assert_eq!(found.bytes("//script"), b"LAZARET");
+    let bytes = encrypted_pdf("infected", b"LAZARET");
+    let found = walk_with(bytes.as_slice(), "x.pdf", None, &["wrong", "infected"], Limits::default());
+    assert_eq!(found.bytes("//script"), b"LAZARET");
+    assert_eq!(found.part("x.pdf").password.as_deref(), Some("infected"));
+    let found = walk_with(encrypted_pdf("unheard-of-0815", b"x"), "x.pdf", None, &[], Limits::default());
     assert!(found.part("x.pdf").locked && found.parts.len() == 1);
 }
 
