@@ -19,8 +19,10 @@ mod mail;
 mod odf;
 mod onenote;
 mod ooxml;
+mod pdf;
 mod rar;
 mod rpm;
+mod rtf;
 mod script;
 mod sevenz;
 mod shortcut;
@@ -56,6 +58,7 @@ pub trait Format: Sync {
 }
 
 /// Every opener.
+#[rustfmt::skip]
 pub static FORMATS: &[&dyn Format] = &[
     &zip::Zip,
     &gzip::Gzip,
@@ -83,6 +86,8 @@ pub static FORMATS: &[&dyn Format] = &[
     &lnk::Lnk,
     &mail::Mail,
     &onenote::OneNote,
+    &pdf::Pdf,
+    &rtf::Rtf,
     &script::Script,
     &shortcut::Shortcut,
 ];

@@ -72,7 +72,7 @@ impl<'t> Reader<'t> {
                 }
                 _ => {
                     if numbers.len() >= 8 {
-                        self.keep(std::mem::take(&mut numbers), true);
+                        self.keep_numbers(std::mem::take(&mut numbers));
                     }
                     numbers.clear();
                     in_numbers = false;
@@ -139,7 +139,7 @@ impl<'t> Reader<'t> {
                 Token::Number(_) => joining = false,
                 Token::End => {
                     if numbers.len() >= 8 {
-                        self.keep(numbers, true);
+                        self.keep_numbers(numbers);
                     }
                     self.finish(value, target, appends, decodes);
                     break;
@@ -184,6 +184,13 @@ impl<'t> Reader<'t> {
                 self.keep(decode::base64(&reversed), false);
             }
         }
+    }
+
+    /// Keeps an array of numbers that is a file, a text, or long enough to be code.
+    fn keep_numbers(&mut self, numbers: Vec<u8>) {
+        let text = numbers.iter().all(|b| matches!(b, 9 | 10 | 13 | 32..=126));
+        let long = numbers.len() >= 256;
+        self.keep(numbers, text || long);
     }
 
     /// Keeps decoded bytes; those nobody asked to decode only if they are something.

@@ -1,5 +1,5 @@
 //! Scripts and command lines: what they carry encoded (PowerShell `-EncodedCommand`, Base64, byte arrays, and Microsoft
-//! Script Encoder in [`super::encoder`]).
+//! Script Encoder in `encoder`).
 
 use super::{encoder, literals};
 use crate::{Content, Format, Member, OpenError, Parts, identify};

@@ -101,10 +101,10 @@ fn settings(text: &str, found: &mut Found) {
             "path" if !text.contains("[Desktop Entry]") => found.command(value),
             "url" | "baseurl" | "originalurl" => found.links.add(value),
             "iconfile" | "icon" | "wallpaper" | "workingdirectory" | "path" | "scrnsave.exe" | "visualstyleversion"
-            | "defaultvalue" => {
-                if value.starts_with("\\\\") || value.contains("://") || key == "scrnsave.exe" {
-                    found.links.add(value);
-                }
+            | "defaultvalue"
+                if value.starts_with("\\\\") || value.contains("://") || key == "scrnsave.exe" =>
+            {
+                found.links.add(value);
             }
             _ if value.starts_with("\\\\") || value.contains("://") => found.links.add(value),
             _ => {}
@@ -162,10 +162,10 @@ fn markup(text: &str, found: &mut Found) {
         };
         match local.as_str() {
             "deeplink" => found.command(&inside),
-            "url" | "simplelocation" | "string" | "iconreference" | "location" | "parsingname" => {
-                if inside.contains(['/', '\\', ':']) {
-                    found.links.add(&inside);
-                }
+            "url" | "simplelocation" | "string" | "iconreference" | "location" | "parsingname"
+                if inside.contains(['/', '\\', ':']) =>
+            {
+                found.links.add(&inside);
             }
             _ => {}
         }
