@@ -1,26 +1,40 @@
 //! The list of openers. To add one: a file in `containers/`, a line in [`FORMATS`], a folder in `corpus/`.
 
 mod ar;
-#[allow(dead_code)]
 mod bytes;
+mod cab;
 mod cfb;
 mod compress;
 mod cpio;
+mod decode;
 mod decoders;
+mod encoder;
 mod gzip;
+mod html;
+mod iso9660;
+mod links;
+mod literals;
+mod lnk;
+mod mail;
+mod odf;
+mod onenote;
+mod ooxml;
+mod pdf;
 mod rar;
 mod rpm;
+mod rtf;
+mod script;
 mod sevenz;
+mod shortcut;
 mod signature;
 mod streams;
 mod tar;
 mod vba;
-#[allow(dead_code)]
 mod xml;
-#[allow(dead_code)]
 mod zip;
 
 use crate::{Content, OpenError, Parts};
+use std::borrow::Cow;
 
 /// Opens one container format.
 pub trait Format: Sync {
@@ -44,6 +58,7 @@ pub trait Format: Sync {
 }
 
 /// Every opener.
+#[rustfmt::skip]
 pub static FORMATS: &[&dyn Format] = &[
     &zip::Zip,
     &gzip::Gzip,
@@ -53,13 +68,39 @@ pub static FORMATS: &[&dyn Format] = &[
     &streams::LZIP,
     &streams::ZSTD,
     &streams::LZ4,
+    &streams::ZLIB,
     &streams::BROTLI,
     &compress::Compress,
     &sevenz::SevenZ,
     &rar::Rar,
     &tar::Tar,
+    &cab::Cab,
+    &iso9660::Iso9660,
     &cfb::Cfb,
+    &ooxml::Ooxml,
+    &odf::Odf,
     &ar::Ar,
     &cpio::Cpio,
     &rpm::Rpm,
+    &html::Html,
+    &lnk::Lnk,
+    &mail::Mail,
+    &onenote::OneNote,
+    &pdf::Pdf,
+    &rtf::Rtf,
+    &script::Script,
+    &shortcut::Shortcut,
 ];
+
+/// The bytes of a part for a parser that needs them as one slice; the part is incomplete where it has more.
+fn text_of<'c>(input: &'c Content, most: u64, parts: &mut Parts<'_, '_>) -> Result<Cow<'c, [u8]>, OpenError> {
+    if input.len() > most {
+        parts.incomplete(format!("only its first {most} bytes were looked at"));
+    }
+    Ok(input.window(0, usize::try_from(most).unwrap_or(usize::MAX))?)
+}
+
+/// A little-endian number of eight bytes.
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..at.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
+}

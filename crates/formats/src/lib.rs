@@ -1,4 +1,4 @@
-//! Says what bytes are ([`identify`]) and takes apart whatever holds other files ([`walk`]).
+//! Says what bytes are ([`identify()`]) and takes apart whatever holds other files ([`walk()`]).
 //!
 //! Everything here is synchronous and pure: bytes in, parts out. There is no file, no socket and no clock; the caller
 //! lends a [`Clock`] and, for parts too large for memory, a [`Spool`]. Hostile input meets this code only inside a

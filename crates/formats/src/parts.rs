@@ -161,12 +161,15 @@ impl Parts<'_, '_> {
     /// A writer for decoders that push bytes instead of being read; hand it back with [`Parts::add_collected`].
     pub(crate) fn collector(&self) -> Collector {
         let limits = self.state.budget.limits();
+        let left = self.state.budget.output_left();
         Collector {
             spool: self.state.spool.clone(),
             base: self.state.spool_top,
             memory: Vec::new(),
             spooled: 0,
-            most: limits.part_bytes.min(self.state.budget.output_left()),
+            most: limits.part_bytes.min(left),
+            limit: if limits.part_bytes <= left { Limit::PartSize } else { Limit::Ratio },
+            refused: 0,
             in_memory: limits.in_memory_part_bytes,
             budget: self.state.budget.for_decoder(),
             stopped: None,
@@ -185,10 +188,12 @@ impl Parts<'_, '_> {
             member.incomplete.push(reason.clone());
         }
         let top = self.state.spool_top;
+        let (refused, limit) = (collector.refused, collector.limit);
         let (content, end) = collector.finish(&mut member);
         self.state.spool_top = end;
         // An exhausted budget ends the walk after this part, whose bytes are already here.
-        let _ = self.state.budget.charge_output(content.len());
+        let charged = if limit == Limit::PartSize { content.len() } else { content.len().saturating_add(refused) };
+        let _ = self.state.budget.charge_output(charged);
         self.visit(member, content);
         self.state.spool_top = top;
         self.result()
@@ -382,6 +387,10 @@ pub(crate) struct Collector {
     memory: Vec<u8>,
     spooled: u64,
     most: u64,
+    /// What `most` stands for.
+    limit: Limit,
+    /// Bytes that did not fit.
+    refused: u64,
     in_memory: u64,
     budget: Budget,
     stopped: Option<String>,
@@ -412,7 +421,8 @@ impl Collector {
 impl io::Write for Collector {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.spooled.saturating_add(self.memory.len() as u64).saturating_add(bytes.len() as u64) > self.most {
-            return Err(self.stop(Limit::PartSize));
+            self.refused = self.refused.saturating_add(bytes.len() as u64).saturating_add(1);
+            return Err(self.stop(self.limit));
         }
         if let Err(limit) = self.budget.check_time() {
             return Err(self.stop(limit));

@@ -12,6 +12,7 @@ use super::{Format, vba};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 pub(super) use reader::{Compound, Entry};
+use std::collections::HashSet;
 use std::io::Read;
 
 /// The opener.
@@ -63,7 +64,7 @@ impl Format for Cfb {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["cfb", "doc", "xls", "ppt", "msi", "msg"]
+        &["cfb", "doc", "xls", "ppt", "msi", "msg", "pub", "vsd", "mpp", "ooxml-encrypted"]
     }
 
     fn summary(&self) -> &'static str {
@@ -88,6 +89,12 @@ impl Format for Cfb {
         if vba::add_projects(&compound, parts)? {
             parts.has_macros();
         }
+        // Streams of VBA projects were handed over already, as modules.
+        let projects: HashSet<usize> = compound
+            .streams()
+            .filter(|entry| entry.name.eq_ignore_ascii_case("_VBA_PROJECT"))
+            .map(|entry| entry.parent)
+            .collect();
         for entry in compound.streams() {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let name = entry.name.to_ascii_lowercase();
@@ -103,17 +110,12 @@ impl Format for Cfb {
                     }
                 }
                 name if PLAIN.contains(&name) || name.starts_with("__srp_") || entry.size == 0 => {}
-                _ if in_project(&compound, entry) => {}
+                _ if projects.contains(&entry.parent) => {}
                 _ => parts.add(Member::named(Role::Embedded, entry.path.clone()), &mut compound.reader(entry))?,
             }
         }
         Ok(())
     }
-}
-
-/// Whether it stands in a VBA project, whose modules were handed over already.
-fn in_project(compound: &Compound, entry: &Entry) -> bool {
-    compound.streams().any(|other| other.parent == entry.parent && other.name.eq_ignore_ascii_case("_VBA_PROJECT"))
 }
 
 /// A file packed by the Object Packager ([MS-OLEDS] 2.3.6 and OLE 1.0 packages).

@@ -11,6 +11,8 @@ pub(crate) enum Codec {
     Store,
     /// Raw DEFLATE (RFC 1951).
     Deflate,
+    /// zlib (RFC 1950).
+    Zlib,
     /// DEFLATE with a 64 KiB window.
     Deflate64,
     /// bzip2; only the first stream.
@@ -53,6 +55,7 @@ pub(crate) fn decoder<'r>(
     Ok(match codec {
         Codec::Store => input,
         Codec::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(input)),
+        Codec::Zlib => Box::new(flate2::bufread::ZlibDecoder::new(input)),
         Codec::Deflate64 => Box::new(deflate64::Deflate64Decoder::with_buffer(input)),
         Codec::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(input)),
         Codec::ZipLzma => {

@@ -32,6 +32,14 @@ impl Format for SevenZ {
         let mut first_error = None;
         for start in starts {
             let slice = input.slice(start, u64::MAX);
+            // An archive without files has no second header: offset, length and checksum are zero.
+            let head = slice.window(0, 32)?.into_owned();
+            if head.len() == 32 && head.get(12..32).is_some_and(|rest| rest.iter().all(|byte| *byte == 0)) {
+                if slice.len() > 32 {
+                    parts.add_content(Member::unnamed(Role::Appended, "after-archive"), slice.slice(32, u64::MAX))?;
+                }
+                return Ok(());
+            }
             match read_header(&slice, parts) {
                 Ok(Some((archive, password))) => return add_all(&slice, &archive, password, parts),
                 Ok(None) => {

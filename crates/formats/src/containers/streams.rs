@@ -59,6 +59,14 @@ pub static LZ4: Stream = Stream {
     suffixes: &[".lz4"],
     summary: "every frame, skippable ones passed over",
 };
+/// zlib (RFC 1950).
+pub static ZLIB: Stream = Stream {
+    id: "zlib",
+    kinds: &["zlib"],
+    codec: Codec::Zlib,
+    suffixes: &[".zlib", ".zz"],
+    summary: "one stream; what follows it is not looked for",
+};
 /// Brotli (RFC 7932), which has no signature: only where the kind is told.
 pub static BROTLI: Stream = Stream {
     id: "brotli",

@@ -20,21 +20,25 @@ struct Module {
     offset: usize,
 }
 
+/// Whether the compound file holds a VBA project, whatever its storage is called.
+pub(super) fn has_project(compound: &Compound) -> bool {
+    compound.streams().any(gives_away)
+}
+
+/// The storage is named `VBA` by rule and anything by malice: a `dir` stream or `_VBA_PROJECT` gives it away.
+fn gives_away(entry: &Entry) -> bool {
+    entry.name.eq_ignore_ascii_case("dir") || entry.name.eq_ignore_ascii_case("_VBA_PROJECT")
+}
+
 /// Hands the modules of every VBA project in the compound file over; true when there is one.
 pub(super) fn add_projects(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
     let mut found = false;
-    // The storage is named `VBA` by rule and anything by malice: a `dir` stream or `_VBA_PROJECT` gives it away.
-    let mut storages: Vec<usize> = compound
-        .streams()
-        .filter(|entry| {
-            let name = entry.name.to_ascii_lowercase();
-            name == "dir" || name == "_vba_project"
-        })
-        .map(|entry| entry.parent)
-        .collect();
+    let mut storages: Vec<usize> =
+        compound.streams().filter(|entry| gives_away(entry)).map(|entry| entry.parent).collect();
     storages.sort_unstable();
     storages.dedup();
     for storage in storages {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
         let siblings: Vec<&Entry> = compound.streams().filter(|entry| entry.parent == storage).collect();
         found |= add_project(compound, &siblings, parts)?;
     }

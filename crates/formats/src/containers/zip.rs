@@ -27,7 +27,24 @@ impl Format for Zip {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["zip", "jar", "apk"]
+        &[
+            "zip",
+            "jar",
+            "apk",
+            "aab",
+            "ipa",
+            "msix",
+            "msixbundle",
+            "nupkg",
+            "vsix",
+            "xpi",
+            "crx",
+            "whl",
+            "epub",
+            "xps",
+            "kmz",
+            "3mf",
+        ]
     }
 
     fn summary(&self) -> &'static str {

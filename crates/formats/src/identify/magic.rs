@@ -219,8 +219,10 @@ fn plausible(id: &str, head: &[u8]) -> bool {
     match id {
         "bmp" => u32_at(head, 14).is_some_and(|size| matches!(size, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)),
         "ico" | "cur" => u16_at(head, 4).is_some_and(|n| (1..=512).contains(&n)) && head.get(9) == Some(&0),
-        "coff-object" => u16_at(head, 2).is_some_and(|n| (1..4000).contains(&n)) && u16_at(head, 16) == Some(0),
-        "dos-exe" | "arj" if head.len() < 28 => false,
+        "coff-object" => {
+            let sections = u16_at(head, 2).unwrap_or(0);
+            (1..=96).contains(&sections) && u16_at(head, 16) == Some(0) && head.len() > 20 + 40 * usize::from(sections)
+        }
         "mpeg-ts" => head.get(376) == Some(&0x47) || head.get(388) == Some(&0x47),
         "fli" | "flc" => u16_at(head, 12) == Some(8),
         "sgi" => matches!(head.get(2..4), Some([0 | 1, 1 | 2])),

@@ -4,7 +4,7 @@
 //! prose. A script is a script from its first line to its last; a text that quotes commands is mostly sentences.
 
 use super::probe::Found;
-use super::tokens::{At, IDS, LANGUAGES, Language, TOKENS};
+use super::tokens::{At, IDS, LANGUAGES, Language, Token, tokens};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::sync::LazyLock;
 
@@ -135,23 +135,23 @@ pub(super) fn dangerous(text: &str, found: &mut Found) {
 
 /// What the words are worth to each language.
 fn weigh(text: &str) -> [u32; LANGUAGES] {
-    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        AhoCorasick::builder()
+    static WORDS: LazyLock<Option<(AhoCorasick, Vec<&'static Token>)>> = LazyLock::new(|| {
+        let words = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::DFA))
-            .build(TOKENS.iter().map(|token| token.0))
-            .ok()
+            .build(tokens().map(|token| token.0));
+        Some((words.ok()?, tokens().collect()))
     });
     let mut scores = [0; LANGUAGES];
-    let Some(words) = WORDS.as_ref() else { return scores };
+    let Some((words, tokens)) = WORDS.as_ref() else { return scores };
     let bytes = text.as_bytes();
     let bytes = bytes.get(..WEIGHED).unwrap_or(bytes);
-    let mut hits = vec![0u8; TOKENS.len()];
+    let mut hits = vec![0u8; tokens.len()];
     let mut comment = Comments::new(bytes);
     for hit in words.find_overlapping_iter(bytes) {
         let index = hit.pattern().as_usize();
-        let (Some(count), Some((word, at, worth))) = (hits.get_mut(index), TOKENS.get(index)) else { continue };
+        let (Some(count), Some((word, at, worth))) = (hits.get_mut(index), tokens.get(index)) else { continue };
         if *count >= MOST_HITS || !stands(bytes, hit.start(), hit.end(), word, *at) {
             continue;
         }
@@ -175,11 +175,13 @@ struct Comments<'t> {
     bytes: &'t [u8],
     /// The next block comment, from its start to its end.
     block: (usize, usize),
+    /// The start of the line looked at last, and how far.
+    line: (usize, usize),
 }
 
 impl<'t> Comments<'t> {
     fn new(bytes: &'t [u8]) -> Self {
-        Self { bytes, block: (0, 0) }
+        Self { bytes, block: (0, 0), line: (0, 0) }
     }
 
     fn covers(&mut self, at: usize) -> bool {
@@ -194,7 +196,17 @@ impl<'t> Comments<'t> {
         if (self.block.0..self.block.1).contains(&at) {
             return true;
         }
-        let line = self.bytes.get(..at).and_then(|b| b.rsplit(|b| *b == b'\n').next()).unwrap_or_default();
+        // Offsets ascend but for overlaps, so only what is new is searched for the start of the line.
+        let from = self.line.1.min(at);
+        let new_line = self.bytes.get(from..at).and_then(|new| memchr::memrchr(b'\n', new));
+        let start = match new_line {
+            Some(by) => from + by + 1,
+            None if self.line.0 <= at => self.line.0,
+            None => self.bytes.get(..at).and_then(|b| memchr::memrchr(b'\n', b)).map_or(0, |by| by + 1),
+        };
+        self.line = (start, at);
+        let line = self.bytes.get(start..at).unwrap_or_default();
+        let line = line.get(..256).unwrap_or(line);
         let line = line.trim_ascii_start();
         [&b"//"[..], b"'", b"::", b"rem "]
             .iter()
@@ -332,6 +344,10 @@ impl Form {
 fn is_comment(line: &str) -> bool {
     const MARKS: &[&str] =
         &["//", "#", "'", "::", ";", "*", "/*", "--", "%", "<!--", "<#", "\"", "@rem", "rem ", "echo ", "title "];
+    // Letters start few of them.
+    if line.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() && !b"rRtTeE".contains(&b)) {
+        return false;
+    }
     MARKS.iter().any(|mark| line.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark)))
 }
 
@@ -369,9 +385,14 @@ fn is_prose(line: &str) -> bool {
     }
     let (mut words, mut plain, mut code) = (0usize, 0usize, 0usize);
     for outside in line.split('"').step_by(2) {
-        code += outside.bytes().filter(|b| b"{}=$<>|\\[]&^%@+".contains(b)).count();
-        for word in outside.split_whitespace().take(64) {
+        code += outside.bytes().filter(|b| is_code(*b)).count();
+        for word in outside.split_ascii_whitespace().take(64) {
             words += 1;
+            // Most words are nothing but letters; the rest is worth a closer look.
+            if word.bytes().all(|b| b.is_ascii_alphabetic()) {
+                plain += 1;
+                continue;
+            }
             let core = word.trim_matches(|c: char| ".,:;!?()'`*_-\u{2019}\u{201c}\u{201d}".contains(c));
             plain += usize::from(
                 !core.is_empty() && core.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '-' | '\u{2019}')),
@@ -381,8 +402,19 @@ fn is_prose(line: &str) -> bool {
     words >= 5 && plain * 10 >= words * 7 && code == 0
 }
 
+/// Marks that code has and prose does not.
+fn is_code(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'{' | b'}' | b'=' | b'$' | b'<' | b'>' | b'|' | b'\\' | b'[' | b']' | b'&' | b'^' | b'%' | b'@' | b'+'
+    )
+}
+
 /// Carets between letters, which only the command processor drops.
 fn carets(line: &str) -> usize {
+    if memchr::memchr(b'^', line.as_bytes()).is_none() {
+        return 0;
+    }
     line.as_bytes()
         .windows(3)
         .filter(|w| matches!(w, [a, b'^', c] if a.is_ascii_alphabetic() && c.is_ascii_alphabetic()))

@@ -49,7 +49,7 @@ pub(super) fn encoding(head: &[u8]) -> Option<Encoding> {
     }
     // Enough to tell, and cheap for large files; the rest is looked at by whoever decodes.
     let sample = head.get(..16 << 10).unwrap_or(head);
-    if sample.contains(&0) {
+    if memchr::memchr(0, sample).is_some() {
         return wide_without_mark(sample);
     }
     let (valid, utf8) = match std::str::from_utf8(sample) {
@@ -61,7 +61,7 @@ pub(super) fn encoding(head: &[u8]) -> Option<Encoding> {
             (error.valid_up_to(), cut && (others || sample.len() >= 4096))
         }
     };
-    let control = sample.iter().filter(|b| matches!(b, 0..=8 | 14..=25 | 28..=31 | 0x7f) && **b != 8).count();
+    let control = sample.iter().map(|b| usize::from(is_control(*b))).sum::<usize>();
     if utf8 && valid > 0 {
         return (control * 50 <= sample.len()).then_some(Encoding::Utf8);
     }
@@ -71,6 +71,12 @@ pub(super) fn encoding(head: &[u8]) -> Option<Encoding> {
     let long = sample.len() >= 256 && control == 0 && sample.contains(&b'\n');
     (long || control * 200 <= sample.len() && high * 5 <= sample.len() * 2 && letters * 2 >= sample.len())
         .then_some(Encoding::EightBit)
+}
+
+/// Control characters that text does not hold; backspace, escape, form feed and the old end-of-file mark it may.
+/// Without branches, so that many bytes are judged at once.
+fn is_control(byte: u8) -> bool {
+    (byte < 8) | (byte.wrapping_sub(14) < 12) | (byte.wrapping_sub(28) < 4) | (byte == 0x7f)
 }
 
 /// Text as people would read it: UTF-8, or UTF-16 with or without a byte-order mark, else Windows-1252.

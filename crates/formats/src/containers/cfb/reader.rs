@@ -6,6 +6,8 @@ use std::io::{self, Read};
 
 /// Directory entries that are read.
 const MOST_ENTRIES: usize = 100_000;
+/// Bytes of a path beyond which it begins anew.
+const MOST_PATH: usize = 4096;
 const FREE: u32 = 0xffff_fffa;
 
 /// A directory entry ([MS-CFB] 2.6.1).
@@ -166,7 +168,9 @@ impl Compound {
         }
         for index in order.into_iter().skip(1) {
             let parent = self.entries[index].parent;
-            let base = if parent == 0 { String::new() } else { format!("{}/", self.entries[parent].path) };
+            // A chain of storages must not make paths that grow with its square.
+            let deep = self.entries[parent].path.len() > MOST_PATH;
+            let base = if parent == 0 || deep { String::new() } else { format!("{}/", self.entries[parent].path) };
             self.entries[index].path = format!("{base}{}", self.entries[index].name);
         }
     }

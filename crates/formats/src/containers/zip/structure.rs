@@ -142,6 +142,14 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
     Ok(out)
 }
 
+/// A name without what code pages spell differently: separators and everything beyond ASCII, with its stand-ins.
+fn spelled(entry: &Entry) -> String {
+    if entry.raw_name.is_ascii() && !entry.raw_name.contains(&b'?') {
+        return entry.name.replace('\\', "/");
+    }
+    entry.name.chars().filter(|c| c.is_ascii() && *c != '?').map(|c| if c == '\\' { '/' } else { c }).collect()
+}
+
 /// Whether a signature in the middle of nowhere is truly a local header.
 fn plausible(entry: &Entry) -> bool {
     let known = matches!(entry.method, 0..=10 | 12 | 14 | 16 | 18..=20 | 93..=99);
@@ -310,8 +318,7 @@ impl Reader<'_> {
         self.seen.insert(local.header_at);
         self.cover(&entry);
         let mut differs = Vec::new();
-        let plain = |name: &str| name.replace('\\', "/");
-        if local.raw_name != entry.raw_name && plain(&local.name) != plain(&entry.name) {
+        if local.raw_name != entry.raw_name && spelled(&local) != spelled(&entry) {
             differs.push("name");
         }
         if local.method != entry.method {

@@ -1,0 +1,258 @@
+//! Web pages, SVG and script components (WHATWG HTML): scripts, event handlers, `data:` addresses, inner pages and the
+//! places they lead to.
+
+use super::decode;
+use super::links::Links;
+use crate::{Content, Format, Member, OpenError, Parts, identify};
+use html5gum::emitters::default::DefaultEmitter;
+use html5gum::{Token, Tokenizer};
+use lazaret_model::Role;
+
+/// Bytes of a page that are read.
+const MOST: u64 = 32 << 20;
+/// Letters of Base64 between tags from which they are decoded.
+const LARGE_TEXT: usize = 256;
+
+/// Opens pages.
+pub(super) struct Html;
+
+impl Format for Html {
+    fn id(&self) -> &'static str {
+        "html"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["html", "hta", "svg", "wsf", "sct", "xslt", "xml", "msc", "php"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "scripts, handlers, data addresses, inner pages and links of pages, SVG, HTA, WSF and scriptlets"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let bytes = super::text_of(input, MOST, parts)?;
+        let text = identify::decode_text(&bytes);
+        // A page inside a picture or program starts somewhere in it.
+        let text = match text.find('<') {
+            Some(start) => text.get(start..).unwrap_or_default(),
+            None => return Ok(()),
+        };
+        let mut page = Page::default();
+        page.read(text, parts)?;
+        page.finish(parts)
+    }
+}
+
+/// What a page was found to hold and is handed over at its end.
+#[derive(Default)]
+struct Page {
+    /// Event handlers and `javascript:` addresses, a line each.
+    handlers: String,
+    links: Links,
+    /// The open script: its kind and text.
+    script: Option<(&'static str, String)>,
+    comments: Vec<String>,
+}
+
+impl Page {
+    fn read(&mut self, text: &str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let mut emitter = DefaultEmitter::default();
+        emitter.naively_switch_states(true);
+        for (index, token) in Tokenizer::new_with_emitter(text, emitter).flatten().enumerate() {
+            if index % 1024 == 0 {
+                parts.budget().check_time().map_err(OpenError::Limit)?;
+            }
+            match token {
+                Token::StartTag(tag) => {
+                    let name = String::from_utf8_lossy(&tag.name).to_ascii_lowercase();
+                    let attributes: Vec<(String, String)> =
+                        tag.attributes.iter().map(|(k, v)| (lossy(k).to_ascii_lowercase(), lossy(&v.value))).collect();
+                    self.tag(&name, &attributes, parts)?;
+                    let local = name.rsplit(':').next().unwrap_or_default();
+                    if local == "script" && !tag.self_closing {
+                        self.close(parts)?;
+                        self.script = Some((language(&attributes), String::new()));
+                    }
+                }
+                Token::EndTag(tag) if lossy(&tag.name).to_ascii_lowercase().ends_with("script") => self.close(parts)?,
+                Token::String(text) => match &mut self.script {
+                    Some((_, script)) => script.push_str(&lossy(&text.value)),
+                    None => between_tags(&text.value, parts)?,
+                },
+                Token::Comment(text) => {
+                    let text = lossy(&text.value);
+                    // XML keeps scripts in CDATA sections, old pages in comments.
+                    if let Some((_, script)) = &mut self.script {
+                        script.push_str(text.strip_prefix("[CDATA[").unwrap_or(&text).trim_end_matches("]]"));
+                    } else if text.to_ascii_lowercase().contains("<script") && self.comments.len() < 20 {
+                        self.comments.push(text);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.close(parts)?;
+        for comment in std::mem::take(&mut self.comments) {
+            if let Some(start) = comment.find('<') {
+                Page::default().read(comment.get(start..).unwrap_or_default(), parts)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tag(&mut self, name: &str, attributes: &[(String, String)], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let refresh =
+            name == "meta" && attributes.iter().any(|(k, v)| k == "http-equiv" && v.eq_ignore_ascii_case("refresh"));
+        for (key, value) in attributes {
+            let value = value.trim();
+            let scheme = value.get(..11).unwrap_or_default().to_ascii_lowercase();
+            if key.starts_with("on") && key.len() > 2 && !value.is_empty() {
+                self.handlers.push_str(value);
+                self.handlers.push('\n');
+            } else if scheme.starts_with("javascript:") || scheme.starts_with("vbscript:") {
+                let code = value.split_once(':').map_or("", |(_, code)| code);
+                self.handlers.push_str(&String::from_utf8_lossy(&decode::percent(code.as_bytes())));
+                self.handlers.push('\n');
+            } else if key == "srcdoc" {
+                let member = Member::unnamed(Role::Embedded, "srcdoc").of_kind("html");
+                parts.add_content(member, Content::from(value.as_bytes()))?;
+            } else if scheme.starts_with("data:") {
+                self.data(name, value, attributes, parts)?;
+            } else if refresh && key == "content" {
+                if let Some((_, target)) = value.split_once('=') {
+                    self.links.add(target.trim().trim_matches(['"', '\'']));
+                }
+            } else if matches!(name, "script" | "iframe" | "frame" | "embed" | "object" | "base")
+                && matches!(key.as_str(), "src" | "data" | "href" | "codebase")
+            {
+                self.links.add(value);
+            } else if matches!(
+                key.as_str(),
+                "href" | "src" | "action" | "data" | "xlink:href" | "background" | "poster" | "code"
+            ) {
+                self.links.add_unusual(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// A `data:` address, named by the `download` attribute beside it.
+    fn data(
+        &mut self,
+        name: &str,
+        value: &str,
+        attributes: &[(String, String)],
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<(), OpenError> {
+        let Some((media_type, bytes)) = decode::data_address(value.as_bytes()) else { return Ok(()) };
+        // Pictures in pages are the rule; what claims to be one and is not, is handed over.
+        let found = crate::identify_head(&bytes);
+        let picture = matches!(found.kind.class, lazaret_model::Class::Image | lazaret_model::Class::Font)
+            && found.also.is_empty();
+        if bytes.is_empty() || picture && found.kind.id != "svg" && name != "a" {
+            return Ok(());
+        }
+        let stored = attributes.iter().find(|(k, v)| k == "download" && !v.is_empty());
+        let member = match stored {
+            Some((_, file)) => Member::named(Role::Payload, file.clone()),
+            None => Member::unnamed(Role::Payload, "data"),
+        };
+        parts.add_content(member.declared(media_type), Content::from(bytes))
+    }
+
+    fn close(&mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let Some((kind, text)) = self.script.take() else { return Ok(()) };
+        let text = text.trim().trim_start_matches("<![CDATA[").trim_end_matches("]]>");
+        if text.is_empty() {
+            return Ok(());
+        }
+        parts.add_content(Member::unnamed(Role::Script, "script").of_kind(kind), Content::from(text.as_bytes()))
+    }
+
+    fn finish(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        if !self.handlers.is_empty() {
+            let member = Member::unnamed(Role::Script, "handlers").of_kind("js-embedded");
+            parts.add_content(member, Content::from(self.handlers.into_bytes()))?;
+        }
+        self.links.hand_over(parts)
+    }
+}
+
+/// What a script element is written in; data blocks are treated as JavaScript, since their text is looked at alike.
+fn language(attributes: &[(String, String)]) -> &'static str {
+    let says = |word: &str| {
+        attributes
+            .iter()
+            .any(|(k, v)| matches!(k.as_str(), "language" | "type") && v.to_ascii_lowercase().contains(word))
+    };
+    if says("vbscript") || says("vbs") { "vbs" } else { "js-embedded" }
+}
+
+/// Bytes kept as Base64 in the text of a page.
+fn between_tags(text: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let text = text.trim_ascii();
+    if text.len() < LARGE_TEXT || !decode::is_base64(text) {
+        return Ok(());
+    }
+    let bytes = decode::base64(text);
+    let found = crate::identify_head(&bytes);
+    if found.kind.is_unknown() || found.kind.id == "text" {
+        return Ok(());
+    }
+    parts.add_content(Member::unnamed(Role::Payload, "text"), Content::from(bytes))
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::walk;
+
+    #[test]
+    fn scripts_handlers_and_payloads_are_parts() {
+        let page = "<!DOCTYPE html><body onload=\"go('LAZARET-HANDLER')\"><script>var a = atob('TEFaQVJFVC1NQVJLRVI=');</script>\
+            <script language=vbscript>MsgBox \"LAZARET-BASIC\"</script><a href=\"data:application/zip;base64,UEsFBgAAAAAAAAAA\" download=\"a.zip\">x</a>\
+            <a href='javascript:alert(%22LAZARET-LINK%22)'>x</a><iframe srcdoc=\"&lt;script&gt;LAZARET_INNER()&lt;/script&gt;\"></iframe>\
+            <meta http-equiv=refresh content='0; url=https://host.invalid/next'><a href='search-ms:query=x&crumb=location:\\\\host.invalid\\s'>x</a></body>";
+        let found = walk(page.as_bytes(), "page");
+        for marker in ["LAZARET-HANDLER", "LAZARET-MARKER", "LAZARET-BASIC", "LAZARET-LINK", "LAZARET_INNER"] {
+            assert!(found.contains(marker.as_bytes()), "{marker}");
+        }
+        assert_eq!(found.part("a.zip").kind.id, "zip");
+        assert_eq!(found.part("//script").kind.id, "js-embedded");
+        assert_eq!(found.part("//script#2").kind.id, "vbs");
+        let links: Vec<_> =
+            found.parts.iter().filter(|p| p.kind.id == "url-target").map(|p| found.bytes[&p.id].clone()).collect();
+        assert_eq!(
+            links,
+            [b"https://host.invalid/next".to_vec(), b"search-ms:query=x&crumb=location:\\\\host.invalid\\s".to_vec()]
+        );
+    }
+
+    #[test]
+    fn svg_wsf_and_comments_keep_their_scripts() {
+        for page in [
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"><script><![CDATA[LAZARET_SVG()]]></script></svg>",
+            "<svg xmlns=\"http://www.w3.org/2000/svg\"><foreignObject><body onload='LAZARET_SVG()'/></foreignObject></svg>",
+            "<job><script language=\"JScript\"><![CDATA[LAZARET_SVG();]]></script></job>",
+            "<html><!--[if IE]><script>LAZARET_SVG()</script><![endif]--></html>",
+            "<html><script>LAZARET_SVG()",
+        ] {
+            let found = walk(page.as_bytes(), "page");
+            assert!(
+                found.parts.len() > 1
+                    && found.parts[1..].iter().any(|p| found.bytes[&p.id].starts_with(b"LAZARET_SVG()")),
+                "{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn pictures_in_pages_are_not_parts() {
+        let found = walk(&b"<html><img src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUg==\"></html>"[..], "page");
+        assert_eq!(found.parts.len(), 1);
+        assert!(found.complete());
+    }
+}

@@ -1,0 +1,151 @@
+//! ISO 9660 (ECMA-119) with Joliet and Rock Ridge (SUSP, RRIP).
+//!
+//! One image may show different files to different systems; the union of all trees is inspected.
+
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use super::bytes::{link_escapes, link_finding, u32_le};
+use super::{Format, signature};
+use crate::{Content, Member, OpenError, Parts};
+use lazaret_model::{Family, Finding, Role, Severity};
+use std::collections::{BTreeMap, BTreeSet};
+use tree::{File, SECTOR, Tree};
+
+/// The opener.
+pub struct Iso9660;
+
+/// Volume descriptors that are followed.
+const MOST_DESCRIPTORS: usize = 64;
+
+impl Format for Iso9660 {
+    fn id(&self) -> &'static str {
+        "iso9660"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["iso9660"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "every session; primary, Joliet and Rock Ridge names; UDF file systems are recognised and not read"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let mut trees: Vec<Tree> = Vec::new();
+        let mut volume_size = 0;
+        let mut udf = false;
+        for at in signature::find_all(input, b"CD001", 4 * MOST_DESCRIPTORS, parts)? {
+            let Some(at) = at.checked_sub(1).filter(|at| at % SECTOR == 0) else { continue };
+            let descriptor = input.window(at, SECTOR as usize)?.into_owned();
+            // ECMA-119, 8.4 and 8.5: the escape sequences of Joliet stand at 88.
+            let joliet = match (descriptor.first(), descriptor.get(88..91)) {
+                (Some(1), _) => false,
+                (Some(2), Some([0x25, 0x2f, 0x40 | 0x43 | 0x45])) => true,
+                _ => continue,
+            };
+            volume_size = volume_size.max(u64::from(u32_le(&descriptor, 80).unwrap_or_default()) * SECTOR);
+            let Some(root) = descriptor.get(156..190) else { continue };
+            if trees.len() < MOST_DESCRIPTORS {
+                trees.push(Tree::read(input, root, joliet, parts)?);
+            }
+        }
+        for at in [b"NSR02", b"NSR03"] {
+            udf |= !signature::find_all(&input.slice(0, 512 << 10), at, 1, parts)?.is_empty();
+        }
+        if trees.is_empty() {
+            return Err(OpenError::malformed("there is no volume descriptor", 16 * SECTOR));
+        }
+        if udf {
+            parts.incomplete("UDF file systems are recognised and not read");
+        }
+        if trees.iter().any(|tree| tree.damaged) {
+            parts.incomplete("a folder is damaged or cut");
+        }
+        disagreements(&trees, parts);
+        add_all(input, &trees, volume_size, parts)
+    }
+}
+
+/// Reports files that only some of the trees show.
+fn disagreements(trees: &[Tree], parts: &mut Parts<'_, '_>) {
+    let sets: Vec<BTreeSet<(u64, u64)>> =
+        trees.iter().map(|tree| tree.files.iter().filter(|f| f.size > 0).map(|f| (f.at, f.size)).collect()).collect();
+    let union: BTreeSet<(u64, u64)> = sets.iter().flatten().copied().collect();
+    let hidden: Vec<&File> = trees
+        .iter()
+        .flat_map(|tree| &tree.files)
+        .filter(|file| file.size > 0 && sets.iter().any(|set| !set.contains(&(file.at, file.size))))
+        .collect();
+    if hidden.is_empty() || union.is_empty() {
+        return;
+    }
+    let names: BTreeSet<&str> = hidden.iter().map(|file| &*file.path).take(8).collect();
+    let finding = Finding::new(
+        "iso.hidden-tree",
+        "iso9660",
+        Severity::Medium,
+        Family::Structure,
+        format!("the image shows different files to different systems; only some see {} of them", hidden.len()),
+    )
+    .technique("T1553.005")
+    .with("names", names.into_iter().collect::<Vec<_>>().join(", "));
+    parts.finding(finding);
+}
+
+fn add_all(input: &Content, trees: &[Tree], volume_size: u64, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    // By extent: the names it has, the best first. Windows prefers Joliet, others Rock Ridge.
+    let mut extents: BTreeMap<(u64, u64), Vec<&File>> = BTreeMap::new();
+    let mut empty: BTreeSet<&str> = BTreeSet::new();
+    for tree in trees {
+        for file in &tree.files {
+            if let Some(target) = &file.link
+                && link_escapes(&file.path, target)
+            {
+                parts.finding(link_finding("iso9660", &file.path, target));
+            }
+            if file.size > 0 {
+                extents.entry((file.at, file.size)).or_default().push(file);
+            } else if file.link.is_none() {
+                empty.insert(&file.path);
+            }
+        }
+    }
+    let mut beyond = 0;
+    for ((at, size), mut files) in extents {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        files.sort_by_key(|file| (!file.joliet, !file.rock_ridge));
+        // The short names of the primary tree are another form of the same name.
+        let named: Vec<&File> = files.iter().copied().filter(|file| file.joliet || file.rock_ridge).collect();
+        let mut shown: Vec<&File> = if named.is_empty() { files } else { named };
+        let mut seen = BTreeSet::new();
+        shown.retain(|file| seen.insert(&*file.path));
+        beyond += u32::from(volume_size > 0 && at.saturating_add(size) > volume_size);
+        for file in shown {
+            let data = input.slice(at, size);
+            let mut member = Member::named(Role::Member, file.path.clone());
+            if data.len() < size {
+                member = member.incomplete("the image ends before it does");
+            }
+            if file.pieces {
+                member = member.incomplete("it is in several pieces, of which this is one");
+            }
+            parts.add_content(member, data)?;
+        }
+    }
+    for path in empty {
+        parts.add_content(Member::named(Role::Member, path), Content::from(&b""[..]))?;
+    }
+    if beyond > 0 {
+        let finding = Finding::new(
+            "iso.beyond-volume",
+            "iso9660",
+            Severity::Medium,
+            Family::Structure,
+            format!("{beyond} files lie beyond the size that the image says it has"),
+        );
+        parts.finding(finding.technique("T1027").with("files", beyond));
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Small images, honest and with trees that disagree.
+
+use crate::testing::{Recorded, walk_with};
+use lazaret_model::Limits;
+
+const MARKER: &[u8] = b"LAZARET-MARKER in an image";
+
+fn check(bytes: Vec<u8>) -> Recorded {
+    walk_with(bytes, "sample.iso", Some("iso9660"), &[], Limits::default())
+}
+
+fn record(name: &[u8], sector: u32, size: u32, flags: u8, system_use: &[u8]) -> Vec<u8> {
+    let mut out = vec![0, 0];
+    out.extend(sector.to_le_bytes());
+    out.extend(sector.to_be_bytes());
+    out.extend(size.to_le_bytes());
+    out.extend(size.to_be_bytes());
+    out.extend([0; 7]);
+    out.extend([flags, 0, 0, 1, 0, 0, 1]);
+    out.push(name.len() as u8);
+    out.extend(name);
+    if out.len() % 2 == 1 {
+        out.push(0);
+    }
+    out.extend(system_use);
+    if out.len() % 2 == 1 {
+        out.push(0);
+    }
+    out[0] = out.len() as u8;
+    out
+}
+
+fn folder(sector: u32, records: &[Vec<u8>]) -> Vec<u8> {
+    let own = record(&[0], sector, 2048, 2, &[]);
+    let parent = record(&[1], sector, 2048, 2, &[]);
+    let mut out = [own, parent, records.concat()].concat();
+    out.resize(2048, 0);
+    out
+}
+
+fn utf16(name: &str) -> Vec<u8> {
+    name.encode_utf16().flat_map(u16::to_be_bytes).collect()
+}
+
+/// An image of 24 sectors: primary tree at 20, Joliet tree at 21, a file's data at 22, another's at 23.
+fn image(primary: &[Vec<u8>], joliet: Option<&[Vec<u8>]>) -> Vec<u8> {
+    let mut out = vec![0; 24 * 2048];
+    let mut descriptor = |sector: usize, kind: u8, root: u32| {
+        let at = sector * 2048;
+        out[at] = kind;
+        out[at + 1..at + 7].copy_from_slice(b"CD001\x01");
+        out[at + 80..at + 84].copy_from_slice(&24u32.to_le_bytes());
+        if kind == 2 {
+            out[at + 88..at + 91].copy_from_slice(b"%/E");
+        }
+        if root > 0 {
+            out[at + 156..at + 190].copy_from_slice(&record(&[0], root, 2048, 2, &[]));
+        }
+    };
+    descriptor(16, 1, 20);
+    if joliet.is_some() {
+        descriptor(17, 2, 21);
+    }
+    descriptor(18, 255, 0);
+    out[20 * 2048..21 * 2048].copy_from_slice(&folder(20, primary));
+    if let Some(joliet) = joliet {
+        out[21 * 2048..22 * 2048].copy_from_slice(&folder(21, joliet));
+    }
+    out[22 * 2048..22 * 2048 + MARKER.len()].copy_from_slice(MARKER);
+    out[23 * 2048..23 * 2048 + 5].copy_from_slice(b"decoy");
+    out
+}
+
+fn payload(name: &[u8], system_use: &[u8]) -> Vec<u8> {
+    record(name, 22, MARKER.len() as u32, 0, system_use)
+}
+
+#[test]
+fn names_come_from_joliet_and_rock_ridge_before_the_short_form() {
+    let recorded = check(image(&[payload(b"PAYLOAD.EXE;1", &[])], None));
+    assert_eq!(recorded.bytes("//PAYLOAD.EXE"), MARKER);
+    assert!(recorded.complete() && recorded.findings.is_empty());
+    let rock = [&b"NM"[..], &[5 + 11, 1, 0], b"payload.exe"].concat();
+    assert_eq!(check(image(&[payload(b"PAYLOAD.EXE;1", &rock)], None)).bytes("//payload.exe"), MARKER);
+    let joliet = [payload(&utf16("Payload ü.exe"), &[])];
+    let recorded = check(image(&[payload(b"PAYLOAD.EXE;1", &[])], Some(&joliet)));
+    assert_eq!(recorded.bytes("//Payload ü.exe"), MARKER);
+    assert_eq!(recorded.parts.len(), 2);
+    assert!(recorded.findings.is_empty());
+}
+
+// Vectors C 18.
+#[test]
+fn a_file_that_only_one_tree_shows_is_read_and_reported() {
+    let decoy = || record(b"DECOY.TXT;1", 23, 5, 0, &[]);
+    let joliet = [record(&utf16("decoy.txt"), 23, 5, 0, &[])];
+    for recorded in [
+        check(image(&[decoy(), payload(b"PAYLOAD.EXE;1", &[])], Some(&joliet))),
+        check(image(&[decoy()], Some(&[joliet[0].clone(), payload(&utf16("payload.exe"), &[])]))),
+    ] {
+        assert!(recorded.contains(MARKER));
+        assert!(recorded.findings.iter().any(|f| f.id == "iso.hidden-tree"));
+    }
+}
+
+#[test]
+fn a_second_session_and_files_beyond_the_volume_are_read() {
+    let mut bytes = image(&[record(b"DECOY.TXT;1", 23, 5, 0, &[])], None);
+    // A later session: descriptor at 24, folder at 25, data at 26, all beyond the first volume's size.
+    let mut descriptor = bytes[16 * 2048..17 * 2048].to_vec();
+    descriptor[156..190].copy_from_slice(&record(&[0], 25, 2048, 2, &[]));
+    bytes.extend(descriptor);
+    bytes.extend(folder(25, &[record(b"PAYLOAD.EXE;1", 26, MARKER.len() as u32, 0, &[])]));
+    bytes.extend(MARKER);
+    let recorded = check(bytes);
+    assert_eq!(recorded.bytes("//PAYLOAD.EXE"), MARKER);
+    assert!(recorded.findings.iter().any(|f| f.id == "iso.beyond-volume"));
+}
+
+#[test]
+fn links_that_leave_and_folders_that_loop_are_survived() {
+    let link = [&b"SL"[..], &[5 + 2 + 2 + 3, 1, 0, 8, 0, 0, 3], b"etc"].concat();
+    let link = [&b"NM"[..], &[6, 1, 0, b'l'], &link].concat();
+    let recorded =
+        check(image(&[record(b"L;1", 0, 0, 0, &link), record(b"LOOP", 20, 2048, 2, &[]), payload(b"P;1", &[])], None));
+    assert!(recorded.findings.iter().any(|f| f.id == "archive.link-escapes"));
+    assert_eq!(recorded.bytes("//P"), MARKER);
+}
+
+#[test]
+fn truncation_and_noise_never_pass_for_whole() {
+    let whole = image(&[payload(b"PAYLOAD.EXE;1", &[])], None);
+    for sixteenth in 1..16 {
+        let recorded = check(whole[..whole.len() * sixteenth / 16].to_vec());
+        assert!(recorded.contains(MARKER) || !recorded.complete(), "{sixteenth}/16");
+    }
+    // Noise in the descriptor and the folder.
+    for at in (16 * 2048..16 * 2048 + 200).chain(20 * 2048..20 * 2048 + 68) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x41;
+        check(bytes);
+    }
+}

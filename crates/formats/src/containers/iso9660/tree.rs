@@ -1,0 +1,210 @@
+//! One directory tree of an ISO 9660 volume.
+
+use crate::containers::bytes::{u32_le, utf8_or_cp437};
+use crate::{Content, OpenError, Parts};
+use std::collections::HashSet;
+
+/// Bytes of a logical sector.
+pub(super) const SECTOR: u64 = 2048;
+/// Bytes of one folder that are read.
+const MOST_FOLDER: u64 = 16 << 20;
+/// Files of one tree that are read.
+const MOST_FILES: usize = 200_000;
+/// Bytes of a path beyond which it begins anew.
+const MOST_PATH: usize = 4096;
+/// Continuations of system use fields that are followed for one file.
+const MOST_CONTINUATIONS: usize = 16;
+
+/// A file as one tree shows it.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub(super) path: String,
+    pub(super) at: u64,
+    pub(super) size: u64,
+    pub(super) joliet: bool,
+    pub(super) rock_ridge: bool,
+    pub(super) link: Option<String>,
+    /// One of several extents that do not follow each other.
+    pub(super) pieces: bool,
+}
+
+/// All files of one tree.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) files: Vec<File>,
+    pub(super) damaged: bool,
+}
+
+impl Tree {
+    /// Walks from a root directory record.
+    pub(super) fn read(
+        input: &Content,
+        root: &[u8],
+        joliet: bool,
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<Self, OpenError> {
+        let mut tree = Self::default();
+        let mut seen = HashSet::new();
+        let Some((at, size)) = extent(root) else { return Ok(tree) };
+        let mut work = vec![(at, size, String::new())];
+        while let Some((at, size, prefix)) = work.pop() {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            // A folder that contains itself is read once.
+            if !seen.insert(at) {
+                continue;
+            }
+            // A chain of folders must not make paths that grow with its square.
+            let prefix = if prefix.len() > MOST_PATH { "…/".to_owned() } else { prefix };
+            if at.saturating_add(size) > input.len() || size > MOST_FOLDER {
+                tree.damaged = true;
+            }
+            let folder = input.window(at, usize::try_from(size.min(MOST_FOLDER)).unwrap_or(0))?.into_owned();
+            let mut first = true;
+            for sector in folder.chunks(SECTOR as usize) {
+                let mut at = 0;
+                // ECMA-119, 9.1: a length of zero ends the sector's records.
+                while let Some(length) = sector.get(at).copied().filter(|length| *length > 0) {
+                    let Some(record) = sector.get(at..at + usize::from(length)) else {
+                        tree.damaged = true;
+                        break;
+                    };
+                    at += usize::from(length);
+                    let self_or_parent = matches!((record.get(32), record.get(33)), (Some(1), Some(0 | 1)));
+                    if self_or_parent {
+                        first = false;
+                        continue;
+                    }
+                    if tree.files.len() >= MOST_FILES {
+                        tree.damaged = true;
+                        return Ok(tree);
+                    }
+                    tree.record(input, record, joliet, &prefix, &mut work)?;
+                }
+            }
+            // Every folder begins with itself.
+            tree.damaged |= first;
+        }
+        Ok(tree)
+    }
+
+    fn record(
+        &mut self,
+        input: &Content,
+        record: &[u8],
+        joliet: bool,
+        prefix: &str,
+        work: &mut Vec<(u64, u64, String)>,
+    ) -> Result<(), OpenError> {
+        let (Some((at, size)), Some(flags), Some(name_len)) = (extent(record), record.get(25), record.get(32)) else {
+            self.damaged = true;
+            return Ok(());
+        };
+        let name_end = 33 + usize::from(*name_len);
+        let raw = record.get(33..name_end).unwrap_or_default();
+        let stored = if joliet {
+            let units = raw.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
+            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        } else {
+            utf8_or_cp437(raw)
+        };
+        // A version follows a semicolon, and a lone dot a name without extension.
+        let stored = stored.rsplit_once(';').map_or(&*stored, |(name, _)| name);
+        let stored = stored.strip_suffix('.').unwrap_or(stored);
+        let rock = if joliet { RockRidge::default() } else { rock_ridge(input, record, name_end)? };
+        let path = format!("{prefix}{}", rock.name.as_deref().unwrap_or(stored));
+        let is_folder = flags & 2 != 0;
+        if let Some(relocated) = rock.child {
+            // RRIP, CL: the folder stands elsewhere, since levels were limited.
+            let own = input.window(relocated, 34)?;
+            if let Some((at, size)) = extent(&own) {
+                work.push((at, size, format!("{path}/")));
+            }
+        } else if is_folder {
+            work.push((at, size, format!("{path}/")));
+        } else {
+            // 9.1.6, bit 7: another extent of the same file follows.
+            let continues = self.files.last_mut().filter(|last| last.path == path && last.pieces);
+            match continues {
+                Some(last) if last.at + last.size == at => {
+                    last.size += size;
+                    last.pieces = flags & 0x80 != 0;
+                    return Ok(());
+                }
+                _ => {}
+            }
+            let rock_ridge = rock.name.is_some();
+            self.files.push(File { path, at, size, joliet, rock_ridge, link: rock.link, pieces: flags & 0x80 != 0 });
+        }
+        Ok(())
+    }
+}
+
+/// Offset and length of a record's extent, in bytes.
+fn extent(record: &[u8]) -> Option<(u64, u64)> {
+    let attributes = u64::from(*record.get(1)?);
+    let at = (u64::from(u32_le(record, 2)?) + attributes) * SECTOR;
+    Some((at, u64::from(u32_le(record, 10)?)))
+}
+
+#[derive(Debug, Default)]
+struct RockRidge {
+    name: Option<String>,
+    link: Option<String>,
+    child: Option<u64>,
+}
+
+/// System use fields (SUSP 1.12, RRIP 1.12).
+fn rock_ridge(input: &Content, record: &[u8], name_end: usize) -> Result<RockRidge, OpenError> {
+    let mut out = RockRidge::default();
+    // A byte of padding makes the name's end even.
+    let mut area = record.get(name_end + usize::from(name_end % 2 == 1)..).unwrap_or_default().to_vec();
+    let mut name: Vec<u8> = Vec::new();
+    let mut link = String::new();
+    for _ in 0..MOST_CONTINUATIONS {
+        let mut next = None;
+        let mut at = 0;
+        while let (Some(id), Some(length)) = (area.get(at..at + 2), area.get(at + 2)) {
+            let length = usize::from(*length);
+            let Some(field) = area.get(at..at + length).filter(|_| length >= 4) else { break };
+            at += length;
+            match id {
+                b"NM" => name.extend_from_slice(field.get(5..).unwrap_or_default()),
+                b"SL" => link_text(field.get(5..).unwrap_or_default(), &mut link),
+                b"CL" => out.child = u32_le(field, 4).map(|sector| u64::from(sector) * SECTOR),
+                b"CE" => {
+                    if let (Some(sector), Some(offset), Some(length)) =
+                        (u32_le(field, 4), u32_le(field, 12), u32_le(field, 20))
+                    {
+                        let start = u64::from(sector) * SECTOR + u64::from(offset);
+                        next = Some(input.window(start, (length as usize).min(SECTOR as usize))?.into_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        match next {
+            Some(continued) => area = continued,
+            None => break,
+        }
+    }
+    out.name = (!name.is_empty()).then(|| utf8_or_cp437(&name));
+    out.link = (!link.is_empty()).then_some(link);
+    Ok(out)
+}
+
+/// Components of a symbolic link (RRIP 4.1.3.1).
+fn link_text(mut components: &[u8], out: &mut String) {
+    while let [flags, length, rest @ ..] = components {
+        let (text, after) = rest.split_at(usize::from(*length).min(rest.len()));
+        components = after;
+        if !out.is_empty() && !out.ends_with('/') {
+            out.push('/');
+        }
+        match flags & 0x0e {
+            2 => out.push('.'),
+            4 => out.push_str(".."),
+            8 => out.push('/'),
+            _ => out.push_str(&utf8_or_cp437(text)),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Mail messages, mailboxes and saved pages (RFC 5322, RFC 2045 to 2049, RFC 4155, RFC 2557).
+//!
+//! `mail-parser` reads the message; what it takes for text is searched for what older programs put there (uuencode,
+//! yEnc, BinHex), and a message that hides parts behind broken boundaries is searched for Base64 as it stands.
+
+use super::decode;
+use crate::{Content, Format, Member, OpenError, Parts};
+use lazaret_model::{Family, Finding, Role, Severity};
+use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+
+/// Bytes of a message that are read; attachments of more than this are not sent by mail.
+const MOST: u64 = 128 << 20;
+/// Messages of a mailbox that are opened.
+const MOST_MESSAGES: usize = 20_000;
+/// Lines of Base64 from which raw text is decoded.
+const BASE64_LINES: usize = 4;
+
+/// Opens mail.
+pub(super) struct Mail;
+
+impl Format for Mail {
+    fn id(&self) -> &'static str {
+        "mail"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["eml", "mbox", "mht"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "bodies, attachments and nested messages; uuencode, yEnc, BinHex and Base64 behind broken boundaries"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let bytes = super::text_of(input, MOST, parts)?;
+        if parts.part().is("mbox") {
+            return mailbox(&bytes, parts);
+        }
+        let Some(message) = MessageParser::default().parse(bytes.as_ref()) else {
+            return Err(OpenError::malformed("the message has no header", 0));
+        };
+        open_message(&message, &bytes, parts)
+    }
+}
+
+/// Splits a mailbox at the lines that start with `From ` after an empty one (RFC 4155).
+fn mailbox(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let mut starts: Vec<usize> = memchr::memmem::find_iter(bytes, b"\nFrom ").map(|at| at + 1).collect();
+    starts.retain(|at| {
+        let before = bytes.get(..*at).unwrap_or_default();
+        before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n")
+    });
+    if bytes.starts_with(b"From ") {
+        starts.insert(0, 0);
+    }
+    if starts.len() > MOST_MESSAGES {
+        parts.incomplete(format!("only the first {MOST_MESSAGES} of {} messages were opened", starts.len()));
+        starts.truncate(MOST_MESSAGES + 1);
+    }
+    starts.push(bytes.len());
+    for (index, range) in starts.windows(2).take(MOST_MESSAGES).enumerate() {
+        let [start, end] = range else { continue };
+        let message = bytes.get(*start..*end).unwrap_or_default();
+        let body = memchr::memchr(b'\n', message).and_then(|line| message.get(line + 1..)).unwrap_or_default();
+        let member = Member::unnamed(Role::Member, format!("message-{}", index + 1)).of_kind("eml");
+        parts.add_content(member, Content::from(body))?;
+    }
+    Ok(())
+}
+
+fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    for part in &message.parts {
+        conflicts(part, raw, parts);
+    }
+    // Bodies first: they may hold the password of what is attached.
+    let is_body = |part: &MessagePart<'_>| {
+        part.is_text()
+            && part.attachment_name().is_none()
+            && !part.content_disposition().is_some_and(|d| d.is_attachment())
+    };
+    let mut any = false;
+    for part in message.parts.iter().filter(|p| is_body(p)) {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        any |= body(part, parts)?;
+    }
+    for (index, part) in message.parts.iter().enumerate().filter(|(_, p)| !is_body(p)) {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        any |= attachment(part, index, raw, parts)?;
+    }
+    if !any {
+        raw_base64(raw, parts)?;
+    }
+    Ok(())
+}
+
+/// A body and the files encoded in its text; whether there were any.
+fn body(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+    let text = part.contents();
+    let (name, kind) = if part.is_text_html() { ("body.html", "html") } else { ("body", "mail-body") };
+    let mut member = Member::unnamed(Role::Body, name).of_kind(kind);
+    if let Some(declared) = declared_type(part) {
+        member = member.declared(declared);
+    }
+    if part.is_encoding_problem {
+        member = member.incomplete("its transfer encoding is damaged");
+    }
+    parts.add_content(member, Content::from(text))?;
+    let mut files = decode::uuencoded(text);
+    if memchr::memmem::find(text, b"=ybegin ").is_some() {
+        files.extend(decode::yencoded(text));
+    }
+    files.extend(decode::binhex(text));
+    let found = !files.is_empty();
+    for (name, bytes) in files {
+        parts.add_content(Member::named(Role::Attachment, name), Content::from(bytes))?;
+    }
+    Ok(raw_base64(text, parts)? || found)
+}
+
+/// Anything that is no body; whether it was something.
+fn attachment(part: &MessagePart<'_>, index: usize, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+    let bytes = match &part.body {
+        PartType::Multipart(_) => return Ok(false),
+        PartType::Message(inner) if !inner.raw_message.is_empty() => inner.raw_message(),
+        PartType::Message(_) => {
+            let range = part.raw_body_offset() as usize..part.raw_end_offset() as usize;
+            raw.get(range).unwrap_or_default()
+        }
+        _ => part.contents(),
+    };
+    let mut member = match part.attachment_name() {
+        Some(name) => Member::named(Role::Attachment, name),
+        None => match part.content_location() {
+            Some(location) => Member::named(Role::Attachment, location),
+            None => Member::unnamed(Role::Attachment, format!("attachment-{index}")),
+        },
+    };
+    if part.is_message() {
+        member = member.of_kind("eml");
+    }
+    if let Some(declared) = declared_type(part) {
+        member = member.declared(declared);
+    }
+    if part.is_encoding_problem {
+        member = member.incomplete("its transfer encoding is damaged");
+    }
+    parts.add_content(member, Content::from(bytes))?;
+    Ok(!bytes.is_empty())
+}
+
+fn declared_type(part: &MessagePart<'_>) -> Option<String> {
+    let declared = part.content_type()?;
+    Some(format!("{}/{}", declared.ctype(), declared.subtype().unwrap_or("*")).to_ascii_lowercase())
+}
+
+/// Headers that programs read differently: twice the same, or two names for one file.
+fn conflicts(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) {
+    let report = |parts: &mut Parts<'_, '_>, what: String| {
+        let message = format!("the mail says two things about one part: {what}");
+        let finding = Finding::new("mail.conflicting-headers", "mail", Severity::Medium, Family::Structure, message)
+            .technique("T1027");
+        parts.finding(finding);
+    };
+    for (name, text) in [
+        (HeaderName::ContentType, "Content-Type"),
+        (HeaderName::ContentDisposition, "Content-Disposition"),
+        (HeaderName::ContentTransferEncoding, "Content-Transfer-Encoding"),
+    ] {
+        let mut values: Vec<&[u8]> = part
+            .headers
+            .iter()
+            .filter(|h| h.name == name)
+            .filter_map(|h| raw.get(h.offset_start as usize..h.offset_end as usize))
+            .map(<[u8]>::trim_ascii)
+            .collect();
+        values.dedup();
+        if values.len() > 1 {
+            report(parts, format!("`{text}` is there {} times", values.len()));
+        }
+    }
+    let filename = part.content_disposition().and_then(|d| d.attribute("filename"));
+    let name = part.content_type().and_then(|t| t.attribute("name"));
+    if let (Some(filename), Some(name)) = (filename, name)
+        && filename != name
+    {
+        report(parts, format!("`filename` is `{filename}` and `name` is `{name}`"));
+    }
+}
+
+/// Blocks of Base64 lines in text that nothing declared; whether any was a file.
+fn raw_base64(text: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+    let mut block: Vec<u8> = Vec::new();
+    let mut lines = 0usize;
+    let mut any = false;
+    for line in text.split(|b| *b == b'\n').chain([&b"."[..]]) {
+        let line = line.trim_ascii();
+        let full = line.len() >= 40 && decode::is_base64(line);
+        let last = lines >= 1 && !full && !line.is_empty() && decode::is_base64(line);
+        if full || last {
+            block.extend(line);
+            lines += 1;
+        }
+        if full {
+            continue;
+        }
+        if lines >= BASE64_LINES {
+            let bytes = decode::base64(&block);
+            let found = crate::identify_head(&bytes);
+            if !found.kind.is_unknown() {
+                parts.add_content(Member::unnamed(Role::Payload, "base64"), Content::from(bytes))?;
+                any = true;
+            }
+        }
+        block.clear();
+        lines = 0;
+    }
+    Ok(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::walk;
+
+    const HEAD: &str = "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: x\r\nMIME-Version: 1.0\r\n";
+
+    #[test]
+    fn bodies_come_first_and_attachments_keep_their_names() {
+        let mail = format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: application/octet-stream\r\n\
+             Content-Disposition: attachment; filename*0*=utf-8''caf%C3%A9; filename*1=.exe\r\n\
+             Content-Transfer-Encoding: base64\r\n\r\nTEFaQVJFVC1NQVJLRVI=\r\n--q\r\nContent-Type: text/plain\r\n\r\nLAZARET-BODY\r\n\
+             --q\r\nContent-Type: message/rfc822\r\n\r\nFrom: c@host.invalid\r\nSubject: inner\r\nMIME-Version: 1.0\r\n\r\nLAZARET-INNER\r\n--q--\r\n"
+        );
+        let found = walk(mail.as_bytes(), "x.eml");
+        assert!(found.parts[1].path.ends_with("//body") && found.contains(b"LAZARET-BODY"));
+        assert_eq!(found.bytes("caf\u{e9}.exe"), b"LAZARET-MARKER");
+        assert_eq!(found.part("caf\u{e9}.exe").declared_type.as_deref(), Some("application/octet-stream"));
+        assert!(found.parts.iter().any(|p| p.depth == 2 && found.bytes[&p.id].starts_with(b"LAZARET-INNER")));
+    }
+
+    #[test]
+    fn conflicting_headers_are_a_finding() {
+        let mail = format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: text/plain; name=a.txt\r\n\
+             Content-Disposition: attachment; filename=a.exe\r\nContent-Type: application/zip\r\n\r\nLAZARET\r\n--q--\r\n"
+        );
+        let found = walk(mail.as_bytes(), "x.eml");
+        assert!(found.findings.iter().any(|f| f.id == "mail.conflicting-headers"), "{:?}", found.findings);
+        let honest = format!("{HEAD}Content-Type: text/plain\r\n\r\nhello\r\n");
+        assert!(walk(honest.as_bytes(), "x.eml").findings.is_empty());
+    }
+
+    #[test]
+    fn old_encodings_and_broken_boundaries_hide_nothing() {
+        let uu = format!("{HEAD}\r\nsee below\r\nbegin 644 a.exe\r\n'3$%:05)%5\r\n`\r\nend\r\n");
+        assert_eq!(walk(uu.as_bytes(), "x.eml").bytes("a.exe"), b"LAZARET");
+        let zip = crate::testing::build::crc_less_zip(&[("LAZARET.txt", &[b'x'; 150])]);
+        let mut encoded = data_encoding::BASE64.encode(&zip);
+        for at in (1..=encoded.len() / 60).rev() {
+            encoded.insert_str(at * 60, "\r\n");
+        }
+        let broken = format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=q\r\n\r\n--other\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{encoded}\r\n--other--\r\n"
+        );
+        let found = walk(broken.as_bytes(), "x.eml");
+        assert!(found.parts.iter().any(|p| p.kind.id == "zip"), "{:#?}", found.parts);
+    }
+
+    #[test]
+    fn a_mailbox_is_its_messages() {
+        let one = "From a@host.invalid Mon Jan  1 00:00:00 2024\nFrom: a\nTo: b\nSubject: x\n\nLAZARET-ONE\n\n";
+        let found = walk([one, &one.replace("ONE", "TWO")].concat().as_bytes(), "x.mbox");
+        assert_eq!(found.parts.iter().filter(|p| p.kind.id == "eml").count(), 2);
+        assert!(found.contains(b"LAZARET-ONE") && found.contains(b"LAZARET-TWO"));
+    }
+
+    #[test]
+    fn truncated_mail_does_not_panic() {
+        let mail = format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Transfer-Encoding: base64\r\n\r\nTEFa\r\n--q--\r\n"
+        );
+        for cut in 0..mail.len() {
+            crate::testing::walk_with(&mail.as_bytes()[..cut], "x", Some("eml"), &[], lazaret_model::Limits::default());
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Office Open XML (ECMA-376): a ZIP with relationships, and what those and the text make a program do.
+//!
+//! Parts are found by what they hold and not by name, since names and content types may be anything.
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use super::cfb::Compound;
+use super::xml::{Token, attribute, tokens, unescape};
+use super::{Format, vba, zip};
+use crate::{Content, Member, OpenError, Parts, identify};
+use lazaret_model::{Family, Finding, Role, Severity};
+use std::borrow::Cow;
+
+/// The opener.
+pub struct Ooxml;
+
+/// Bytes of one XML part that are looked at.
+const MOST_XML: u64 = 32 << 20;
+/// Bytes of all XML parts that are looked at.
+const MOST_XML_IN_ALL: u64 = 256 << 20;
+/// Commands and links of one document.
+const MOST_TARGETS: usize = 256;
+
+impl Format for Ooxml {
+    fn id(&self) -> &'static str {
+        "ooxml"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[
+            "docx", "docm", "dotx", "dotm", "xlsx", "xlsm", "xlsb", "xltx", "xltm", "xlam", "pptx", "pptm", "ppsx",
+            "ppsm", "potx", "potm", "ppam", "vsdx", "vsdm", "ooxml",
+        ]
+    }
+
+    fn summary(&self) -> &'static str {
+        "every part; macros, Excel 4.0 macro sheets, DDE, and what it would fetch from elsewhere"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let structure = zip::read_structure(input, parts)?;
+        let mut found = Found::default();
+        let mut left = MOST_XML_IN_ALL;
+        for listed in &structure.members {
+            for entry in [Some(&listed.entry), listed.other.as_ref()].into_iter().flatten() {
+                parts.budget().check_time().map_err(OpenError::Limit)?;
+                if entry.encrypted() {
+                    continue;
+                }
+                let head = zip::read_member(input, entry, 4096, parts);
+                if is_project(input, entry, &head, parts) {
+                    found.macros = true;
+                }
+                let lower = entry.name.to_ascii_lowercase();
+                let sheet = lower.contains("macrosheets/");
+                let text = identify::decode_text(&head);
+                if !text.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
+                    found.macros |= sheet;
+                    if sheet {
+                        // In an xlsb the macro sheet is binary; the record readers of XLS do not fit it.
+                        found.unread_sheet = true;
+                    }
+                    continue;
+                }
+                let whole = zip::read_member(input, entry, MOST_XML.min(left), parts);
+                if whole.len() as u64 >= MOST_XML.min(left) {
+                    parts.incomplete("it has more XML than is searched for links and commands");
+                }
+                left = left.saturating_sub(whole.len() as u64);
+                found.look(&entry.name, &identify::decode_text(&whole), sheet);
+            }
+        }
+        if found.macros {
+            parts.has_macros();
+        }
+        if found.unread_sheet {
+            parts.incomplete("a binary Excel 4.0 macro sheet is recognised and not read");
+        }
+        zip::add_all(input, &structure, parts)?;
+        found.report(parts)
+    }
+}
+
+/// Whether the member is a VBA project: by name, or a compound file that holds the streams of one.
+fn is_project(input: &Content, entry: &zip::Entry, head: &[u8], parts: &mut Parts<'_, '_>) -> bool {
+    if entry.name.to_ascii_lowercase().ends_with("vbaproject.bin") {
+        return true;
+    }
+    if !head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
+        return false;
+    }
+    let whole = Content::from(zip::read_member(input, entry, MOST_XML, parts));
+    Compound::open(&whole, parts).is_ok_and(|compound| vba::has_project(&compound))
+}
+
+/// A relationship to somewhere else.
+struct External {
+    kind: String,
+    target: String,
+    from: String,
+}
+
+#[derive(Default)]
+struct Found {
+    macros: bool,
+    unread_sheet: bool,
+    external: Vec<External>,
+    commands: Vec<String>,
+    sheets: Vec<(String, String)>,
+}
+
+impl Found {
+    fn look(&mut self, name: &str, text: &str, sheet: bool) {
+        // The marker is part of what is otherwise text with tags.
+        if text.contains("vbaProject") && text.contains("ContentType") {
+            self.macros = true;
+        }
+        if text.contains("Relationship") {
+            self.relationships(name, text);
+        }
+        if text.contains("instrText") || text.contains("fldSimple") {
+            self.fields(text);
+        }
+        if text.contains("ddeLink") {
+            self.dde_links(text);
+        }
+        if sheet || text.contains("<xm:macrosheet") || text.contains(":macrosheet ") || text.contains("<macrosheet") {
+            self.macros = true;
+            self.sheets.push((name.to_owned(), formulas(text)));
+        }
+    }
+
+    /// Relationships whose target is not in the package (ECMA-376-2, 9.3).
+    fn relationships(&mut self, name: &str, text: &str) {
+        for token in tokens(text) {
+            let Token::Open("Relationship", attributes) = token else { continue };
+            let (Some(target), kind) = (attribute(attributes, "Target"), attribute(attributes, "Type")) else {
+                continue;
+            };
+            let external =
+                attribute(attributes, "TargetMode").is_some_and(|mode| mode.eq_ignore_ascii_case("External"));
+            let kind = kind.unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
+            if (external || is_remote(&target)) && self.external.len() < MOST_TARGETS {
+                self.external.push(External { kind, target, from: name.to_owned() });
+            }
+        }
+    }
+
+    /// Field codes, whose letters may be spread over runs (ECMA-376-1, 17.16).
+    fn fields(&mut self, text: &str) {
+        let (mut inside, mut code) = (false, String::new());
+        for token in tokens(text) {
+            match token {
+                Token::Open("instrText", _) => inside = true,
+                Token::Close("instrText") => inside = false,
+                Token::Text(text) if inside => code.push_str(&unescape(text)),
+                Token::Open("fldSimple", attributes) => {
+                    self.field(&attribute(attributes, "instr").unwrap_or_default());
+                }
+                // The code ends where the field's result begins, or the field does.
+                Token::Open("fldChar", attributes) => {
+                    let kind = attribute(attributes, "fldCharType").unwrap_or_default();
+                    // A field within a field is part of the outer one's code.
+                    if kind == "separate" || kind == "end" {
+                        self.field(&std::mem::take(&mut code));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.field(&code);
+    }
+
+    fn field(&mut self, code: &str) {
+        let upper = code.to_ascii_uppercase();
+        let Some(at) = upper.find("DDEAUTO").or_else(|| upper.find("DDE ")) else { return };
+        let command = code.get(at..).unwrap_or(code).trim();
+        let command = command.split_once(char::is_whitespace).map_or(command, |(_, rest)| rest.trim());
+        self.command(unquoted(command));
+    }
+
+    /// ECMA-376-1, 18.14.4: the service is a program and the topic its argument.
+    fn dde_links(&mut self, text: &str) {
+        for token in tokens(text) {
+            if let Token::Open("ddeLink", attributes) = token {
+                let service = attribute(attributes, "ddeService").unwrap_or_default();
+                let topic = attribute(attributes, "ddeTopic").unwrap_or_default();
+                self.command(format!("{service} {topic}"));
+            }
+        }
+    }
+
+    fn command(&mut self, command: String) {
+        if self.commands.len() < MOST_TARGETS && !command.trim().is_empty() && !self.commands.contains(&command) {
+            self.commands.push(command);
+        }
+    }
+
+    fn report(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        for (name, text) in self.sheets {
+            let member = Member::named(Role::Macro, name).of_kind("excel4-macro");
+            parts.add_content(member, Content::from(text.into_bytes()))?;
+        }
+        for command in self.commands {
+            let finding = Finding::new(
+                "ooxml.dde",
+                "ooxml",
+                Severity::High,
+                Family::Behaviour,
+                "the document asks another program for data by DDE, which runs a command",
+            )
+            .technique("T1559.002");
+            parts.finding(finding.with("command", command.clone()));
+            let member = Member::unnamed(Role::Command, "dde").of_kind("command-line");
+            parts.add_content(member, Content::from(command.into_bytes()))?;
+        }
+        for External { kind, target, from } in self.external {
+            let fetched =
+                ["attachedTemplate", "oleObject", "frame", "subDocument", "externalLinkPath", "image", "oleLink"]
+                    .contains(&&*kind);
+            if !fetched || !is_remote(&target) && kind != "attachedTemplate" && kind != "oleObject" {
+                continue;
+            }
+            if is_remote(&target) {
+                let (id, severity, technique) = match &*kind {
+                    "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" => {
+                        ("ooxml.external-template", Severity::High, "T1221")
+                    }
+                    _ if target.starts_with("\\\\") || target.to_ascii_lowercase().starts_with("file:") => {
+                        ("ooxml.external-image", Severity::High, "T1187")
+                    }
+                    _ => ("ooxml.external-image", Severity::Low, "T1221"),
+                };
+                let finding = Finding::new(
+                    id,
+                    "ooxml",
+                    severity,
+                    Family::Behaviour,
+                    format!("opening the document fetches its {kind} from `{target}`"),
+                )
+                .technique(technique);
+                parts.finding(finding.with("target", target.clone()).with("relationship", kind).with("part", from));
+            }
+            let member = Member::unnamed(Role::Link, "link").of_kind("url-target");
+            parts.add_content(member, Content::from(target.into_bytes()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether opening the target leaves this machine: a URL, a share, a file elsewhere, a script moniker.
+fn is_remote(target: &str) -> bool {
+    let lower = target.trim().to_ascii_lowercase();
+    let schemes = ["http:", "https:", "ftp:", "file://", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
+    lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))
+}
+
+/// A field's arguments as a command line: quotes and doubled backslashes undone.
+fn unquoted(text: &str) -> String {
+    text.replace(['"', '\u{201c}', '\u{201d}'], "").replace("\\\\", "\\")
+}
+
+/// Formulas and constants of a macro sheet, a line each.
+fn formulas(text: &str) -> String {
+    let (mut out, mut kind, mut cell) = (String::new(), "", Cow::Borrowed(""));
+    for token in tokens(text) {
+        match token {
+            Token::Open("c", attributes) => cell = attribute(attributes, "r").map_or(Cow::Borrowed(""), Cow::Owned),
+            Token::Open(name @ ("f" | "v" | "t"), _) => kind = name,
+            Token::Close(_) => kind = "",
+            Token::Text(text) if !kind.is_empty() => {
+                out.push_str(&cell);
+                out.push_str(if kind == "f" { ": =" } else { ": " });
+                out.push_str(&unescape(text));
+                out.push('\n');
+            }
+            _ => {}
+        }
+    }
+    out
+}

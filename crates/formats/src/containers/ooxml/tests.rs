@@ -1,0 +1,95 @@
+//! Documents built by the test, honest and renamed.
+
+use crate::containers::vba::tests::{SOURCE, compress, dir, project};
+use crate::testing::{Recorded, walk, walk_with};
+use lazaret_model::{Limits, Role};
+use std::io::{Cursor, Write as _};
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+const TYPES: &str = r#"<Types><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"#;
+
+pub(crate) fn package(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn check(members: &[(&str, &[u8])]) -> Recorded {
+    walk_with(package(members), "sample.docx", Some("docx"), &[], Limits::default())
+}
+
+fn relation(kind: &str, target: &str, mode: &str) -> String {
+    format!(
+        r#"<Relationships><Relationship Id="r" Type="http://x/relationships/{kind}" Target="{target}" TargetMode="{mode}"/></Relationships>"#
+    )
+}
+
+#[test]
+fn macros_are_found_wherever_they_are() {
+    let bin = project("/VBA", &compress(&dir("Module1", 0)), &compress(SOURCE.as_bytes()));
+    for name in ["word/vbaProject.bin", "word/media/image1.png", "x"] {
+        let recorded = check(&[("[Content_Types].xml", TYPES.as_bytes()), (name, &bin)]);
+        assert!(recorded.parts[0].macros, "{name}");
+        assert_eq!(recorded.part("//Module1").kind.id, "vba");
+        assert!(recorded.part(&format!("//{name}")).macros);
+    }
+    assert!(!check(&[("[Content_Types].xml", TYPES.as_bytes())]).parts[0].macros);
+}
+
+#[test]
+fn what_is_fetched_from_elsewhere_is_reported() {
+    for (kind, target, id) in [
+        ("attachedTemplate", "http://host.invalid/a.dotm", Some("ooxml.external-template")),
+        ("oleObject", "\\\\host.invalid\\share\\a", Some("ooxml.external-template")),
+        ("image", "file://host.invalid/a.png", Some("ooxml.external-image")),
+        ("hyperlink", "http://host.invalid/", None),
+    ] {
+        let rels = relation(kind, target, "External");
+        let recorded = check(&[("word/_rels/settings.xml.rels", rels.as_bytes())]);
+        let found = recorded.findings.iter().find(|f| f.id.starts_with("ooxml.")).map(|f| f.id.to_string());
+        assert_eq!(found.as_deref(), id, "{kind}");
+        if id.is_some() {
+            let link = recorded.parts.iter().find(|p| p.role == Role::Link).unwrap();
+            assert_eq!(recorded.bytes[&link.id], target.as_bytes());
+        }
+    }
+    // UTF-16, as Office accepts it, and a mode in another case.
+    let rels = relation("attachedTemplate", "http://host.invalid/a", "external");
+    let wide: Vec<u8> = [0xfeff].into_iter().chain(rels.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    assert!(!check(&[("a.rels", &wide)]).findings.is_empty());
+}
+
+#[test]
+fn dde_becomes_a_command_even_across_runs() {
+    let text = r#"<w:p><w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>DDE</w:instrText></w:r><w:r>
+        <w:instrText>AUTO c:\\windows\\system32\\cmd.exe "/k calc"</w:instrText></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>"#;
+    let recorded = check(&[("word/document.xml", text.as_bytes())]);
+    assert_eq!(recorded.bytes("//dde"), br"c:\windows\system32\cmd.exe /k calc");
+    assert_eq!(recorded.part("//dde").kind.id, "command-line");
+    let text = r#"<externalLink><ddeLink ddeService="cmd" ddeTopic="/c calc"/></externalLink>"#;
+    assert_eq!(check(&[("xl/externalLinks/e.xml", text.as_bytes())]).bytes("//dde"), b"cmd /c calc");
+}
+
+#[test]
+fn excel_4_macro_sheets_give_their_formulas() {
+    let sheet = r#"<xm:macrosheet><c r="A1"><f>EXEC("calc")</f><v>1</v></c></xm:macrosheet>"#;
+    for name in ["xl/macrosheets/sheet1.xml", "xl/worksheets/renamed.xml"] {
+        let recorded = check(&[(name, sheet.as_bytes())]);
+        assert!(recorded.parts[0].macros, "{name}");
+        assert!(recorded.contains(b"A1: =EXEC(\"calc\")"), "{name}");
+    }
+}
+
+#[test]
+fn a_document_is_known_by_its_content() {
+    let bin = project("/VBA", &compress(&dir("Module1", 0)), &compress(SOURCE.as_bytes()));
+    let document = "<w:document/>".as_bytes();
+    let members: [(&str, &[u8]); 3] =
+        [("[Content_Types].xml", TYPES.as_bytes()), ("word/document.xml", document), ("word/vbaProject.bin", &bin)];
+    let recorded = walk(package(&members), "x");
+    assert!(recorded.parts[0].macros, "{:?}", recorded.parts[0].kind);
+    assert!(recorded.contains(b"LAZARET-MARKER"));
+}

@@ -1,0 +1,163 @@
+//! Documents made here, one for each way to hide something in a PDF.
+
+use crate::testing::{walk, walk_with};
+use lazaret_model::Limits;
+use std::io::Write;
+
+fn pdf(objects: &[&str]) -> Vec<u8> {
+    let mut out = b"%PDF-1.7\n".to_vec();
+    for (index, object) in objects.iter().enumerate() {
+        out.extend(format!("{} 0 obj\n{object}\nendobj\n", index + 1).bytes());
+    }
+    out.extend(b"trailer\n<</Root 1 0 R>>\n%%EOF\n");
+    out
+}
+
+fn flate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[track_caller]
+fn check(objects: &[&str], name: &str, expected: &str) {
+    let found = walk(pdf(objects), "x.pdf");
+    assert_eq!(String::from_utf8_lossy(found.bytes(name)), expected);
+}
+
+#[test]
+fn scripts_are_found_however_they_are_written() {
+    check(&["<</OpenAction<</S/JavaScript/JS(app.alert\\('LAZARET'\\))>>>>"], "//script", "app.alert('LAZARET')");
+    check(&["<</S/J#61vaScript/J#53 <4c415a 41524554>>>"], "//script", "LAZARET");
+    check(&["<</S/JavaScript/JS<FEFF004C0041005A>>>"], "//script", "LAZ");
+    check(&["<</AA<</O<</S/JavaScript/JS 2 0 R>>>>>>", "(LAZARET)"], "//script", "LAZARET");
+    check(
+        &["<</JS 2 0 R>>", "<</Filter/ASCIIHexDecode/Length 99>>stream\n4c415a41524554>\nendstream"],
+        "//script",
+        "LAZARET",
+    );
+    check(&["<</JS 2 0 R>>", "<</Filter[/AHx/RL]>>stream\n064c415a4152455480>endstream"], "//script", "LAZARET");
+}
+
+#[test]
+fn every_revision_counts() {
+    let mut bytes = pdf(&["<</S/JavaScript/JS 2 0 R>>", "(LAZARET-OLD)"]);
+    bytes.extend(b"2 0 obj\n(LAZARET-NEW)\nendobj\n%%EOF\n");
+    let found = walk(bytes, "x.pdf");
+    assert!(found.contains(b"LAZARET-OLD") && found.contains(b"LAZARET-NEW"));
+}
+
+#[test]
+fn object_streams_are_unpacked_even_when_damaged() {
+    let packed = flate(b"7 0 <</S/JavaScript/JS(LAZARET)>>");
+    let build = |data: &[u8]| {
+        let head =
+            format!("%PDF-1.7\n1 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length {}>>stream\n", data.len());
+        [head.as_bytes(), data, b"\nendstream\nendobj\n"].concat()
+    };
+    let found = walk(build(&packed), "x.pdf");
+    assert_eq!(found.bytes("//script"), b"LAZARET");
+    assert!(found.complete());
+    let found = walk(build(&packed[..packed.len() - 6]), "x.pdf");
+    assert!(!found.complete());
+}
+
+#[test]
+fn attachments_and_actions_are_parts() {
+    let objects = [
+        "<</Type/Filespec/F(a.bat)/EF<</F 2 0 R>>>>",
+        "<</Type/EmbeddedFile/Length 17>>stream\n@echo off\r\npause\r\nendstream",
+        "<</S/Launch/Win<</F(cmd.exe)/P(/c echo LAZARET)>>>>",
+        "<</S/URI/URI(https://host.invalid/a)>>",
+        "<</S/GoToR/F(\\\\\\\\host.invalid\\\\s)>>",
+        "<</Type/EmbeddedFile/Filter/DCTDecode>>stream\nLAZARET-JPEG\nendstream",
+    ];
+    let found = walk(pdf(&objects), "x.pdf");
+    assert_eq!(found.part("//a.bat").kind.id, "bat");
+    assert_eq!(found.bytes("//launch"), b"cmd.exe /c echo LAZARET");
+    assert_eq!(found.bytes("//link"), b"https://host.invalid/a");
+    assert_eq!(found.bytes("//link#2"), b"\\\\host.invalid\\s");
+    assert!(!found.part("//attachment").complete && found.part("//a.bat").complete);
+}
+
+#[test]
+fn an_encrypted_document_that_stays_shut_is_locked() {
+    let mut bytes = pdf(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);
+    bytes.extend(b"trailer\n<</Root 1 0 R/Encrypt 2 0 R>>\n%%EOF\n");
+    let found = walk(bytes, "x.pdf");
+    assert!(found.part("x.pdf").locked && found.parts.len() == 1);
+}
+
+/// Revision 2 of the standard security handler (ISO 32000-1, 7.6.3): RC4 with a 40-bit key.
+fn encrypted_pdf(password: &str, script: &[u8]) -> Vec<u8> {
+    use md5::{Digest, Md5};
+    const PADDING: &[u8] =
+        b"\x28\xbf\x4e\x5e\x4e\x75\x8a\x41\x64\x00\x4e\x56\xff\xfa\x01\x08\x2e\x2e\x00\xb6\xd0\x68\x3e\x80\x2f\x0c\xa9\xfe\x64\x53\x69\x7a";
+    fn rc4(key: &[u8], data: &[u8]) -> Vec<u8> {
+        let mut state: Vec<u8> = (0..=255).collect();
+        let mut j = 0usize;
+        for i in 0..256 {
+            j = (j + usize::from(state[i]) + usize::from(key[i % key.len()])) % 256;
+            state.swap(i, j);
+        }
+        let (mut i, mut j) = (0usize, 0usize);
+        data.iter()
+            .map(|byte| {
+                i = (i + 1) % 256;
+                j = (j + usize::from(state[i])) % 256;
+                state.swap(i, j);
+                byte ^ state[(usize::from(state[i]) + usize::from(state[j])) % 256]
+            })
+            .collect()
+    }
+    let padded: Vec<u8> = password.bytes().chain(PADDING.iter().copied()).take(32).collect();
+    let owner = rc4(&Md5::digest(&padded)[..5], &padded);
+    let key =
+        Md5::digest([padded.as_slice(), &owner, &[0xfc, 0xff, 0xff, 0xff], b"0123456789abcdef"].concat())[..5].to_vec();
+    let user = rc4(&key, PADDING);
+    let object_key = |number: u8| Md5::digest([key.as_slice(), &[number, 0, 0, 0, 0]].concat())[..10].to_vec();
+    let hex = crate::walk::hex;
+    let mut out = pdf(&[
+        "<</Type/Catalog/Pages 2 0 R/OpenAction 4 0 R>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>",
+        &format!("<</S/JavaScript/JS<{}>>>", hex(&rc4(&object_key(4), script))),
+        &format!("<</Filter/Standard/V 1/R 2/P -4/O<{}>/U<{}>>>", hex(&owner), hex(&user)),
+    ]);
+    let offsets: Vec<usize> =
+        (1..=5).map(|n| memchr::memmem::find(&out, format!("{n} 0 obj").as_bytes()).expect("it is there")).collect();
+    let table = out.len();
+    out.extend(b"xref\n0 6\n0000000000 65535 f \n");
+    offsets.iter().for_each(|at| out.extend(format!("{at:010} 00000 n \n").bytes()));
+    let id = hex(b"0123456789abcdef");
+    out.extend(
+        format!("trailer\n<</Root 1 0 R/Size 6/Encrypt 5 0 R/ID[<{id}><{id}>]>>\nstartxref\n{table}\n%%EOF\n").bytes(),
+    );
+    out
+}
+
+#[test]
+fn encrypted_documents_open_with_the_empty_or_a_given_password() {
+    let found = walk(encrypted_pdf("", b"LAZARET"), "x.pdf");
+    assert_eq!(found.bytes("//script"), b"LAZARET");
+    let bytes = encrypted_pdf("infected", b"LAZARET");
+    let found = walk_with(bytes.as_slice(), "x.pdf", None, &["wrong", "infected"], Limits::default());
+    assert_eq!(found.bytes("//script"), b"LAZARET");
+    assert_eq!(found.part("x.pdf").password.as_deref(), Some("infected"));
+    let found = walk_with(encrypted_pdf("unheard-of-0815", b"x"), "x.pdf", None, &[], Limits::default());
+    assert!(found.part("x.pdf").locked && found.parts.len() == 1);
+}
+
+#[test]
+fn hostile_documents_do_not_panic() {
+    let seed = pdf(&[
+        "<</JS 2 0 R/EF<</F 2 0 R>>>>",
+        "<</Filter[/FlateDecode/LZWDecode]/Length -1>>stream\nx\nendstream",
+        "[[[<</A(\\",
+    ]);
+    for cut in 5..seed.len() {
+        walk(&seed[..cut], "x.pdf");
+    }
+    walk([b"%PDF-1.4\n1 0 obj ".as_slice(), &vec![b'['; 100_000]].concat(), "x.pdf");
+    assert!(!walk(&b"%PDF-1.4\nnothing"[..], "x.pdf").complete());
+}

@@ -1,0 +1,389 @@
+//! Rich Text Format (RTF 1.9.1): embedded objects, templates and fields that fetch or run.
+//!
+//! Word reads much that the specification forbids, so the reader follows groups and control words and takes every
+//! other hexadecimal digit of `\objdata`, whatever stands between them.
+
+use super::links::Links;
+use crate::{Content, Format, Member, OpenError, Parts};
+use lazaret_model::{Family, Finding, Role, Severity};
+
+/// Bytes of a document that are read.
+const MOST: u64 = 128 << 20;
+/// Groups inside groups that are followed.
+const MOST_DEPTH: usize = 4096;
+/// Objects that are opened.
+const MOST_OBJECTS: usize = 1000;
+
+/// Opens RTF.
+pub(super) struct Rtf;
+
+impl Format for Rtf {
+    fn id(&self) -> &'static str {
+        "rtf"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &["rtf"]
+    }
+
+    fn summary(&self) -> &'static str {
+        "embedded and linked OLE objects, packages, templates and fields; pictures are not parts"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let bytes = super::text_of(input, MOST, parts)?;
+        let mut reader = Reader::new(&bytes);
+        reader.read(parts)?;
+        if reader.updates {
+            let message = "the document asks for an embedded object to be run as soon as it is opened";
+            let finding = Finding::new("rtf.automatic-object", "rtf", Severity::Medium, Family::Structure, message);
+            parts.finding(finding.technique("T1203"));
+        }
+        let mut links = Links::default();
+        reader.templates.iter().for_each(|place| links.add(place));
+        for field in &reader.fields {
+            read_field(field, &mut links, parts)?;
+        }
+        if reader.objects.len() > MOST_OBJECTS {
+            parts.incomplete(format!("only the first {MOST_OBJECTS} objects were opened"));
+        }
+        for object in reader.objects.iter().take(MOST_OBJECTS) {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            open_object(object, &mut links, parts)?;
+        }
+        links.hand_over(parts)?;
+        let rest = bytes.get(reader.end..).unwrap_or_default();
+        if rest.iter().filter(|b| !b.is_ascii_whitespace() && **b != 0).count() >= 16 {
+            let appended = input.slice(reader.end as u64, u64::MAX);
+            parts.add_content(Member::unnamed(Role::Appended, "appended"), appended)?;
+        }
+        if reader.open_groups {
+            parts.incomplete("the document ends inside a group");
+        }
+        Ok(())
+    }
+}
+
+/// What text in a group is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Destination {
+    Text,
+    Object,
+    Template,
+    Field,
+    Skipped,
+}
+
+struct Reader<'b> {
+    bytes: &'b [u8],
+    objects: Vec<Vec<u8>>,
+    templates: Vec<String>,
+    fields: Vec<String>,
+    updates: bool,
+    /// Where the document's outermost group ends.
+    end: usize,
+    open_groups: bool,
+}
+
+impl<'b> Reader<'b> {
+    fn new(bytes: &'b [u8]) -> Self {
+        let (objects, templates, fields) = (Vec::new(), Vec::new(), Vec::new());
+        Self { bytes, objects, templates, fields, updates: false, end: bytes.len(), open_groups: true }
+    }
+
+    fn read(&mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let mut stack: Vec<Destination> = Vec::new();
+        let mut now = Destination::Text;
+        let mut data = Data::default();
+        let mut text = String::new();
+        let mut at = 0;
+        let mut steps = 0u32;
+        while let Some(byte) = self.bytes.get(at).copied() {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(1 << 16) {
+                parts.budget().check_time().map_err(OpenError::Limit)?;
+            }
+            at += 1;
+            match byte {
+                b'{' => {
+                    if stack.len() >= MOST_DEPTH {
+                        parts.incomplete("its groups are nested too deep");
+                        return Ok(());
+                    }
+                    stack.push(now);
+                }
+                b'}' => {
+                    let outer = stack.pop().unwrap_or(Destination::Text);
+                    if outer != now {
+                        self.close(now, &mut data, &mut text);
+                    }
+                    now = outer;
+                    if stack.is_empty() {
+                        self.end = at;
+                        self.open_groups = false;
+                        break;
+                    }
+                }
+                b'\\' => at = self.control(at, &mut now, &mut data, &mut text),
+                _ => match now {
+                    Destination::Object => data.digit(byte),
+                    Destination::Template | Destination::Field
+                        if !matches!(byte, b'\r' | b'\n') && text.len() < 65_536 =>
+                    {
+                        text.push(char::from(byte));
+                    }
+                    _ => {}
+                },
+            }
+        }
+        self.close(now, &mut data, &mut text);
+        Ok(())
+    }
+
+    /// A control word or symbol; returns where the text goes on.
+    fn control(&mut self, at: usize, now: &mut Destination, data: &mut Data, text: &mut String) -> usize {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let len = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        if len == 0 {
+            return match rest.first() {
+                // `\'xx` is one character; in data its digits count as Word counts them: not at all.
+                Some(b'\'') => {
+                    let value = rest
+                        .get(1..3)
+                        .and_then(|d| std::str::from_utf8(d).ok())
+                        .and_then(|d| u8::from_str_radix(d, 16).ok());
+                    if let (Some(value), Destination::Template | Destination::Field) = (value, *now) {
+                        text.push(char::from(value));
+                    }
+                    at + 3
+                }
+                Some(b'\\' | b'{' | b'}') => {
+                    if matches!(*now, Destination::Template | Destination::Field) {
+                        text.push(char::from(rest.first().copied().unwrap_or_default()));
+                    }
+                    at + 1
+                }
+                _ => at + 1,
+            };
+        }
+        let word = rest.get(..len).unwrap_or_default();
+        let digits = rest.get(len..).unwrap_or_default();
+        let sign = usize::from(digits.first() == Some(&b'-'));
+        let number_len = sign + digits.iter().skip(sign).take_while(|b| b.is_ascii_digit()).count();
+        let number =
+            std::str::from_utf8(digits.get(..number_len).unwrap_or_default()).ok().and_then(|n| n.parse::<i64>().ok());
+        let mut next = at + len + number_len;
+        next += usize::from(self.bytes.get(next) == Some(&b' '));
+        match word {
+            b"objdata" => *now = Destination::Object,
+            b"template" => *now = Destination::Template,
+            b"fldinst" => *now = Destination::Field,
+            b"pict" | b"themedata" | b"datastore" | b"colorschememapping" | b"blipuid" if *now == Destination::Text => {
+                *now = Destination::Skipped;
+            }
+            b"objupdate" | b"objautlink" => self.updates = true,
+            // 2.2: `\binN` is followed by N bytes as they are.
+            b"bin" => {
+                let count = number
+                    .and_then(|n| usize::try_from(n).ok())
+                    .unwrap_or(0)
+                    .min(self.bytes.len().saturating_sub(next));
+                if *now == Destination::Object {
+                    data.raw(self.bytes.get(next..next + count).unwrap_or_default());
+                }
+                next += count;
+            }
+            b"u" => {
+                if let (Some(number), Destination::Template | Destination::Field) = (number, *now) {
+                    text.extend(u16::try_from(number & 0xffff).ok().and_then(|unit| char::from_u32(u32::from(unit))));
+                }
+            }
+            _ => {}
+        }
+        next
+    }
+
+    fn close(&mut self, destination: Destination, data: &mut Data, text: &mut String) {
+        match destination {
+            Destination::Object => {
+                let bytes = std::mem::take(data).bytes;
+                if !bytes.is_empty() && self.objects.len() <= MOST_OBJECTS {
+                    self.objects.push(bytes);
+                }
+            }
+            Destination::Template if self.templates.len() < 100 => self.templates.push(std::mem::take(text)),
+            Destination::Field if self.fields.len() < 10_000 => self.fields.push(std::mem::take(text)),
+            _ => text.clear(),
+        }
+    }
+}
+
+/// Bytes from hexadecimal digits with anything between them.
+#[derive(Default)]
+struct Data {
+    bytes: Vec<u8>,
+    high: Option<u8>,
+}
+
+impl Data {
+    fn digit(&mut self, byte: u8) {
+        let Some(value) = char::from(byte).to_digit(16) else { return };
+        match self.high.take() {
+            None => self.high = Some(value as u8),
+            Some(high) => self.bytes.push(high << 4 | value as u8),
+        }
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        self.high = None;
+        self.bytes.extend(bytes);
+    }
+}
+
+/// A field's instruction: places to fetch, and DDE, which runs a program.
+fn read_field(field: &str, links: &mut Links, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let upper = field.trim_start().to_ascii_uppercase();
+    if upper.starts_with("DDE") {
+        let command = field.trim().split_once(' ').map_or("", |(_, command)| command);
+        let member = Member::unnamed(Role::Command, "dde").of_kind("command-line");
+        return parts.add_content(member, Content::from(command.as_bytes()));
+    }
+    if ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "IMPORT", "LINK"].iter().any(|word| upper.starts_with(word)) {
+        for place in field.split('"').skip(1).step_by(2) {
+            links.add(place);
+        }
+    }
+    Ok(())
+}
+
+/// An OLE 1 object (MS-OLEDS 2.2.4 and 2.2.5).
+fn open_object(object: &[u8], links: &mut Links, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let mut reader = Ole { bytes: object };
+    let header = (|| {
+        let _version = reader.number()?;
+        let format = reader.number()?;
+        let class = reader.string()?;
+        let topic = reader.string()?;
+        reader.string()?;
+        Some((format, class, topic))
+    })();
+    let Some((format, class, topic)) = header.filter(|(format, ..)| matches!(format, 1 | 2)) else {
+        return raw_object(object, parts);
+    };
+    if format == 1 {
+        links.add(&topic);
+        return Ok(());
+    }
+    let size = reader.number().unwrap_or(0) as usize;
+    let native = reader.bytes.get(..size).unwrap_or(reader.bytes);
+    if native.starts_with(b"\xd0\xcf\x11\xe0") {
+        return parts.add_content(Member::unnamed(Role::Embedded, "object"), Content::from(native));
+    }
+    if class.eq_ignore_ascii_case("package")
+        && let Some((name, data)) = package(native)
+    {
+        return parts.add_content(Member::named(Role::Embedded, name), Content::from(data));
+    }
+    raw_object(native, parts)
+}
+
+/// Data that is no object by the rules: whatever compound file is in it, else as it is.
+fn raw_object(data: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let start = memchr::memmem::find(data, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").unwrap_or(0);
+    let member = Member::unnamed(Role::Embedded, "object");
+    parts.add_content(member, Content::from(data.get(start..).unwrap_or_default()))
+}
+
+/// A package's name and file: OLE10Native without its first length.
+fn package(native: &[u8]) -> Option<(String, &[u8])> {
+    let mut reader = Ole { bytes: native.get(2..)? };
+    let label = reader.zero_ended()?;
+    let path = reader.zero_ended()?;
+    reader.bytes = reader.bytes.get(4..)?;
+    let len = reader.number()? as usize;
+    reader.bytes = reader.bytes.get(len..)?;
+    let size = reader.number()? as usize;
+    let name = if label.is_empty() { path } else { label };
+    Some((name, reader.bytes.get(..size).unwrap_or(reader.bytes)))
+}
+
+struct Ole<'b> {
+    bytes: &'b [u8],
+}
+
+impl Ole<'_> {
+    fn number(&mut self) -> Option<u32> {
+        let value = self.bytes.get(..4)?.try_into().ok().map(u32::from_le_bytes)?;
+        self.bytes = self.bytes.get(4..)?;
+        Some(value)
+    }
+
+    fn string(&mut self) -> Option<String> {
+        let len = self.number()? as usize;
+        let text = self.bytes.get(..len)?;
+        let text = String::from_utf8_lossy(text).trim_end_matches('\0').to_owned();
+        self.bytes = self.bytes.get(len..)?;
+        Some(text)
+    }
+
+    fn zero_ended(&mut self) -> Option<String> {
+        let end = memchr::memchr(0, self.bytes)?;
+        let text = encoding_rs::WINDOWS_1252.decode_without_bom_handling(self.bytes.get(..end)?).0.into_owned();
+        self.bytes = self.bytes.get(end + 1..)?;
+        Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::walk;
+    use crate::walk::hex;
+
+    fn object(class: &str, native: &[u8]) -> Vec<u8> {
+        let mut out = vec![1, 5, 0, 0, 2, 0, 0, 0];
+        out.extend((class.len() as u32 + 1).to_le_bytes().iter().chain(class.as_bytes()).chain(&[0; 9]));
+        out.extend((native.len() as u32).to_le_bytes().iter().chain(native));
+        out
+    }
+
+    fn package(name: &str, data: &[u8]) -> Vec<u8> {
+        let mut out = vec![2, 0];
+        out.extend(name.as_bytes().iter().chain(b"\0C:\\x\0\0\0\x03\0\x02\0\0\0y\0"));
+        out.extend((data.len() as u32).to_le_bytes().iter().chain(data));
+        out
+    }
+
+    #[test]
+    fn packages_and_compound_files_are_parts() {
+        let data = hex(&object("Package", &package("a.bat", b"@echo off\r\necho LAZARET\r\n")));
+        let found = walk(format!("{{\\rtf1{{\\object\\objemb{{\\*\\objdata {data}}}}}}}").as_bytes(), "x");
+        assert_eq!(found.part("//a.bat").kind.id, "bat");
+        assert!(found.findings.is_empty() && found.part("x").complete);
+        let spread: String = data.chars().map(|c| format!("{c} {{\\x1 }}\r\n\\y2 ")).collect();
+        let found = walk(format!("{{\\rt{{\\object\\objupdate{{\\*\\objdata {spread}}}}}}}").as_bytes(), "x");
+        assert_eq!(found.part("//a.bat").kind.id, "bat");
+        assert_eq!(found.findings[0].id, "rtf.automatic-object");
+        let inner = crate::testing::build::compound(&[("LAZARET", b"x")]);
+        let found =
+            walk(format!("{{\\rtf1{{\\*\\objdata {}}}}}", hex(&object("Word.Document.8", &inner))).as_bytes(), "x");
+        assert_eq!(found.part("//object").kind.id, "cfb");
+    }
+
+    #[test]
+    fn binary_data_and_damaged_headers_are_handed_over() {
+        let bytes = object("Package", &package("a.bat", b"LAZARET"));
+        let document = [format!("{{\\rtf1{{\\*\\objdata\\bin{} ", bytes.len()).as_bytes(), &bytes, b"}}"].concat();
+        assert_eq!(walk(document, "x").bytes("//a.bat"), b"LAZARET");
+        let found = walk(&b"{\\rtf1{\\*\\objdata 4c415a41524554"[..], "x");
+        assert!(found.contains(b"LAZARET") && !found.part("x").complete);
+    }
+
+    #[test]
+    fn templates_fields_and_what_follows_are_parts() {
+        let document = "{\\rtf1{\\*\\template http://host.invalid/t.dotm}{\\field{\\*\\fldinst DDEAUTO c:\\\\windows\\\\cmd.exe \"/c echo LAZARET\"}}}LAZARET-APPENDED-DATA";
+        let found = walk(document.as_bytes(), "x");
+        assert_eq!(found.bytes("//link"), b"http://host.invalid/t.dotm");
+        assert_eq!(found.bytes("//dde"), b"c:\\windows\\cmd.exe \"/c echo LAZARET\"");
+        assert_eq!(found.bytes("//appended"), b"LAZARET-APPENDED-DATA");
+    }
+}

@@ -1,0 +1,244 @@
+//! Shortcuts written as text: `.url`, `.website`, `.desktop`, `.webloc`, `.library-ms`, `.searchConnector-ms`,
+//! `.settingcontent-ms`, `.scf`, `.rdp`, `.theme`, `.iqy`, `.slk`, `.jnlp`, ClickOnce and `.wsh`.
+
+use super::links::Links;
+use crate::{Content, Format, Member, OpenError, Parts, identify};
+use lazaret_model::Role;
+
+/// Bytes of a shortcut that are read.
+const MOST: u64 = 4 << 20;
+/// Commands handed over for one file.
+const MOST_COMMANDS: usize = 200;
+
+/// Opens shortcuts.
+pub(super) struct Shortcut;
+
+impl Format for Shortcut {
+    fn id(&self) -> &'static str {
+        "shortcut"
+    }
+
+    fn kinds(&self) -> &'static [&'static str] {
+        &[
+            "url",
+            "website",
+            "desktop",
+            "webloc",
+            "library-ms",
+            "search-ms",
+            "searchconnector-ms",
+            "settingcontent-ms",
+            "scf",
+            "rdp",
+            "theme",
+            "iqy",
+            "slk",
+            "jnlp",
+            "appref-ms",
+            "clickonce",
+            "appinstaller",
+            "wsh",
+        ]
+    }
+
+    fn summary(&self) -> &'static str {
+        "commands and places that a shortcut leads to"
+    }
+
+    fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let bytes = super::text_of(input, MOST, parts)?;
+        let text = identify::decode_text(&bytes);
+        let text = text.trim_start_matches('\u{feff}');
+        let mut found = Found::default();
+        for kind in parts.part().kinds().map(|kind| kind.id.clone()).collect::<Vec<_>>() {
+            match &*kind {
+                "url" | "website" | "desktop" | "scf" | "theme" | "wsh" => settings(text, &mut found),
+                "rdp" => remote_desktop(text, &mut found),
+                "iqy" => text.lines().skip(2).take(1).for_each(|line| found.links.add(line)),
+                "appref-ms" => text.split(',').take(1).for_each(|line| found.links.add(line)),
+                "slk" => sylk(text, &mut found),
+                "webloc" if bytes.starts_with(b"bplist") => binary_list(&bytes, &mut found),
+                _ => markup(text, &mut found),
+            }
+        }
+        if found.commands.len() > MOST_COMMANDS {
+            parts.incomplete(format!("only the first {MOST_COMMANDS} commands are listed"));
+        }
+        for command in found.commands.into_iter().take(MOST_COMMANDS) {
+            let member = Member::unnamed(Role::Command, "command").of_kind("command-line");
+            parts.add_content(member, Content::from(command.into_bytes()))?;
+        }
+        found.links.hand_over(parts)
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    commands: Vec<String>,
+    links: Links,
+}
+
+impl Found {
+    fn command(&mut self, command: &str) {
+        let command = command.trim();
+        if !command.is_empty() && self.commands.len() <= MOST_COMMANDS && !self.commands.iter().any(|c| c == command) {
+            self.commands.push(command.to_owned());
+        }
+    }
+}
+
+/// Keys that run or fetch, in files of `[sections]` and `key=value`.
+fn settings(text: &str, found: &mut Found) {
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once('=') else { continue };
+        let value = value.trim();
+        let quoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+        let value = quoted.filter(|inner| !inner.contains('"')).unwrap_or(value);
+        // Localised keys: `Exec[de]=`.
+        let key = key.trim().split('[').next().unwrap_or_default().to_ascii_lowercase();
+        match key.as_str() {
+            "exec" | "tryexec" => found.command(value),
+            "path" if !text.contains("[Desktop Entry]") => found.command(value),
+            "url" | "baseurl" | "originalurl" => found.links.add(value),
+            "iconfile" | "icon" | "wallpaper" | "workingdirectory" | "path" | "scrnsave.exe" | "visualstyleversion"
+            | "defaultvalue"
+                if value.starts_with("\\\\") || value.contains("://") || key == "scrnsave.exe" =>
+            {
+                found.links.add(value);
+            }
+            _ if value.starts_with("\\\\") || value.contains("://") => found.links.add(value),
+            _ => {}
+        }
+    }
+}
+
+/// Connections and what they start, in lines of `name:type:value`.
+fn remote_desktop(text: &str, found: &mut Found) {
+    for line in text.lines() {
+        let mut fields = line.trim().splitn(3, ':');
+        let (Some(name), Some(_), Some(value)) = (fields.next(), fields.next(), fields.next()) else { continue };
+        match name.to_ascii_lowercase().as_str() {
+            "full address" | "alternate full address" | "gatewayhostname" | "workspacefeedurl" => {
+                found.links.add(value)
+            }
+            "alternate shell" | "remoteapplicationprogram" | "remoteapplicationcmdline" => found.command(value),
+            _ => {}
+        }
+    }
+}
+
+/// SYLK: formulas (`;E`), macro names and references of its cells.
+fn sylk(text: &str, found: &mut Found) {
+    for line in text.lines() {
+        for field in line.split(';').skip(1) {
+            if let Some(formula) = field.strip_prefix('E').filter(|f| f.contains(['(', '!', '|'])) {
+                found.command(formula);
+            }
+        }
+        if line.contains("http://") || line.contains("https://") || line.contains("\\\\") {
+            found.links.add(line);
+        }
+    }
+}
+
+/// Elements and attributes that hold commands and places.
+fn markup(text: &str, found: &mut Found) {
+    let unescape = |text: &str| {
+        text.replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&apos;", "'")
+            .replace("&amp;", "&")
+    };
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('<') {
+        let (tag, tail) = after.split_once('>').unwrap_or((after, ""));
+        let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
+        let local = name.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
+        let content = unescape(tail.split('<').next().unwrap_or_default().trim().trim_start_matches("![CDATA["));
+        let inside = match tail.trim_start().strip_prefix("<![CDATA[") {
+            Some(data) => data.split("]]>").next().unwrap_or_default().to_owned(),
+            None => content,
+        };
+        match local.as_str() {
+            "deeplink" => found.command(&inside),
+            "url" | "simplelocation" | "string" | "iconreference" | "location" | "parsingname"
+                if inside.contains(['/', '\\', ':']) =>
+            {
+                found.links.add(&inside);
+            }
+            _ => {}
+        }
+        for quoted in tag.split(['"', '\'']).skip(1).step_by(2) {
+            let value = unescape(quoted);
+            let schema = ["w3.org/", "schemas.microsoft.com/", "apple.com/DTDs/"].iter().any(|s| value.contains(s));
+            if (value.contains("://") || value.starts_with("\\\\")) && !schema {
+                found.links.add(&value);
+            }
+        }
+        rest = tail;
+    }
+}
+
+/// The address in a binary property list: the printable text after its key.
+fn binary_list(bytes: &[u8], found: &mut Found) {
+    for scheme in [&b"http"[..], b"file:", b"smb:", b"ftp:"] {
+        if let Some(at) = memchr::memmem::find(bytes, scheme) {
+            let text: Vec<u8> = bytes.iter().skip(at).copied().take_while(|b| (33..127).contains(b)).collect();
+            found.links.add(&String::from_utf8_lossy(&text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::walk;
+
+    #[track_caller]
+    fn check(text: &str, commands: &[&str], links: &[&str]) {
+        let found = walk(text.as_bytes(), "x");
+        let of = |kind: &str| -> Vec<String> {
+            let parts = found.parts.iter().filter(|p| p.kind.id == kind);
+            parts.map(|p| String::from_utf8_lossy(&found.bytes[&p.id]).into_owned()).collect()
+        };
+        assert_eq!(
+            (of("command-line"), of("url-target")),
+            (commands.iter().map(ToString::to_string).collect(), links.iter().map(ToString::to_string).collect()),
+            "{text}"
+        );
+        assert!(found.complete());
+    }
+
+    #[test]
+    fn commands_and_places_are_parts() {
+        check(
+            "[InternetShortcut]\r\nURL=file://host.invalid/share/x\r\nIconFile=\\\\host.invalid\\i\r\n",
+            &[],
+            &["file://host.invalid/share/x", "\\\\host.invalid\\i"],
+        );
+        check("[Desktop Entry]\nType=Application\nExec=sh -c \"echo LAZARET\"\n", &["sh -c \"echo LAZARET\""], &[]);
+        check("[Shell]\r\nCommand=2\r\nIconFile=\\\\host.invalid\\x.ico\r\n", &[], &["\\\\host.invalid\\x.ico"]);
+        check(
+            "screen mode id:i:2\r\nfull address:s:host.invalid\r\nalternate shell:s:calc.exe\r\n",
+            &["calc.exe"],
+            &["host.invalid"],
+        );
+        check("WEB\r\n1\r\nhttp://host.invalid/q\r\n", &[], &["http://host.invalid/q"]);
+        check("ID;PWXL\r\nC;X1;Y1;K0;ECALL(\"x\")\r\nE\r\n", &["CALL(\"x\")"], &[]);
+        check(
+            "<?xml version=\"1.0\"?><PCSettings><DeepLink>%windir%\\system32\\cmd.exe /c echo &quot;LAZARET&quot;</DeepLink></PCSettings>",
+            &["%windir%\\system32\\cmd.exe /c echo \"LAZARET\""],
+            &[],
+        );
+        check(
+            "<?xml version=\"1.0\"?><libraryDescription xmlns=\"http://schemas.microsoft.com/windows/2009/library\"><simpleLocation><url>\\\\host.invalid\\s</url></simpleLocation></libraryDescription>",
+            &[],
+            &["\\\\host.invalid\\s"],
+        );
+        check(
+            "<?xml version=\"1.0\"?><plist><dict><key>URL</key><string>file://host.invalid/x</string></dict></plist>",
+            &[],
+            &["file://host.invalid/x"],
+        );
+    }
+}
