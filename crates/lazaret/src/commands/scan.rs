@@ -25,7 +25,8 @@ pub(crate) fn run(common: &Common, options: &Scan) -> Result<ExitCode, Failure> 
         options,
         engine: &started.engine,
         bar: bar.clone(),
-        single: options.paths.len() + usize::from(options.stdin) == 1 && !options.paths.iter().any(|path| path.is_dir()),
+        single: options.paths.len() + usize::from(options.stdin) == 1
+            && !options.paths.iter().any(|path| path.is_dir()),
         state: Mutex::new(State { troubles: started.troubles, ..State::default() }),
         stopped: AtomicBool::new(false),
     };
@@ -275,7 +276,7 @@ impl Output<'_> {
             return io::stdout().lock().write_all(&line);
         }
         let mut out = anstream::stdout().lock();
-        
+
         if report.decision == Decision::Deliver && !self.options.verbose && !self.single {
             if !self.options.quiet {
                 tree::line(&mut out, report)?;

@@ -1,0 +1,140 @@
+//! The command as people and scripts meet it.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The industry's test file, in two halves so that this source is not taken for it.
+const EICAR: &str = concat!("X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!$H+H*");
+
+fn lazaret(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lazaret"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("LAZARET_CONFIG")
+        .env("LAZARET_DATA", folder.join("data"))
+        .output()
+        .expect("the executable runs")
+}
+
+fn reports(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is a JSON object")).collect()
+}
+
+#[test]
+fn nothing_forbidden_succeeds_inside_a_worker_and_no_failure_costs_more_than_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = lazaret(folder.path(), &["doctor", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let probes = report["probes"].as_array().expect("probes");
+    assert!(probes.len() >= 11, "{report}");
+    for probe in probes {
+        assert_eq!(probe["contained"], true, "{probe}");
+    }
+    for attempt in ["open a file", "connect to a server", "run a program", "look into another process"] {
+        assert!(probes.iter().any(|probe| probe["attempt"] == attempt), "`{attempt}` was not tried");
+    }
+}
+
+#[test]
+fn a_clean_file_is_delivered_and_a_bad_one_blocked() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("letter.txt"), "Dear customer,\nthe meeting is on Monday.\n").unwrap();
+    std::fs::write(folder.path().join("eicar.com"), EICAR).unwrap();
+    let clean = lazaret(folder.path(), &["scan", "--json", "letter.txt"]);
+    assert_eq!(clean.status.code(), Some(0), "{clean:?}");
+    let report = &reports(&clean)[0];
+    assert_eq!(
+        (&report["decision"], &report["verdict"], &report["schema"]),
+        (&"deliver".into(), &"benign".into(), &"lazaret.scan/1".into())
+    );
+    let bad = lazaret(folder.path(), &["scan", "--json", "eicar.com"]);
+    assert_eq!(bad.status.code(), Some(1), "{bad:?}");
+    let report = &reports(&bad)[0];
+    assert_eq!((&report["decision"], &report["verdict"]), (&"block".into(), &"malicious".into()));
+    assert_eq!(report["sha256"], "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_scanned() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();
+    std::fs::write(folder.path().join("empty"), "").unwrap();
+    let output = lazaret(folder.path(), &["scan", "--json", "missing.zip", "/dev/null", "empty", "a.txt"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(complaints.contains("`missing.zip`: No such file"), "{complaints}");
+    assert!(complaints.contains("`/dev/null`: it is a device"), "{complaints}");
+    let paths: Vec<_> = reports(&output).iter().map(|report| report["path"].clone()).collect();
+    assert_eq!(paths, ["empty", "a.txt"]);
+}
+
+#[test]
+fn a_name_that_is_not_utf_8_is_scanned_and_shown_without_loss() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(std::ffi::OsStr::from_bytes(b"a\xff.txt")), "one\n").unwrap();
+    let output = lazaret(folder.path(), &["scan", "--json", "."]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(reports(&output)[0]["path"], "./a\\xff.txt");
+}
+
+#[test]
+fn a_link_that_leads_back_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    std::fs::write(folder.path().join("in/a.txt"), "one\n").unwrap();
+    std::os::unix::fs::symlink(".", folder.path().join("in/back")).unwrap();
+    let output = lazaret(folder.path(), &["scan", "--json", "--recursive", "--follow-links", "in"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("leads back to"), "{output:?}");
+    assert_eq!(reports(&output).len(), 1);
+}
+
+#[test]
+fn a_broken_rule_and_a_broken_policy_are_named_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "needle\n").unwrap();
+    std::fs::write(
+        folder.path().join("own.yar"),
+        "rule found { meta: severity = \"critical\" strings: $a = \"needle\" condition: $a }\nrule broken { condition: nonsense }\n",
+    )
+    .unwrap();
+    let output = lazaret(folder.path(), &["scan", "--json", "--rules", "own.yar", "a.txt"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`own.yar` line 2, column 26"), "{output:?}");
+    assert_eq!(reports(&output)[0]["findings"][0]["evidence"]["rule"], "found");
+
+    std::fs::write(folder.path().join("own.cedar"), "permit (principal, action, resource\n").unwrap();
+    let output = lazaret(folder.path(), &["policy", "check", "own.cedar"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("`own.cedar` line "), "{output:?}");
+}
+
+#[test]
+fn the_lists_and_the_manual_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let kinds = lazaret(folder.path(), &["kinds", "--json"]);
+    let kinds: Value = serde_json::from_slice(&kinds.stdout).unwrap();
+    assert!(kinds.as_array().unwrap().len() >= 200);
+    for arguments in [
+        &["formats"][..],
+        &["detectors"],
+        &["completions", "bash"],
+        &["man"],
+        &["policy", "test"],
+        &["config", "defaults"],
+    ] {
+        let output = lazaret(folder.path(), arguments);
+        assert!(output.status.success() && output.stdout.len() > 100, "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn a_wrong_call_ends_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["scan"][..], &["scna", "x"], &["scan", "--jobs", "0", "x"]] {
+        assert_eq!(lazaret(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}

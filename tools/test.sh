@@ -1,0 +1,6 @@
+#!/bin/sh
+# Installs what the tests need and runs every check. The first run builds the rule engine, which takes a while.
+set -eu
+cd "$(dirname "$0")/.."
+sh tools/prepare.sh
+exec cargo xtask ci
