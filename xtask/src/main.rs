@@ -2,6 +2,9 @@
 
 use std::process::{Command, ExitCode};
 
+/// A check's name, what cargo is called with, and variables set for it.
+type Step = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+
 const HELP: &str = "cargo xtask ci    every check: formatting, lints, tests, documentation\n";
 
 fn main() -> ExitCode {
@@ -19,7 +22,7 @@ fn main() -> ExitCode {
 }
 
 fn ci() -> ExitCode {
-    let steps: [(&str, &[&str], &[(&str, &str)]); 4] = [
+    let steps: [Step; 4] = [
         ("formatting", &["fmt", "--all", "--check"], &[]),
         ("tests", &["test", "--workspace", "--locked"], &[]),
         ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[]),
