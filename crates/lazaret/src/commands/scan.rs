@@ -17,6 +17,8 @@ use std::sync::{Mutex, PoisonError, mpsc};
 
 /// Reports that may wait for an earlier one, per job.
 const AHEAD: usize = 64;
+/// How often an interrupted scan tries to report before it ends without, 10 ms apart.
+const PATIENCE: usize = 100;
 
 pub(crate) fn run(common: &Common, options: &Scan) -> Result<ExitCode, Failure> {
     let started = sources::start(common, &options.engine)?;
@@ -296,13 +298,19 @@ impl Output<'_> {
     /// Somebody pressed Ctrl-C: show what is done, say what is not, and end at once. The workers end with us.
     fn interrupt(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for (_, outcome) in std::mem::take(&mut state.waiting) {
-            self.show(&mut state, outcome);
+        // Whoever holds the state may be stuck on a reader that has stopped reading; then there is nobody to tell.
+        for _ in 0..PATIENCE {
+            if let Ok(mut state) = self.state.try_lock() {
+                for (_, outcome) in std::mem::take(&mut state.waiting) {
+                    self.show(&mut state, outcome);
+                }
+                drop(state);
+                self.bar.finish_and_clear();
+                self.finish(true);
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        drop(state);
-        self.bar.finish_and_clear();
-        self.finish(true);
         // 128 + SIGINT, as shells have it.
         std::process::exit(130);
     }
