@@ -8,6 +8,8 @@ mod detectors;
 mod hashes;
 mod inspector;
 mod signatures;
+#[cfg(test)]
+mod testing;
 
 pub use detector::{DetectError, Detector, Findings, Reads};
 pub use detectors::DETECTORS;

@@ -1,0 +1,61 @@
+//! Parts made up for the tests of detectors.
+
+use crate::{Detector, Findings};
+use lazaret_model::{Child, Class, Kind, Part, PartId, Role};
+
+/// A named member of an archive.
+pub(crate) fn part(name: &str, kind: &'static str, class: Class) -> Part {
+    Part {
+        id: PartId(1),
+        parent: Some(PartId(0)),
+        path: format!("sample//{name}"),
+        name: name.to_owned(),
+        named: true,
+        role: Role::Member,
+        depth: 1,
+        kind: Kind::new(kind, class, "application/octet-stream"),
+        also: Vec::new(),
+        size: 0,
+        sha256: String::new(),
+        sha1: None,
+        md5: None,
+        declared_type: None,
+        locked: false,
+        complete: true,
+        incomplete: Vec::new(),
+        password: None,
+        macros: false,
+    }
+}
+
+/// What a container's detector sees of such a member.
+pub(crate) fn child(name: &str, kind: &'static str, class: Class) -> Child {
+    Child::of(&part(name, kind, class))
+}
+
+/// The ids that a detector reports about a part, sorted; each must have a message, a technique and evidence.
+pub(crate) fn ids(detector: &dyn Detector, part: &Part, bytes: &[u8]) -> Vec<String> {
+    let mut findings = Findings::default();
+    if detector.wants(part) {
+        detector.inspect(part, bytes, 0, &mut findings).unwrap();
+    }
+    sorted(findings)
+}
+
+/// The ids that a detector reports about a part with its members, sorted.
+pub(crate) fn concluded(detector: &dyn Detector, part: &Part, children: &[Child]) -> Vec<String> {
+    let mut findings = Findings::default();
+    detector.conclude(part, children, &mut findings);
+    sorted(findings)
+}
+
+fn sorted(findings: Findings) -> Vec<String> {
+    let mut ids = Vec::new();
+    for finding in findings.into_vec() {
+        assert!(!finding.message.is_empty() && !finding.evidence.is_empty(), "{finding:?}");
+        assert!(!finding.techniques.is_empty() && finding.techniques.iter().all(|t| t.is_well_formed()), "{finding:?}");
+        ids.push(finding.id.into_owned());
+    }
+    ids.sort();
+    ids
+}
