@@ -2,5 +2,9 @@
 
 use crate::Detector;
 
+mod scripts;
+#[cfg(test)]
+mod test_part;
+
 /// Every detector that needs no configuration; signatures and hash lists come on top, see [`crate::Inspector`].
-pub static DETECTORS: &[&(dyn Detector + Sync)] = &[];
+pub static DETECTORS: &[&(dyn Detector + Sync)] = &[&scripts::Scripts];

@@ -8,6 +8,7 @@ mod detectors;
 mod hashes;
 mod inspector;
 mod signatures;
+mod text;
 
 pub use detector::{DetectError, Detector, Findings, Reads};
 pub use detectors::DETECTORS;
