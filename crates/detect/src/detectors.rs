@@ -2,9 +2,11 @@
 
 use crate::Detector;
 
+mod macros;
+mod pages;
 mod scripts;
 #[cfg(test)]
 mod test_part;
 
 /// Every detector that needs no configuration; signatures and hash lists come on top, see [`crate::Inspector`].
-pub static DETECTORS: &[&(dyn Detector + Sync)] = &[&scripts::Scripts];
+pub static DETECTORS: &[&(dyn Detector + Sync)] = &[&scripts::Scripts, &macros::Macros, &pages::Pages];
