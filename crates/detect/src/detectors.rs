@@ -1,8 +1,28 @@
 //! The list of detectors. To add one: a file in `detectors/`, a line in [`DETECTORS`], a folder in `corpus/`.
 
+mod macros;
 mod masquerade;
+mod pages;
+mod scripts;
+#[cfg(test)]
+mod test_part;
 
 use crate::Detector;
 
 /// Every detector that needs no configuration; signatures and hash lists come on top, see [`crate::Inspector`].
-pub static DETECTORS: &[&(dyn Detector + Sync)] = &[&masquerade::Masquerade];
+pub static DETECTORS: &[&(dyn Detector + Sync)] =
+    &[&masquerade::Masquerade, &scripts::Scripts, &macros::Macros, &pages::Pages];
+
+#[cfg(test)]
+mod tests {
+    use super::DETECTORS;
+    use std::path::Path;
+
+    #[test]
+    fn every_detector_has_a_corpus_folder() {
+        for detector in DETECTORS {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(detector.id());
+            assert!(folder.is_dir(), "`{}` is missing", folder.display());
+        }
+    }
+}

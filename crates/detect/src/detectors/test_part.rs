@@ -1,0 +1,67 @@
+//! Small parts for the tests of detectors.
+
+use crate::{Detector, Findings};
+use lazaret_model::{Child, Class, Kind, Part, PartId, Role};
+
+/// A part of a kind; the class is what the detectors expect of it.
+pub(crate) fn part(kind: &'static str) -> Part {
+    let class = match kind {
+        "html" | "mht" => Class::Web,
+        "svg" => Class::Image,
+        "xml" => Class::Data,
+        "pdf" | "rtf" | "one" | "docx" => Class::Document,
+        _ => Class::Script,
+    };
+    Part {
+        id: PartId(0),
+        parent: None,
+        path: "sample".into(),
+        name: "sample".into(),
+        named: true,
+        role: Role::Sample,
+        depth: 0,
+        kind: Kind::new(kind, class, "application/octet-stream"),
+        also: Vec::new(),
+        size: 0,
+        sha256: String::new(),
+        sha1: None,
+        md5: None,
+        declared_type: None,
+        locked: false,
+        complete: true,
+        incomplete: Vec::new(),
+        password: None,
+        macros: false,
+    }
+}
+
+/// Asserts which findings a detector makes about a text, as `id severity`, in alphabetical order.
+#[track_caller]
+pub(crate) fn check(detector: &dyn Detector, kind: &'static str, text: &str, expected: &[&str]) {
+    let part = part(kind);
+    let mut findings = Findings::default();
+    if detector.wants(&part) {
+        detector.inspect(&part, text.as_bytes(), 0, &mut findings).unwrap();
+    }
+    let shown = text.chars().take(300).collect::<String>();
+    assert_eq!(ids(&findings), expected, "{kind}: {shown}");
+}
+
+/// Asserts which findings a detector makes about a container with one member.
+#[track_caller]
+pub(crate) fn check_member(detector: &dyn Detector, kind: &'static str, member: Kind, expected: &[&str]) {
+    let child = Child { id: PartId(1), name: "member".into(), kind: member, size: 1, locked: false };
+    let mut findings = Findings::default();
+    detector.conclude(&part(kind), std::slice::from_ref(&child), &mut findings);
+    assert_eq!(ids(&findings), expected, "{kind} with {}", child.kind);
+}
+
+fn ids(findings: &Findings) -> Vec<String> {
+    let mut ids: Vec<_> = findings.list().iter().map(|f| format!("{} {}", f.id, f.severity)).collect();
+    for finding in findings.list() {
+        assert!(!finding.techniques.is_empty() && finding.techniques.iter().all(|t| t.is_well_formed()));
+        assert!(finding.evidence.values().all(|v| v.as_str().is_none_or(|s| s.chars().count() <= 200)));
+    }
+    ids.sort();
+    ids
+}

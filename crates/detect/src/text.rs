@@ -1,0 +1,164 @@
+//! Bytes as text: decoded whatever the encoding, and normalised so that cheap disguises fall away.
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use regex::{Captures, Regex};
+use std::borrow::Cow;
+
+/// Characters of evidence that a finding keeps.
+const EXCERPT: usize = 200;
+/// Bytes looked at to tell UTF-16 without a byte order mark.
+const SNIFF: usize = 4096;
+
+/// Declares a pattern that is compiled once, on first use.
+macro_rules! patterns {
+    ($($name:ident = $pattern:expr;)*) => {
+        $(static $name: std::sync::LazyLock<regex::Regex> =
+            std::sync::LazyLock::new(|| regex::Regex::new($pattern).expect("a constant pattern"));)*
+    };
+}
+pub(crate) use patterns;
+
+patterns! {
+    CODE = r#"(?:\bchr[wb]?\$?\s*\(\s*|\[char\]\s*\(?)(?:(?P<hex>&h|0x)(?P<h>[0-9a-f]{1,6})|(?P<d>[0-9]{1,7}))&?\s*\)?|\\x(?P<x>[0-9a-f]{2})|\\u00(?P<u>[0-9a-f]{2})"#;
+    CODES = r"string\.fromcharcode\(\s*((?:(?:0x[0-9a-f]{1,4}|[0-9]{1,5})\s*,?\s*)+)\)";
+    JOIN_DOUBLE = "\"[ \\t\\r\\n]*[+&][ \\t\\r\\n]*\"";
+    JOIN_SINGLE = r"'[ \t\r\n]*\+[ \t\r\n]*'";
+    CONTINUED = r"[ \t]_[ \t]*\r?\n";
+}
+
+/// The bytes as text: by byte order mark, else UTF-16 where every other byte is zero, else UTF-8; never fails.
+pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
+        return encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()).0;
+    }
+    let head = bytes.get(..SNIFF.min(bytes.len())).unwrap_or_default();
+    let (mut even, mut odd) = (0, 0);
+    for pair in head.chunks_exact(2) {
+        match pair {
+            [0, second] if *second != 0 => even += 1,
+            [first, 0] if *first != 0 => odd += 1,
+            _ => {}
+        }
+    }
+    let most = head.len() / 2 * 7 / 10;
+    let encoding = match () {
+        () if head.len() >= 8 && odd > most => UTF_16LE,
+        () if head.len() >= 8 && even > most => UTF_16BE,
+        () => UTF_8,
+    };
+    encoding.decode_without_bom_handling(bytes).0
+}
+
+/// Lower case, without escape characters, with character codes replaced by their characters and with literals that are
+/// added up joined.
+pub(crate) fn normalise(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    plain.extend(text.chars().filter(|c| !matches!(c, '^' | '`' | '\0' | '\u{ad}' | '\u{200b}')));
+    plain.make_ascii_lowercase();
+    let plain = replace(&CONTINUED, plain, |_| " ".into());
+    let plain = replace(&CODES, plain, |found| {
+        let numbers = found.get(1).map_or("", |m| m.as_str());
+        quoted(&numbers.split(',').filter_map(|n| number(n.trim())).collect::<String>())
+    });
+    let plain = replace(&CODE, plain, |found| {
+        let group = |name: &str, radix: u32| found.name(name).and_then(|m| u32::from_str_radix(m.as_str(), radix).ok());
+        if let Some(code) = group("x", 16).or_else(|| group("u", 16)) {
+            return char::from_u32(code).map(|c| c.to_ascii_lowercase().to_string()).unwrap_or_default();
+        }
+        let code = group("h", 16).or_else(|| group("d", 10)).and_then(char::from_u32);
+        quoted(&code.map(|c| c.to_ascii_lowercase().to_string()).unwrap_or_default())
+    });
+    let plain = replace(&JOIN_DOUBLE, plain, |_| String::new());
+    replace(&JOIN_SINGLE, plain, |_| String::new())
+}
+
+/// Leaves out the lines that are comments in this kind of script, so that prose is not taken for code.
+pub(crate) fn without_comments(kind: &str, text: &str) -> String {
+    let is_comment = |line: &str| {
+        let line = line.trim_start();
+        let word = line.get(..4).unwrap_or(line).to_ascii_lowercase();
+        match kind {
+            "vbs" | "vba" => line.starts_with('\'') || word == "rem ",
+            "bat" => line.starts_with("::") || word == "rem " || word == "rem",
+            "ps1" => line.starts_with('#') && !line.contains("#>"),
+            "sh" => line.starts_with('#'),
+            "js" | "js-embedded" => line.starts_with("//") && !line.contains("*/"),
+            _ => false,
+        }
+    };
+    text.split_inclusive('\n').filter(|line| !is_comment(line)).collect()
+}
+
+/// The first match as evidence, cut to a length people read.
+pub(crate) fn excerpt(pattern: &Regex, text: &str) -> Option<String> {
+    pattern.find(text).map(|found| cut(found.as_str()))
+}
+
+/// At most 200 characters of a text.
+pub(crate) fn cut(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect()
+}
+
+fn replace(pattern: &Regex, text: String, with: impl Fn(&Captures<'_>) -> String) -> String {
+    match pattern.replace_all(&text, with) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(changed) => changed,
+    }
+}
+
+fn number(text: &str) -> Option<char> {
+    let code = match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+        None => text.parse().ok()?,
+    };
+    char::from_u32(code).map(|c| c.to_ascii_lowercase())
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, normalise, without_comments};
+
+    #[test]
+    fn text_is_decoded_whatever_its_encoding() {
+        let wide = |mark: &[u16], swap: bool| -> Vec<u8> {
+            let units = mark.iter().copied().chain("powershell".encode_utf16());
+            units.flat_map(|u| if swap { u.to_be_bytes() } else { u.to_le_bytes() }).collect()
+        };
+        for bytes in [
+            b"powershell".to_vec(),
+            b"\xef\xbb\xbfpowershell".to_vec(),
+            wide(&[], false),
+            wide(&[], true),
+            wide(&[0xfeff], false),
+            wide(&[0xfeff], true),
+        ] {
+            assert_eq!(decode(&bytes), "powershell");
+        }
+        assert_eq!(decode(b"a\xffb"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn disguises_fall_away() {
+        for (disguised, plain) in [
+            ("P^o^wer^Shell", "powershell"),
+            ("\"WScr\" & \"ipt.Sh\" + \"ell\"", "\"wscript.shell\""),
+            ("Chr(87) & Chr(&H53) & ChrW(99)", "\"wsc\""),
+            ("String.fromCharCode(65, 0x42)", "\"ab\""),
+            ("'\\x57Script' + '.Shell'", "'wscript.shell'"),
+            ("[char]73+[char]69", "\"ie\""),
+        ] {
+            assert_eq!(normalise(disguised), plain);
+        }
+    }
+
+    #[test]
+    fn only_comment_lines_are_left_out() {
+        assert_eq!(without_comments("vbs", "' run it\nx = 1\n"), "x = 1\n");
+        assert_eq!(without_comments("js", "//*/evil()"), "//*/evil()");
+        assert_eq!(without_comments("bat", "REM curl\r\n:: x\r\necho remark"), "echo remark");
+    }
+}
