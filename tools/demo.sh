@@ -8,7 +8,6 @@ rm -rf lazaret-demo
 mkdir -p lazaret-demo
 # The EICAR test file, put together here so that this script is not itself taken for it.
 printf '%s%s' 'X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD' '-ANTIVIRUS-TEST-FILE!$H+H*' > lazaret-demo/eicar.com
-printf 'MZ' > lazaret-demo/not-quite-a-program.pdf
 printf 'Dear customer,\nthe meeting is on Monday.\n' > lazaret-demo/letter.txt
 printf '%%PDF-1.4\n1 0 obj\n<< /Type /Catalog /OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >> >>\nendobj\ntrailer << /Root 1 0 R >>\n%%%%EOF\n' > lazaret-demo/offer.pdf
 printf 'Set shell = CreateObject("WScript.Shell")\r\nshell.Run "calc.exe"\r\nWScript.Quit\r\n' > lazaret-demo/invoice.pdf.vbs

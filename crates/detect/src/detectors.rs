@@ -1,8 +1,10 @@
 //! The list of detectors. To add one: a file in `detectors/`, a line in [`DETECTORS`], a folder in `corpus/`.
 
+mod documents;
 mod macros;
 mod masquerade;
 mod pages;
+mod pdfs;
 mod scripts;
 #[cfg(test)]
 mod test_part;
@@ -11,7 +13,7 @@ use crate::Detector;
 
 /// Every detector that needs no configuration; signatures and hash lists come on top, see [`crate::Inspector`].
 pub static DETECTORS: &[&(dyn Detector + Sync)] =
-    &[&masquerade::Masquerade, &scripts::Scripts, &macros::Macros, &pages::Pages];
+    &[&masquerade::Masquerade, &scripts::Scripts, &macros::Macros, &pages::Pages, &pdfs::Pdfs, &documents::Documents];
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Parts made up for the tests of detectors.
 
 use crate::{Detector, Findings};
-use lazaret_model::{Child, Class, Kind, Part, PartId, Role};
+use lazaret_model::{Class, Kind, Part, PartId, Role};
 
 /// A named member of an archive.
 pub(crate) fn part(name: &str, kind: &'static str, class: Class) -> Part {
@@ -28,24 +28,12 @@ pub(crate) fn part(name: &str, kind: &'static str, class: Class) -> Part {
     }
 }
 
-/// What a container's detector sees of such a member.
-pub(crate) fn child(name: &str, kind: &'static str, class: Class) -> Child {
-    Child::of(&part(name, kind, class))
-}
-
 /// The ids that a detector reports about a part, sorted; each must have a message, a technique and evidence.
 pub(crate) fn ids(detector: &dyn Detector, part: &Part, bytes: &[u8]) -> Vec<String> {
     let mut findings = Findings::default();
     if detector.wants(part) {
         detector.inspect(part, bytes, 0, &mut findings).unwrap();
     }
-    sorted(findings)
-}
-
-/// The ids that a detector reports about a part with its members, sorted.
-pub(crate) fn concluded(detector: &dyn Detector, part: &Part, children: &[Child]) -> Vec<String> {
-    let mut findings = Findings::default();
-    detector.conclude(part, children, &mut findings);
     sorted(findings)
 }
 

@@ -44,7 +44,7 @@ patterns! {
     SLICE = r"%[^%\s:]{1,40}:~-?[0-9]{1,5}(?:,-?[0-9]{1,5})?%";
     CODE_CHAIN = r"(?i)chr[wb]?\$?\s*\([^()\r\n]{1,24}\)\s*(?:_\s*)?[&+]|\[char\]\s*\(?(?:0x)?[0-9a-f]{1,5}\)?\s*[+,]";
     CODE_LIST = r"(?i)fromcharcode\s*\(\s*(?:(?:0x[0-9a-f]{1,4}|[0-9]{1,5})\s*,\s*){20}";
-    ASSEMBLED = r#"(?:\beval|\bexecute(?:global|statement)?|\biex|invoke-expression|\bfunction)[\s(]+(?:unescape|atob|decodeuricomponent|strreverse|replace|join|chr\(|\w+\.(?:replace|split)\([^)]{1,60}\)\.(?:join|reverse|replace))|(?:split|reverse)\([^)]{0,20}\)\.reverse\(\)\.join\([^)]{0,8}\)[^\r\n]{0,80}(?:eval|activexobject)|(?:\biex\b|invoke-expression)[^\r\n]{0,200}(?:frombase64string|-join|\[array\]::reverse|-replace|-f\s*'|-bxor)|(?:frombase64string|-join|-bxor)[^\r\n]{0,400}\|\s*(?:iex\b|invoke-expression)"#;
+    ASSEMBLED = r#"(?:\beval|\bexecute(?:global|statement)?|\biex|invoke-expression|\bnew\s+function)[\s(]+(?:unescape|atob|decodeuricomponent|strreverse|replace|join|chr\(|\w+\.(?:replace|split)\([^)]{1,60}\)\.(?:join|reverse|replace))|(?:split|reverse)\([^)]{0,20}\)\.reverse\(\)\.join\([^)]{0,8}\)[^\r\n]{0,80}(?:eval|activexobject)|(?:\biex\b|invoke-expression)[^\r\n]{0,200}(?:frombase64string|-join|\[array\]::reverse|-replace|-f\s*'|-bxor)|(?:frombase64string|-join|-bxor)[^\r\n]{0,400}\|\s*(?:iex\b|invoke-expression)"#;
     EVADES = r#"amsiutils|amsiinitfailed|amsiscanbuffer|etweventwrite|(?:set|add)-mppreference[^\r\n]{0,200}[\s"']-(?:disable|exclusion|submit|maps|puaprotection|lowthreat|moderatethreat|highthreat)\w*|disableantispyware|sc(?:\.exe)?\s+(?:stop|delete)\s+"?windefend"#;
 }
 
@@ -213,6 +213,7 @@ mod tests {
                 "var x = window.XMLHttpRequest ? new XMLHttpRequest() : new ActiveXObject('Microsoft.XMLHTTP'); /a/.exec(b)",
             ),
             ("js", "eval(function(p,a,c,k,e,d){return p}('0 1',2,2,'a|b'.split('|'),0,{}))"),
+            ("js", "x; function replace(a, b) { return a }"),
             ("js-embedded", "var f = new Function('return this'); f().run(1, 0); String.fromCharCode(65, 66)"),
             ("vbs", "' WScript.Shell .Run is not used here\nWScript.Echo \"hello\""),
             ("ps1", "Invoke-WebRequest https://host.invalid/a.json -OutFile a.json"),

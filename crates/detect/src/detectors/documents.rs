@@ -1,0 +1,181 @@
+//! What a document brings along: automatic objects, the equation editor, programs behind a picture.
+
+use crate::text::{cut, patterns};
+use crate::{DetectError, Detector, Findings, Reads};
+use lazaret_model::{Child, Class, Family, Finding, Kind, Part, Severity};
+
+const ID: &str = "documents";
+/// Kinds of documents that programs are embedded in.
+const HOLDERS: &[&str] = &[
+    "one",
+    "onetoc2",
+    "docx",
+    "docm",
+    "dotx",
+    "dotm",
+    "xlsx",
+    "xlsm",
+    "xlsb",
+    "xltx",
+    "xltm",
+    "xlam",
+    "pptx",
+    "pptm",
+    "ppsx",
+    "ppsm",
+    "potx",
+    "potm",
+    "ppam",
+    "vsdx",
+    "vsdm",
+    "ooxml",
+    "word-xml",
+    "excel-xml",
+    "cfb",
+    "doc",
+    "xls",
+    "ppt",
+    "pub",
+    "vsd",
+    "mpp",
+    "odt",
+    "ods",
+    "odp",
+    "odg",
+    "fodt",
+    "rtf",
+];
+/// Scripts that Windows runs when they are opened.
+const OPENED: &[&str] =
+    &["js", "jse", "vbs", "vbe", "wsf", "wsh", "sct", "hta", "ps1", "bat", "reg", "inf", "msc", "msbuild"];
+/// Scripts that are part of a document and are judged by themselves.
+const OWN: &[&str] = &["js-embedded", "command-line", "vba", "excel4-macro"];
+
+patterns! {
+    OBJECT = r"\\(?:objautlink|objupdate|objlink|objemb|objocx|objdata)\b";
+    AUTOMATIC = r"\\(?:objautlink|objupdate)\b";
+    DATA = r"\\objdata";
+    // Words and groups that readers skip between the digits of an object.
+    NOISE = r"\\bin[0-9]{1,8}|\\'[0-9a-f]{2}|\\\*|\\[a-z]{1,32}-?[0-9]{0,10}";
+    // 0002ce02-0000-0000-c000-000000000046 as stored, and `Equation.2` or `Equation.3` as a class name.
+    EQUATION = r"02ce020000000000c000000000000046|[46]5[57]1[57]5[46]1[57]4[46]9[46]f[46]e2e3[23]";
+}
+
+/// Rich Text with automatic objects, and documents that carry programs.
+pub(crate) struct Documents;
+
+impl Detector for Documents {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn summary(&self) -> &'static str {
+        "documents with objects that load by themselves or with programs inside"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Everything
+    }
+
+    fn wants(&self, part: &Part) -> bool {
+        part.is("rtf")
+    }
+
+    fn inspect(&self, _part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        let text: String = bytes.iter().map(|b| char::from(b.to_ascii_lowercase())).collect();
+        if let (Some(found), true) = (AUTOMATIC.find(&text), DATA.is_match(&text)) {
+            let message = "an object of the document loads by itself when the document is opened";
+            let mut found = finding("document.ole-link", Severity::Medium, message, found.as_str());
+            // The opener of RTF reports the same fact as structure; one fact is one piece of evidence.
+            found.family = Family::Structure;
+            findings.add(found.technique("T1559"));
+        }
+        let Some(first) = OBJECT.find(&text) else { return Ok(()) };
+        let objects = text.get(first.start()..).unwrap_or_default();
+        let digits: String = NOISE.replace_all(objects, "").chars().filter(char::is_ascii_hexdigit).collect();
+        // The name also stands in clear text where the data is binary, or in `\objclass`.
+        let named = objects.find("equation.3").or_else(|| objects.find("equation.2"));
+        let binary = bytes.windows(16).any(|w| w == CLASS_ID);
+        if let Some(value) = EQUATION.find(&digits).map(|m| m.as_str()).or(named.map(|_| "equation")) {
+            equation(value, findings);
+        } else if binary {
+            equation("0002ce02-0000-0000-c000-000000000046", findings);
+        }
+        Ok(())
+    }
+
+    fn conclude(&self, part: &Part, children: &[Child], findings: &mut Findings) {
+        if !HOLDERS.iter().any(|kind| part.is(kind)) {
+            return;
+        }
+        for (child, severity) in children.iter().filter_map(|c| Some((c, carried_program(&c.kind)?))) {
+            let message = format!("the document carries a program of the kind {}", child.kind);
+            findings.add(finding("document.embedded-program", severity, &message, &child.name).technique("T1204.002"));
+        }
+    }
+}
+
+/// The class of the equation editor as bytes.
+const CLASS_ID: &[u8] = &[2, 0xce, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+
+/// How much it weighs that a document carries a file of this kind; none where it is no program.
+pub(crate) fn carried_program(kind: &Kind) -> Option<Severity> {
+    match kind.class {
+        Class::Executable | Class::Library | Class::Installer | Class::Shortcut => Some(Severity::High),
+        Class::Script if OWN.contains(&&*kind.id) => None,
+        Class::Script if OPENED.contains(&&*kind.id) => Some(Severity::High),
+        // Source code beside a paper does not run by being opened.
+        Class::Script => Some(Severity::Low),
+        _ => None,
+    }
+}
+
+fn equation(value: &str, findings: &mut Findings) {
+    let message = "the document holds an object of the old equation editor, which is known for its holes";
+    findings.add(finding("document.equation-editor", Severity::High, message, value).technique("T1203"));
+}
+
+fn finding(id: &'static str, severity: Severity, message: &str, value: &str) -> Finding {
+    Finding::new(id, ID, severity, Family::Behaviour, message).with("value", cut(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Documents;
+    use crate::detectors::test_part::{check, check_member};
+    use lazaret_model::{Class, Kind};
+
+    const EQUATION: &str = "document.equation-editor high";
+    const LINK: &str = "document.ole-link medium";
+
+    #[test]
+    fn rich_text_is_judged_by_its_objects() {
+        for (text, expected) in [
+            ("{\\rtf1{\\object\\objautlink\\objupdate{\\*\\objdata 0105}}}", &[LINK][..]),
+            ("{\\rtf1{\\object\\objemb{\\*\\objdata 02CE0200 00000000 C0000000\r\n00000046}}}", &[EQUATION]),
+            ("{\\rtf1{\\object\\objemb{\\*\\objdata 02CE{\\par}0200\\foo12 00000000C000000000000046}}}", &[EQUATION]),
+            ("{\\rtf1{\\object\\objupdate{\\*\\objdata 4571756174696f6E2e33}}}", &[EQUATION, LINK]),
+            ("{\\rtf1{\\object\\objemb{\\*\\objdata 0105000002000000}}}", &[]),
+            ("{\\rtf1 Equation.3 is old, 02CE020000000000C000000000000046}", &[]),
+            ("{\\rtf1 \\\\objupdate alone}", &[]),
+        ] {
+            check(&Documents, "rtf", text, expected);
+        }
+    }
+
+    #[test]
+    fn programs_in_documents_are_found() {
+        for (id, class, expected) in [
+            ("bat", Class::Script, &["document.embedded-program high"][..]),
+            ("lnk", Class::Shortcut, &["document.embedded-program high"]),
+            ("pe32", Class::Executable, &["document.embedded-program high"]),
+            ("py", Class::Script, &["document.embedded-program low"]),
+            ("vba", Class::Script, &[]),
+            ("png", Class::Image, &[]),
+        ] {
+            check_member(&Documents, "one", Kind::new(id, class, "application/octet-stream"), expected);
+            check_member(&Documents, "docx", Kind::new(id, class, "application/octet-stream"), expected);
+            check_member(&Documents, "html", Kind::new(id, class, "application/octet-stream"), &[]);
+        }
+    }
+}
