@@ -121,6 +121,8 @@ const CLASS_ID: &[u8] = &[2, 0xce, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x4
 /// How much it weighs that a document carries a file of this kind; none where it is no program.
 pub(crate) fn carried_program(kind: &Kind) -> Option<Severity> {
     match kind.class {
+        // A place that a document points at is a part too, and no file that it carries.
+        Class::Shortcut if kind.id == "url-target" => None,
         Class::Executable | Class::Library | Class::Installer | Class::Shortcut => Some(Severity::High),
         Class::Script if OWN.contains(&&*kind.id) => None,
         Class::Script if OPENED.contains(&&*kind.id) => Some(Severity::High),
@@ -168,6 +170,7 @@ mod tests {
         for (id, class, expected) in [
             ("bat", Class::Script, &["document.embedded-program high"][..]),
             ("lnk", Class::Shortcut, &["document.embedded-program high"]),
+            ("url-target", Class::Shortcut, &[]),
             ("pe32", Class::Executable, &["document.embedded-program high"]),
             ("py", Class::Script, &["document.embedded-program low"]),
             ("vba", Class::Script, &[]),

@@ -398,6 +398,8 @@ fn content(part: &Part, base: &str, findings: &mut Findings) {
         Class::Shortcut if kind == "lnk" || kind == "pif" => Severity::High,
         Class::Shortcut | Class::Script if claim == Class::Text => return,
         Class::Shortcut => Severity::Medium,
+        // Message catalogues of Tcl programs are Tcl sources called .msg.
+        Class::Script if kind == "tcl" && extension == "msg" => return,
         // Old manuals are plain text called .doc, and may begin as a script does.
         Class::Script if matches!(extension.as_str(), "doc" | "dot" | "pub" | "one" | "msg") => Severity::Medium,
         Class::Script => Severity::High,
