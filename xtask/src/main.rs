@@ -1,24 +1,65 @@
-//! `cargo xtask`: the checks that every change passes, locally and in CI alike.
+//! `cargo xtask`: the checks that every change passes, locally and in CI alike, and the corpus.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// A check's name, what cargo is called with, and variables set for it.
 type Step = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
-const HELP: &str = "cargo xtask ci    every check: formatting, lints, tests, documentation\n";
+const HELP: &str = "\
+cargo xtask ci                every check: formatting, lints, tests, documentation
+cargo xtask corpus            make the stand-ins of crates/*/corpus anew, where they are missing or differ
+cargo xtask corpus --report   scan every stand-in and print what was made, expected and found, row by row
+                              (--lazaret FILE: with this executable instead of a build of this tree)
+";
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("ci") => ci(),
-        Some("help" | "--help" | "-h") => {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["ci"] => ci(),
+        ["corpus", ..] => corpus(&arguments[1..]),
+        ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS
         }
-        other => {
-            eprintln!("xtask: `{}` is not a command\n{HELP}", other.unwrap_or(""));
+        [] => {
+            eprint!("xtask: a command is missing\n{HELP}");
+            ExitCode::from(2)
+        }
+        _ => {
+            eprint!("xtask: `{}` is not a command\n{HELP}", words.join(" "));
             ExitCode::from(2)
         }
     }
+}
+
+/// Everything is built together, since building parts of the workspace would build the rule engine another time.
+fn corpus(arguments: &[String]) -> ExitCode {
+    if !cargo(&["build", "--workspace", "--locked"], &[]) {
+        eprintln!("xtask: the workspace could not be built");
+        return ExitCode::from(2);
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let generator = target.join("debug/corpus");
+    match Command::new(&generator).args(arguments).status() {
+        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)),
+        Err(error) => {
+            eprintln!("xtask: `{}`: {error}", generator.display());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> bool {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let mut command = Command::new(cargo);
+    let status = command.args(arguments).envs(variables.iter().copied()).current_dir(root()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 fn ci() -> ExitCode {
@@ -32,11 +73,9 @@ fn ci() -> ExitCode {
             &[("RUSTDOCFLAGS", "-D warnings")],
         ),
     ];
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     for (name, arguments, variables) in steps {
         eprintln!("== {name}: cargo {}", arguments.join(" "));
-        let status = Command::new(&cargo).args(arguments).envs(variables.iter().copied()).status();
-        if !status.is_ok_and(|status| status.success()) {
+        if !cargo(arguments, variables) {
             eprintln!("xtask: {name} failed");
             return ExitCode::FAILURE;
         }
