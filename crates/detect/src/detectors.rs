@@ -1,6 +1,7 @@
 //! The list of detectors. To add one: a file in `detectors/`, a line in [`DETECTORS`], a folder in `corpus/`.
 
 mod documents;
+mod hooks;
 mod macros;
 mod masquerade;
 mod pages;
@@ -12,8 +13,15 @@ mod test_part;
 use crate::Detector;
 
 /// Every detector that needs no configuration; signatures and hash lists come on top, see [`crate::Inspector`].
-pub static DETECTORS: &[&(dyn Detector + Sync)] =
-    &[&masquerade::Masquerade, &scripts::Scripts, &macros::Macros, &pages::Pages, &pdfs::Pdfs, &documents::Documents];
+pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
+    &masquerade::Masquerade,
+    &scripts::Scripts,
+    &macros::Macros,
+    &pages::Pages,
+    &pdfs::Pdfs,
+    &documents::Documents,
+    &hooks::Hooks,
+];
 
 #[cfg(test)]
 mod tests {

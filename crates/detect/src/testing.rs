@@ -19,6 +19,7 @@ pub(crate) fn part(name: &str, kind: &'static str, class: Class) -> Part {
         sha256: String::new(),
         sha1: None,
         md5: None,
+        within: Vec::new(),
         declared_type: None,
         locked: false,
         complete: true,

@@ -23,6 +23,8 @@ patterns! {
     CODES = r"string\.fromcharcode\(\s*((?:(?:0x[0-9a-f]{1,4}|[0-9]{1,5})\s*,?\s*)+)\)";
     JOIN_DOUBLE = "\"[ \\t\\r\\n]*[+&][ \\t\\r\\n]*\"";
     JOIN_SINGLE = r"'[ \t\r\n]*\+[ \t\r\n]*'";
+    // Between two words a comment parts them as a space does; elsewhere it is nothing.
+    INNER_COMMENT = r"(?:(\b)/\*[^*\r\n]{0,200}\*/\b)|/\*[^*\r\n]{0,200}\*/";
     CONTINUED = r"[ \t]_[ \t]*\r?\n";
 }
 
@@ -87,6 +89,11 @@ pub(crate) fn without_comments(kind: &str, text: &str) -> String {
         }
     };
     text.split_inclusive('\n').filter(|line| !is_comment(line)).collect()
+}
+
+/// Leaves out short comments between the words of a line of JavaScript, which break up what patterns look for.
+pub(crate) fn without_inner_comments(text: &str) -> String {
+    replace(&INNER_COMMENT, text.to_owned(), |found| if found.get(1).is_some() { " ".into() } else { String::new() })
 }
 
 /// The first match as evidence, cut to a length people read.

@@ -276,6 +276,7 @@ fn whole(name: &str, prepared: &Prepared, origin: &Origin) -> Part {
         sha256: String::new(),
         sha1: None,
         md5: None,
+        within: Vec::new(),
         declared_type: origin.declared_type.clone(),
         locked: false,
         complete: false,

@@ -8,7 +8,7 @@ mod compress;
 mod cpio;
 mod decode;
 mod decoders;
-mod encoder;
+pub(crate) mod encoder;
 mod gzip;
 mod html;
 mod iso9660;
@@ -19,6 +19,7 @@ mod mail;
 mod odf;
 mod onenote;
 mod ooxml;
+mod package;
 mod pdf;
 mod rar;
 mod rpm;
@@ -86,6 +87,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &lnk::Lnk,
     &mail::Mail,
     &onenote::OneNote,
+    &package::Package,
     &pdf::Pdf,
     &rtf::Rtf,
     &script::Script,

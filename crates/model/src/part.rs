@@ -90,6 +90,9 @@ pub struct Part {
     /// MD5 of those bytes, for lists that know no better; only where such a list is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub md5: Option<String>,
+    /// Ids of what the part it was found in is; empty for the sample. Known where parts are inspected, and not sent on.
+    #[serde(skip)]
+    pub within: Vec<std::borrow::Cow<'static, str>>,
     /// What the parent says the media type is, such as a mail's Content-Type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared_type: Option<String>,

@@ -141,6 +141,7 @@ mod tests {
             sha256: String::new(),
             sha1: None,
             md5: None,
+            within: Vec::new(),
             declared_type: None,
             locked: false,
             complete: true,

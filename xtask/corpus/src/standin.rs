@@ -106,7 +106,8 @@ impl Standin {
 
     /// Where it is stored, from the root of the repository.
     pub fn path(&self) -> String {
-        let slug: String = self.what.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+        let slug: String =
+            self.what.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
         let words: Vec<&str> = slug.split('-').filter(|word| !word.is_empty()).collect();
         let (krate, id) = self.folder.split_once('/').unwrap_or((self.folder, ""));
         format!("crates/{krate}/corpus/{id}/{}-{}.{}", self.row.to_lowercase(), words.join("-"), super::EXTENSION)

@@ -49,7 +49,11 @@ pub fn check(executable: &Path, root: &Path, standin: Standin) -> Result<Line, S
         .output()
         .map_err(|error| format!("`{}`: {error}", executable.display()))?;
     let answer: Value = serde_json::from_slice(&output.stdout).map_err(|error| {
-        format!("`{}` gave no answer about `{name}` ({error}): {}", executable.display(), String::from_utf8_lossy(&output.stderr))
+        format!(
+            "`{}` gave no answer about `{name}` ({error}): {}",
+            executable.display(),
+            String::from_utf8_lossy(&output.stderr)
+        )
     })?;
     let missing = standin.expect.iter().filter(|expect| !expect.holds(&answer)).cloned().collect();
     let sha256 = answer["sha256"].as_str().unwrap_or_default().to_owned();
@@ -89,7 +93,8 @@ pub fn report(executable: &Path, root: &Path) -> Result<(String, bool), String> 
     for standin in super::all() {
         lines.push(check(executable, root, standin)?);
     }
-    let mut out = String::from("| row | vector | stand-in | made | expected | found | |\n|---|---|---|---|---|---|---|\n");
+    let mut out =
+        String::from("| row | vector | stand-in | made | expected | found | |\n|---|---|---|---|---|---|---|\n");
     let mut good = true;
     for row in ROWS {
         let own: Vec<&Line> = lines.iter().filter(|line| line.standin.row == row.id).collect();
@@ -110,7 +115,15 @@ pub fn report(executable: &Path, root: &Path) -> Result<(String, bool), String> 
             };
             let short = line.sha256.get(..12).unwrap_or_default();
             let (row, size, standin) = (row, line.size, &line.standin);
-            let cells = [row.id, row.vector, standin.what, &format!("{size} B, {short}"), &expected.join(", "), &line.found, &verdict];
+            let cells = [
+                row.id,
+                row.vector,
+                standin.what,
+                &format!("{size} B, {short}"),
+                &expected.join(", "),
+                &line.found,
+                &verdict,
+            ];
             let _ = writeln!(out, "| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
         }
     }

@@ -83,16 +83,25 @@ impl Detector for Documents {
 
     fn inspect(&self, _part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let text: String = bytes.iter().map(|b| char::from(b.to_ascii_lowercase())).collect();
+        let first = OBJECT.find(&text);
+        let objects = first.and_then(|first| text.get(first.start()..)).unwrap_or_default();
+        let digits: String = NOISE.replace_all(objects, "").chars().filter(char::is_ascii_hexdigit).collect();
         if let (Some(found), true) = (AUTOMATIC.find(&text), DATA.is_match(&text)) {
             let message = "an object of the document loads by itself when the document is opened";
-            let mut found = finding("document.ole-link", Severity::Medium, message, found.as_str());
+            // `OLE2Link` fetches what it shows: together, they are how remote code was run without a question.
+            let linked = objects.contains("ole2link") || digits.contains("4f4c45324c696e6b");
+            let severity = if linked { Severity::High } else { Severity::Medium };
+            let mut found = finding("document.ole-link", severity, message, found.as_str());
+            if linked {
+                found = found.technique("T1203");
+            }
             // The opener of RTF reports the same fact as structure; one fact is one piece of evidence.
             found.family = Family::Structure;
             findings.add(found.technique("T1559"));
         }
-        let Some(first) = OBJECT.find(&text) else { return Ok(()) };
-        let objects = text.get(first.start()..).unwrap_or_default();
-        let digits: String = NOISE.replace_all(objects, "").chars().filter(char::is_ascii_hexdigit).collect();
+        if first.is_none() {
+            return Ok(());
+        }
         // The name also stands in clear text where the data is binary, or in `\objclass`.
         let named = objects.find("equation.3").or_else(|| objects.find("equation.2"));
         let binary = bytes.windows(16).any(|w| w == CLASS_ID);
@@ -154,6 +163,10 @@ mod tests {
     fn rich_text_is_judged_by_its_objects() {
         for (text, expected) in [
             ("{\\rtf1{\\object\\objautlink\\objupdate{\\*\\objdata 0105}}}", &[LINK][..]),
+            (
+                "{\\rtf1{\\object\\objupdate{\\*\\objdata 010500000200000009000000 4F4C45324C696E6B00}}}",
+                &["document.ole-link high"],
+            ),
             ("{\\rtf1{\\object\\objemb{\\*\\objdata 02CE0200 00000000 C0000000\r\n00000046}}}", &[EQUATION]),
             ("{\\rtf1{\\object\\objemb{\\*\\objdata 02CE{\\par}0200\\foo12 00000000C000000000000046}}}", &[EQUATION]),
             ("{\\rtf1{\\object\\objupdate{\\*\\objdata 4571756174696f6E2e33}}}", &[EQUATION, LINK]),

@@ -148,7 +148,8 @@ fn split(base: &str) -> Option<(&str, String)> {
 fn double_extension(part: &Part, base: &str, findings: &mut Findings) {
     let Some((stem, last)) = split(kept(base)) else { return };
     let Some((front, inner)) = stem.rsplit_once('.') else { return };
-    let written = inner.trim_matches(|c| is_blank(c) || is_bidi(c) || c == '_');
+    // A quote may end a name early in a header; no system keeps one in a name that people see.
+    let written = inner.trim_matches(|c| is_blank(c) || is_bidi(c) || matches!(c, '_' | '"' | '\''));
     let inner = written.to_lowercase();
     let pages = ["html", "htm"];
     if front.is_empty() || !runs(&last) || (claims(&inner).is_none() && !pages.contains(&inner.as_str())) {
@@ -410,6 +411,14 @@ fn content(part: &Part, base: &str, findings: &mut Findings) {
             "" if declared == "application/pdf" => Severity::Medium,
             _ => return,
         },
+        // Packages of documents are archives of their own kinds; a plain one under such a name is a wrapping.
+        Class::Archive | Class::DiskImage
+            if matches!(kind, "zip" | "rar4" | "rar5" | "7z" | "cab" | "iso9660")
+                && (matches!(claim, Class::Image | Class::Audio | Class::Video | Class::Font)
+                    || matches!(extension.as_str(), "pdf" | "rtf" | "doc" | "xls" | "ppt")) =>
+        {
+            Severity::Medium
+        }
         _ => return,
     };
     let message = format!("the content is of the kind {kind}, while {claimed} claims {}", dressed_class(claim));
@@ -519,6 +528,7 @@ mod tests {
             ("System.Text.dll", "pe32-dll", Class::Library),
             ("org.example.pdf.jar", "jar", Class::Executable),
             ("backup.tar.gz", "gzip", Class::Archive),
+            ("book.xps", "zip", Class::Archive),
             ("\u{200f}מסמך.pdf", "pdf", Class::Document),
             ("WhatsApp \u{202a}+1 555\u{202c} photo.jpg", "jpeg", Class::Image),
             ("Notes by Smith et al.", "text", Class::Text),

@@ -14,6 +14,8 @@ patterns! {
     LAUNCH = r"/S\s*/Launch\b";
     OPENS = r"/(?:OpenAction|AA)\b";
     SCRIPT = r"/(?:JavaScript|JS)\b";
+    // Acrobat JavaScript: `nLaunch: 2` saves the attachment and opens it without asking where.
+    OPENS_ATTACHMENT = r"exportdataobject\s*\([^)]{0,200}nlaunch\s*:\s*[12]";
     ABUSED = r"app\s*\.\s*launchurl|exportdataobject|util\s*\.\s*printf|\beval\s*\(|\bunescape\s*\(|collab\s*\.\s*(?:geticon|collectemailinfo)|media\s*\.\s*newplayer|submitform|geturl\s*\(|%u[0-9a-f]{4}%u[0-9a-f]{4}|spell\s*\.\s*customdictionaryopen";
 }
 
@@ -34,7 +36,7 @@ impl Detector for Pdfs {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("pdf") || in_pdf(part) && (part.role == Role::Command || part.is("js-embedded"))
+        part.is("pdf") || in_pdf(part) && (matches!(part.role, Role::Command | Role::Link) || part.is("js-embedded"))
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -42,8 +44,15 @@ impl Detector for Pdfs {
             document(bytes, findings);
         } else if part.role == Role::Command {
             launches(&decode(bytes), findings);
+        } else if part.role == Role::Link {
+            leads_to_share(&decode(bytes), findings);
         } else {
             let plain = normalise(&decode(bytes));
+            if let Some(value) = excerpt(&OPENS_ATTACHMENT, &plain) {
+                let message = "a script of the PDF document saves and opens a file that the document carries";
+                let found = Finding::new("pdf.opens-attachment", ID, Severity::High, Family::Behaviour, message);
+                findings.add(found.with("value", value).technique("T1204.002").technique("T1059.007"));
+            }
             let abused = excerpt(&ABUSED, &plain);
             scripted(abused.is_some(), &abused.unwrap_or(plain), findings);
         }
@@ -62,10 +71,20 @@ impl Detector for Pdfs {
     }
 }
 
-/// Whether the part was found directly in a document that is named as a PDF.
+/// Whether the part was found directly in a PDF document.
 fn in_pdf(part: &Part) -> bool {
-    let parent = part.path.rsplit_once("//").map_or("", |(parent, _)| parent);
-    parent.get(parent.len().saturating_sub(4)..).is_some_and(|end| end.eq_ignore_ascii_case(".pdf"))
+    part.within.iter().any(|kind| kind == "pdf")
+}
+
+/// A file share that the document has opened sends the password's hash there.
+fn leads_to_share(place: &str, findings: &mut Findings) {
+    let lower = place.trim().to_ascii_lowercase();
+    let host = lower.strip_prefix("\\\\").or_else(|| lower.strip_prefix("file://")).unwrap_or_default();
+    if host.starts_with(|c: char| c.is_ascii_alphanumeric()) && !host.starts_with("localhost") {
+        let message = "the PDF document opens a file on another machine";
+        let found = Finding::new("pdf.remote-share", ID, Severity::High, Family::Behaviour, message);
+        findings.add(found.with("value", cut(place)).technique("T1187"));
+    }
 }
 
 fn document(bytes: &[u8], findings: &mut Findings) {
@@ -80,7 +99,11 @@ fn document(bytes: &[u8], findings: &mut Findings) {
     }
     if let (true, Some(found)) = (OPENS.is_match(&text), SCRIPT.find(&text)) {
         let rest = text.get(found.start()..).unwrap_or_default();
-        scripted(false, &rest.chars().take(EVIDENCE).collect::<String>(), findings);
+        let value = rest.chars().take(EVIDENCE).collect::<String>();
+        let message = "the PDF document runs a script by itself when it is opened or used";
+        let found = Finding::new("pdf.runs-by-itself", ID, Severity::Low, Family::Behaviour, message);
+        findings.add(found.with("value", cut(&value)).technique("T1059.007"));
+        scripted(false, &value, findings);
     }
 }
 
@@ -112,7 +135,10 @@ mod tests {
         for (text, expected) in [
             ("%PDF-1.7 1 0 obj <</OpenAction <</S /Launch /F (a.exe)>>>>", &["pdf.launch high"][..]),
             ("<</OpenAction <</S /L#61unch /Win <</F (cmd)>>>>>>", &["pdf.launch high"]),
-            ("<</OpenAction <</S /JavaScript /JS (app.alert\\(1\\))>>>>", &["pdf.javascript low"]),
+            (
+                "<</OpenAction <</S /JavaScript /JS (app.alert\\(1\\))>>>>",
+                &["pdf.javascript low", "pdf.runs-by-itself low"],
+            ),
             ("<</Title (How to /Launch) /OpenAction [3 0 R /Fit]>>", &[]),
             ("<</Names <</EmbeddedFiles 4 0 R>>>>", &[]),
         ] {
@@ -131,12 +157,16 @@ mod tests {
                 "pdf.javascript medium",
             ),
             ("a.PDF//script", "js-embedded", Role::Script, "app.alert(1)", "pdf.javascript low"),
+            ("a.pdf//link", "url-target", Role::Link, "\\\\host.invalid\\share\\a.pdf", "pdf.remote-share high"),
+            ("a.pdf//link", "url-target", Role::Link, "https://host.invalid/a", ""),
+            ("a.pdf//link", "url-target", Role::Link, "file:///C:/a.pdf", ""),
             ("a.pdf//launch", "command-line", Role::Command, "cmd /c echo", "pdf.launch high"),
             ("a.html//script", "js-embedded", Role::Script, "eval(unescape(1))", ""),
             ("a.lnk//command", "command-line", Role::Command, "cmd /c echo", ""),
         ] {
             let mut part = part(kind);
             (part.path, part.role) = (path.into(), role);
+            part.within = if path.to_lowercase().contains(".pdf//") { vec!["pdf".into()] } else { Vec::new() };
             let mut findings = Findings::default();
             if Pdfs.wants(&part) {
                 Pdfs.inspect(&part, text.as_bytes(), 0, &mut findings).unwrap();

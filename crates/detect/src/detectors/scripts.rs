@@ -1,6 +1,6 @@
 //! What a script would do when it is opened: fetch and run, start programs, hide, disguise itself.
 
-use crate::text::{cut, decode, excerpt, normalise, patterns, without_comments};
+use crate::text::{cut, decode, excerpt, normalise, patterns, without_comments, without_inner_comments};
 use crate::{DetectError, Detector, Findings};
 use lazaret_model::{Family, Finding, Part, Severity};
 
@@ -45,6 +45,8 @@ patterns! {
     CODE_CHAIN = r"(?i)chr[wb]?\$?\s*\([^()\r\n]{1,24}\)\s*(?:_\s*)?[&+]|\[char\]\s*\(?(?:0x)?[0-9a-f]{1,5}\)?\s*[+,]";
     CODE_LIST = r"(?i)fromcharcode\s*\(\s*(?:(?:0x[0-9a-f]{1,4}|[0-9]{1,5})\s*,\s*){20}";
     ASSEMBLED = r#"(?:\beval|\bexecute(?:global|statement)?|\biex|invoke-expression|\bnew\s+function)[\s(]+(?:unescape|atob|decodeuricomponent|strreverse|replace|join|chr\(|\w+\.(?:replace|split)\([^)]{1,60}\)\.(?:join|reverse|replace))|(?:split|reverse)\([^)]{0,20}\)\.reverse\(\)\.join\([^)]{0,8}\)[^\r\n]{0,80}(?:eval|activexobject)|(?:\biex\b|invoke-expression)[^\r\n]{0,200}(?:frombase64string|-join|\[array\]::reverse|-replace|-f\s*'|-bxor)|(?:frombase64string|-join|-bxor)[^\r\n]{0,400}\|\s*(?:iex\b|invoke-expression)"#;
+    DECODES = r"frombase64string\s*\(";
+    RUNS_TEXT = r"(?m)(?:\biex\b|invoke-expression)\s*\(?\s*\$[a-z_]\w*[^\r\n]{0,80}|\$[a-z_]\w*\s*\|\s*(?:iex\b|invoke-expression)";
     EVADES = r#"amsiutils|amsiinitfailed|amsiscanbuffer|etweventwrite|(?:set|add)-mppreference[^\r\n]{0,200}[\s"']-(?:disable|exclusion|submit|maps|puaprotection|lowthreat|moderatethreat|highthreat)\w*|disableantispyware|sc(?:\.exe)?\s+(?:stop|delete)\s+"?windefend"#;
 }
 
@@ -68,9 +70,10 @@ impl Detector for Scripts {
         let text = decode(bytes);
         let kind = &*part.kind.id;
         let code = without_comments(kind, &text);
+        let code = if matches!(kind, "js" | "jse") { without_inner_comments(&code) } else { code };
         let plain = normalise(&code);
         if part.is("sh") || part.is("command-line") {
-            piped(&plain, findings);
+            piped(kind, &plain, findings);
         }
         if KINDS.iter().any(|kind| part.is(kind)) {
             behaves(kind, &plain, findings);
@@ -84,14 +87,27 @@ fn finding(id: &'static str, severity: Severity, message: &str, value: impl Into
     Finding::new(id, ID, severity, Family::Behaviour, message).with("value", cut(&value.into()))
 }
 
+/// The technique of the interpreter that runs such a script (ATT&CK T1059).
+fn interpreter(kind: &str) -> &'static str {
+    match kind {
+        "ps1" => "T1059.001",
+        "bat" => "T1059.003",
+        "sh" => "T1059.004",
+        "vbs" | "vbe" | "vba" => "T1059.005",
+        "js" | "js-embedded" | "jse" => "T1059.007",
+        "hta" => "T1218.005",
+        _ => "T1059",
+    }
+}
+
 /// What comes from the network straight into a shell.
-fn piped(plain: &str, findings: &mut Findings) {
+fn piped(kind: &str, plain: &str, findings: &mut Findings) {
     if let Some(line) = PIPE.find_iter(plain).find(|line| !SAID.is_match(line.as_str())) {
         let message = "the script runs what it fetches from the network without keeping it";
         findings.add(
             finding("script.download-and-run", Severity::High, message, line.as_str())
                 .technique("T1105")
-                .technique("T1059"),
+                .technique(if kind == "sh" { interpreter(kind) } else { "T1059.004" }),
         );
     }
 }
@@ -114,20 +130,22 @@ fn behaves(kind: &str, plain: &str, findings: &mut Findings) {
     if let (Some(fetched), Some(act)) = (fetches.or_else(|| remote.clone()), acts.or(remote)) {
         let message = "the script fetches something from the network and writes or runs it";
         let found = finding("script.download-and-run", Severity::High, message, act);
-        findings.add(found.with("fetches", cut(&fetched)).technique("T1105").technique("T1059"));
+        findings.add(found.with("fetches", cut(&fetched)).technique("T1105").technique(interpreter(kind)));
     }
     if let Some(value) = runs {
         let message = "the script starts programs through the Windows shell";
-        findings.add(finding("script.runs-program", Severity::Medium, message, value).technique("T1059"));
+        findings.add(finding("script.runs-program", Severity::Medium, message, value).technique(interpreter(kind)));
     }
     if let Some(value) = excerpt(&ENCODED, plain) {
         let message = "PowerShell is given an encoded command";
-        findings.add(finding("script.encoded-command", Severity::High, message, value).technique("T1027.010"));
+        let found = finding("script.encoded-command", Severity::High, message, value);
+        findings.add(found.technique("T1027.010").technique("T1059.001"));
     }
     let hidden = SHELL_OBJECT.is_match(plain).then(|| excerpt(&HIDDEN_RUN, plain)).flatten();
     if let Some(value) = excerpt(&HIDDEN, plain).or(hidden) {
         let message = "a program is started without a visible window";
-        findings.add(finding("script.hidden-window", Severity::Medium, message, value).technique("T1564.003"));
+        let found = finding("script.hidden-window", Severity::Medium, message, value).technique("T1564.003");
+        findings.add(found.technique(interpreter(kind)));
     }
     if let Some(value) = excerpt(&EVADES, plain) {
         let message = "the script switches off or works around malware protection";
@@ -149,7 +167,8 @@ fn disguised(kind: &str, code: &str, plain: &str, findings: &mut Findings) {
         _ if code.len() > 200 && escapes() * 40 > code.len() * 3 => Some("texts written as escaped bytes"),
         _ => None,
     };
-    let value = how.map(str::to_owned).or_else(|| excerpt(&ASSEMBLED, plain));
+    let pieces = || (kind == "ps1" && DECODES.is_match(plain)).then(|| excerpt(&RUNS_TEXT, plain)).flatten();
+    let value = how.map(str::to_owned).or_else(|| excerpt(&ASSEMBLED, plain)).or_else(pieces);
     if let Some(value) = value {
         let message = "the script is written so that it cannot be read";
         findings.add(finding("script.obfuscated", Severity::Medium, message, value).technique("T1027.010"));

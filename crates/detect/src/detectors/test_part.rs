@@ -26,6 +26,7 @@ pub(crate) fn part(kind: &'static str) -> Part {
         sha256: String::new(),
         sha1: None,
         md5: None,
+        within: Vec::new(),
         declared_type: None,
         locked: false,
         complete: true,

@@ -48,6 +48,30 @@ pub(super) fn hex(text: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Quoted-printable (RFC 2045, 6.7); what is no valid escape stands for itself.
+pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'=' {
+            out.push(*byte);
+            continue;
+        }
+        let blanks = after.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
+        let digit = |at: usize| after.get(at).and_then(|b| char::from(*b).to_digit(16));
+        if let (Some(high), Some(low)) = (digit(0), digit(1)) {
+            out.push((high << 4 | low) as u8);
+            rest = after.get(2..).unwrap_or_default();
+        } else if after.get(blanks) == Some(&b'\n') {
+            rest = after.get(blanks + 1..).unwrap_or_default();
+        } else {
+            out.push(b'=');
+        }
+    }
+    out
+}
+
 /// The files of `begin MODE NAME … end` blocks (POSIX uuencode), and their names.
 pub(super) fn uuencoded(text: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();

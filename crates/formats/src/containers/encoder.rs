@@ -15,6 +15,22 @@ const COLUMNS: [&[u8; 96]; 3] = [
 /// What a tab stands for, by column.
 const TAB: &[u8; 3] = b"\x57\x6e\x7b";
 
+/// Whether the first encoded block at the start of some bytes is VBScript (true) or JScript (false); none where the
+/// bytes do not begin with one. Both are encoded alike, and the encoding does not say which it is.
+pub(crate) fn is_basic(head: &[u8]) -> Option<bool> {
+    let body = head.strip_prefix(b"#@~^").filter(|rest| rest.get(6..8) == Some(b"=="))?.get(8..)?;
+    let body: String = body.iter().take(4096).map(|byte| char::from(*byte)).collect();
+    let body = body.split("==^#~@").next().unwrap_or_default();
+    Some(looks_basic(&decode(body)))
+}
+
+/// Words that only VBScript has, to tell what an encoded script was.
+pub(super) fn looks_basic(script: &str) -> bool {
+    let lower = script.to_ascii_lowercase();
+    !lower.contains(';')
+        && ["dim ", "set ", "end sub", "msgbox", "createobject("].iter().any(|word| lower.contains(word))
+}
+
 /// The decoded blocks of a text, or why one could not be decoded.
 pub(super) fn blocks(text: &str) -> Vec<Result<String, String>> {
     let mut found = Vec::new();

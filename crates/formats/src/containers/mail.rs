@@ -3,6 +3,8 @@
 //! `mail-parser` reads the message; what it takes for text is searched for what older programs put there (uuencode,
 //! yEnc, BinHex), and a message that hides parts behind broken boundaries is searched for Base64 as it stands.
 
+mod rereading;
+
 use super::decode;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity};
@@ -81,20 +83,26 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
     let mut any = false;
     for part in message.parts.iter().filter(|p| is_body(p)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        any |= body(part, parts)?;
+        any |= body(part, raw, parts)?;
     }
     for (index, part) in message.parts.iter().enumerate().filter(|(_, p)| !is_body(p)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         any |= attachment(part, index, raw, parts)?;
     }
+    any |= rereading::other_borders(message, raw, parts)?;
     if !any {
         raw_base64(raw, parts)?;
+        let multipart =
+            |part: &MessagePart<'_>| part.content_type().is_some_and(|t| t.ctype().eq_ignore_ascii_case("multipart"));
+        if message.parts.iter().any(multipart) {
+            parts.incomplete("it claims to have several parts and none was found");
+        }
     }
     Ok(())
 }
 
 /// A body and the files encoded in its text; whether there were any.
-fn body(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+fn body(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
     let text = part.contents();
     let (name, kind) = if part.is_text_html() { ("body.html", "html") } else { ("body", "mail-body") };
     let mut member = Member::unnamed(Role::Body, name).of_kind(kind);
@@ -107,10 +115,15 @@ fn body(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result<bool, OpenE
     parts.add_content(member, Content::from(text))?;
     let mut files = decode::uuencoded(text);
     if memchr::memmem::find(text, b"=ybegin ").is_some() {
-        files.extend(decode::yencoded(text));
+        // Its bytes are no text, which a character set would change.
+        files.extend(decode::yencoded(rereading::raw_body(part, raw)));
     }
     files.extend(decode::binhex(text));
-    let found = !files.is_empty();
+    let readings = rereading::other_readings(part, raw, text);
+    let found = !files.is_empty() || !readings.is_empty();
+    for bytes in readings {
+        parts.add_content(Member::unnamed(Role::Body, "body-decoded-otherwise"), Content::from(bytes))?;
+    }
     for (name, bytes) in files {
         parts.add_content(Member::named(Role::Attachment, name), Content::from(bytes))?;
     }
@@ -122,12 +135,11 @@ fn attachment(part: &MessagePart<'_>, index: usize, raw: &[u8], parts: &mut Part
     let bytes = match &part.body {
         PartType::Multipart(_) => return Ok(false),
         PartType::Message(inner) if !inner.raw_message.is_empty() => inner.raw_message(),
-        PartType::Message(_) => {
-            let range = part.raw_body_offset() as usize..part.raw_end_offset() as usize;
-            raw.get(range).unwrap_or_default()
-        }
+        PartType::Message(_) => rereading::raw_body(part, raw),
         _ => part.contents(),
     };
+    let sent = rereading::as_sent(part, raw);
+    let bytes = sent.as_deref().unwrap_or(bytes);
     let mut member = match part.attachment_name() {
         Some(name) => Member::named(Role::Attachment, name),
         None => match part.content_location() {
@@ -144,8 +156,14 @@ fn attachment(part: &MessagePart<'_>, index: usize, raw: &[u8], parts: &mut Part
     if part.is_encoding_problem {
         member = member.incomplete("its transfer encoding is damaged");
     }
+    let other = Member::named(Role::Attachment, member.name.clone());
     parts.add_content(member, Content::from(bytes))?;
-    Ok(!bytes.is_empty())
+    let readings = rereading::other_readings(part, raw, bytes);
+    let any = !bytes.is_empty() || !readings.is_empty();
+    for bytes in readings {
+        parts.add_content(other.clone(), Content::from(bytes))?;
+    }
+    Ok(any)
 }
 
 fn declared_type(part: &MessagePart<'_>) -> Option<String> {
@@ -177,6 +195,9 @@ fn conflicts(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) {
         if values.len() > 1 {
             report(parts, format!("`{text}` is there {} times", values.len()));
         }
+    }
+    if let Some((first, second)) = rereading::two_file_names(part, raw) {
+        report(parts, format!("`filename` is `{first}` and also `{second}`"));
     }
     let filename = part.content_disposition().and_then(|d| d.attribute("filename"));
     let name = part.content_type().and_then(|t| t.attribute("name"));

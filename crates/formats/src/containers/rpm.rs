@@ -11,14 +11,15 @@ pub struct Rpm;
 /// Bytes of one header structure that are read.
 const MOST_HEADER: u64 = 32 << 20;
 /// Tags of scripts that run when a package is installed or removed.
-const SCRIPTS: &[(u32, &str)] = &[
-    (1023, "pre-install"),
-    (1024, "post-install"),
-    (1025, "pre-uninstall"),
-    (1026, "post-uninstall"),
-    (1079, "verify"),
-    (1151, "pre-transaction"),
-    (1152, "post-transaction"),
+/// The second tag names the program that runs it.
+const SCRIPTS: &[(u32, u32, &str)] = &[
+    (1023, 1085, "pre-install"),
+    (1024, 1086, "post-install"),
+    (1025, 1087, "pre-uninstall"),
+    (1026, 1088, "post-uninstall"),
+    (1079, 1091, "verify"),
+    (1151, 1153, "pre-transaction"),
+    (1152, 1154, "post-transaction"),
 ];
 
 impl Format for Rpm {
@@ -44,9 +45,15 @@ impl Format for Rpm {
         let data_at = 16 + count * 16;
         for index in 0..count {
             let field = |n: usize| array(&header, 16 + index * 16 + n * 4).map_or(0, u32::from_be_bytes);
-            let Some((_, name)) = SCRIPTS.iter().find(|(tag, _)| *tag == field(0)) else { continue };
-            let text = header.get(data_at.saturating_add(field(2) as usize)..).map(until_nul).unwrap_or_default();
-            parts.add_content(Member::unnamed(Role::Script, *name), Content::from(text))?;
+            let Some((_, program, name)) = SCRIPTS.iter().find(|(tag, ..)| *tag == field(0)) else { continue };
+            let text_of = |place: u32| header.get(data_at.saturating_add(place as usize)..).map(until_nul);
+            let text = text_of(field(2)).unwrap_or_default();
+            let entry = |at: usize, n: usize| array(&header, 16 + at * 16 + n * 4).map_or(0, u32::from_be_bytes);
+            let program = (0..count).find(|at| entry(*at, 0) == *program).and_then(|at| text_of(entry(at, 2)));
+            // Without a program named, rpm runs `/bin/sh`.
+            let shell = program.is_none_or(|program| program.is_empty() || program.ends_with(b"sh"));
+            let member = Member::unnamed(Role::Script, *name);
+            parts.add_content(if shell { member.of_kind("sh") } else { member }, Content::from(text))?;
         }
         let payload_at = main_at + main_len;
         if payload_at >= input.len() {

@@ -32,7 +32,7 @@ impl Format for Script {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             match encoded {
                 Ok(script) => {
-                    let id = if kind == "vbe" || looks_basic(&script) { "vbs" } else { "js" };
+                    let id = if kind == "vbe" || encoder::looks_basic(&script) { "vbs" } else { "js" };
                     let member = Member::unnamed(Role::Payload, "decoded").of_kind(id);
                     parts.add_content(member, Content::from(script.into_bytes()))?;
                 }
@@ -57,13 +57,6 @@ impl Format for Script {
         }
         Ok(())
     }
-}
-
-/// Words that only VBScript has, to tell what an encoded script was.
-fn looks_basic(script: &str) -> bool {
-    let lower = script.to_ascii_lowercase();
-    !lower.contains(';')
-        && ["dim ", "set ", "end sub", "msgbox", "createobject("].iter().any(|word| lower.contains(word))
 }
 
 /// What `-EncodedCommand`, in any abbreviation, is given: Base64 of UTF-16 (about_PowerShell_exe).

@@ -1,6 +1,7 @@
 //! Magic numbers. Ours first; then those of the `file-format` crate, mapped to our rows by media type.
 
 use super::probe::{Found, Probe, be32_at, has, u16_at, u32_at, u64_at};
+use crate::containers::encoder;
 use crate::kinds::KINDS;
 use file_format::FileFormat;
 use std::collections::HashMap;
@@ -160,6 +161,11 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
     }
     if head.starts_with(b"bplist00") && probe.len() < 4096 && has(head, b"SURL") {
         found.add("webloc");
+        return;
+    }
+    // An encoded character may be one that text does not have.
+    if let Some(basic) = encoder::is_basic(head) {
+        found.add(if basic { "vbe" } else { "jse" });
         return;
     }
     for (offset, magic, id) in MAGIC {

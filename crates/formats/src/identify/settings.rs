@@ -1,5 +1,6 @@
 //! Settings and shortcuts as text, mail, calendars, tables: what shows in the form of its first lines.
 
+use crate::containers::encoder;
 use memchr::memmem;
 
 /// Lines that are judged.
@@ -111,6 +112,9 @@ fn uuencoded(text: &str) -> bool {
 /// Encoded scripts do not say their language; JScript is the commoner, and a marked one may say.
 fn encoded_script(text: &str) -> &'static str {
     let lower = text.get(..4096).unwrap_or(text).to_ascii_lowercase();
+    if let Some(basic) = encoder::is_basic(text.as_bytes()) {
+        return if basic { "vbe" } else { "jse" };
+    }
     if lower.contains("vbscript.encode") || lower.contains("'**start encode**") { "vbe" } else { "jse" }
 }
 
@@ -225,6 +229,10 @@ fn mail(text: &str) -> Option<&'static str> {
     let boxed = text.starts_with("From ");
     let body = if boxed { text.split_once('\n')?.1 } else { text };
     let (mut fields, mut known, mut strong) = (0, 0, 0);
+    if boxed && text.lines().next().is_some_and(dated) {
+        strong += 1;
+        known += 1;
+    }
     let mut related = false;
     let mut saved = false;
     for line in body.trim_start_matches(['\r', '\n']).lines().take(LINES) {
@@ -286,6 +294,16 @@ fn mail(text: &str) -> Option<&'static str> {
         "mht"
     } else {
         "eml"
+    })
+}
+
+/// Whether a line ends as the first of a message in a mailbox does: `Mon Jan  5 10:00:00 2026` (RFC 4155, appendix A).
+fn dated(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let time = words.iter().position(|word| word.len() == 8 && word.matches(':').count() == 2);
+    time.is_some_and(|at| {
+        let year = words.get(at + 1..).unwrap_or_default().iter().any(|w| w.len() == 4 && w.parse::<u16>().is_ok());
+        at >= 4 && year && words.get(at - 1).is_some_and(|day| day.parse::<u8>().is_ok())
     })
 }
 

@@ -47,7 +47,7 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("seqbox", Archive, "application/x-sbx", &["sbx"], "SeqBox archive"),
     holder("zpaq", Archive, "application/x-zpaq", &["zpaq"], "ZPAQ archive"),
     holder("age", Archive, "application/x-age-encryption", &["age"], "file encrypted with age"),
-    holder("wim", Archive, "application/x-ms-wim", &["wim", "esd", "swm"], "Windows image"),
+    holder("wim", DiskImage, "application/x-ms-wim", &["wim", "esd", "swm"], "Windows image"),
     holder("asar", Archive, "application/x-asar", &["asar"], "Electron archive"),
     holder("uuencode", Archive, "text/x-uuencode", &["uu", "uue"], "uuencoded file"),
     holder("yenc", Archive, "application/x-yenc", &["yenc"], "yEnc encoded file"),

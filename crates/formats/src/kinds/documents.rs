@@ -1,7 +1,7 @@
 //! Documents and mail.
 
 use super::{KindRow, holder, leaf};
-use lazaret_model::Class::{Data, Document, Mail, Web};
+use lazaret_model::Class::{Data, Document, Mail, Script, Web};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
@@ -65,7 +65,7 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("xdp", Document, "application/vnd.adobe.xdp+xml", &["xdp", "xfdf"], "PDF form data, which may hold a PDF"),
     holder("xps", Document, "application/vnd.ms-xpsdocument", &["xps", "oxps"], "XPS document"),
     holder("epub", Document, "application/epub+zip", &["epub"], "EPUB book"),
-    holder("chm", Document, "application/vnd.ms-htmlhelp", &["chm"], "compiled HTML help"),
+    holder("chm", Script, "application/vnd.ms-htmlhelp", &["chm"], "compiled HTML help"),
     holder("hlp", Document, "application/winhlp", &["hlp"], "Windows help"),
     leaf("postscript", Document, "application/postscript", &["ps"], "PostScript document"),
     leaf("eps", Document, "image/x-eps", &["eps"], "Encapsulated PostScript"),

@@ -21,8 +21,7 @@ pub fn zlib(plain: &[u8]) -> Vec<u8> {
 
 /// A gzip member with a name (RFC 1952).
 pub fn gzip(name: &str, plain: &[u8]) -> Vec<u8> {
-    let mut encoder =
-        flate2::GzBuilder::new().filename(name).write(Vec::new(), flate2::Compression::best());
+    let mut encoder = flate2::GzBuilder::new().filename(name).write(Vec::new(), flate2::Compression::best());
     encoder.write_all(plain).expect(WRITES);
     encoder.finish().expect(WRITES)
 }
@@ -130,7 +129,11 @@ pub fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// A 7z archive of these files; what encrypts has a salt of its own every time.
-pub fn seven_zip(files: &[(&str, &[u8])], methods: Vec<sevenz_rust2::EncoderConfiguration>, hide_names: bool) -> Vec<u8> {
+pub fn seven_zip(
+    files: &[(&str, &[u8])],
+    methods: Vec<sevenz_rust2::EncoderConfiguration>,
+    hide_names: bool,
+) -> Vec<u8> {
     let mut writer = sevenz_rust2::ArchiveWriter::new(std::io::Cursor::new(Vec::new())).expect(WRITES);
     writer.set_content_methods(methods);
     writer.set_encrypt_header(hide_names);

@@ -7,8 +7,7 @@ use std::io::Write as _;
 const WRITES: &str = "memory can be written";
 
 /// A macro that starts by itself and starts a program.
-pub const MACRO: &str =
-    "Attribute VB_Name = \"Module1\"\r\nSub AutoOpen()\r\n  Shell \"calc\"\r\nEnd Sub\r\nSub Workbook_Open()\r\n  AutoOpen\r\nEnd Sub\r\n";
+pub const MACRO: &str = "Attribute VB_Name = \"Module1\"\r\nSub AutoOpen()\r\n  Shell \"calc\"\r\nEnd Sub\r\nSub Workbook_Open()\r\n  AutoOpen\r\nEnd Sub\r\n";
 
 /// A compound file with these streams; storages are made where a path names them.
 pub fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
@@ -109,7 +108,15 @@ fn workbook(formulas: &[Vec<u8>]) -> Vec<u8> {
     let mut name = vec![0x20, 0, 0, 1, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1];
     name.extend([0x3a, 0, 0, 0, 0, 0, 0]);
     let name = if formulas.is_empty() { Vec::new() } else { record(0x18, &name) };
-    let globals = |start| [record(0x809, &[0, 6, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), sheet(start), name.clone(), record(0x0a, &[])].concat();
+    let globals = |start| {
+        [
+            record(0x809, &[0, 6, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+            sheet(start),
+            name.clone(),
+            record(0x0a, &[]),
+        ]
+        .concat()
+    };
     let start = globals(0).len() as u32;
     let cells: Vec<u8> = formulas.iter().flat_map(|formula| record(6, formula)).collect();
     [globals(start), record(0x809, &[0; 16]), cells, record(0x0a, &[])].concat()

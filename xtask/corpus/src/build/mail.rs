@@ -19,7 +19,9 @@ pub fn message(text: &str, attachments: &[(&str, &str)]) -> Vec<u8> {
 
 /// The head lines of an attachment in base64.
 pub fn attached(name: &str) -> String {
-    format!("Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"{name}\"")
+    format!(
+        "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"{name}\""
+    )
 }
 
 /// A message with one attachment in base64.

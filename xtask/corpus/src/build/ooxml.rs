@@ -49,10 +49,15 @@ impl Package<'_> {
                 .enumerate()
                 .map(|(index, (kind, target, outside))| {
                     let mode = if *outside { " TargetMode=\"External\"" } else { "" };
-                    format!("<Relationship Id=\"rId{}\" Type=\"{RELATION}/{kind}\" Target=\"{target}\"{mode}/>", index + 1)
+                    format!(
+                        "<Relationship Id=\"rId{}\" Type=\"{RELATION}/{kind}\" Target=\"{target}\"{mode}/>",
+                        index + 1
+                    )
                 })
                 .collect();
-            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">{rows}</Relationships>")
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\">{rows}</Relationships>"
+            )
         };
         let (folder, file) = self.main.rsplit_once('/').unwrap_or(("", self.main));
         let of_main = format!("{folder}/_rels/{file}.rels");
@@ -88,7 +93,8 @@ pub fn xlsm(source: &str) -> Vec<u8> {
     Package {
         content_type: "application/vnd.ms-excel.sheet.macroEnabled.main+xml",
         main: "xl/workbook.xml",
-        xml: "<workbook xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheets/></workbook>".into(),
+        xml: "<workbook xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheets/></workbook>"
+            .into(),
         relations: vec![("vbaProject", "vbaProject.bin", false)],
         parts: vec![("xl/vbaProject.bin", super::compound::vba_project(source))],
     }

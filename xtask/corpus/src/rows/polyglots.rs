@@ -1,12 +1,12 @@
 //! C4, C23: files that are more than one thing.
 
+use crate::Standin;
 use crate::build::archive::{rar, seven_zip};
 use crate::build::compound::msi;
 use crate::build::page::pdf;
 use crate::build::program::{self, exe};
 use crate::build::shortcut::Lnk;
 use crate::build::{eicar, image, zip};
-use crate::Standin;
 use sevenz_rust2::EncoderMethod;
 
 pub(super) fn all() -> Vec<Standin> {
@@ -22,20 +22,73 @@ pub(super) fn all() -> Vec<Standin> {
         crate::build::put(&mut out, 6, b"/*");
         [out, b"*/=1;var s = new ActiveXObject('WScript.Shell'); s.Run('calc'); WScript.Quit();\r\n".to_vec()].concat()
     };
-    let jar = zip::of(&[("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\r\nMain-Class: A\r\n\r\n"), ("A.class", &program::class())]);
+    let jar = zip::of(&[
+        ("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\r\nMain-Class: A\r\n\r\n"),
+        ("A.class", &program::class()),
+    ]);
     vec![
-        new("C4", "formats/zip", "photo.jpg", "a ZIP behind a JPEG", [image::jpeg(), payload()].concat()).payload("a.com"),
-        new("C4", "formats/sevenz", "photo.gif", "a 7z behind a GIF", [image::gif(), seven()].concat()).payload("a.com"),
+        new("C4", "formats/zip", "photo.jpg", "a ZIP behind a JPEG", [image::jpeg(), payload()].concat())
+            .payload("a.com"),
+        new("C4", "formats/sevenz", "photo.gif", "a 7z behind a GIF", [image::gif(), seven()].concat())
+            .payload("a.com"),
         new("C4", "formats/rar", "photo.gif", "a RAR behind a GIF", [image::gif(), five()].concat()).payload("a.com"),
         new("C4", "formats/rar", "sfx.exe", "a self-extracting RAR", [exe(), five()].concat()).payload("a.com"),
         new("C4", "formats/pdf", "scan.pdf", "a ZIP behind a PDF", [document(), payload()].concat()).payload("a.com"),
-        new("C4", "formats/zip", "front.zip", "text before a ZIP", [b"some text before the archive\r\n".repeat(9), payload()].concat()).payload("a.com"),
-        new("C4", "formats/zip", "back.zip", "a program behind a ZIP", [zip::of(&[("a.txt", b"hello")]), exe()].concat()).blocked(),
-        new("C23", "formats/pdf", "both.pdf", "a ZIP that begins as a PDF", [document(), payload()].concat()).kind("pdf").kind("zip").payload("a.com"),
-        new("C23", "formats/script", "picture.gif", "a GIF that is JavaScript", gif_js).kind("gif").kind("js").blocked(),
-        new("C23", "formats/html", "page.lnk", "an HTML application behind a shortcut", [Lnk { target: "..\\mshta.exe", arguments: "page.lnk", ..Lnk::default() }.build(), application.clone()].concat()).kind("lnk").part("appended", "hta").blocked(),
-        new("C23", "formats/html", "page.exe", "an HTML application behind a program", [exe(), application].concat()).part("appended", "hta").blocked(),
-        new("C23", "formats/cfb", "setup.msi", "a JAR behind an installer", [msi(("a.exe", ""), b"nothing"), jar].concat()).kind("msi").kind("jar").blocked(),
-        new("C23", "formats/zip", "page.html", "a ZIP that begins as a page", [crate::build::page::html("", "<p>hello</p>"), payload()].concat()).payload("a.com"),
+        new(
+            "C4",
+            "formats/zip",
+            "front.zip",
+            "text before a ZIP",
+            [b"some text before the archive\r\n".repeat(9), payload()].concat(),
+        )
+        .payload("a.com"),
+        new(
+            "C4",
+            "formats/zip",
+            "back.zip",
+            "a program behind a ZIP",
+            [zip::of(&[("a.txt", b"hello")]), exe()].concat(),
+        )
+        .blocked(),
+        new("C23", "formats/pdf", "both.pdf", "a ZIP that begins as a PDF", [document(), payload()].concat())
+            .kind("pdf")
+            .kind("zip")
+            .payload("a.com"),
+        new("C23", "formats/script", "picture.gif", "a GIF that is JavaScript", gif_js)
+            .kind("gif")
+            .kind("js")
+            .blocked(),
+        new(
+            "C23",
+            "formats/html",
+            "page.lnk",
+            "an HTML application behind a shortcut",
+            [Lnk { target: "..\\mshta.exe", arguments: "page.lnk", ..Lnk::default() }.build(), application.clone()]
+                .concat(),
+        )
+        .kind("lnk")
+        .part("appended", "hta")
+        .blocked(),
+        new("C23", "formats/html", "page.exe", "an HTML application behind a program", [exe(), application].concat())
+            .kind("hta")
+            .blocked(),
+        new(
+            "C23",
+            "formats/cfb",
+            "setup.msi",
+            "a JAR behind an installer",
+            [msi(("a.exe", ""), b"nothing"), jar].concat(),
+        )
+        .kind("msi")
+        .kind("jar")
+        .blocked(),
+        new(
+            "C23",
+            "formats/zip",
+            "page.html",
+            "a ZIP that begins as a page",
+            [crate::build::page::html("", "<p>hello</p>"), payload()].concat(),
+        )
+        .payload("a.com"),
     ]
 }

