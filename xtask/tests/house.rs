@@ -8,6 +8,10 @@ use std::process::Command;
 /// Third-party crates that only one of ours may use.
 const OWNERS: &[(&str, &str)] = &[
     ("yara-x", "lazaret-detect"),
+    ("object", "lazaret-detect"),
+    ("rsa", "lazaret-detect"),
+    ("p256", "lazaret-detect"),
+    ("p384", "lazaret-detect"),
     ("cedar-policy", "lazaret-policy"),
     ("seccompiler", "lazaret-engine"),
     ("landlock", "lazaret-engine"),

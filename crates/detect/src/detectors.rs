@@ -7,6 +7,7 @@ mod masquerade;
 mod pages;
 mod pdfs;
 mod scripts;
+mod shortcuts;
 #[cfg(test)]
 mod test_part;
 
@@ -15,12 +16,13 @@ use crate::Detector;
 /// Every detector that needs no configuration; signatures and hash lists come on top, see [`crate::Inspector`].
 pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
     &masquerade::Masquerade,
-    &scripts::Scripts,
+    &documents::Documents,
+    &hooks::Hooks,
     &macros::Macros,
     &pages::Pages,
     &pdfs::Pdfs,
-    &documents::Documents,
-    &hooks::Hooks,
+    &scripts::Scripts,
+    &shortcuts::Shortcuts,
 ];
 
 #[cfg(test)]

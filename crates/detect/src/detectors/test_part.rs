@@ -48,6 +48,39 @@ pub(crate) fn check(detector: &dyn Detector, kind: &'static str, text: &str, exp
     assert_eq!(ids(&findings), expected, "{kind}: {shown}");
 }
 
+/// Asserts which findings a detector makes about a part.
+#[track_caller]
+pub(crate) fn check_part(detector: &dyn Detector, part: &Part, bytes: &[u8], expected: &[&str]) {
+    let mut findings = Findings::default();
+    if detector.wants(part) {
+        detector.inspect(part, bytes, 0, &mut findings).unwrap();
+    }
+    let shown = String::from_utf8_lossy(bytes.get(..300).unwrap_or(bytes)).into_owned();
+    assert_eq!(ids(&findings), expected, "{} {}: {shown}", part.kind, part.name);
+}
+
+/// Asserts which findings a detector makes about a container with these members: name, kind and size.
+#[track_caller]
+pub(crate) fn check_members(
+    detector: &dyn Detector,
+    kind: &'static str,
+    members: &[(&str, Kind, u64)],
+    expected: &[&str],
+) {
+    let child = |(at, (name, kind, size)): (usize, &(&str, Kind, u64))| Child {
+        id: PartId(at as u32 + 1),
+        name: (*name).to_owned(),
+        kind: kind.clone(),
+        size: *size,
+        locked: false,
+    };
+    let children: Vec<_> = members.iter().enumerate().map(child).collect();
+    let mut findings = Findings::default();
+    detector.conclude(&part(kind), &children, &mut findings);
+    let names: Vec<_> = members.iter().map(|(name, kind, _)| format!("{name} ({kind})")).collect();
+    assert_eq!(ids(&findings), expected, "{kind} with {}", names.join(", "));
+}
+
 /// Asserts which findings a detector makes about a container with one member.
 #[track_caller]
 pub(crate) fn check_member(detector: &dyn Detector, kind: &'static str, member: Kind, expected: &[&str]) {

@@ -6,16 +6,25 @@ use lazaret_model::Role;
 /// Places handed over for one file.
 const MOST: usize = 200;
 
-/// Places in the order they were met.
+/// What a place is called where its opener says nothing else.
+const LINK: &str = "link";
+
+/// Places in the order they were met, each with what it is to the file.
 #[derive(Default)]
-pub(super) struct Links(Vec<String>);
+pub(super) struct Links(Vec<(&'static str, String)>);
 
 impl Links {
     /// Adds a place, unless it is empty or known.
     pub(super) fn add(&mut self, place: &str) {
+        self.add_as(LINK, place);
+    }
+
+    /// Adds a place with what it is to the file: detectors weigh a shortcut's `target` and `icon` differently.
+    pub(super) fn add_as(&mut self, name: &'static str, place: &str) {
         let place = place.trim().trim_end_matches('\0');
-        if !place.is_empty() && place != "#" && self.0.len() <= MOST && !self.0.iter().any(|known| known == place) {
-            self.0.push(place.chars().take(8192).collect());
+        let known = |(_, known): &(_, String)| known == place;
+        if !place.is_empty() && place != "#" && self.0.len() <= MOST && !self.0.iter().any(known) {
+            self.0.push((name, place.chars().take(8192).collect()));
         }
     }
 
@@ -38,8 +47,8 @@ impl Links {
         if self.0.len() > MOST {
             parts.incomplete(format!("only the first {MOST} links are listed"));
         }
-        for place in self.0.into_iter().take(MOST) {
-            let member = Member::unnamed(Role::Link, "link").of_kind("url-target");
+        for (name, place) in self.0.into_iter().take(MOST) {
+            let member = Member::unnamed(Role::Link, name).of_kind("url-target");
             parts.add_content(member, Content::from(place.into_bytes()))?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Windows shortcuts (MS-SHLLINK): the command they run, where they lead, and what follows their end.
 
+mod icon;
+
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
@@ -35,10 +37,17 @@ impl Format for Lnk {
             parts.add_content(member, Content::from(command.into_bytes()))?;
         }
         let mut links = Links::default();
-        for place in [&target, &link.local, &link.network, &link.environment, &link.icon, &link.directory] {
-            if place.starts_with("\\\\") || place.contains("://") || place.starts_with("file:") {
-                links.add(place);
+        let leads_away = |p: &str| p.starts_with("\\\\") || p.contains("://") || p.starts_with("file:");
+        for place in [&target, &link.local, &link.network, &link.environment, &link.directory] {
+            if leads_away(place) {
+                links.add_as("target", place);
             }
+        }
+        if leads_away(&link.icon) {
+            links.add_as("icon", &link.icon);
+        }
+        if let Some(finding) = icon::finding(&target, &link.icon) {
+            parts.finding(finding);
         }
         links.hand_over(parts)?;
         if read.is_none() {
@@ -259,8 +268,23 @@ mod tests {
         assert_eq!(walk(bytes, "x.lnk").bytes("//command"), b"..\\cmd.exe /c echo LAZARET");
         let found = walk(shortcut("a", "b", "\\\\host.invalid\\i.ico", "%comspec%"), "x.lnk");
         assert_eq!(found.bytes("//command"), b"%comspec% b");
-        assert_eq!(found.bytes("//link"), b"\\\\host.invalid\\i.ico");
+        assert_eq!(found.bytes("//icon"), b"\\\\host.invalid\\i.ico");
         assert!(found.complete());
+    }
+
+    #[test]
+    fn an_interpreter_with_the_icon_of_a_document_is_a_finding() {
+        for (environment, icon, found) in [
+            ("%windir%\\System32\\cmd.exe", "C:\\Program Files\\Adobe\\AcroRd32.exe", true),
+            ("%comspec%", "invoice.pdf", true),
+            ("C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe", "%windir%\\..\\WINWORD.EXE", true),
+            ("%comspec%", "%windir%\\System32\\cmd.exe", false),
+            ("C:\\Program Files\\Adobe\\AcroRd32.exe", "C:\\Program Files\\Adobe\\AcroRd32.exe", false),
+        ] {
+            let walked = walk(shortcut("a", "b", icon, environment), "x.lnk");
+            let ids: Vec<_> = walked.findings.iter().map(|finding| &*finding.id).collect();
+            assert_eq!(ids, if found { vec!["shortcut.document-icon"] } else { vec![] }, "{environment} {icon}");
+        }
     }
 
     #[test]

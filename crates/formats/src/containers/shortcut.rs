@@ -54,8 +54,8 @@ impl Format for Shortcut {
             match &*kind {
                 "url" | "website" | "desktop" | "scf" | "theme" | "wsh" => settings(text, &mut found),
                 "rdp" => remote_desktop(text, &mut found),
-                "iqy" => text.lines().skip(2).take(1).for_each(|line| found.links.add(line)),
-                "appref-ms" => text.split(',').take(1).for_each(|line| found.links.add(line)),
+                "iqy" => text.lines().skip(2).take(1).for_each(|line| found.target(line)),
+                "appref-ms" => text.split(',').take(1).for_each(|line| found.target(line)),
                 "slk" => sylk(text, &mut found),
                 "webloc" if bytes.starts_with(b"bplist") => binary_list(&bytes, &mut found),
                 _ => markup(text, &mut found),
@@ -65,7 +65,9 @@ impl Format for Shortcut {
             parts.incomplete(format!("only the first {MOST_COMMANDS} commands are listed"));
         }
         for command in found.commands.into_iter().take(MOST_COMMANDS) {
-            let member = Member::unnamed(Role::Command, "command").of_kind("command-line");
+            // Command lines of Unix and of Windows are judged apart.
+            let name = if parts.part().is("desktop") { "exec" } else { "command" };
+            let member = Member::unnamed(Role::Command, name).of_kind("command-line");
             parts.add_content(member, Content::from(command.into_bytes()))?;
         }
         found.links.hand_over(parts)
@@ -79,6 +81,16 @@ struct Found {
 }
 
 impl Found {
+    /// A place that opening the shortcut leads to.
+    fn target(&mut self, place: &str) {
+        self.links.add_as("target", place);
+    }
+
+    /// A place that showing the shortcut in a folder already reaches.
+    fn icon(&mut self, place: &str) {
+        self.links.add_as("icon", place);
+    }
+
     fn command(&mut self, command: &str) {
         let command = command.trim();
         if !command.is_empty() && self.commands.len() <= MOST_COMMANDS && !self.commands.iter().any(|c| c == command) {
@@ -99,14 +111,16 @@ fn settings(text: &str, found: &mut Found) {
         match key.as_str() {
             "exec" | "tryexec" => found.command(value),
             "path" if !text.contains("[Desktop Entry]") => found.command(value),
-            "url" | "baseurl" | "originalurl" => found.links.add(value),
-            "iconfile" | "icon" | "wallpaper" | "workingdirectory" | "path" | "scrnsave.exe" | "visualstyleversion"
-            | "defaultvalue"
+            "url" | "baseurl" | "originalurl" => found.target(value),
+            "iconfile" | "icon" | "iconresource" if value.starts_with("\\\\") || value.contains("://") => {
+                found.icon(value)
+            }
+            "wallpaper" | "workingdirectory" | "path" | "scrnsave.exe" | "visualstyleversion" | "defaultvalue"
                 if value.starts_with("\\\\") || value.contains("://") || key == "scrnsave.exe" =>
             {
-                found.links.add(value);
+                found.target(value);
             }
-            _ if value.starts_with("\\\\") || value.contains("://") => found.links.add(value),
+            _ if value.starts_with("\\\\") || value.contains("://") => found.target(value),
             _ => {}
         }
     }
@@ -118,9 +132,7 @@ fn remote_desktop(text: &str, found: &mut Found) {
         let mut fields = line.trim().splitn(3, ':');
         let (Some(name), Some(_), Some(value)) = (fields.next(), fields.next(), fields.next()) else { continue };
         match name.to_ascii_lowercase().as_str() {
-            "full address" | "alternate full address" | "gatewayhostname" | "workspacefeedurl" => {
-                found.links.add(value)
-            }
+            "full address" | "alternate full address" | "gatewayhostname" | "workspacefeedurl" => found.target(value),
             "alternate shell" | "remoteapplicationprogram" | "remoteapplicationcmdline" => found.command(value),
             _ => {}
         }
@@ -136,7 +148,7 @@ fn sylk(text: &str, found: &mut Found) {
             }
         }
         if line.contains("http://") || line.contains("https://") || line.contains("\\\\") {
-            found.links.add(line);
+            found.target(line);
         }
     }
 }
@@ -162,10 +174,9 @@ fn markup(text: &str, found: &mut Found) {
         };
         match local.as_str() {
             "deeplink" => found.command(&inside),
-            "url" | "simplelocation" | "string" | "iconreference" | "location" | "parsingname"
-                if inside.contains(['/', '\\', ':']) =>
-            {
-                found.links.add(&inside);
+            "iconreference" if inside.contains(['/', '\\', ':']) => found.icon(&inside),
+            "url" | "simplelocation" | "string" | "location" | "parsingname" if inside.contains(['/', '\\', ':']) => {
+                found.target(&inside);
             }
             _ => {}
         }
@@ -173,7 +184,7 @@ fn markup(text: &str, found: &mut Found) {
             let value = unescape(quoted);
             let schema = ["w3.org/", "schemas.microsoft.com/", "apple.com/DTDs/"].iter().any(|s| value.contains(s));
             if (value.contains("://") || value.starts_with("\\\\")) && !schema {
-                found.links.add(&value);
+                found.target(&value);
             }
         }
         rest = tail;
@@ -185,7 +196,7 @@ fn binary_list(bytes: &[u8], found: &mut Found) {
     for scheme in [&b"http"[..], b"file:", b"smb:", b"ftp:"] {
         if let Some(at) = memchr::memmem::find(bytes, scheme) {
             let text: Vec<u8> = bytes.iter().skip(at).copied().take_while(|b| (33..127).contains(b)).collect();
-            found.links.add(&String::from_utf8_lossy(&text));
+            found.target(&String::from_utf8_lossy(&text));
         }
     }
 }
