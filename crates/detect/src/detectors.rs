@@ -1,5 +1,6 @@
 //! The list of detectors. To add one: a file in `detectors/`, a line in [`DETECTORS`], a folder in `corpus/`.
 
+mod bombs;
 mod documents;
 mod hooks;
 mod macros;
@@ -23,6 +24,7 @@ pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
     &pdfs::Pdfs,
     &scripts::Scripts,
     &shortcuts::Shortcuts,
+    &bombs::Bombs,
 ];
 
 #[cfg(test)]

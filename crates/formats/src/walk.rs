@@ -5,7 +5,7 @@
 
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
 use crate::{Budget, Clock, Content, FORMATS, Format, OpenError, Passwords, Spool, identify, kinds};
-use lazaret_model::{Child, Class, Finding, Limits, Part, PartId, Role};
+use lazaret_model::{Child, Class, Family, Finding, Limits, Part, PartId, Role, Severity};
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -167,6 +167,12 @@ impl State<'_> {
         let repeats = !formats.is_empty() && ancestors.contains(&part.sha256);
         if repeats {
             mark_incomplete(&mut part, "it contains itself, so it was not opened again");
+            // No packer writes an archive that is its own member; only those who want an opener to run for ever do.
+            let message = "it contains itself, so that whoever opens everything in it never ends";
+            let finding = Finding::new("bomb.contains-itself", "walk", Severity::Medium, Family::Structure, message);
+            let mut finding = finding.technique("T1499.003").with("sha256", part.sha256.clone());
+            finding.part.clone_from(&part.path);
+            self.visitor.finding(&part, finding);
         } else if !formats.is_empty() {
             let mut line = ancestors.to_vec();
             line.push(part.sha256.clone());
@@ -336,4 +342,42 @@ fn without_tags(text: &str) -> String {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{State, hex};
+    use crate::parts::empty_part;
+    use crate::testing::{Recorded, build::crc_less_zip};
+    use crate::{Budget, Content, Passwords};
+    use lazaret_model::{Limits, Part};
+    use sha2::Digest;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_contains_itself_is_reported_and_not_opened_again() {
+        let bytes = crc_less_zip(&[("a.txt", b"LAZARET")]);
+        let own = hex(&sha2::Sha256::digest(&bytes));
+        for (ancestors, ids, parts) in [(vec![own], vec!["bomb.contains-itself"], 1), (vec![], vec![], 2)] {
+            let mut recorded = Recorded::default();
+            let clock: crate::Clock = Arc::new(std::time::Duration::default);
+            let mut state = State {
+                budget: Budget::new(Limits::default(), clock, bytes.len() as u64),
+                spool: None,
+                spool_top: 0,
+                passwords: Passwords::new(Vec::new()),
+                worked: Vec::new(),
+                visitor: &mut recorded,
+                pending: Vec::new(),
+                next_id: 0,
+                legacy_hashes: false,
+                retry_bytes: 0,
+            };
+            let part = Part { id: state.next_id(), ..empty_part() };
+            state.visit(part, None, Content::from(bytes.clone()), &ancestors, &mut Vec::new());
+            assert_eq!(recorded.findings.iter().map(|f| &*f.id).collect::<Vec<_>>(), ids);
+            assert_eq!(recorded.parts.len(), parts);
+            assert_eq!(recorded.parts[0].incomplete.len(), ids.len());
+        }
+    }
 }

@@ -112,6 +112,14 @@ fn add_all(input: &Content, trees: &[Tree], volume_size: u64, parts: &mut Parts<
             }
         }
     }
+    let hidden: BTreeSet<&str> =
+        trees.iter().flat_map(|tree| &tree.files).filter(|file| file.hidden).map(|file| &*file.path).collect();
+    if !hidden.is_empty() {
+        let message = format!("{} files of the image are marked as hidden", hidden.len());
+        let finding = Finding::new("iso.hidden-files", "iso9660", Severity::Low, Family::Structure, message);
+        let names: Vec<_> = hidden.into_iter().take(8).collect();
+        parts.finding(finding.technique("T1564.001").with("names", names.join(", ")));
+    }
     let mut beyond = 0;
     for ((at, size), mut files) in extents {
         parts.budget().check_time().map_err(OpenError::Limit)?;

@@ -178,9 +178,9 @@ fn folders_and_desktops_of_other_machines_are_found() {
 
 #[test]
 fn data_after_the_end_is_found() {
-    use crate::detectors::test_part::check_members;
+    use crate::detectors::test_part::check_container;
     let check = |size: u64, kind: Kind, expected: &[&str]| {
-        check_members(&Shortcuts, "lnk", &[("appended", kind, size)], expected);
+        check_container(&Shortcuts, &part("lnk"), &[("appended", kind, size)], expected);
     };
     let kind = |id, class| Kind::new(id, class, "application/octet-stream");
     check(100, kind("bat", Class::Script), &["shortcut.appended-data high"]);

@@ -104,6 +104,14 @@ fn a_file_that_only_one_tree_shows_is_read_and_reported() {
 }
 
 #[test]
+fn files_marked_as_hidden_are_read_and_reported() {
+    for (flags, found) in [(0, false), (1, true)] {
+        let recorded = check(image(&[record(b"DECOY.TXT;1", 23, 5, flags, &[])], None));
+        assert_eq!(recorded.findings.iter().any(|f| f.id == "iso.hidden-files"), found);
+    }
+}
+
+#[test]
 fn a_second_session_and_files_beyond_the_volume_are_read() {
     let mut bytes = image(&[record(b"DECOY.TXT;1", 23, 5, 0, &[])], None);
     // A later session: descriptor at 24, folder at 25, data at 26, all beyond the first volume's size.

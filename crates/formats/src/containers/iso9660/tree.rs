@@ -24,6 +24,8 @@ pub(super) struct File {
     pub(super) joliet: bool,
     pub(super) rock_ridge: bool,
     pub(super) link: Option<String>,
+    /// Not shown in folders, ISO 9660 9.1.6, bit 0.
+    pub(super) hidden: bool,
     /// One of several extents that do not follow each other.
     pub(super) pieces: bool,
 }
@@ -133,7 +135,8 @@ impl Tree {
                 _ => {}
             }
             let rock_ridge = rock.name.is_some();
-            self.files.push(File { path, at, size, joliet, rock_ridge, link: rock.link, pieces: flags & 0x80 != 0 });
+            let (hidden, pieces) = (flags & 1 != 0, flags & 0x80 != 0);
+            self.files.push(File { path, at, size, joliet, rock_ridge, link: rock.link, hidden, pieces });
         }
         Ok(())
     }
