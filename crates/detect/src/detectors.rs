@@ -7,6 +7,7 @@ mod macros;
 mod masquerade;
 mod pages;
 mod pdfs;
+mod programs;
 mod scripts;
 mod shortcuts;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
     &scripts::Scripts,
     &shortcuts::Shortcuts,
     &bombs::Bombs,
+    &programs::Programs,
 ];
 
 #[cfg(test)]

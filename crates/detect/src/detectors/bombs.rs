@@ -129,6 +129,8 @@ const FEW: usize = 6;
 const SMALL: usize = 50;
 /// Members of one size from which nested archives are taken to be copies.
 const COPIES: usize = 10;
+/// Bytes of such a member; collections of tiny archives are made by people who test unpackers.
+const LEAST_COPY: u64 = 16 << 10;
 /// Empty members from which they are taken to be there to be counted.
 const EMPTY: usize = 10_000;
 /// Bytes from which a member is large beside its archive.
@@ -206,7 +208,7 @@ fn expands(part: &Part, children: &[Child], findings: &mut Findings) {
 /// Members that are there for their number.
 fn copies(children: &[Child], findings: &mut Findings) {
     let mut equal: HashMap<(&str, u64), usize> = HashMap::new();
-    for child in children.iter().filter(|child| child.kind.class == Class::Archive && child.size > 0) {
+    for child in children.iter().filter(|child| child.kind.class == Class::Archive && child.size >= LEAST_COPY) {
         let count = equal.entry((&child.kind.id, child.size)).or_default();
         *count = count.saturating_add(1);
     }
@@ -397,8 +399,9 @@ mod tests {
             (vec![of(program, 64 << 20), of(Class::Text, 1)], &["bomb.expands medium"][..]),
             (vec![of(data, 64 << 20), of(Class::Text, 1)], &["bomb.expands low"]),
             (vec![of(program, 5 << 20), of(Class::Text, 1)], &[]),
-            (vec![of(Class::Archive, 500); 16], &["bomb.copies medium"]),
-            ((0..16).map(|n| of(Class::Archive, 500 + n)).collect(), &[]),
+            (vec![of(Class::Archive, 50_000); 16], &["bomb.copies medium"]),
+            (vec![of(Class::Archive, 500); 16], &[]),
+            ((0..16).map(|n| of(Class::Archive, 50_000 + n)).collect(), &[]),
             ([vec![of(data, 0); 10_000], vec![of(data, 1)]].concat(), &["bomb.empty-members medium"]),
             ([vec![of(data, 0); 10_000], vec![of(data, 1); 5_000]].concat(), &[]),
         ] {
