@@ -2,11 +2,14 @@
 //!
 //! Everything here is synchronous and pure, and runs inside a sandboxed worker: a part's bytes in, findings out. Opening
 //! containers is not done here; `formats` digs out whatever can run, and detectors only ever look at parts.
+#![cfg_attr(not(feature = "signatures"), allow(dead_code, rustdoc::broken_intra_doc_links))]
 
 mod detector;
 mod detectors;
 mod hashes;
+#[cfg(feature = "signatures")]
 mod inspector;
+#[cfg(feature = "signatures")]
 mod signatures;
 #[cfg(test)]
 mod testing;
@@ -15,5 +18,7 @@ mod text;
 pub use detector::{DetectError, Detector, Findings, Reads};
 pub use detectors::DETECTORS;
 pub use hashes::{HashListError, HashLists};
+#[cfg(feature = "signatures")]
 pub use inspector::Inspector;
+#[cfg(feature = "signatures")]
 pub use signatures::{Compiled, RuleError, RuleSource, Signatures, built_in_rules, compile, rules_fingerprint};

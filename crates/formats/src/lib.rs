@@ -25,4 +25,4 @@ pub use identify::{Identified, identify, identify_head};
 pub use kinds::{KINDS, KindRow, kind};
 pub use parts::{Member, Parts, Retry};
 pub use passwords::Passwords;
-pub use walk::{Setup, Visitor, walk};
+pub use walk::{Setup, Visitor, walk, walk_as};

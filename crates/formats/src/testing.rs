@@ -94,8 +94,28 @@ pub(crate) fn walk_with(
         declared_type: None,
     };
     let mut recorded = Recorded::default();
-    crate::walk::walk_as(&bytes.into(), name, kind, setup, &mut recorded);
+    let content = bytes.into();
+    if let Some(folder) = std::env::var_os("LAZARET_SEEDS") {
+        seed(std::path::Path::new(&folder), kind, &content);
+    }
+    crate::walk::walk_as(&content, name, kind, setup, &mut recorded);
     recorded
+}
+
+/// Keeps what the tests build as seeds for the fuzz targets, a few files a test: most others differ in one byte.
+fn seed(folder: &std::path::Path, kind: Option<&'static str>, content: &Content) {
+    let Some(bytes) = content.as_slice().filter(|bytes| bytes.len() < 32 << 10) else { return };
+    let identified = crate::identify(content).expect("memory can be read").kind.id;
+    let kind = kind.unwrap_or(&identified);
+    let test = std::thread::current().name().unwrap_or("main").replace("::", "-");
+    let formats = crate::FORMATS.iter().filter(|f| f.kinds().contains(&kind)).map(|f| format!("open_{}", f.id()));
+    for target in formats.chain(["identify".to_owned(), "identify_head".to_owned()]) {
+        let folder = folder.join(target);
+        std::fs::create_dir_all(&folder).expect("seeds can be written");
+        if let Some(free) = (0..6).map(|n| folder.join(format!("{test}-{n}"))).find(|path| !path.exists()) {
+            std::fs::write(free, bytes).expect("seeds can be written");
+        }
+    }
 }
 
 /// Small files made by hand.

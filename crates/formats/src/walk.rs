@@ -71,14 +71,10 @@ pub fn walk(sample: &Content, name: &str, setup: Setup, visitor: &mut dyn Visito
     walk_as(sample, name, None, setup, visitor);
 }
 
-/// [`walk`] with the sample's kind given, by id, instead of identified.
-pub(crate) fn walk_as(
-    sample: &Content,
-    name: &str,
-    kind: Option<&'static str>,
-    setup: Setup,
-    visitor: &mut dyn Visitor,
-) {
+/// [`walk`] with the sample's kind given, by id of the table of kinds, instead of identified.
+///
+/// For tests and fuzz targets, which must reach an opener whatever the first bytes are.
+pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: Setup, visitor: &mut dyn Visitor) {
     let mut passwords = Passwords::new(setup.passwords);
     passwords.learn_name(name);
     let mut state = State {

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Runs every fuzz target one after another: `fuzz/run.sh [SECONDS] [TARGET...]`. Logs and findings stay in `fuzz/`.
+#
+# Seeds are what the tests build. To make them: `LAZARET_SEEDS=$PWD/fuzz/seeds cargo test --workspace --locked`.
+set -u
+cd "$(dirname "$0")" || exit 1
+seconds=${1:-60}
+[ $# -gt 0 ] && shift
+targets=${*:-$(ls fuzz_targets | sed 's/\.rs$//')}
+# BIN is a folder of targets that are built already.
+bin=${BIN:-}
+mkdir -p logs
+for target in $targets; do
+    mkdir -p "corpus/$target" "seeds/$target" "artifacts/$target"
+    if [ -n "$bin" ]; then
+        set -- "$bin/$target"
+    else
+        set -- cargo +nightly fuzz run --fuzz-dir . "$target" --
+        cargo +nightly fuzz build --fuzz-dir . "$target" || exit 1
+    fi
+    "$@" "corpus/$target" "seeds/$target" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -max_len=65536 \
+        -artifact_prefix="artifacts/$target/" -print_final_stats=1 > "logs/$target.log" 2>&1
+    status=$?
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "logs/$target.log")
+    echo "$target: status $status, ${runs:-no} executions in $seconds s"
+done
