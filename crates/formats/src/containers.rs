@@ -33,6 +33,7 @@ mod tar;
 mod vba;
 mod xml;
 mod zip;
+mod zisofs;
 
 use crate::{Content, OpenError, Parts};
 use std::borrow::Cow;
@@ -77,6 +78,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &tar::Tar,
     &cab::Cab,
     &iso9660::Iso9660,
+    &zisofs::Zisofs,
     &cfb::Cfb,
     &ooxml::Ooxml,
     &odf::Odf,
@@ -105,4 +107,22 @@ fn text_of<'c>(input: &'c Content, most: u64, parts: &mut Parts<'_, '_>) -> Resu
 /// A little-endian number of eight bytes.
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..at.checked_add(8)?)?.try_into().ok().map(u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FORMATS;
+    use std::path::Path;
+
+    #[test]
+    fn every_opener_has_a_fuzz_target() {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+        let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+        for format in FORMATS {
+            let path = format!("fuzz_targets/open_{}.rs", format.id());
+            let text = std::fs::read_to_string(fuzz.join(&path)).unwrap_or_else(|e| panic!("`fuzz/{path}`: {e}"));
+            assert!(text.contains(&format!("open(\"{}\"", format.id())), "`fuzz/{path}` is for something else");
+            assert!(manifest.contains(&path), "`fuzz/Cargo.toml` lacks `{path}`");
+        }
+    }
 }

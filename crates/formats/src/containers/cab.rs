@@ -252,6 +252,30 @@ mod tests {
         }
     }
 
+    /// A block of LZX as it is: one bit for no translation, three for the kind, 24 for the length, the last three
+    /// offsets ([MS-PATCH] 2.6).
+    #[test]
+    fn lzx_is_decoded() {
+        let plain = [MARKER, b"."].concat();
+        let plain = if plain.len() % 2 == 1 { MARKER.to_vec() } else { plain };
+        let bits = 3 << 28 | (plain.len() as u32) << 4;
+        let words = [(bits >> 16) as u16, bits as u16].map(u16::to_le_bytes).concat();
+        let offsets = [1u32; 3].map(u32::to_le_bytes).concat();
+        let data = [words, offsets, plain.clone()].concat();
+        let stored = build(cab::CompressionType::None, &[("payload.exe", &plain)]);
+        let block = stored.len() - plain.len() - 8;
+        let mut bytes = [&stored[..block], &[0; 4], &(data.len() as u16).to_le_bytes()].concat();
+        bytes.extend((plain.len() as u16).to_le_bytes());
+        bytes.extend(&data);
+        // [MS-CAB] 2.2: LZX with a window of 2^16 bytes.
+        bytes[42..44].copy_from_slice(&(16u16 << 8 | 3).to_le_bytes());
+        let size = bytes.len() as u32;
+        bytes[8..12].copy_from_slice(&size.to_le_bytes());
+        let recorded = check(bytes);
+        assert_eq!(recorded.bytes("//payload.exe"), plain, "{:#?}", recorded.parts);
+        assert!(recorded.complete(), "{:#?}", recorded.parts);
+    }
+
     #[test]
     fn quantum_is_recognised_and_said_to_be_unread() {
         let mut bytes = build(cab::CompressionType::None, &[("payload.exe", MARKER)]);

@@ -1,11 +1,12 @@
 //! Compound files ([MS-CFB]): Office 97 documents, Outlook messages, installers and embedded objects.
 
 mod biff;
+mod encrypted;
 mod installer;
 mod message;
 mod reader;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::bytes::{u16_le, u32_le, until_nul, utf8_or_cp437};
 use super::{Format, vba};
@@ -68,7 +69,7 @@ impl Format for Cfb {
     }
 
     fn summary(&self) -> &'static str {
-        "Office 97, Outlook messages, installers: macros, embedded files, attachments; encrypted documents stay locked"
+        "Office 97, Outlook messages, installers: macros, embedded files, attachments; what is encrypted, where a password fits"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -77,8 +78,7 @@ impl Format for Cfb {
             parts.incomplete(damage);
         }
         if compound.stream("EncryptedPackage").is_some() {
-            parts.lock("the document is encrypted, and encrypted Office documents are not opened");
-            return Ok(());
+            return encrypted::add_package(&compound, parts);
         }
         if compound.streams().any(|entry| entry.name == "__properties_version1.0") {
             return message::add_all(&compound, parts);

@@ -181,6 +181,9 @@ mod tests {
     fn what_follows_the_stream_is_a_part() {
         let recorded = check([member(b"first"), MARKER.to_vec()].concat());
         assert_eq!(recorded.bytes("//after-stream"), MARKER);
+        let recorded = check([member(b"first"), member(b" second"), MARKER.to_vec()].concat());
+        assert_eq!(recorded.bytes("//inner.exe"), b"first second");
+        assert_eq!(recorded.bytes("//after-stream"), MARKER);
         assert!(check([member(b"first"), vec![0; 1000]].concat()).complete());
     }
 

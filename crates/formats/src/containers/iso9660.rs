@@ -7,7 +7,7 @@ mod tests;
 mod tree;
 
 use super::bytes::{link_escapes, link_finding, u32_le};
-use super::{Format, signature};
+use super::{Format, signature, zisofs};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity};
 use std::collections::{BTreeMap, BTreeSet};
@@ -124,6 +124,7 @@ fn add_all(input: &Content, trees: &[Tree], volume_size: u64, parts: &mut Parts<
     for ((at, size), mut files) in extents {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         files.sort_by_key(|file| (!file.joliet, !file.rock_ridge));
+        let compressed = files.iter().find_map(|file| file.compressed);
         // The short names of the primary tree are another form of the same name.
         let named: Vec<&File> = files.iter().copied().filter(|file| file.joliet || file.rock_ridge).collect();
         let mut shown: Vec<&File> = if named.is_empty() { files } else { named };
@@ -138,6 +139,11 @@ fn add_all(input: &Content, trees: &[Tree], volume_size: u64, parts: &mut Parts<
             }
             if file.pieces {
                 member = member.incomplete("it is in several pieces, of which this is one");
+            }
+            if let Some((words, shift)) = compressed
+                && let Some(reason) = zisofs::disagreement(&data.window(0, 16)?, words, shift)
+            {
+                member = member.incomplete(reason);
             }
             parts.add_content(member, data)?;
         }

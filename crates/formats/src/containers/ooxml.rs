@@ -21,6 +21,8 @@ const MOST_XML: u64 = 32 << 20;
 const MOST_XML_IN_ALL: u64 = 256 << 20;
 /// Commands and links of one document.
 const MOST_TARGETS: usize = 256;
+/// Bytes of defined names and what they stand for.
+const MOST_NAMES: usize = 1 << 20;
 
 impl Format for Ooxml {
     fn id(&self) -> &'static str {
@@ -71,11 +73,15 @@ impl Format for Ooxml {
                 found.look(&entry.name, &identify::decode_text(&whole), sheet);
             }
         }
+        found.macros |= found.sheet_links > 0;
         if found.macros {
             parts.has_macros();
         }
-        if found.unread_sheet {
-            parts.incomplete("a binary Excel 4.0 macro sheet is recognised and not read");
+        if !found.sheets.is_empty() && found.names.len() >= MOST_NAMES {
+            parts.incomplete("it has more defined names than are read");
+        }
+        if found.unread_sheet || found.sheet_links > found.sheets.len() {
+            parts.incomplete("an Excel 4.0 macro sheet is recognised and not read");
         }
         zip::add_all(input, &structure, parts)?;
         found.report(parts)
@@ -108,6 +114,9 @@ struct Found {
     external: Vec<External>,
     commands: Vec<String>,
     sheets: Vec<(String, String)>,
+    /// Relationships to macro sheets, whatever their names and whether their parts can be read.
+    sheet_links: usize,
+    names: String,
 }
 
 impl Found {
@@ -125,6 +134,9 @@ impl Found {
         if text.contains("ddeLink") {
             self.dde_links(text);
         }
+        if text.contains("definedName") {
+            self.defined_names(text);
+        }
         if sheet || text.contains("<xm:macrosheet") || text.contains(":macrosheet ") || text.contains("<macrosheet") {
             self.macros = true;
             self.sheets.push((name.to_owned(), formulas(text)));
@@ -141,8 +153,27 @@ impl Found {
             let external =
                 attribute(attributes, "TargetMode").is_some_and(|mode| mode.eq_ignore_ascii_case("External"));
             let kind = kind.unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
+            // [MS-OFFMACRO] 2.1.2 and 2.1.3: macro sheets of Excel, in its language and in any.
+            self.sheet_links += usize::from(kind == "xlMacrosheet" || kind == "xlIntlMacrosheet");
             if (external || is_remote(&target)) && self.external.len() < MOST_TARGETS {
                 self.external.push(External { kind, target, from: name.to_owned() });
+            }
+        }
+    }
+
+    /// Names for cells, among them those that start macros (ECMA-376-1, 18.2.5); a line each.
+    fn defined_names(&mut self, text: &str) {
+        let mut name = None;
+        for token in tokens(text) {
+            match token {
+                Token::Open("definedName", attributes) => name = attribute(attributes, "name"),
+                Token::Close("definedName") => name = None,
+                Token::Text(target) if name.is_some() && self.names.len() < MOST_NAMES => {
+                    let name = name.take().unwrap_or_default();
+                    let name = name.strip_prefix("_xlnm.").unwrap_or(&name);
+                    self.names.push_str(&format!("{name}: ={}\n", unescape(target)));
+                }
+                _ => {}
             }
         }
     }
@@ -198,7 +229,10 @@ impl Found {
     }
 
     fn report(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let mut names = self.names;
         for (name, text) in self.sheets {
+            // The first sheet bears the names of the whole workbook, which say what starts by itself.
+            let text = std::mem::take(&mut names) + &text;
             let member = Member::named(Role::Macro, name).of_kind("excel4-macro");
             parts.add_content(member, Content::from(text.into_bytes()))?;
         }

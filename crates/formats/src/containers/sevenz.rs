@@ -235,6 +235,7 @@ impl Read for Sized<'_> {
 mod tests {
     use super::*;
     use crate::testing::{Recorded, walk_with};
+    use data_encoding::BASE64;
     use lazaret_model::Limits;
     use sevenz_rust2::encoder_options::AesEncoderOptions;
     use sevenz_rust2::{ArchiveEntry, ArchiveWriter, EncoderConfiguration};
@@ -277,6 +278,108 @@ mod tests {
             assert_eq!(recorded.bytes("//empty"), b"");
             assert!(recorded.complete());
         }
+    }
+
+    /// Made with 7-Zip 25, filters and methods that our writer lacks.
+    #[test]
+    fn filters_of_other_machines_are_decoded() {
+        for (method, archive) in [
+            (
+                "bcj2",
+                "\
+N3q8ryccAAT+C/mhmQAAAAAAAACCAAAAAAAAAEpN8HMAJhBHmVuAOU8X+zvgYt/g5NHYvAlyVpDNEAM9Ey+pjWWksBlyvtHNgENzgV8Pm4tx\
+19RivgpBrpg3RJ6cWsj+47NweSXmt19x3mPMi4BTJT5wIGiRB/2tToJ+1rvfwNd/qHu7y8W0vtr8IRgfhOvKUJUtHthGb/01EA+Rx33cpfTL\
+VxIeiaEAAAAAAAAAAAAAAAAAAAAAAAABBAYABAmAhwgFBQAHCwEABCMDAQEFXQAQAAAjAwEBBV0AEAAAIwMBAQVdABAAABQDAwEbBAEFAAQB\
+AwICBgEADAAAgiuCKwAICgHR7sVJAAAFARkIAAAAAAAAAAARGQBwAGEAeQBsAG8AYQBkAC4AZQB4AGUAAAAVBgEAIICkgQAA",
+            ),
+            (
+                "arm64",
+                "\
+N3q8ryccAARrD3C+hwAAAAAAAABSAAAAAAAAACaF8z8AJhBHmVuAOU8X+zvgYt/g5NHYvAlyVpDNEAM9Ey+pjWWksBlyvtHNgENzgV8Pm4tx\
+19RivgpBrpg3RJ6cWsj+47NweSXmt19x3mPMi4BTJT5wIGiRB/2tToJ+1rvfwNd/qHu7y8W0vtr8IRgfhOvKUJUtHthGb/01EA+Rx33cpfTL\
+VxIeiaEBBAYAAQmAhwAHCwEAAiMDAQEFXQAQAAABCgEADIIrgisACAoB0e7FSQAABQERGQBwAGEAeQBsAG8AYQBkAC4AZQB4AGUAAAAVBgEA\
+IICkgQAA",
+            ),
+            (
+                "armt",
+                "\
+N3q8ryccAAT8p7zchwAAAAAAAABiAAAAAAAAAPxh5LYAJhBHmVuAOU8X+zvgYt/g5NHYvAlyVpDNEAM9Ey+pjWWksBlyvtHNgENzgV8Pm4tx\
+19RivgpBrpg3RJ6cWsj+47NweSXmt19x3mPMi4BTJT5wIGiRB/2tToJ+1rvfwNd/qHu7y8W0vtr8IRgfhOvKUJUtHthGb/01EA+Rx33cpfTL\
+VxIeiaEBBAYAAQmAhwAHCwEAAiMDAQEFXQAQAAAEAwMHAQEADIIrgisACAoB0e7FSQAABQEZCwAAAAAAAAAAAAAAERkAcABhAHkAbABvAGEA\
+ZAAuAGUAeABlAAAAFQYBACCApIEAAA==",
+            ),
+            (
+                "ppc",
+                "\
+N3q8ryccAAR5+6ZMhwAAAAAAAABiAAAAAAAAANsvMQwAJhBHmVuAOU8X+zvgYt/g5NHYvAlyVpDNEAM9Ey+pjWWksBlyvtHNgENzgV8Pm4tx\
+19RivgpBrpg3RJ6cWsj+47NweSXmt19x3mPMi4BTJT5wIGiRB/2tToJ+1rvfwNd/qHu7y8W0vtr8IRgfhOvKUJUtHthGb/01EA+Rx33cpfTL\
+VxIeiaEBBAYAAQmAhwAHCwEAAiMDAQEFXQAQAAAEAwMCBQEADIIrgisACAoB0e7FSQAABQEZCwAAAAAAAAAAAAAAERkAcABhAHkAbABvAGEA\
+ZAAuAGUAeABlAAAAFQYBACCApIEAAA==",
+            ),
+            (
+                "sparc",
+                "\
+N3q8ryccAATuV1jghwAAAAAAAABiAAAAAAAAAE98SAQAJhBHmVuAOU8X+zvgYt/g5NHYvAlyVpDNEAM9Ey+pjWWksBlyvtHNgENzgV8Pm4tx\
+19RivgpBrpg3RJ6cWsj+47NweSXmt19x3mPMi4BTJT5wIGiRB/2tToJ+1rvfwNd/qHu7y8W0vtr8IRgfhOvKUJUtHthGb/01EA+Rx33cpfTL\
+VxIeiaEBBAYAAQmAhwAHCwEAAiMDAQEFXQAQAAAEAwMIBQEADIIrgisACAoB0e7FSQAABQEZCwAAAAAAAAAAAAAAERkAcABhAHkAbABvAGEA\
+ZAAuAGUAeABlAAAAFQYBACCApIEAAA==",
+            ),
+            (
+                "ia64",
+                "\
+N3q8ryccAAQa6S4DhwAAAAAAAABiAAAAAAAAAIUE3wMAJhBHmVuAOU8X+zvgYt/g5NHYvAlyVpDNEAM9Ey+pjWWksBlyvtHNgENzgV8Pm4tx\
+19RivgpBrpg3RJ6cWsj+47NweSXmt19x3mPMi4BTJT5wIGiRB/2tToJ+1rvfwNd/qHu7y8W0vtr8IRgfhOvKUJUtHthGb/01EA+Rx33cpfTL\
+VxIeiaEBBAYAAQmAhwAHCwEAAiMDAQEFXQAQAAAEAwMEAQEADIIrgisACAoB0e7FSQAABQEZCwAAAAAAAAAAAAAAERkAcABhAHkAbABvAGEA\
+ZAAuAGUAeABlAAAAFQYBACCApIEAAA==",
+            ),
+            (
+                "riscv",
+                "\
+N3q8ryccAARUQr3DhwAAAAAAAABSAAAAAAAAAEJXWScAJhBHmVuAOU8X+zvgYt/g5NHYvAlyVpDNEAM9Ey+pjWWksBlyvtHNgENzgV8Pm4tx\
+19RivgpBrpg3RJ6cWsj+47NweSXmt19x3mPMi4BTJT5wIGiRB/2tToJ+1rvfwNd/qHu7y8W0vtr8IRgfhOvKUJUtHthGb/01EA+Rx33cpfTL\
+VxIeiaEBBAYAAQmAhwAHCwEAAiMDAQEFXQAQAAABCwEADIIrgisACAoB0e7FSQAABQERGQBwAGEAeQBsAG8AYQBkAC4AZQB4AGUAAAAVBgEA\
+IICkgQAA",
+            ),
+            (
+                "d64",
+                "\
+N3q8ryccAAQ+adgrsAAAAAAAAABSAAAAAAAAADrGVhc1xiEMAVEAgOEXBEVQBBt3myIQBEWwvdlNcDZ7IxBsCIILgiIogiIogiIogiIogiIo\
+giIogmIjEASCgNn7v/TZsiSVlY9mpcpYyqxVHOciTCH+eRk6d3ImR7InW7ImSzInUzImQ9InXdImTVInZVIgNkmRBImRMDGIj3iIi7yDOg9y\
+JSdyIDuyISuyIDMyISMyID3SIS3SIFVSJDmSJkkSJxESIn7iJW7yCeg8ye2XLwEEBgABCYCwAAcLAQABAwQBCQyCKwAICgHR7sVJAAAFARkK\
+AAAAAAAAAAAAABEZAHAAYQB5AGwAbwBhAGQALgBlAHgAZQAAABUGAQAggKSBAAA=",
+            ),
+            (
+                "swap2",
+                "\
+N3q8ryccAAThuMy1mwAAAAAAAABiAAAAAAAAAKNpH1kAIJMEJ5hOiaB4QrnE1Vuv9/4XCrswWNjoUf9W/rwmvKR48sizvR/7o/O+rvDd6zAM\
++Aig2G622MAJEve7T5KfOC3zf0hkZAYmv2P/yX9RxjY/HUlEAMk1aUmjIzUQWqE5zDtsspX1O0y1+97dCeXealtcR8PuFg101+RVpNnru43m\
+XlaXF9dSF7Bnx+VZ5aHllE7U+fymx2vUAAEEBgABCYCbAAcLAQACIwMBAQVdABAAAAMCAwIBAAyCK4IrAAgKAdHuxUkAAAUBGQwAAAAAAAAA\
+AAAAAAARGQBwAGEAeQBsAG8AYQBkAC4AZQB4AGUAAAAVBgEAIICkgQAA",
+            ),
+        ] {
+            let recorded = check(BASE64.decode(archive.as_bytes()).unwrap(), &[]);
+            let whole = recorded.contains(b"LAZARET-MARKER call\xe8\0\x20\0\0call") && recorded.complete();
+            assert!(
+                whole || !recorded.complete() && matches!(method, "swap2" | "d64"),
+                "{method}: {:#?}",
+                recorded.parts
+            );
+        }
+    }
+
+    /// Made with 7-Zip 25, `-mhe=on`.
+    #[test]
+    fn headers_that_another_program_encrypted_open() {
+        let archive = "\
+N3q8ryccAASw9pIqIAEAAAAAAAA/AAAAAAAAAAatLf7RpTgblPrp4MzhZN7Z1NXeQruimK9aOI+YP7Flvua+qL+OIJXCVoqNcQIL6LAGOHat\
+FJVv+sU1KZzWhUfIXObVmjOQLzEoVQLYz/lpxKqZzzSAadTuX3vRc8g1TeOVKRX7lTfA4xHouhi/noFv6mCHeXZI48XSlQKa6/eFdRjjS8RA\
+1AC0qXwRjgnfK+mea6PBLlIZo0s2+WTJlGUlSPUB3yKo0v4j1LPggeHpTtuollcUonGLSfKagPEWtmE9m4kmhrRAeaMQosBuFfBQHzWfUv+K\
+CDcuTJPXOjXVATTyXK0qmdrI2mgnUMaj6LYZNpbYjcJVYK2E9WtbtIhsIfIAe/YnqBQT2KoDcCgtAsQJK+CK2+lt8Hkv498yWvmmNi8XBoCQ\
+AQmAkAAHCwEAAiQG8QcBElMPlHayK5wGvYSIRNWYTM6rKyMDAQEFXQAQAAABAAyAhYCeCgGqZaHZAAA=";
+        let bytes = BASE64.decode(archive.as_bytes()).unwrap();
+        let recorded = check(bytes.clone(), &["infected"]);
+        assert!(recorded.contains(b"LAZARET-MARKER") && recorded.complete(), "{:#?}", recorded.parts);
+        assert!(check(bytes, &["wrong"]).parts[0].locked);
     }
 
     #[test]

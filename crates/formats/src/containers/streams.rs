@@ -65,7 +65,7 @@ pub static ZLIB: Stream = Stream {
     kinds: &["zlib"],
     codec: Codec::Zlib,
     suffixes: &[".zlib", ".zz"],
-    summary: "one stream; what follows it is not looked for",
+    summary: "one stream; what follows it is a part",
 };
 /// Brotli (RFC 7932), which has no signature: only where the kind is told.
 pub static BROTLI: Stream = Stream {
@@ -110,6 +110,15 @@ impl Format for Stream {
                 parts.add(member, &mut streams)?;
                 let rest = input.slice(streams.end, u64::MAX);
                 if streams.end > 0 && !rest.is_empty() && !only_zeros(&rest, parts)? {
+                    parts.add_content(Member::unnamed(Role::Appended, "after-stream"), rest)?;
+                }
+                Ok(())
+            }
+            Codec::Zlib => {
+                let mut stream = flate2::bufread::ZlibDecoder::new(input.reader());
+                parts.add(member, &mut stream)?;
+                let rest = input.slice(stream.into_inner().position(), u64::MAX);
+                if !rest.is_empty() && !only_zeros(&rest, parts)? {
                     parts.add_content(Member::unnamed(Role::Appended, "after-stream"), rest)?;
                 }
                 Ok(())
@@ -260,7 +269,13 @@ mod tests {
         let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
         lz4.write_all(MARKER).unwrap();
         let zstd = ruzstd::encoding::compress_to_vec(MARKER, ruzstd::encoding::CompressionLevel::Fastest);
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        zlib.write_all(MARKER).unwrap();
+        // Made with the `brotli` package of Python.
+        let brotli = data_encoding::BASE64.decode(b"G00A+EVXR7rzEhhEleyiLHz5coaiaqCSKi4V401lCO/jkDY=").unwrap();
         vec![
+            ("zlib", zlib.finish().unwrap()),
+            ("brotli", brotli),
             ("bzip2", bz.finish().unwrap()),
             ("xz", xz.finish().unwrap()),
             ("lzip", lzip.finish().unwrap()),
@@ -282,7 +297,7 @@ mod tests {
     #[test]
     fn streams_that_follow_each_other_are_joined() {
         for (kind, bytes) in samples() {
-            if kind != "lzma" {
+            if !matches!(kind, "lzma" | "zlib" | "brotli") {
                 let recorded = check([bytes.clone(), bytes].concat(), kind);
                 assert_eq!(recorded.bytes("//stream"), [MARKER, MARKER].concat(), "{kind}");
                 assert!(recorded.complete(), "{kind}: {:?}", recorded.parts);
@@ -296,7 +311,7 @@ mod tests {
             let recorded = check([bytes, b"TRAILING-TRAILING-TRAILING".to_vec()].concat(), kind);
             assert!(recorded.contains(MARKER), "{kind}");
             let appended = recorded.parts.iter().any(|p| p.role == Role::Appended);
-            assert!(appended || !recorded.complete() || kind == "lzma" || kind == "lzip", "{kind}");
+            assert!(appended || !recorded.complete() || matches!(kind, "lzma" | "lzip" | "brotli"), "{kind}");
         }
     }
 
@@ -320,7 +335,7 @@ mod tests {
                 assert!(recorded.contains(MARKER) || !recorded.complete(), "{kind} cut at {sixteenth}/16");
             }
             // These samples have no checksum, so noise shows only in what is decoded.
-            if matches!(kind, "lzma" | "lz4" | "zstd") {
+            if matches!(kind, "lzma" | "lz4" | "zstd" | "brotli") {
                 continue;
             }
             for at in 0..bytes.len() {

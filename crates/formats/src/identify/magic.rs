@@ -51,6 +51,8 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\x28\xb5\x2f\xfd", "zstd"),
     (0, b"\x04\x22\x4d\x18", "lz4"),
     (0, b"\x02\x21\x4c\x18", "lz4"),
+    (0, b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07", "zisofs"),
+    (0, b"\xef\x22\x55\xa1\xbc\x1b\x95\xa0", "zisofs"),
     (0, b"LZIP\x01", "lzip"),
     (0, b"\x89LZO\0\r\n\x1a\n", "lzop"),
     (0, b"dex\n03", "dex"),
@@ -147,6 +149,9 @@ const BELIEVED_IN_TEXT: &[&str] = &[
     "eps",
 ];
 
+/// Skippable frames that are passed over to tell what they precede.
+const MOST_SKIPPED: usize = 64;
+
 /// Magic numbers that no other kind shares.
 pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
     let head = probe.head();
@@ -174,6 +179,10 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
             return;
         }
     }
+    if let Some(id) = skippable(probe) {
+        found.add(id);
+        return;
+    }
     if let Some(id) = python_code(head).or_else(|| object(head)).or_else(|| old_tar(head)) {
         found.add(id);
         return;
@@ -186,6 +195,23 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
     } else if let Some(id) = der(probe).or_else(|| by_crate(head).filter(|id| plausible(id, head))) {
         found.add(id);
     }
+}
+
+/// What stands behind skippable frames, which begin alike in Zstandard and LZ4 (RFC 8878, 3.1.2).
+fn skippable(probe: &Probe<'_>) -> Option<&'static str> {
+    let mut at = 0u64;
+    for _ in 0..MOST_SKIPPED {
+        let frame = probe.at(at, 8);
+        match (u32_at(&frame, 0), u32_at(&frame, 4)) {
+            (Some(0x184d_2a50..=0x184d_2a5f), Some(length)) => {
+                at = at.saturating_add(8).saturating_add(u64::from(length));
+            }
+            (Some(0x184d_2204 | 0x184c_2102), _) if at > 0 => return Some("lz4"),
+            // What is nothing but skipped, cut, or goes on behind the head at hand, is read by these two only.
+            _ => return (at > 0).then_some("zstd"),
+        }
+    }
+    Some("zstd")
 }
 
 /// Magic numbers so short that everything else goes first.

@@ -45,6 +45,15 @@ fn programs() {
 }
 
 #[test]
+fn skippable_frames_hide_nothing() {
+    let skip = b"\x5e\x2a\x4d\x18\x03\0\0\0abc";
+    check([&skip[..], skip, b"\x28\xb5\x2f\xfd\0\0\0"].concat(), "zstd", &[]);
+    check([&skip[..], b"\x04\x22\x4d\x18\0\0\0"].concat(), "lz4", &[]);
+    let long = [&b"\x50\x2a\x4d\x18\0\0\x02\0"[..], &[b'x'; 0x20000], b"\x04\x22\x4d\x18\0\0\0"].concat();
+    check(long, "lz4", &[]);
+}
+
+#[test]
 fn scripts() {
     for (text, kind) in [
         ("var s = new ActiveXObject(\"WScript.Shell\");\r\ns.Run(\"calc\");\r\n", "js"),

@@ -20,6 +20,7 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("lz4", Archive, "application/x-lz4", &["lz4"], "LZ4 stream"),
     holder("brotli", Archive, "application/x-brotli", &["br"], "Brotli stream"),
     holder("zlib", Archive, "application/zlib", &["zz", "zlib"], "zlib stream"),
+    holder("zisofs", Archive, "application/x-zisofs", &["zisofs"], "compressed file of a CD image"),
     holder("lzip", Archive, "application/x-lzip", &["lz"], "lzip stream"),
     holder("lzop", Archive, "application/x-lzop", &["lzo"], "lzop stream"),
     holder("lzfse", Archive, "application/x-lzfse", &["lzfse"], "LZFSE stream"),

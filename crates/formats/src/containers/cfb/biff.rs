@@ -25,10 +25,13 @@ const FUNCTIONS: &[(u16, &str)] = &[
     (255, "USER"),
 ];
 
+/// Defined names that are read.
+const MOST_NAMES: usize = 10_000;
+
 /// Hands the formulas of every Excel 4.0 macro sheet over, as far as they can be read.
 pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let mut at = 0usize;
-    let mut sheets = Vec::new();
+    let (mut sheets, mut places, mut names) = (Vec::new(), Vec::new(), Vec::new());
     while let (Some(id), Some(len)) = (u16_le(stream, at), u16_le(stream, at + 2)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let data = stream.get(at + 4..at + 4 + usize::from(len)).unwrap_or_default();
@@ -40,7 +43,7 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
                 return Ok(());
             }
             // BoundSheet8: position, state, kind, name.
-            0x85 if data.get(5) == Some(&1) => {
+            0x85 => {
                 let count = usize::from(data.get(6).copied().unwrap_or_default());
                 let wide = data.get(7).is_some_and(|flags| flags & 1 != 0);
                 let rest = data.get(8..).unwrap_or_default();
@@ -49,18 +52,67 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
                 } else {
                     utf8_or_cp437(rest.get(..count).unwrap_or(rest))
                 };
-                sheets.push((u32_le(data, 0).unwrap_or_default() as usize, name));
+                let macros = data.get(5) == Some(&1);
+                sheets.push((u32_le(data, 0).unwrap_or_default() as usize, name, macros));
             }
+            // ExternSheet: a count, then the book, the first and the last sheet of every place that formulas name.
+            0x17 => places.extend(
+                data.get(2..)
+                    .unwrap_or_default()
+                    .as_chunks::<6>()
+                    .0
+                    .iter()
+                    .map(|[_, _, low, high, ..]| u16::from_le_bytes([*low, *high])),
+            ),
+            0x18 => names.push(data),
             _ => {}
         }
     }
-    for (start, name) in sheets {
+    let titles: Vec<&str> =
+        places.iter().map(|place| sheets.get(usize::from(*place)).map_or("?", |(_, name, _)| name)).collect();
+    let mut names_text: String = names.iter().take(MOST_NAMES).filter_map(|data| defined_name(data, &titles)).collect();
+    for (start, name, _) in sheets.iter().filter(|(_, _, macros)| *macros) {
         parts.has_macros();
-        let text = sheet(stream, start, parts)?;
-        let member = Member::named(Role::Macro, name).of_kind("excel4-macro");
+        if names.len() > MOST_NAMES {
+            parts.incomplete("it has more defined names than are read");
+        }
+        // What starts by itself is told by names that belong to the whole workbook; the first sheet bears them.
+        let text = std::mem::take(&mut names_text) + &sheet(stream, *start, parts)?;
+        let member = Member::named(Role::Macro, name.clone()).of_kind("excel4-macro");
         parts.add_content(member, Content::from(text.into_bytes()))?;
     }
     Ok(())
+}
+
+/// A defined name with what it stands for, such as `Auto_Open: =Macro1!R1C1` ([MS-XLS] 2.4.150, Lbl).
+fn defined_name(data: &[u8], titles: &[&str]) -> Option<String> {
+    // Flags, key, length of the name, length of the formula, 8 bytes of no use here; then a byte of flags and the name.
+    let (flags, length) = (u16_le(data, 0)?, usize::from(*data.get(3)?));
+    let wide = data.get(14)? & 1 != 0;
+    let bytes = if wide { length.checked_mul(2)? } else { length };
+    let raw = data.get(15..15usize.checked_add(bytes)?)?;
+    let mut name = if wide { utf16_le(raw) } else { utf8_or_cp437(raw) };
+    // 2.5.66: bit 5 of the flags marks a built-in name, which is one character.
+    if flags & 0x20 != 0 {
+        name = match if wide { u16_le(raw, 0)? } else { u16::from(*raw.first()?) } {
+            1 => "Auto_Open".into(),
+            2 => "Auto_Close".into(),
+            10 => "Auto_Activate".into(),
+            11 => "Auto_Deactivate".into(),
+            _ => return None,
+        };
+    }
+    let tokens = data.get(15 + bytes..).unwrap_or_default();
+    // 2.5.198.85 and 2.5.198.28: a reference to another sheet, which is how a macro is named.
+    let target = match tokens.first().map(|token| token & 0x1f) {
+        Some(kind @ (0x1a | 0x1b)) => {
+            let title = titles.get(usize::from(u16_le(tokens, 1)?)).copied().unwrap_or("?");
+            let (row, column) = (u16_le(tokens, 3)?, u16_le(tokens, if kind == 0x1a { 5 } else { 7 })?);
+            format!("{title}!R{}C{}", u32::from(row) + 1, (column & 0x3fff) + 1)
+        }
+        _ => formula(tokens),
+    };
+    Some(format!("{name}: ={target}\n"))
 }
 
 /// The cells of one sheet, a line each.

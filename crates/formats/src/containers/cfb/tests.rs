@@ -6,7 +6,7 @@ use std::io::{Cursor, Write as _};
 
 const MARKER: &[u8] = b"LAZARET-MARKER in a compound file";
 
-fn build(streams: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn build(streams: &[(&str, &[u8])]) -> Vec<u8> {
     let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).unwrap();
     for (path, bytes) in streams {
         if let Some((storage, _)) = path.rsplit_once('/').filter(|(storage, _)| !storage.is_empty()) {
@@ -102,12 +102,21 @@ fn excel_4_macro_sheets_give_their_formulas() {
     let record = |id: u16, data: &[u8]| [&id.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
     let mut sheet = vec![0, 0, 0, 0, 0, 1, 6, 0];
     sheet.extend(b"Macro1");
-    let globals = [record(0x809, &[0; 16]), record(0x85, &sheet), record(0x0a, &[])].concat();
+    // A reference to row 1, column 2 of the first sheet, by built-in name 1 and by a name in full.
+    let reference = [0x3a, 0, 0, 0, 0, 1, 0];
+    let name = |flags: u8, name: &[u8]| {
+        let head = [flags, 0, 0, name.len() as u8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        record(0x18, &[&head[..], name, &reference].concat())
+    };
+    let places = record(0x17, &[1, 0, 0, 0, 0, 0, 0, 0]);
+    let names = [places, name(0x20, &[1]), name(0, b"auto_close2")].concat();
+    let globals = [record(0x809, &[0; 16]), record(0x85, &sheet), names.clone(), record(0x0a, &[])].concat();
     let start = globals.len() as u32;
     sheet[..4].copy_from_slice(&start.to_le_bytes());
     let workbook = [
         record(0x809, &[0; 16]),
         record(0x85, &sheet),
+        names,
         record(0x0a, &[]),
         record(0x809, &[0; 16]),
         record(6, &formula),
@@ -117,6 +126,7 @@ fn excel_4_macro_sheets_give_their_formulas() {
     let recorded = check(build(&[("/Workbook", &workbook)]));
     let text = String::from_utf8_lossy(recorded.bytes("//Macro1")).into_owned();
     assert!(text.contains("\"calc\" EXEC()"), "{text}");
+    assert!(text.starts_with("Auto_Open: =Macro1!R1C2\nauto_close2: =Macro1!R1C2\n"), "{text}");
     assert!(recorded.parts[0].macros);
     let locked = [record(0x809, &[0; 16]), record(0x2f, &[0; 6])].concat();
     assert!(check(build(&[("/Workbook", &locked)])).parts[0].locked);

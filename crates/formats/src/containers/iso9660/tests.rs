@@ -136,6 +136,27 @@ fn links_that_leave_and_folders_that_loop_are_survived() {
 }
 
 #[test]
+fn compressed_files_are_inflated_and_must_be_what_the_image_says() {
+    let zf = |words, shift| [&b"ZF"[..], &[16, 1], b"pz", &[words, shift, 9, 0, 0, 0, 0, 0, 0, 9]].concat();
+    let stored = crate::containers::zisofs::tests::compress(MARKER);
+    let size = stored.len() as u32;
+    let put = |system_use: &[u8]| {
+        let mut bytes = image(&[record(b"P.EXE;1", 22, size, 0, system_use)], None);
+        bytes[22 * 2048..22 * 2048 + stored.len()].copy_from_slice(&stored);
+        bytes
+    };
+    for (system_use, complete) in [(zf(4, 15), true), (zf(4, 16), false), (Vec::new(), true)] {
+        let recorded = check(put(&system_use));
+        assert_eq!(recorded.bytes("//P.EXE//P.EXE"), MARKER);
+        assert_eq!(recorded.complete(), complete, "{system_use:?}");
+    }
+    // Linux inflates whatever the header says.
+    let mut bytes = put(&zf(4, 15));
+    bytes[22 * 2048] = 0;
+    assert!(!check(bytes).complete());
+}
+
+#[test]
 fn truncation_and_noise_never_pass_for_whole() {
     let whole = image(&[payload(b"PAYLOAD.EXE;1", &[])], None);
     for sixteenth in 1..16 {

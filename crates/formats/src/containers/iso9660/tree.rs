@@ -26,6 +26,8 @@ pub(super) struct File {
     pub(super) link: Option<String>,
     /// Not shown in folders, ISO 9660 9.1.6, bit 0.
     pub(super) hidden: bool,
+    /// Words of the header and logarithm of the blocks, where the image says that the file is compressed (zisofs, ZF).
+    pub(super) compressed: Option<(u8, u8)>,
     /// One of several extents that do not follow each other.
     pub(super) pieces: bool,
 }
@@ -135,8 +137,9 @@ impl Tree {
                 _ => {}
             }
             let rock_ridge = rock.name.is_some();
+            let RockRidge { link, compressed, .. } = rock;
             let (hidden, pieces) = (flags & 1 != 0, flags & 0x80 != 0);
-            self.files.push(File { path, at, size, joliet, rock_ridge, link: rock.link, hidden, pieces });
+            self.files.push(File { path, at, size, joliet, rock_ridge, link, hidden, compressed, pieces });
         }
         Ok(())
     }
@@ -154,6 +157,7 @@ struct RockRidge {
     name: Option<String>,
     link: Option<String>,
     child: Option<u64>,
+    compressed: Option<(u8, u8)>,
 }
 
 /// System use fields (SUSP 1.12, RRIP 1.12).
@@ -174,6 +178,8 @@ fn rock_ridge(input: &Content, record: &[u8], name_end: usize) -> Result<RockRid
                 b"NM" => name.extend_from_slice(field.get(5..).unwrap_or_default()),
                 b"SL" => link_text(field.get(5..).unwrap_or_default(), &mut link),
                 b"CL" => out.child = u32_le(field, 4).map(|sector| u64::from(sector) * SECTOR),
+                // zisofs, ZF: name of the compressor, words of the header, logarithm of a block's size.
+                b"ZF" => out.compressed = field.get(6).copied().zip(field.get(7).copied()),
                 b"CE" => {
                     if let (Some(sector), Some(offset), Some(length)) =
                         (u32_le(field, 4), u32_le(field, 12), u32_le(field, 20))

@@ -84,6 +84,44 @@ fn excel_4_macro_sheets_give_their_formulas() {
 }
 
 #[test]
+fn names_tell_which_macro_starts_by_itself() {
+    let sheet = br#"<xm:macrosheet><c r="A1"><f>EXEC("calc")</f></c></xm:macrosheet>"#;
+    let book = br#"<workbook><definedNames><definedName name="_xlnm.Auto_Open" hidden="1">Macro1!$A$1</definedName></definedNames></workbook>"#;
+    let recorded = check(&[("xl/macrosheets/sheet1.xml", sheet), ("xl/workbook.xml", book)]);
+    let text = &recorded.bytes[&recorded.parts.iter().find(|p| p.kind.id == "excel4-macro").unwrap().id];
+    assert_eq!(String::from_utf8_lossy(text), "Auto_Open: =Macro1!$A$1\nA1: =EXEC(\"calc\")\n");
+}
+
+#[test]
+fn a_binary_macro_sheet_is_incomplete_whatever_it_is_called() {
+    for kind in ["xlMacrosheet", "xlIntlMacrosheet"] {
+        let rels = relation(kind, "x/renamed.bin", "Internal");
+        let recorded = check(&[("xl/_rels/workbook.bin.rels", rels.as_bytes()), ("xl/x/renamed.bin", b"\x81\x01\0")]);
+        assert!(recorded.parts[0].macros && !recorded.parts[0].complete, "{kind}");
+    }
+    let recorded = check(&[("xl/macrosheets/sheet1.bin", b"\x81\x01\0")]);
+    assert!(recorded.parts[0].macros && !recorded.parts[0].complete);
+}
+
+#[test]
+fn strict_documents_are_known_and_searched() {
+    // ISO/IEC 29500-1: the Strict namespace stands in other URLs.
+    let types =
+        TYPES.replace("<Types", "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"");
+    let rels = r#"<Relationships><Relationship Id="r" Type="http://purl.oclc.org/ooxml/officeDocument/relationships/attachedTemplate" Target="http://host.invalid/a.dotm" TargetMode="External"/></Relationships>"#;
+    let document = r#"<w:document xmlns:w="http://purl.oclc.org/ooxml/wordprocessingml/main" w:conformance="strict"><w:p><w:r><w:instrText>DDEAUTO cmd "/k calc"</w:instrText></w:r></w:p></w:document>"#;
+    let members: [(&str, &[u8]); 3] = [
+        ("[Content_Types].xml", types.as_bytes()),
+        ("word/document.xml", document.as_bytes()),
+        ("word/_rels/settings.xml.rels", rels.as_bytes()),
+    ];
+    let recorded = walk(package(&members), "x");
+    assert_eq!(recorded.parts[0].kind.id, "docx");
+    assert_eq!(recorded.bytes("//dde"), b"cmd /k calc");
+    assert!(recorded.findings.iter().any(|f| f.id == "ooxml.external-template"));
+}
+
+#[test]
 fn a_document_is_known_by_its_content() {
     let bin = project("/VBA", &compress(&dir("Module1", 0)), &compress(SOURCE.as_bytes()));
     let document = "<w:document/>".as_bytes();

@@ -92,7 +92,7 @@ fn build(members: &[Raw]) -> Vec<u8> {
             }
         }
         if m.listed {
-            count += 1;
+            count = count.wrapping_add(1);
             central.extend(b"PK\x01\x02\x14\0\x14\0");
             central.extend(m.flags.to_le_bytes());
             central.extend(m.method.to_le_bytes());
@@ -155,6 +155,77 @@ fn methods_are_decoded() {
     let recorded = check(build(&[member]), &[]);
     assert!(recorded.complete());
     holds(&recorded);
+}
+
+/// Bits, the least significant first, as the oldest methods pack them.
+#[derive(Default)]
+struct Bits(Vec<u8>, u32);
+
+impl Bits {
+    fn put(&mut self, value: u32, count: u32) {
+        for bit in 0..count {
+            if self.1 % 8 == 0 {
+                self.0.push(0);
+            }
+            *self.0.last_mut().unwrap() |= ((value >> bit & 1) as u8) << (self.1 % 8);
+            self.1 += 1;
+        }
+    }
+}
+
+/// The marker in the three methods that PKZIP had before DEFLATE, by their simplest codes (APPNOTE 5.1 to 5.3).
+fn ancient() -> [(u16, Vec<u8>); 6] {
+    let mut shrunk = Bits::default();
+    MARKER.iter().for_each(|byte| shrunk.put(u32::from(*byte), 9));
+    // No byte has followers, so every byte stands for itself.
+    let mut reduced = Bits::default();
+    (0..256).for_each(|_| reduced.put(0, 6));
+    MARKER.iter().for_each(|byte| reduced.put(u32::from(*byte), 8));
+    // Two trees of 64 codes of 6 bits each, which no code of this member uses.
+    let mut imploded = Bits([3, 0xf5, 0xf5, 0xf5, 0xf5].repeat(2), 80);
+    MARKER.iter().for_each(|byte| imploded.put(u32::from(*byte) << 1 | 1, 9));
+    [
+        (1, shrunk.0),
+        (2, reduced.0.clone()),
+        (3, reduced.0.clone()),
+        (4, reduced.0.clone()),
+        (5, reduced.0),
+        (6, imploded.0),
+    ]
+}
+
+// Vectors C 8.
+#[test]
+fn ancient_methods_are_decoded() {
+    for (method, data) in ancient() {
+        let compressed = data.len() as u32;
+        let member = Raw {
+            method,
+            local_method: method,
+            compressed,
+            local_compressed: compressed,
+            data,
+            ..raw("payload.exe", MARKER)
+        };
+        let recorded = check(build(&[member.clone()]), &[]);
+        assert_eq!(recorded.bytes("//payload.exe"), MARKER, "{method}");
+        assert!(recorded.complete(), "{method}: {:#?}", recorded.parts);
+        let cut = Raw { data: member.data[..member.data.len() - 20].to_vec(), ..member };
+        let cut = Raw { compressed: cut.data.len() as u32, local_compressed: cut.data.len() as u32, ..cut };
+        assert!(!check(build(&[cut]), &[]).complete(), "{method}");
+    }
+}
+
+/// Made with 7-Zip 25, `-mm=Deflate64`.
+#[test]
+fn deflate64_is_decoded() {
+    let archive = "\
+UEsDBBUAAAAJAAAAIQDR7sVJsAAAACsCAAALAAAAcGF5bG9hZC5leGU1xiEMAVEAgOEXBEVQBBt3myIQBEWwvdlNcDZ7IxBsCIILgiIogiIo\
+giIogiIogiIogiIogmIjEASCgNn7v/TZsiSVlY9mpcpYyqxVHOciTCH+eRk6d3ImR7InW7ImSzInUzImQ9InXdImTVInZVIgNkmRBImRMDGI\
+j3iIi7yDOg9yJSdyIDuyISuyIDMyISMyID3SIS3SIFVSJDmSJkkSJxESIn7iJW7yCeg8ye2XL1BLAQI/AxUAAAAJAAAAIQDR7sVJsAAAACsC\
+AAALAAAAAAAAAAAAIICkgQAAAABwYXlsb2FkLmV4ZVBLBQYAAAAAAQABADkAAADZAAAAAAA=";
+    let recorded = check(data_encoding::BASE64.decode(archive.as_bytes()).unwrap(), &[]);
+    assert!(recorded.bytes("//payload.exe").starts_with(b"LAZARET-MARKER") && recorded.complete());
 }
 
 #[test]
@@ -380,6 +451,27 @@ fn a_flood_of_empty_members_does_not_hide_the_last_one() {
     let recorded = walk_with(build(&members), "x.zip", Some("zip"), &[], limits);
     holds(&recorded);
     assert!(!recorded.complete());
+}
+
+#[test]
+fn a_hundred_thousand_empty_members_do_not_hide_the_last_one() {
+    // The count in the end record has 16 bits and overflows; readers follow the directory.
+    let mut members = vec![raw("e", b""); 100_000];
+    members.push(deflated("payload.exe", MARKER));
+    let limits = Limits { parts: 500, ..Limits::default() };
+    let recorded = walk_with(build(&members), "x.zip", Some("zip"), &[], limits);
+    holds(&recorded);
+    assert!(!recorded.complete());
+}
+
+// Vectors C 12.
+#[test]
+fn forty_levels_are_opened_or_said_to_be_too_deep() {
+    let nest = |levels| (0..levels).fold(MARKER.to_vec(), |inner, _| build(&[raw("a.zip", &inner)]));
+    let recorded = check(nest(30), &[]);
+    assert!(recorded.contains(MARKER) && recorded.complete());
+    let recorded = check(nest(40), &[]);
+    assert!(!recorded.complete() && recorded.findings.iter().any(|f| f.id == "limit.depth"));
 }
 
 #[test]
