@@ -56,7 +56,7 @@ pub(super) fn all() -> Vec<Standin> {
         attachment("the type twice", &format!("Content-Type: text/plain\r\n{typed}\r\n{BASE64}"), &coded).payload(""),
         attachment("an encoding in odd letters", &format!("{typed}\r\ncontent-TRANSFER-encoding :  \"BASE64\" (comment)"), &coded).payload(""),
         attachment("an attachment called text", &format!("Content-Type: text/plain; charset=utf-7\r\n{BASE64}\r\nContent-Disposition: attachment; filename*0*=UTF-8''a%2e; filename*1*=com"), &coded).payload(""),
-        change("a border that nobody closes", "\r\n--border--\r\n", "\r\n").payload("a.com"),
+        change("a border that nobody closes", "\r\n--border--\r\n", "\r\n").payload(""),
         change("a border with spaces behind it", "\r\n--border\r\nContent-Type: application", "\r\n--border   \r\nContent-Type: application").payload("a.com"),
         change("two borders", "boundary=\"border\"", "boundary=\"other\"; boundary=\"border\"").malicious().blocked(),
         change("bare line feeds", "\r\n", "\n").payload("a.com"),

@@ -136,8 +136,15 @@ pub(super) fn all() -> Vec<Standin> {
     ];
     let damaged = |name, what, bytes| Standin::new("C19", "formats/cfb", name, what, bytes);
     let mut chain = doc(MACRO);
-    // The second sector of the file is its first allocation table; a chain that runs in a circle.
-    put(&mut chain, 512 + 4 * 3, &3u32.to_le_bytes());
+    // Every chain of the allocation table (MS-CFB 2.3) now runs in a circle; where it stands, the header says.
+    let size = 1usize << chain[30];
+    let table = (chain[76] as usize + 1) * size;
+    for sector in 2..size / 4 {
+        let at = table + 4 * sector;
+        if chain[at + 3] == 0 {
+            put(&mut chain, at, &(sector as u32).to_le_bytes());
+        }
+    }
     let renamed = {
         let streams = compound::vba_streams("/Makros/WBA", MACRO, &[0xee; 40]);
         let mut all: Vec<(&str, &[u8])> =
