@@ -123,6 +123,8 @@ const CARRIED: &[(&str, &[&str])] = &[
     ("rcdll", &["rc"]),
     ("tosbtkbd", &["tosbtkbd"]),
 ];
+/// Programs and libraries of one folder that are compared with each other; their product is bounded so.
+const COMPARED: usize = 500;
 /// Files in a folder up to which it was packed around its program.
 const FEW: usize = 6;
 /// Files in an image or archive up to which a shortcut in it is its purpose.
@@ -234,10 +236,11 @@ fn side_loading(children: &[Child], findings: &mut Findings) {
         folders.entry(folder).or_default().push((base, child));
     }
     for members in folders.values() {
-        let programs: Vec<_> = members.iter().filter(|(_, child)| is_program(child)).map(|(base, _)| &**base).collect();
+        let programs: Vec<_> =
+            members.iter().filter(|(_, child)| is_program(child)).map(|(base, _)| &**base).take(COMPARED).collect();
         let Some(program) = programs.first() else { continue };
         let few = members.len() <= FEW;
-        for (base, child) in members.iter().filter(|(_, child)| is_library(child)) {
+        for (base, child) in members.iter().filter(|(_, child)| is_library(child)).take(COMPARED) {
             let name = base.rsplit_once('.').map_or(&**base, |(name, _)| name);
             let carried = CARRIED.iter().find(|(library, _)| *library == name);
             let at_home = |owners: &[&str]| programs.iter().any(|p| owners.iter().any(|owner| p.starts_with(owner)));

@@ -25,6 +25,8 @@ const LEAST_CODE: usize = 4096;
 const MOST_OF_IT: usize = 80;
 /// Bytes whose entropy is taken, over all sections; sections may overlap.
 const MOST_MEASURED: usize = 64 << 20;
+/// Bytes of filler that no linker leaves; a window that a detector is shown is as large.
+const MUCH_FILLER: usize = 16 << 20;
 /// Start of a file in which UPX leaves its mark in formats without section names.
 const MARK: usize = 4096;
 /// Names that packers give their sections, in lower case, and whether honest programs are often packed by it.
@@ -155,8 +157,10 @@ fn padded(part: &Part, window: &[u8], offset: u64, findings: &mut Findings) {
         return;
     }
     let megabytes = window.len() >> 20;
+    // No honest program of those measured held even half as much.
+    let severity = if window.len() >= MUCH_FILLER { Severity::High } else { Severity::Medium };
     let message = format!("{megabytes} MB of the program repeat the same {period} bytes and are there for their size");
-    let found = structure(PADDED, Severity::Medium, message).technique("T1027.001");
+    let found = structure(PADDED, severity, message).technique("T1027.001");
     findings.add(found.with("offset", offset).with("filler", window.len()).with("size", part.size));
 }
 

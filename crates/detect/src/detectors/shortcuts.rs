@@ -38,7 +38,8 @@ patterns! {
     UNIX_WRAPPER = r#"^\s*(?:(?:\S*/)?(?:env|sudo|pkexec|nohup|setsid|nice|gksu|xterm|x-terminal-emulator|gnome-terminal|konsole)\s+(?:-{1,2}[\w-]+\s+)*(?:\w+=\S*\s+)*)+"#;
     UNIX_SHELL = r#"^\s*["']?(?:\S*/)?(?P<name>sh|bash|dash|zsh|ksh|fish|python[0-9.]*|perl|ruby|node|php|osascript|curl|wget)["']?(?P<rest>\s.*)?$"#;
     UNIX_INLINE = r#"(?:^|\s)-\w*[ce]\w*(?:\s|["'])"#;
-    UNIX_ODD = r"\bcurl\b|\bwget\b|base64\s+(?:-d|--decode)|/dev/tcp/|\bnc\s+-|/tmp/|/dev/shm/|\bxxd\s+-r|\beval\b|\bchmod\s+\+?[0-7x]";
+    UNIX_FETCH = r"\bcurl\s|\bwget\s|base64\s+(?:-d|--decode)|/dev/tcp/|\bnc\s+-";
+    UNIX_ODD = r"/tmp/|/dev/shm/|\bxxd\s+-r|\beval\b|\bchmod\s+\+?[0-7x]";
 }
 
 /// Command lines and places that shortcuts of any kind hold.
@@ -165,7 +166,11 @@ fn exec(text: &str, findings: &mut Findings) {
     if !fetches && !UNIX_INLINE.is_match(rest) {
         return;
     }
-    let severity = if fetches || UNIX_ODD.is_match(rest) { Severity::Medium } else { Severity::Low };
+    let severity = match rest {
+        _ if !fetches && UNIX_FETCH.is_match(rest) => Severity::High,
+        _ if fetches || UNIX_ODD.is_match(rest) => Severity::Medium,
+        _ => Severity::Low,
+    };
     let message = format!("the desktop entry runs code of its own through `{name}`");
     let technique = match name {
         "curl" | "wget" => "T1105",

@@ -137,7 +137,9 @@ fn padding_is_found_once_and_in_any_window() {
     }
     let found: Vec<_> = findings.list().iter().map(|finding| &*finding.id).collect();
     assert_eq!(found, ["program.padded"]);
-    check_kind("pe64", &[Pe::plain().bytes(), zeros].concat(), &["program.padded medium", "program.unsigned info"]);
+    for (size, expected) in [(9 << 20, "program.padded medium"), (20 << 20, "program.padded high")] {
+        check_kind("pe64", &[Pe::plain().bytes(), vec![0; size]].concat(), &[expected, "program.unsigned info"]);
+    }
 }
 
 #[test]

@@ -119,7 +119,8 @@ fn cells_that_run_programs_are_found() {
 fn desktop_entries_are_judged_by_the_code_they_hold() {
     for (command, expected) in [
         ("sh -c \"echo LAZARET\"", LOW),
-        ("env A=b /bin/bash -c 'curl https://host.invalid | tee a'", MEDIUM),
+        ("env A=b /bin/bash -c 'curl https://host.invalid | tee a'", HIGH),
+        ("bash -c 'cp a /tmp/b'", MEDIUM),
         ("python3 -c \"print(1)\"", LOW),
         ("wget https://host.invalid/a", MEDIUM),
         ("firefox %u", &[]),
