@@ -137,9 +137,8 @@ impl Detector for Programs {
         pieces(&image, findings);
         imports(&image, findings);
         add_in(&image, findings);
-        // The signature is over the whole file; of a part of it nothing can be said.
-        if image.windows && bytes.len() as u64 == part.size && part.complete {
-            authenticode::inspect(bytes, findings);
+        if image.windows && part.complete {
+            authenticode::inspect(bytes, bytes.len() as u64 == part.size, findings);
         }
         Ok(())
     }

@@ -31,14 +31,18 @@ struct Table {
     end: usize,
 }
 
-/// Judges the signature of a whole program.
-pub(super) fn inspect(bytes: &[u8], findings: &mut Findings) {
+/// Judges the signature of a program, of which `bytes` are the start, or everything when `whole`.
+pub(super) fn inspect(bytes: &[u8], whole: bool, findings: &mut Findings) {
     let Some(table) = Table::find(bytes) else { return };
     if table.start == table.end {
         let message = "the program carries no signature of its own";
         let found = structure("program.unsigned", Severity::Info, message).technique("T1553.002");
         findings.add(found.with("signatures", 0));
         return;
+    }
+    if !whole {
+        // A signature is over everything; of the start of a file nothing can be said that is right.
+        return unchecked("the program is signed, and too large for its signature to be checked", findings);
     }
     let Some(stored) = bytes.get(table.start..table.end) else {
         return malformed("its certificate table lies beyond the end of the file", findings);
@@ -191,7 +195,8 @@ fn judge(signed: &Signed<'_>, table: &Table, bytes: &[u8], findings: &mut Findin
         return malformed("its signature comes without the certificate of its signer", findings);
     };
     let name = cut(&certificate.name());
-    let Some(file_hash) = signed.file_hash else { return unchecked(&name, findings) };
+    let unknown = || format!("the signature of `{name}` uses algorithms that are not checked");
+    let Some(file_hash) = signed.file_hash else { return unchecked(&unknown(), findings) };
     let digest = table.digest(bytes, file_hash);
     if digest != signed.file_digest {
         let message = format!("the program was changed after `{name}` signed it");
@@ -208,7 +213,7 @@ fn judge(signed: &Signed<'_>, table: &Table, bytes: &[u8], findings: &mut Findin
         return;
     }
     match signed.verify(&certificate) {
-        Check::Unknown => return unchecked(&name, findings),
+        Check::Unknown => return unchecked(&unknown(), findings),
         Check::Differs => {
             let message = format!("the signature does not fit the certificate of `{name}` that it comes with");
             let found = structure("program.signature-invalid", Severity::High, message);
@@ -228,10 +233,9 @@ fn judge(signed: &Signed<'_>, table: &Table, bytes: &[u8], findings: &mut Findin
     }
 }
 
-fn unchecked(name: &str, findings: &mut Findings) {
-    let message = format!("the signature of `{name}` uses algorithms that are not checked");
+fn unchecked(message: &str, findings: &mut Findings) {
     let found = Finding::new("program.signature-unchecked", ID, Severity::Info, Family::Analysis, message);
-    findings.add(found.technique("T1553.002").with("signer", name));
+    findings.add(found.technique("T1553.002").with("problem", cut(message)));
 }
 
 fn malformed(what: &str, findings: &mut Findings) {

@@ -74,6 +74,12 @@ impl<'b> Image<'b> {
             [0xce, 0xfa, 0xed, 0xfe] | [0xfe, 0xed, 0xfa, 0xce] => {
                 Self::macho::<macho::MachHeader32<Endianness>>(bytes)
             }
+            // A universal program: big-endian, the offset of its first slice at 16. Slices hold no further ones.
+            [0xca, 0xfe, 0xba, 0xbe] => {
+                let at = u32::from_be_bytes(bytes.get(16..20)?.try_into().ok()?);
+                let slice = bytes.get(usize::try_from(at).ok()?..)?;
+                if matches!(slice.first()?, 0xcf | 0xce | 0xfe) { Self::read(slice) } else { None }
+            }
             _ => None,
         }
     }

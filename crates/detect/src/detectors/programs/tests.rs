@@ -86,24 +86,38 @@ fn libraries_that_other_programs_run_are_found() {
     }
 }
 
+/// An ELF program with one segment of code and another of this kind.
+fn elf(flags: u32, code: Vec<u8>, kind: u32) -> Vec<u8> {
+    let mut out = b"\x7fELF\x02\x01\x01".to_vec();
+    out.resize(16, 0);
+    out.extend([2_u16, 0x3e].into_iter().flat_map(u16::to_le_bytes));
+    out.extend(1_u32.to_le_bytes());
+    out.extend([0x40_0000_u64, 64, 0].into_iter().flat_map(u64::to_le_bytes));
+    out.extend(0_u32.to_le_bytes());
+    out.extend([64_u16, 56, 2, 0, 0, 0].into_iter().flat_map(u16::to_le_bytes));
+    for (kind, flags, start, size) in [(1, flags, 4096_u64, code.len() as u64), (kind, 4, 0, 0)] {
+        out.extend([kind, flags].into_iter().flat_map(u32::to_le_bytes));
+        out.extend([start, 0x40_0000, 0, size, size, 4096].into_iter().flat_map(u64::to_le_bytes));
+    }
+    out.resize(4096, 0);
+    out.extend(code);
+    out
+}
+
+/// A Mach-O program with one segment of noise.
+fn macho(protection: u32) -> Vec<u8> {
+    let mut out: Vec<u8> = [0xfeed_facf_u32, 0x0100_0007, 3, 2, 1, 72, 0, 0].map(u32::to_le_bytes).concat();
+    out.extend([0x19_u32, 72].map(u32::to_le_bytes).concat());
+    out.extend(b"__TEXT\0\0\0\0\0\0\0\0\0\0");
+    out.extend([0_u64, 8192, 4096, 8192].map(u64::to_le_bytes).concat());
+    out.extend([protection, protection, 0, 0].map(u32::to_le_bytes).concat());
+    out.resize(4096, 0);
+    out.extend(noise(8192));
+    out
+}
+
 #[test]
 fn programs_of_other_systems_are_looked_at() {
-    let elf = |flags: u32, code: Vec<u8>, kind: u32| {
-        let mut out = b"\x7fELF\x02\x01\x01".to_vec();
-        out.resize(16, 0);
-        out.extend([2_u16, 0x3e].into_iter().flat_map(u16::to_le_bytes));
-        out.extend(1_u32.to_le_bytes());
-        out.extend([0x40_0000_u64, 64, 0].into_iter().flat_map(u64::to_le_bytes));
-        out.extend(0_u32.to_le_bytes());
-        out.extend([64_u16, 56, 2, 0, 0, 0].into_iter().flat_map(u16::to_le_bytes));
-        for (kind, flags, start, size) in [(1, flags, 4096_u64, code.len() as u64), (kind, 4, 0, 0)] {
-            out.extend([kind, flags].into_iter().flat_map(u32::to_le_bytes));
-            out.extend([start, 0x40_0000, 0, size, size, 4096].into_iter().flat_map(u64::to_le_bytes));
-        }
-        out.resize(4096, 0);
-        out.extend(code);
-        out
-    };
     check_kind("elf-executable", &elf(5, noise(100_000), 4), &["program.packed medium"]);
     check_kind("elf-executable", &elf(5, noise(100_000), 3), &[]);
     check_kind("elf-executable", &elf(5, vec![0x90; 100_000], 4), &[]);
@@ -112,18 +126,17 @@ fn programs_of_other_systems_are_looked_at() {
     packed[300..304].copy_from_slice(b"UPX!");
     check_kind("elf-executable", &packed, &["program.packer low"]);
 
-    let macho = |protection: u32| {
-        let mut out: Vec<u8> = [0xfeed_facf_u32, 0x0100_0007, 3, 2, 1, 72, 0, 0].map(u32::to_le_bytes).concat();
-        out.extend([0x19_u32, 72].map(u32::to_le_bytes).concat());
-        out.extend(b"__TEXT\0\0\0\0\0\0\0\0\0\0");
-        out.extend([0_u64, 8192, 4096, 8192].map(u64::to_le_bytes).concat());
-        out.extend([protection, protection, 0, 0].map(u32::to_le_bytes).concat());
-        out.resize(4096, 0);
-        out.extend(noise(8192));
-        out
-    };
     check_kind("macho", &macho(5), &["program.packed medium"]);
     check_kind("macho", &macho(7), &["program.packed medium", "program.writable-code low"]);
+    let fat = |slice: &[u8]| {
+        let header = [0xcafe_babe_u32, 1, 0x0100_0007, 3, 4096, slice.len() as u32, 12];
+        let mut out = header.map(u32::to_be_bytes).concat();
+        out.resize(4096, 0);
+        out.extend(slice);
+        out
+    };
+    check_kind("macho-universal", &fat(&macho(5)), &["program.packed medium"]);
+    check_kind("macho-universal", &fat(&fat(&macho(5))), &[]);
 }
 
 #[test]
@@ -136,7 +149,7 @@ fn padding_is_found_once_and_in_any_window() {
         Programs.inspect(&program, bytes, offset, &mut findings).unwrap();
     }
     let found: Vec<_> = findings.list().iter().map(|finding| &*finding.id).collect();
-    assert_eq!(found, ["program.padded"]);
+    assert_eq!(found, ["program.unsigned", "program.padded"]);
     for (size, expected) in [(9 << 20, "program.padded medium"), (20 << 20, "program.padded high")] {
         check_kind("pe64", &[Pe::plain().bytes(), vec![0; size]].concat(), &[expected, "program.unsigned info"]);
     }
@@ -187,23 +200,23 @@ fn a_program_changed_after_signing_is_found_wherever_it_was_changed() {
     check_kind("pe64", &changed, &["program.signed info"]);
     let longer = [&signed[..], b"appended"].concat();
     check_kind("pe64", &longer, &["program.changed-after-signing high", "program.data-in-signature medium"]);
-    // Of a part that was not shown whole, nothing is said.
+    // Of what was not shown whole, nothing is said that might be wrong.
     let mut cut = part("pe64");
     cut.size = signed.len() as u64 + 1;
+    check_part(&Programs, &cut, &signed, &["program.signature-unchecked info"]);
+    cut.complete = false;
     check_part(&Programs, &cut, &signed, &[]);
 }
 
 #[test]
 fn damaged_programs_and_signatures_are_survived() {
     let signed = sign(Pe::plain().bytes(), Key::P256, Flaw::None);
-    let elf = std::fs::read("/proc/self/exe").unwrap();
     let mut findings = Findings::default();
     for length in (0..0x600).chain((0x3000..signed.len()).step_by(3)) {
         let cut = &signed[..length.min(signed.len())];
         let mut program = part("pe64");
         program.size = cut.len() as u64;
         Programs.inspect(&program, cut, 0, &mut findings).unwrap();
-        Programs.inspect(&program, &elf[..length], 0, &mut findings).unwrap();
     }
     for at in (0x3c..0x200).chain(0x3000..signed.len()) {
         for value in [0, 0x7f, 0x80, 0xff] {
@@ -212,6 +225,16 @@ fn damaged_programs_and_signatures_are_survived() {
             let mut program = part("pe64");
             program.size = damaged.len() as u64;
             Programs.inspect(&program, &damaged, 0, &mut findings).unwrap();
+        }
+    }
+    for whole in [elf(5, noise(5000), 4), macho(5)] {
+        for at in 0..0x200 {
+            Programs.inspect(&part("macho"), &whole[..at], 0, &mut findings).unwrap();
+            for value in [0, 0x7f, 0x80, 0xff] {
+                let mut damaged = whole.clone();
+                damaged[at] = value;
+                Programs.inspect(&part("macho"), &damaged, 0, &mut findings).unwrap();
+            }
         }
     }
 }

@@ -178,6 +178,14 @@ fn folders_and_desktops_of_other_machines_are_found() {
 }
 
 #[test]
+fn web_queries_are_found() {
+    use crate::detectors::test_part::check_container;
+    let target = ("target", Kind::new("url-target", Class::Shortcut, "text/uri-list"), 9);
+    check_container(&Shortcuts, &part("iqy"), std::slice::from_ref(&target), &["shortcut.web-query low"]);
+    check_container(&Shortcuts, &part("url"), &[target], &[]);
+}
+
+#[test]
 fn data_after_the_end_is_found() {
     use crate::detectors::test_part::check_container;
     let check = |size: u64, kind: Kind, expected: &[&str]| {
