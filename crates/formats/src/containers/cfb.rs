@@ -4,6 +4,7 @@ mod biff;
 mod encrypted;
 mod installer;
 mod message;
+mod rc4;
 mod reader;
 #[cfg(test)]
 pub(super) mod tests;

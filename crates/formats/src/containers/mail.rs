@@ -134,8 +134,12 @@ fn body(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result
 fn attachment(part: &MessagePart<'_>, index: usize, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
     let bytes = match &part.body {
         PartType::Multipart(_) => return Ok(false),
-        PartType::Message(inner) if !inner.raw_message.is_empty() => inner.raw_message(),
-        PartType::Message(_) => rereading::raw_body(part, raw),
+        PartType::Message(inner) => {
+            // A nested message that is cut in its head has no parts, and the parser's own accessors take one for granted.
+            let whole = inner.parts.first().map(|first| first.offset_header as usize..first.offset_end as usize);
+            let decoded = whole.and_then(|range| inner.raw_message.get(range)).filter(|bytes| !bytes.is_empty());
+            decoded.unwrap_or_else(|| rereading::raw_body(part, raw))
+        }
         _ => part.contents(),
     };
     let sent = rereading::as_sent(part, raw);
@@ -240,7 +244,8 @@ fn raw_base64(text: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError>
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::walk;
+    use crate::testing::{walk, walk_with};
+    use lazaret_model::Limits;
 
     const HEAD: &str = "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: x\r\nMIME-Version: 1.0\r\n";
 
@@ -293,6 +298,16 @@ mod tests {
         let found = walk([one, &one.replace("ONE", "TWO")].concat().as_bytes(), "x.mbox");
         assert_eq!(found.parts.iter().filter(|p| p.kind.id == "eml").count(), 2);
         assert!(found.contains(b"LAZARET-ONE") && found.contains(b"LAZARET-TWO"));
+    }
+
+    #[test]
+    fn a_nested_message_cut_in_its_head_is_survived() {
+        let mail = "From: a@host.invalid\r\nTo: b@host.invalid\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: message/rfc822\r\n\r\nFrom: c@host.invalid\r\nMIME-Version: ";
+        for cut in 0..mail.len() {
+            walk_with(mail.as_bytes()[..cut].to_vec(), "a.eml", Some("eml"), &[], Limits::default());
+        }
+        let found = walk_with(mail.as_bytes(), "a.eml", Some("eml"), &[], Limits::default());
+        assert!(!found.complete(), "{:#?}", found.parts);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Workbooks of Excel 97 ([MS-XLS]): macro sheets and encryption.
 
+use super::rc4;
 use crate::containers::bytes::{u16_le, u32_le, utf8_or_cp437, utf16_le};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
@@ -39,8 +40,13 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
         match id {
             // FilePass: what follows is encrypted.
             0x2f => {
-                parts.lock("the workbook is encrypted, and encrypted Office documents are not opened");
-                return Ok(());
+                return match rc4::decrypt(stream, data, parts)? {
+                    Some(plain) => add_macros(&plain, parts),
+                    None => {
+                        parts.lock("the workbook is encrypted, and no password at hand opens it");
+                        Ok(())
+                    }
+                };
             }
             // BoundSheet8: position, state, kind, name.
             0x85 => {

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// The password with which Excel protects documents so that it can open them without asking.
-const DEFAULT: &str = "VelvetSweatshop";
+pub(super) const DEFAULT: &str = "VelvetSweatshop";
 /// Bytes of the description that are read.
 const MOST_INFO: u64 = 1 << 20;
 /// Rounds of hashing that one document may cost, over all passwords.
