@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Third-party crates that only one of ours may use.
+/// Third-party crates that only one of ours may use; the generator of stand-ins may write with what that one reads with.
 const OWNERS: &[(&str, &str)] = &[
     ("yara-x", "lazaret-detect"),
     ("object", "lazaret-detect"),
@@ -88,7 +88,10 @@ fn third_party_crates_are_used_by_their_owners_only() {
     for (krate, owner) in OWNERS {
         assert!(dependencies[*owner].contains(*krate), "`{owner}` owns `{krate}` and does not use it");
         for (name, own) in &dependencies {
-            assert!(name == owner || !own.contains(*krate), "`{name}` uses `{krate}`, which belongs to `{owner}`");
+            assert!(
+                name == owner || name == "corpus" || !own.contains(*krate),
+                "`{name}` uses `{krate}`, which belongs to `{owner}`"
+            );
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod ooxml;
 pub mod page;
 pub mod program;
 pub mod shortcut;
+pub mod signed;
 pub mod zip;
 
 /// The industry's harmless test file, put together here so that this source is not itself taken for it.

@@ -319,7 +319,9 @@ fn nested() -> Vec<Standin> {
     vec![
         Standin::new("C12", "formats/zip", "deep.zip", "nested 40 deep", deep(40)).incomplete("deep").held(),
         Standin::new("C12", "formats/zip", "deep12.zip", "nested 12 deep", deep(12)).payload(""),
-        Standin::new("C13", "formats/zip", "zeros.zip", "64 MB of zeros, inspected whole", bomb).finds("bomb.expands").held(),
+        Standin::new("C13", "formats/zip", "zeros.zip", "64 MB of zeros, inspected whole", bomb)
+            .finds("bomb.expands")
+            .held(),
         Standin::new("C13", "detect/bombs", "layers.zip", "a million archives in each other", layers)
             .finds("limit.ratio")
             .held(),

@@ -135,7 +135,16 @@ pub(super) fn all() -> Vec<Standin> {
             .payload("file-1"),
     ];
     let damaged = |name, what, bytes| Standin::new("C19", "formats/cfb", name, what, bytes);
-    let mut chain = doc(MACRO);
+    let mut chain = {
+        // The compiled part makes the module larger than the sectors of small streams.
+        let streams = compound::vba_streams("/Macros/VBA", MACRO, &[0xee; 9000]);
+        let mut all: Vec<(&str, &[u8])> =
+            streams.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
+        let mut block = vec![0; 4096];
+        put(&mut block, 0, &[0xec, 0xa5, 0xc1, 0]);
+        all.push(("/WordDocument", &block));
+        compound(&all)
+    };
     // Every chain of the allocation table (MS-CFB 2.3) now runs in a circle; where it stands, the header says.
     let size = 1usize << chain[30];
     let table = (chain[76] as usize + 1) * size;

@@ -2,6 +2,7 @@
 
 use crate::Standin;
 use crate::build::program::{CONSOLE, LIBRARY, NATIVE, Pe, app_image, dll, elf, exe, mach_o, universal};
+use crate::build::signed::{Flaw, Key, sign};
 use crate::build::{noise, zip};
 
 const PROGRAMS: &str = "detect/programs";
@@ -14,6 +15,11 @@ pub(super) fn all() -> Vec<Standin> {
     let packed = Pe { section: "UPX1", imports: Vec::new(), content: noise(60_000), ..Pe::default() }.build();
     let dense = Pe { content: noise(60_000), ..Pe::default() }.build();
     let padded = [exe(), vec![0; 52 << 20]].concat();
+    let signed = sign(console.clone(), Key::P256, Flaw::None);
+    let mut changed = sign(exe(), Key::P256, Flaw::None);
+    changed[0x410] ^= 1;
+    let signature =
+        |name, what, bytes| Standin::new("A25", PROGRAMS, name, what, bytes).technique("T1553.002").blocked();
     let pair =
         |name, bytes| Standin::new("A20", "detect/bombs", name, "a program beside a library it would load", bytes);
     vec![
@@ -63,5 +69,15 @@ pub(super) fn all() -> Vec<Standin> {
             "a library of 32 bits",
             Pe { wide: false, characteristics: LIBRARY, exports: vec!["Run"], ..Pe::default() }.build(),
         ),
+        signature("unsigned.exe", "a program without a signature", exe()).finds("program.unsigned"),
+        signature("changed.exe", "a program changed after it was signed", changed)
+            .finds("program.changed-after-signing")
+            .suspicious(),
+        signature("broken.exe", "a program whose signature does not verify", sign(exe(), Key::P256, Flaw::Signature))
+            .finds("program.signature-invalid")
+            .suspicious(),
+        signature("self.exe", "a program that vouches for itself", sign(exe(), Key::P384, Flaw::SelfSigned))
+            .finds("program.self-signed"),
+        signature("signed.exe", "a signed program, which is still a program", signed).finds("program.signed"),
     ]
 }

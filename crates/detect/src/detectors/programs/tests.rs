@@ -1,10 +1,10 @@
 //! What is reported about programs, and what is not.
 
 use super::Programs;
-use super::certificate::Hash;
-use super::samples::{BOTH, CODE, DATA, Flaw, Key, Pe, sign};
+use super::samples::{BOTH, CODE, DATA, Pe};
 use crate::detectors::test_part::{check_part, part};
 use crate::{Detector, Findings};
+use corpus::build::signed::{Flaw, Hash, Key, sign};
 
 #[track_caller]
 fn check_kind(kind: &'static str, bytes: &[u8], expected: &[&str]) {
