@@ -187,7 +187,7 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add(id);
         return;
     }
-    if super::texts::encoding(head).is_some() {
+    if probe.encoding().is_some() {
         return;
     }
     if head.starts_with(b"ID3") {

@@ -1,8 +1,9 @@
 //! What identification may look at, and what it found.
 
+use super::texts::{self, Encoding};
 use crate::Content;
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
 
 /// Bounded access to a part: the head at hand, the rest where there is one.
@@ -10,20 +11,26 @@ pub(super) struct Probe<'a> {
     head: &'a [u8],
     content: Option<&'a Content>,
     error: RefCell<Option<io::Error>>,
+    encoding: OnceCell<Option<Encoding>>,
 }
 
 impl<'a> Probe<'a> {
     pub(super) fn of_head(head: &'a [u8]) -> Self {
-        Self { head, content: None, error: RefCell::new(None) }
+        Self { head, content: None, error: RefCell::new(None), encoding: OnceCell::new() }
     }
 
     pub(super) fn over(head: &'a [u8], content: &'a Content) -> Self {
-        Self { head, content: Some(content), error: RefCell::new(None) }
+        Self { head, content: Some(content), error: RefCell::new(None), encoding: OnceCell::new() }
     }
 
     /// The first bytes.
     pub(super) fn head(&self) -> &'a [u8] {
         self.head
+    }
+
+    /// How the head is encoded if it is text; several looks ask, and finding out reads all of it.
+    pub(super) fn encoding(&self) -> Option<Encoding> {
+        *self.encoding.get_or_init(|| texts::encoding(self.head))
     }
 
     /// Whether there is more than the head to look at.

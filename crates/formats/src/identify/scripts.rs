@@ -267,9 +267,14 @@ impl Form {
         };
         let mut docstring = false;
         let mut block = None;
+        // Looked for once in all, since most texts have none.
+        let any_caret = memchr::memchr(b'^', text.as_bytes()).is_some();
+        let any_docstring = memchr::memmem::find(text.as_bytes(), b"\"\"\"").is_some();
         for line in text.lines().map(str::trim).filter(|l| !l.is_empty()).take(LINES) {
             form.lines += 1;
-            form.most_carets = form.most_carets.max(carets(line));
+            if any_caret {
+                form.most_carets = form.most_carets.max(carets(line));
+            }
             if let Some(end) = block {
                 if line.contains(end) {
                     block = None;
@@ -281,7 +286,7 @@ impl Form {
                     block = Some(end);
                 }
             }
-            if line.matches("\"\"\"").count() % 2 == 1 {
+            if any_docstring && line.matches("\"\"\"").count() % 2 == 1 {
                 docstring = !docstring;
                 continue;
             }
@@ -291,7 +296,8 @@ impl Form {
             form.semicolons += usize::from(line.ends_with(';'));
             form.fences += usize::from(line.starts_with("```"));
             form.prose += usize::from(is_prose(line));
-            match line.split_once(':') {
+            let colon = memchr::memchr(b':', line.as_bytes());
+            match colon.and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?))) {
                 Some(("---", _)) => form.documents += 1,
                 Some((key, value))
                     if !key.is_empty()
@@ -379,13 +385,24 @@ fn is_prose(line: &str) -> bool {
         "elseif ",
         "next ",
     ];
-    let statement = |start: &&str| line.get(..start.len()).is_some_and(|l| l.eq_ignore_ascii_case(start));
-    if line.len() < 20 || line.ends_with([';', '{', '}', '\\', '^', '_']) || STATEMENTS.iter().any(statement) {
+    let bytes = line.as_bytes();
+    if bytes.len() < 20 || bytes.last().is_some_and(|last| b";{}\\^_".contains(last)) {
         return false;
     }
-    let (mut words, mut plain, mut code) = (0usize, 0usize, 0usize);
+    // Code shows in its marks, so most of its lines end here; quotes may hold any.
+    if memchr::memchr(b'"', bytes).is_none() && bytes.iter().any(|byte| is_code(*byte)) {
+        return false;
+    }
+    let first = bytes.first().map_or(0, u8::to_ascii_lowercase);
+    let statement = |start: &&str| bytes.get(..start.len()).is_some_and(|l| l.eq_ignore_ascii_case(start.as_bytes()));
+    if STATEMENTS.iter().filter(|start| start.as_bytes().first() == Some(&first)).any(statement) {
+        return false;
+    }
+    let (mut words, mut plain) = (0usize, 0usize);
     for outside in line.split('"').step_by(2) {
-        code += outside.bytes().filter(|b| is_code(*b)).count();
+        if outside.bytes().any(is_code) {
+            return false;
+        }
         for word in outside.split_ascii_whitespace().take(64) {
             words += 1;
             // Most words are nothing but letters; the rest is worth a closer look.
@@ -399,15 +416,21 @@ fn is_prose(line: &str) -> bool {
             );
         }
     }
-    words >= 5 && plain * 10 >= words * 7 && code == 0
+    words >= 5 && plain * 10 >= words * 7
 }
 
 /// Marks that code has and prose does not.
 fn is_code(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'{' | b'}' | b'=' | b'$' | b'<' | b'>' | b'|' | b'\\' | b'[' | b']' | b'&' | b'^' | b'%' | b'@' | b'+'
-    )
+    /// One bit for each byte below 128, so that no byte costs a comparison with every mark.
+    const MARKS: u128 = {
+        let (marks, mut bits, mut at) = (b"{}=$<>|\\[]&^%@+", 0, 0);
+        while at < marks.len() {
+            bits |= 1 << marks[at];
+            at += 1;
+        }
+        bits
+    };
+    byte < 128 && MARKS >> byte & 1 == 1
 }
 
 /// Carets between letters, which only the command processor drops.

@@ -118,8 +118,20 @@ fn encoded_script(text: &str) -> &'static str {
     if lower.contains("vbscript.encode") || lower.contains("'**start encode**") { "vbe" } else { "jse" }
 }
 
+/// Whether any line starts with a bracket, as every section does.
+fn has_header(text: &str) -> bool {
+    memchr::memchr_iter(b'[', text.as_bytes()).any(|at| {
+        let before = text.get(..at).unwrap_or_default();
+        let before = before.trim_end_matches(|c: char| c.is_whitespace() && c != '\n');
+        before.is_empty() || before.ends_with('\n')
+    })
+}
+
 /// Settings in sections, and the shortcuts that are written so.
 fn sections(text: &str) -> Option<&'static str> {
+    if !has_header(text) {
+        return None;
+    }
     let mut headers: Vec<String> = Vec::new();
     let (mut pairs, mut quoted, mut others, mut lines) = (0u32, 0u32, 0u32, 0u32);
     let mut keys: Vec<String> = Vec::new();
