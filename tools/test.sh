@@ -3,4 +3,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh tools/prepare.sh
-exec cargo xtask ci
+sh tools/checkers.sh
+PATH="$PWD/target/tools/bin:$PATH" exec cargo xtask ci

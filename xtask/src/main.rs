@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// A check's name, what cargo is called with, and variables set for it.
-type Step = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+/// A check's name, the program and what it is called with, and variables set for it.
+type Step = (&'static str, &'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
 
 const HELP: &str = "\
-cargo xtask ci                every check: formatting, lints, tests, documentation
+cargo xtask ci                every check: formatting, spelling, dependencies, tests, lints, documentation
 cargo xtask corpus            make the stand-ins of crates/*/corpus anew, where they are missing or differ
 cargo xtask corpus --report   scan every stand-in and print what was made, expected and found, row by row
                               (--lazaret FILE: with this executable instead of a build of this tree)
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 
 /// Everything is built together, since building parts of the workspace would build the rule engine another time.
 fn corpus(arguments: &[String]) -> ExitCode {
-    if !cargo(&["build", "--workspace", "--locked"], &[]) {
+    if !build() {
         eprintln!("xtask: the workspace could not be built");
         return ExitCode::from(2);
     }
@@ -55,29 +55,41 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> bool {
+fn build() -> bool {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut command = Command::new(cargo);
-    let status = command.args(arguments).envs(variables.iter().copied()).current_dir(root()).status();
+    let status = Command::new(cargo).args(["build", "--workspace", "--locked"]).current_dir(root()).status();
     status.is_ok_and(|status| status.success())
 }
 
 fn ci() -> ExitCode {
-    let steps: [Step; 4] = [
-        ("formatting", &["fmt", "--all", "--check"], &[]),
-        ("tests", &["test", "--workspace", "--locked"], &[]),
-        ("lints", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[]),
+    let steps: [Step; 7] = [
+        ("formatting", "cargo", &["fmt", "--all", "--check"], &[]),
+        ("spelling", "typos", &[], &[]),
+        ("dependencies", "cargo-deny", &["--offline", "check", "bans", "licenses", "sources"], &[]),
+        ("unused dependencies", "cargo-machete", &["crates", "xtask"], &[]),
+        ("tests", "cargo", &["test", "--workspace", "--locked"], &[]),
+        ("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[]),
         (
             "documentation",
+            "cargo",
             &["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"],
             &[("RUSTDOCFLAGS", "-D warnings")],
         ),
     ];
-    for (name, arguments, variables) in steps {
-        eprintln!("== {name}: cargo {}", arguments.join(" "));
-        if !cargo(arguments, variables) {
-            eprintln!("xtask: {name} failed");
-            return ExitCode::FAILURE;
+    for (name, program, arguments, variables) in steps {
+        eprintln!("== {name}: {program} {}", arguments.join(" "));
+        let started = std::time::Instant::now();
+        let mut command = Command::new(program);
+        match command.args(arguments).envs(variables.iter().copied()).current_dir(root()).status() {
+            Ok(status) if status.success() => eprintln!("== {name}: good after {} s", started.elapsed().as_secs()),
+            Ok(_) => {
+                eprintln!("xtask: {name} failed");
+                return ExitCode::FAILURE;
+            }
+            Err(error) => {
+                eprintln!("xtask: `{program}`: {error}; `sh tools/test.sh` installs what is missing");
+                return ExitCode::FAILURE;
+            }
         }
     }
     ExitCode::SUCCESS

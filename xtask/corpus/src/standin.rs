@@ -113,6 +113,12 @@ impl Standin {
         format!("crates/{krate}/corpus/{id}/{}-{}.{}", self.row.to_lowercase(), words.join("-"), super::EXTENSION)
     }
 
+    /// It proves something else than its neighbours.
+    pub fn proves(mut self, folder: &'static str) -> Self {
+        self.folder = folder;
+        self
+    }
+
     /// Its bytes differ each time it is made.
     pub fn salted(mut self) -> Self {
         self.salted = true;

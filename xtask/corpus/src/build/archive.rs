@@ -172,7 +172,14 @@ pub fn cab(folders: &[&[(&str, &[u8])]]) -> Vec<u8> {
         let (_, bytes) = folders.iter().flat_map(|files| files.iter()).find(|(own, _)| *own == name).expect("a file");
         file.write_all(bytes).expect(WRITES);
     }
-    writer.finish().expect(WRITES).into_inner()
+    let mut out = writer.finish().expect(WRITES).into_inner();
+    // The time of writing stands before every name (MS-CAB 2.3, CFFILE), and would differ each time.
+    for (name, _) in folders.iter().flat_map(|files| files.iter()) {
+        let entry = [name.as_bytes(), b"\0"].concat();
+        let at = out.windows(entry.len()).position(|window| window == entry).expect("a name");
+        put(&mut out, at - 6, &[0x21, 0, 0, 0]);
+    }
+    out
 }
 
 /// A Debian package with these scripts of its maintainer.

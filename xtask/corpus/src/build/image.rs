@@ -168,3 +168,19 @@ pub fn jpeg() -> Vec<u8> {
     out.extend(b"\xff\xc0\0\x0b\x08\0\x08\0\x08\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0\x7f\xff\xd9");
     out
 }
+
+/// A file as zisofs stores it: a header, where each block of 32 KiB begins, and the blocks in zlib (zisofs, version 1).
+pub fn zisofs(plain: &[u8]) -> Vec<u8> {
+    let blocks: Vec<Vec<u8>> = plain.chunks(32 << 10).map(super::archive::zlib).collect();
+    let mut out = b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07".to_vec();
+    out.extend((plain.len() as u32).to_le_bytes());
+    out.extend([4, 15, 0, 0]);
+    let mut at = (out.len() + 4 * (blocks.len() + 1)) as u32;
+    out.extend(at.to_le_bytes());
+    for block in &blocks {
+        at += block.len() as u32;
+        out.extend(at.to_le_bytes());
+    }
+    out.extend(blocks.concat());
+    out
+}

@@ -57,7 +57,8 @@ fn hooks() -> Vec<Standin> {
     let crx = [&b"Cr24\x03\0\0\0\x04\0\0\0\0\0\0\0"[..], &zip::of(&[("manifest.json", b"{\"manifest_version\":3,\"name\":\"stand-in\",\"version\":\"1\",\"background\":{\"service_worker\":\"a.js\"}}"), ("a.js", b"chrome.runtime.onInstalled.addListener(() => console.log('hello'));\n")])].concat();
     vec![
         npm("stand-in-1.0.0.tgz", "an npm package with a postinstall hook", package("postinstall")),
-        npm("stand-in-2.0.0.tgz", "an npm package with a preinstall hook", package("preinstall")),
+        npm("stand-in-2.0.0.tgz", "an npm package with a preinstall hook", package("preinstall"))
+            .proves("formats/package"),
         new(
             "formats/tar",
             "stand-in-1.tar.gz",

