@@ -241,8 +241,44 @@ pub(super) fn by_crate(head: &[u8]) -> Option<&'static str> {
     BY_MEDIA_TYPE.get(format.media_type()).copied().filter(|id| *id != "unknown" && *id != "empty")
 }
 
+/// How what is believed in text begins. Few texts do, and asking the crate about all others would cost more than
+/// everything else that is looked at.
+const OPENINGS: &[&[u8]] = &[
+    b"-----BEGIN",
+    b"SIMPLE  =",
+    b"BEGIN:V",
+    b"#!",
+    b"# Inter-Quake",
+    b"age-encryption",
+    b"AutoCAD",
+    b"{\r",
+    b"{\n",
+    b"%!",
+    b"ply",
+    b"#VRML",
+    b"id=ImageMagick",
+    b"ISO-10303",
+    b"  0",
+    b"//Maya",
+    b"[playlist]",
+    b"info face=",
+    b"#usda",
+    b"\xef\xbb\xbfWEBVTT",
+    b"WEBVTT",
+    b"/* XPM */",
+    b"3dmodel",
+    b"#EXTM3U",
+    b"(module",
+    b"solid ",
+    b"flf2a",
+];
+
 /// What `file-format` says about text, where it can be believed.
 pub(super) fn in_text(head: &[u8]) -> Option<&'static str> {
+    // IGES has its mark at the end of the first card, after 72 columns.
+    if head.get(72) != Some(&b'S') && !OPENINGS.iter().any(|opening| head.starts_with(opening)) {
+        return None;
+    }
     by_crate(head).filter(|id| BELIEVED_IN_TEXT.contains(id))
 }
 
