@@ -474,9 +474,6 @@ fn forty_levels_are_opened_or_said_to_be_too_deep() {
     assert!(!recorded.complete() && recorded.findings.iter().any(|f| f.id == "limit.depth"));
 }
 
-/// Three numbers of a code.
-type Code = (u32, u32, u32);
-
 #[test]
 fn truncation_and_noise_never_pass_for_whole() {
     let whole = build(&[raw("a.txt", b"first"), deflated("b.exe", MARKER)]);
@@ -499,6 +496,8 @@ fn truncation_and_noise_never_pass_for_whole() {
 /// The stream is a program of two commands: a stored block writes bytes, and a match as long as its distance writes the
 /// last ones again. Every command has five bytes, so that commands can write commands; the last repetition has six.
 fn quine() -> Vec<u8> {
+    /// A symbol, how many bits it takes more, and which.
+    type Code = (u32, u32, u32);
     fn repeat(matches: &[(Code, Code)], empty: bool) -> Vec<u8> {
         let mut bits = Bits::default();
         let code = |bits: &mut Bits, code: u32, count: u32| bits.put(code.reverse_bits() >> (32 - count), count);
