@@ -123,3 +123,18 @@ pub fn stored_paths(root: &Path) -> Vec<PathBuf> {
     paths.sort();
     paths
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{decode, encode};
+
+    #[test]
+    fn a_stored_stand_in_cannot_be_mistaken_and_comes_back() {
+        let eicar = crate::build::eicar();
+        let stored = encode("a\u{202e}b.com", &eicar);
+        assert!(!stored.windows(8).any(|window| eicar.windows(8).any(|own| own == window)));
+        assert_eq!(decode(&stored), Some(("a\u{202e}b.com".to_owned(), eicar)));
+        assert_eq!(decode(&stored[1..]), None);
+        assert_eq!(decode(b"LAZARET STAND-IN 1\n"), None);
+    }
+}

@@ -86,3 +86,20 @@ pub const ROWS: &[Row] = &[
     row("C25", "padding: past the limit, behind empty members"),
     row("H", "honest file"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::ROWS;
+
+    #[test]
+    fn the_document_lists_the_same_rows() {
+        let text = std::fs::read_to_string(crate::root().join("docs/vectors.md")).expect("docs/vectors.md is there");
+        let listed = |line: &str| -> Option<(String, String)> {
+            let mut cells = line.split('|').map(str::trim).skip(1);
+            Some((cells.next()?.to_owned(), cells.next()?.to_owned()))
+        };
+        let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| row")).filter_map(listed);
+        let own = ROWS.iter().map(|row| (row.id.to_owned(), row.vector.to_owned()));
+        assert_eq!(rows.collect::<Vec<_>>(), own.collect::<Vec<_>>());
+    }
+}
