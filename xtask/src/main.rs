@@ -11,6 +11,7 @@ cargo xtask ci                every check: formatting, spelling, dependencies, t
 cargo xtask corpus            make the stand-ins of crates/*/corpus anew, where they are missing or differ
 cargo xtask corpus --report   scan every stand-in and print what was made, expected and found, row by row
                               (--lazaret FILE: with this executable instead of a build of this tree)
+cargo xtask bench             the figures of docs/benchmarks.md, of a release build (needs 9 GB in target/)
 ";
 
 fn main() -> ExitCode {
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["ci"] => ci(),
         ["corpus", ..] => corpus(&arguments[1..]),
+        ["bench"] => bench(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS
@@ -36,11 +38,11 @@ fn main() -> ExitCode {
 
 /// Everything is built together, since building parts of the workspace would build the rule engine another time.
 fn corpus(arguments: &[String]) -> ExitCode {
-    if !build() {
+    if !cargo(&["build", "--workspace", "--locked"]) {
         eprintln!("xtask: the workspace could not be built");
         return ExitCode::from(2);
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let target = target();
     let generator = target.join("debug/corpus");
     match Command::new(&generator).args(arguments).status() {
         Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)),
@@ -51,14 +53,26 @@ fn corpus(arguments: &[String]) -> ExitCode {
     }
 }
 
+fn bench() -> ExitCode {
+    if !cargo(&["build", "--release", "--package", "lazaret", "--locked"]) {
+        eprintln!("xtask: the release could not be built");
+        return ExitCode::from(2);
+    }
+    let executable = target().join("release/lazaret").display().to_string();
+    corpus(&["--bench".to_owned(), "--lazaret".to_owned(), executable])
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn build() -> bool {
+fn cargo(arguments: &[&str]) -> bool {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let status = Command::new(cargo).args(["build", "--workspace", "--locked"]).current_dir(root()).status();
-    status.is_ok_and(|status| status.success())
+    Command::new(cargo).args(arguments).current_dir(root()).status().is_ok_and(|status| status.success())
 }
 
 fn ci() -> ExitCode {

@@ -1,4 +1,6 @@
-//! Makes the stand-ins, or scans them and prints the table. `cargo xtask corpus` calls it.
+//! Makes the stand-ins, scans them and prints the table, or measures. `cargo xtask corpus` and `bench` call it.
+
+mod bench;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,7 +16,11 @@ fn main() -> ExitCode {
         }),
         ["--report"] => report(beside_this()),
         ["--report", "--lazaret", path] => report(PathBuf::from(path)),
-        _ => Err(format!("`{}` is not known; known are `--report` and `--report --lazaret FILE`", words.join(" "))),
+        ["--bench", "--lazaret", path] => bench(PathBuf::from(path)),
+        _ => Err(format!(
+            "`{}` is not known; known are `--report`, `--report --lazaret FILE` and `--bench --lazaret FILE`",
+            words.join(" ")
+        )),
     };
     match done {
         Ok(as_expected) => ExitCode::from(u8::from(!as_expected)),
@@ -34,4 +40,12 @@ fn report(executable: PathBuf) -> Result<bool, String> {
     let (table, as_expected) = corpus::report(&executable, &corpus::root())?;
     print!("{table}");
     Ok(as_expected)
+}
+
+fn bench(executable: PathBuf) -> Result<bool, String> {
+    let executable =
+        std::fs::canonicalize(&executable).map_err(|error| format!("`{}`: {error}", executable.display()))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| corpus::root().join("target"), PathBuf::from);
+    bench::run(&executable, &target.join("benchmarks"))?;
+    Ok(true)
 }

@@ -91,6 +91,10 @@ pub(super) fn look(text: &str, len: u64, found: &mut Found) {
     let about_prose = matches!(id, "py" | "perl");
     let is_script = RUN_BY_WINDOWS.iter().any(|l| *l as usize == best);
     let marked_up = matches!(id, "markdown" | "rst" | "troff" | "tex");
+    if id == "sh" && holds_steps(text) {
+        found.add("yaml");
+        return;
+    }
     if points >= enough && (!prosaic || marked_up || about_prose && points >= 2 * ENOUGH) && !is_script {
         found.add(id);
         return;
@@ -367,6 +371,22 @@ impl Form {
         let blanks = head.iter().filter(|b| **b == b' ').count();
         blanks * 8 < head.len()
     }
+}
+
+/// Whether it is YAML that holds commands, as descriptions of builds do: keys at the margin, and blocks of text below.
+fn holds_steps(text: &str) -> bool {
+    let key = |line: &&str| {
+        let name = line.split_once(':').map_or("", |(name, _)| name);
+        !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'"' | b'\''))
+    };
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).take(400);
+    let mut margin = 0;
+    let all = lines.all(|line| {
+        margin += usize::from(key(&line));
+        line.starts_with([' ', '\t']) || key(&line) || line.starts_with("- ") || line == "---"
+    });
+    all && margin >= 2 && text.contains(": |")
 }
 
 /// Comments of any script, and lines whose text is printed.

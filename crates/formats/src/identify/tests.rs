@@ -135,6 +135,10 @@ fn what_merely_looks_like_a_script() {
         ("CREATE TABLE a (b int);\nINSERT INTO a VALUES (1);\n", "sql"),
         ("a,b,c\n1,2,3\n4,5,6\n", "csv"),
         ("name: x\nversion: 1\nitems:\n  - a\n  - b\n", "yaml"),
+        (
+            "on:\n  push:\njobs:\n  test:\n    steps:\n      - run: |\n          if [ -f a ]; then\n            export A=1\n            echo $A\n          fi\n      - run: curl https://host.invalid/a | bash\n",
+            "yaml",
+        ),
         ("[package]\nname = \"x\"\nversion = \"1\"\n", "toml"),
         ("[main]\nkey=value\nother=thing\n", "ini"),
         ("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n", "diff"),
