@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs every fuzz target one after another: `fuzz/run.sh [SECONDS] [TARGET...]`. Logs and findings stay in `fuzz/`.
 #
-# Seeds are what the tests build. To make them: `LAZARET_SEEDS=$PWD/fuzz/seeds cargo test --workspace --locked`.
+# Seeds are the stand-ins (`cargo xtask corpus --unpack fuzz/seeds`), and what the tests build:
+# `LAZARET_SEEDS=$PWD/fuzz/seeds cargo test --workspace --locked`.
 set -u
 cd "$(dirname "$0")" || exit 1
 seconds=${1:-60}

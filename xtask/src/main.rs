@@ -11,6 +11,8 @@ cargo xtask ci                every check: formatting, spelling, dependencies, t
 cargo xtask corpus            make the stand-ins of crates/*/corpus anew, where they are missing or differ
 cargo xtask corpus --report   scan every stand-in and print what was made, expected and found, row by row
                               (--lazaret FILE: with this executable instead of a build of this tree)
+cargo xtask corpus --unpack FOLDER
+                              write the plain bytes of the stand-ins, by the fuzz target that they are seeds of
 cargo xtask bench             the figures of docs/benchmarks.md, of a release build (needs 9 GB in target/)
 ";
 

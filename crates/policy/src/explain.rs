@@ -12,6 +12,10 @@ pub struct Change {
     pub decision: Decision,
 }
 
+/// Findings that say that something runs without being started.
+const BY_ITSELF: &[&str] =
+    &["macros.auto-run", "pdf.runs-by-itself", "page.script-in-image", "hooks.installation", "hooks.python-start"];
+
 /// A condition in words, and how facts look under it.
 type Variation = (&'static str, fn(&mut Facts));
 
@@ -23,13 +27,17 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
     let outcome = policies.decide(part, facts)?;
     let variations: [Variation; 8] = [
         ("if a password opened it", |facts| {
-            facts.locked = false;
-            facts.complete = true;
-            facts.verdict = "benign".to_owned();
+            if facts.locked {
+                facts.locked = false;
+                facts.complete = true;
+                facts.verdict = "benign".to_owned();
+            }
         }),
         ("if it could be inspected completely and were clean", |facts| {
-            facts.complete = true;
-            facts.verdict = "benign".to_owned();
+            if !facts.complete && !facts.locked {
+                facts.complete = true;
+                facts.verdict = "benign".to_owned();
+            }
         }),
         ("if nothing spoke against its content", |facts| {
             facts.verdict = "benign".to_owned();
@@ -38,9 +46,10 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
             facts.masquerade = false;
         }),
         ("if it did not pretend to be something else", |facts| facts.masquerade = false),
-        ("if it had no macros that run by themselves", |facts| {
-            facts.findings.remove("macros.auto-run");
-            facts.macros = false;
+        ("if nothing in it ran by itself", |facts| {
+            for finding in BY_ITSELF {
+                facts.findings.remove(*finding);
+            }
         }),
         ("if it were an ordinary document", |facts| {
             facts.class = "document".to_owned();

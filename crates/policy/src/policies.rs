@@ -369,6 +369,12 @@ mod tests {
             changes.iter().any(|c| c.condition == "if a password opened it" && c.decision == Decision::Deliver),
             "{changes:?}"
         );
+        // What is not locked needs no password.
+        let facts = Facts { kind: "rar5".into(), class: "archive".into(), complete: false, ..Facts::default() };
+        let facts = Facts { verdict: "unknown".into(), ..facts };
+        let (_, changes) = explain(&default(), "a.rar", &facts.completed()).unwrap();
+        let conditions: Vec<_> = changes.iter().map(|change| change.condition).collect();
+        assert_eq!(conditions, ["if it could be inspected completely and were clean"]);
     }
 
     #[test]

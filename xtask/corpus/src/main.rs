@@ -16,9 +16,14 @@ fn main() -> ExitCode {
         }),
         ["--report"] => report(beside_this()),
         ["--report", "--lazaret", path] => report(PathBuf::from(path)),
+        ["--unpack", folder] => corpus::unpack(&root, &PathBuf::from(folder)).map(|count| {
+            println!("{count} stand-ins unpacked into `{folder}`");
+            true
+        }),
         ["--bench", "--lazaret", path] => bench(PathBuf::from(path)),
         _ => Err(format!(
-            "`{}` is not known; known are `--report`, `--report --lazaret FILE` and `--bench --lazaret FILE`",
+            "`{}` is not known; known are `--report`, `--report --lazaret FILE`, `--unpack FOLDER` and \
+             `--bench --lazaret FILE`",
             words.join(" ")
         )),
     };
