@@ -7,7 +7,7 @@ use lazaret_detect::{Compiled, RuleError, RuleSource, compile, rules_fingerprint
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 /// Compiled rules as a worker takes them.
@@ -22,6 +22,8 @@ pub(crate) struct CachedRules {
 #[derive(Serialize, Deserialize)]
 struct Meta {
     len: u64,
+    /// SHA-256 of the rules, lower-case hexadecimal: a machine that lost power may have kept a file of zeros.
+    sha256: String,
     errors: Vec<(String, usize, usize, String)>,
 }
 
@@ -61,7 +63,11 @@ fn key(sources: &[RuleSource]) -> String {
             hash.update(text);
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&hash.finalize())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn paths(folder: &Path, key: &str) -> (PathBuf, PathBuf) {
@@ -71,10 +77,13 @@ fn paths(folder: &Path, key: &str) -> (PathBuf, PathBuf) {
 fn read(folder: &Path, key: &str) -> Option<CachedRules> {
     let (rules, meta) = paths(folder, key);
     let meta: Meta = serde_json::from_slice(&fs::read(meta).ok()?).ok()?;
-    let file = File::open(rules).ok()?;
-    if file.metadata().ok()?.len() != meta.len {
+    let mut file = File::open(rules).ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    if bytes.len() as u64 != meta.len || hexadecimal(&Sha256::digest(&bytes)) != meta.sha256 {
         return None;
     }
+    file.rewind().ok()?;
     let errors = meta.errors.into_iter();
     let errors = errors.map(|(source, line, column, message)| RuleError { source, line, column, message }).collect();
     Some(CachedRules { file, len: meta.len, errors, trouble: None })
@@ -85,7 +94,8 @@ fn write(folder: &Path, key: &str, compiled: &Compiled) -> io::Result<File> {
     let (rules, meta) = paths(folder, key);
     let errors = compiled.errors.iter();
     let errors = errors.map(|e| (e.source.clone(), e.line, e.column, e.message.clone())).collect();
-    let text = serde_json::to_vec(&Meta { len: compiled.bytes.len() as u64, errors })?;
+    let sha256 = hexadecimal(&Sha256::digest(&compiled.bytes));
+    let text = serde_json::to_vec(&Meta { len: compiled.bytes.len() as u64, sha256, errors })?;
     for (path, bytes) in [(&rules, compiled.bytes.as_slice()), (&meta, text.as_slice())] {
         let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
         temporary.write_all(bytes)?;
@@ -137,8 +147,11 @@ mod tests {
         rules(&sources_one, Some(folder.path())).unwrap();
         assert!(read(folder.path(), &key(&sources("rule b { condition: true }"))).is_none());
         let (file, _) = paths(folder.path(), &key(&sources_one));
-        fs::write(&file, b"short").unwrap();
-        assert!(read(folder.path(), &key(&sources_one)).is_none());
+        let whole = fs::read(&file).unwrap();
+        for damaged in [b"short".to_vec(), vec![0; whole.len()]] {
+            fs::write(&file, damaged).unwrap();
+            assert!(read(folder.path(), &key(&sources_one)).is_none());
+        }
         assert!(rules(&sources_one, Some(folder.path())).unwrap().len > 5);
     }
 

@@ -120,3 +120,32 @@ impl Read for Positioned {
         Ok(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_large_file_that_changes_while_it_is_inspected_is_named() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(COPIED + 1).unwrap();
+        let prepared = SampleBytes::File(file.reopen().unwrap()).prepare("large.bin").unwrap();
+        prepared.check_unchanged("large.bin").unwrap();
+        file.write_all(b"x").unwrap();
+        let error = prepared.check_unchanged("large.bin").unwrap_err();
+        assert!(matches!(&error, EngineError::Changed(name) if name == "large.bin"), "{error}");
+    }
+
+    #[test]
+    fn a_small_file_is_copied_and_what_happens_to_it_later_changes_nothing() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"first").unwrap();
+        let prepared = SampleBytes::File(file.reopen().unwrap()).prepare("small").unwrap();
+        file.write_all(b"second").unwrap();
+        prepared.check_unchanged("small").unwrap();
+        let mut text = String::new();
+        prepared.reader().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "first");
+    }
+}

@@ -1,8 +1,9 @@
 //! The command as people and scripts meet it.
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// The industry's test file, in two halves so that this source is not taken for it.
 const EICAR: &str = concat!("X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!$H+H*");
@@ -136,5 +137,34 @@ fn a_wrong_call_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&["scan"][..], &["scna", "x"], &["scan", "--jobs", "0", "x"]] {
         assert_eq!(lazaret(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_run_reports_what_was_done_and_ends() {
+    for (signal, status) in [("INT", 130), ("TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();
+        // Standard input that never ends keeps the run busy after the first file.
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lazaret"))
+            .args(["scan", "--json", "a.txt", "-"])
+            .current_dir(folder.path())
+            .env("LAZARET_DATA", folder.path().join("data"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the executable runs");
+        let mut first = String::new();
+        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut first).expect("a report");
+        assert!(first.contains("\"path\":\"a.txt\""), "{first}");
+        let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+        let input = child.stdin.take();
+        let output = child.wait_with_output().expect("the run ends");
+        drop(input);
+        assert_eq!(output.status.code(), Some(status), "{signal}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("interrupted: 1 delivered, 0 held, 0 blocked"), "{signal}: {said}");
     }
 }

@@ -39,8 +39,8 @@ pub(crate) fn run(common: &Common, options: &Scan) -> Result<ExitCode, Failure> 
         let handle = signals.handle();
         let output = &output;
         scope.spawn(move || {
-            if signals.forever().next().is_some() {
-                output.interrupt();
+            if let Some(signal) = signals.forever().next() {
+                output.interrupt(signal);
             }
         });
         let result = scan_all(output, jobs, scope);
@@ -296,7 +296,7 @@ impl Output<'_> {
     }
 
     /// Somebody pressed Ctrl-C: show what is done, say what is not, and end at once. The workers end with us.
-    fn interrupt(&self) {
+    fn interrupt(&self, signal: i32) {
         self.stopped.store(true, Ordering::Relaxed);
         // Whoever holds the state may be stuck on a reader that has stopped reading; then there is nobody to tell.
         for _ in 0..PATIENCE {
@@ -311,8 +311,8 @@ impl Output<'_> {
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
         }
-        // 128 + SIGINT, as shells have it.
-        std::process::exit(130);
+        // As shells have it.
+        std::process::exit(128 + signal);
     }
 
     /// Says on standard error how it went. One file that could be read needs no summary.

@@ -1,0 +1,130 @@
+use super::Masquerade;
+use crate::testing::{ids, part};
+use lazaret_model::{Class, Role};
+
+fn check(name: &str, kind: &'static str, class: Class, expected: &[&str]) {
+    assert_eq!(ids(&Masquerade, &part(name, kind, class), b""), expected, "{name} as {kind}");
+}
+
+#[test]
+fn names_that_hide_what_runs() {
+    const DOUBLE: &str = "masquerade.double-extension";
+    for (name, expected) in [
+        ("invoice.pdf.scr", &[DOUBLE][..]),
+        ("photo.JPG.exe", &[DOUBLE]),
+        ("letter.docx.js", &[DOUBLE]),
+        ("page.html.hta", &[DOUBLE]),
+        ("a/b/film.mp4.lnk", &[DOUBLE]),
+        ("invoice.pdf            .exe", &[DOUBLE, "masquerade.padding"]),
+        ("invoice\u{202e}fdp.exe", &["masquerade.bidi"]),
+        ("invoice.\u{202e}gpj.scr", &["masquerade.bidi"]),
+        ("\u{2067}invoice.exe", &["masquerade.bidi"]),
+        ("setup\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}.exe", &["masquerade.padding"]),
+        ("setup.exe...", &["masquerade.trailing"]),
+        ("setup.exe ", &["masquerade.trailing"]),
+        ("setup.exe::$DATA", &["masquerade.trailing"]),
+        ("setup.exe%00.pdf", &["masquerade.content", "masquerade.trailing"]),
+        ("setup.exe\0.pdf", &["masquerade.content", "masquerade.trailing"]),
+        ("setup\u{ff0e}exe", &["masquerade.trailing"]),
+        ("report\u{2024}pdf.exe", &["masquerade.trailing"]),
+        ("setup.ехе", &["masquerade.homoglyph"]),
+        ("setup.eхe", &["masquerade.homoglyph"]),
+        ("../../setup.exe", &["masquerade.path"]),
+        ("a\\..\\..\\setup.exe", &["masquerade.path"]),
+        ("/etc/setup.exe", &["masquerade.path"]),
+        ("C:\\Windows\\setup.exe", &["masquerade.path"]),
+        ("NUL.exe", &["masquerade.path"]),
+        ("lpt1/setup.exe", &["masquerade.path"]),
+    ] {
+        check(name, "pe32", Class::Executable, expected);
+    }
+}
+
+#[test]
+fn names_that_only_look_so() {
+    for (name, kind, class) in [
+        ("setup.exe", "pe32", Class::Executable),
+        ("setup-1.2.3.exe", "pe32", Class::Executable),
+        ("build/pdf.js", "js", Class::Script),
+        ("icons/logo.png.js", "js", Class::Script),
+        ("jquery.min.js", "js", Class::Script),
+        ("Ionic.Zip.dll", "pe32-dll", Class::Library),
+        ("System.Text.dll", "pe32-dll", Class::Library),
+        ("org.example.pdf.jar", "jar", Class::Executable),
+        ("backup.tar.gz", "gzip", Class::Archive),
+        ("book.xps", "zip", Class::Archive),
+        ("\u{200f}מסמך.pdf", "pdf", Class::Document),
+        ("WhatsApp \u{202a}+1 555\u{202c} photo.jpg", "jpeg", Class::Image),
+        ("Notes by Smith et al.", "text", Class::Text),
+        ("1．はじめに.pdf", "pdf", Class::Document),
+        ("отчёт.док", "doc", Class::Document),
+        ("./usr/bin/env", "elf-executable", Class::Executable),
+        ("a..b/c...d", "text", Class::Text),
+        ("console.c", "c", Class::Text),
+        ("com10.txt", "text", Class::Text),
+        ("A::B.3pm", "troff", Class::Text),
+    ] {
+        check(name, kind, class, &[]);
+    }
+}
+
+#[test]
+fn content_that_its_name_denies() {
+    use Class::{Document, Executable, Library, Script, Shortcut, Web};
+    for (name, kind, class) in [
+        ("a.jpg", "pe32", Executable),
+        ("a.pdf", "pe64-dll", Library),
+        ("a.doc", "pe32", Executable),
+        ("a.txt", "pe32", Executable),
+        ("a.zip", "pe32", Executable),
+        ("a.png", "js", Script),
+        ("a.pdf", "hta", Script),
+        ("a.docx", "lnk", Shortcut),
+        ("a.pdf", "html", Web),
+        ("a.ttf", "pe32", Executable),
+    ] {
+        check(name, kind, class, &["masquerade.content"]);
+    }
+    for (name, kind, class) in [
+        ("a.txt", "js", Script),
+        ("a.md", "py", Script),
+        ("a.conf", "sh", Script),
+        ("a.in", "sh", Script),
+        ("configure", "sh", Script),
+        ("a.dat", "pe32", Executable),
+        ("a.bin", "elf-executable", Executable),
+        ("a.zip", "jar", Executable),
+        ("a.zip", "whl", Class::Installer),
+        ("a.doc", "rtf", Document),
+        ("a.doc", "docx", Document),
+        ("a.xls", "html", Web),
+        ("a.doc", "mht", Web),
+        ("a.svg", "svg", Class::Image),
+        ("a.csv", "slk", Shortcut),
+        ("a.fon", "ne-exe", Executable),
+    ] {
+        check(name, kind, class, &[]);
+    }
+}
+
+#[test]
+fn declared_types_count_where_names_say_nothing() {
+    for (name, declared, expected) in [
+        ("blob", "image/png", &["masquerade.content"][..]),
+        ("blob.xyz", "application/pdf; name=x", &["masquerade.content"]),
+        ("setup.exe", "text/plain", &[]),
+        ("setup.exe", "application/octet-stream", &[]),
+    ] {
+        let mut part = part(name, "pe32", Class::Executable);
+        part.declared_type = Some(declared.to_owned());
+        part.role = Role::Attachment;
+        assert_eq!(ids(&Masquerade, &part, b""), expected, "{name} as {declared}");
+    }
+}
+
+#[test]
+fn made_up_names_say_nothing() {
+    let mut part = part("x.pdf.exe", "pe32", Class::Executable);
+    part.named = false;
+    assert!(ids(&Masquerade, &part, b"").is_empty());
+}
