@@ -55,8 +55,13 @@ impl Clamd {
     pub(crate) fn ask(&self, sample: &mut dyn Read, timeout: Duration) -> Option<Finding> {
         match self.answer(sample, timeout) {
             Ok(answer) => finding(&answer),
-            Err(error) => Some(failed(&format!("clamd at `{self}` could not be asked: {error}"))),
+            Err(error) => Some(self.failed(&error)),
         }
+    }
+
+    /// The finding that says why there is no answer.
+    pub(crate) fn failed(&self, error: &io::Error) -> Finding {
+        failed(&format!("clamd at `{self}` could not be asked: {error}"))
     }
 
     fn answer(&self, sample: &mut dyn Read, timeout: Duration) -> io::Result<String> {

@@ -6,8 +6,8 @@ use crate::sample::Prepared;
 use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
 use lazaret_detect::{HashLists, RuleSource};
 use lazaret_model::{
-    Decision, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling, SCAN_SCHEMA, ScanReport, Verdict,
-    fold,
+    Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling, SCAN_SCHEMA, ScanReport,
+    Verdict, fold,
 };
 use lazaret_policy::{Change, Facts, Outcome, Policies, explain};
 use std::collections::HashMap;
@@ -106,7 +106,13 @@ impl Engine {
             let whole = whole(name, &prepared, request.origin);
             let mut analysis = self.pool.analyse(name, &prepared.handed, &self.limits, passwords, whole)?;
             if let Some(Ok(Some(mut finding))) = clamd.map(std::thread::ScopedJoinHandle::join) {
-                finding.part.clone_from(&analysis.parts[0].path);
+                let sample = &mut analysis.parts[0];
+                finding.part.clone_from(&sample.path);
+                // Whoever asks for a second opinion does not want to go without it unnoticed.
+                if finding.family == Family::Analysis {
+                    sample.complete = false;
+                    sample.incomplete.push(finding.message.clone());
+                }
                 analysis.findings.push(finding);
             }
             Ok::<_, EngineError>(analysis)
@@ -287,8 +293,10 @@ fn whole(name: &str, prepared: &Prepared, origin: &Origin) -> Part {
 }
 
 fn ask(clamd: &Clamd, prepared: &Prepared, limits: &Limits) -> Option<Finding> {
-    let mut reader = prepared.reader().ok()?;
-    clamd.ask(&mut reader, Duration::from_millis(limits.time_ms))
+    match prepared.reader() {
+        Ok(mut reader) => clamd.ask(&mut reader, Duration::from_millis(limits.time_ms)),
+        Err(error) => Some(clamd.failed(&error)),
+    }
 }
 
 /// Reads every list once to report what cannot be used, and keeps the texts for the worker.

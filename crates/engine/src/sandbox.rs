@@ -6,7 +6,7 @@
 
 use crate::system;
 use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 use std::collections::BTreeMap;
 
@@ -136,8 +136,7 @@ pub(crate) fn lock_zygote(filters: &Filters) -> Result<Vec<String>, String> {
         Err(error) => missing.push(format!("Landlock: {error}")),
     }
     for (resource, most) in [(Resource::Core, 0), (Resource::Nofile, 256), (Resource::Stack, STACK)] {
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
-        setrlimit(resource, limit).map_err(|error| format!("setrlimit: {error}"))?;
+        limit(resource, most)?;
     }
     apply_filter(&filters.refused).map_err(|error| format!("seccomp: {error}"))?;
     apply_filter(&filters.zygote).map_err(|error| format!("seccomp: {error}"))?;
@@ -169,8 +168,14 @@ pub(crate) fn limit_child(
         (Resource::Fsize, spool_bytes),
     ];
     for (resource, most) in limits {
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
-        setrlimit(resource, limit).map_err(|error| format!("setrlimit: {error}"))?;
+        limit(resource, most)?;
     }
     Ok(())
+}
+
+/// Lowers a limit to `most`, for good. One that is lower already stays.
+fn limit(resource: Resource, most: u64) -> Result<(), String> {
+    let most = getrlimit(resource).maximum.map_or(most, |present| present.min(most));
+    let limit = Rlimit { current: Some(most), maximum: Some(most) };
+    setrlimit(resource, limit).map_err(|error| format!("setrlimit: {error}"))
 }

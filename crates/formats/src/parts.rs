@@ -218,6 +218,8 @@ impl Parts<'_, '_> {
         };
         part.incomplete.push(reason.to_owned());
         self.state.visitor.begin(&part);
+        // Its name can be read, and may say enough.
+        self.state.visitor.inspect(&part, &Content::from(Vec::new()));
         self.state.visitor.end(&part, &[]);
         self.children.push(Child::of(&part));
         self.result()

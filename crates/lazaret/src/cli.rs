@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Opens, inspects and judges what people download, before they open it
 #[derive(Debug, Parser)]
-#[command(name = "lazaret", version, max_term_width = 100)]
+#[command(name = "lazaret", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,

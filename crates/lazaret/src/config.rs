@@ -16,7 +16,8 @@ pub(crate) const DEFAULTS: &str = r#"# lazaret.toml with every key at its defaul
 rules = []
 # Lists of known-bad hashes: plain, CSV, MISP or abuse.ch exports. SHA-256, SHA-1 and MD5.
 hash_lists = []
-# A running clamd: path of its socket or "host:port". Empty: none.
+# A running clamd: path of its socket or "host:port". Empty: none. A file that it gives no answer about (it is down, or
+# the file is larger than its StreamMaxLength) counts as not inspected completely.
 clamd = ""
 
 [open]

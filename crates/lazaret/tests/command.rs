@@ -133,6 +133,43 @@ fn the_lists_and_the_manual_are_there() {
 }
 
 #[test]
+fn a_scan_that_cannot_be_written_down_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_lazaret"))
+        .args(["scan", "a.txt"])
+        .current_dir(folder.path())
+        .env("LAZARET_DATA", folder.path().join("data"))
+        .stdout(full)
+        .output()
+        .expect("the executable runs");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("standard output could not be written: No space left on device"), "{said}");
+}
+
+#[test]
+fn a_clamd_that_was_asked_for_and_is_not_there_holds_files_back() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();
+    let output = lazaret(folder.path(), &["scan", "--json", "--clamd", "/nowhere/clamd.sock", "a.txt"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = &reports(&output)[0];
+    assert_eq!((&report["verdict"], &report["decision"]), (&"unknown".into(), &"hold".into()));
+    assert_eq!(report["findings"][0]["id"], "analysis.clamd-failed");
+}
+
+#[test]
+fn a_worker_starts_where_fewer_files_may_be_open() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();
+    let script = format!("ulimit -n 64; exec '{}' scan a.txt", env!("CARGO_BIN_EXE_lazaret"));
+    let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().expect("sh runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
 fn a_wrong_call_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&["scan"][..], &["scna", "x"], &["scan", "--jobs", "0", "x"]] {

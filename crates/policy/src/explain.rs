@@ -25,11 +25,19 @@ type Variation = (&'static str, fn(&mut Facts));
 /// As [`Policies::decide`].
 pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcome, Vec<Change>), PolicyError> {
     let outcome = policies.decide(part, facts)?;
-    let variations: [Variation; 8] = [
-        ("if a password opened it", |facts| {
+    let variations: [Variation; 9] = [
+        ("if a password opened it, and what is in it were clean and ordinary", |facts| {
             if facts.locked {
                 facts.locked = false;
                 facts.complete = true;
+                facts.verdict = "benign".to_owned();
+                if facts.class == "unknown" {
+                    ordinary(facts);
+                }
+            }
+        }),
+        ("if everything in it could be inspected and were clean", |facts| {
+            if facts.verdict == "unknown" && facts.complete && !facts.locked {
                 facts.verdict = "benign".to_owned();
             }
         }),
@@ -40,6 +48,9 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
             }
         }),
         ("if nothing spoke against its content", |facts| {
+            if facts.verdict == "unknown" {
+                return;
+            }
             facts.verdict = "benign".to_owned();
             facts.findings.clear();
             facts.techniques.clear();
@@ -51,12 +62,7 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
                 facts.findings.remove(*finding);
             }
         }),
-        ("if it were an ordinary document", |facts| {
-            facts.class = "document".to_owned();
-            facts.classes = ["document".to_owned()].into();
-            facts.kind = "pdf".to_owned();
-            facts.kinds = ["pdf".to_owned()].into();
-        }),
+        ("if it were an ordinary document", ordinary),
         ("if a page fetched it instead of a person", |facts| facts.navigation = false),
         ("if the site were on no list", |facts| {
             if let Some(site) = &mut facts.site {
@@ -77,4 +83,11 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
         }
     }
     Ok((outcome, changes))
+}
+
+fn ordinary(facts: &mut Facts) {
+    facts.class = "document".to_owned();
+    facts.classes = ["document".to_owned()].into();
+    facts.kind = "pdf".to_owned();
+    facts.kinds = ["pdf".to_owned()].into();
 }

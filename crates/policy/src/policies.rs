@@ -366,7 +366,8 @@ mod tests {
         let (outcome, changes) = explain(&default(), "a.zip", &facts.completed()).unwrap();
         assert_eq!(outcome.decision, Decision::Hold);
         assert!(
-            changes.iter().any(|c| c.condition == "if a password opened it" && c.decision == Decision::Deliver),
+            changes.iter().any(|c| c.condition == "if a password opened it, and what is in it were clean and ordinary"
+                && c.decision == Decision::Deliver),
             "{changes:?}"
         );
         // What is not locked needs no password.

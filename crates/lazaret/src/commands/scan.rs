@@ -3,7 +3,7 @@
 use crate::cli::{Common, Progress, Scan};
 use crate::failure::Failure;
 use crate::{display, sources, tree};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use lazaret_engine::{Engine, Request, SampleBytes};
 use lazaret_model::{Decision, Origin, ScanReport};
 use std::collections::BTreeMap;
@@ -204,8 +204,11 @@ fn progress(options: &Scan) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} files  {per_sec}  {wide_msg}") {
-        bar.set_style(style);
+    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} files  {speed}  {wide_msg}") {
+        let speed = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("speed", speed));
     }
     bar
 }
@@ -263,7 +266,12 @@ impl Output<'_> {
                     Decision::Block => state.blocked += 1,
                 }
                 let written = self.bar.suspend(|| self.write(&report));
-                if written.is_err() {
+                if let Err(error) = written {
+                    // Whoever closed the pipe has read enough; a full disk is news.
+                    if error.kind() != io::ErrorKind::BrokenPipe && !state.deaf {
+                        state.troubles += 1;
+                        display::complain(&format!("standard output could not be written: {error}"));
+                    }
                     state.deaf = true;
                     self.stopped.store(true, Ordering::Relaxed);
                 }

@@ -34,6 +34,7 @@ fn encrypted() -> Vec<Standin> {
         new("formats/zip", "bundle.zip", "a ZIP beside a text that tells its password", zip::of(&[("offer.zip", &zip_of("Tr0mbone-77")), ("readme.txt", b"The password for the archive is: Tr0mbone-77\r\n")])).password("Tr0mbone-77").payload(NAME),
         new("formats/zip", "picture.zip", "a ZIP whose password is in a picture", picture).locked().held(),
         new("formats/sevenz", "locked.7z", "a 7z that nobody tells the password of", locked_7z()).salted().locked().held(),
+        new("formats/zip", "dressed.zip", "a locked program dressed as a PDF", zip::zip_crypto("invoice.pdf.exe", &eicar(), "Zq9-nowhere-told")).locked().finds("masquerade.double-extension").blocked(),
     ]
 }
 
