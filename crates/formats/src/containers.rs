@@ -3,6 +3,7 @@
 mod ar;
 mod bytes;
 mod cab;
+mod calendar;
 mod cfb;
 mod compress;
 mod cpio;
@@ -83,6 +84,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &ooxml::Ooxml,
     &odf::Odf,
     &ar::Ar,
+    &calendar::Calendar,
     &cpio::Cpio,
     &rpm::Rpm,
     &html::Html,

@@ -3,9 +3,10 @@
 //! Depth first means that a part's bytes are needed only until it and everything in it has been inspected, so memory
 //! holds one chain of parts at a time, whatever the archive's size.
 
+use crate::kinds::KindRow;
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
 use crate::{Budget, Clock, Content, FORMATS, Format, OpenError, Passwords, Spool, identify, kinds};
-use lazaret_model::{Child, Class, Family, Finding, Limits, Part, PartId, Role, Severity};
+use lazaret_model::{Child, Class, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 /// Bytes of a text that are searched for passwords.
 const TEXT_FOR_WORDS: usize = 256 << 10;
+/// The kind of what nothing but the document around it gives a meaning.
+const DOCUMENT_PART: &str = "document-part";
 /// Bytes of locked parts that are kept for a second attempt, in all.
 const RETRY_BYTES: u64 = 64 << 20;
 /// Locked parts kept for a second attempt.
@@ -132,6 +135,10 @@ impl State<'_> {
             None => match identify(&content) {
                 Ok(identified) => {
                     part.kind = identified.kind;
+                    // Printer settings, obfuscated fonts and the like: their only reader is the document's program.
+                    if part.kind.is_unknown() && part.role == Role::Member && within_document(&part) {
+                        part.kind = kinds::kind(DOCUMENT_PART).map_or(Kind::UNKNOWN, KindRow::kind);
+                    }
                     part.also = identified.also;
                 }
                 Err(error) => mark_incomplete(&mut part, format!("the bytes could not be read: {error}")),
@@ -314,6 +321,10 @@ impl State<'_> {
             self.passwords.learn_text(&without_tags(&text));
         }
     }
+}
+
+fn within_document(part: &Part) -> bool {
+    part.within.iter().filter_map(|id| kinds::kind(id)).any(|row| row.class == Class::Document)
 }
 
 /// Markup as a person sees it, roughly: tags become spaces.

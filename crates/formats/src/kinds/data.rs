@@ -5,6 +5,7 @@ use lazaret_model::Class::Data;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
+    leaf("document-part", Data, "application/octet-stream", &["bin"], "bytes that only a document's own program reads"),
     leaf("3dm", Data, "model/x-3dm", &["3dm"], "openNURBS"),
     leaf("3ds", Data, "application/x-3ds", &["3ds"], "3D Studio"),
     leaf("a3d", Data, "text/x-3d-model", &["a3d"], "Model 3D ASCII"),

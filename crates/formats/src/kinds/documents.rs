@@ -89,5 +89,5 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("tnef", Mail, "application/vnd.ms-tnef", &["dat", "tnef"], "Outlook attachments (winmail.dat)"),
     holder("mht", Web, "multipart/related", &["mht", "mhtml"], "web page with its files (MHTML)"),
     holder("vcard", Data, "text/vcard", &["vcf"], "address card"),
-    leaf("ics", Data, "text/calendar", &["ics", "vcs"], "calendar"),
+    holder("ics", Data, "text/calendar", &["ics", "vcs"], "calendar"),
 ];

@@ -42,7 +42,19 @@ pub(super) fn all() -> Vec<Standin> {
         uuencode("a.com", &eicar())
     );
     let ye = [b"From: a@sender.invalid\r\nTo: b@reader.invalid\r\nSubject: x\r\nDate: Mon, 5 Jan 2026 10:00:00 +0000\r\n\r\nSee below.\r\n\r\n".to_vec(), yenc("a.com", &eicar())].concat();
+    let event = |line: &str| {
+        format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//host.invalid//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260105T100000Z\r\nSUMMARY:Offer\r\n{line}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        )
+    };
+    let invitation =
+        |what, line: &str| Standin::new("C21", "formats/calendar", "offer.ics", what, event(line).into_bytes());
+    let carried =
+        format!("ATTACH;FMTTYPE=application/pdf;ENCODING=BASE64;VALUE=BINARY;FILENAME=\"a.com\":{}", base64(&eicar()));
     vec![
+        invitation("an invitation that carries a file", &carried).payload("a.com"),
+        invitation("an invitation whose alarm runs a program", "BEGIN:VALARM\r\nTRIGGER:-PT1M\r\nACTION:PROCEDURE\r\nATTACH:powershell -w hidden -c calc.exe\r\nEND:VALARM").finds("shortcut.runs-interpreter"),
+        invitation("an invitation whose alarm plays a sound from another machine", "BEGIN:VALARM\r\nTRIGGER:-PT1M\r\nACTION:AUDIO\r\nATTACH:\\\\host.invalid\\share\\a.wav\r\nEND:VALARM").technique("T1187"),
         named("two file names that differ", "attachment; filename=\"offer.pdf\"; filename*=UTF-8''offer.exe").finds("mail.conflicting-headers"),
         named("a file name twice", "attachment; filename=\"offer.pdf\"; filename=\"offer.exe\"").finds("mail.conflicting-headers"),
         named("a file name with a path", "attachment; filename=\"..\\..\\offer.pdf.exe\"").finds("masquerade.double-extension"),

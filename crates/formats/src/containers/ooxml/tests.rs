@@ -131,3 +131,13 @@ fn a_document_is_known_by_its_content() {
     assert!(recorded.parts[0].macros, "{:?}", recorded.parts[0].kind);
     assert!(recorded.contains(b"LAZARET-MARKER"));
 }
+
+#[test]
+fn what_only_the_document_s_program_reads_is_no_unknown_file() {
+    let settings = [2, 0, 0, 0, 1, 0, 0, 0, 0xaa, 0x19, 0, 0];
+    let recorded = check(&[("[Content_Types].xml", TYPES.as_bytes()), ("ppt/printerSettings1.bin", &settings)]);
+    assert_eq!(recorded.part("printerSettings1.bin").kind.id, "document-part");
+    // In an archive the same bytes are a file like any other.
+    let recorded = walk(package(&[("printerSettings1.bin", &settings)]), "a.zip");
+    assert_eq!(recorded.part("printerSettings1.bin").kind.id, "unknown");
+}
