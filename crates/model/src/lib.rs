@@ -18,6 +18,6 @@ pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
 pub use kind::{Class, Kind};
 pub use limits::{Limit, Limits};
 pub use origin::{Gate, Origin, Sample};
-pub use part::{Child, Part, PartId, Role};
+pub use part::{Child, Part, PartId, Role, extension};
 pub use report::{SCAN_SCHEMA, ScanReport};
 pub use verdict::{Verdict, fold};

@@ -124,11 +124,17 @@ impl Part {
 
     /// The lower-case last extension of the name without its dot, empty where there is none.
     pub fn extension(&self) -> String {
-        let base = self.name.rsplit(['/', '\\']).next().unwrap_or_default();
-        match base.rsplit_once('.') {
-            Some((_, extension)) => extension.to_lowercase(),
-            None => String::new(),
-        }
+        extension(&self.name)
+    }
+}
+
+/// What follows the last dot of a name's last segment, lower case, as Windows keeps it: without dots and spaces at the end.
+/// Empty where there is no dot.
+pub fn extension(name: &str) -> String {
+    let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    match base.trim_end_matches(['.', ' ']).rsplit_once('.') {
+        Some((_, extension)) => extension.trim().to_lowercase(),
+        None => String::new(),
     }
 }
 

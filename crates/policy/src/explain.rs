@@ -13,8 +13,14 @@ pub struct Change {
 }
 
 /// Findings that say that something runs without being started.
-const BY_ITSELF: &[&str] =
-    &["macros.auto-run", "pdf.runs-by-itself", "page.script-in-image", "hooks.installation", "hooks.python-start"];
+const BY_ITSELF: &[&str] = &[
+    "macros.auto-run",
+    "pdf.runs-by-itself",
+    "page.script-in-image",
+    "hooks.installation",
+    "hooks.python-start",
+    "hooks.folder-open",
+];
 
 /// A condition in words, and how facts look under it.
 type Variation = (&'static str, fn(&mut Facts));

@@ -152,7 +152,8 @@ impl Facts {
         }
     }
 
-    /// With `kinds` and `classes` filled from `kind` and `class` where they are empty, as test cases leave them.
+    /// With `kinds`, `classes` and `extension` filled from `kind`, `class` and `name` where they are empty, as test cases
+    /// leave them.
     #[must_use]
     pub fn completed(mut self) -> Self {
         if self.kinds.is_empty() {
@@ -160,6 +161,9 @@ impl Facts {
         }
         if self.classes.is_empty() {
             self.classes.insert(self.class.clone());
+        }
+        if self.extension.is_empty() {
+            self.extension = lazaret_model::extension(&self.name);
         }
         self
     }

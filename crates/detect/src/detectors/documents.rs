@@ -1,6 +1,6 @@
 //! What a document brings along: automatic objects, the equation editor, programs behind a picture.
 
-use crate::text::{cut, patterns};
+use crate::text::{cut, decode, excerpt, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
 use lazaret_model::{Child, Class, Family, Finding, Kind, Part, Severity};
 
@@ -57,6 +57,8 @@ patterns! {
     DATA = r"\\objdata";
     // Words and groups that readers skip between the digits of an object.
     NOISE = r"\\bin[0-9]{1,8}|\\'[0-9a-f]{2}|\\\*|\\[a-z]{1,32}-?[0-9]{0,10}";
+    // A formula with a DDE link, `program|'topic'!item`, or the function of LibreOffice.
+    DDE_CELL = r#"(?im)(?:^|[,;\t"|])[\s"']{0,4}[=+@-][^\r\n]{0,200}?(?:\b[a-z][a-z0-9_.]{1,30}\|\s*'[^'\r\n]{1,300}'\s*!|\bdde\s*\(\s*["'])"#;
     // 0002ce02-0000-0000-c000-000000000046 as stored, and `Equation.2` or `Equation.3` as a class name.
     EQUATION = r"02ce020000000000c000000000000046|[46]5[57]1[57]5[46]1[57]4[46]9[46]f[46]e2e3[23]";
 }
@@ -70,7 +72,7 @@ impl Detector for Documents {
     }
 
     fn summary(&self) -> &'static str {
-        "documents with objects that load by themselves or with programs inside"
+        "documents with objects that load by themselves or with programs inside, tables with cells that run commands"
     }
 
     fn reads(&self) -> Reads {
@@ -78,10 +80,17 @@ impl Detector for Documents {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("rtf")
+        part.is("rtf") || table(part)
     }
 
-    fn inspect(&self, _part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+    fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        if table(part) {
+            if let Some(value) = excerpt(&DDE_CELL, &decode(bytes)) {
+                let message = "a cell of the table asks another program to run a command (DDE)";
+                findings.add(finding("document.dde-cell", Severity::High, message, &value).technique("T1559.002"));
+            }
+            return Ok(());
+        }
         let text: String = bytes.iter().map(|b| char::from(b.to_ascii_lowercase())).collect();
         let first = OBJECT.find(&text);
         let objects = first.and_then(|first| text.get(first.start()..)).unwrap_or_default();
@@ -122,6 +131,11 @@ impl Detector for Documents {
             findings.add(finding("document.embedded-program", severity, &message, &child.name).technique("T1204.002"));
         }
     }
+}
+
+/// Tables as text, which spreadsheets open by their names.
+fn table(part: &Part) -> bool {
+    part.is("csv") || part.is("text") && matches!(&*part.extension(), "csv" | "tsv" | "tab" | "slk" | "dif" | "xls")
 }
 
 /// The class of the equation editor as bytes.
@@ -175,6 +189,22 @@ mod tests {
             ("{\\rtf1 \\\\objupdate alone}", &[]),
         ] {
             check(&Documents, "rtf", text, expected);
+        }
+    }
+
+    #[test]
+    fn cells_that_run_commands_are_found() {
+        const CELL: &str = "document.dde-cell high";
+        for (text, expected) in [
+            ("a,b\n=cmd|'/c calc'!A1,2\n", &[CELL][..]),
+            ("a;\"=2+5+cmd|' /C calc'!A0\"\n", &[CELL]),
+            ("@SUM(1+1)*cmd|'/C calc'!A0\n", &[CELL]),
+            ("-3+MSEXCEL|'\\..\\calc.exe'!A1\n", &[CELL]),
+            ("+DDE(\"cmd\";\"/C calc\";\"x\")\n", &[CELL]),
+            ("date,amount\n2026-01-05,-12.50\n,=SUM(A1:A2)\n", &[]),
+            ("command,meaning\nls | wc,-counts\ncmd | more,pages\n", &[]),
+        ] {
+            check(&Documents, "csv", text, expected);
         }
     }
 

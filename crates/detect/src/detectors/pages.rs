@@ -20,6 +20,10 @@ patterns! {
     ENTITY = r"(?i)&(?:#x(?P<x>[0-9a-f]{1,6})|#(?P<d>[0-9]{1,7})|(?P<n>quot|apos|lt|gt|amp|colon|lpar|rpar|tab|newline));";
     LITERAL = r"[\x22'`>,]([A-Za-z0-9+/]{16,}={0,2})[\x22'`<]";
 
+    // Values of attributes, and texts between tags, that are nothing but Base64. Tokens and digests are shorter.
+    HIDDEN = r#"(?:=\s*["']|>)\s*([A-Za-z0-9+/]{32,}[A-Za-z0-9+/\s]*={0,2})\s*["'<]"#;
+    NUMBERS = r"[\[(](?:\s*(?:0x[0-9a-fA-F]{1,2}|-?[0-9]{1,3})\s*,){64,}";
+
     BLOB = r"new\s+blob\s*\(|new\s+file\s*\(|createobjecturl|mssaveblob|mssaveoropenblob|showsavefilepicker";
     HAND_OVER = r"mssaveblob|mssaveoropenblob|\.download\s*=|setattribute\s*\(\s*.download|\.click\s*\(|location(?:\.href)?\s*=|createobjecturl|saveas\s*\(|showsavefilepicker";
     DECODES = r"\batob\s*\(|uint8array|charcodeat|fromcharcode|\.frombase64\b|;base64,";
@@ -35,6 +39,8 @@ patterns! {
     FOREIGN_PAGE = r"(?s)<(?:\w+:)?foreignobject\b.*?<(?:\w+:)?(?:iframe|form|embed|object|meta)\b";
     SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,300}(?:crumb|location)|//?query)[^\s<>]{0,160}|search-ms:[^\s<>]{1,160}";
     DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
+    REMOTE = r"\\\\[a-z0-9]|%5c%5c[a-z0-9]|https?:|https?%3a|file:|davwwwroot|@ssl";
+    GOES_TO_SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z0-9][/@:\\]|\\\\[a-z0-9])[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["'](?:file:/{2,5}[a-z0-9.-]+\.[a-z0-9-]{2,}[/@:\\]|\\\\\\?\\?[a-z0-9])[^\r\n]{0,160}"#;
     SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*file:[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["']file:[^\r\n]{0,160}|<(?:iframe|img|embed|object|link|script)\b[^<>]*(?:src|data|href)\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z][a-z0-9.-]*\.[a-z0-9-]{2,}[/@:\\]|\\\\[a-z0-9])[^<>]{0,160}"#;
 }
 
@@ -79,7 +85,9 @@ struct Page {
     plain: String,
     /// The tags, lower case, without text between them; text never counts as code.
     tags: String,
-    /// Everything outside scripts, lower case.
+    /// Everything outside scripts, as written.
+    shown: String,
+    /// The same, lower case.
     markup: String,
     scripts: bool,
     handlers: bool,
@@ -113,18 +121,20 @@ impl Page {
             }
         }
         let plain = normalise(&code);
-        Self { plain, code, tags, markup: markup.to_ascii_lowercase(), scripts, handlers }
+        let shown = markup.into_owned();
+        Self { plain, code, tags, markup: shown.to_ascii_lowercase(), shown, scripts, handlers }
     }
 }
 
 /// A file that the page holds as text and hands to the browser as a download.
 fn smuggles(page: &Page, findings: &mut Findings) {
-    let literals = || LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)).map(|m| m.as_str());
-    let files = [
-        "TVqQ", "TVpQ", "TVoA", "TVpA", "UEsDB", "UmFyI", "N3q8", "0M8R4KG", "TVNDRg", "WDVPIVAl", "AQAAAA8A",
-        "TAAAAAEU",
-    ];
-    let program = literals().find(|l| files.iter().any(|start| l.starts_with(start)));
+    let in_code = LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)).map(|m| m.as_str());
+    let hidden = HIDDEN.captures_iter(&page.shown).filter_map(|c| c.get(1)).map(|m| m.as_str().trim());
+    let found: Vec<&str> = in_code.collect();
+    // Outside scripts only what begins as a file does, or is too long for a token, counts.
+    let hidden: Vec<&str> = hidden.filter(|text| text.len() >= LARGE || starts_as_file(text)).collect();
+    let literals = || found.iter().chain(&hidden).copied();
+    let program = literals().find(|literal| starts_as_file(literal));
     let longest = literals().map(str::len).max().unwrap_or(0);
     let file = literals().any(|l| l.len() >= 40 && l.len() % 4 == 0);
     let hands_over = BLOB.is_match(&page.plain) && HAND_OVER.is_match(&page.plain);
@@ -135,13 +145,22 @@ fn smuggles(page: &Page, findings: &mut Findings) {
         (Severity::High, value)
     } else if hands_over && decodes {
         let value = excerpt(&HAND_OVER, &page.plain).unwrap_or_default();
-        let sure = program.is_some() || small && (file || longest >= LARGE);
+        let sure = program.is_some() || small && (file || longest >= LARGE || NUMBERS.is_match(&page.code));
         (if sure { Severity::High } else { Severity::Low }, program.map_or(value, str::to_owned))
     } else {
         return;
     };
     let message = "the page assembles a file out of its own text and hands it over as a download";
     findings.add(finding("page.html-smuggling", severity, message, &value).technique("T1027.006"));
+}
+
+/// How programs, archives and other carriers begin in Base64.
+fn starts_as_file(text: &str) -> bool {
+    let files = [
+        "TVqQ", "TVpQ", "TVoA", "TVpA", "UEsDB", "UmFyI", "N3q8", "0M8R4KG", "TVNDRg", "WDVPIVAl", "AQAAAA8A",
+        "TAAAAAEU",
+    ];
+    files.iter().any(|start| text.starts_with(start))
 }
 
 /// A command that the page puts on the clipboard for people to paste and run.
@@ -180,7 +199,11 @@ fn leads_to_share(page: &Page, findings: &mut Findings) {
     let (severity, value, message) = if let Some(value) = either(&DIAGNOSTIC) {
         (Severity::High, value, "the page opens the Windows diagnostic tool with arguments of its own")
     } else if let Some(value) = either(&SEARCH) {
-        (Severity::Medium, value, "the page opens a Windows search of a place of its choice")
+        // A search of another machine shows its files as if they were here.
+        let severity = if REMOTE.is_match(&value) { Severity::High } else { Severity::Medium };
+        (severity, value, "the page opens a Windows search of a place of its choice")
+    } else if let Some(value) = either(&GOES_TO_SHARE) {
+        (Severity::High, value, "the page leads to a file share by itself")
     } else if let Some(value) = either(&SHARE) {
         (Severity::Medium, value, "the page leads to a file share by itself")
     } else {
@@ -257,10 +280,10 @@ mod tests {
             (
                 "html",
                 "<script>location.href='search-ms:query=a&crumb=location:\\\\host.invalid\\s'</script>",
-                &["page.search-ms medium"],
+                &["page.search-ms high"],
             ),
             ("html", "<script>window.location.href = 'ms-msdt:/id PCWDiagnostic'</script>", &["page.search-ms high"]),
-            ("html", "<meta http-equiv=refresh content='0;url=file://host.invalid/s/a'>", &["page.search-ms medium"]),
+            ("html", "<meta http-equiv=refresh content='0;url=file://host.invalid/s/a'>", &["page.search-ms high"]),
         ] {
             check(&Pages, kind, text, expected);
         }

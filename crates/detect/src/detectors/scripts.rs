@@ -76,7 +76,7 @@ impl Detector for Scripts {
             piped(kind, &plain, findings);
         }
         if KINDS.iter().any(|kind| part.is(kind)) {
-            behaves(kind, &plain, findings);
+            behaves(part, &plain, findings);
             disguised(kind, &code, &plain, findings);
         }
         Ok(())
@@ -112,7 +112,14 @@ fn piped(kind: &str, plain: &str, findings: &mut Findings) {
     }
 }
 
-fn behaves(kind: &str, plain: &str, findings: &mut Findings) {
+/// Whether the script lies in a page or picture, which no honest one of needs the system's shell.
+fn in_page(part: &Part) -> bool {
+    let within = |kinds: &[&str]| part.within.iter().any(|kind| kinds.contains(&&**kind));
+    within(&["html", "svg", "xslt", "xml", "mht"]) && !within(&["hta", "wsf", "sct", "msc"])
+}
+
+fn behaves(part: &Part, plain: &str, findings: &mut Findings) {
+    let kind = &*part.kind.id;
     // What a browser runs has no shell objects; a library that asks for XMLHTTP only wants to support old browsers.
     let of_browser = matches!(kind, "js" | "js-embedded");
     let of_prompt = matches!(kind, "bat" | "command-line");
@@ -134,7 +141,8 @@ fn behaves(kind: &str, plain: &str, findings: &mut Findings) {
     }
     if let Some(value) = runs {
         let message = "the script starts programs through the Windows shell";
-        findings.add(finding("script.runs-program", Severity::Medium, message, value).technique(interpreter(kind)));
+        let severity = if in_page(part) { Severity::High } else { Severity::Medium };
+        findings.add(finding("script.runs-program", severity, message, value).technique(interpreter(kind)));
     }
     if let Some(value) = excerpt(&ENCODED, plain) {
         let message = "PowerShell is given an encoded command";

@@ -12,6 +12,8 @@ use lazaret_model::Role;
 const MOST: u64 = 32 << 20;
 /// Letters of Base64 between tags from which they are decoded.
 const LARGE_TEXT: usize = 256;
+/// Letters of Base64 in an attribute from which they are decoded; tokens and digests are shorter.
+const LARGE_VALUE: usize = 128;
 
 /// Opens pages.
 pub(super) struct Html;
@@ -132,6 +134,9 @@ impl Page {
             ) {
                 self.links.add_unusual(value);
             }
+            if let Some(bytes) = hidden(value.as_bytes(), LARGE_VALUE) {
+                parts.add_content(Member::unnamed(Role::Payload, "value"), Content::from(bytes))?;
+            }
         }
         Ok(())
     }
@@ -190,16 +195,21 @@ fn language(attributes: &[(String, String)]) -> &'static str {
 
 /// Bytes kept as Base64 in the text of a page.
 fn between_tags(text: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    match hidden(text, LARGE_TEXT) {
+        Some(bytes) => parts.add_content(Member::unnamed(Role::Payload, "text"), Content::from(bytes)),
+        None => Ok(()),
+    }
+}
+
+/// What a text that is nothing but Base64 decodes to, where that is of a kind that has a form.
+fn hidden(text: &[u8], least: usize) -> Option<Vec<u8>> {
     let text = text.trim_ascii();
-    if text.len() < LARGE_TEXT || !decode::is_base64(text) {
-        return Ok(());
+    if text.len() < least || !decode::is_base64(text) {
+        return None;
     }
     let bytes = decode::base64(text);
     let found = crate::identify_head(&bytes);
-    if found.kind.is_unknown() || found.kind.id == "text" {
-        return Ok(());
-    }
-    parts.add_content(Member::unnamed(Role::Payload, "text"), Content::from(bytes))
+    (!found.kind.is_unknown() && found.kind.id != "text").then_some(bytes)
 }
 
 fn lossy(bytes: &[u8]) -> String {

@@ -38,6 +38,8 @@ impl Format for Shortcut {
             "clickonce",
             "appinstaller",
             "wsh",
+            "ica",
+            "terminal-settings",
         ]
     }
 
@@ -56,6 +58,8 @@ impl Format for Shortcut {
                 "rdp" => remote_desktop(text, &mut found),
                 "iqy" => text.lines().skip(2).take(1).for_each(|line| found.target(line)),
                 "appref-ms" => text.split(',').take(1).for_each(|line| found.target(line)),
+                "ica" => citrix(text, &mut found),
+                "terminal-settings" => terminal(text, &mut found),
                 "slk" => sylk(text, &mut found),
                 "webloc" if bytes.starts_with(b"bplist") => binary_list(&bytes, &mut found),
                 _ => markup(text, &mut found),
@@ -153,6 +157,32 @@ fn sylk(text: &str, found: &mut Found) {
     }
 }
 
+/// A Citrix connection: the machine, and the program that is started on it.
+fn citrix(text: &str, found: &mut Found) {
+    for (key, value) in text.lines().filter_map(|line| line.split_once('=')) {
+        match key.trim().to_ascii_lowercase().as_str() {
+            "address" | "httpbrowseraddress" => found.target(value.trim()),
+            "initialprogram" => found.command(value.trim()),
+            _ => {}
+        }
+    }
+}
+
+/// The command that a window of macOS's Terminal begins with.
+fn terminal(text: &str, found: &mut Found) {
+    let mut keyed = false;
+    for token in super::xml::tokens(text) {
+        match token {
+            super::xml::Token::Text(key) if key.trim() == "CommandString" => keyed = true,
+            super::xml::Token::Text(command) if keyed && !command.trim().is_empty() => {
+                found.command(&super::xml::unescape(command));
+                keyed = false;
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Elements and attributes that hold commands and places.
 fn markup(text: &str, found: &mut Found) {
     let unescape = |text: &str| {
@@ -235,6 +265,16 @@ mod tests {
             &["host.invalid"],
         );
         check("WEB\r\n1\r\nhttp://host.invalid/q\r\n", &[], &["http://host.invalid/q"]);
+        check(
+            "[WFClient]\r\nVersion=2\r\n[ApplicationServers]\r\na=\r\n[a]\r\nAddress=host.invalid\r\nInitialProgram=calc\r\n",
+            &["calc"],
+            &["host.invalid"],
+        );
+        check(
+            "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>CommandString</key><string>echo &quot;LAZARET&quot;</string><key>type</key><string>Window Settings</string></dict></plist>",
+            &["echo \"LAZARET\""],
+            &[],
+        );
         check("ID;PWXL\r\nC;X1;Y1;K0;ECALL(\"x\")\r\nE\r\n", &["CALL(\"x\")"], &[]);
         check(
             "<?xml version=\"1.0\"?><PCSettings><DeepLink>%windir%\\system32\\cmd.exe /c echo &quot;LAZARET&quot;</DeepLink></PCSettings>",

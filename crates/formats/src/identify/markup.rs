@@ -148,12 +148,19 @@ fn by_root(root: &Root<'_>, page: &[u8]) -> Option<&'static str> {
         "rss" | "rdf" if root.local() == "rss" || has_any_case(page, b"purl.org/rss") => "rss",
         "feed" if has_any_case(page, b"w3.org/2005/atom") => "atom",
         "plist" if has_any_case(page, b"<key>url</key>") && page.len() < 8192 => "webloc",
+        "plist" if has_any_case(page, b"<key>commandstring</key>") => "terminal-settings",
+        "plist"
+            if has_any_case(page, b"<key>payloadcontent</key>")
+                && has_any_case(page, b"<key>payloadtype</key>")
+                && has_any_case(page, b">configuration<") =>
+        {
+            "mobileconfig"
+        }
         "plist" => "plist",
         "librarydescription" => "library-ms",
         "searchconnectordescription" => "searchconnector-ms",
         "persistedquery" => "search-ms",
         "pcsettings" => "settingcontent-ms",
-        "searchableContent" => "settingcontent-ms",
         "job" | "package" if has_any_case(page, b"<script") && has_any_case(page, b"<job") => "wsf",
         "job" if has_any_case(page, b"<script") => "wsf",
         "scriptlet" | "component"

@@ -24,6 +24,10 @@ fn first_words(text: &str) -> Option<&'static str> {
         ("windows registry editor version", "reg"),
         ("regedit4", "reg"),
         ("id;p", "slk"),
+        ("xlodbc\n", "dqy"),
+        ("xlodbc\r", "dqy"),
+        ("querytype=oledb", "dqy"),
+        ("querytype=olap", "dqy"),
         ("begin:vcard", "vcard"),
         ("begin:vcalendar", "ics"),
         ("%!ps-adobefont", "type1"),
@@ -187,6 +191,9 @@ fn sections(text: &str) -> Option<&'static str> {
         && before == 0
     {
         return Some("theme");
+    }
+    if any("wfclient") && any("applicationservers") {
+        return Some("ica");
     }
     if any("scriptfile") && key("path") && before == 0 {
         return Some("wsh");

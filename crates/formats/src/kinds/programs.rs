@@ -89,6 +89,9 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("slk", Shortcut, "application/x-sylk", &["slk"], "SYLK spreadsheet, which may run formulas"),
     holder("jnlp", Shortcut, "application/x-java-jnlp-file", &["jnlp"], "Java Web Start launcher"),
     holder("appref-ms", Shortcut, "application/x-ms-application-reference", &["appref-ms"], "ClickOnce application reference"),
+    holder("ica", Shortcut, "application/x-ica", &["ica"], "Citrix connection"),
+    holder("terminal-settings", Shortcut, "application/x-apple-terminal", &["terminal"], "macOS Terminal settings, which run a command"),
+    leaf("dqy", Shortcut, "text/x-ms-dqy", &["dqy", "oqy", "rqy"], "Excel database query"),
     leaf("macos-alias", Shortcut, "application/x-apple-alias", &["alias"], "macOS alias"),
     leaf("url-target", Shortcut, "text/uri-list", &["txt"], "place that a file points at"),
 
@@ -101,6 +104,7 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("clickonce", Installer, "application/x-ms-application", &["application", "manifest"], "ClickOnce deployment"),
     holder("deb", Installer, "application/vnd.debian.binary-package", &["deb", "udeb"], "Debian package"),
     holder("rpm", Installer, "application/x-rpm", &["rpm"], "RPM package"),
+    leaf("mobileconfig", Installer, "application/x-apple-aspen-config", &["mobileconfig"], "Apple configuration profile"),
     holder("pkg", Installer, "application/x-xar", &["pkg", "xar"], "macOS installer package (xar)"),
     holder("apk", Installer, "application/vnd.android.package-archive", &["apk"], "Android app"),
     holder("aab", Installer, "application/vnd.android.aab", &["aab"], "Android app bundle"),

@@ -1,7 +1,7 @@
 //! Authenticode signatures (Authenticode PE format specification, RFC 2315) by keys that everybody knows.
 
 use p256::ecdsa::signature::hazmat::PrehashSigner;
-use rsa::{BoxedUint, Pkcs1v15Sign, RsaPrivateKey, traits::PublicKeyParts};
+use rsa::{BoxedUint, Pkcs1v15Sign, PrivateKey, traits::PublicKeyParts};
 use sha2::Digest;
 
 const SEQUENCE: u8 = 0x30;
@@ -212,7 +212,7 @@ fn signature(key: Key, hash: Hash, digest: &[u8]) -> Vec<u8> {
 }
 
 /// A key made from a fixed seed, which protects nothing.
-fn rsa() -> RsaPrivateKey {
+fn rsa() -> PrivateKey {
     let number = |digits: &str| BoxedUint::from_be_slice_vartime(&hex(digits));
     let modulus = "bd385872c2e93625aae89c854953bf188f536270cd0f7ccc6af2714537764a9ee523b0007641c7ebba877274994c5fbc\
         853a2de7a1377aca6fdc80f2f2eea992365a91564cb21ef909ab776ed04517c75e93896c7bc21ebd6c8b465bfd924c2f8b5f0de4ca5c\
@@ -227,7 +227,7 @@ fn rsa() -> RsaPrivateKey {
          6289362b564383e5",
     ];
     let primes = primes.map(number).to_vec();
-    RsaPrivateKey::from_components(number(modulus), number("010001"), number(secret), primes).expect("a key")
+    PrivateKey::from_components(number(modulus), number("010001"), number(secret), primes).expect("a key")
 }
 
 fn p256() -> p256::ecdsa::SigningKey {

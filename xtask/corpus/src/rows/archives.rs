@@ -32,8 +32,9 @@ fn encrypted() -> Vec<Standin> {
         new("formats/html", "locked.html", "a page that tells the password of its attachment", html("", &format!("<p>Archive password: Tr0mbone-77</p><a download=\"offer.zip\" href=\"data:application/zip;base64,{}\">offer</a>", base64(&zip_of("Tr0mbone-77"))))).password("Tr0mbone-77").payload(NAME),
         new("formats/zip", "offer password Tr0mbone-77.zip", "a ZIP that tells its password in its name", zip_of("Tr0mbone-77")).password("Tr0mbone-77").payload(NAME),
         new("formats/zip", "bundle.zip", "a ZIP beside a text that tells its password", zip::of(&[("offer.zip", &zip_of("Tr0mbone-77")), ("readme.txt", b"The password for the archive is: Tr0mbone-77\r\n")])).password("Tr0mbone-77").payload(NAME),
-        new("formats/zip", "picture.zip", "a ZIP whose password is in a picture", picture).locked().held(),
-        new("formats/sevenz", "locked.7z", "a 7z that nobody tells the password of", locked_7z()).salted().locked().held(),
+        new("formats/zip", "picture.zip", "a ZIP whose password is in a picture", picture).locked().blocked(),
+        new("formats/zip", "letter.zip", "a ZIP with a document that nobody tells the password of", zip::zip_crypto("letter.pdf", &eicar(), "Zq9-nowhere-told")).locked().held(),
+        new("formats/sevenz", "locked.7z", "a 7z that nobody tells the password of", locked_7z()).salted().locked().blocked(),
         new("formats/zip", "dressed.zip", "a locked program dressed as a PDF", zip::zip_crypto("invoice.pdf.exe", &eicar(), "Zq9-nowhere-told")).locked().finds("masquerade.double-extension").blocked(),
     ]
 }

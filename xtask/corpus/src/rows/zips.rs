@@ -79,7 +79,7 @@ pub(super) fn all() -> Vec<Standin> {
         )
         .payload(NAME)
         .finds("zip.false-encryption"),
-        new("C6", "unflagged.zip", "encrypted data that claims to be plain", unflagged()).held(),
+        new("C6", "unflagged.zip", "encrypted data that claims to be plain", unflagged()).blocked(),
         new(
             "C7",
             "descriptor.zip",

@@ -3,7 +3,7 @@
 //! Nothing here says whom to trust: there is no root, and the chain above the signer is not followed.
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
-use rsa::{BoxedUint, Pkcs1v15Sign, RsaPublicKey};
+use rsa::{BoxedUint, Pkcs1v15Sign, PublicKey};
 use sha2::Digest;
 
 /// Sizes of RSA keys that are verified, in bits; smaller ones are worthless and larger ones costly.
@@ -212,7 +212,7 @@ impl<'b> Certificate<'b> {
                 let mut numbers = Elements(Elements(key).value(SEQUENCE)?);
                 let (modulus, exponent) = (number(numbers.value(INTEGER)?)?, number(numbers.value(INTEGER)?)?);
                 // Only public keys and public data are used, so that no timing can give a secret away.
-                let key = RsaPublicKey::new_with_size_limits(modulus, exponent, RSA_BITS).ok()?;
+                let key = PublicKey::new_with_size_limits(modulus, exponent, RSA_BITS).ok()?;
                 let padding = match hash {
                     Hash::Sha1 => Pkcs1v15Sign::new::<sha1::Sha1>(),
                     Hash::Sha256 => Pkcs1v15Sign::new::<sha2::Sha256>(),
