@@ -143,7 +143,7 @@ mod tests {
         let check = |bytes: &[u8], expected: &[&str]| assert_eq!(ids(&Hooks, &pickle, bytes), expected, "{bytes:?}");
         check(b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x04echo\x94\x85\x94R.", &["hooks.pickle"]);
         check(b"\x80\x02cos\nsystem\nq\x00X\x04\0\0\0echoq\x01\x85q\x02R.", &["hooks.pickle"]);
-        check(b"\x80\x04X\x08\0\0\0builtinsX\x04\0\0\0eval\x93X\x01\0\0\01\x85R.", &["hooks.pickle"]);
+        check(b"\x80\x04X\x08\0\0\0builtinsX\x04\0\0\0eval\x93X\x01\0\0\x001\x85R.", &["hooks.pickle"]);
         check(b"\x80\x04\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x94\x93\x94)R.", &[]);
         check(b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x86\x94.", &[]);
         let old = part("model.pkl", "text", Class::Text);
