@@ -78,13 +78,20 @@ fn cargo(arguments: &[&str]) -> bool {
 }
 
 fn ci() -> ExitCode {
-    let steps: [Step; 7] = [
+    let steps: [Step; 8] = [
         ("formatting", "cargo", &["fmt", "--all", "--check"], &[]),
         ("spelling", "typos", &[], &[]),
         ("dependencies", "cargo-deny", &["--offline", "check", "bans", "licenses", "sources"], &[]),
         ("unused dependencies", "cargo-machete", &["crates", "xtask"], &[]),
         ("tests", "cargo", &["test", "--workspace", "--locked"], &[]),
         ("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[]),
+        // Only whether they compile: running them needs a nightly toolchain (`fuzz/run.sh`).
+        (
+            "fuzz targets",
+            "cargo",
+            &["check", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz", "--locked"],
+            &[],
+        ),
         (
             "documentation",
             "cargo",
