@@ -58,6 +58,17 @@ fn a_clean_file_is_delivered_and_a_bad_one_blocked() {
 }
 
 #[test]
+fn quiet_leaves_out_what_is_delivered_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("letter.txt"), "Dear customer,\nthe meeting is on Monday.\n").unwrap();
+    std::fs::write(folder.path().join("eicar.com"), EICAR).unwrap();
+    let json = lazaret(folder.path(), &["scan", "--quiet", "--json", "letter.txt", "eicar.com"]);
+    assert_eq!(reports(&json).iter().map(|report| &report["path"]).collect::<Vec<_>>(), ["eicar.com"]);
+    let tree = lazaret(folder.path(), &["scan", "--quiet", "--explain", "letter.txt"]);
+    assert_eq!((tree.status.code(), tree.stdout.len()), (Some(0), 0), "{tree:?}");
+}
+
+#[test]
 fn what_cannot_be_read_is_named_and_the_rest_is_scanned() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();

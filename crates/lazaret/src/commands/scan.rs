@@ -280,6 +280,9 @@ impl Output<'_> {
     }
 
     fn write(&self, report: &ScanReport) -> io::Result<()> {
+        if self.options.quiet && report.decision == Decision::Deliver {
+            return Ok(());
+        }
         if self.options.json {
             let mut line = serde_json::to_vec(report)?;
             line.push(b'\n');
@@ -288,10 +291,8 @@ impl Output<'_> {
         let mut out = anstream::stdout().lock();
 
         if report.decision == Decision::Deliver && !self.options.verbose && !self.single {
-            if !self.options.quiet {
-                tree::line(&mut out, report)?;
-            }
-        } else if !(self.options.quiet && report.decision == Decision::Deliver) {
+            tree::line(&mut out, report)?;
+        } else {
             tree::tree(&mut out, report)?;
         }
         if self.options.explain {
