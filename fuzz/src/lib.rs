@@ -42,6 +42,7 @@ pub fn open(format: &str, data: &[u8]) {
         passwords: vec!["infected".to_owned()],
         legacy_hashes: false,
         declared_type: None,
+        codings: Vec::new(),
     };
     let mut promises = Promises::default();
     walk_as(&content, "sample", Some(kind), setup, &mut promises);

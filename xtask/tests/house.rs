@@ -20,6 +20,10 @@ const OWNERS: &[(&str, &str)] = &[
     ("rars", "lazaret-formats"),
     ("sevenz-rust2", "lazaret-formats"),
     ("mail-parser", "lazaret-formats"),
+    ("hyper", "lazaret-gates"),
+    ("rustls", "lazaret-gates"),
+    ("rcgen", "lazaret-gates"),
+    ("askama", "lazaret-console"),
     ("clap", "lazaret"),
 ];
 

@@ -78,6 +78,7 @@ fn analyse(reporter: &mut Reporter<'_>, task: Task, sample: OwnedFd, spool: Opti
         passwords: task.passwords,
         legacy_hashes: reporter.inspector.wants_legacy_hashes(),
         declared_type: task.declared_type,
+        codings: task.codings,
     };
     walk(&content, &task.name, setup, reporter);
     Ok(())

@@ -1,15 +1,17 @@
 //! One call turns bytes into parts, findings, a verdict and a decision.
 
 use crate::assembly::Analysis;
-use crate::pool::{Arsenal, Pool};
+use crate::cache::hexadecimal;
+use crate::pool::{Arsenal, Lent, Pool};
 use crate::sample::Prepared;
 use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
-use lazaret_detect::{HashLists, RuleSource};
+use lazaret_detect::{HashLists, RuleSource, rules_fingerprint};
 use lazaret_model::{
-    Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling, SCAN_SCHEMA, ScanReport,
-    Verdict, fold,
+    ContentCoding, Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling,
+    SCAN_SCHEMA, ScanReport, Verdict, fold,
 };
 use lazaret_policy::{Change, Facts, Outcome, Policies, explain};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ pub struct Request<'a> {
     pub origin: &'a Origin,
     /// Passwords for this sample, tried before the configured ones.
     pub passwords: &'a [String],
+    /// How the bytes are packed, in the order in which that was done. The sample is what is under it.
+    pub codings: &'a [ContentCoding],
 }
 
 /// The pipeline with its worker. Shared freely between threads.
@@ -65,6 +69,7 @@ pub struct Engine {
     passwords: Vec<String>,
     clamd: Option<Clamd>,
     policies: Policies,
+    fingerprint: String,
 }
 
 impl Engine {
@@ -74,6 +79,7 @@ impl Engine {
     /// When the worker cannot be started or cannot be sandboxed. Broken rules and lists are notices; the rest is used.
     pub fn start(settings: Settings) -> Result<(Self, Vec<Notice>), EngineError> {
         let mut notices = Vec::new();
+        let fingerprint = fingerprint(&settings);
         let rules = cache::rules(&settings.rules, settings.cache.as_deref())?;
         notices.extend(rules.errors.iter().map(|error| Notice(format!("a rule is left out: {error}"))));
         notices.extend(rules.trouble.map(Notice));
@@ -88,6 +94,7 @@ impl Engine {
             passwords: settings.passwords,
             clamd: settings.clamd,
             policies: settings.policies,
+            fingerprint,
         };
         Ok((engine, notices))
     }
@@ -103,8 +110,9 @@ impl Engine {
         let passwords = request.passwords.iter().chain(&self.passwords).cloned().collect();
         let analysis = std::thread::scope(|scope| {
             let clamd = self.clamd.as_ref().map(|clamd| scope.spawn(|| ask(clamd, &prepared, &self.limits)));
-            let whole = whole(name, &prepared, request.origin);
-            let mut analysis = self.pool.analyse(name, &prepared.handed, &self.limits, passwords, whole)?;
+            let whole = whole(name, prepared.handed.size, request.origin);
+            let lent = Lent { codings: request.codings, passwords };
+            let mut analysis = self.pool.analyse(name, &prepared.handed, &self.limits, lent, whole)?;
             if let Some(Ok(Some(mut finding))) = clamd.map(std::thread::ScopedJoinHandle::join) {
                 let sample = &mut analysis.parts[0];
                 finding.part.clone_from(&sample.path);
@@ -119,6 +127,49 @@ impl Engine {
         })?;
         prepared.check_unchanged(name)?;
         self.judge(name, &prepared, analysis, request.origin, start)
+    }
+
+    /// What the first bytes of something look like. Nothing is allocated by what they say.
+    pub fn kind_of(head: &[u8]) -> Kind {
+        lazaret_formats::identify_head(head).kind
+    }
+
+    /// Whether policy forbids a sample whatever the rest of it holds, told by its name, its origin and its first bytes:
+    /// then the rest need not be fetched. The report says that only the beginning was seen; its hash is empty.
+    ///
+    /// # Errors
+    /// When a policy fails on these facts.
+    pub fn early(&self, name: &str, head: &[u8], origin: &Origin) -> Result<Option<ScanReport>, EngineError> {
+        let start = Instant::now();
+        let identified = lazaret_formats::identify_head(head);
+        let mut part = whole(name, head.len() as u64, origin);
+        (part.kind, part.also, part.complete) = (identified.kind, identified.also, true);
+        let judged = Judged { verdicts: vec![Verdict::Benign], ..Judged::new(std::slice::from_ref(&part), &[]) };
+        let outcome = self.policies.decide(name, &judged.facts(0, origin));
+        let outcome = outcome.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
+        // Where nothing but the lack of a permit speaks against it, what follows may still bring one.
+        if outcome.decision != Decision::Block || outcome.policies.is_empty() {
+            return Ok(None);
+        }
+        part.complete = false;
+        part.incomplete.push("policy forbids it whatever it holds: only its first bytes were fetched".to_owned());
+        let mut policies: Vec<_> = outcome.policies.iter().map(|policy| policy.id.clone()).collect();
+        policies.sort();
+        Ok(Some(ScanReport {
+            schema: SCAN_SCHEMA.to_owned(),
+            path: name.to_owned(),
+            sha256: String::new(),
+            size: part.size,
+            kind: part.kind.clone(),
+            verdict: Verdict::Unknown,
+            decision: outcome.decision,
+            policies,
+            complete: false,
+            elapsed_ms: milliseconds(start),
+            rulings: vec![Ruling { part: name.to_owned(), decision: outcome.decision, policies: outcome.policies }],
+            parts: vec![part],
+            findings: Vec::new(),
+        }))
     }
 
     /// What decided each part that is not simply delivered, and what would change it: the worst parts first.
@@ -141,6 +192,12 @@ impl Engine {
     /// The policies in force.
     pub fn policies(&self) -> &Policies {
         &self.policies
+    }
+
+    /// A hash, in hexadecimal, of everything that a decision rests on beside the sample: this version, rules, hash lists,
+    /// limits, passwords and policies. While it is the same, so are the answers.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// Rules the worker loaded.
@@ -213,18 +270,22 @@ impl Engine {
             schema: SCAN_SCHEMA.to_owned(),
             path: name.to_owned(),
             sha256: parts[0].sha256.clone(),
-            size: prepared.handed.size,
+            size: parts[0].size,
             kind: parts[0].kind.clone(),
             verdict: judged.verdicts[0],
             decision: outcome.decision,
             policies,
             complete: parts.iter().all(|part| part.complete && !part.locked),
-            elapsed_ms: (start.elapsed().as_secs_f64() * 1e4).round() / 10.0,
+            elapsed_ms: milliseconds(start),
             parts,
             findings,
             rulings,
         })
     }
+}
+
+fn milliseconds(start: Instant) -> f64 {
+    (start.elapsed().as_secs_f64() * 1e4).round() / 10.0
 }
 
 /// The policies that decided, with a name for deciding by default.
@@ -267,7 +328,7 @@ impl<'a> Judged<'a> {
 }
 
 /// The sample as a part, for when the worker could not say anything about it.
-fn whole(name: &str, prepared: &Prepared, origin: &Origin) -> Part {
+fn whole(name: &str, size: u64, origin: &Origin) -> Part {
     Part {
         id: PartId(0),
         parent: None,
@@ -278,7 +339,7 @@ fn whole(name: &str, prepared: &Prepared, origin: &Origin) -> Part {
         depth: 0,
         kind: Kind::UNKNOWN,
         also: Vec::new(),
-        size: prepared.handed.size,
+        size,
         sha256: String::new(),
         sha1: None,
         md5: None,
@@ -301,6 +362,21 @@ fn ask(clamd: &Clamd, prepared: &Prepared, limits: &Limits) -> Option<Finding> {
 
 /// Reads every list once to report what cannot be used, and keeps the texts for the worker.
 type HashListFiles = Option<(Vec<(String, u64)>, OwnedFd)>;
+
+fn fingerprint(settings: &Settings) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    add(rules_fingerprint());
+    settings.rules.iter().for_each(|rule| add(&rule.text));
+    settings.hash_lists.iter().for_each(|(_, text)| add(text));
+    settings.passwords.iter().for_each(|password| add(password));
+    add(&format!("{:?} {:?}", settings.limits, settings.clamd));
+    add(&settings.policies.text());
+    hexadecimal(&hash.finalize())
+}
 
 fn hash_lists(lists: Vec<(String, String)>, notices: &mut Vec<Notice>) -> Result<HashListFiles, EngineError> {
     let mut checked = HashLists::default();

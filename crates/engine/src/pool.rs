@@ -3,7 +3,7 @@
 use crate::assembly::{Analysis, Assembly};
 use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
 use crate::{EngineError, system};
-use lazaret_model::{Limits, Part};
+use lazaret_model::{ContentCoding, Limits, Part};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
@@ -58,6 +58,14 @@ pub(crate) struct Handed {
     pub(crate) size: u64,
 }
 
+/// What helps to open a sample.
+pub(crate) struct Lent<'a> {
+    /// How it is packed.
+    pub(crate) codings: &'a [ContentCoding],
+    /// Passwords to try.
+    pub(crate) passwords: Vec<String>,
+}
+
 impl Pool {
     pub(crate) fn start(
         executable: &Path,
@@ -91,7 +99,7 @@ impl Pool {
         name: &str,
         sample: &Handed,
         limits: &Limits,
-        passwords: Vec<String>,
+        lent: Lent<'_>,
         whole: Part,
     ) -> Result<Analysis, EngineError> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -100,8 +108,9 @@ impl Pool {
             name: name.to_owned(),
             size: sample.size,
             limits: limits.clone(),
-            passwords,
+            passwords: lent.passwords,
             declared_type: whole.declared_type.clone(),
+            codings: lent.codings.to_vec(),
             probe: None,
         };
         let spool = self.spool();
@@ -139,6 +148,7 @@ impl Pool {
             limits: limits.clone(),
             passwords: Vec::new(),
             declared_type: None,
+            codings: Vec::new(),
             probe: Some(probe),
         };
         order_to(&worker.control, &Order::Analyse(task), &[sample.as_fd(), theirs.as_fd()])

@@ -3,7 +3,7 @@
 //! A packet is whole or absent, so a child that dies in the middle of a word cannot confuse its reader. Everything a
 //! child says is hostile until checked: lengths, counts and references are validated in `assembly.rs`.
 
-use lazaret_model::{Finding, Limits, Part, PartId};
+use lazaret_model::{ContentCoding, Finding, Limits, Part, PartId};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of the largest message. The kernel's default send buffer takes 208 KiB; larger messages are cut down first.
@@ -43,6 +43,8 @@ pub(crate) struct Task {
     pub(crate) passwords: Vec<String>,
     /// The media type the origin declared.
     pub(crate) declared_type: Option<String>,
+    /// How the bytes are packed, in the order in which that was done.
+    pub(crate) codings: Vec<ContentCoding>,
     /// Try this instead of analysing.
     pub(crate) probe: Option<crate::Probe>,
 }

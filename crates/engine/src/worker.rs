@@ -164,6 +164,7 @@ fn warm_up(inspector: &Inspector) {
         passwords: Vec::new(),
         legacy_hashes: true,
         declared_type: None,
+        codings: Vec::new(),
     };
     struct Silent<'a>(&'a Inspector);
     impl lazaret_formats::Visitor for Silent<'_> {

@@ -38,6 +38,7 @@ fn main() {
             passwords: Vec::new(),
             legacy_hashes: false,
             declared_type: None,
+            codings: Vec::new(),
         };
         walk(&Content::from(bytes), &path, setup, &mut Printer);
         if start.elapsed().as_millis() > 200 {

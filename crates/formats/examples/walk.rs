@@ -52,6 +52,7 @@ fn main() -> io::Result<()> {
             passwords: vec!["infected".to_owned()],
             legacy_hashes: false,
             declared_type: None,
+            codings: Vec::new(),
         };
         walk(&Content::stored(Arc::new(OnDisk(file)), 0, len), &path, setup, &mut Print);
         println!("= {path}: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);

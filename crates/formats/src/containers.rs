@@ -36,6 +36,9 @@ mod xml;
 mod zip;
 mod zisofs;
 
+pub(crate) use decoders::{Codec, decoder};
+pub(crate) use gzip::Members as GzipMembers;
+
 use crate::{Content, OpenError, Parts};
 use std::borrow::Cow;
 

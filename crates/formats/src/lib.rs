@@ -5,6 +5,7 @@
 //! sandboxed worker, except for [`identify_head`], which allocates nothing by what the input says.
 
 mod budget;
+mod codings;
 mod containers;
 mod content;
 mod error;

@@ -284,7 +284,7 @@ impl Parts<'_, '_> {
     }
 
     /// Reads a member into memory, or into the spool once it is large.
-    fn read(&mut self, member: &mut Member, data: &mut dyn Read) -> Content {
+    pub(crate) fn read(&mut self, member: &mut Member, data: &mut dyn Read) -> Content {
         let (most, in_memory) =
             (self.state.budget.limits().part_bytes, self.state.budget.limits().in_memory_part_bytes);
         let base = self.state.spool_top;

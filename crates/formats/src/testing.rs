@@ -1,7 +1,7 @@
 //! For tests: takes bytes apart and remembers everything the walk says.
 
 use crate::{Content, Setup, Visitor};
-use lazaret_model::{Child, Finding, Limits, Part, PartId};
+use lazaret_model::{Child, ContentCoding, Finding, Limits, Part, PartId};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -84,15 +84,7 @@ pub(crate) fn walk_with(
     passwords: &[&str],
     limits: Limits,
 ) -> Recorded {
-    let start = Instant::now();
-    let setup = Setup {
-        limits,
-        clock: Arc::new(move || start.elapsed()),
-        spool: None,
-        passwords: passwords.iter().map(ToString::to_string).collect(),
-        legacy_hashes: false,
-        declared_type: None,
-    };
+    let setup = setup(passwords, limits);
     let mut recorded = Recorded::default();
     let content = bytes.into();
     if let Some(folder) = std::env::var_os("LAZARET_SEEDS") {
@@ -100,6 +92,27 @@ pub(crate) fn walk_with(
     }
     crate::walk::walk_as(&content, name, kind, setup, &mut recorded);
     recorded
+}
+
+/// Walks `bytes` that travel under `codings`.
+pub(crate) fn walk_packed(bytes: &[u8], codings: &[ContentCoding]) -> Recorded {
+    let mut recorded = Recorded::default();
+    let setup = Setup { codings: codings.to_vec(), ..setup(&[], Limits::default()) };
+    crate::walk::walk(&Content::from(bytes), "page", setup, &mut recorded);
+    recorded
+}
+
+fn setup(passwords: &[&str], limits: Limits) -> Setup {
+    let start = Instant::now();
+    Setup {
+        limits,
+        clock: Arc::new(move || start.elapsed()),
+        spool: None,
+        passwords: passwords.iter().map(ToString::to_string).collect(),
+        legacy_hashes: false,
+        declared_type: None,
+        codings: Vec::new(),
+    }
 }
 
 /// Keeps what the tests build as seeds for the fuzz targets, a few files a test: most others differ in one byte.

@@ -6,7 +6,7 @@
 use crate::kinds::KindRow;
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
 use crate::{Budget, Clock, Content, FORMATS, Format, OpenError, Passwords, Spool, identify, kinds};
-use lazaret_model::{Child, Class, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
+use lazaret_model::{Child, Class, ContentCoding, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -49,6 +49,9 @@ pub struct Setup {
     pub legacy_hashes: bool,
     /// The media type that the origin declared for the sample.
     pub declared_type: Option<String>,
+    /// How the bytes are packed, in the order in which that was done. They are unpacked first: the sample is what a
+    /// person would save.
+    pub codings: Vec<ContentCoding>,
 }
 
 /// Everything that is shared by one walk.
@@ -92,7 +95,7 @@ pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: 
         legacy_hashes: setup.legacy_hashes,
         retry_bytes: 0,
     };
-    let part = Part {
+    let mut part = Part {
         id: state.next_id(),
         path: name.to_owned(),
         name: name.rsplit('/').next().unwrap_or(name).to_owned(),
@@ -100,8 +103,9 @@ pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: 
         ..empty_part()
     };
     let _ = state.budget.charge_part();
+    let sample = state.unpacked(&mut part, sample.clone(), &setup.codings);
     let mut retries = Vec::new();
-    state.visit(part, kind, sample.clone(), &[], &mut retries);
+    state.visit(part, kind, sample, &[], &mut retries);
 }
 
 impl State<'_> {

@@ -37,6 +37,7 @@ fn opens(format: &dyn Format, name: &str, bytes: Vec<u8>) -> bool {
         passwords: vec!["infected".into()],
         legacy_hashes: false,
         declared_type: None,
+        codings: Vec::new(),
     };
     let mut opened = Opened::default();
     walk(&Content::from(bytes), name, setup, &mut opened);

@@ -30,6 +30,11 @@ pub(crate) enum Command {
     /// Exit status: 0 everything may be delivered, 1 something is held or blocked, 2 something could not be read or
     /// the call was wrong.
     Scan(Scan),
+    /// Stand between people and what they download: the web proxy
+    ///
+    /// Works without configuration: the proxy listens on 127.0.0.1:3128, and everything it keeps is in `lazaret-data`.
+    /// Ends when it is told to (SIGTERM, Ctrl-C) and the downloads under way are done.
+    Serve(Serve),
     /// Check, test and explain policies
     #[command(subcommand)]
     Policy(Policy),
@@ -51,6 +56,15 @@ pub(crate) enum Command {
     },
     /// Print the manual page (roff)
     Man,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Say more: -v every inspection, -vv everything
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(flatten)]
+    pub(crate) engine: EngineOptions,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod doctor;
 mod lists;
 mod policy;
 mod scan;
+mod serve;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Scan(options) => scan::run(&cli.common, &options),
+        Command::Serve(options) => serve::run(&cli.common, &options),
         Command::Policy(command) => policy::run(&cli.common, &command),
         Command::Doctor(options) => doctor::run(&cli.common, &options),
         Command::Kinds(options) => lists::kinds(&options),

@@ -1,6 +1,7 @@
 //! `lazaret.toml`: one struct, every key documented with its default, unknown keys refused with a suggestion.
 
 use crate::failure::Failure;
+use lazaret_gates::{BodySettings, IcapSettings, ProxySettings};
 use lazaret_model::Limits;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,56 @@ passwords = ["infected", "malware", "virus", "password", "1234"]
 [policy]
 # Files or folders (*.cedar) of policies that replace the built-in ones. Empty: the built-in ones.
 policies = []
+
+# The web proxy of `lazaret serve`.
+[proxy]
+# Address and port to listen on. Empty: no proxy.
+listen = "127.0.0.1:3128"
+# Hosts whose TLS connections are passed untouched and uninspected, such as those of a bank; ".example.org" stands for a
+# domain and everything below it.
+bypass = []
+# Files of certificate authorities (PEM) to trust, beside the system's.
+trust = []
+# Pass WebSocket connections, whose messages are not inspected.
+websockets = true
+# Seconds to wait for a connection to a site.
+connect_seconds = 15
+# Seconds of silence after which a connection or a body is given up.
+idle_seconds = 60
+# Seconds after which a client is sent the first bytes of a download that is still being inspected.
+patience_seconds = 8
+# Connections served at once; more wait.
+connections = 10000
+
+# The ICAP server of `lazaret serve`, for Squid and other gateways.
+[icap]
+# Address and port to listen on. Empty: no ICAP server.
+listen = "127.0.0.1:1344"
+# Files of a certificate chain and its key (PEM), for ICAP over TLS. Empty: no TLS.
+certificate = ""
+key = ""
+# Bytes of a body that clients are asked to send first.
+preview_bytes = 16384
+# Connections served at once, which clients are told; more wait.
+connections = 1000
+# Seconds of silence after which a connection is closed.
+idle_seconds = 60
+# Bytes taken from a client that cannot keep the whole body until it gets the beginning of its answer. Squid 5 needs this
+# to be less than 64 KiB; what is blocked afterwards is a failed download instead of a page. 0: never.
+begin_after_bytes = 40960
+# Seconds after which such a client gets the beginning of its answer in any case.
+patience_seconds = 8
+
+# Bodies in transit.
+[bodies]
+# Bytes of a body kept in memory; what is larger goes to the spool in the data folder.
+in_memory_bytes = 1048576
+# Bytes that a body may have; larger ones are blocked.
+most_bytes = 4294967296
+# Bytes of film or sound that are inspected before the rest passes.
+media_bytes = 16777216
+# Bodies inspected at once. 0: twice the processors.
+inspections = 0
 
 # What one sample may cost. Reaching a limit is visible: the part is marked incomplete, and policy decides.
 [limits]
@@ -57,6 +108,9 @@ pub(crate) struct Config {
     pub(crate) detect: Detect,
     pub(crate) open: Open,
     pub(crate) policy: Policy,
+    pub(crate) proxy: ProxySettings,
+    pub(crate) icap: IcapSettings,
+    pub(crate) bodies: BodySettings,
     pub(crate) limits: Limits,
 }
 
@@ -97,7 +151,12 @@ impl Config {
         let mut config = Self::parse(&text).map_err(|why| Failure::path(path, why))?;
         // Paths in a file are relative to that file, wherever the command is run.
         let base = path.parent().unwrap_or(Path::new(""));
-        let lists = [&mut config.detect.rules, &mut config.detect.hash_lists, &mut config.policy.policies];
+        let lists = [
+            &mut config.detect.rules,
+            &mut config.detect.hash_lists,
+            &mut config.policy.policies,
+            &mut config.proxy.trust,
+        ];
         for entry in lists.into_iter().flatten() {
             *entry = base.join(&*entry);
         }
@@ -149,10 +208,14 @@ mod tests {
 
     #[test]
     fn every_key_is_in_the_printed_defaults() {
-        let limits = serde_json::to_value(Limits::default()).unwrap();
-        for key in
-            limits.as_object().unwrap().keys().map(String::as_str).chain(["rules", "hash_lists", "clamd", "policies"])
-        {
+        let tables = [
+            serde_json::to_value(Limits::default()).unwrap(),
+            serde_json::to_value(ProxySettings::default()).unwrap(),
+            serde_json::to_value(IcapSettings::default()).unwrap(),
+            serde_json::to_value(BodySettings::default()).unwrap(),
+        ];
+        let keys = tables.iter().flat_map(|table| table.as_object().unwrap().keys().map(String::as_str));
+        for key in keys.chain(["rules", "hash_lists", "clamd", "policies"]) {
             assert!(DEFAULTS.contains(&format!("\n{key} = ")), "{key}");
         }
     }

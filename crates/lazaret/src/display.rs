@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+pub(crate) use lazaret_model::plain;
+
 /// Prints a complaint to standard error.
 pub(crate) fn complain(sentence: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
@@ -13,19 +15,6 @@ pub(crate) fn complain(sentence: &str) {
 pub(crate) fn remark(sentence: &str) {
     let style = anstyle::AnsiColor::Yellow.on_default();
     anstream::eprintln!("{style}lazaret:{style:#} {sentence}");
-}
-
-/// Text with control, bidirectional and invisible characters spelled out, so that a name is seen as it is stored.
-pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || is_invisible(c) {
-            let _ = write!(out, "{}", c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// A path; bytes that are not UTF-8 appear as `\xNN`.
@@ -58,24 +47,10 @@ pub(crate) fn size(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
 }
 
-/// Characters that change how others are shown, or are not shown (Unicode, UAX #9 and general category Cf).
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-        | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}' | '\u{3164}' | '\u{115F}' | '\u{1160}' | '\u{2800}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::ffi::OsStrExt;
-
-    #[test]
-    fn nothing_in_a_name_steers_the_terminal() {
-        assert_eq!(plain("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
-        assert_eq!(plain("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\u{a}c");
-        assert_eq!(plain("Größe 大.pdf"), "Größe 大.pdf");
-    }
 
     #[test]
     fn a_path_that_is_not_utf_8_is_shown_without_loss() {

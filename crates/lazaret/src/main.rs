@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod display;
 mod failure;
+mod pages;
 mod sources;
 mod tree;
 

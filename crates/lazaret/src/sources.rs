@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Where compiled rules are kept, below the data folder.
 const CACHE: &str = "cache";
 /// The data folder that is used where it exists.
-const DEFAULT_DATA: &str = "lazaret-data";
+pub(crate) const DEFAULT_DATA: &str = "lazaret-data";
 
 /// An engine, and how many things were wrong with what it was given.
 pub(crate) struct Started {
@@ -24,7 +24,11 @@ pub(crate) struct Started {
 
 /// Starts an engine from configuration and options; says on standard error what was left out.
 pub(crate) fn start(common: &Common, options: &EngineOptions) -> Result<Started, Failure> {
-    let mut config = Config::load(common.config.as_deref())?;
+    start_with(common, options, Config::load(common.config.as_deref())?)
+}
+
+/// [`start`] with a configuration that was read already.
+pub(crate) fn start_with(common: &Common, options: &EngineOptions, mut config: Config) -> Result<Started, Failure> {
     config.detect.rules.extend(options.rules.iter().cloned());
     config.detect.hash_lists.extend(options.hashes.iter().cloned());
     if let Some(time) = options.time_limit {

@@ -4,20 +4,24 @@
 //! earns a [`Verdict`] (opinion), meets a [`Decision`] (policy) and ends in a [`Disposition`] (history). Every other
 //! crate speaks in these types; this one depends on nothing but their serialisation.
 
+mod coding;
 mod decision;
 mod finding;
 mod kind;
 mod limits;
 mod origin;
 mod part;
+mod plain;
 mod report;
 mod verdict;
 
+pub use coding::ContentCoding;
 pub use decision::{Decision, Disposition, PolicyMatch, Ruling};
 pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
 pub use kind::{Class, Kind};
 pub use limits::{Limit, Limits};
-pub use origin::{Gate, Origin, Sample};
+pub use origin::{Direction, Gate, Origin, Sample};
 pub use part::{Child, Part, PartId, Role, extension};
+pub use plain::plain;
 pub use report::{SCAN_SCHEMA, ScanReport};
 pub use verdict::{Verdict, fold};

@@ -39,18 +39,43 @@ impl fmt::Display for Gate {
     }
 }
 
+/// Which way a sample goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// To a person.
+    #[default]
+    Download,
+    /// From a person to a site.
+    Upload,
+}
+
+impl Direction {
+    /// The name used in JSON and policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Download => "download",
+            Self::Upload => "upload",
+        }
+    }
+}
+
 /// Who asked, from which site, through which gate, with what headers (RFC 3507, 4.4: the encapsulated request).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Origin {
     /// The door it came through.
     pub gate: Gate,
+    /// Which way it goes.
+    pub direction: Direction,
     /// The authenticated person, where there is one.
     pub person: Option<String>,
     /// The groups of that person.
     pub groups: Vec<String>,
     /// Host name of the site the bytes came from.
     pub host: Option<String>,
+    /// Registered domain of that host, by the Public Suffix List; the host itself where it has none.
+    pub domain: Option<String>,
     /// Names of the lists the site is on.
     pub lists: Vec<String>,
     /// Days since this installation first saw the site.

@@ -52,6 +52,8 @@ pub struct Facts {
     pub prevalence: u64,
     /// Gate name.
     pub gate: String,
+    /// `download` or `upload`.
+    pub direction: String,
     /// A person navigated to it.
     pub navigation: bool,
     /// The media type the site declared.
@@ -100,6 +102,7 @@ impl Default for Facts {
             techniques: BTreeSet::new(),
             prevalence: 0,
             gate: "scan".to_owned(),
+            direction: "download".to_owned(),
             navigation: false,
             declared_type: String::new(),
             site: None,
@@ -119,7 +122,7 @@ impl Facts {
         }
         let site = origin.host.as_ref().map(|host| SiteFacts {
             host: host.clone(),
-            domain: host.clone(),
+            domain: origin.domain.as_ref().unwrap_or(host).clone(),
             lists: origin.lists.iter().cloned().collect(),
             first_seen_days: origin.first_seen_days,
         });
@@ -146,6 +149,7 @@ impl Facts {
             techniques: findings.iter().flat_map(|f| &f.techniques).map(ToString::to_string).collect(),
             prevalence: 0,
             gate: origin.gate.name().to_owned(),
+            direction: origin.direction.name().to_owned(),
             navigation: origin.navigation,
             declared_type: origin.declared_type.clone().unwrap_or_default(),
             site,

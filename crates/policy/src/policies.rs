@@ -113,6 +113,13 @@ impl Policies {
         list
     }
 
+    /// Every policy as text, in the order of their ids: equal for equal sets.
+    pub fn text(&self) -> String {
+        let mut texts: Vec<_> = self.set.policies().map(|policy| (policy.id().clone(), policy.to_string())).collect();
+        texts.sort_by(|a, b| a.0.cmp(&b.0));
+        texts.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+    }
+
     /// One annotation of a policy, such as `lesson` or `technique`.
     pub fn annotation(&self, id: &str, key: &str) -> Option<&str> {
         self.set.annotation(&PolicyId::new(id), key)
@@ -217,6 +224,7 @@ fn attributes(facts: &Facts) -> HashMap<String, RestrictedExpression> {
 fn context(facts: &Facts) -> Vec<(String, RestrictedExpression)> {
     let mut pairs = vec![
         ("gate".to_owned(), RestrictedExpression::new_string(facts.gate.clone())),
+        ("direction".to_owned(), RestrictedExpression::new_string(facts.direction.clone())),
         ("navigation".to_owned(), RestrictedExpression::new_bool(facts.navigation)),
         ("declared_type".to_owned(), RestrictedExpression::new_string(facts.declared_type.clone())),
     ];

@@ -369,6 +369,13 @@ fn content(part: &Part, base: &str, findings: &mut Findings) {
     let kind = part.kind.id.as_ref();
     let declared = part.declared_type.as_deref().unwrap_or_default().to_lowercase();
     let declared = declared.split(';').next().unwrap_or_default().trim();
+    // In transit the name is an address, which may end in anything; whoever declares the truth does not pretend.
+    if part.role == Role::Sample
+        && matches!(part.kind.class, Class::Web | Class::Script)
+        && truthful(kind, declared, part)
+    {
+        return;
+    }
     let by_name = claims(&extension);
     let by_type = match declared.split_once('/') {
         Some(("image", _)) => Some(Class::Image),
@@ -427,6 +434,15 @@ fn content(part: &Part, base: &str, findings: &mut Findings) {
             .with("kind", kind.to_owned())
             .with("claims", claimed),
     );
+}
+
+fn truthful(kind: &str, declared: &str, part: &Part) -> bool {
+    match kind {
+        // RFC 9239: many names for one thing.
+        "js" => declared.ends_with("/javascript") || declared.ends_with("/x-javascript"),
+        "html" => matches!(declared, "text/html" | "application/xhtml+xml"),
+        _ => declared == part.kind.media_type,
+    }
 }
 
 const fn dressed_class(class: Class) -> &'static str {

@@ -25,20 +25,10 @@ impl Format for Gzip {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let mut reader = input.reader();
-        let Some(header) = header(&mut reader)? else {
-            return Err(OpenError::malformed("the gzip header is broken", 0));
-        };
-        let member = match &header {
-            Some(name) => Member::named(Role::Stream, name.clone()),
+        let (mut members, name) = Members::new(input.reader())?;
+        let member = match name {
+            Some(name) => Member::named(Role::Stream, name),
             None => Member::unnamed(Role::Stream, super::streams::stem(&parts.part().name, &[".gz", ".z", ".gzip"])),
-        };
-        let mut members = Members {
-            body: Some(flate2::bufread::DeflateDecoder::new(reader)),
-            crc: flate2::Crc::new(),
-            len: 0,
-            fault: None,
-            end: 0,
         };
         parts.add(member, &mut members)?;
         let end = members.end;
@@ -107,13 +97,29 @@ fn text(reader: &mut ContentReader) -> io::Result<Vec<u8>> {
 }
 
 /// All members as one stream, as `gzip -d` writes them. A wrong checksum does not stop it and is reported at the end.
-struct Members {
+pub(crate) struct Members {
     body: Option<flate2::bufread::DeflateDecoder<ContentReader>>,
     crc: flate2::Crc,
     len: u64,
     fault: Option<&'static str>,
     /// Where the last member ended.
     end: u64,
+}
+
+impl Members {
+    /// The members and the name that the first one stores.
+    pub(crate) fn new(mut reader: ContentReader) -> Result<(Self, Option<String>), OpenError> {
+        let Some(name) = header(&mut reader)? else {
+            return Err(OpenError::malformed("the gzip header is broken", 0));
+        };
+        let body = Some(flate2::bufread::DeflateDecoder::new(reader));
+        Ok((Self { body, crc: flate2::Crc::new(), len: 0, fault: None, end: 0 }, name))
+    }
+
+    /// Where the last whole member ended.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
 }
 
 impl Read for Members {

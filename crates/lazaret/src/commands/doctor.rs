@@ -41,6 +41,7 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
             bytes: SampleBytes::Memory(bytes),
             origin: &origin,
             passwords: &[],
+            codings: &[],
         })?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }

@@ -162,7 +162,7 @@ fn judge(output: &Output<'_>, input: Input) -> Result<ScanReport, String> {
         Input::File(path) => (display::path_text(&path), open(&path)?),
     };
     let origin = Origin::default();
-    let request = Request { name: &name, bytes, origin: &origin, passwords: &output.options.passwords };
+    let request = Request { name: &name, bytes, origin: &origin, passwords: &output.options.passwords, codings: &[] };
     output.engine.scan(request).map_err(|error| Failure::from(error).to_string())
 }
 

@@ -108,6 +108,23 @@ fn content_that_its_name_denies() {
 }
 
 #[test]
+fn a_page_at_an_address_that_ends_in_pdf_does_not_pretend() {
+    for (role, kind, class, declared, expected) in [
+        (Role::Sample, "html", Class::Web, "text/html; charset=utf-8", &[][..]),
+        (Role::Sample, "js", Class::Script, "application/x-javascript", &[]),
+        (Role::Sample, "html", Class::Web, "application/pdf", &["masquerade.content"]),
+        (Role::Sample, "js", Class::Script, "text/html", &["masquerade.content"]),
+        (Role::Sample, "pe32", Class::Executable, "application/x-msdownload", &["masquerade.content"]),
+        (Role::Attachment, "html", Class::Web, "text/html", &["masquerade.content"]),
+    ] {
+        let mut part = part("form.pdf", kind, class);
+        part.role = role;
+        part.declared_type = Some(declared.to_owned());
+        assert_eq!(ids(&Masquerade, &part, b""), expected, "{kind} declared as {declared}");
+    }
+}
+
+#[test]
 fn declared_types_count_where_names_say_nothing() {
     for (name, declared, expected) in [
         ("blob", "image/png", &["masquerade.content"][..]),

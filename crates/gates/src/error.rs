@@ -1,0 +1,47 @@
+//! Why a gate could not be opened.
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What keeps a gate shut. What goes wrong on one connection is not among it: that is answered and logged.
+#[derive(Debug, Error)]
+pub enum GateError {
+    /// A file of the authority could not be read or written.
+    #[error("`{path}` could not be {step}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        step: &'static str,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The authority's key is readable by others.
+    #[error("`{path}` holds the authority's key and may be read by others (mode {mode:o}); run `chmod 600` on it")]
+    KeyMode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file of the authority does not hold what it should.
+    #[error("`{path}` cannot be used: {why}; move it and its neighbour away to have new ones made")]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A setting does not make sense.
+    #[error("`{key}`: {why}")]
+    Setting {
+        /// The key in the configuration.
+        key: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Certificates could not be made or used.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}

@@ -1,0 +1,335 @@
+//! One request and its answer, as far as policy and people care: who asked, for what, from where, under which name.
+
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
+};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use lazaret_model::{ContentCoding, Direction, Gate, Origin};
+use percent_encoding::percent_decode_str;
+use std::net::IpAddr;
+
+/// Characters of a file name that are kept.
+const MOST_NAME: usize = 255;
+
+/// What kind of answer the asking side can make sense of when it is refused something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// A page that a person reads.
+    Page,
+    /// A problem document (RFC 9457).
+    Json,
+    /// A few lines for a terminal.
+    Text,
+    /// Nothing anybody would see: a picture, a script, a font of a page.
+    Nothing,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// The gate it came through.
+    pub gate: Gate,
+    /// Address of the asking machine, where it is known.
+    pub client: Option<IpAddr>,
+    /// Which way the body that is judged goes.
+    pub direction: Direction,
+    /// The authenticated person, where there is one.
+    pub person: Option<String>,
+    /// The groups of that person.
+    pub groups: Vec<String>,
+    /// The method.
+    pub method: Method,
+    /// The absolute address.
+    pub uri: Uri,
+    /// A person navigated to it or a program downloads it, as opposed to a page fetching it for itself.
+    pub navigation: bool,
+    /// What a refusal should look like.
+    pub wants: Wants,
+    /// `Accept-Language`, as sent.
+    pub languages: String,
+    /// Content codings the client undoes by itself.
+    pub undoes: Vec<ContentCoding>,
+}
+
+impl Exchange {
+    /// Reads what matters from a request. `uri` is absolute.
+    pub fn of(gate: Gate, client: Option<IpAddr>, method: Method, uri: Uri, headers: &HeaderMap) -> Self {
+        let destination = text(headers, "sec-fetch-dest");
+        // Fetch metadata: a document, a frame, or a download by link. Programs that are no browsers send no such field,
+        // and whatever they fetch may end as a file.
+        let navigation =
+            matches!(destination.as_str(), "" | "document" | "iframe" | "frame" | "object" | "embed" | "report");
+        let accept = text(headers, ACCEPT.as_str());
+        let wants = if accept.contains("text/html") && navigation {
+            Wants::Page
+        } else if accept.contains("json") && !accept.contains("text/html") {
+            Wants::Json
+        } else if destination.is_empty() {
+            Wants::Text
+        } else {
+            Wants::Nothing
+        };
+        let undoes = text(headers, ACCEPT_ENCODING.as_str());
+        let undoes = ContentCoding::ALL.into_iter().filter(|coding| accepts(&undoes, coding.token())).collect();
+        Self {
+            gate,
+            client,
+            direction: Direction::Download,
+            person: None,
+            groups: Vec::new(),
+            method,
+            uri,
+            navigation,
+            wants,
+            languages: text(headers, ACCEPT_LANGUAGE.as_str()),
+            undoes,
+        }
+    }
+
+    /// The host asked, lower-case, without brackets and without a final dot.
+    pub fn host(&self) -> String {
+        normal_host(self.uri.host().unwrap_or_default())
+    }
+
+    /// Where the body of an answer with these headers comes from.
+    pub(crate) fn origin(&self, headers: &HeaderMap) -> Origin {
+        let host = self.host();
+        // An address has no registered domain.
+        let domain = match host.parse::<IpAddr>() {
+            Ok(_) => None,
+            Err(_) => psl::domain_str(&host).map(str::to_owned),
+        };
+        let declared = text(headers, CONTENT_TYPE.as_str());
+        let declared = declared.split(';').next().unwrap_or_default().trim().to_owned();
+        Origin {
+            gate: self.gate,
+            direction: self.direction,
+            person: self.person.clone(),
+            groups: self.groups.clone(),
+            host: Some(host).filter(|host| !host.is_empty()),
+            domain,
+            lists: Vec::new(),
+            first_seen_days: None,
+            declared_type: Some(declared).filter(|declared| !declared.is_empty()),
+            navigation: self.navigation,
+        }
+    }
+
+    /// The name under which a browser would save an answer with this status and these headers.
+    pub(crate) fn file_name(&self, status: StatusCode, headers: &HeaderMap) -> String {
+        let stated = headers.get_all(CONTENT_DISPOSITION).iter().find_map(|value| disposition_name(value.as_bytes()));
+        let path = self.uri.path();
+        let last = || {
+            // An error is shown, not saved: it is no file of that name.
+            if status.is_client_error() || status.is_server_error() {
+                return String::new();
+            }
+            let last = path.rsplit('/').next().unwrap_or_default();
+            percent_decode_str(last).decode_utf8_lossy().into_owned()
+        };
+        let name = clean(&stated.unwrap_or_else(last));
+        if name.is_empty() { self.host() } else { name }
+    }
+}
+
+/// How the body of an answer or request with these headers is packed.
+///
+/// # Errors
+/// The first coding that cannot be undone.
+pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<ContentCoding>, String> {
+    let fields = headers.get_all(CONTENT_ENCODING).iter();
+    let fields: Vec<_> = fields.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+    ContentCoding::parse_list(&fields.join(","))
+}
+
+/// Whether an answer that calls itself a piece (206) is all of it (RFC 9110, 14.4).
+pub(crate) fn is_all(headers: &HeaderMap) -> bool {
+    let field = text(headers, CONTENT_RANGE.as_str());
+    let range = field.strip_prefix("bytes 0-").and_then(|range| range.split_once('/'));
+    let Some((Ok(last), Ok(all))) = range.map(|(last, all)| (last.parse::<u64>(), all.parse::<u64>())) else {
+        return false;
+    };
+    last.checked_add(1) == Some(all)
+}
+
+/// A host name as lists and policies have it.
+pub(crate) fn normal_host(host: &str) -> String {
+    host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// A field's text, lower-case; several fields of one name are joined (RFC 9110, 5.2).
+pub(crate) fn text(headers: &HeaderMap, name: &str) -> String {
+    let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).to_lowercase());
+    values.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether an `Accept-Encoding` field accepts a coding (RFC 9110, 12.5.3).
+fn accepts(field: &str, token: &str) -> bool {
+    field.split(',').any(|entry| {
+        let mut pieces = entry.split(';').map(str::trim);
+        let name = pieces.next().unwrap_or_default();
+        let refused = pieces.any(|piece| piece.replace(' ', "").trim_end_matches(['0', '.']) == "q=");
+        (name == token || name == "*") && !refused
+    })
+}
+
+/// The file name in a `Content-Disposition` field (RFC 6266, 4.3): the extended form is preferred.
+fn disposition_name(field: &[u8]) -> Option<String> {
+    let field = match std::str::from_utf8(field) {
+        Ok(text) => text.to_owned(),
+        // ISO 8859-1, as HTTP once had it.
+        Err(_) => field.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    let mut plain = None;
+    for (name, value) in parameters(&field) {
+        match name.as_str() {
+            "filename*" => {
+                // RFC 8187, 3.2: charset'language'value.
+                let mut pieces = value.splitn(3, '\'');
+                let (Some(charset), Some(_), Some(encoded)) = (pieces.next(), pieces.next(), pieces.next()) else {
+                    continue;
+                };
+                let bytes: Vec<u8> = percent_decode_str(encoded).collect();
+                return Some(match charset.to_ascii_lowercase().as_str() {
+                    "iso-8859-1" => bytes.iter().map(|byte| char::from(*byte)).collect(),
+                    _ => String::from_utf8_lossy(&bytes).into_owned(),
+                });
+            }
+            // Browsers undo percent signs here too, although the RFC has none.
+            "filename" => plain = plain.or_else(|| Some(percent_decode_str(&value).decode_utf8_lossy().into_owned())),
+            _ => {}
+        }
+    }
+    plain
+}
+
+/// The parameters of a field, names in lower case, quoted strings undone (RFC 9110, 5.6.6).
+fn parameters(field: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut rest = field.split_once(';').map_or("", |(_, rest)| rest);
+    while let Some((name, after)) = rest.split_once('=') {
+        let name = name.rsplit(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let after = after.trim_start();
+        let mut value = String::new();
+        let mut end = after.len();
+        if let Some(quoted) = after.strip_prefix('"') {
+            let mut escaped = false;
+            for (at, c) in quoted.char_indices() {
+                match c {
+                    '\\' if !escaped => escaped = true,
+                    '"' if !escaped => {
+                        end = at + 2;
+                        break;
+                    }
+                    c => {
+                        value.push(c);
+                        escaped = false;
+                    }
+                }
+            }
+        } else {
+            end = after.find(';').unwrap_or(after.len());
+            value.push_str(after.get(..end).unwrap_or_default().trim());
+        }
+        found.push((name, value));
+        rest = after.get(end..).unwrap_or_default().trim_start().trim_start_matches(';');
+    }
+    found
+}
+
+/// The last component of a name. What is odd about it stays: detectors look at it.
+fn clean(name: &str) -> String {
+    let kept = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    // What is cut is the middle: the end says how it would be opened.
+    let long: Vec<char> = kept.chars().collect();
+    if long.len() <= MOST_NAME {
+        return kept.to_owned();
+    }
+    let (start, end) = (long.iter().take(MOST_NAME - 65), long.iter().skip(long.len() - 64));
+    start.chain(['…'].iter()).chain(end).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let fields = fields.iter().map(|(name, value)| {
+            (http::HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        });
+        fields.collect()
+    }
+
+    fn exchange(uri: &str, fields: &[(&'static str, &str)]) -> Exchange {
+        Exchange::of(Gate::Proxy, None, Method::GET, uri.parse().unwrap(), &headers(fields))
+    }
+
+    #[test]
+    fn a_file_is_called_what_a_browser_would_call_it() {
+        for (uri, disposition, name) in [
+            ("http://a.example/files/report.pdf?x=1", None, "report.pdf"),
+            ("http://a.example/", None, "a.example"),
+            ("http://a.example/in%76oice%2eexe", None, "invoice.exe"),
+            ("http://a.example/x", Some("attachment; filename=a.exe"), "a.exe"),
+            ("http://a.example/x", Some("attachment; filename=\"a \\\"b\\\"; c.exe\"; size=1"), "a \"b\"; c.exe"),
+            ("http://a.example/x", Some("attachment; filename=\"a.txt\"; filename*=UTF-8''b%E2%82%AC.exe"), "b€.exe"),
+            ("http://a.example/x", Some("attachment; FILENAME*=iso-8859-1'de'%FCbung.pdf"), "übung.pdf"),
+            ("http://a.example/x", Some("attachment; filename=\"..\\\\..\\\\evil.exe\""), "evil.exe"),
+            ("http://a.example/x", Some("attachment; filename=\"a%2Eexe\""), "a.exe"),
+            ("http://a.example/x", Some("attachment; filename=\"run.exe. . \""), "run.exe. . "),
+            ("http://a.example/x", Some("attachment; filename=\"never closed.exe"), "never closed.exe"),
+            ("http://a.example/x.zip", Some("inline"), "x.zip"),
+        ] {
+            let fields: Vec<_> = disposition.map(|value| ("content-disposition", value)).into_iter().collect();
+            assert_eq!(exchange(uri, &[]).file_name(StatusCode::OK, &headers(&fields)), name, "{disposition:?}");
+        }
+        let long = format!("attachment; filename=\"{}.exe\"", "a".repeat(2_000));
+        let name =
+            exchange("http://a.example/x", &[]).file_name(StatusCode::OK, &headers(&[("content-disposition", &long)]));
+        assert_eq!(
+            exchange("http://a.example/x.vbs", &[]).file_name(StatusCode::NOT_FOUND, &headers(&[])),
+            "a.example"
+        );
+        assert!(name.ends_with(".exe") && name.chars().count() <= MOST_NAME, "{name}");
+    }
+
+    #[test]
+    fn who_asks_is_told_from_what_they_accept() {
+        let html = "text/html,application/xhtml+xml,*/*;q=0.8";
+        for (fields, wants, navigation) in [
+            (vec![("accept", html), ("sec-fetch-dest", "document")], Wants::Page, true),
+            (vec![("accept", html)], Wants::Page, true),
+            (vec![("accept", "*/*")], Wants::Text, true),
+            (vec![("accept", "application/problem+json")], Wants::Json, true),
+            (vec![("accept", "application/json"), ("sec-fetch-dest", "empty")], Wants::Json, false),
+            (vec![("accept", "image/avif,*/*"), ("sec-fetch-dest", "image")], Wants::Nothing, false),
+            (vec![("accept", "*/*"), ("sec-fetch-dest", "script")], Wants::Nothing, false),
+        ] {
+            let exchange = exchange("http://a.example/x", &fields);
+            assert_eq!((exchange.wants, exchange.navigation), (wants, navigation), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_the_registered_domain() {
+        for (uri, host, domain) in [
+            ("http://www.Shop.co.uk./a", "www.shop.co.uk", Some("shop.co.uk")),
+            ("http://192.0.2.1:8080/a", "192.0.2.1", None),
+            ("http://[2001:db8::1]/a", "2001:db8::1", None),
+            ("http://someone.github.io/a", "someone.github.io", Some("someone.github.io")),
+        ] {
+            let origin = exchange(uri, &[]).origin(&headers(&[("content-type", "Text/Javascript; charset=utf-8")]));
+            assert_eq!((origin.host.as_deref(), origin.domain.as_deref()), (Some(host), domain));
+            assert_eq!(origin.declared_type.as_deref(), Some("text/javascript"));
+        }
+    }
+
+    #[test]
+    fn codings_that_a_client_refuses_are_not_among_those_it_undoes() {
+        let undoes = |field| exchange("http://a.example/", &[("accept-encoding", field)]).undoes;
+        assert_eq!(undoes("gzip, br;q=0, zstd;q=0.0, deflate;q=0.5"), [ContentCoding::Gzip, ContentCoding::Deflate]);
+        assert_eq!(undoes("*"), ContentCoding::ALL);
+        assert_eq!(undoes(""), []);
+    }
+}

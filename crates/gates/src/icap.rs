@@ -1,0 +1,92 @@
+//! The ICAP server (RFC 3507): for Squid and other gateways that carry the traffic themselves and ask here.
+//!
+//! A blocked file is never handed over as a whole one that is too short: before anything was sent, the answer is a page
+//! that says why; afterwards, the connection breaks.
+
+mod message;
+mod session;
+mod wire;
+
+use crate::settings::IcapSettings;
+use crate::{Desk, GateError};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+/// How long a client may take to agree on TLS.
+const GREETING_TIME: Duration = Duration::from_secs(20);
+
+/// The ICAP server.
+pub struct Icap {
+    desk: Arc<Desk>,
+    settings: IcapSettings,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Icap {
+    /// A server that asks `desk` about every body.
+    ///
+    /// # Errors
+    /// When the certificate or its key cannot be used.
+    pub fn new(desk: Arc<Desk>, settings: IcapSettings) -> Result<Self, GateError> {
+        let tls = match (settings.certificate.as_str(), settings.key.as_str()) {
+            ("", "") => None,
+            (certificate, key) => Some(acceptor(certificate, key)?),
+        };
+        Ok(Self { desk, settings, tls })
+    }
+
+    /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
+        let connections = self.settings.connections;
+        crate::accept::serve(listener, connections, closing.clone(), move |stream, client| {
+            let (icap, closing) = (Arc::clone(&self), closing.clone());
+            async move { icap.client(stream, client, closing).await }
+        })
+        .await;
+    }
+
+    async fn client(self: Arc<Self>, stream: TcpStream, client: SocketAddr, closing: watch::Receiver<bool>) {
+        let Some(tls) = &self.tls else { return session::serve(&self, stream, client, closing).await };
+        match tokio::time::timeout(GREETING_TIME, tls.accept(stream)).await {
+            Ok(Ok(stream)) => session::serve(&self, stream, client, closing).await,
+            Ok(Err(error)) => tracing::info!(%client, %error, "no TLS with the ICAP client"),
+            Err(_) => tracing::info!(%client, "the ICAP client did not finish its TLS handshake"),
+        }
+    }
+
+    fn silence(&self) -> Duration {
+        Duration::from_secs(self.settings.idle_seconds.max(1))
+    }
+
+    /// The `ISTag` (RFC 3507, 4.7): changes with everything that could change an answer.
+    fn tag(&self) -> String {
+        self.desk.engine().fingerprint().chars().take(24).collect()
+    }
+}
+
+fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor, GateError> {
+    let bad = |name: &'static str, path: &str, why: &dyn std::fmt::Display| GateError::Setting {
+        key: name,
+        why: format!("`{path}`: {why}"),
+    };
+    let chain: Result<Vec<_>, _> = match CertificateDer::pem_file_iter(certificate) {
+        Ok(chain) => chain.collect(),
+        Err(error) => return Err(bad("icap.certificate", certificate, &error)),
+    };
+    let chain = chain.map_err(|error| bad("icap.certificate", certificate, &error))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| bad("icap.key", key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| GateError::Tls(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|error| bad("icap.certificate", certificate, &error))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

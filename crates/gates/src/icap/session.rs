@@ -1,0 +1,610 @@
+//! One ICAP connection: request after request, each answered before the next is read.
+
+use super::Icap;
+use super::message::{Head, Section, Verb, WebRequest, WebResponse};
+use super::wire::{Fault, Piece, Reader, Writer};
+use crate::Exchange;
+use crate::accept::closed;
+use crate::desk::Cargo;
+use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
+use crate::refusal::{Reason, Refusal};
+use crate::spool::Spooled;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use lazaret_model::{Direction, Gate, Severity, Verdict};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// Bytes of encapsulated heads.
+const MOST_ENCAPSULATED: usize = 512 << 10;
+/// How long a client that cannot keep the whole body may send nothing until it gets the beginning of its answer.
+const STUCK_TIME: Duration = Duration::from_millis(400);
+/// Bytes that such a client may be sent for that, one by one.
+const MOST_NUDGES: usize = 16;
+/// Stands for the length of a body whose end has come.
+const ALL: u64 = u64::MAX;
+/// Seconds for which clients may keep what `OPTIONS` says.
+const OPTIONS_TTL: u32 = 600;
+
+/// Whether the connection goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Keep,
+    Close,
+}
+
+/// A request with its encapsulated heads; the body is still to come.
+struct Message {
+    head: Head,
+    request: Option<WebRequest>,
+    response: Option<WebResponse>,
+    has_body: bool,
+    preview: Option<u64>,
+}
+
+/// How taking in and judging a body ended.
+enum Outcome {
+    /// All of it may pass, with the trailer fields that followed.
+    Deliver(Spooled, Bytes),
+    /// What came so far may pass, and so may what follows.
+    Stream(Spooled),
+    /// It may not pass. Whether the client has sent all that it is going to send.
+    Refuse(Box<Refusal>, Sent),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    All,
+    Part,
+}
+
+/// What is known about a body while it is taken in.
+#[derive(Default)]
+struct State {
+    /// Its first bytes.
+    beginning: OnceLock<Bytes>,
+    /// Bytes taken after the preview; [`ALL`] once the end has come.
+    taken: AtomicU64,
+    /// So much was taken that the answer must begin.
+    filled: Notify,
+}
+
+/// What the client was told.
+struct Progress {
+    /// `100 Continue` was sent.
+    continued: bool,
+}
+
+pub(super) async fn serve<S>(icap: &Icap, stream: S, client: SocketAddr, closing: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (reading, writing) = tokio::io::split(stream);
+    let (mut reader, mut writer) = (Reader::new(reading, icap.silence()), Writer::new(writing, icap.silence()));
+    loop {
+        let there = tokio::select! {
+            there = reader.wait() => there,
+            () = closed(closing.clone()) => reader.has_more(),
+        };
+        if !there {
+            return;
+        }
+        let next = one(icap, &mut reader, &mut writer).await;
+        match next {
+            Ok(Next::Keep) => {}
+            Ok(Next::Close) => return writer.close(reader).await,
+            Err(Fault::Status(status, reason)) => {
+                tracing::info!(%client, status, reason, "an ICAP request was refused");
+                let head = start(icap, status, reason, Next::Close) + "Encapsulated: null-body=0\r\n\r\n";
+                let _ = writer.send(head.as_bytes()).await;
+                return writer.close(reader).await;
+            }
+            Err(Fault::Gone(why)) => return tracing::debug!(%client, why, "an ICAP connection ended"),
+        }
+    }
+}
+
+async fn one<R, W>(icap: &Icap, reader: &mut Reader<R>, writer: &mut Writer<W>) -> Result<Next, Fault>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let head = Head::parse(&reader.head().await?)?;
+    let sections = head.sections()?;
+    let serves = services(&head.service).ok_or(Fault::Status(404, "ICAP Service Not Found"))?;
+    let next = if head.closes() { Next::Close } else { Next::Keep };
+    if head.verb == Verb::Options {
+        if sections.iter().any(|(section, _)| *section == Section::Body) {
+            while let Piece::Data(_) = reader.piece().await? {}
+        }
+        writer.send(options(icap, serves, next).as_bytes()).await?;
+        return Ok(next);
+    }
+    if !serves.contains(&head.verb) {
+        return Err(Fault::Status(405, "Method Not Allowed For Service"));
+    }
+    let message = encapsulated(head, &sections, reader).await?;
+    if message.has_body {
+        return with_body(icap, reader, writer, message, next).await;
+    }
+    let changed = message.request.as_ref().filter(|_| message.head.verb == Verb::Request);
+    match changed.and_then(WebRequest::without_range) {
+        Some(request) => {
+            let fields = format!("Encapsulated: req-hdr=0, null-body={}\r\n\r\n", request.len());
+            writer.send(&[start(icap, 200, "OK", next).as_bytes(), fields.as_bytes(), &request].concat()).await?;
+        }
+        None if message.head.allows("204") || message.preview.is_some() => unmodified(icap, writer, next).await?,
+        None => {
+            let answer = start(icap, 200, "OK", next) + &message.encapsulated("null-body");
+            writer.send(&[answer.as_bytes(), message.raw()].concat()).await?;
+        }
+    }
+    Ok(next)
+}
+
+/// What a service is for. Names that other servers made usual are understood, too.
+fn services(name: &str) -> Option<&'static [Verb]> {
+    match name {
+        "reqmod" | "request" => Some(&[Verb::Request]),
+        "respmod" | "response" => Some(&[Verb::Response]),
+        "" | "lazaret" | "avscan" | "scan" | "virus_scan" | "srv_clamav" | "squidclamav" => {
+            Some(&[Verb::Response, Verb::Request])
+        }
+        _ => None,
+    }
+}
+
+/// The answer to `OPTIONS` (RFC 3507, 4.10).
+fn options(icap: &Icap, serves: &[Verb], next: Next) -> String {
+    let methods: Vec<_> = serves.iter().map(|verb| if *verb == Verb::Request { "REQMOD" } else { "RESPMOD" }).collect();
+    start(icap, 200, "OK", next)
+        + &format!(
+            "Methods: {}\r\nService: Lazaret {}\r\nService-ID: lazaret\r\nMax-Connections: {}\r\n\
+             Options-TTL: {OPTIONS_TTL}\r\nAllow: 204, 206\r\nPreview: {}\r\nTransfer-Preview: *\r\n\
+             X-Include: X-Client-IP, X-Server-IP, X-Authenticated-User, X-Authenticated-Groups\r\n\
+             Encapsulated: null-body=0\r\n\r\n",
+            methods.join(", "),
+            env!("CARGO_PKG_VERSION"),
+            icap.settings.connections,
+            icap.settings.preview_bytes,
+        )
+}
+
+/// The first lines of every answer.
+fn start(icap: &Icap, status: u16, reason: &str, next: Next) -> String {
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let connection = if next == Next::Keep { "keep-alive" } else { "close" };
+    format!(
+        "ICAP/1.0 {status} {reason}\r\nISTag: \"{}\"\r\nDate: {date}\r\nServer: Lazaret/{}\r\nConnection: {connection}\r\n",
+        icap.tag(),
+        env!("CARGO_PKG_VERSION")
+    )
+}
+
+async fn unmodified<W: AsyncWrite + Unpin>(icap: &Icap, writer: &mut Writer<W>, next: Next) -> Result<(), Fault> {
+    let answer = start(icap, 204, "No Modifications Needed", next) + "Encapsulated: null-body=0\r\n\r\n";
+    writer.send(answer.as_bytes()).await
+}
+
+/// Reads the encapsulated heads.
+async fn encapsulated<R: AsyncRead + Unpin>(
+    head: Head,
+    sections: &[(Section, usize)],
+    reader: &mut Reader<R>,
+) -> Result<Message, Fault> {
+    let (last, len) = sections.last().copied().unwrap_or((Section::NoBody, 0));
+    if len > MOST_ENCAPSULATED {
+        return Err(Fault::Status(400, "Encapsulated Heads Too Large"));
+    }
+    let preview = head.preview()?;
+    let all = reader.exactly(len).await?;
+    let mut message = Message { head, request: None, response: None, has_body: last == Section::Body, preview };
+    for pair in sections.windows(2) {
+        let &[(section, from), (_, to)] = pair else { continue };
+        let raw = all.slice(from..to);
+        match section {
+            Section::RequestHead => message.request = Some(WebRequest::parse(raw)?),
+            Section::ResponseHead => message.response = Some(WebResponse::parse(raw)?),
+            Section::Body | Section::NoBody => {}
+        }
+    }
+    Ok(message)
+}
+
+impl Message {
+    /// The heads that are answered when nothing is changed, as they came.
+    fn raw(&self) -> &[u8] {
+        match (self.head.verb, &self.request, &self.response) {
+            (Verb::Request, Some(request), _) => &request.raw,
+            (_, _, Some(response)) => &response.raw,
+            _ => &[],
+        }
+    }
+
+    /// The `Encapsulated` field, and the end of the head, for an answer with those heads.
+    fn encapsulated(&self, body: &str) -> String {
+        let raw = self.raw();
+        match (raw.is_empty(), self.head.verb) {
+            (true, _) => format!("Encapsulated: {body}=0\r\n\r\n"),
+            (_, Verb::Request) => format!("Encapsulated: req-hdr=0, {body}={}\r\n\r\n", raw.len()),
+            _ => format!("Encapsulated: res-hdr=0, {body}={}\r\n\r\n", raw.len()),
+        }
+    }
+
+    fn body_section(&self) -> &'static str {
+        if self.head.verb == Verb::Request { "req-body" } else { "res-body" }
+    }
+
+    fn exchange(&self) -> Exchange {
+        let none = HeaderMap::new();
+        let (method, uri, headers) = match &self.request {
+            Some(request) => (request.method.clone(), request.uri.clone(), &request.headers),
+            None => (Method::GET, http::Uri::default(), &none),
+        };
+        let mut exchange = Exchange::of(Gate::Icap, self.head.client(), method, uri, headers);
+        (exchange.person, exchange.groups) = (self.head.person(), self.head.groups());
+        if self.head.verb == Verb::Request {
+            exchange.direction = Direction::Upload;
+        }
+        exchange
+    }
+
+    fn cargo(&self, exchange: &Exchange) -> Cargo {
+        let none = HeaderMap::new();
+        match (self.head.verb, &self.request, &self.response) {
+            (Verb::Request, Some(request), _) => Cargo::upload(exchange, &request.headers),
+            (_, _, Some(response)) => Cargo::of(exchange, response.status, &response.headers),
+            _ => Cargo::of(exchange, StatusCode::OK, &none),
+        }
+    }
+
+    /// Whether the site sent only a piece of a file: that cannot be judged.
+    fn is_piece(&self) -> bool {
+        self.response.as_ref().is_some_and(|response| {
+            response.status == StatusCode::PARTIAL_CONTENT && !crate::exchange::is_all(&response.headers)
+        })
+    }
+}
+
+async fn with_body<R, W>(
+    icap: &Icap,
+    reader: &mut Reader<R>,
+    writer: &mut Writer<W>,
+    message: Message,
+    next: Next,
+) -> Result<Next, Fault>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let exchange = Arc::new(message.exchange());
+    let cargo = message.cargo(&exchange);
+    if message.is_piece() {
+        let why = Reason::Failed("the site sent a piece of a file, which cannot be judged".to_owned());
+        let refusal = icap.desk.refuse(&exchange, &cargo, why);
+        refuse(icap, writer, &refusal, &exchange, Next::Close).await?;
+        return Ok(Next::Close);
+    }
+    let mut progress = Progress { continued: false };
+    let mut intake = match Intake::new(Arc::clone(&icap.desk), Arc::clone(&exchange), cargo, 0) {
+        Ok(intake) => intake,
+        Err(refusal) => return refuse(icap, writer, &refusal, &exchange, Next::Close).await.map(|()| Next::Close),
+    };
+    let mut whole = None;
+    if let Some(limit) = message.preview {
+        match preview(reader, &mut intake, limit).await? {
+            // The client waits for an answer and has sent nothing else.
+            Preview::Refused(refusal) => {
+                return refuse(icap, writer, &refusal, &exchange, next).await.map(|()| next);
+            }
+            Preview::Whole(trailers) => whole = Some(trailers),
+            Preview::Beginning => {
+                writer.send(b"ICAP/1.0 100 Continue\r\n\r\n").await?;
+                progress.continued = true;
+            }
+        }
+    }
+    let state = State::default();
+    let spared = message.head.allows("204") || message.preview.is_some() && !progress.continued;
+    let patience = Duration::from_secs(icap.settings.patience_seconds.max(1));
+    // Bytes of the body that the client has been sent already, once its answer was begun.
+    let mut sent = None;
+    let outcome = {
+        let work = gather(reader, intake, whole, &state, icap.settings.begin_after_bytes);
+        tokio::pin!(work);
+        let early = tokio::select! {
+            outcome = &mut work => Some(outcome?),
+            // Whoever can be told in one line that all is well needs nothing before.
+            () = impatience(patience, &state, icap.settings.begin_after_bytes > 0), if !spared => None,
+        };
+        match early {
+            Some(outcome) => outcome,
+            None => {
+                begin(icap, writer, &message, next).await?;
+                let mut at = 0;
+                sent = Some(at);
+                let mut pace = tokio::time::interval_at(Instant::now() + patience, TRICKLE_TIME);
+                let mut stuck = tokio::time::interval_at(Instant::now() + STUCK_TIME, STUCK_TIME);
+                let mut before = 0;
+                loop {
+                    let more = tokio::select! {
+                        outcome = &mut work => break outcome?,
+                        _ = pace.tick() => if state.beginning.get().is_some_and(|first| inert(first)) { TRICKLE } else { 0 },
+                        // Squid up to 5 may stop once more shortly before the end, until a byte of the body comes back.
+                        _ = stuck.tick() => {
+                            let taken = state.taken.load(Ordering::Relaxed);
+                            usize::from(taken == std::mem::replace(&mut before, taken) && taken != ALL && at < MOST_NUDGES)
+                        }
+                    };
+                    let first = state.beginning.get().cloned().unwrap_or_default();
+                    let end = (at + more).min(first.len());
+                    writer.send_chunk(&first.slice(at..end)).await?;
+                    at = end;
+                    sent = Some(at);
+                }
+            }
+        }
+    };
+    match (outcome, sent) {
+        (Outcome::Refuse(refusal, sent), None) => {
+            let next = if sent == Sent::All { next } else { Next::Close };
+            refuse(icap, writer, &refusal, &exchange, next).await?;
+            return Ok(next);
+        }
+        // The client sees a download that failed, never a file that looks whole.
+        (Outcome::Refuse(refusal, _), Some(_)) => {
+            return Err(Fault::Gone(format!("refused, reference {}", refusal.reference)));
+        }
+        (Outcome::Deliver(body, trailers), None) => {
+            deliver(icap, writer, &message, &progress, body, trailers, next).await?;
+        }
+        (Outcome::Deliver(body, trailers), Some(sent)) => {
+            send(writer, &body, sent as u64).await?;
+            finish(writer, &trailers).await?;
+        }
+        (Outcome::Stream(body), sent) => {
+            if sent.is_none() {
+                begin(icap, writer, &message, next).await?;
+            }
+            send(writer, &body, sent.unwrap_or(0) as u64).await?;
+            drop(body);
+            stream(reader, writer).await?;
+        }
+    }
+    Ok(next)
+}
+
+/// Begins an answer that has the whole body.
+async fn begin<W: AsyncWrite + Unpin>(
+    icap: &Icap,
+    writer: &mut Writer<W>,
+    message: &Message,
+    next: Next,
+) -> Result<(), Fault> {
+    let answer = start(icap, 200, "OK", next) + &message.encapsulated(message.body_section());
+    writer.send(&[answer.as_bytes(), message.raw()].concat()).await
+}
+
+enum Preview {
+    /// The preview is all there is.
+    Whole(Bytes),
+    /// There is more.
+    Beginning,
+    /// What came is enough to say no.
+    Refused(Box<Refusal>),
+}
+
+/// Reads a preview to its end (RFC 3507, 4.5).
+async fn preview<R: AsyncRead + Unpin>(
+    reader: &mut Reader<R>,
+    intake: &mut Intake,
+    limit: u64,
+) -> Result<Preview, Fault> {
+    let mut refused = None;
+    let mut taken = 0;
+    loop {
+        match reader.piece().await? {
+            Piece::Data(data) => {
+                taken += data.len() as u64;
+                if taken > limit {
+                    return Err(Fault::Status(400, "Preview Too Long"));
+                }
+                if refused.is_none() {
+                    refused = intake.push(&data).err();
+                }
+            }
+            Piece::End { whole, trailers } => {
+                return Ok(match refused.or_else(|| if taken > 0 { intake.early().err() } else { None }) {
+                    Some(refusal) => Preview::Refused(refusal),
+                    None if whole => Preview::Whole(trailers),
+                    None => Preview::Beginning,
+                });
+            }
+        }
+    }
+}
+
+/// Takes in the rest of a body and has it judged. `whole` has the trailers of a body that came already.
+async fn gather<R: AsyncRead + Unpin>(
+    reader: &mut Reader<R>,
+    mut intake: Intake,
+    whole: Option<Bytes>,
+    state: &State,
+    begin_after: u64,
+) -> Result<Outcome, Fault> {
+    let mut ended = whole;
+    while ended.is_none() && !intake.is_enough() {
+        match reader.piece().await? {
+            Piece::Data(data) => {
+                if let Err(refusal) = intake.push(&data) {
+                    return Ok(Outcome::Refuse(refusal, Sent::Part));
+                }
+                let taken = state.taken.fetch_add(data.len() as u64, Ordering::Relaxed) + data.len() as u64;
+                if begin_after > 0 && taken >= begin_after {
+                    state.filled.notify_one();
+                }
+            }
+            Piece::End { trailers, .. } => {
+                ended = Some(trailers);
+                state.taken.store(ALL, Ordering::Relaxed);
+            }
+        }
+        if let Some(first) = intake.beginning()
+            && state.beginning.get().is_none()
+        {
+            let _ = state.beginning.set(first.clone());
+        }
+    }
+    Ok(match (intake.judge().await, ended) {
+        (Ok(body), Some(trailers)) => Outcome::Deliver(body, trailers),
+        (Ok(body), None) => Outcome::Stream(body),
+        (Err(refusal), ended) => Outcome::Refuse(refusal, if ended.is_some() { Sent::All } else { Sent::Part }),
+    })
+}
+
+/// Comes to an end when a client must be sent the beginning of its answer: it has waited long enough and there is
+/// something harmless to send, or it holds as much as it can.
+async fn impatience(patience: Duration, state: &State, can_stick: bool) {
+    let waited = async {
+        loop {
+            tokio::time::sleep(patience).await;
+            if state.beginning.get().is_some_and(|first| inert(first)) {
+                return;
+            }
+        }
+    };
+    // Squid up to 5 keeps what it has sent for a second try until it sees an answer, and its buffer of 64 KiB is taken for
+    // full some way before it is: then it neither sends nor reads on.
+    let stuck = async {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(STUCK_TIME).await;
+            let taken = state.taken.load(Ordering::Relaxed);
+            if taken > 0 && taken == before && taken != ALL {
+                return tracing::debug!(taken, "an ICAP client waits for the beginning of its answer");
+            }
+            before = taken;
+        }
+    };
+    tokio::select! {
+        () = waited => {}
+        () = state.filled.notified() => {}
+        () = stuck, if can_stick => {}
+    }
+}
+
+/// Hands over what may pass, in the shortest way that the client understands.
+async fn deliver<W: AsyncWrite + Unpin>(
+    icap: &Icap,
+    writer: &mut Writer<W>,
+    message: &Message,
+    progress: &Progress,
+    body: Spooled,
+    trailers: Bytes,
+    next: Next,
+) -> Result<(), Fault> {
+    // RFC 3507, 4.6: inside a preview 204 is always understood, outside only where it is allowed.
+    if message.head.allows("204") || message.preview.is_some() && !progress.continued {
+        return unmodified(icap, writer, next).await;
+    }
+    if message.head.allows("206") {
+        let answer = start(icap, 206, "Partial Content", next) + &message.encapsulated(message.body_section());
+        return writer.send(&[answer.as_bytes(), message.raw(), b"0; use-original-body=0\r\n\r\n"].concat()).await;
+    }
+    begin(icap, writer, message, next).await?;
+    send(writer, &body, 0).await?;
+    finish(writer, &trailers).await
+}
+
+async fn finish<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, trailers: &[u8]) -> Result<(), Fault> {
+    writer.send(&[b"0\r\n", trailers, b"\r\n"].concat()).await
+}
+
+/// Sends what was gathered from `offset` on.
+async fn send<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, body: &Spooled, mut offset: u64) -> Result<(), Fault> {
+    while offset < body.len() {
+        let piece = body.read(offset, CHUNK).await.map_err(|error| Fault::Gone(format!("the spool: {error}")))?;
+        offset += piece.len() as u64;
+        writer.send_chunk(&piece).await?;
+    }
+    Ok(())
+}
+
+/// Passes on what is still to come.
+async fn stream<R, W>(reader: &mut Reader<R>, writer: &mut Writer<W>) -> Result<(), Fault>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    loop {
+        match reader.piece().await? {
+            Piece::Data(data) => writer.send_chunk(&data).await?,
+            Piece::End { trailers, .. } => return finish(writer, &trailers).await,
+        }
+    }
+}
+
+/// Answers with a page in place of what may not pass.
+async fn refuse<W: AsyncWrite + Unpin>(
+    icap: &Icap,
+    writer: &mut Writer<W>,
+    refusal: &Refusal,
+    exchange: &Exchange,
+    next: Next,
+) -> Result<(), Fault> {
+    let page = icap.desk.pages().refusal(refusal, exchange);
+    let mut web = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n", page.body.len());
+    for (name, value) in &page.headers() {
+        web += &format!("{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+    }
+    web += &format!("x-lazaret-reference: {}\r\n\r\n", refusal.reference);
+    let (body, encapsulated) = if page.body.is_empty() {
+        (Vec::new(), format!("Encapsulated: res-hdr=0, null-body={}\r\n\r\n", web.len()))
+    } else {
+        let chunk = [format!("{:x}\r\n", page.body.len()).as_bytes(), &page.body, b"\r\n0\r\n\r\n"].concat();
+        (chunk, format!("Encapsulated: res-hdr=0, res-body={}\r\n\r\n", web.len()))
+    };
+    let head = start(icap, 200, "OK", next) + &described(refusal) + &encapsulated;
+    writer.send(&[head.as_bytes(), web.as_bytes(), &body].concat()).await
+}
+
+/// The fields by which gateways tell what was found (draft-stecher-icap-subid-00, 3; Symantec's and Trend Micro's).
+fn described(refusal: &Refusal) -> String {
+    let (class, threat, sentence) = match &refusal.reason {
+        Reason::Policy(report) => {
+            let worst = report.findings.iter().max_by_key(|finding| finding.severity);
+            let found = worst.filter(|_| matches!(report.verdict, Verdict::Malicious | Verdict::Suspicious));
+            match found.filter(|finding| finding.severity > Severity::Low) {
+                Some(finding) => (0, finding.id.to_string(), finding.message.clone()),
+                None => {
+                    let policy = report.policies.first().cloned().unwrap_or_else(|| "default-deny".to_owned());
+                    let ruling = report.rulings.iter().find(|ruling| ruling.decision == report.decision);
+                    let title = ruling.and_then(|ruling| ruling.policies.first()).map(|policy| policy.title.clone());
+                    (1, policy, title.unwrap_or_else(|| "no policy permits this".to_owned()))
+                }
+            }
+        }
+        Reason::Failed(_) => (2, "not-inspected".to_owned(), "it could not be inspected".to_owned()),
+        Reason::TooLarge(_) => (2, "too-large".to_owned(), "it is too large to be inspected".to_owned()),
+    };
+    let (threat, sentence, name) = (plain(&threat), plain(&sentence), plain(&refusal.name));
+    // Resolution 2: the request or answer was blocked.
+    format!(
+        "X-Infection-Found: Type={class}; Resolution=2; Threat={threat};\r\nX-Virus-ID: {threat}\r\n\
+         X-Violations-Found: 1\r\n\t{name}\r\n\t{sentence}\r\n\t{class}\r\n\t2\r\n\
+         X-Response-Info: {}\r\nX-Response-Desc: {sentence}\r\nX-Lazaret-Reference: {}\r\n",
+        refusal.decision, refusal.reference
+    )
+}
+
+/// Text that cannot end a field or be taken for another.
+fn plain(text: &str) -> String {
+    let plain: String =
+        text.chars().map(|c| if c.is_ascii_graphic() && c != ';' || c == ' ' { c } else { '_' }).take(200).collect();
+    if plain.trim().is_empty() { "-".to_owned() } else { plain }
+}

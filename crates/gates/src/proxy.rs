@@ -1,0 +1,271 @@
+//! The web proxy (RFC 9110, RFC 9112, RFC 9113): HTTP forwarded, `CONNECT` opened up with certificates of its own, every
+//! answer inspected before it is handed over.
+//!
+//! There is no way around: what a client sends into a tunnel is TLS or HTTP and is inspected, or the host is one that
+//! the administrator bypasses, or the tunnel is closed.
+
+mod answer;
+mod authority;
+mod body;
+mod fields;
+mod prefixed;
+mod tunnel;
+mod upstream;
+
+pub use authority::Authority;
+pub(crate) use body::{Body, full};
+
+use crate::accept::{self, closed};
+use crate::exchange::{normal_host, text};
+use crate::refusal::{Page, Trouble, public_address};
+use crate::settings::ProxySettings;
+use crate::{Desk, Exchange, GateError, Wants};
+use http::header::{CONNECTION, HOST, UPGRADE};
+use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lazaret_model::Gate;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use upstream::{Asker, Upstream};
+
+/// How long a client may take to send a request's head.
+const HEAD_TIME: Duration = Duration::from_secs(30);
+/// Header fields of one message.
+const MOST_FIELDS: usize = 200;
+
+/// The proxy.
+pub struct Proxy {
+    desk: Arc<Desk>,
+    authority: Arc<Authority>,
+    settings: ProxySettings,
+    upstream: Upstream,
+}
+
+/// Where a request stands: who sent it, and in which tunnel.
+#[derive(Debug, Clone)]
+struct Place {
+    client: SocketAddr,
+    tunnel: Option<Tunnel>,
+}
+
+/// What a `CONNECT` request asked for.
+#[derive(Debug, Clone)]
+struct Tunnel {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+impl Proxy {
+    /// A proxy that asks `desk` about every answer.
+    ///
+    /// # Errors
+    /// When a setting cannot be used.
+    pub fn new(desk: Arc<Desk>, authority: Arc<Authority>, settings: ProxySettings) -> Result<Self, GateError> {
+        let upstream = Upstream::new(&settings)?;
+        Ok(Self { desk, authority, settings, upstream })
+    }
+
+    /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
+        let connections = self.settings.connections;
+        accept::serve(listener, connections, closing.clone(), move |stream, client| {
+            let (proxy, closing) = (Arc::clone(&self), closing.clone());
+            async move { proxy.client(stream, client, closing).await }
+        })
+        .await;
+    }
+
+    async fn client(self: Arc<Self>, stream: TcpStream, client: SocketAddr, closing: watch::Receiver<bool>) {
+        let place = Place { client, tunnel: None };
+        self.http1(stream, place, closing).await;
+    }
+
+    /// Serves HTTP/1.1 on a stream.
+    async fn http1<S>(self: Arc<Self>, stream: S, place: Place, closing: watch::Receiver<bool>)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request| Arc::clone(&self).handle(request, place.clone(), closing.clone()));
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME)
+            .max_headers(MOST_FIELDS)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        tokio::pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = closed(closing.clone()) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(client = %place.client, error = %crate::desk::describe(&error), "a connection ended");
+        }
+    }
+
+    /// Serves HTTP/2 on a stream that negotiated it.
+    async fn http2<S>(self: Arc<Self>, stream: S, place: Place, closing: watch::Receiver<bool>)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = service_fn(|request| Arc::clone(&self).handle(request, place.clone(), closing.clone()));
+        let connection = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.settings.idle_time())
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = closed(closing.clone()) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = result {
+            tracing::debug!(client = %place.client, error = %crate::desk::describe(&error), "a connection ended");
+        }
+    }
+
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        place: Place,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Response<Body>, Infallible> {
+        if request.method() == Method::CONNECT {
+            return Ok(self.connect(request, place, closing));
+        }
+        let (wants, languages) = (wanted(&request, place.client.ip()), text(request.headers(), "accept-language"));
+        let address = absolute(&request, &place);
+        let answer = match address {
+            Ok(uri) => {
+                self.forward(request, uri.clone(), &place).await.map_err(|trouble| (trouble, public_address(&uri)))
+            }
+            Err(trouble) => Err((trouble, request.uri().path().to_owned())),
+        };
+        Ok(answer.unwrap_or_else(|(trouble, address)| {
+            tracing::info!(client = %place.client, %address, ?trouble, "no answer");
+            let page = self.desk.pages().trouble(&trouble, &address, wants, &languages);
+            answer_with(StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::BAD_GATEWAY), page)
+        }))
+    }
+
+    async fn forward(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        uri: Uri,
+        place: &Place,
+    ) -> Result<Response<Body>, Trouble> {
+        if fields::loops(request.headers()) {
+            return Err(Trouble::Loop);
+        }
+        let asker = place.asker();
+        let websocket = upgrade_of(request.headers()).is_some_and(|token| token.eq_ignore_ascii_case("websocket"));
+        let exchange = Exchange::of(
+            Gate::Proxy,
+            Some(place.client.ip()),
+            request.method().clone(),
+            uri.clone(),
+            request.headers(),
+        );
+        if websocket {
+            return tunnel::websocket(self, request, uri, asker).await;
+        }
+        let (mut head, body) = request.into_parts();
+        fields::outbound(&mut head.headers);
+        let mut outbound = Request::new(body::idle_bounded(body, self.settings.idle_time()));
+        *outbound.method_mut() = head.method;
+        *outbound.uri_mut() = uri;
+        *outbound.headers_mut() = head.headers;
+        let answer = self.upstream.send(outbound, asker, false).await?;
+        answer::inspected(self, exchange, answer).await
+    }
+}
+
+impl Place {
+    fn asker(&self) -> Asker {
+        if self.client.ip().to_canonical().is_loopback() { Asker::Here } else { Asker::Elsewhere }
+    }
+}
+
+/// The absolute address that a request is for.
+fn absolute(request: &Request<Incoming>, place: &Place) -> Result<Uri, Trouble> {
+    let uri = request.uri();
+    let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let Some(tunnel) = &place.tunnel else {
+        return match uri.scheme_str() {
+            Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => without_credentials(uri),
+            Some(_) => Err(Trouble::Request("only http and https are spoken here")),
+            None => Err(Trouble::Request("this is a proxy: set it as such in the browser or program")),
+        };
+    };
+    // RFC 9110, 7.4: what is meant for another host does not belong into this tunnel.
+    let mut named = request.headers().get_all(HOST).iter();
+    let field = named.next().map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+    if named.next().is_some() {
+        return Err(Trouble::Request("there is more than one Host field"));
+    }
+    let inner = uri.authority().map(ToString::to_string).or(field.clone());
+    for inner in inner.iter().chain(&field) {
+        let inner: UriAuthority = inner.parse().map_err(|_| Trouble::Request("the Host field names no host"))?;
+        if normal_host(inner.host()) != tunnel.host || inner.port_u16().unwrap_or(tunnel.default_port()) != tunnel.port
+        {
+            return Err(Trouble::Misdirected);
+        }
+    }
+    if inner.is_none() && request.version() >= Version::HTTP_11 {
+        return Err(Trouble::Request("there is no Host field"));
+    }
+    let built = Uri::builder().scheme(tunnel.scheme.clone()).authority(tunnel.authority()).path_and_query(path).build();
+    built.map_err(|_| Trouble::Request("the address makes no sense"))
+}
+
+impl Tunnel {
+    fn default_port(&self) -> u16 {
+        if self.scheme == Scheme::HTTPS { 443 } else { 80 }
+    }
+
+    fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == self.default_port() { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+/// An address without user and password, which are not for the site's eyes in this form.
+fn without_credentials(uri: &Uri) -> Result<Uri, Trouble> {
+    let Some((_, authority)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else {
+        return Ok(uri.clone());
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(authority.parse().map_err(|_| Trouble::Request("the address makes no sense"))?);
+    Uri::from_parts(parts).map_err(|_| Trouble::Request("the address makes no sense"))
+}
+
+/// The protocol that a request wants to change to.
+fn upgrade_of(headers: &HeaderMap) -> Option<String> {
+    let asked = text(headers, CONNECTION.as_str()).split(',').any(|token| token.trim() == "upgrade");
+    asked.then(|| text(headers, UPGRADE.as_str())).filter(|token| !token.is_empty())
+}
+
+fn wanted(request: &Request<Incoming>, client: IpAddr) -> Wants {
+    Exchange::of(Gate::Proxy, Some(client), Method::GET, Uri::default(), request.headers()).wants
+}
+
+/// An answer of our own.
+fn answer_with(status: StatusCode, page: Page) -> Response<Body> {
+    let headers = page.headers();
+    let mut answer = Response::new(full(page.body));
+    *answer.status_mut() = status;
+    *answer.headers_mut() = headers;
+    answer
+}

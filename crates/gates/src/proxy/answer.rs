@@ -1,0 +1,241 @@
+//! A site's answer: gathered, inspected, and only then handed over as it came.
+
+use super::body::{Body, BoxError, channel, full, next};
+use super::{Proxy, answer_with, fields};
+use crate::desk::{Cargo, HEAD};
+use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
+use crate::refusal::{Refusal, Trouble};
+use crate::spool::Spooled;
+use crate::{Desk, Exchange};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode};
+use hyper::body::{Body as HttpBody, Frame, Incoming};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How an inspection ended.
+enum Outcome {
+    /// The whole body may pass, with what followed it.
+    Deliver(Spooled, Option<HeaderMap>),
+    /// The beginning may pass, and what follows need not be inspected.
+    Stream(Spooled, Box<Incoming>),
+    /// It may not pass.
+    Refuse(Box<Refusal>),
+    /// The site did not send all of it.
+    Broken(Trouble),
+}
+
+/// The answer for the client: the site's own, or why not.
+pub(super) async fn inspected(
+    proxy: &Arc<Proxy>,
+    exchange: Exchange,
+    answer: Response<Incoming>,
+) -> Result<Response<Body>, Trouble> {
+    let (mut head, body) = answer.into_parts();
+    fields::inbound(&mut head.headers);
+    head.extensions.clear();
+    // Nobody was asked for a piece: whoever sends one has something to hide from inspection.
+    if head.status == StatusCode::PARTIAL_CONTENT && !crate::exchange::is_all(&head.headers) {
+        return Err(Trouble::Protocol("the site sent a piece of a file where all of it was asked for".to_owned()));
+    }
+    if head.status.is_informational() {
+        return Err(Trouble::Protocol("the site changed the protocol unasked".to_owned()));
+    }
+    if exchange.method == Method::HEAD || body.is_end_stream() {
+        return Ok(Response::from_parts(head, Body::new(http_body_util::BodyExt::map_err(body, BoxError::from))));
+    }
+    let cargo = Cargo::of(&exchange, head.status, &head.headers);
+    let beginning = Arc::new(OnceLock::new());
+    let exchange = Arc::new(exchange);
+    let mut work = tokio::spawn(gather(
+        Arc::clone(&proxy.desk),
+        Arc::clone(&exchange),
+        cargo,
+        body,
+        proxy.settings.idle_time(),
+        Arc::clone(&beginning),
+    ));
+    let mut waiting = tokio::time::interval(proxy.settings.patience());
+    waiting.tick().await;
+    loop {
+        tokio::select! {
+            outcome = &mut work => {
+                return match outcome {
+                    Ok(Outcome::Deliver(body, trailers)) => Ok(Response::from_parts(head, stored(body, trailers))),
+                    Ok(Outcome::Stream(body, rest)) => Ok(Response::from_parts(head, streamed(proxy, body, rest))),
+                    Ok(Outcome::Refuse(refusal)) => Ok(refused(&proxy.desk, &refusal, &exchange)),
+                    Ok(Outcome::Broken(trouble)) => Err(trouble),
+                    Err(error) => Err(Trouble::Protocol(error.to_string())),
+                };
+            }
+            _ = waiting.tick() => {
+                // A program on the other side may act on a text line by line; it gets all of it or nothing.
+                let Some(first) = beginning.get().filter(|first: &&Bytes| first.len() == HEAD && inert(first)) else {
+                    continue;
+                };
+                let (sender, body) = channel();
+                tokio::spawn(trickle(Arc::clone(proxy), work, first.clone(), sender));
+                return Ok(Response::from_parts(head, body));
+            }
+        }
+    }
+}
+
+/// The answer in place of what may not pass.
+fn refused(desk: &Desk, refusal: &Refusal, exchange: &Exchange) -> Response<Body> {
+    let mut answer = answer_with(StatusCode::FORBIDDEN, desk.pages().refusal(refusal, exchange));
+    if let Ok(reference) = refusal.reference.parse() {
+        answer.headers_mut().insert("x-lazaret-reference", reference);
+    }
+    answer
+}
+
+/// Takes a body in and has it judged.
+async fn gather(
+    desk: Arc<Desk>,
+    exchange: Arc<Exchange>,
+    cargo: Cargo,
+    mut body: Incoming,
+    silence: Duration,
+    beginning: Arc<OnceLock<Bytes>>,
+) -> Outcome {
+    let mut intake = match Intake::new(desk, exchange, cargo, body.size_hint().lower()) {
+        Ok(intake) => intake,
+        Err(refusal) => return Outcome::Refuse(refusal),
+    };
+    let mut trailers = None;
+    while !intake.is_enough()
+        && let Some(frame) = next(&mut body, silence).await
+    {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(why) => return Outcome::Broken(Trouble::Protocol(why)),
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                if let Err(refusal) = intake.push(&data) {
+                    return Outcome::Refuse(refusal);
+                }
+            }
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+        if let Some(first) = intake.beginning()
+            && beginning.get().is_none()
+        {
+            let _ = beginning.set(first.clone());
+        }
+    }
+    let cut = intake.is_enough();
+    match intake.judge().await {
+        Ok(spooled) if cut => Outcome::Stream(spooled, Box::new(body)),
+        Ok(spooled) => Outcome::Deliver(spooled, trailers),
+        Err(refusal) => Outcome::Refuse(refusal),
+    }
+}
+
+/// A whole body, as it came.
+fn stored(body: Spooled, trailers: Option<HeaderMap>) -> Body {
+    if let (Spooled::Memory(bytes), None) = (&body, &trailers) {
+        return full(bytes.clone());
+    }
+    let (sender, answer) = channel();
+    tokio::spawn(async move {
+        if send(&body, 0, &sender).await
+            && let Some(trailers) = trailers
+        {
+            let _ = sender.send(Ok(Frame::trailers(trailers))).await;
+        }
+    });
+    answer
+}
+
+/// The inspected beginning of a film, then the rest of it as it comes.
+fn streamed(proxy: &Arc<Proxy>, body: Spooled, mut rest: Box<Incoming>) -> Body {
+    let (sender, answer) = channel();
+    let silence = proxy.settings.idle_time();
+    tokio::spawn(async move {
+        if !send(&body, 0, &sender).await {
+            return;
+        }
+        drop(body);
+        while let Some(frame) = next(&mut rest, silence).await {
+            let ended = frame.is_err();
+            if sender.send(frame.map_err(BoxError::from)).await.is_err() || ended {
+                return;
+            }
+        }
+    });
+    answer
+}
+
+/// Sends what was gathered from `offset` on; false when nobody listens any more.
+async fn send(body: &Spooled, mut offset: u64, sender: &mpsc::Sender<Result<Frame<Bytes>, BoxError>>) -> bool {
+    while offset < body.len() {
+        match body.read(offset, CHUNK).await {
+            Ok(bytes) => {
+                offset += bytes.len() as u64;
+                if sender.send(Ok(Frame::data(bytes))).await.is_err() {
+                    return false;
+                }
+            }
+            Err(error) => {
+                let _ = sender.send(Err(error.into())).await;
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// Keeps a client's connection alive with first bytes, until the judgement; then sends the rest or breaks it off.
+async fn trickle(
+    proxy: Arc<Proxy>,
+    mut work: tokio::task::JoinHandle<Outcome>,
+    first: Bytes,
+    sender: mpsc::Sender<Result<Frame<Bytes>, BoxError>>,
+) {
+    let mut sent = 0;
+    let mut pace = tokio::time::interval(TRICKLE_TIME);
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut work => break outcome,
+            _ = pace.tick() => {
+                let end = (sent + TRICKLE).min(first.len());
+                let piece = first.slice(sent..end);
+                sent = end;
+                if !piece.is_empty() && sender.send(Ok(Frame::data(piece))).await.is_err() {
+                    work.abort();
+                    return;
+                }
+            }
+        }
+    };
+    let why: BoxError = match outcome {
+        Ok(Outcome::Deliver(body, trailers)) => {
+            if send(&body, sent as u64, &sender).await
+                && let Some(trailers) = trailers
+            {
+                let _ = sender.send(Ok(Frame::trailers(trailers))).await;
+            }
+            return;
+        }
+        Ok(Outcome::Stream(body, mut rest)) => {
+            if !send(&body, sent as u64, &sender).await {
+                return;
+            }
+            while let Some(frame) = next(&mut rest, proxy.settings.idle_time()).await {
+                let ended = frame.is_err();
+                if sender.send(frame.map_err(BoxError::from)).await.is_err() || ended {
+                    return;
+                }
+            }
+            return;
+        }
+        Ok(Outcome::Refuse(refusal)) => format!("refused, reference {}", refusal.reference).into(),
+        Ok(Outcome::Broken(trouble)) => format!("{trouble:?}").into(),
+        Err(error) => error.into(),
+    };
+    // The client sees a download that failed, never a file that looks whole.
+    let _ = sender.send(Err(why)).await;
+}

@@ -1,0 +1,84 @@
+//! Bodies of messages, and how long their silence is borne.
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Body as HttpBody, Frame, Incoming};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// A message's body.
+pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A body that is at hand.
+pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is fed piece by piece; an error makes the receiver's connection fail visibly.
+pub(crate) fn channel() -> (mpsc::Sender<Result<Frame<Bytes>, BoxError>>, Body) {
+    let (sender, mut receiver) = mpsc::channel(4);
+    let stream = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
+    (sender, BodyExt::boxed_unsync(StreamBody::new(stream)))
+}
+
+/// The next frame of a body, or the reason why there is none.
+pub(crate) async fn next<B>(body: &mut B, silence: Duration) -> Option<Result<Frame<Bytes>, String>>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: std::fmt::Display,
+{
+    match tokio::time::timeout(silence, body.frame()).await {
+        Ok(frame) => frame.map(|frame| frame.map_err(|error| error.to_string())),
+        Err(_) => Some(Err(format!("nothing came for {} s", silence.as_secs()))),
+    }
+}
+
+/// A client's body on its way to the site, which fails when nothing comes for too long.
+pub(crate) fn idle_bounded(body: Incoming, silence: Duration) -> Body {
+    if body.is_end_stream() {
+        return full(Bytes::new());
+    }
+    let exact = body.size_hint().exact();
+    let state = (body, silence);
+    let stream = futures_util::stream::unfold(Some(state), |state| async {
+        let (mut body, silence) = state?;
+        let frame = next(&mut body, silence).await?;
+        let failed = frame.is_err();
+        Some((frame.map_err(BoxError::from), (!failed).then_some((body, silence))))
+    });
+    let stream = Box::pin(stream);
+    match exact {
+        Some(length) => Sized { inner: BodyExt::boxed_unsync(StreamBody::new(stream)), left: length }.boxed_unsync(),
+        None => BodyExt::boxed_unsync(StreamBody::new(stream)),
+    }
+}
+
+/// A body whose length is known, so that the site is told it.
+struct Sized {
+    inner: Body,
+    left: u64,
+}
+
+impl HttpBody for Sized {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = std::pin::Pin::new(&mut self.inner).poll_frame(cx);
+        if let std::task::Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.left = self.left.saturating_sub(data.len() as u64);
+        }
+        polled
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        hyper::body::SizeHint::with_exact(self.left)
+    }
+}

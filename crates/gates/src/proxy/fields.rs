@@ -1,0 +1,133 @@
+//! Header fields that a proxy takes out or puts in.
+
+use http::header::{
+    ACCEPT_ENCODING, ALT_SVC, CONNECTION, COOKIE, HOST, IF_RANGE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use lazaret_model::ContentCoding;
+
+/// What this proxy calls itself in `Via` (RFC 9110, 7.6.3).
+const NAME: &str = "1.1 lazaret";
+
+/// Fields that concern one connection only (RFC 9110, 7.6.1), whether `Connection` names them or not.
+const HOP_BY_HOP: [HeaderName; 7] =
+    [CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+const OLD_HOP_BY_HOP: [&str; 2] = ["keep-alive", "proxy-connection"];
+
+/// Makes a client's fields fit to be sent to the site.
+pub(super) fn outbound(headers: &mut HeaderMap) {
+    strip(headers);
+    headers.remove(HOST);
+    // Pieces of a file cannot be inspected: the site is asked for all of it (RFC 9110, 14.2 lets it answer so).
+    headers.remove(RANGE);
+    headers.remove(IF_RANGE);
+    // Only what can be undone here is asked for.
+    if let Some(field) = headers.get(ACCEPT_ENCODING).and_then(|field| field.to_str().ok()) {
+        let known = |entry: &&str| {
+            let name = entry.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            name == "identity" || name == "x-gzip" || ContentCoding::ALL.iter().any(|coding| coding.token() == name)
+        };
+        let kept: Vec<_> = field.split(',').map(str::trim).filter(known).collect();
+        let kept = if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") };
+        if let Ok(kept) = HeaderValue::from_str(&kept) {
+            headers.insert(ACCEPT_ENCODING, kept);
+        }
+    }
+    // RFC 9113, 8.2.3: HTTP/2 may carry cookies in several fields, HTTP/1.1 in one.
+    let cookies: Vec<_> = headers.get_all(COOKIE).iter().map(|cookie| cookie.as_bytes().to_vec()).collect();
+    if cookies.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
+    via(headers);
+}
+
+/// Makes a site's fields fit to be sent to the client.
+pub(super) fn inbound(headers: &mut HeaderMap) {
+    strip(headers);
+    // HTTP/3 would go around this proxy.
+    headers.remove(ALT_SVC);
+    // Whoever is told that pieces may be had will ask for pieces.
+    headers.remove(http::header::ACCEPT_RANGES);
+    via(headers);
+}
+
+/// Whether a request has come through here before.
+pub(super) fn loops(headers: &HeaderMap) -> bool {
+    headers.get_all(VIA).iter().any(|field| {
+        field.to_str().is_ok_and(|field| field.split(',').any(|hop| hop.trim().eq_ignore_ascii_case(NAME)))
+    })
+}
+
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<_> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+    for name in OLD_HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn via(headers: &mut HeaderMap) {
+    headers.append(VIA, HeaderValue::from_static(NAME));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn what_concerns_one_connection_or_asks_for_pieces_is_not_passed_on() {
+        let mut fields = headers(&[
+            ("host", "a.example"),
+            ("connection", "x-secret, keep-alive"),
+            ("x-secret", "1"),
+            ("keep-alive", "300"),
+            ("proxy-authorization", "Basic eA=="),
+            ("range", "bytes=0-1"),
+            ("if-range", "\"x\""),
+            ("accept-encoding", "gzip;q=0.8, sdch, br"),
+            ("accept", "*/*"),
+        ]);
+        outbound(&mut fields);
+        let left = [("accept-encoding", "gzip;q=0.8, br"), ("accept", "*/*"), ("via", "1.1 lazaret")];
+        assert_eq!(fields, headers(&left));
+        assert!(loops(&fields));
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_known_gets_it_unpacked() {
+        let mut fields = headers(&[("accept-encoding", "sdch")]);
+        outbound(&mut fields);
+        assert_eq!(fields.get("accept-encoding").unwrap(), "identity");
+    }
+
+    #[test]
+    fn cookies_in_pieces_are_joined() {
+        let mut fields = HeaderMap::new();
+        fields.append(COOKIE, HeaderValue::from_static("a=1"));
+        fields.append(COOKIE, HeaderValue::from_static("b=2"));
+        outbound(&mut fields);
+        assert_eq!(fields.get(COOKIE).unwrap(), "a=1; b=2");
+    }
+
+    #[test]
+    fn no_site_steers_around_the_proxy() {
+        let mut fields = headers(&[("alt-svc", "h3=\":443\""), ("accept-ranges", "bytes"), ("etag", "\"1\"")]);
+        inbound(&mut fields);
+        assert_eq!(fields, headers(&[("etag", "\"1\""), ("via", "1.1 lazaret")]));
+    }
+}

@@ -1,0 +1,217 @@
+//! What happens inside `CONNECT` and after a change of protocol.
+
+use super::body::{Body, full};
+use super::prefixed::Prefixed;
+use super::upstream::{Asker, connect};
+use super::{Place, Proxy, Tunnel, answer_with, fields};
+use crate::exchange::{normal_host, text};
+use crate::refusal::Trouble;
+use crate::{Exchange, Wants};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, UPGRADE};
+use http::uri::Scheme;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio_rustls::LazyConfigAcceptor;
+
+/// How long a client may take to say what it speaks inside a tunnel, and to agree on TLS.
+const GREETING_TIME: Duration = Duration::from_secs(20);
+/// Bytes of a greeting that are looked at together, so that one that is no HTTP is seen to be none at once.
+const GREETING: usize = 1 << 10;
+/// Bytes copied at a time through what is not inspected.
+const CHUNK: usize = 32 << 10;
+
+impl Proxy {
+    /// Answers `CONNECT` (RFC 9110, 9.3.6): the tunnel leads to us.
+    pub(super) fn connect(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        place: Place,
+        closing: watch::Receiver<bool>,
+    ) -> Response<Body> {
+        let refuse = |trouble: &Trouble| {
+            let address = request.uri().to_string();
+            tracing::info!(client = %place.client, %address, ?trouble, "no tunnel");
+            let languages = text(request.headers(), "accept-language");
+            let page = self.desk.pages().trouble(trouble, &address, Wants::Text, &languages);
+            answer_with(StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::BAD_REQUEST), page)
+        };
+        if place.tunnel.is_some() {
+            return refuse(&Trouble::Request("there is a tunnel already"));
+        }
+        let authority = request.uri().authority();
+        let Some((host, port)) = authority.and_then(|a| Some((normal_host(a.host()), a.port_u16()?))) else {
+            return refuse(&Trouble::Request("CONNECT needs a host and a port"));
+        };
+        if host.is_empty() || port == 0 {
+            return refuse(&Trouble::Request("CONNECT needs a host and a port"));
+        }
+        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port };
+        // Boxed, since what is inside comes back here.
+        let inside: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+            match hyper::upgrade::on(request).await {
+                Ok(upgraded) => self.inside(upgraded, place, tunnel, closing).await,
+                Err(error) => tracing::debug!(client = %place.client, %error, "no tunnel"),
+            }
+        });
+        tokio::spawn(inside);
+        Response::new(full(Bytes::new()))
+    }
+
+    async fn inside(self: Arc<Self>, stream: Upgraded, place: Place, tunnel: Tunnel, closing: watch::Receiver<bool>) {
+        let mut stream = TokioIo::new(stream);
+        let address = format!("{}:{}", tunnel.host, tunnel.port);
+        if self.settings.bypasses(&tunnel.host) {
+            let time = self.settings.connect_time();
+            match connect(&tunnel.host, tunnel.port, place.asker(), time).await {
+                Ok(site) => {
+                    tracing::info!(client = %place.client, %address, "bypassed: passed without inspection");
+                    both_ways(stream, site, self.settings.idle_time()).await;
+                }
+                Err(trouble) => tracing::info!(client = %place.client, %address, ?trouble, "no tunnel"),
+            }
+            return;
+        }
+        let mut first = BytesMut::with_capacity(GREETING);
+        // One byte tells TLS from HTTP; whoever sends nothing waits for a server that speaks first, and is not one of ours.
+        match tokio::time::timeout(GREETING_TIME, stream.read_buf(&mut first)).await {
+            Ok(Ok(n)) if n > 0 => {}
+            _ => return tracing::info!(client = %place.client, %address, "a tunnel stayed silent and was closed"),
+        }
+        let opening = first.first().copied().unwrap_or_default();
+        let stream = Prefixed::new(first.freeze(), stream);
+        match opening {
+            // RFC 8446, 5.1: a handshake record.
+            22 => self.tls(stream, place, tunnel, closing).await,
+            // RFC 9110, 9.1: methods are upper-case letters.
+            b'A'..=b'Z' => {
+                let tunnel = Tunnel { scheme: Scheme::HTTP, ..tunnel };
+                self.http1(stream, Place { tunnel: Some(tunnel), ..place }, closing).await;
+            }
+            _ => tracing::warn!(
+                client = %place.client, %address, byte = opening,
+                "a tunnel carried neither TLS nor HTTP and was closed; `proxy.bypass` passes a host uninspected"
+            ),
+        }
+    }
+
+    async fn tls<S>(self: Arc<Self>, stream: S, place: Place, mut tunnel: Tunnel, closing: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let client = place.client;
+        let greeting = async {
+            let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
+            // A tunnel to a bare address: the name inside says which site is meant, and the certificate will be checked
+            // against that name.
+            if let Some(name) = start.client_hello().server_name()
+                && tunnel.host.parse::<std::net::IpAddr>().is_ok()
+            {
+                tunnel.host = normal_host(name);
+            }
+            let config = self.authority.server(&tunnel.host).map_err(io::Error::other)?;
+            start.into_stream(config).await
+        };
+        let stream = match tokio::time::timeout(GREETING_TIME, greeting).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => {
+                return tracing::info!(
+                    %client, host = %tunnel.host, %error,
+                    "no TLS with the client; does it trust this proxy's certificate authority?"
+                );
+            }
+            Err(_) => {
+                return tracing::info!(%client, host = %tunnel.host, "the client did not finish its TLS handshake");
+            }
+        };
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let place = Place { tunnel: Some(tunnel), ..place };
+        if http2 {
+            self.http2(stream, place, closing).await;
+        } else {
+            self.http1(stream, place, closing).await;
+        }
+    }
+}
+
+/// Passes a WebSocket connection (RFC 6455, 4): the handshake is HTTP, the messages are not inspected.
+pub(super) async fn websocket(
+    proxy: &Arc<Proxy>,
+    mut request: Request<Incoming>,
+    uri: Uri,
+    asker: Asker,
+) -> Result<Response<Body>, Trouble> {
+    if !proxy.settings.websockets {
+        return Err(Trouble::WebSocket);
+    }
+    let token = request.headers().get(UPGRADE).cloned();
+    let mut outbound = Request::new(full(Bytes::new()));
+    *outbound.method_mut() = request.method().clone();
+    *outbound.uri_mut() = uri.clone();
+    *outbound.version_mut() = Version::HTTP_11;
+    *outbound.headers_mut() = request.headers().clone();
+    fields::outbound(outbound.headers_mut());
+    outbound.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    if let Some(token) = token.clone() {
+        outbound.headers_mut().insert(UPGRADE, token);
+    }
+    let mut answer = proxy.upstream.send(outbound, asker, true).await?;
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let exchange = Exchange::of(lazaret_model::Gate::Proxy, None, Method::GET, uri, request.headers());
+        return super::answer::inspected(proxy, exchange, answer).await;
+    }
+    let site = hyper::upgrade::on(&mut answer);
+    let client = hyper::upgrade::on(&mut request);
+    let idle = proxy.settings.idle_time();
+    tokio::spawn(async move {
+        if let (Ok(client), Ok(site)) = (client.await, site.await) {
+            both_ways(TokioIo::new(client), TokioIo::new(site), idle).await;
+        }
+    });
+    let (mut head, _) = answer.into_parts();
+    fields::inbound(&mut head.headers);
+    head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    if let Some(token) = token {
+        head.headers.insert(UPGRADE, token);
+    }
+    head.extensions.clear();
+    Ok(Response::from_parts(head, full(Bytes::new())))
+}
+
+/// Copies both ways until both sides are done, or neither has said anything for a while.
+async fn both_ways<A, B>(one: A, other: B, idle: Duration)
+where
+    A: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut one_in, mut one_out) = tokio::io::split(one);
+    let (mut other_in, mut other_out) = tokio::io::split(other);
+    let alive = tokio::sync::Notify::new();
+    let there = copy(&mut one_in, &mut other_out, &alive);
+    let back = copy(&mut other_in, &mut one_out, &alive);
+    let silence = async { while tokio::time::timeout(idle, alive.notified()).await.is_ok() {} };
+    tokio::select! {
+        _ = async { tokio::join!(there, back) } => {}
+        () = silence => {}
+    }
+}
+
+async fn copy<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(from: &mut R, to: &mut W, alive: &tokio::sync::Notify) {
+    let mut buffer = vec![0; CHUNK];
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
+        alive.notify_one();
+        if to.write_all(buffer.get(..n).unwrap_or_default()).await.is_err() {
+            return;
+        }
+    }
+    let _ = to.shutdown().await;
+}

@@ -1,0 +1,139 @@
+//! What a gate says instead of handing something over. The words come from whoever starts the gates.
+
+use crate::{Exchange, Wants};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue};
+use lazaret_model::{Decision, ScanReport};
+
+/// Why something is not handed over.
+#[derive(Debug, Clone)]
+pub enum Reason {
+    /// Policy said so.
+    Policy(Box<ScanReport>),
+    /// It could not be inspected; the sentence is for the log.
+    Failed(String),
+    /// It is larger than what may pass.
+    TooLarge(u64),
+}
+
+/// One download that was not handed over.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// What people quote when they ask about it.
+    pub reference: String,
+    /// Held (it may be asked for) or blocked.
+    pub decision: Decision,
+    /// Why.
+    pub reason: Reason,
+    /// The address, without its query: that may hold secrets.
+    pub address: String,
+    /// The name it would have been saved under.
+    pub name: String,
+}
+
+/// What keeps a request from being answered at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The request makes no sense to a proxy.
+    Request(&'static str),
+    /// The request inside a tunnel is for another host than the tunnel.
+    Misdirected,
+    /// The site's name is not known.
+    Name(String),
+    /// The site cannot be reached.
+    Unreachable(String),
+    /// The site's certificate does not prove that it is that site.
+    Certificate(String),
+    /// The site did not answer in time.
+    Silent,
+    /// The site's answer breaks the protocol.
+    Protocol(String),
+    /// An address of this machine, asked for by another.
+    Private,
+    /// The request has been here before.
+    Loop,
+    /// WebSocket connections are not passed.
+    WebSocket,
+    /// Who asks must say who they are.
+    Credentials,
+}
+
+impl Trouble {
+    /// The status code of the answer (RFC 9110, 15).
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Request(_) => 400,
+            Self::Misdirected => 421,
+            Self::Private | Self::WebSocket => 403,
+            Self::Silent => 504,
+            Self::Loop => 508,
+            Self::Credentials => 407,
+            Self::Name(_) | Self::Unreachable(_) | Self::Certificate(_) | Self::Protocol(_) => 502,
+        }
+    }
+}
+
+/// An answer ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Media type with its charset.
+    pub content_type: &'static str,
+    /// `Content-Language`, where there are words.
+    pub language: Option<&'static str>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Page {
+    /// The header fields that go with it: never kept, never framed, nothing fetched from anywhere.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            ),
+        );
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        if let Some(language) = self.language {
+            headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language));
+        }
+        headers
+    }
+}
+
+/// Renders what people read. Only the renderer knows HTML.
+pub trait Pages: Send + Sync {
+    /// Why a download was not handed over, in the form that the client can make sense of.
+    fn refusal(&self, refusal: &Refusal, exchange: &Exchange) -> Page;
+
+    /// Why a request was not answered by the site. `address` has no query.
+    fn trouble(&self, trouble: &Trouble, address: &str, wants: Wants, languages: &str) -> Page;
+}
+
+/// A reference number that can be read out over the telephone: no letters that look or sound alike.
+pub(crate) fn reference(seed: u64) -> String {
+    const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    let mut left = seed;
+    let mut text = String::with_capacity(9);
+    for at in 0..8 {
+        if at == 4 {
+            text.push('-');
+        }
+        text.push(char::from(LETTERS[(left & 31) as usize]));
+        left >>= 5;
+    }
+    text
+}
+
+/// An address without what may be secret: no credentials, no query.
+pub(crate) fn public_address(uri: &http::Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let authority = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
+    format!("{scheme}://{}{}", authority.unwrap_or_default(), uri.path())
+}

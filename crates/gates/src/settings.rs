@@ -1,0 +1,149 @@
+//! What an administrator can set about gates. Every key is documented in `lazaret config defaults`.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How bodies are held while they are inspected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BodySettings {
+    /// Bytes of a body kept in memory; what is larger goes to the spool. Default 1 MiB.
+    pub in_memory_bytes: u64,
+    /// Bytes that a body may have; larger ones are blocked. Default 4 GiB.
+    pub most_bytes: u64,
+    /// Bytes of film or sound that are inspected before the rest passes. Default 16 MiB.
+    pub media_bytes: u64,
+    /// Bodies inspected at once; 0 stands for twice the processors. Default 0.
+    pub inspections: usize,
+}
+
+impl Default for BodySettings {
+    fn default() -> Self {
+        Self { in_memory_bytes: 1 << 20, most_bytes: 4 << 30, media_bytes: 16 << 20, inspections: 0 }
+    }
+}
+
+/// The ICAP server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IcapSettings {
+    /// Address and port to listen on; empty for no ICAP server. Default 127.0.0.1:1344.
+    pub listen: String,
+    /// File of a certificate chain (PEM), for ICAP over TLS; empty for none. Default none.
+    pub certificate: String,
+    /// File of the certificate's key (PEM). Default none.
+    pub key: String,
+    /// Bytes of a body that clients are asked to send first. Default 16384.
+    pub preview_bytes: usize,
+    /// Connections served at once, which clients are told; more wait. Default 1,000.
+    pub connections: usize,
+    /// Seconds of silence after which a connection is closed. Default 60.
+    pub idle_seconds: u64,
+    /// Bytes taken from a client that cannot keep the whole body (it does not allow 204) until it gets the beginning of
+    /// its answer. Squid 5 needs this to be less than 64 KiB; what is blocked afterwards is a failed download instead of
+    /// a page. 0 for never. Default 40960.
+    pub begin_after_bytes: u64,
+    /// Seconds after which such a client gets the beginning of its answer in any case. Default 8.
+    pub patience_seconds: u64,
+}
+
+impl Default for IcapSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:1344".to_owned(),
+            certificate: String::new(),
+            key: String::new(),
+            preview_bytes: 16_384,
+            connections: 1_000,
+            idle_seconds: 60,
+            begin_after_bytes: 40_960,
+            patience_seconds: 8,
+        }
+    }
+}
+
+/// The web proxy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProxySettings {
+    /// Address and port to listen on; empty for no proxy. Default 127.0.0.1:3128.
+    pub listen: String,
+    /// Hosts whose TLS connections are passed untouched and uninspected; `.example.org` stands for a domain and
+    /// everything below it. Default none.
+    pub bypass: Vec<String>,
+    /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
+    pub trust: Vec<std::path::PathBuf>,
+    /// Pass `WebSocket` connections, whose messages are not inspected. Default true.
+    pub websockets: bool,
+    /// Seconds to wait for a connection to a site. Default 15.
+    pub connect_seconds: u64,
+    /// Seconds of silence after which a connection or a body is given up. Default 60.
+    pub idle_seconds: u64,
+    /// Seconds after which a client is sent the first bytes of what is still being inspected. Default 8.
+    pub patience_seconds: u64,
+    /// Connections served at once; more wait. Default 10,000.
+    pub connections: usize,
+}
+
+impl Default for ProxySettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:3128".to_owned(),
+            bypass: Vec::new(),
+            trust: Vec::new(),
+            websockets: true,
+            connect_seconds: 15,
+            idle_seconds: 60,
+            patience_seconds: 8,
+            connections: 10_000,
+        }
+    }
+}
+
+impl ProxySettings {
+    pub(crate) fn connect_time(&self) -> Duration {
+        Duration::from_secs(self.connect_seconds.max(1))
+    }
+
+    pub(crate) fn idle_time(&self) -> Duration {
+        Duration::from_secs(self.idle_seconds.max(1))
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience_seconds.max(1))
+    }
+
+    /// Whether TLS connections to this host are left alone.
+    pub(crate) fn bypasses(&self, host: &str) -> bool {
+        self.bypass.iter().any(|entry| match entry.strip_prefix('.') {
+            Some(domain) => {
+                host.eq_ignore_ascii_case(domain)
+                    || host.len() > entry.len()
+                        && host.get(host.len() - entry.len()..).is_some_and(|end| end.eq_ignore_ascii_case(entry))
+            }
+            None => host.eq_ignore_ascii_case(entry),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bypass_names_a_host_or_a_domain_with_everything_below() {
+        let settings =
+            ProxySettings { bypass: vec!["bank.example".into(), ".health.example".into()], ..Default::default() };
+        for (host, bypassed) in [
+            ("bank.example", true),
+            ("BANK.example", true),
+            ("www.bank.example", false),
+            ("health.example", true),
+            ("my.health.example", true),
+            ("nothealth.example", false),
+            ("example", false),
+        ] {
+            assert_eq!(settings.bypasses(host), bypassed, "{host}");
+        }
+    }
+}

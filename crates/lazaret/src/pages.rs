@@ -1,0 +1,93 @@
+//! Puts the gates' refusals into the console's words.
+
+use lazaret_console::{Form, Language, Stopped, Why, unanswered};
+use lazaret_engine::Engine;
+use lazaret_formats::kind;
+use lazaret_gates::{Exchange, Page, Pages, Reason, Refusal, Trouble, Wants};
+use lazaret_model::{Part, ScanReport};
+use std::sync::Arc;
+
+/// The renderer that gates are given.
+pub(crate) struct Words {
+    engine: Arc<Engine>,
+}
+
+impl Words {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// What decided: the first part that met the strictest decision, with the policies and findings about it.
+    fn why(&self, report: &ScanReport) -> Why {
+        let ruling = report.rulings.iter().find(|ruling| ruling.decision == report.decision);
+        let path = ruling.map_or(report.path.as_str(), |ruling| ruling.part.as_str());
+        let part = report.parts.iter().find(|part| part.path == path);
+        let policies: Vec<_> = ruling
+            .map(|ruling| ruling.policies.iter().map(|policy| (policy.id.clone(), policy.title.clone())).collect())
+            .unwrap_or_default();
+        let lesson =
+            policies.iter().find_map(|(id, _)| self.engine.policies().annotation(id, "lesson").map(str::to_owned));
+        Why {
+            part: part.map(|part| (part.path.clone(), described(part))),
+            findings: report
+                .findings
+                .iter()
+                .filter(|finding| finding.part == path)
+                .map(|finding| (finding.severity, finding.message.clone()))
+                .collect(),
+            lesson,
+            policies,
+            ..Why::default()
+        }
+    }
+}
+
+impl Pages for Words {
+    fn refusal(&self, refusal: &Refusal, exchange: &Exchange) -> Page {
+        let why = match &refusal.reason {
+            Reason::Policy(report) => self.why(report),
+            Reason::Failed(_) => Why { failed: true, ..Why::default() },
+            Reason::TooLarge(most) => Why { too_large: Some(*most), ..Why::default() },
+        };
+        let stopped = Stopped {
+            decision: refusal.decision,
+            name: refusal.name.clone(),
+            address: refusal.address.clone(),
+            reference: refusal.reference.clone(),
+            why,
+        };
+        page(exchange.wants, &exchange.languages, |form, language| stopped.render(form, language))
+    }
+
+    fn trouble(&self, trouble: &Trouble, address: &str, wants: Wants, languages: &str) -> Page {
+        let (key, detail) = match trouble {
+            Trouble::Request(detail) => ("request", (*detail).to_owned()),
+            Trouble::Misdirected => ("misdirected", String::new()),
+            Trouble::Name(detail) => ("name", detail.clone()),
+            Trouble::Unreachable(detail) => ("unreachable", detail.clone()),
+            Trouble::Certificate(detail) => ("certificate", detail.clone()),
+            Trouble::Silent => ("silent", String::new()),
+            Trouble::Protocol(detail) => ("protocol", detail.clone()),
+            Trouble::Private => ("private", String::new()),
+            Trouble::Loop => ("loop", String::new()),
+            Trouble::WebSocket => ("websocket", String::new()),
+            Trouble::Credentials => ("credentials", String::new()),
+        };
+        page(wants, languages, |form, language| unanswered(key, &detail, address, form, language))
+    }
+}
+
+fn page(wants: Wants, languages: &str, render: impl FnOnce(Form, Language) -> Vec<u8>) -> Page {
+    let form = match wants {
+        Wants::Page => Form::Page,
+        Wants::Json => Form::Json,
+        Wants::Text => Form::Text,
+        Wants::Nothing => Form::Nothing,
+    };
+    let language = Language::accepted(languages);
+    Page { content_type: form.media_type(), language: Some(language.tag()), body: render(form, language) }
+}
+
+fn described(part: &Part) -> String {
+    kind(&part.kind.id).map_or(part.kind.id.as_ref(), |row| row.description).to_owned()
+}
