@@ -1,0 +1,276 @@
+//! Quarantined bytes: one file each, named after the SHA-256 of the content and stored encoded, so that no scanner,
+//! indexer or double click meets them as they were.
+//!
+//! A file is: `LAZQ1\n`, 32 random bytes, then the content, each byte combined (exclusive or) with a byte of the key
+//! in turn. This hides nothing from anybody who wants to look; it keeps accidents away.
+
+use crate::{StoreError, hexadecimal};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+const MAGIC: &[u8; 6] = b"LAZQ1\n";
+const KEY: usize = 32;
+const CHUNK: usize = 128 << 10;
+/// Bytes before the content.
+const HEADER: u64 = (MAGIC.len() + KEY) as u64;
+
+/// A folder of quarantined bytes.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    folder: PathBuf,
+}
+
+impl Blobs {
+    /// Opens a folder, which must exist, and removes what a crash left half-written.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let listed = fs::read_dir(folder).map_err(failed(folder, "read"))?;
+        for entry in listed.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".new-") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Keeps everything that `content` yields, durably, and returns its SHA-256.
+    ///
+    /// # Errors
+    /// When reading or writing fails; then nothing is kept.
+    pub fn keep(&self, content: &mut dyn Read) -> Result<String, StoreError> {
+        let new = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.folder);
+        let mut new = new.map_err(failed(&self.folder, "written"))?;
+        let mut key = [0; KEY];
+        getrandom::fill(&mut key).map_err(|error| StoreError::Random(error.to_string()))?;
+        let mut hash = Sha256::new();
+        let mut written = || -> io::Result<()> {
+            let file = new.as_file_mut();
+            file.write_all(MAGIC)?;
+            file.write_all(&key)?;
+            let mut buffer = vec![0; CHUNK];
+            let mut at = 0;
+            loop {
+                let n = content.read(&mut buffer)?;
+                if n == 0 {
+                    break;
+                }
+                let piece = buffer.get_mut(..n).unwrap_or_default();
+                hash.update(&*piece);
+                veil(piece, &key, at);
+                at += n;
+                file.write_all(piece)?;
+            }
+            file.sync_all()
+        };
+        written().map_err(failed(&self.folder, "written"))?;
+        let sha256 = hexadecimal(&hash.finalize());
+        let path = self.path(&sha256);
+        let folder = path.parent().unwrap_or(&self.folder).to_owned();
+        fs::create_dir_all(&folder).map_err(failed(&folder, "made"))?;
+        new.persist(&path).map_err(|error| StoreError::Blob {
+            path: path.clone(),
+            step: "written",
+            source: error.error,
+        })?;
+        // The name must be as durable as what it names.
+        for folder in [&folder, &self.folder] {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder, "written"))?;
+        }
+        Ok(sha256)
+    }
+
+    /// The content kept under a hash, checked against it; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged.
+    pub fn fetch(&self, sha256: &str) -> Result<Option<File>, StoreError> {
+        if !is_hash(sha256) {
+            return Ok(None);
+        }
+        let path = self.path(sha256);
+        let mut kept = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Blob { path, step: "read", source }),
+        };
+        let mut plain = tempfile::tempfile_in(&self.folder).map_err(failed(&self.folder, "written"))?;
+        let mut hash = Sha256::new();
+        let mut copied = || -> io::Result<bool> {
+            let mut magic = [0; MAGIC.len()];
+            let mut key = [0; KEY];
+            kept.read_exact(&mut magic)?;
+            kept.read_exact(&mut key)?;
+            let mut buffer = vec![0; CHUNK];
+            let mut at = 0;
+            loop {
+                let n = kept.read(&mut buffer)?;
+                if n == 0 {
+                    break;
+                }
+                let piece = buffer.get_mut(..n).unwrap_or_default();
+                veil(piece, &key, at);
+                at += n;
+                hash.update(&*piece);
+                plain.write_all(piece)?;
+            }
+            io::Seek::rewind(&mut plain)?;
+            Ok(magic == *MAGIC)
+        };
+        let whole = copied().map_err(failed(&path, "read"))?;
+        if !whole || hexadecimal(&hash.finalize()) != sha256 {
+            return Err(StoreError::Damaged(path));
+        }
+        Ok(Some(plain))
+    }
+
+    /// How many bytes are kept under a hash, and since when (milliseconds since 1970); `None` when there are none.
+    pub fn about(&self, sha256: &str) -> Option<(u64, i64)> {
+        let meta = fs::metadata(self.path(sha256)).ok().filter(|_| is_hash(sha256))?;
+        Some((meta.len().saturating_sub(HEADER), kept_at(&meta)))
+    }
+
+    /// At most `most` bytes from a place in what is kept under a hash; `None` when there is nothing. What is read is not
+    /// checked against the hash, which would mean to read all of it.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn piece(&self, sha256: &str, from: u64, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        if !is_hash(sha256) {
+            return Ok(None);
+        }
+        let path = self.path(sha256);
+        let mut kept = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Blob { path, step: "read", source }),
+        };
+        let read = || -> io::Result<Vec<u8>> {
+            let mut key = [0; KEY];
+            kept.seek(SeekFrom::Start(MAGIC.len() as u64))?;
+            kept.read_exact(&mut key)?;
+            kept.seek(SeekFrom::Start(HEADER.saturating_add(from)))?;
+            let mut piece = Vec::new();
+            kept.take(most as u64).read_to_end(&mut piece)?;
+            veil(&mut piece, &key, usize::try_from(from % KEY as u64).unwrap_or(0));
+            Ok(piece)
+        };
+        read().map(Some).map_err(failed(&path, "read"))
+    }
+
+    /// Forgets a content.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be removed.
+    pub fn forget(&self, sha256: &str) -> Result<(), StoreError> {
+        if !is_hash(sha256) {
+            return Ok(());
+        }
+        let path = self.path(sha256);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Blob { path, step: "removed", source })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Every content: hash, bytes and when it was last kept (milliseconds since 1970), the oldest first.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn list(&self) -> Result<Vec<(String, u64, i64)>, StoreError> {
+        let mut list = Vec::new();
+        for folder in fs::read_dir(&self.folder).map_err(failed(&self.folder, "read"))?.flatten() {
+            let Ok(files) = fs::read_dir(folder.path()) else { continue };
+            for file in files.flatten() {
+                let name = file.file_name().to_string_lossy().into_owned();
+                let Ok(meta) = file.metadata() else { continue };
+                if is_hash(&name) {
+                    list.push((name, meta.len(), kept_at(&meta)));
+                }
+            }
+        }
+        list.sort_by_key(|(_, _, at)| *at);
+        Ok(list)
+    }
+
+    fn path(&self, sha256: &str) -> PathBuf {
+        self.folder.join(sha256.get(..2).unwrap_or("__")).join(sha256)
+    }
+}
+
+/// When a file was kept last, in milliseconds since 1970.
+fn kept_at(meta: &fs::Metadata) -> i64 {
+    let since = meta.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0)
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+fn veil(bytes: &mut [u8], key: &[u8; KEY], at: usize) {
+    for (byte, key) in bytes.iter_mut().zip(key.iter().cycle().skip(at % KEY)) {
+        *byte ^= key;
+    }
+}
+
+fn failed(path: &Path, step: &'static str) -> impl FnOnce(io::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |source| StoreError::Blob { path, step, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_comes_back_and_is_not_to_be_seen_in_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path()).unwrap();
+        for content in [Vec::new(), b"MZ something to run".to_vec(), vec![7; 300_001]] {
+            let sha256 = blobs.keep(&mut content.as_slice()).unwrap();
+            assert_eq!(sha256, hexadecimal(&Sha256::digest(&content)));
+            let mut back = Vec::new();
+            blobs.fetch(&sha256).unwrap().unwrap().read_to_end(&mut back).unwrap();
+            assert!(back == content);
+            let stored = fs::read(blobs.path(&sha256)).unwrap();
+            assert!(content.is_empty() || !stored.windows(content.len().min(12)).any(|w| content.starts_with(w)));
+            assert_eq!(blobs.about(&sha256).unwrap().0, content.len() as u64);
+            for (from, most) in [(0, 10), (3, 70), (33, 1), (299_990, 100), (1 << 40, 5)] {
+                let start = content.len().min(from);
+                let expected = &content[start..content.len().min(start + most)];
+                assert!(blobs.piece(&sha256, from as u64, most).unwrap().unwrap() == expected, "{from}");
+            }
+            // Again is the same.
+            assert_eq!(blobs.keep(&mut content.as_slice()).unwrap(), sha256);
+        }
+        assert_eq!(blobs.list().unwrap().len(), 3);
+        assert!(blobs.fetch(&"0".repeat(64)).unwrap().is_none());
+        for nothing in ["../../etc/passwd", &"0".repeat(64), ""] {
+            assert!(blobs.fetch(nothing).unwrap().is_none() && blobs.about(nothing).is_none());
+            assert!(blobs.piece(nothing, 0, 10).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn damage_is_noticed_and_half_a_file_is_swept_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path()).unwrap();
+        let sha256 = blobs.keep(&mut &b"content"[..]).unwrap();
+        let path = blobs.path(&sha256);
+        let mut stored = fs::read(&path).unwrap();
+        *stored.last_mut().unwrap() ^= 1;
+        fs::write(&path, &stored).unwrap();
+        assert!(matches!(blobs.fetch(&sha256), Err(StoreError::Damaged(_))));
+        fs::write(folder.path().join(".new-abc"), b"LAZ").unwrap();
+        Blobs::open(folder.path()).unwrap();
+        assert!(!folder.path().join(".new-abc").exists());
+        blobs.forget(&sha256).unwrap();
+        assert!(blobs.fetch(&sha256).unwrap().is_none());
+    }
+}

@@ -1,0 +1,476 @@
+//! Events: what was seen, thought and decided about one body. Never changed, only forgotten by age.
+
+use super::Ledger;
+use crate::StoreError;
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
+use sqlx::error::ErrorKind;
+use sqlx::{AnyPool, AssertSqlSafe, Row};
+use std::collections::BTreeMap;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+/// Stands for every decision that stops something.
+const STOPPED: &str = "stopped";
+/// Events that a search for a text reads at most: one after the other, and those that an index picks, which lie apart. More
+/// would keep people waiting.
+const SEARCHED: i64 = 10_000;
+const SEARCHED_APART: i64 = 2_500;
+/// Events written in one transaction.
+const BATCH: usize = 256;
+
+/// One event, as it is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// The number that people quote.
+    pub reference: String,
+    /// The gate it came through.
+    pub gate: String,
+    /// `download` or `upload`.
+    pub direction: String,
+    /// The authenticated person, empty for nobody.
+    pub person: String,
+    /// Address of the asking machine, empty when unknown.
+    pub client: String,
+    /// Host name of the site.
+    pub host: String,
+    /// Registered domain of the site.
+    pub domain: String,
+    /// Address, without its query.
+    pub address: String,
+    /// File name.
+    pub name: String,
+    /// SHA-256 of the sample; empty where only its beginning was seen.
+    pub sha256: String,
+    /// Bytes.
+    pub size: i64,
+    /// Kind id, empty where it was not told.
+    pub kind: String,
+    /// Class name.
+    pub class: String,
+    /// Verdict name.
+    pub verdict: String,
+    /// Decision name.
+    pub decision: String,
+    /// The policy that decided, empty for none.
+    pub policy: String,
+    /// Why it was refused without a policy, empty otherwise.
+    pub reason: String,
+    /// The scan's report as JSON; empty for what was delivered.
+    pub report: String,
+    /// SHA-256 under which the bytes are in quarantine, as they came; empty for none.
+    pub content_blob: String,
+    /// Content codings of those bytes, as in `Content-Encoding`.
+    pub codings: String,
+}
+
+/// An event with its place in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoggedEvent {
+    /// Its number in the ledger.
+    pub id: i64,
+    /// The event. In lists its report is empty.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Which events are wanted. Empty texts stand for any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Decision name; `stopped` for whatever is not `deliver`.
+    pub decision: String,
+    /// Registered domain.
+    pub domain: String,
+    /// Person.
+    pub person: String,
+    /// SHA-256 of the sample.
+    pub sha256: String,
+    /// A piece of name, address or reference; looked for in the newest events only.
+    pub text: String,
+    /// Only those that are in quarantine.
+    pub quarantined: bool,
+}
+
+/// How many of something on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Days since 1970.
+    pub day: i64,
+    /// What is counted: `decision`, `policy` (of what was stopped), `domain` (of what was stopped).
+    pub topic: String,
+    /// Which of them.
+    pub entry: String,
+    /// How many.
+    pub number: i64,
+}
+
+/// What the ledger knows about a registered domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SiteHistory {
+    /// When something first came from there.
+    pub first_seen: i64,
+    /// Events about it.
+    pub number: i64,
+}
+
+impl EventFilter {
+    /// How many events a search for a text reads.
+    fn searched(&self) -> i64 {
+        let all = Self { text: self.text.clone(), ..Self::default() };
+        if *self == all { SEARCHED } else { SEARCHED_APART }
+    }
+
+    /// The condition in SQL, without the text, and the values from `$2` on; `$1` is the number to stay below.
+    fn condition(&self) -> (String, Vec<String>) {
+        let mut conditions = vec!["id < $1".to_owned()];
+        let mut values = Vec::new();
+        if self.decision == STOPPED {
+            // As in the index of the migration `0002_console`.
+            conditions.push("decision IN ('hold', 'block')".to_owned());
+        }
+        let decision = if self.decision == STOPPED { "" } else { &self.decision };
+        for (column, value) in
+            [("decision", decision), ("domain", &self.domain), ("person", &self.person), ("sha256", &self.sha256)]
+        {
+            if !value.is_empty() {
+                values.push(value.to_owned());
+                conditions.push(format!("{column} = ${}", values.len() + 1));
+            }
+        }
+        if self.quarantined {
+            conditions.push("content_blob > ''".to_owned());
+        }
+        (conditions.join(" AND "), values)
+    }
+}
+
+pub(super) struct Append {
+    event: Event,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Ledger {
+    /// Records an event. When this returns, it is on the disk.
+    ///
+    /// # Errors
+    /// When it could not be recorded.
+    pub async fn record(&self, event: Event) -> Result<(), StoreError> {
+        let (done, recorded) = oneshot::channel();
+        self.appends.send(Append { event, done }).await.map_err(|_| StoreError::Closed)?;
+        recorded.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Events that fit a filter, the newest first, before event number `before` where one is given. Of a text that is
+    /// looked for, some thousand events are read at most; [`Ledger::searched`] says where to go on.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        before: Option<i64>,
+        most: i64,
+    ) -> Result<Vec<LoggedEvent>, StoreError> {
+        let (condition, mut values) = filter.condition();
+        let most = most.clamp(1, 10_000);
+        let newest = |most| format!("SELECT id, {COLUMNS} FROM events WHERE {condition} ORDER BY id DESC LIMIT {most}");
+        let sql = if filter.text.is_empty() {
+            format!("SELECT newest.*, '' AS report FROM ({}) AS newest ORDER BY id DESC", newest(most))
+        } else {
+            values.push(format!("%{}%", escaped(&filter.text.to_lowercase())));
+            let n = values.len() + 1;
+            format!(
+                "SELECT newest.*, '' AS report FROM ({}) AS newest WHERE lower(name) LIKE ${n} ESCAPE '!' \
+                 OR lower(address) LIKE ${n} ESCAPE '!' OR lower(reference) LIKE ${n} ESCAPE '!' \
+                 ORDER BY id DESC LIMIT {most}",
+                newest(filter.searched())
+            )
+        };
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before.unwrap_or(i64::MAX));
+        for value in values {
+            query = query.bind(value);
+        }
+        query.fetch_all(&self.read).await?.iter().map(logged).collect()
+    }
+
+    /// The number of the oldest event that a search for a text read; `None` when it read all of them.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn searched(&self, filter: &EventFilter, before: Option<i64>) -> Result<Option<i64>, StoreError> {
+        let (condition, values) = filter.condition();
+        let last = filter.searched() - 1;
+        let sql = format!("SELECT id FROM events WHERE {condition} ORDER BY id DESC LIMIT 1 OFFSET {last}");
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before.unwrap_or(i64::MAX));
+        for value in values {
+            query = query.bind(value);
+        }
+        query.fetch_optional(&self.read).await?.map(|row| Ok(row.try_get("id")?)).transpose()
+    }
+
+    /// The event with a reference number, whole.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn event(&self, reference: &str) -> Result<Option<LoggedEvent>, StoreError> {
+        let sql = format!("SELECT id, {COLUMNS}, report FROM events WHERE reference = $1");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(reference.to_owned()).fetch_optional(&self.read).await?;
+        row.as_ref().map(logged).transpose()
+    }
+
+    /// Counts since a day (days since 1970).
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn tallies(&self, since_day: i64) -> Result<Vec<Tally>, StoreError> {
+        let rows =
+            sqlx::query("SELECT day, topic, entry, number FROM tallies WHERE day >= $1 ORDER BY day, number DESC")
+                .bind(since_day)
+                .fetch_all(&self.read)
+                .await?;
+        rows.iter().map(tally).collect()
+    }
+
+    /// What is known about a registered domain.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn site(&self, domain: &str) -> Result<Option<SiteHistory>, StoreError> {
+        let row = sqlx::query("SELECT first_seen, number FROM sites WHERE domain = $1")
+            .bind(domain.to_owned())
+            .fetch_optional(&self.read)
+            .await?;
+        row.map(|row| Ok(SiteHistory { first_seen: row.try_get("first_seen")?, number: row.try_get("number")? }))
+            .transpose()
+    }
+
+    /// Forgets events from before a time, in milliseconds since 1970, some thousand in a transaction. How many.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn forget_events(&self, before: i64) -> Result<u64, StoreError> {
+        let oldest = sqlx::query("SELECT id FROM events WHERE at >= $1 ORDER BY id LIMIT 1").bind(before);
+        let oldest = oldest.fetch_optional(&self.read).await?;
+        // Events are numbered as they come, so that nothing newer has a smaller number.
+        let end: i64 = oldest.map_or(Ok(i64::MAX), |row| row.try_get("id"))?;
+        let mut gone = 0;
+        loop {
+            let deleted = sqlx::query(
+                "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT 2000)",
+            )
+            .bind(end)
+            .execute(&self.write)
+            .await?
+            .rows_affected();
+            gone += deleted;
+            if deleted == 0 {
+                return Ok(gone);
+            }
+        }
+    }
+
+    /// How many events are about a SHA-256; what was seen a thousand times is common however often it was seen.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn prevalence(&self, sha256: &str) -> Result<u64, StoreError> {
+        let row =
+            sqlx::query("SELECT COUNT(*) AS number FROM (SELECT 1 FROM events WHERE sha256 = $1 LIMIT 1000) AS seen")
+                .bind(sha256.to_owned())
+                .fetch_one(&self.read)
+                .await?;
+        Ok(u64::try_from(row.try_get::<i64, _>("number")?).unwrap_or(0))
+    }
+
+    /// Contents of the quarantine that no event refers to any more, out of `blobs`.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn refers_to(&self, blob: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT id FROM events WHERE content_blob = $1 LIMIT 1")
+            .bind(blob.to_owned())
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(row.is_some())
+    }
+}
+
+pub(super) const COLUMNS: &str = "at, reference, gate, direction, person, client, host, domain, address, name, sha256, size, kind, \
+                       class, verdict, decision, policy, reason, content_blob, codings";
+
+pub(super) fn tally(row: &AnyRow) -> Result<Tally, StoreError> {
+    Ok(Tally {
+        day: row.try_get("day")?,
+        topic: row.try_get("topic")?,
+        entry: row.try_get("entry")?,
+        number: row.try_get("number")?,
+    })
+}
+
+pub(super) fn logged(row: &AnyRow) -> Result<LoggedEvent, StoreError> {
+    let text = |column: &str| row.try_get::<String, _>(column);
+    Ok(LoggedEvent {
+        id: row.try_get("id")?,
+        event: Event {
+            at: row.try_get("at")?,
+            reference: text("reference")?,
+            gate: text("gate")?,
+            direction: text("direction")?,
+            person: text("person")?,
+            client: text("client")?,
+            host: text("host")?,
+            domain: text("domain")?,
+            address: text("address")?,
+            name: text("name")?,
+            sha256: text("sha256")?,
+            size: row.try_get("size")?,
+            kind: text("kind")?,
+            class: text("class")?,
+            verdict: text("verdict")?,
+            decision: text("decision")?,
+            policy: text("policy")?,
+            reason: text("reason")?,
+            report: text("report")?,
+            content_blob: text("content_blob")?,
+            codings: text("codings")?,
+        },
+    })
+}
+
+/// A text in which LIKE sees no wildcards.
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| if matches!(c, '%' | '_' | '!') { vec!['!', c] } else { vec![c] }).collect()
+}
+
+/// Writes events as they come, those that wait together in one transaction.
+pub(super) async fn append(pool: AnyPool, mut queue: mpsc::Receiver<Append>, news: broadcast::Sender<Event>) {
+    let mut waiting = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut waiting, BATCH).await > 0 {
+        let mut written = write(&pool, waiting.iter().map(|append| &append.event)).await;
+        if written.as_ref().is_err_and(is_about_an_event) && waiting.len() > 1 {
+            // One that cannot be written must not take the others with it.
+            for append in waiting.drain(..) {
+                let written = write(&pool, std::iter::once(&append.event)).await;
+                if written.is_ok() {
+                    publish(&news, &append.event);
+                }
+                let _ = append.done.send(written.map_err(|error| StoreError::Record(error.to_string())));
+            }
+            continue;
+        }
+        if written.is_err() {
+            // Where the database is to blame, such as one that another process has locked, those who came meanwhile
+            // have waited as well, and would only do so again.
+            while let Ok(append) = queue.try_recv() {
+                waiting.push(append);
+            }
+        }
+        for append in waiting.drain(..) {
+            let result = match &mut written {
+                Ok(()) => {
+                    publish(&news, &append.event);
+                    Ok(())
+                }
+                Err(error) => Err(StoreError::Record(error.to_string())),
+            };
+            let _ = append.done.send(result);
+        }
+    }
+}
+
+/// Whether what was to be written is to blame, and not the database.
+fn is_about_an_event(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return matches!(error, sqlx::Error::Encode(_)) };
+    // SQLSTATE: the classes 22, data exception, and 23, integrity constraint violation.
+    let state = error.code().filter(|code| code.len() == 5);
+    error.kind() != ErrorKind::Other || state.is_some_and(|state| state.starts_with("22") || state.starts_with("23"))
+}
+
+/// Tells whoever watches. The report stays in the ledger.
+fn publish(news: &broadcast::Sender<Event>, event: &Event) {
+    if news.receiver_count() > 0 {
+        let _ = news.send(Event { report: String::new(), ..event.clone() });
+    }
+}
+
+async fn write(pool: &AnyPool, events: impl Iterator<Item = &Event>) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let mut tallies: BTreeMap<(i64, &str, &str), i64> = BTreeMap::new();
+    let mut sites: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for event in events {
+        insert(&mut transaction, event).await?;
+        let day = event.at.div_euclid(DAY);
+        *tallies.entry((day, "decision", &event.decision)).or_default() += 1;
+        if event.decision != "deliver" {
+            *tallies.entry((day, "domain", &event.domain)).or_default() += 1;
+            *tallies.entry((day, "policy", &event.policy)).or_default() += 1;
+        }
+        if !event.domain.is_empty() {
+            let site = sites.entry(&event.domain).or_insert((event.at, 0));
+            site.1 += 1;
+        }
+    }
+    for ((day, topic, entry), number) in tallies {
+        sqlx::query(
+            "INSERT INTO tallies (day, topic, entry, number) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (day, topic, entry) DO UPDATE SET number = tallies.number + excluded.number",
+        )
+        .bind(day)
+        .bind(topic.to_owned())
+        .bind(entry.to_owned())
+        .bind(number)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    for (domain, (at, number)) in sites {
+        sqlx::query(
+            "INSERT INTO sites (domain, first_seen, number) VALUES ($1, $2, $3) \
+             ON CONFLICT (domain) DO UPDATE SET number = sites.number + excluded.number",
+        )
+        .bind(domain.to_owned())
+        .bind(at)
+        .bind(number)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await
+}
+
+async fn insert(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, event: &Event) -> Result<(), sqlx::Error> {
+    let event = event.clone();
+    let Event { at, reference, gate, direction, person, client, host, domain, address, name, .. } = event;
+    let Event { sha256, size, kind, class, verdict, decision, policy, reason, report, content_blob, codings, .. } =
+        event;
+    sqlx::query(
+        "INSERT INTO events (at, reference, gate, direction, person, client, host, domain, address, name, sha256, size, \
+         kind, class, verdict, decision, policy, reason, report, content_blob, codings) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+    )
+    .bind(at)
+    .bind(reference)
+    .bind(gate)
+    .bind(direction)
+    .bind(person)
+    .bind(client)
+    .bind(host)
+    .bind(domain)
+    .bind(address)
+    .bind(name)
+    .bind(sha256)
+    .bind(size)
+    .bind(kind)
+    .bind(class)
+    .bind(verdict)
+    .bind(decision)
+    .bind(policy)
+    .bind(reason)
+    .bind(report)
+    .bind(content_blob)
+    .bind(codings)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}

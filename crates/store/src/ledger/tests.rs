@@ -1,0 +1,302 @@
+//! One suite for every backend.
+
+use super::*;
+use crate::now;
+use std::process::{Child, Command, Stdio};
+
+/// A PostgreSQL of its own, in a folder of its own.
+pub(crate) struct Postgres {
+    process: Child,
+    _folder: tempfile::TempDir,
+    pub(crate) address: String,
+}
+
+impl Postgres {
+    pub(crate) fn start() -> Self {
+        let bin = programs();
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+        // PostgreSQL does not run as root.
+        let run = |program: &str| {
+            let is_root =
+                std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0);
+            let path = bin.join(program);
+            if is_root {
+                let mut command = Command::new("setpriv");
+                command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(path);
+                command
+            } else {
+                Command::new(path)
+            }
+        };
+        let made = run("initdb")
+            .args(["-U", "lazaret", "--auth=trust", "-D"])
+            .arg(&data)
+            .output()
+            .expect("PostgreSQL is installed by the test command");
+        assert!(made.status.success(), "{made:?}");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = run("postgres")
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        let ready = || {
+            let asked =
+                Command::new(bin.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status();
+            asked.is_ok_and(|status| status.success())
+        };
+        while !ready() {
+            assert!(std::time::Instant::now() < end, "PostgreSQL does not start");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Self { process, _folder: folder, address: format!("postgres://lazaret@127.0.0.1:{port}/postgres") }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn programs() -> std::path::PathBuf {
+    let newest = std::fs::read_dir("/usr/lib/postgresql").ok().and_then(|versions| {
+        versions.flatten().map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).max()
+    });
+    newest.expect("PostgreSQL is installed by the test command")
+}
+
+#[tokio::test]
+async fn sqlite_keeps_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("sqlite:{}", folder.path().join("ledger.sqlite").display());
+    suite(&address).await;
+    // A version that is not known here.
+    let ledger = Ledger::open(&address).await.unwrap();
+    sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, x'00', 0)")
+        .execute(&ledger.write)
+        .await
+        .unwrap();
+    assert!(matches!(Ledger::open(&address).await, Err(StoreError::Newer { .. })));
+    assert!(matches!(Ledger::open("sqlite:/nowhere/at/all.sqlite").await, Err(StoreError::Open { .. })));
+}
+
+#[tokio::test]
+async fn postgresql_keeps_the_ledger() {
+    let server = Postgres::start();
+    suite(&server.address).await;
+}
+
+async fn suite(address: &str) {
+    let ledger = Ledger::open(address).await.unwrap();
+    ledger.check().await.unwrap();
+    events(&ledger).await;
+    requests(&ledger).await;
+    people(&ledger).await;
+    factors(&ledger).await;
+    tokens(&ledger).await;
+    policies(&ledger).await;
+    // What was acknowledged is there for whoever opens it next.
+    let again = Ledger::open(address).await.unwrap();
+    assert!(again.event("EVNT-0001").await.unwrap().is_some());
+    retention(&again).await;
+}
+
+fn event(number: usize, decision: &str) -> Event {
+    Event {
+        at: now(),
+        reference: format!("EVNT-{number:04}"),
+        decision: decision.to_owned(),
+        domain: format!("site{}.example", number % 3),
+        name: format!("100%_{number}.zip"),
+        sha256: "ab".repeat(32),
+        report: "{}".to_owned(),
+        policy: if decision == "block" { "malicious".to_owned() } else { String::new() },
+        content_blob: if decision == "hold" { "cd".repeat(32) } else { String::new() },
+        ..Event::default()
+    }
+}
+
+async fn events(ledger: &Ledger) {
+    let mut watch = ledger.watch();
+    let writes = (1..=300).map(|n| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { ledger.record(event(n, ["deliver", "hold", "block"][n % 3])).await })
+    });
+    for write in writes.collect::<Vec<_>>() {
+        write.await.unwrap().unwrap();
+    }
+    for _ in 1..=45 {
+        // Whoever is behind misses some, and is told.
+        if let Ok(seen) = watch.try_recv() {
+            assert!(seen.report.is_empty() && ledger.event(&seen.reference).await.unwrap().is_some());
+        }
+    }
+    // A reference that is there already does not take its neighbours with it.
+    let (good, bad) = (ledger.record(event(301, "block")), ledger.record(event(1, "block")));
+    let (good, bad) = tokio::join!(good, bad);
+    assert!(good.is_ok() && matches!(bad, Err(StoreError::Record(_))));
+    let one = ledger.event("EVNT-0001").await.unwrap().unwrap();
+    assert_eq!((one.event.decision.as_str(), one.event.report.as_str()), ("hold", "{}"));
+    assert!(ledger.event("EVNT-9999").await.unwrap().is_none());
+    let count = async |filter: EventFilter| ledger.events(&filter, None, 1_000).await.unwrap().len();
+    assert_eq!(count(EventFilter::default()).await, 301);
+    assert_eq!(count(EventFilter { decision: "block".into(), ..Default::default() }).await, 101);
+    assert_eq!(
+        count(EventFilter { decision: "hold".into(), domain: "site1.example".into(), ..Default::default() }).await,
+        100
+    );
+    assert_eq!(count(EventFilter { text: "100%_30".into(), ..Default::default() }).await, 3, "30, 300 and 301");
+    assert_eq!(count(EventFilter { text: "1001".into(), ..Default::default() }).await, 0, "signs are no wildcards");
+    assert_eq!(count(EventFilter { text: "evnt-0007".into(), ..Default::default() }).await, 1);
+    assert_eq!(count(EventFilter { quarantined: true, ..Default::default() }).await, 100);
+    assert_eq!(count(EventFilter { sha256: "ab".repeat(32), person: "nobody".into(), ..Default::default() }).await, 0);
+    assert_eq!(count(EventFilter { decision: "stopped".into(), ..Default::default() }).await, 201);
+    let text = EventFilter { text: "evnt".into(), ..Default::default() };
+    assert_eq!(ledger.searched(&text, None).await.unwrap(), None, "all of them were read");
+    let recent = ledger.recent(2).await.unwrap();
+    assert_eq!(
+        (recent.len(), recent[0].event.reference.as_str(), recent[0].event.report.as_str()),
+        (2, "EVNT-0301", "{}")
+    );
+    let newest = ledger.events(&EventFilter::default(), None, 10).await.unwrap();
+    let older = ledger.events(&EventFilter::default(), Some(newest[9].id), 10).await.unwrap();
+    assert!(newest.windows(2).all(|pair| pair[0].id > pair[1].id) && older[0].id < newest[9].id);
+    let tallies = ledger.tallies(0).await.unwrap();
+    let sum = |topic: &str, entry: &str| -> i64 {
+        tallies.iter().filter(|t| t.topic == topic && t.entry == entry).map(|t| t.number).sum()
+    };
+    assert_eq!((sum("decision", "deliver"), sum("decision", "block"), sum("policy", "malicious")), (100, 101, 101));
+    let decisions = ledger.decisions(0).await.unwrap();
+    assert_eq!(decisions.iter().map(|tally| tally.number).sum::<i64>(), 301);
+    assert_eq!(ledger.ranking("domain", 0, 1).await.unwrap(), [("site1.example".to_owned(), 101)]);
+    assert!(ledger.ranking("domain", i64::MAX, 8).await.unwrap().is_empty());
+    assert_eq!(sum("domain", "site0.example"), 0, "only what was stopped is counted by site");
+    assert_eq!(ledger.site("site0.example").await.unwrap().unwrap().number, 100);
+    assert!(ledger.site("other.example").await.unwrap().is_none());
+    let hash = one.event.sha256.as_str();
+    assert_eq!((ledger.prevalence(hash).await.unwrap(), ledger.prevalence("none").await.unwrap()), (301, 0));
+    assert!(ledger.refers_to(&"cd".repeat(32)).await.unwrap() && !ledger.refers_to("ef").await.unwrap());
+}
+
+async fn requests(ledger: &Ledger) {
+    let ask =
+        Ask { reference: "EVNT-0001".into(), asker: "Anna".into(), client: "192.0.2.1".into(), reason: "work".into() };
+    let token = ledger.ask(&ask).await.unwrap();
+    let request = ledger.request_by_token(&token).await.unwrap().unwrap();
+    assert_eq!((request.state, request.asker.as_str()), (RequestState::Open, "Anna"));
+    assert!(ledger.request_by_token("guess").await.unwrap().is_none());
+    assert_eq!(ledger.asked("192.0.2.1", 0, "EVNT-0001").await.unwrap(), (1, 1));
+    assert!(!ledger.fetch_once(request.id).await.unwrap(), "not approved yet");
+    let soon = now() + 60_000;
+    assert!(ledger.decide(request.id, RequestState::Approved, "karl", "fine", soon).await.unwrap());
+    assert!(!ledger.decide(request.id, RequestState::Denied, "eva", "no", soon).await.unwrap(), "decided already");
+    assert!(ledger.fetch_once(request.id).await.unwrap());
+    assert!(!ledger.fetch_once(request.id).await.unwrap(), "once only");
+    let late = ledger.ask(&ask).await.unwrap();
+    let late = ledger.request_by_token(&late).await.unwrap().unwrap();
+    ledger.decide(late.id, RequestState::Approved, "karl", "", now() - 1).await.unwrap();
+    assert_eq!(ledger.request(late.id).await.unwrap().unwrap().state, RequestState::Expired);
+    assert!(!ledger.fetch_once(late.id).await.unwrap());
+    ledger.ask(&ask).await.unwrap();
+    assert_eq!((ledger.waiting().await.unwrap(), ledger.requests_for("EVNT-0001").await.unwrap().len()), (1, 3));
+    let named = ledger.named_requests(10).await.unwrap();
+    assert_eq!((named.len(), named[0].0.state, named[0].1.as_str()), (3, RequestState::Open, "100%_1.zip"));
+    let all = ledger.requests(10).await.unwrap();
+    assert_eq!((all.len(), all[0].state), (3, RequestState::Open));
+}
+
+async fn retention(ledger: &Ledger) {
+    ledger.record(Event { at: now() + 1_000_000_000, ..event(9_001, "hold") }).await.unwrap();
+    let all = ledger.events(&EventFilter::default(), None, 1_000).await.unwrap().len();
+    assert_eq!(ledger.forget_events(0).await.unwrap(), 0);
+    assert_eq!(ledger.forget_events(now() + 1).await.unwrap(), all as u64 - 1);
+    let kept = ledger.events(&EventFilter::default(), None, 10).await.unwrap();
+    assert_eq!(kept.iter().map(|kept| kept.event.reference.as_str()).collect::<Vec<_>>(), ["EVNT-9001"]);
+}
+
+async fn people(ledger: &Ledger) {
+    let anna = NewUser { name: "anna".into(), password: "hash".into(), role: "admin".into() };
+    assert!(ledger.add_user(&anna).await.unwrap());
+    assert!(!ledger.add_user(&anna).await.unwrap(), "one of a name");
+    let mut user = ledger.user("anna").await.unwrap().unwrap();
+    let (token, csrf) = ledger.open_session(user.id).await.unwrap();
+    let session = ledger.session(&token, 0, 0).await.unwrap().unwrap();
+    assert_eq!((session.user.name.as_str(), session.csrf), ("anna", csrf));
+    assert!(ledger.session("guess", 0, 0).await.unwrap().is_none());
+    assert!(ledger.session(&token, now() + 1_000, 0).await.unwrap().is_none(), "unused for too long");
+    for (attempt, locked) in [(1, false), (2, false), (3, true)] {
+        assert_eq!(ledger.count_failure(user.id, 3, 60_000).await.unwrap(), locked, "attempt {attempt}");
+    }
+    assert!(ledger.user("anna").await.unwrap().unwrap().locked_until > now());
+    assert!(ledger.session(&token, 0, 0).await.unwrap().is_some(), "a failure elsewhere does not sign out");
+    user.role = "viewer".into();
+    ledger.change_user(&user).await.unwrap();
+    assert!(ledger.session(&token, 0, 0).await.unwrap().is_none(), "another role signs out");
+    let (token, _) = ledger.open_session(user.id).await.unwrap();
+    ledger.close_session(&token).await.unwrap();
+    assert!(ledger.session(&token, 0, 0).await.unwrap().is_none());
+    assert_eq!(ledger.users().await.unwrap().len(), 1);
+    ledger.note("anna", "looked", "around").await.unwrap();
+    assert_eq!(ledger.audit(10).await.unwrap()[0].what, "looked");
+}
+
+async fn factors(ledger: &Ledger) {
+    let anna = ledger.user("anna").await.unwrap().unwrap();
+    assert!(!ledger.use_totp_step(anna.id, 5).await.unwrap(), "there is no secret yet");
+    ledger.set_totp(anna.id, "GEZDGNBV", 10, &["one".to_owned(), "two".to_owned()]).await.unwrap();
+    assert!(!ledger.use_totp_step(anna.id, 10).await.unwrap(), "the step of the enrolment is used");
+    assert!(ledger.use_totp_step(anna.id, 11).await.unwrap());
+    assert!(!ledger.use_totp_step(anna.id, 11).await.unwrap() && !ledger.use_totp_step(anna.id, 9).await.unwrap());
+    // What else changes does not bring used steps back.
+    ledger.change_user(&anna).await.unwrap();
+    assert_eq!(ledger.user("anna").await.unwrap().unwrap().totp_used, 11);
+    assert!(ledger.use_recovery_code(anna.id, "one").await.unwrap());
+    assert!(!ledger.use_recovery_code(anna.id, "one").await.unwrap(), "used twice");
+    assert_eq!(ledger.recovery_codes(anna.id).await.unwrap(), 1);
+    ledger.set_totp(anna.id, "", 0, &[]).await.unwrap();
+    assert_eq!(ledger.recovery_codes(anna.id).await.unwrap(), 0);
+    assert!(!ledger.use_totp_step(anna.id, 12).await.unwrap());
+}
+
+async fn tokens(ledger: &Ledger) {
+    let mut anna = ledger.user("anna").await.unwrap().unwrap();
+    let secret = ledger.add_token(anna.id, "dashboard", "viewer").await.unwrap();
+    let (user, token) = ledger.bearer(&secret).await.unwrap().unwrap();
+    assert_eq!((user.name.as_str(), token.name.as_str(), token.role.as_str()), ("anna", "dashboard", "viewer"));
+    assert!(ledger.bearer("lazaret_guess").await.unwrap().is_none());
+    assert!(ledger.tokens(anna.id).await.unwrap()[0].used_at > 0);
+    anna.disabled = true;
+    ledger.change_user(&anna).await.unwrap();
+    assert!(ledger.bearer(&secret).await.unwrap().is_none(), "whoever is shut out is shut out");
+    anna.disabled = false;
+    ledger.change_user(&anna).await.unwrap();
+    assert!(!ledger.revoke_token(anna.id + 1, token.id).await.unwrap(), "somebody else's");
+    assert!(ledger.revoke_token(anna.id, token.id).await.unwrap());
+    assert!(ledger.bearer(&secret).await.unwrap().is_none());
+}
+
+async fn policies(ledger: &Ledger) {
+    assert!(ledger.newest_policies().await.unwrap().is_none());
+    let new = |base, text: &str| NewPolicies { base, who: "anna".into(), note: "why".into(), text: text.into() };
+    let first = ledger.save_policies(&new(0, "one")).await.unwrap().unwrap();
+    assert_eq!(
+        ledger.save_policies(&new(0, "other")).await.unwrap(),
+        None,
+        "nobody overwrites what they have not seen"
+    );
+    let second = ledger.save_policies(&new(first, "two")).await.unwrap().unwrap();
+    assert_eq!(ledger.newest_policies().await.unwrap().unwrap().text, "two");
+    assert_eq!(ledger.policies_of(first).await.unwrap().unwrap().text, "one");
+    let history = ledger.policy_history(10).await.unwrap();
+    assert_eq!(history.iter().map(|v| (v.id, v.text.as_str())).collect::<Vec<_>>(), [(second, ""), (first, "")]);
+    let audit = ledger.audit(1).await.unwrap().remove(0);
+    assert_eq!((audit.what.as_str(), audit.detail), ("policies changed", format!("version {second}: why")));
+}

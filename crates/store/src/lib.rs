@@ -1,0 +1,58 @@
+//! What is kept: events, requests and people in an SQL database, the ATT&CK library in another, quarantined bytes in a folder.
+//!
+//! Only this crate knows SQL. Times are milliseconds since 1970 (UTC).
+
+mod blobs;
+mod error;
+mod ledger;
+mod library;
+
+pub use blobs::Blobs;
+pub use error::StoreError;
+pub use ledger::{
+    ApiToken, Ask, AuditEntry, Event, EventFilter, Ledger, LoggedEvent, NewPolicies, NewUser, PolicyVersion,
+    ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
+};
+pub use library::{Added, Appearance, Import, Library, NewRelease, NewVersion, Relation, Release, Version};
+
+/// Milliseconds since 1970.
+pub fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A secret of 128 bits from the system's random numbers, in hexadecimal.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub fn secret() -> Result<String, StoreError> {
+    let mut bytes = [0; 16];
+    random(&mut bytes)?;
+    Ok(hexadecimal(&bytes))
+}
+
+/// Fills bytes with the system's random numbers.
+///
+/// # Errors
+/// When the system has none.
+pub fn random(bytes: &mut [u8]) -> Result<(), StoreError> {
+    getrandom::fill(bytes).map_err(|error| StoreError::Random(error.to_string()))
+}
+
+/// SHA-256 of a text, in hexadecimal: how secrets are kept.
+pub fn fingerprint(text: &str) -> String {
+    use sha2::Digest;
+    hexadecimal(&sha2::Sha256::digest(text.as_bytes()))
+}
+
+/// A database's address as it may be shown.
+fn without_password(address: &str) -> String {
+    match (address.split_once("://"), address.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
+        _ => address.to_owned(),
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
