@@ -3,6 +3,7 @@
 use crate::assembly::Analysis;
 use crate::cache::hexadecimal;
 use crate::pool::{Arsenal, Lent, Pool};
+use crate::remembered::Remembered;
 use crate::sample::Prepared;
 use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
 use lazaret_detect::{HashLists, RuleSource, rules_fingerprint};
@@ -60,6 +61,8 @@ pub struct Request<'a> {
     pub passwords: &'a [String],
     /// How the bytes are packed, in the order in which that was done. The sample is what is under it.
     pub codings: &'a [ContentCoding],
+    /// Tells how often a SHA-256 was seen here before, where somebody knows. It is asked only when a policy depends on it.
+    pub prevalence: Option<&'a dyn Fn(&str) -> u64>,
 }
 
 /// The pipeline with its worker. Shared freely between threads.
@@ -69,6 +72,9 @@ pub struct Engine {
     passwords: Vec<String>,
     clamd: Option<Clamd>,
     policies: Policies,
+    /// A policy depends on how often something was seen.
+    counts: bool,
+    remembered: Remembered,
     fingerprint: String,
 }
 
@@ -93,6 +99,8 @@ impl Engine {
             limits: settings.limits,
             passwords: settings.passwords,
             clamd: settings.clamd,
+            counts: settings.policies.text().contains("prevalence"),
+            remembered: Remembered::default(),
             policies: settings.policies,
             fingerprint,
         };
@@ -105,13 +113,18 @@ impl Engine {
     /// When the sample could not be read or handed over. A sample whose analysis fails is no error: its report says so.
     pub fn scan(&self, request: Request<'_>) -> Result<ScanReport, EngineError> {
         let start = Instant::now();
-        let name = request.name;
-        let prepared = request.bytes.prepare(name)?;
-        let passwords = request.passwords.iter().chain(&self.passwords).cloned().collect();
+        // Another scanner may have learnt something, and numbers of times only grow.
+        let key = if self.clamd.is_none() && !self.counts { Remembered::key(&request) } else { None };
+        if let Some(report) = key.as_ref().and_then(|key| self.remembered.recall(key)) {
+            return Ok(ScanReport { elapsed_ms: milliseconds(start), ..report });
+        }
+        let Request { name, bytes, origin, passwords, codings, prevalence } = request;
+        let prepared = bytes.prepare(name)?;
+        let passwords = passwords.iter().chain(&self.passwords).cloned().collect();
         let analysis = std::thread::scope(|scope| {
             let clamd = self.clamd.as_ref().map(|clamd| scope.spawn(|| ask(clamd, &prepared, &self.limits)));
-            let whole = whole(name, prepared.handed.size, request.origin);
-            let lent = Lent { codings: request.codings, passwords };
+            let whole = whole(name, prepared.handed.size, origin);
+            let lent = Lent { codings, passwords };
             let mut analysis = self.pool.analyse(name, &prepared.handed, &self.limits, lent, whole)?;
             if let Some(Ok(Some(mut finding))) = clamd.map(std::thread::ScopedJoinHandle::join) {
                 let sample = &mut analysis.parts[0];
@@ -126,7 +139,11 @@ impl Engine {
             Ok::<_, EngineError>(analysis)
         })?;
         prepared.check_unchanged(name)?;
-        self.judge(name, &prepared, analysis, request.origin, start)
+        let report = self.judge(name, &prepared, analysis, origin, prevalence, start)?;
+        if let Some(key) = key {
+            self.remembered.keep(key, &report);
+        }
+        Ok(report)
     }
 
     /// What the first bytes of something look like. Nothing is allocated by what they say.
@@ -224,6 +241,7 @@ impl Engine {
         prepared: &Prepared,
         analysis: Analysis,
         origin: &Origin,
+        prevalence: Option<&dyn Fn(&str) -> u64>,
         start: Instant,
     ) -> Result<ScanReport, EngineError> {
         let Analysis { mut parts, findings } = analysis;
@@ -231,24 +249,15 @@ impl Engine {
             let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
             parts[0].sha256 = prepared.sha256().map_err(hand)?;
         }
+        let prevalence = prevalence.filter(|_| self.counts).map_or(0, |seen| seen(&parts[0].sha256));
         let judged = Judged::new(&parts, &findings);
-        let mut known: HashMap<Facts, Outcome> = HashMap::new();
         let mut rulings = Vec::new();
         let mut strictest: Option<Outcome> = None;
         for (at, part) in parts.iter().enumerate() {
             let mut facts = judged.facts(at, origin);
-            // What no decision can depend on would only keep equal parts from being recognised as equal.
-            let key = Facts { name: String::new(), ..facts.clone() };
-            let outcome = match known.get(&key).filter(|_| parts.len() > 1_000) {
-                Some(outcome) => outcome.clone(),
-                None => {
-                    facts.name.clone_from(&part.name);
-                    let decided = self.policies.decide(&part.path, &facts);
-                    let decided = decided.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
-                    known.insert(key, decided.clone());
-                    decided
-                }
-            };
+            facts.prevalence = prevalence;
+            let decided = self.policies.decide(&part.path, &facts);
+            let outcome = decided.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
             if outcome.decision != Decision::Deliver && rulings.len() < MOST_RULINGS {
                 let policies = spoken(&outcome);
                 rulings.push(Ruling { part: part.path.clone(), decision: outcome.decision, policies });
@@ -289,7 +298,7 @@ fn milliseconds(start: Instant) -> f64 {
 }
 
 /// The policies that decided, with a name for deciding by default.
-fn spoken(outcome: &Outcome) -> Vec<PolicyMatch> {
+pub(crate) fn spoken(outcome: &Outcome) -> Vec<PolicyMatch> {
     if !outcome.policies.is_empty() {
         return outcome.policies.clone();
     }
@@ -297,7 +306,7 @@ fn spoken(outcome: &Outcome) -> Vec<PolicyMatch> {
 }
 
 /// Parts with their verdicts and the findings about each.
-struct Judged<'a> {
+pub(crate) struct Judged<'a> {
     parts: &'a [Part],
     verdicts: Vec<Verdict>,
     findings: HashMap<&'a str, Vec<&'a Finding>>,
@@ -305,7 +314,7 @@ struct Judged<'a> {
 }
 
 impl<'a> Judged<'a> {
-    fn new(parts: &'a [Part], all: &'a [Finding]) -> Self {
+    pub(crate) fn new(parts: &'a [Part], all: &'a [Finding]) -> Self {
         let mut findings: HashMap<&str, Vec<&Finding>> = HashMap::new();
         for finding in all {
             findings.entry(&finding.part).or_default().push(finding);
@@ -314,7 +323,7 @@ impl<'a> Judged<'a> {
         Self { parts, verdicts: fold(parts, all), findings, index }
     }
 
-    fn facts(&self, at: usize, origin: &Origin) -> Facts {
+    pub(crate) fn facts(&self, at: usize, origin: &Origin) -> Facts {
         let part = &self.parts[at];
         let mut parents = Vec::new();
         let mut parent = part.parent;

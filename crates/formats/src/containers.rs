@@ -10,6 +10,7 @@ mod cpio;
 mod decode;
 mod decoders;
 pub(crate) mod encoder;
+mod form;
 mod gzip;
 mod html;
 mod iso9660;
@@ -37,6 +38,7 @@ mod zip;
 mod zisofs;
 
 pub(crate) use decoders::{Codec, decoder};
+pub(crate) use form::border;
 pub(crate) use gzip::Members as GzipMembers;
 
 use crate::{Content, OpenError, Parts};
@@ -80,6 +82,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &sevenz::SevenZ,
     &rar::Rar,
     &tar::Tar,
+    &form::Form,
     &cab::Cab,
     &iso9660::Iso9660,
     &zisofs::Zisofs,

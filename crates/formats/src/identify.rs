@@ -6,6 +6,7 @@
 
 mod compound;
 mod disks;
+mod forms;
 mod magic;
 mod markup;
 mod polyglots;
@@ -82,6 +83,9 @@ fn structure(probe: &Probe<'_>, found: &mut Found) {
     }
     if found.is_empty() {
         compound::look(probe, found);
+    }
+    if found.is_empty() {
+        forms::look(probe, found);
     }
     if found.is_empty() {
         magic::strong(probe, found);

@@ -11,6 +11,7 @@ mod content;
 mod error;
 mod identify;
 mod kinds;
+mod pack;
 mod parts;
 mod passwords;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use content::{Content, ContentReader, ReadAt, Spool};
 pub use error::OpenError;
 pub use identify::{Identified, identify, identify_head};
 pub use kinds::{KINDS, KindRow, kind};
+pub use pack::{PASSWORD, pack};
 pub use parts::{Member, Parts, Retry};
 pub use passwords::Passwords;
 pub use walk::{Setup, Visitor, walk, walk_as};

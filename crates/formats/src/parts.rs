@@ -114,11 +114,11 @@ impl Parts<'_, '_> {
     pub fn passwords(&mut self) -> Vec<Arc<str>> {
         let most = self.state.budget.limits().passwords as usize;
         let mut candidates: Vec<Arc<str>> = self.state.worked.clone();
-        for candidate in self.state.passwords.candidates() {
+        for candidate in self.state.passwords().candidates() {
             if candidates.len() >= most {
                 break;
             }
-            if !self.tried.contains(&candidate) && !self.state.worked.contains(&candidate) {
+            if !self.tried.contains(&candidate) && !candidates.contains(&candidate) {
                 candidates.push(candidate);
             }
         }
@@ -211,7 +211,7 @@ impl Parts<'_, '_> {
         let mut part = self.child(&member);
         part.locked = true;
         part.complete = false;
-        let reason = if self.state.passwords.is_empty() {
+        let reason = if self.state.passwords().is_empty() {
             "encrypted, and there was no password to try"
         } else {
             "encrypted, and none of the passwords tried opens it"

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Bytes of a text that are searched for passwords.
 const TEXT_FOR_WORDS: usize = 256 << 10;
+/// Bytes of names and texts that wait for somebody to need a password.
+const MOST_UNREAD: usize = 4 << 20;
 /// The kind of what nothing but the document around it gives a meaning.
 const DOCUMENT_PART: &str = "document-part";
 /// Bytes of locked parts that are kept for a second attempt, in all.
@@ -59,7 +61,10 @@ pub(crate) struct State<'v> {
     pub(crate) budget: Budget,
     pub(crate) spool: Option<Arc<dyn Spool>>,
     pub(crate) spool_top: u64,
-    pub(crate) passwords: Passwords,
+    passwords: Passwords,
+    /// Where passwords may stand, in order: looked at when one is needed, which is seldom.
+    unread: Vec<Unread>,
+    unread_bytes: usize,
     pub(crate) worked: Vec<Arc<str>>,
     pub(crate) visitor: &'v mut dyn Visitor,
     /// Findings about a part that is still being read.
@@ -67,6 +72,13 @@ pub(crate) struct State<'v> {
     next_id: u32,
     legacy_hashes: bool,
     retry_bytes: u64,
+}
+
+/// Something that people read, and that may announce a password.
+enum Unread {
+    Name(String),
+    Text(Vec<u8>),
+    Markup(Vec<u8>),
 }
 
 /// Takes `sample` apart and tells `visitor` about every part.
@@ -88,6 +100,8 @@ pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: 
         spool: setup.spool,
         spool_top: 0,
         passwords,
+        unread: Vec::new(),
+        unread_bytes: 0,
         worked: Vec::new(),
         visitor,
         pending: Vec::new(),
@@ -245,7 +259,7 @@ impl State<'_> {
     /// Opens locked children again if passwords were learned since; those that stay locked go to `outer`.
     fn retry(&mut self, inner: &mut Vec<Retry>, children: &mut [Child], ancestors: &[String], outer: &mut Vec<Retry>) {
         for retry in inner.drain(..) {
-            if self.passwords.len() == retry.known || self.budget.exhausted().is_some() {
+            if self.passwords().len() == retry.known || self.budget.exhausted().is_some() {
                 outer.push(retry);
                 continue;
             }
@@ -279,8 +293,8 @@ impl State<'_> {
         }
         self.retry_bytes += content.len();
         let most = self.budget.limits().passwords as usize;
-        tried.extend(self.passwords.candidates().filter(|c| !tried.contains(c)).take(most).collect::<Vec<_>>());
-        retries.push(Retry { part: part.clone(), content: content.clone(), tried, known: self.passwords.len() });
+        tried.extend(self.passwords().candidates().filter(|c| !tried.contains(c)).take(most).collect::<Vec<_>>());
+        retries.push(Retry { part: part.clone(), content: content.clone(), tried, known: self.passwords().len() });
     }
 
     fn hash(&mut self, part: &mut Part, content: &Content) -> std::io::Result<()> {
@@ -308,22 +322,40 @@ impl State<'_> {
         result
     }
 
-    /// Takes passwords from what people are meant to read.
+    /// Passwords to try.
+    pub(crate) fn passwords(&mut self) -> &Passwords {
+        self.unread_bytes = 0;
+        for unread in self.unread.drain(..) {
+            match unread {
+                Unread::Name(name) => self.passwords.learn_name(&name),
+                Unread::Text(bytes) => self.passwords.learn_text(&identify::decode_text(&bytes)),
+                Unread::Markup(bytes) => self.passwords.learn_text(&without_tags(&identify::decode_text(&bytes))),
+            }
+        }
+        &self.passwords
+    }
+
+    fn keep_unread(&mut self, len: usize, unread: Unread) {
+        self.unread_bytes += len + size_of::<Unread>();
+        self.unread.push(unread);
+        if self.unread_bytes > MOST_UNREAD {
+            self.passwords();
+        }
+    }
+
+    /// Remembers what people are meant to read, for the passwords in it.
     fn learn(&mut self, part: &Part, content: &Content) {
         if part.named {
-            self.passwords.learn_name(&part.name);
+            self.keep_unread(part.name.len(), Unread::Name(part.name.clone()));
         }
         let readable = matches!(part.kind.class, Class::Text | Class::Web) || part.role == Role::Body;
         if !readable && !part.is("xml") {
             return;
         }
         let Ok(head) = content.window(0, TEXT_FOR_WORDS) else { return };
-        let text = identify::decode_text(&head);
-        if part.kind.class == Class::Text && part.kind.id != "xml" {
-            self.passwords.learn_text(&text);
-        } else {
-            self.passwords.learn_text(&without_tags(&text));
-        }
+        let head = head.to_vec();
+        let is_plain = part.kind.class == Class::Text && part.kind.id != "xml";
+        self.keep_unread(head.len(), if is_plain { Unread::Text(head) } else { Unread::Markup(head) });
     }
 }
 
@@ -377,6 +409,8 @@ mod tests {
                 spool: None,
                 spool_top: 0,
                 passwords: Passwords::new(Vec::new()),
+                unread: Vec::new(),
+                unread_bytes: 0,
                 worked: Vec::new(),
                 visitor: &mut recorded,
                 pending: Vec::new(),

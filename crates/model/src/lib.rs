@@ -12,6 +12,7 @@ mod limits;
 mod origin;
 mod part;
 mod plain;
+mod reference;
 mod report;
 mod verdict;
 
@@ -23,5 +24,6 @@ pub use limits::{Limit, Limits};
 pub use origin::{Direction, Gate, Origin, Sample};
 pub use part::{Child, Part, PartId, Role, extension};
 pub use plain::plain;
+pub use reference::reference;
 pub use report::{SCAN_SCHEMA, ScanReport};
 pub use verdict::{Verdict, fold};

@@ -78,6 +78,8 @@ pub struct Origin {
     pub domain: Option<String>,
     /// Names of the lists the site is on.
     pub lists: Vec<String>,
+    /// One of them lists suspicious sites.
+    pub suspicious: bool,
     /// Days since this installation first saw the site.
     pub first_seen_days: Option<u64>,
     /// The media type the site declared.

@@ -37,3 +37,14 @@ pub struct ScanReport {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<Ruling>,
 }
+
+impl ScanReport {
+    /// What decided: of the strictest rulings the one about the deepest part, since what holds something shares its fate.
+    pub fn cause(&self) -> Option<&Ruling> {
+        let depth =
+            |ruling: &Ruling| self.parts.iter().find(|part| part.path == ruling.part).map_or(0, |part| part.depth);
+        let strictest = self.rulings.iter().filter(|ruling| ruling.decision == self.decision);
+        // The first of those that are equally deep.
+        strictest.rev().max_by_key(|ruling| depth(ruling))
+    }
+}

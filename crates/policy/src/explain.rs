@@ -73,6 +73,7 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
         ("if the site were on no list", |facts| {
             if let Some(site) = &mut facts.site {
                 site.lists.clear();
+                site.suspicious = false;
             }
         }),
     ];

@@ -48,7 +48,7 @@ pub struct Facts {
     pub findings: BTreeSet<String>,
     /// Technique ids.
     pub techniques: BTreeSet<String>,
-    /// Times this content was seen here.
+    /// Times the whole file was seen here, 1,000 at the most.
     pub prevalence: u64,
     /// Gate name.
     pub gate: String,
@@ -72,6 +72,8 @@ pub struct SiteFacts {
     pub domain: String,
     /// Lists it is on.
     pub lists: BTreeSet<String>,
+    /// One of them lists suspicious sites.
+    pub suspicious: bool,
     /// Days since it was first seen here.
     pub first_seen_days: Option<u64>,
 }
@@ -124,6 +126,7 @@ impl Facts {
             host: host.clone(),
             domain: origin.domain.as_ref().unwrap_or(host).clone(),
             lists: origin.lists.iter().cloned().collect(),
+            suspicious: origin.suspicious,
             first_seen_days: origin.first_seen_days,
         });
         Self {

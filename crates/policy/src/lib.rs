@@ -7,10 +7,14 @@ mod cases;
 mod error;
 mod explain;
 mod facts;
+mod listing;
+mod permissions;
 mod policies;
 
 pub use cases::{CaseOutcome, Cases, run_cases};
 pub use error::{PolicyError, PolicyProblem};
 pub use explain::{Change, explain};
 pub use facts::{Facts, SiteFacts};
+pub use listing::PolicyDescription;
+pub use permissions::{Permissions, ROLES};
 pub use policies::{Outcome, Policies, PolicyFile, built_in_policies};

@@ -9,9 +9,12 @@ use lazaret_model::{Decision, PolicyMatch};
 use miette::Diagnostic;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 /// The schema, as shipped.
 const SCHEMA: &str = include_str!("../../../policies/lazaret.cedarschema");
+/// Outcomes that are remembered.
+const MOST_KNOWN: usize = 4_096;
 /// The policies that carry T1204, as shipped.
 const DEFAULT: &str = include_str!("../../../policies/default.cedar");
 
@@ -32,12 +35,16 @@ pub fn built_in_policies() -> PolicyFile {
 /// A validated policy set.
 #[derive(Debug)]
 pub struct Policies {
-    set: PolicySet,
+    pub(crate) set: PolicySet,
     authorizer: Authorizer,
     actions: [EntityUid; 2],
     person: EntityTypeName,
     group: EntityTypeName,
     part: EntityTypeName,
+    /// Facts that differ from file to file, by their names in the schema, of which these policies speak.
+    spoken_of: HashSet<&'static str>,
+    /// What was decided on facts, those left out that no policy here speaks of.
+    known: Mutex<HashMap<Facts, Outcome>>,
 }
 
 /// What was decided about one part, and by which policies.
@@ -96,7 +103,13 @@ impl Policies {
     }
 
     fn new(set: PolicySet) -> Self {
+        let spoken_of = ["name", "size", "prevalence", "host", "domain"];
         Self {
+            spoken_of: spoken_of
+                .into_iter()
+                .filter(|name| set.policies().any(|policy| mentions(policy, name)))
+                .collect(),
+            known: Mutex::default(),
             set,
             authorizer: Authorizer::new(),
             actions: ["deliver", "hold"].map(|name| uid(&type_name("Lazaret::Action"), name)),
@@ -130,6 +143,44 @@ impl Policies {
     /// # Errors
     /// When a policy fails on these facts: an error never turns into a delivery.
     pub fn decide(&self, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
+        let key = self.essence(facts);
+        if let Some(outcome) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(outcome.clone());
+        }
+        let outcome = self.evaluate(part, facts)?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(key, outcome.clone());
+        Ok(outcome)
+    }
+
+    /// Facts without those that no policy here speaks of.
+    fn essence(&self, facts: &Facts) -> Facts {
+        let silent = |name| !self.spoken_of.contains(name);
+        let mut facts = facts.clone();
+        if silent("name") {
+            facts.name.clear();
+        }
+        if silent("size") {
+            facts.size = 0;
+        }
+        if silent("prevalence") {
+            facts.prevalence = 0;
+        }
+        if let Some(site) = &mut facts.site {
+            if silent("host") {
+                site.host.clear();
+            }
+            if silent("domain") {
+                site.domain.clear();
+            }
+        }
+        facts
+    }
+
+    fn evaluate(&self, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
         let entities = self.entities(part, facts)?;
         let mut denied = None;
         for (action, decision) in self.actions.iter().zip([Decision::Deliver, Decision::Hold]) {
@@ -234,6 +285,7 @@ fn context(facts: &Facts) -> Vec<(String, RestrictedExpression)> {
             ("host".to_owned(), RestrictedExpression::new_string(site.host.clone())),
             ("domain".to_owned(), RestrictedExpression::new_string(site.domain.clone())),
             ("lists".to_owned(), RestrictedExpression::new_set(lists)),
+            ("suspicious".to_owned(), RestrictedExpression::new_bool(site.suspicious)),
         ]);
         if let Some(days) = site.first_seen_days {
             let days = i64::try_from(days).unwrap_or(i64::MAX);
@@ -254,6 +306,17 @@ fn named(policy: &Policy) -> Result<Policy, &'static str> {
         .filter(|t| !t.is_empty())
         .ok_or("the policy needs a `@title(\"…\")` that people are shown")?;
     Ok(policy.new_id(PolicyId::new(id)))
+}
+
+/// Whether a policy may depend on an attribute: its name stands, as an attribute or as text, outside of annotations.
+/// A policy that cannot be looked into may depend on anything.
+fn mentions(policy: &Policy, attribute: &str) -> bool {
+    policy.to_json().map_or(true, |mut json| {
+        if let Some(policy) = json.as_object_mut() {
+            policy.remove("annotations");
+        }
+        json.to_string().contains(&format!("\"{attribute}\""))
+    })
 }
 
 fn problem(file: &PolicyFile, error: &(impl Diagnostic + ?Sized)) -> PolicyProblem {
@@ -280,11 +343,11 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-fn type_name(name: &str) -> EntityTypeName {
+pub(crate) fn type_name(name: &str) -> EntityTypeName {
     EntityTypeName::from_str(name).expect("the names in this file are valid")
 }
 
-fn uid(of: &EntityTypeName, name: &str) -> EntityUid {
+pub(crate) fn uid(of: &EntityTypeName, name: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(of.clone(), EntityId::new(name))
 }
 
@@ -359,6 +422,26 @@ mod tests {
         assert_eq!(policies.decide("x", &facts).unwrap().decision, Decision::Block);
         facts.groups.insert("administrators".into());
         assert_eq!(policies.decide("x", &facts).unwrap().decision, Decision::Deliver);
+    }
+
+    #[test]
+    fn a_remembered_decision_does_not_stand_for_files_that_a_policy_tells_apart() {
+        for (condition, other) in [
+            ("resource.name == \"a.txt\"", Facts { name: "b.txt".into(), ..Facts::default() }),
+            ("resource.size < 10", Facts { name: "a.txt".into(), size: 10, ..Facts::default() }),
+            ("resource.prevalence == 0", Facts { name: "a.txt".into(), prevalence: 1, ..Facts::default() }),
+        ] {
+            let permit = format!(
+                "@id(\"one\") @title(\"One is permitted\")\n\
+                 permit (principal, action == Lazaret::Action::\"deliver\", resource) when {{ {condition} }};"
+            );
+            let policies = Policies::parse(&[file("one.cedar", &permit)]).unwrap();
+            let one = Facts { name: "a.txt".into(), ..Facts::default() };
+            for _ in 0..2 {
+                assert_eq!(policies.decide("x", &one).unwrap().decision, Decision::Deliver, "{condition}");
+                assert_eq!(policies.decide("x", &other).unwrap().decision, Decision::Block, "{condition}");
+            }
+        }
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("dbx", Mail, "application/x-outlook-express", &["dbx"], "Outlook Express mailbox"),
     holder("tnef", Mail, "application/vnd.ms-tnef", &["dat", "tnef"], "Outlook attachments (winmail.dat)"),
     holder("mht", Web, "multipart/related", &["mht", "mhtml"], "web page with its files (MHTML)"),
+    holder("form-data", Data, "multipart/form-data", &[], "form that a browser sends"),
     holder("vcard", Data, "text/vcard", &["vcf"], "address card"),
     holder("ics", Data, "text/calendar", &["ics", "vcs"], "calendar"),
 ];

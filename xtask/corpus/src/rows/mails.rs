@@ -51,7 +51,15 @@ pub(super) fn all() -> Vec<Standin> {
         |what, line: &str| Standin::new("C21", "formats/calendar", "offer.ics", what, event(line).into_bytes());
     let carried =
         format!("ATTACH;FMTTYPE=application/pdf;ENCODING=BASE64;VALUE=BINARY;FILENAME=\"a.com\":{}", base64(&eicar()));
+    let form = |name: &str, content: &[u8]| {
+        let head = format!(
+            "--border\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nSee the file.\r\n--border\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        [head.as_bytes(), content, b"\r\n--border--\r\n"].concat()
+    };
     vec![
+        Standin::new("C22", "formats/form", "form", "a form with a file", form("a.com", &eicar())).kind("form-data").payload("a.com"),
+        Standin::new("H", "formats/form", "form", "a form with a text", form("letter.txt", b"Dear customer,\r\nsee you on Monday.\r\n")).kind("form-data").delivered(),
         invitation("an invitation that carries a file", &carried).payload("a.com"),
         invitation("an invitation whose alarm runs a program", "BEGIN:VALARM\r\nTRIGGER:-PT1M\r\nACTION:PROCEDURE\r\nATTACH:powershell -w hidden -c calc.exe\r\nEND:VALARM").finds("shortcut.runs-interpreter"),
         invitation("an invitation whose alarm plays a sound from another machine", "BEGIN:VALARM\r\nTRIGGER:-PT1M\r\nACTION:AUDIO\r\nATTACH:\\\\host.invalid\\share\\a.wav\r\nEND:VALARM").technique("T1187"),

@@ -1,0 +1,116 @@
+//! Reports that are remembered: the same bytes under the same name from the same place are judged once.
+//!
+//! Rules, policies and version need no place in the key, since every engine has a memory of its own.
+
+use crate::{Request, SampleBytes};
+use lazaret_model::ScanReport;
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+/// Reports that are remembered.
+const MOST: usize = 4_096;
+/// Parts and findings of a report that is worth it.
+const MOST_PARTS: usize = 64;
+const MOST_FINDINGS: usize = 64;
+
+/// What a report depends on.
+pub(crate) type Key = [u8; 32];
+
+/// The reports, the oldest first.
+#[derive(Default)]
+pub(crate) struct Remembered(Mutex<(HashMap<Key, ScanReport>, VecDeque<Key>)>);
+
+impl Remembered {
+    /// The key of a request; none for bytes that are not in memory.
+    pub(crate) fn key(request: &Request<'_>) -> Option<Key> {
+        let SampleBytes::Memory(bytes) = &request.bytes else { return None };
+        let codings: Vec<_> = request.codings.iter().map(|coding| coding.token()).collect();
+        // As JSON, so that no two requests can be written the same way.
+        let about = serde_json::to_vec(&(request.name, request.origin, request.passwords, codings)).ok()?;
+        let mut hash = Sha256::new();
+        hash.update((about.len() as u64).to_le_bytes());
+        hash.update(&about);
+        hash.update(bytes);
+        Some(hash.finalize().into())
+    }
+
+    pub(crate) fn recall(&self, key: &Key) -> Option<ScanReport> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.get(key).cloned()
+    }
+
+    /// Remembers a report, if another look could come to no other one.
+    pub(crate) fn keep(&self, key: Key, report: &ScanReport) {
+        if !report.complete || report.parts.len() > MOST_PARTS || report.findings.len() > MOST_FINDINGS {
+            return;
+        }
+        let mut reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, order) = &mut *reports;
+        if known.insert(key, report.clone()).is_none() {
+            order.push_back(key);
+        }
+        while order.len() > MOST {
+            if let Some(oldest) = order.pop_front() {
+                known.remove(&oldest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lazaret_model::{ContentCoding, Direction, Origin};
+
+    fn key(name: &str, bytes: &[u8], origin: &Origin, codings: &[ContentCoding]) -> Option<Key> {
+        let bytes = SampleBytes::Memory(bytes.to_vec());
+        Remembered::key(&Request { name, bytes, origin, passwords: &[], codings, prevalence: None })
+    }
+
+    #[test]
+    fn everything_that_could_change_a_report_changes_the_key() {
+        let origin = Origin::default();
+        let one = key("a.txt", b"hello", &origin, &[]);
+        assert_eq!(one, key("a.txt", b"hello", &origin.clone(), &[]));
+        let upload = Origin { direction: Direction::Upload, ..Origin::default() };
+        let listed = Origin { suspicious: true, ..Origin::default() };
+        for other in [
+            key("b.txt", b"hello", &origin, &[]),
+            key("a.txt", b"hullo", &origin, &[]),
+            key("a.txt", b"hello", &upload, &[]),
+            key("a.txt", b"hello", &listed, &[]),
+            key("a.txt", b"hello", &origin, &[ContentCoding::Gzip]),
+        ] {
+            assert!(other.is_some() && other != one);
+        }
+    }
+
+    #[test]
+    fn what_was_not_inspected_completely_is_looked_at_again() {
+        let remembered = Remembered::default();
+        let report = |complete| ScanReport {
+            schema: String::new(),
+            path: String::new(),
+            sha256: String::new(),
+            size: 0,
+            kind: lazaret_model::Kind::UNKNOWN,
+            verdict: lazaret_model::Verdict::Benign,
+            decision: lazaret_model::Decision::Deliver,
+            policies: Vec::new(),
+            complete,
+            elapsed_ms: 0.0,
+            rulings: Vec::new(),
+            parts: Vec::new(),
+            findings: Vec::new(),
+        };
+        remembered.keep([1; 32], &report(true));
+        remembered.keep([2; 32], &report(false));
+        assert!(remembered.recall(&[1; 32]).is_some() && remembered.recall(&[2; 32]).is_none());
+        for n in 0..=MOST {
+            let mut key = [3; 32];
+            key[..8].copy_from_slice(&n.to_le_bytes());
+            remembered.keep(key, &report(true));
+        }
+        assert!(remembered.recall(&[1; 32]).is_none(), "the oldest is forgotten");
+    }
+}

@@ -1,0 +1,41 @@
+//! Decides again about what was inspected before, under other policies.
+
+use crate::EngineError;
+use crate::engine::{Judged, spoken};
+use lazaret_model::{Decision, Finding, Origin, Part};
+use lazaret_policy::{Facts, Policies};
+use std::collections::HashSet;
+
+/// The strictest decision on any of these parts, and the ids of the policies that spoke for it. `name` is for errors.
+///
+/// # Errors
+/// When a policy fails on these facts.
+pub fn decide_again(
+    policies: &Policies,
+    name: &str,
+    parts: &[Part],
+    findings: &[Finding],
+    origin: &Origin,
+) -> Result<(Decision, Vec<String>), EngineError> {
+    let judged = Judged::new(parts, findings);
+    let mut known: HashSet<Facts> = HashSet::new();
+    let (mut strictest, mut spoke) = (Decision::Deliver, Vec::new());
+    for (at, part) in parts.iter().enumerate() {
+        let facts = judged.facts(at, origin);
+        if known.contains(&facts) {
+            continue;
+        }
+        let outcome = policies.decide(&part.path, &facts);
+        let outcome = outcome.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
+        known.insert(facts);
+        if outcome.decision > strictest {
+            (strictest, spoke) = (outcome.decision, Vec::new());
+        }
+        if outcome.decision == strictest {
+            spoke.extend(spoken(&outcome).into_iter().map(|policy| policy.id));
+        }
+    }
+    spoke.sort();
+    spoke.dedup();
+    Ok((strictest, spoke))
+}
