@@ -2,16 +2,16 @@
 //! a refusal.
 
 use crate::exchange::Exchange;
-use crate::refusal::{Pages, Reason, Refusal, public_address, reference};
+use crate::refusal::{Pages, Reason, Refusal, public_address};
 use crate::settings::BodySettings;
 use crate::spool::{Spool, Spooled};
+use crate::{Directory, Kept, Metrics, Record, Sites};
 use http::{HeaderMap, Method, StatusCode};
-use lazaret_engine::{Engine, Request};
-use lazaret_model::{Class, ContentCoding, Decision, Origin, ScanReport};
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use lazaret_engine::{Engine, Request, SampleBytes};
+use lazaret_model::{Class, ContentCoding, Decision, Origin, ScanReport, reference};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 
 /// First bytes that are enough for an early decision.
@@ -21,9 +21,27 @@ pub(crate) const HEAD: usize = 16 << 10;
 pub struct Desk {
     engine: RwLock<Arc<Engine>>,
     pages: Arc<dyn Pages>,
+    record: Arc<dyn Record>,
+    sites: Arc<Sites>,
+    directory: Directory,
+    metrics: Metrics,
     settings: BodySettings,
     spool_folder: PathBuf,
     slots: Semaphore,
+}
+
+/// What a desk works with.
+pub struct Means {
+    /// The engine that inspects.
+    pub engine: Arc<Engine>,
+    /// Renders what people read.
+    pub pages: Arc<dyn Pages>,
+    /// Keeps the record.
+    pub record: Arc<dyn Record>,
+    /// Lists of sites.
+    pub sites: Arc<Sites>,
+    /// Who people are.
+    pub directory: Directory,
 }
 
 /// A body to judge, with what its headers say.
@@ -53,10 +71,35 @@ impl Cargo {
 
 impl Desk {
     /// A desk for the gates. `spool_folder` is where bodies too large for memory go; it must exist.
-    pub fn new(engine: Arc<Engine>, pages: Arc<dyn Pages>, settings: BodySettings, spool_folder: PathBuf) -> Self {
+    pub fn new(means: Means, settings: BodySettings, spool_folder: PathBuf) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let slots = if settings.inspections == 0 { processors * 2 } else { settings.inspections };
-        Self { engine: RwLock::new(engine), pages, settings, spool_folder, slots: Semaphore::new(slots) }
+        let Means { engine, pages, record, sites, directory } = means;
+        Self {
+            engine: RwLock::new(engine),
+            pages,
+            record,
+            sites,
+            directory,
+            metrics: Metrics::default(),
+            settings,
+            spool_folder,
+            slots: Semaphore::new(slots),
+        }
+    }
+
+    /// What the gates did so far, counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The lists of sites in use.
+    pub fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// Puts another engine in place, with other rules or policies; what is under way is finished by the old one.
@@ -101,7 +144,44 @@ impl Desk {
             && matches!(Engine::kind_of(head).class, Class::Video | Class::Audio)
     }
 
-    /// Judges a whole body.
+    /// Adds what is known here about the site.
+    pub(crate) async fn know(&self, exchange: &Exchange, cargo: &mut Cargo) {
+        let standing = self.sites.of(exchange);
+        (cargo.origin.lists, cargo.origin.suspicious) = (standing.lists, standing.suspicious);
+        let Some(domain) = cargo.origin.domain.clone() else { return };
+        match self.record.site_age(&domain).await {
+            // Never seen before is as young as can be.
+            Ok(age) => cargo.origin.first_seen_days = Some(age.unwrap_or(0)),
+            Err(why) => tracing::warn!(%domain, %why, "nothing could be learnt about a site"),
+        }
+    }
+
+    /// Whether a site is so badly spoken of that nothing need be asked of it.
+    pub(crate) fn site_forbids(&self, exchange: &Exchange) -> Option<Refusal> {
+        let standing = self.sites.of(exchange);
+        if !standing.suspicious {
+            return None;
+        }
+        let mut cargo = Cargo::of(exchange, StatusCode::OK, &HeaderMap::new());
+        (cargo.origin.lists, cargo.origin.suspicious) = (standing.lists, true);
+        match self.engine().early(&cargo.name, &[], &cargo.origin) {
+            Ok(None) => None,
+            Ok(Some(report)) => Some(self.refuse(exchange, &cargo, Reason::Policy(Box::new(report)))),
+            Err(error) => Some(self.refuse(exchange, &cargo, Reason::Failed(describe(&error)))),
+        }
+    }
+
+    /// Records a refusal before anybody sees it.
+    pub(crate) async fn settle(&self, exchange: &Exchange, refusal: &Refusal) {
+        self.metrics.decided(exchange.gate, refusal.decision);
+        // It stays refused whether it is recorded or not.
+        if let Err(why) = self.record.refused(exchange, refusal).await {
+            self.metrics.failed("record");
+            tracing::error!(reference = %refusal.reference, %why, "a refusal could not be recorded");
+        }
+    }
+
+    /// Judges a whole body; records that it may pass, or keeps it.
     ///
     /// # Errors
     /// The refusal, when it may not pass.
@@ -118,12 +198,54 @@ impl Desk {
                 return Err(Box::new(self.refuse(exchange, cargo, Reason::Failed(why))));
             }
         };
-        self.judge_as(exchange, cargo, body, codings.clone()).await?;
+        let mut judged = self.judge_as(exchange, cargo, body, codings.clone()).await;
         // A client that did not offer to undo a coding saves the bytes as they are.
-        if !codings.is_empty() && !codings.iter().all(|coding| exchange.undoes.contains(coding)) {
-            self.judge_as(exchange, cargo, body, Vec::new()).await?;
+        if judged.is_ok() && !codings.is_empty() && !codings.iter().all(|coding| exchange.undoes.contains(coding)) {
+            judged = self.judge_as(exchange, cargo, body, Vec::new()).await;
         }
-        Ok(())
+        match judged {
+            Ok(report) => match self.record.delivered(exchange, &report).await {
+                Ok(()) => {
+                    self.metrics.decided(exchange.gate, report.decision);
+                    Ok(())
+                }
+                Err(why) => Err(Box::new(self.refuse(
+                    exchange,
+                    cargo,
+                    Reason::Failed(format!("it could not be recorded: {why}")),
+                ))),
+            },
+            Err(mut refusal) => {
+                refusal.kept = self.keep(body, &codings).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn keep(&self, body: &Spooled, codings: &[ContentCoding]) -> Option<Kept> {
+        let (record, body) = (Arc::clone(&self.record), body.clone());
+        let kept = tokio::task::spawn_blocking(move || match body {
+            Spooled::Memory(bytes) => record.keep(&mut &bytes[..]),
+            Spooled::File(..) => match body.sample() {
+                Ok(SampleBytes::File(mut file)) => record.keep(&mut file),
+                Ok(SampleBytes::Memory(bytes)) => record.keep(&mut bytes.as_slice()),
+                Err(error) => Err(error.to_string()),
+            },
+        });
+        match kept.await {
+            Ok(Ok(content_blob)) => {
+                let codings: Vec<_> = codings.iter().map(|coding| coding.token()).collect();
+                Some(Kept { content_blob, codings: codings.join(", ") })
+            }
+            Ok(Err(why)) => {
+                tracing::error!(%why, "what was refused could not be kept");
+                None
+            }
+            Err(error) => {
+                tracing::error!(%error, "what was refused could not be kept");
+                None
+            }
+        }
     }
 
     async fn judge_as(
@@ -132,18 +254,30 @@ impl Desk {
         cargo: &Cargo,
         body: &Spooled,
         codings: Vec<ContentCoding>,
-    ) -> Result<(), Box<Refusal>> {
+    ) -> Result<ScanReport, Box<Refusal>> {
         let failed = |why: String| Box::new(self.refuse(exchange, cargo, Reason::Failed(why)));
+        let started = Instant::now();
         let Ok(_slot) = self.slots.acquire().await else { return Err(failed("the gates are closing".to_owned())) };
         let bytes = body.sample().map_err(|error| failed(format!("the spool cannot be read: {error}")))?;
         let (engine, name, origin) = (self.engine(), cargo.name.clone(), cargo.origin.clone());
+        let (record, runtime) = (Arc::clone(&self.record), tokio::runtime::Handle::current());
         let scan = tokio::task::spawn_blocking(move || {
-            engine.scan(Request { name: &name, bytes, origin: &origin, passwords: &[], codings: &codings })
+            let seen = |sha256: &str| {
+                runtime.block_on(record.prevalence(sha256)).unwrap_or_else(|why| {
+                    // As if it had never been seen.
+                    tracing::warn!(%sha256, %why, "nothing could be learnt about a file");
+                    0
+                })
+            };
+            let prevalence: Option<&dyn Fn(&str) -> u64> = Some(&seen);
+            engine.scan(Request { name: &name, bytes, origin: &origin, passwords: &[], codings: &codings, prevalence })
         });
-        match scan.await {
+        let scan = scan.await;
+        self.metrics.inspected(body.len(), started.elapsed());
+        match scan {
             Ok(Ok(report)) if report.decision == Decision::Deliver => {
                 self.log(exchange, &report);
-                Ok(())
+                Ok(report)
             }
             Ok(Ok(report)) => {
                 self.log(exchange, &report);
@@ -163,12 +297,12 @@ impl Desk {
             Reason::TooLarge(_) => Decision::Block,
         };
         let refusal = Refusal {
-            // Keys of the standard library's hash maps come from the system's random numbers.
-            reference: reference(RandomState::new().build_hasher().finish()),
+            reference: reference(),
             decision,
             reason,
             address: public_address(&exchange.uri),
             name: cargo.name.clone(),
+            kept: None,
         };
         match &refusal.reason {
             Reason::Policy(report) => tracing::info!(

@@ -41,6 +41,14 @@ pub enum GateError {
         /// What is wrong with it.
         why: String,
     },
+    /// A list of sites cannot be used.
+    #[error("the list of sites `{name}`: {why}")]
+    List {
+        /// The list.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Certificates could not be made or used.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),

@@ -91,14 +91,14 @@ impl Exchange {
         normal_host(self.uri.host().unwrap_or_default())
     }
 
+    /// The registered domain of that host, by the Public Suffix List.
+    pub fn domain(&self) -> Option<String> {
+        registered_domain(&self.host())
+    }
+
     /// Where the body of an answer with these headers comes from.
     pub(crate) fn origin(&self, headers: &HeaderMap) -> Origin {
-        let host = self.host();
-        // An address has no registered domain.
-        let domain = match host.parse::<IpAddr>() {
-            Ok(_) => None,
-            Err(_) => psl::domain_str(&host).map(str::to_owned),
-        };
+        let (host, domain) = (self.host(), self.domain());
         let declared = text(headers, CONTENT_TYPE.as_str());
         let declared = declared.split(';').next().unwrap_or_default().trim().to_owned();
         Origin {
@@ -109,6 +109,7 @@ impl Exchange {
             host: Some(host).filter(|host| !host.is_empty()),
             domain,
             lists: Vec::new(),
+            suspicious: false,
             first_seen_days: None,
             declared_type: Some(declared).filter(|declared| !declared.is_empty()),
             navigation: self.navigation,
@@ -150,6 +151,15 @@ pub(crate) fn is_all(headers: &HeaderMap) -> bool {
         return false;
     };
     last.checked_add(1) == Some(all)
+}
+
+/// The registered domain of a host, by the Public Suffix List.
+pub(crate) fn registered_domain(host: &str) -> Option<String> {
+    // An address has none.
+    match host.parse::<IpAddr>() {
+        Ok(_) => None,
+        Err(_) => psl::domain_str(host).map(str::to_owned),
+    }
 }
 
 /// A host name as lists and policies have it.

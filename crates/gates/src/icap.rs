@@ -3,6 +3,7 @@
 //! A blocked file is never handed over as a whole one that is too short: before anything was sent, the answer is a page
 //! that says why; afterwards, the connection breaks.
 
+mod answer;
 mod message;
 mod session;
 mod wire;
@@ -34,11 +35,16 @@ impl Icap {
     /// # Errors
     /// When the certificate or its key cannot be used.
     pub fn new(desk: Arc<Desk>, settings: IcapSettings) -> Result<Self, GateError> {
-        let tls = match (settings.certificate.as_str(), settings.key.as_str()) {
-            ("", "") => None,
-            (certificate, key) => Some(acceptor(certificate, key)?),
-        };
+        let tls = tls(&settings)?;
         Ok(Self { desk, settings, tls })
+    }
+
+    /// Looks at settings.
+    ///
+    /// # Errors
+    /// When the certificate or its key cannot be used.
+    pub fn check(settings: &IcapSettings) -> Result<(), GateError> {
+        tls(settings).map(drop)
     }
 
     /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
@@ -67,6 +73,13 @@ impl Icap {
     /// The `ISTag` (RFC 3507, 4.7): changes with everything that could change an answer.
     fn tag(&self) -> String {
         self.desk.engine().fingerprint().chars().take(24).collect()
+    }
+}
+
+fn tls(settings: &IcapSettings) -> Result<Option<TlsAcceptor>, GateError> {
+    match (settings.certificate.as_str(), settings.key.as_str()) {
+        ("", "") => Ok(None),
+        (certificate, key) => acceptor(certificate, key).map(Some),
     }
 }
 

@@ -6,19 +6,33 @@
 
 mod accept;
 mod desk;
+mod directory;
 mod error;
 mod exchange;
 mod icap;
 mod intake;
+mod metrics;
+mod network;
+mod patient;
+mod post;
 mod proxy;
+mod record;
 mod refusal;
 mod settings;
+mod sites;
 mod spool;
 
-pub use desk::Desk;
+pub use desk::{Desk, Means};
+pub use directory::{Accounts, Directory};
 pub use error::GateError;
 pub use exchange::{Exchange, Wants};
 pub use icap::Icap;
+pub use metrics::Metrics;
+pub use post::Poster;
 pub use proxy::{Authority, Proxy};
-pub use refusal::{Page, Pages, Reason, Refusal, Trouble};
-pub use settings::{BodySettings, IcapSettings, ProxySettings};
+pub use record::{Kept, Pending, Record};
+pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};
+pub use settings::{
+    BodySettings, IcapSettings, ListFormat, NetworkSettings, PeopleSettings, ProxySettings, SiteList, SiteSettings,
+};
+pub use sites::{ListState, Sites, Standing};

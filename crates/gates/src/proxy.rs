@@ -7,22 +7,30 @@
 mod answer;
 mod authority;
 mod body;
+mod connector;
 mod fields;
+mod pac;
 mod prefixed;
 mod tunnel;
+mod upload;
 mod upstream;
+mod waiting;
 
 pub use authority::Authority;
 pub(crate) use body::{Body, full};
+pub(crate) use upstream::{Asker, Upstream};
 
 use crate::accept::{self, closed};
 use crate::exchange::{normal_host, text};
+use crate::patient::Patient;
 use crate::refusal::{Page, Trouble, public_address};
 use crate::settings::ProxySettings;
-use crate::{Desk, Exchange, GateError, Wants};
-use http::header::{CONNECTION, HOST, UPGRADE};
+use crate::{Accounts, Desk, Exchange, GateError, Wants};
+use data_encoding::BASE64;
+use fields::Via;
+use http::header::{CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, UPGRADE};
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -33,10 +41,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use upstream::{Asker, Upstream};
+use upload::Sent;
+use waiting::{Key, Waiting};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How long an answer to a wrong name or password is put off.
+const WRONG_TIME: Duration = Duration::from_millis(500);
 /// Header fields of one message.
 const MOST_FIELDS: usize = 200;
 
@@ -46,12 +57,19 @@ pub struct Proxy {
     authority: Arc<Authority>,
     settings: ProxySettings,
     upstream: Upstream,
+    /// Scheme, host and port of the console, whose answers are ours.
+    own: Option<Uri>,
+    accounts: Arc<dyn Accounts>,
+    waiting: Waiting,
+    via: Via,
 }
 
 /// Where a request stands: who sent it, and in which tunnel.
 #[derive(Debug, Clone)]
 struct Place {
     client: SocketAddr,
+    /// Who opened the tunnel, or came by it unasked.
+    person: Option<String>,
     tunnel: Option<Tunnel>,
 }
 
@@ -61,16 +79,29 @@ struct Tunnel {
     scheme: Scheme,
     host: String,
     port: u16,
+    /// Nobody asked for it: the kernel led the connection here.
+    redirected: bool,
 }
 
 impl Proxy {
-    /// A proxy that asks `desk` about every answer.
+    /// A proxy that asks `desk` about every answer, but for those of its own console, which hands over what somebody
+    /// approved; and `accounts` about people, where it is set to.
     ///
     /// # Errors
     /// When a setting cannot be used.
-    pub fn new(desk: Arc<Desk>, authority: Arc<Authority>, settings: ProxySettings) -> Result<Self, GateError> {
-        let upstream = Upstream::new(&settings)?;
-        Ok(Self { desk, authority, settings, upstream })
+    pub fn new(
+        desk: Arc<Desk>,
+        authority: Arc<Authority>,
+        settings: ProxySettings,
+        console: Option<&str>,
+        accounts: Arc<dyn Accounts>,
+    ) -> Result<Self, GateError> {
+        let own: Option<Uri> = console.and_then(|console| console.parse().ok());
+        let mut direct = settings.clone();
+        let host = own.as_ref().and_then(|own| Some((normal_host(own.host()?), connector::port_of(own))));
+        direct.upstream_except.extend(host.map(|(host, port)| format!("{host}:{port}")));
+        let upstream = Upstream::new(&direct)?;
+        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting: Waiting::default(), via: Via::new() })
     }
 
     /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
@@ -83,8 +114,19 @@ impl Proxy {
         .await;
     }
 
+    /// Serves connections that the kernel redirected here, until `closing` turns true.
+    pub async fn serve_redirected(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
+        let connections = self.settings.connections;
+        accept::serve(listener, connections, closing.clone(), move |stream, client| {
+            let (proxy, closing) = (Arc::clone(&self), closing.clone());
+            async move { proxy.redirected(stream, client, closing).await }
+        })
+        .await;
+    }
+
     async fn client(self: Arc<Self>, stream: TcpStream, client: SocketAddr, closing: watch::Receiver<bool>) {
-        let place = Place { client, tunnel: None };
+        let place = Place { client, person: None, tunnel: None };
+        let stream = Patient::new(stream, self.settings.idle_time());
         self.http1(stream, place, closing).await;
     }
 
@@ -142,6 +184,16 @@ impl Proxy {
         place: Place,
         closing: watch::Receiver<bool>,
     ) -> Result<Response<Body>, Infallible> {
+        let mut place = place;
+        if place.tunnel.is_none() {
+            if let Some(file) = pac::answer(&request) {
+                return Ok(file);
+            }
+            match self.who(&request, &place).await {
+                Ok(person) => place.person = person,
+                Err(unknown) => return Ok(unknown),
+            }
+        }
         if request.method() == Method::CONNECT {
             return Ok(self.connect(request, place, closing));
         }
@@ -160,35 +212,75 @@ impl Proxy {
         }))
     }
 
+    /// Who asks, where they say so; or the question who they are.
+    async fn who(&self, request: &Request<Incoming>, place: &Place) -> Result<Option<String>, Response<Body>> {
+        if !self.settings.authentication || self.desk.directory().person_at(place.client.ip()).is_some() {
+            return Ok(None);
+        }
+        if let Some((name, password)) = credentials(request.headers()) {
+            match self.accounts.knows(&name, &password).await {
+                Ok(true) => return Ok(Some(name)),
+                Ok(false) => {
+                    tracing::info!(client = %place.client, %name, "a wrong name or password");
+                    tokio::time::sleep(WRONG_TIME).await;
+                }
+                Err(why) => tracing::error!(client = %place.client, %why, "nobody can be known"),
+            }
+        }
+        let (wants, languages) = (wanted(request, place.client.ip()), text(request.headers(), "accept-language"));
+        let page = self.desk.pages().trouble(&Trouble::Credentials, request.uri().path(), wants, &languages);
+        let mut answer = answer_with(StatusCode::PROXY_AUTHENTICATION_REQUIRED, page);
+        // RFC 7617, 2.1.
+        let question = HeaderValue::from_static("Basic realm=\"Lazaret\", charset=\"UTF-8\"");
+        answer.headers_mut().insert(PROXY_AUTHENTICATE, question);
+        Err(answer)
+    }
+
     async fn forward(
         self: &Arc<Self>,
         request: Request<Incoming>,
         uri: Uri,
         place: &Place,
     ) -> Result<Response<Body>, Trouble> {
-        if fields::loops(request.headers()) {
+        if self.via.loops(request.headers()) {
             return Err(Trouble::Loop);
         }
         let asker = place.asker();
         let websocket = upgrade_of(request.headers()).is_some_and(|token| token.eq_ignore_ascii_case("websocket"));
-        let exchange = Exchange::of(
-            Gate::Proxy,
-            Some(place.client.ip()),
-            request.method().clone(),
-            uri.clone(),
-            request.headers(),
-        );
-        if websocket {
-            return tunnel::websocket(self, request, uri, asker).await;
+        let (client, method) = (place.client.ip(), request.method().clone());
+        let mut exchange = Exchange::of(Gate::Proxy, Some(client), method, uri.clone(), request.headers());
+        exchange.person.clone_from(&place.person);
+        self.desk.directory().complete(&mut exchange);
+        if let Some(refusal) = self.desk.site_forbids(&exchange) {
+            return Ok(answer::refused(&self.desk, &refusal, &exchange).await);
         }
+        if websocket {
+            return tunnel::websocket(self, request, exchange, asker).await;
+        }
+        let key = Key::of(&exchange, request.headers());
+        if let Some(work) = key.as_ref().and_then(|key| self.waiting.take(key)) {
+            return answer::settled(self, work, key).await;
+        }
+        let is_own = self.own.as_ref().is_some_and(|own| same_origin(own, &exchange.uri));
         let (mut head, body) = request.into_parts();
-        fields::outbound(&mut head.headers);
-        let mut outbound = Request::new(body::idle_bounded(body, self.settings.idle_time()));
+        let body = if is_own {
+            body::idle_bounded(body, self.settings.idle_time())
+        } else {
+            match upload::inspected(self, &exchange, &head.headers, body).await? {
+                Sent::Body(body) => body,
+                Sent::Refused(refusal, exchange) => return Ok(answer::refused(&self.desk, &refusal, &exchange).await),
+            }
+        };
+        fields::outbound(&mut head.headers, &self.via);
+        let mut outbound = Request::new(body);
         *outbound.method_mut() = head.method;
         *outbound.uri_mut() = uri;
         *outbound.headers_mut() = head.headers;
         let answer = self.upstream.send(outbound, asker, false).await?;
-        answer::inspected(self, exchange, answer).await
+        if is_own {
+            return Ok(answer::passed(self, answer));
+        }
+        answer::inspected(self, exchange, answer, key).await
     }
 }
 
@@ -196,6 +288,13 @@ impl Place {
     fn asker(&self) -> Asker {
         if self.client.ip().to_canonical().is_loopback() { Asker::Here } else { Asker::Elsewhere }
     }
+}
+
+/// Whether two addresses have one scheme, host and port (RFC 6454, 5).
+fn same_origin(one: &Uri, other: &Uri) -> bool {
+    let host = |uri: &Uri| normal_host(uri.host().unwrap_or_default());
+    let port = connector::port_of;
+    one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
 }
 
 /// The absolute address that a request is for.
@@ -209,6 +308,9 @@ fn absolute(request: &Request<Incoming>, place: &Place) -> Result<Uri, Trouble> 
             None => Err(Trouble::Request("this is a proxy: set it as such in the browser or program")),
         };
     };
+    if tunnel.redirected && tunnel.host.parse::<IpAddr>().is_ok() {
+        return redirected(request, tunnel, path);
+    }
     // RFC 9110, 7.4: what is meant for another host does not belong into this tunnel.
     let mut named = request.headers().get_all(HOST).iter();
     let field = named.next().map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
@@ -228,6 +330,36 @@ fn absolute(request: &Request<Incoming>, place: &Place) -> Result<Uri, Trouble> 
     }
     let built = Uri::builder().scheme(tunnel.scheme.clone()).authority(tunnel.authority()).path_and_query(path).build();
     built.map_err(|_| Trouble::Request("the address makes no sense"))
+}
+
+/// The address that a redirected request is for: its `Host` field says which site, the connection only which machine.
+fn redirected(request: &Request<Incoming>, tunnel: &Tunnel, path: PathAndQuery) -> Result<Uri, Trouble> {
+    let mut named = request.headers().get_all(HOST).iter();
+    let (Some(field), None) = (named.next(), named.next()) else {
+        return Err(Trouble::Request("there is not one Host field"));
+    };
+    let wrong = Trouble::Request("the Host field names no host");
+    let site: UriAuthority = field.to_str().ok().and_then(|field| field.parse().ok()).ok_or(wrong.clone())?;
+    let site = Tunnel {
+        host: normal_host(site.host()),
+        port: site.port_u16().unwrap_or(tunnel.default_port()),
+        ..tunnel.clone()
+    };
+    if site.host.is_empty() || site.port != tunnel.port {
+        return Err(Trouble::Misdirected);
+    }
+    let built = Uri::builder().scheme(site.scheme.clone()).authority(site.authority()).path_and_query(path).build();
+    built.map_err(|_| wrong)
+}
+
+/// The name and password of a request (RFC 7617, 2).
+fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let field = headers.get(PROXY_AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = field.split_once(' ')?;
+    let decoded = BASE64.decode(encoded.trim().as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let decoded = String::from_utf8(decoded).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
 }
 
 impl Tunnel {

@@ -1,6 +1,6 @@
 //! What a gate says instead of handing something over. The words come from whoever starts the gates.
 
-use crate::{Exchange, Wants};
+use crate::{Exchange, Kept, Wants};
 use http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -31,6 +31,8 @@ pub struct Refusal {
     pub address: String,
     /// The name it would have been saved under.
     pub name: String,
+    /// Where its bytes are, when they were kept.
+    pub kept: Option<Kept>,
 }
 
 /// What keeps a request from being answered at all.
@@ -112,27 +114,15 @@ pub trait Pages: Send + Sync {
     /// Why a download was not handed over, in the form that the client can make sense of.
     fn refusal(&self, refusal: &Refusal, exchange: &Exchange) -> Page;
 
+    /// A page for a browser that waits: how much of a download is there, in bytes, of how much. It asks again by itself.
+    fn progress(&self, name: &str, address: &str, taken: u64, whole: Option<u64>, languages: &str) -> Page;
+
     /// Why a request was not answered by the site. `address` has no query.
     fn trouble(&self, trouble: &Trouble, address: &str, wants: Wants, languages: &str) -> Page;
 }
 
-/// A reference number that can be read out over the telephone: no letters that look or sound alike.
-pub(crate) fn reference(seed: u64) -> String {
-    const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-    let mut left = seed;
-    let mut text = String::with_capacity(9);
-    for at in 0..8 {
-        if at == 4 {
-            text.push('-');
-        }
-        text.push(char::from(LETTERS[(left & 31) as usize]));
-        left >>= 5;
-    }
-    text
-}
-
 /// An address without what may be secret: no credentials, no query.
-pub(crate) fn public_address(uri: &http::Uri) -> String {
+pub fn public_address(uri: &http::Uri) -> String {
     let scheme = uri.scheme_str().unwrap_or("http");
     let authority = uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
     format!("{scheme}://{}{}", authority.unwrap_or_default(), uri.path())

@@ -73,8 +73,20 @@ pub struct ProxySettings {
     pub bypass: Vec<String>,
     /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
     pub trust: Vec<std::path::PathBuf>,
-    /// Pass `WebSocket` connections, whose messages are not inspected. Default true.
+    /// Pass `WebSocket` connections and streams of events, which are not inspected. Default true.
     pub websockets: bool,
+    /// Inspect what clients send before the site gets it. Default true.
+    pub inspect_uploads: bool,
+    /// Ask clients for a name and password (Basic). Default false.
+    pub authentication: bool,
+    /// Address of another proxy through which sites are reached, `http://[NAME:PASSWORD@]HOST:PORT`; empty for none.
+    /// Default none.
+    pub upstream: String,
+    /// Hosts that are reached without it, written as in `bypass`, or `HOST:PORT`. Default none.
+    pub upstream_except: Vec<String>,
+    /// Address and port to which the kernel redirects connections that were meant for sites; empty for none. Default
+    /// none.
+    pub transparent: String,
     /// Seconds to wait for a connection to a site. Default 15.
     pub connect_seconds: u64,
     /// Seconds of silence after which a connection or a body is given up. Default 60.
@@ -92,6 +104,11 @@ impl Default for ProxySettings {
             bypass: Vec::new(),
             trust: Vec::new(),
             websockets: true,
+            inspect_uploads: true,
+            authentication: false,
+            upstream: String::new(),
+            upstream_except: Vec::new(),
+            transparent: String::new(),
             connect_seconds: 15,
             idle_seconds: 60,
             patience_seconds: 8,
@@ -115,15 +132,98 @@ impl ProxySettings {
 
     /// Whether TLS connections to this host are left alone.
     pub(crate) fn bypasses(&self, host: &str) -> bool {
-        self.bypass.iter().any(|entry| match entry.strip_prefix('.') {
-            Some(domain) => {
-                host.eq_ignore_ascii_case(domain)
-                    || host.len() > entry.len()
-                        && host.get(host.len() - entry.len()..).is_some_and(|end| end.eq_ignore_ascii_case(entry))
-            }
-            None => host.eq_ignore_ascii_case(entry),
-        })
+        names(&self.bypass, host)
     }
+}
+
+/// Whether entries name a host: `.example.org` stands for a domain and everything below it.
+pub(crate) fn names(entries: &[String], host: &str) -> bool {
+    entries.iter().any(|entry| match entry.strip_prefix('.') {
+        Some(domain) => {
+            host.eq_ignore_ascii_case(domain)
+                || host.len() > entry.len()
+                    && host.get(host.len() - entry.len()..).is_some_and(|end| end.eq_ignore_ascii_case(entry))
+        }
+        None => host.eq_ignore_ascii_case(entry),
+    })
+}
+
+/// What is known about people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PeopleSettings {
+    /// Groups with their people, for policies. Default none.
+    pub groups: std::collections::BTreeMap<String, Vec<String>>,
+    /// Networks from which people ask. Default none.
+    pub networks: Vec<NetworkSettings>,
+}
+
+/// What is known about whoever asks from a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkSettings {
+    /// Such as `192.0.2.0/24`, or a single address.
+    pub network: String,
+    /// The person who uses it, who is then not asked for a name; empty for nobody in particular.
+    #[serde(default)]
+    pub person: String,
+    /// Groups of everybody in it.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// What is known about sites.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteSettings {
+    /// Lists of sites. Default none.
+    pub lists: Vec<SiteList>,
+}
+
+/// One list of sites.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteList {
+    /// What policies and pages call it: letters, digits, `-` and `_`.
+    pub name: String,
+    /// A file, or an `http` or `https` address.
+    pub source: String,
+    /// How it is written. Default: told from the text.
+    #[serde(default)]
+    pub format: ListFormat,
+    /// Minutes after which an address is asked again; files are read again when they change. Default 60.
+    #[serde(default = "an_hour")]
+    pub refresh_minutes: u32,
+    /// It lists suspicious sites, from which nothing is handed over by default. Default true.
+    #[serde(default = "yes")]
+    pub suspicious: bool,
+}
+
+fn an_hour() -> u32 {
+    60
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How a list of sites is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListFormat {
+    /// Told from the text.
+    #[default]
+    Auto,
+    /// An address and names a line, as in `hosts(5)`.
+    Hosts,
+    /// A name, network or address a line.
+    Domains,
+    /// URLhaus's CSV exports.
+    Urlhaus,
+    /// A STIX 2.1 bundle of indicators.
+    Stix,
+    /// A response policy zone.
+    Rpz,
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Bytes that are gathered for one write, once there is a file.
+const WRITE: usize = 256 << 10;
+
 /// Collects a body.
 pub(crate) struct Spool {
     folder: PathBuf,
@@ -31,7 +34,8 @@ impl Spool {
     pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.len += bytes.len() as u64;
         self.memory.extend_from_slice(bytes);
-        if self.memory.len() > self.in_memory {
+        let most = if self.file.is_some() { self.in_memory.min(WRITE) } else { self.in_memory };
+        if self.memory.len() > most {
             self.flush()?;
         }
         Ok(())
@@ -44,6 +48,10 @@ impl Spool {
         };
         // The page cache takes these without waiting for the disk, a chunk of memory at a time.
         file.write_all_at(&self.memory, self.len - self.memory.len() as u64)?;
+        // A hundred bodies at once must not each keep what the first bytes took.
+        if self.memory.capacity() > 2 * WRITE {
+            self.memory = BytesMut::with_capacity(2 * WRITE);
+        }
         self.memory.clear();
         Ok(())
     }

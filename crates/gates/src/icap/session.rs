@@ -1,6 +1,7 @@
 //! One ICAP connection: request after request, each answered before the next is read.
 
 use super::Icap;
+use super::answer::{Next, described, options, services, start};
 use super::message::{Head, Section, Verb, WebRequest, WebResponse};
 use super::wire::{Fault, Piece, Reader, Writer};
 use crate::Exchange;
@@ -11,7 +12,7 @@ use crate::refusal::{Reason, Refusal};
 use crate::spool::Spooled;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use lazaret_model::{Direction, Gate, Severity, Verdict};
+use lazaret_model::{Direction, Gate};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -28,15 +29,6 @@ const STUCK_TIME: Duration = Duration::from_millis(400);
 const MOST_NUDGES: usize = 16;
 /// Stands for the length of a body whose end has come.
 const ALL: u64 = u64::MAX;
-/// Seconds for which clients may keep what `OPTIONS` says.
-const OPTIONS_TTL: u32 = 600;
-
-/// Whether the connection goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    Keep,
-    Close,
-}
 
 /// A request with its encapsulated heads; the body is still to come.
 struct Message {
@@ -132,6 +124,14 @@ where
     if message.has_body {
         return with_body(icap, reader, writer, message, next).await;
     }
+    // A request without a body asks a site for something: whether it may be asked at all is all there is to say.
+    let exchange = message.exchange(icap);
+    if message.head.verb == Verb::Request
+        && let Some(refusal) = icap.desk.site_forbids(&exchange)
+    {
+        refuse(icap, writer, &refusal, &exchange, next).await?;
+        return Ok(next);
+    }
     let changed = message.request.as_ref().filter(|_| message.head.verb == Verb::Request);
     match changed.and_then(WebRequest::without_range) {
         Some(request) => {
@@ -145,45 +145,6 @@ where
         }
     }
     Ok(next)
-}
-
-/// What a service is for. Names that other servers made usual are understood, too.
-fn services(name: &str) -> Option<&'static [Verb]> {
-    match name {
-        "reqmod" | "request" => Some(&[Verb::Request]),
-        "respmod" | "response" => Some(&[Verb::Response]),
-        "" | "lazaret" | "avscan" | "scan" | "virus_scan" | "srv_clamav" | "squidclamav" => {
-            Some(&[Verb::Response, Verb::Request])
-        }
-        _ => None,
-    }
-}
-
-/// The answer to `OPTIONS` (RFC 3507, 4.10).
-fn options(icap: &Icap, serves: &[Verb], next: Next) -> String {
-    let methods: Vec<_> = serves.iter().map(|verb| if *verb == Verb::Request { "REQMOD" } else { "RESPMOD" }).collect();
-    start(icap, 200, "OK", next)
-        + &format!(
-            "Methods: {}\r\nService: Lazaret {}\r\nService-ID: lazaret\r\nMax-Connections: {}\r\n\
-             Options-TTL: {OPTIONS_TTL}\r\nAllow: 204, 206\r\nPreview: {}\r\nTransfer-Preview: *\r\n\
-             X-Include: X-Client-IP, X-Server-IP, X-Authenticated-User, X-Authenticated-Groups\r\n\
-             Encapsulated: null-body=0\r\n\r\n",
-            methods.join(", "),
-            env!("CARGO_PKG_VERSION"),
-            icap.settings.connections,
-            icap.settings.preview_bytes,
-        )
-}
-
-/// The first lines of every answer.
-fn start(icap: &Icap, status: u16, reason: &str, next: Next) -> String {
-    let date = httpdate::fmt_http_date(std::time::SystemTime::now());
-    let connection = if next == Next::Keep { "keep-alive" } else { "close" };
-    format!(
-        "ICAP/1.0 {status} {reason}\r\nISTag: \"{}\"\r\nDate: {date}\r\nServer: Lazaret/{}\r\nConnection: {connection}\r\n",
-        icap.tag(),
-        env!("CARGO_PKG_VERSION")
-    )
 }
 
 async fn unmodified<W: AsyncWrite + Unpin>(icap: &Icap, writer: &mut Writer<W>, next: Next) -> Result<(), Fault> {
@@ -240,7 +201,7 @@ impl Message {
         if self.head.verb == Verb::Request { "req-body" } else { "res-body" }
     }
 
-    fn exchange(&self) -> Exchange {
+    fn exchange(&self, icap: &Icap) -> Exchange {
         let none = HeaderMap::new();
         let (method, uri, headers) = match &self.request {
             Some(request) => (request.method.clone(), request.uri.clone(), &request.headers),
@@ -251,6 +212,7 @@ impl Message {
         if self.head.verb == Verb::Request {
             exchange.direction = Direction::Upload;
         }
+        icap.desk.directory().complete(&mut exchange);
         exchange
     }
 
@@ -282,8 +244,9 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let exchange = Arc::new(message.exchange());
-    let cargo = message.cargo(&exchange);
+    let exchange = Arc::new(message.exchange(icap));
+    let mut cargo = message.cargo(&exchange);
+    icap.desk.know(&exchange, &mut cargo).await;
     if message.is_piece() {
         let why = Reason::Failed("the site sent a piece of a file, which cannot be judged".to_owned());
         let refusal = icap.desk.refuse(&exchange, &cargo, why);
@@ -358,6 +321,7 @@ where
         }
         // The client sees a download that failed, never a file that looks whole.
         (Outcome::Refuse(refusal, _), Some(_)) => {
+            icap.desk.settle(&exchange, &refusal).await;
             return Err(Fault::Gone(format!("refused, reference {}", refusal.reference)));
         }
         (Outcome::Deliver(body, trailers), None) => {
@@ -557,6 +521,7 @@ async fn refuse<W: AsyncWrite + Unpin>(
     exchange: &Exchange,
     next: Next,
 ) -> Result<(), Fault> {
+    icap.desk.settle(exchange, refusal).await;
     let page = icap.desk.pages().refusal(refusal, exchange);
     let mut web = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n", page.body.len());
     for (name, value) in &page.headers() {
@@ -571,40 +536,4 @@ async fn refuse<W: AsyncWrite + Unpin>(
     };
     let head = start(icap, 200, "OK", next) + &described(refusal) + &encapsulated;
     writer.send(&[head.as_bytes(), web.as_bytes(), &body].concat()).await
-}
-
-/// The fields by which gateways tell what was found (draft-stecher-icap-subid-00, 3; Symantec's and Trend Micro's).
-fn described(refusal: &Refusal) -> String {
-    let (class, threat, sentence) = match &refusal.reason {
-        Reason::Policy(report) => {
-            let worst = report.findings.iter().max_by_key(|finding| finding.severity);
-            let found = worst.filter(|_| matches!(report.verdict, Verdict::Malicious | Verdict::Suspicious));
-            match found.filter(|finding| finding.severity > Severity::Low) {
-                Some(finding) => (0, finding.id.to_string(), finding.message.clone()),
-                None => {
-                    let policy = report.policies.first().cloned().unwrap_or_else(|| "default-deny".to_owned());
-                    let ruling = report.rulings.iter().find(|ruling| ruling.decision == report.decision);
-                    let title = ruling.and_then(|ruling| ruling.policies.first()).map(|policy| policy.title.clone());
-                    (1, policy, title.unwrap_or_else(|| "no policy permits this".to_owned()))
-                }
-            }
-        }
-        Reason::Failed(_) => (2, "not-inspected".to_owned(), "it could not be inspected".to_owned()),
-        Reason::TooLarge(_) => (2, "too-large".to_owned(), "it is too large to be inspected".to_owned()),
-    };
-    let (threat, sentence, name) = (plain(&threat), plain(&sentence), plain(&refusal.name));
-    // Resolution 2: the request or answer was blocked.
-    format!(
-        "X-Infection-Found: Type={class}; Resolution=2; Threat={threat};\r\nX-Virus-ID: {threat}\r\n\
-         X-Violations-Found: 1\r\n\t{name}\r\n\t{sentence}\r\n\t{class}\r\n\t2\r\n\
-         X-Response-Info: {}\r\nX-Response-Desc: {sentence}\r\nX-Lazaret-Reference: {}\r\n",
-        refusal.decision, refusal.reference
-    )
-}
-
-/// Text that cannot end a field or be taken for another.
-fn plain(text: &str) -> String {
-    let plain: String =
-        text.chars().map(|c| if c.is_ascii_graphic() && c != ';' || c == ' ' { c } else { '_' }).take(200).collect();
-    if plain.trim().is_empty() { "-".to_owned() } else { plain }
 }

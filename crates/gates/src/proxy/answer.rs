@@ -1,18 +1,21 @@
 //! A site's answer: gathered, inspected, and only then handed over as it came.
 
 use super::body::{Body, BoxError, channel, full, next};
+use super::waiting::{FORGET_TIME, Key};
 use super::{Proxy, answer_with, fields};
 use crate::desk::{Cargo, HEAD};
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
-use crate::refusal::{Refusal, Trouble};
+use crate::refusal::{Refusal, Trouble, public_address};
 use crate::spool::Spooled;
 use crate::{Desk, Exchange};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// How an inspection ended.
 enum Outcome {
@@ -26,14 +29,15 @@ enum Outcome {
     Broken(Trouble),
 }
 
-/// The answer for the client: the site's own, or why not.
+/// The answer for the client: the site's own, or why not. `key` says that a browser will ask again.
 pub(super) async fn inspected(
     proxy: &Arc<Proxy>,
     exchange: Exchange,
     answer: Response<Incoming>,
+    key: Option<Key>,
 ) -> Result<Response<Body>, Trouble> {
     let (mut head, body) = answer.into_parts();
-    fields::inbound(&mut head.headers);
+    fields::inbound(&mut head.headers, &proxy.via);
     head.extensions.clear();
     // Nobody was asked for a piece: whoever sends one has something to hide from inspection.
     if head.status == StatusCode::PARTIAL_CONTENT && !crate::exchange::is_all(&head.headers) {
@@ -42,48 +46,127 @@ pub(super) async fn inspected(
     if head.status.is_informational() {
         return Err(Trouble::Protocol("the site changed the protocol unasked".to_owned()));
     }
-    if exchange.method == Method::HEAD || body.is_end_stream() {
+    if exchange.method == Method::HEAD || body.is_end_stream() || is_event_stream(proxy, &exchange, &head.headers) {
         return Ok(Response::from_parts(head, Body::new(http_body_util::BodyExt::map_err(body, BoxError::from))));
     }
-    let cargo = Cargo::of(&exchange, head.status, &head.headers);
-    let beginning = Arc::new(OnceLock::new());
+    let mut cargo = Cargo::of(&exchange, head.status, &head.headers);
+    proxy.desk.know(&exchange, &mut cargo).await;
     let exchange = Arc::new(exchange);
-    let mut work = tokio::spawn(gather(
-        Arc::clone(&proxy.desk),
-        Arc::clone(&exchange),
-        cargo,
-        body,
-        proxy.settings.idle_time(),
-        Arc::clone(&beginning),
-    ));
+    let progress = Arc::new(Progress { whole: body.size_hint().exact(), ..Progress::default() });
+    let work = Work {
+        name: cargo.name.clone(),
+        task: Task::start(proxy, &exchange, cargo, body, &progress),
+        head,
+        exchange,
+        progress,
+    };
+    settled(proxy, work, key).await
+}
+
+/// A stream of events, which has no end, for a page's own script (HTML, 9.2).
+fn is_event_stream(proxy: &Proxy, exchange: &Exchange, headers: &HeaderMap) -> bool {
+    let declared = crate::exchange::text(headers, "content-type");
+    proxy.settings.websockets && !exchange.navigation && declared.starts_with("text/event-stream")
+}
+
+/// An answer that is being gathered and judged.
+pub(super) struct Work {
+    head: http::response::Parts,
+    exchange: Arc<Exchange>,
+    name: String,
+    progress: Arc<Progress>,
+    task: Task,
+}
+
+/// How far it is.
+#[derive(Default)]
+struct Progress {
+    beginning: OnceLock<Bytes>,
+    taken: AtomicU64,
+    whole: Option<u64>,
+}
+
+/// Ends with whoever waits for it.
+struct Task(JoinHandle<Outcome>);
+
+impl Task {
+    fn start(proxy: &Proxy, exchange: &Arc<Exchange>, cargo: Cargo, body: Incoming, progress: &Arc<Progress>) -> Self {
+        let (desk, exchange, progress) = (Arc::clone(&proxy.desk), Arc::clone(exchange), Arc::clone(progress));
+        Self(tokio::spawn(gather(desk, exchange, cargo, body, proxy.settings.idle_time(), progress)))
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Waits for the judgement. Who waits for long is sent the first bytes, or shown how far it is where `key` says that
+/// they will ask again.
+pub(super) async fn settled(
+    proxy: &Arc<Proxy>,
+    mut work: Work,
+    mut key: Option<Key>,
+) -> Result<Response<Body>, Trouble> {
     let mut waiting = tokio::time::interval(proxy.settings.patience());
     waiting.tick().await;
     loop {
         tokio::select! {
-            outcome = &mut work => {
+            outcome = &mut work.task.0 => {
+                let head = work.head;
                 return match outcome {
                     Ok(Outcome::Deliver(body, trailers)) => Ok(Response::from_parts(head, stored(body, trailers))),
                     Ok(Outcome::Stream(body, rest)) => Ok(Response::from_parts(head, streamed(proxy, body, rest))),
-                    Ok(Outcome::Refuse(refusal)) => Ok(refused(&proxy.desk, &refusal, &exchange)),
+                    Ok(Outcome::Refuse(refusal)) => Ok(refused(&proxy.desk, &refusal, &work.exchange).await),
                     Ok(Outcome::Broken(trouble)) => Err(trouble),
                     Err(error) => Err(Trouble::Protocol(error.to_string())),
                 };
             }
             _ = waiting.tick() => {
+                if let Some(key) = key.take() {
+                    let page = proxy.desk.pages().progress(
+                        &work.name,
+                        &public_address(&work.exchange.uri),
+                        work.progress.taken.load(Ordering::Relaxed),
+                        work.progress.whole,
+                        &work.exchange.languages,
+                    );
+                    match proxy.waiting.leave(key, work) {
+                        Ok(()) => {
+                            let proxy = Arc::clone(proxy);
+                            tokio::spawn(async move {
+                                tokio::time::sleep(FORGET_TIME).await;
+                                proxy.waiting.forget();
+                            });
+                            return Ok(answer_with(StatusCode::ACCEPTED, page));
+                        }
+                        Err(back) => work = *back,
+                    }
+                }
                 // A program on the other side may act on a text line by line; it gets all of it or nothing.
-                let Some(first) = beginning.get().filter(|first: &&Bytes| first.len() == HEAD && inert(first)) else {
-                    continue;
-                };
+                let first = work.progress.beginning.get();
+                let Some(first) = first.filter(|first| first.len() == HEAD && inert(first)).cloned() else { continue };
                 let (sender, body) = channel();
-                tokio::spawn(trickle(Arc::clone(proxy), work, first.clone(), sender));
+                let Work { head, exchange, task, .. } = work;
+                tokio::spawn(trickle(Arc::clone(proxy), exchange, task, first, sender));
                 return Ok(Response::from_parts(head, body));
             }
         }
     }
 }
 
+/// An answer of our own console, as it is.
+pub(super) fn passed(proxy: &Proxy, answer: Response<Incoming>) -> Response<Body> {
+    let (mut head, body) = answer.into_parts();
+    fields::inbound(&mut head.headers, &proxy.via);
+    head.extensions.clear();
+    Response::from_parts(head, Body::new(http_body_util::BodyExt::map_err(body, BoxError::from)))
+}
+
 /// The answer in place of what may not pass.
-fn refused(desk: &Desk, refusal: &Refusal, exchange: &Exchange) -> Response<Body> {
+pub(super) async fn refused(desk: &Desk, refusal: &Refusal, exchange: &Exchange) -> Response<Body> {
+    desk.settle(exchange, refusal).await;
     let mut answer = answer_with(StatusCode::FORBIDDEN, desk.pages().refusal(refusal, exchange));
     if let Ok(reference) = refusal.reference.parse() {
         answer.headers_mut().insert("x-lazaret-reference", reference);
@@ -98,7 +181,7 @@ async fn gather(
     cargo: Cargo,
     mut body: Incoming,
     silence: Duration,
-    beginning: Arc<OnceLock<Bytes>>,
+    progress: Arc<Progress>,
 ) -> Outcome {
     let mut intake = match Intake::new(desk, exchange, cargo, body.size_hint().lower()) {
         Ok(intake) => intake,
@@ -114,6 +197,7 @@ async fn gather(
         };
         match frame.into_data() {
             Ok(data) => {
+                progress.taken.fetch_add(data.len() as u64, Ordering::Relaxed);
                 if let Err(refusal) = intake.push(&data) {
                     return Outcome::Refuse(refusal);
                 }
@@ -121,9 +205,9 @@ async fn gather(
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
         if let Some(first) = intake.beginning()
-            && beginning.get().is_none()
+            && progress.beginning.get().is_none()
         {
-            let _ = beginning.set(first.clone());
+            let _ = progress.beginning.set(first.clone());
         }
     }
     let cut = intake.is_enough();
@@ -135,7 +219,7 @@ async fn gather(
 }
 
 /// A whole body, as it came.
-fn stored(body: Spooled, trailers: Option<HeaderMap>) -> Body {
+pub(super) fn stored(body: Spooled, trailers: Option<HeaderMap>) -> Body {
     if let (Spooled::Memory(bytes), None) = (&body, &trailers) {
         return full(bytes.clone());
     }
@@ -191,7 +275,8 @@ async fn send(body: &Spooled, mut offset: u64, sender: &mpsc::Sender<Result<Fram
 /// Keeps a client's connection alive with first bytes, until the judgement; then sends the rest or breaks it off.
 async fn trickle(
     proxy: Arc<Proxy>,
-    mut work: tokio::task::JoinHandle<Outcome>,
+    exchange: Arc<Exchange>,
+    mut task: Task,
     first: Bytes,
     sender: mpsc::Sender<Result<Frame<Bytes>, BoxError>>,
 ) {
@@ -199,13 +284,12 @@ async fn trickle(
     let mut pace = tokio::time::interval(TRICKLE_TIME);
     let outcome = loop {
         tokio::select! {
-            outcome = &mut work => break outcome,
+            outcome = &mut task.0 => break outcome,
             _ = pace.tick() => {
                 let end = (sent + TRICKLE).min(first.len());
                 let piece = first.slice(sent..end);
                 sent = end;
                 if !piece.is_empty() && sender.send(Ok(Frame::data(piece))).await.is_err() {
-                    work.abort();
                     return;
                 }
             }
@@ -232,7 +316,10 @@ async fn trickle(
             }
             return;
         }
-        Ok(Outcome::Refuse(refusal)) => format!("refused, reference {}", refusal.reference).into(),
+        Ok(Outcome::Refuse(refusal)) => {
+            proxy.desk.settle(&exchange, &refusal).await;
+            format!("refused, reference {}", refusal.reference).into()
+        }
         Ok(Outcome::Broken(trouble)) => format!("{trouble:?}").into(),
         Err(error) => error.into(),
     };

@@ -7,8 +7,29 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lazaret_model::ContentCoding;
 
-/// What this proxy calls itself in `Via` (RFC 9110, 7.6.3).
-const NAME: &str = "1.1 lazaret";
+/// What a proxy calls itself in `Via` (RFC 9110, 7.6.3): another name at every start, so that one of ours may stand behind
+/// another.
+#[derive(Debug, Clone)]
+pub(super) struct Via(HeaderValue);
+
+impl Via {
+    pub(super) fn new() -> Self {
+        let name = format!("1.1 lazaret-{}", lazaret_model::reference());
+        Self(HeaderValue::try_from(name).unwrap_or(HeaderValue::from_static("1.1 lazaret")))
+    }
+
+    /// Whether a request has come through here before.
+    pub(super) fn loops(&self, headers: &HeaderMap) -> bool {
+        let name = self.0.as_bytes();
+        headers.get_all(VIA).iter().any(|field| {
+            field.as_bytes().split(|byte| *byte == b',').any(|hop| hop.trim_ascii().eq_ignore_ascii_case(name))
+        })
+    }
+
+    fn add(&self, headers: &mut HeaderMap) {
+        headers.append(VIA, self.0.clone());
+    }
+}
 
 /// Fields that concern one connection only (RFC 9110, 7.6.1), whether `Connection` names them or not.
 const HOP_BY_HOP: [HeaderName; 7] =
@@ -16,7 +37,7 @@ const HOP_BY_HOP: [HeaderName; 7] =
 const OLD_HOP_BY_HOP: [&str; 2] = ["keep-alive", "proxy-connection"];
 
 /// Makes a client's fields fit to be sent to the site.
-pub(super) fn outbound(headers: &mut HeaderMap) {
+pub(super) fn outbound(headers: &mut HeaderMap, via: &Via) {
     strip(headers);
     headers.remove(HOST);
     // Pieces of a file cannot be inspected: the site is asked for all of it (RFC 9110, 14.2 lets it answer so).
@@ -41,24 +62,17 @@ pub(super) fn outbound(headers: &mut HeaderMap) {
     {
         headers.insert(COOKIE, joined);
     }
-    via(headers);
+    via.add(headers);
 }
 
 /// Makes a site's fields fit to be sent to the client.
-pub(super) fn inbound(headers: &mut HeaderMap) {
+pub(super) fn inbound(headers: &mut HeaderMap, via: &Via) {
     strip(headers);
     // HTTP/3 would go around this proxy.
     headers.remove(ALT_SVC);
     // Whoever is told that pieces may be had will ask for pieces.
     headers.remove(http::header::ACCEPT_RANGES);
-    via(headers);
-}
-
-/// Whether a request has come through here before.
-pub(super) fn loops(headers: &HeaderMap) -> bool {
-    headers.get_all(VIA).iter().any(|field| {
-        field.to_str().is_ok_and(|field| field.split(',').any(|hop| hop.trim().eq_ignore_ascii_case(NAME)))
-    })
+    via.add(headers);
 }
 
 fn strip(headers: &mut HeaderMap) {
@@ -77,13 +91,13 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-fn via(headers: &mut HeaderMap) {
-    headers.append(VIA, HeaderValue::from_static(NAME));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn via() -> Via {
+        Via(HeaderValue::from_static("1.1 lazaret-1"))
+    }
 
     fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
@@ -102,16 +116,17 @@ mod tests {
             ("accept-encoding", "gzip;q=0.8, sdch, br"),
             ("accept", "*/*"),
         ]);
-        outbound(&mut fields);
-        let left = [("accept-encoding", "gzip;q=0.8, br"), ("accept", "*/*"), ("via", "1.1 lazaret")];
+        outbound(&mut fields, &via());
+        let left = [("accept-encoding", "gzip;q=0.8, br"), ("accept", "*/*"), ("via", "1.1 lazaret-1")];
         assert_eq!(fields, headers(&left));
-        assert!(loops(&fields));
+        assert!(via().loops(&fields) && !Via::new().loops(&fields));
+        assert!(via().loops(&headers(&[("via", "1.0 x, 1.1 Lazaret-1")])));
     }
 
     #[test]
     fn a_client_that_takes_nothing_known_gets_it_unpacked() {
         let mut fields = headers(&[("accept-encoding", "sdch")]);
-        outbound(&mut fields);
+        outbound(&mut fields, &via());
         assert_eq!(fields.get("accept-encoding").unwrap(), "identity");
     }
 
@@ -120,14 +135,14 @@ mod tests {
         let mut fields = HeaderMap::new();
         fields.append(COOKIE, HeaderValue::from_static("a=1"));
         fields.append(COOKIE, HeaderValue::from_static("b=2"));
-        outbound(&mut fields);
+        outbound(&mut fields, &via());
         assert_eq!(fields.get(COOKIE).unwrap(), "a=1; b=2");
     }
 
     #[test]
     fn no_site_steers_around_the_proxy() {
         let mut fields = headers(&[("alt-svc", "h3=\":443\""), ("accept-ranges", "bytes"), ("etag", "\"1\"")]);
-        inbound(&mut fields);
-        assert_eq!(fields, headers(&[("etag", "\"1\""), ("via", "1.1 lazaret")]));
+        inbound(&mut fields, &via());
+        assert_eq!(fields, headers(&[("etag", "\"1\""), ("via", "1.1 lazaret-1")]));
     }
 }

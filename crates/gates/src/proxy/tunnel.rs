@@ -2,24 +2,26 @@
 
 use super::body::{Body, full};
 use super::prefixed::Prefixed;
-use super::upstream::{Asker, connect};
+use super::upstream::Asker;
 use super::{Place, Proxy, Tunnel, answer_with, fields};
 use crate::exchange::{normal_host, text};
+use crate::patient::Patient;
 use crate::refusal::Trouble;
 use crate::{Exchange, Wants};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, UPGRADE};
 use http::uri::Scheme;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::LazyConfigAcceptor;
 
@@ -27,6 +29,8 @@ use tokio_rustls::LazyConfigAcceptor;
 const GREETING_TIME: Duration = Duration::from_secs(20);
 /// Bytes of a greeting that are looked at together, so that one that is no HTTP is seen to be none at once.
 const GREETING: usize = 1 << 10;
+/// Bytes of a TLS greeting.
+const MOST_GREETING: usize = 32 << 10;
 /// Bytes copied at a time through what is not inspected.
 const CHUNK: usize = 32 << 10;
 
@@ -55,11 +59,11 @@ impl Proxy {
         if host.is_empty() || port == 0 {
             return refuse(&Trouble::Request("CONNECT needs a host and a port"));
         }
-        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port };
+        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port, redirected: false };
         // Boxed, since what is inside comes back here.
         let inside: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
             match hyper::upgrade::on(request).await {
-                Ok(upgraded) => self.inside(upgraded, place, tunnel, closing).await,
+                Ok(upgraded) => self.inside(TokioIo::new(upgraded), place, tunnel, closing).await,
                 Err(error) => tracing::debug!(client = %place.client, %error, "no tunnel"),
             }
         });
@@ -67,25 +71,48 @@ impl Proxy {
         Response::new(full(Bytes::new()))
     }
 
-    async fn inside(self: Arc<Self>, stream: Upgraded, place: Place, tunnel: Tunnel, closing: watch::Receiver<bool>) {
-        let mut stream = TokioIo::new(stream);
+    /// A connection that the kernel redirected here, which was meant for another address.
+    pub(super) async fn redirected(
+        self: Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddr,
+        closing: watch::Receiver<bool>,
+    ) {
+        let Some(meant) = meant(&stream) else {
+            return tracing::warn!(
+                %client,
+                "a connection to `proxy.transparent` was not redirected by the kernel and is closed"
+            );
+        };
+        let place = Place { client, person: None, tunnel: None };
+        let host = normal_host(&meant.ip().to_canonical().to_string());
+        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port: meant.port(), redirected: true };
+        let stream = Patient::new(stream, self.settings.idle_time());
+        self.inside(stream, place, tunnel, closing).await;
+    }
+
+    async fn inside<S>(self: Arc<Self>, mut stream: S, place: Place, tunnel: Tunnel, closing: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let address = format!("{}:{}", tunnel.host, tunnel.port);
         if self.settings.bypasses(&tunnel.host) {
-            let time = self.settings.connect_time();
-            match connect(&tunnel.host, tunnel.port, place.asker(), time).await {
-                Ok(site) => {
-                    tracing::info!(client = %place.client, %address, "bypassed: passed without inspection");
-                    both_ways(stream, site, self.settings.idle_time()).await;
-                }
-                Err(trouble) => tracing::info!(client = %place.client, %address, ?trouble, "no tunnel"),
-            }
-            return;
+            return self.pass(stream, &place, &tunnel.host, tunnel.port).await;
         }
         let mut first = BytesMut::with_capacity(GREETING);
         // One byte tells TLS from HTTP; whoever sends nothing waits for a server that speaks first, and is not one of ours.
         match tokio::time::timeout(GREETING_TIME, stream.read_buf(&mut first)).await {
             Ok(Ok(n)) if n > 0 => {}
             _ => return tracing::info!(client = %place.client, %address, "a tunnel stayed silent and was closed"),
+        }
+        // A bare address says nothing; the name in the greeting does. Whoever is passed reaches the site of that name, and
+        // not whatever is at the address.
+        if first.first() == Some(&22)
+            && tunnel.host.parse::<std::net::IpAddr>().is_ok()
+            && let Some(name) = server_name(&mut stream, &mut first).await
+            && self.settings.bypasses(&name)
+        {
+            return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port).await;
         }
         let opening = first.first().copied().unwrap_or_default();
         let stream = Prefixed::new(first.freeze(), stream);
@@ -101,6 +128,20 @@ impl Proxy {
                 client = %place.client, %address, byte = opening,
                 "a tunnel carried neither TLS nor HTTP and was closed; `proxy.bypass` passes a host uninspected"
             ),
+        }
+    }
+
+    /// Passes what a site and a client say to each other, unseen.
+    async fn pass<S>(&self, stream: S, place: &Place, host: &str, port: u16)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        match self.upstream.tunnel(host, port, place.asker()).await {
+            Ok(site) => {
+                tracing::info!(client = %place.client, %host, port, "bypassed: passed without inspection");
+                both_ways(stream, site, self.settings.idle_time()).await;
+            }
+            Err(trouble) => tracing::info!(client = %place.client, %host, port, ?trouble, "no tunnel"),
         }
     }
 
@@ -143,11 +184,42 @@ impl Proxy {
     }
 }
 
+/// The name in a TLS greeting (RFC 6066, 3), of which `first` has the beginning; what is read is added to it.
+async fn server_name<S: AsyncRead + Unpin>(stream: &mut S, first: &mut BytesMut) -> Option<String> {
+    loop {
+        let mut acceptor = rustls::server::Acceptor::default();
+        let mut unread = &first[..];
+        while !unread.is_empty() {
+            acceptor.read_tls(&mut unread).ok()?;
+            match acceptor.accept() {
+                Ok(Some(accepted)) => return accepted.client_hello().server_name().map(normal_host),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+        }
+        if first.len() > MOST_GREETING {
+            return None;
+        }
+        match tokio::time::timeout(GREETING_TIME, stream.read_buf(first)).await {
+            Ok(Ok(1..)) => {}
+            _ => return None,
+        }
+    }
+}
+
+/// The address that a redirected connection was meant for.
+fn meant(stream: &TcpStream) -> Option<SocketAddr> {
+    let socket = socket2::SockRef::from(stream);
+    let own = stream.local_addr().ok()?;
+    let original = if own.ip().to_canonical().is_ipv4() { socket.original_dst_v4() } else { socket.original_dst_v6() };
+    original.ok()?.as_socket().filter(|meant| *meant != own)
+}
+
 /// Passes a WebSocket connection (RFC 6455, 4): the handshake is HTTP, the messages are not inspected.
 pub(super) async fn websocket(
     proxy: &Arc<Proxy>,
     mut request: Request<Incoming>,
-    uri: Uri,
+    exchange: Exchange,
     asker: Asker,
 ) -> Result<Response<Body>, Trouble> {
     if !proxy.settings.websockets {
@@ -156,18 +228,17 @@ pub(super) async fn websocket(
     let token = request.headers().get(UPGRADE).cloned();
     let mut outbound = Request::new(full(Bytes::new()));
     *outbound.method_mut() = request.method().clone();
-    *outbound.uri_mut() = uri.clone();
+    *outbound.uri_mut() = exchange.uri.clone();
     *outbound.version_mut() = Version::HTTP_11;
     *outbound.headers_mut() = request.headers().clone();
-    fields::outbound(outbound.headers_mut());
+    fields::outbound(outbound.headers_mut(), &proxy.via);
     outbound.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     if let Some(token) = token.clone() {
         outbound.headers_mut().insert(UPGRADE, token);
     }
     let mut answer = proxy.upstream.send(outbound, asker, true).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let exchange = Exchange::of(lazaret_model::Gate::Proxy, None, Method::GET, uri, request.headers());
-        return super::answer::inspected(proxy, exchange, answer).await;
+        return super::answer::inspected(proxy, exchange, answer, None).await;
     }
     let site = hyper::upgrade::on(&mut answer);
     let client = hyper::upgrade::on(&mut request);
@@ -178,7 +249,7 @@ pub(super) async fn websocket(
         }
     });
     let (mut head, _) = answer.into_parts();
-    fields::inbound(&mut head.headers);
+    fields::inbound(&mut head.headers, &proxy.via);
     head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     if let Some(token) = token {
         head.headers.insert(UPGRADE, token);

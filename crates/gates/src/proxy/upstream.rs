@@ -2,9 +2,12 @@
 
 use super::Body;
 use super::authority::provider;
+use super::connector::{Connector, Parent, port_of};
+use crate::exchange::normal_host;
 use crate::refusal::Trouble;
 use crate::settings::ProxySettings;
 use crate::{GateError, desk};
+use http::header::PROXY_AUTHORIZATION;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_rustls::HttpsConnector;
@@ -20,23 +23,26 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tower_service::Service;
 
-type Connections = Client<HttpsConnector<HttpConnector<Resolver>>, Body>;
+type Connections = Client<HttpsConnector<Connector>, Body>;
 
 /// Who asks: this machine may reach itself through the proxy, others may not reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asker {
+pub(crate) enum Asker {
     Here,
     Elsewhere,
 }
 
 /// Connections to sites, apart for those that may reach this machine and those that may not.
-pub(super) struct Upstream {
+pub(crate) struct Upstream {
     here: Pair,
     elsewhere: Pair,
+    parent: Option<Arc<Parent>>,
+    connect_time: Duration,
     answer_time: Duration,
 }
 
@@ -47,27 +53,41 @@ struct Pair {
 }
 
 impl Upstream {
-    pub(super) fn new(settings: &ProxySettings) -> Result<Self, GateError> {
+    pub(crate) fn new(settings: &ProxySettings) -> Result<Self, GateError> {
         let tls = tls(settings)?;
+        let parent = Parent::of(settings)?.map(Arc::new);
         let pair = |asker| Pair {
-            any: connections(settings, &tls, asker, Versions::Both),
-            http1: connections(settings, &tls, asker, Versions::Http1),
+            any: connections(settings, &tls, parent.as_ref(), asker, Versions::Both),
+            http1: connections(settings, &tls, parent.as_ref(), asker, Versions::Http1),
         };
-        Ok(Self { here: pair(Asker::Here), elsewhere: pair(Asker::Elsewhere), answer_time: settings.idle_time() })
+        Ok(Self {
+            here: pair(Asker::Here),
+            elsewhere: pair(Asker::Elsewhere),
+            connect_time: settings.connect_time(),
+            answer_time: settings.idle_time(),
+            parent,
+        })
     }
 
     /// Sends a request with an absolute address; the answer's head is there when this returns.
     ///
     /// # Errors
     /// Why there is no answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
         asker: Asker,
         upgrade: bool,
     ) -> Result<Response<Incoming>, Trouble> {
-        if asker == Asker::Elsewhere && literal(request.uri().host().unwrap_or_default()).is_some_and(is_own) {
+        let host = normal_host(request.uri().host().unwrap_or_default());
+        if asker == Asker::Elsewhere && is_own_name(&host) {
             return Err(Trouble::Private);
+        }
+        if let Some(parent) = self.parent.as_ref().filter(|parent| parent.serves(&host, port_of(request.uri())))
+            && request.uri().scheme_str() == Some("http")
+            && let Some(credentials) = parent.credentials()
+        {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, credentials);
         }
         let pair = if asker == Asker::Here { &self.here } else { &self.elsewhere };
         let connections = if upgrade { &pair.http1 } else { &pair.any };
@@ -76,6 +96,31 @@ impl Upstream {
             Err(_) => Err(Trouble::Silent),
         }
     }
+
+    /// A bare connection to a site, for tunnels that policy leaves alone.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn tunnel(&self, host: &str, port: u16, asker: Asker) -> Result<tokio::net::TcpStream, Trouble> {
+        let connecting = async {
+            if asker == Asker::Elsewhere && is_own_name(host) {
+                return Err(Trouble::Private);
+            }
+            if let Some(parent) = self.parent.as_ref().filter(|parent| parent.serves(host, port)) {
+                return parent.tunnel(host, port).await.map_err(|error| Trouble::Unreachable(error.to_string()));
+            }
+            let addresses = match literal(host) {
+                Some(address) => vec![SocketAddr::new(address, port)],
+                None => resolve(host, port, asker).await.map_err(|error| match error {
+                    ResolveError::Unknown(error) => Trouble::Name(error.to_string()),
+                    ResolveError::Private => Trouble::Private,
+                })?,
+            };
+            let stream = tokio::net::TcpStream::connect(&addresses[..]).await;
+            stream.map_err(|error| Trouble::Unreachable(error.to_string()))
+        };
+        tokio::time::timeout(self.connect_time, connecting).await.unwrap_or(Err(Trouble::Silent))
+    }
 }
 
 enum Versions {
@@ -83,15 +128,22 @@ enum Versions {
     Http1,
 }
 
-fn connections(settings: &ProxySettings, tls: &ClientConfig, asker: Asker, versions: Versions) -> Connections {
+fn connections(
+    settings: &ProxySettings,
+    tls: &ClientConfig,
+    parent: Option<&Arc<Parent>>,
+    asker: Asker,
+    versions: Versions,
+) -> Connections {
     let mut http = HttpConnector::new_with_resolver(Resolver(asker));
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(settings.connect_time()));
+    let link = Connector { direct: http, parent: parent.cloned(), time: settings.connect_time() };
     let connector = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
     let connector = match versions {
-        Versions::Both => connector.enable_all_versions().wrap_connector(http),
-        Versions::Http1 => connector.enable_http1().wrap_connector(http),
+        Versions::Both => connector.enable_all_versions().wrap_connector(link),
+        Versions::Http1 => connector.enable_http1().wrap_connector(link),
     };
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -127,6 +179,11 @@ fn tls(settings: &ProxySettings) -> Result<ClientConfig, GateError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| GateError::Tls(error.to_string()))?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Whether a host is this machine by its very name or address; other names are looked at once they are resolved.
+fn is_own_name(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost") || literal(host).is_some_and(is_own)
 }
 
 /// The address in a host that is one.
@@ -182,28 +239,6 @@ async fn resolve(host: &str, port: u16, asker: Asker) -> Result<Vec<SocketAddr>,
     let found: Vec<_> = tokio::net::lookup_host((host, port)).await.map_err(ResolveError::Unknown)?.collect();
     let allowed: Vec<_> = found.iter().copied().filter(|found| asker == Asker::Here || !is_own(found.ip())).collect();
     if allowed.is_empty() && !found.is_empty() { Err(ResolveError::Private) } else { Ok(allowed) }
-}
-
-/// A bare connection to a site, for tunnels that policy leaves alone.
-pub(super) async fn connect(
-    host: &str,
-    port: u16,
-    asker: Asker,
-    time: Duration,
-) -> Result<tokio::net::TcpStream, Trouble> {
-    let connecting = async {
-        let addresses = match literal(host) {
-            Some(address) if asker == Asker::Elsewhere && is_own(address) => return Err(Trouble::Private),
-            Some(address) => vec![SocketAddr::new(address, port)],
-            None => resolve(host, port, asker).await.map_err(|error| match error {
-                ResolveError::Unknown(error) => Trouble::Name(error.to_string()),
-                ResolveError::Private => Trouble::Private,
-            })?,
-        };
-        let stream = tokio::net::TcpStream::connect(&addresses[..]).await;
-        stream.map_err(|error| Trouble::Unreachable(error.to_string()))
-    };
-    tokio::time::timeout(time, connecting).await.unwrap_or(Err(Trouble::Silent))
 }
 
 /// What to tell about a request without an answer.

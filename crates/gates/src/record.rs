@@ -1,0 +1,40 @@
+//! Who keeps the record of what the gates did. The gates know no database.
+
+use crate::{Exchange, Refusal};
+use lazaret_model::ScanReport;
+use std::future::Future;
+use std::io::Read;
+use std::pin::Pin;
+
+/// Something that takes a while; an error is a sentence for the log.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+
+/// Keeps the record. What it acknowledged must survive a crash.
+pub trait Record: Send + Sync {
+    /// Days since something first came from a registered domain; none for never before.
+    fn site_age<'a>(&'a self, domain: &'a str) -> Pending<'a, Option<u64>>;
+
+    /// How often something with this SHA-256 was seen before.
+    fn prevalence<'a>(&'a self, sha256: &'a str) -> Pending<'a, u64>;
+
+    /// Something may pass. It does so only when this has come back well.
+    fn delivered<'a>(&'a self, exchange: &'a Exchange, report: &'a ScanReport) -> Pending<'a, ()>;
+
+    /// Something was refused.
+    fn refused<'a>(&'a self, exchange: &'a Exchange, refusal: &'a Refusal) -> Pending<'a, ()>;
+
+    /// Keeps refused bytes and says by which SHA-256 they are found again. Blocks.
+    ///
+    /// # Errors
+    /// A sentence for the log; then nothing is kept.
+    fn keep(&self, content: &mut dyn Read) -> Result<String, String>;
+}
+
+/// Refused bytes that were kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The SHA-256 by which they are found.
+    pub content_blob: String,
+    /// How they are packed, as in `Content-Encoding`.
+    pub codings: String,
+}
