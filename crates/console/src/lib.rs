@@ -1,10 +1,17 @@
-//! What people see in a browser. So far: the page in place of a download that was stopped.
+//! What people see in a browser: the page in place of a download that was stopped, and the console.
 //!
 //! Only this crate knows HTML. It knows no gate: whoever starts both hands the renderer over as a value.
 
+mod control;
 mod language;
+mod server;
 mod stopped;
 mod texts;
 
+pub use control::{
+    Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Replayed, Simulation, SiteStanding,
+    Unsaved,
+};
 pub use language::Language;
-pub use stopped::{Form, Stopped, Why, unanswered};
+pub use server::{Console, ConsoleSettings, password_fits};
+pub use stopped::{Coming, Form, Stopped, Why, unanswered};

@@ -61,6 +61,10 @@ pub struct Stopped {
     pub address: String,
     /// What people quote.
     pub reference: String,
+    /// Where it can be asked for, when its bytes were kept.
+    pub ask: Option<String>,
+    /// Where its password can be entered, when it is locked and was kept.
+    pub unlock: Option<String>,
     /// What decided.
     pub why: Why,
 }
@@ -89,6 +93,47 @@ struct UnansweredPage<'a> {
     sentence: &'a str,
     detail: &'a str,
     address: String,
+}
+
+/// A download that is still under way, for a browser that asks again by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coming {
+    /// The name it would be saved under.
+    pub name: String,
+    /// Where it comes from, without anything secret.
+    pub address: String,
+    /// Bytes that are there.
+    pub taken: u64,
+    /// Bytes in all, where the site said so.
+    pub whole: Option<u64>,
+}
+
+#[derive(Template)]
+#[template(path = "coming.html")]
+struct ComingPage<'a> {
+    language: Language,
+    texts: &'a Texts,
+    name: String,
+    address: String,
+    there: String,
+    whole: Option<(u64, u64, String)>,
+}
+
+impl Coming {
+    /// The page.
+    pub fn render(&self, language: Language) -> Vec<u8> {
+        let texts = texts(language);
+        let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
+        let page = ComingPage {
+            language,
+            texts,
+            name: plain(&self.name),
+            address: plain(&self.address),
+            there: megabytes(self.taken),
+            whole: self.whole.map(|whole| (self.taken.min(whole), whole, megabytes(whole))),
+        };
+        page.render().unwrap_or_else(|_| texts.coming.to_owned()).into_bytes()
+    }
 }
 
 impl Stopped {
@@ -150,6 +195,12 @@ impl Stopped {
             "policies": self.why.policies.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "findings": self.seen(),
         });
+        if let Some(ask) = &self.ask {
+            problem["ask"] = ask.as_str().into();
+        }
+        if let Some(unlock) = &self.unlock {
+            problem["unlock"] = unlock.as_str().into();
+        }
         if let Some((part, kind)) = &self.why.part {
             problem["part"] = json!({ "path": part, "kind": kind });
         }
@@ -164,6 +215,8 @@ impl Stopped {
         lines.push(format!("{}:", texts.why));
         lines.extend(self.reasons(texts).iter().chain(&self.seen()).map(|reason| format!("  - {}", plain(reason))));
         lines.push(format!("{}: {}", texts.reference, self.reference));
+        lines.extend(self.unlock.iter().map(|unlock| format!("{}: {unlock}", texts.unlock)));
+        lines.extend(self.ask.iter().map(|ask| format!("{}: {ask}", texts.ask)));
         lines.push(String::new());
         lines.join("\n").into_bytes()
     }
@@ -201,6 +254,8 @@ mod tests {
             name: "invoice.<b>pdf</b>.vbs".to_owned(),
             address: "http://files.example/invoice.zip".to_owned(),
             reference: "ABCD-2345".to_owned(),
+            ask: Some("http://127.0.0.1:8080/ask/ABCD-2345".to_owned()),
+            unlock: None,
             why: Why {
                 part: Some(("invoice.zip//invoice.pdf.vbs".to_owned(), "VBScript".to_owned())),
                 policies: vec![("masquerade".to_owned(), "A file that pretends is blocked".to_owned())],
@@ -219,8 +274,13 @@ mod tests {
         for language in Language::ALL {
             let page = String::from_utf8(sample().render(Form::Page, language)).unwrap();
             assert!(page.contains(&format!("<html lang=\"{}\">", language.tag())));
-            for text in ["ABCD-2345", "A file that pretends is blocked", "the name ends in .pdf.vbs", "invoice.pdf.vbs"]
-            {
+            for text in [
+                "href=\"http://127.0.0.1:8080/ask/ABCD-2345\"",
+                "ABCD-2345",
+                "A file that pretends is blocked",
+                "the name ends in .pdf.vbs",
+                "invoice.pdf.vbs",
+            ] {
                 assert!(page.contains(text), "{language:?}: {text}");
             }
             assert!(page.contains("&#60;b&#62;pdf") && !page.contains("<b>pdf"), "names are not markup");

@@ -22,6 +22,16 @@ pub(crate) struct Texts {
     pub(crate) what_now: &'static str,
     pub(crate) advice_held: &'static [&'static str],
     pub(crate) advice_blocked: &'static [&'static str],
+    /// Heading of a page about a download that is still being inspected.
+    pub(crate) coming: &'static str,
+    /// Under that heading.
+    pub(crate) coming_soon: &'static str,
+    /// Before how much of it is there.
+    pub(crate) there: &'static str,
+    /// The link by which a password can be entered.
+    pub(crate) unlock: &'static str,
+    /// The link by which a file can be asked for.
+    pub(crate) ask: &'static str,
     pub(crate) reference: &'static str,
     pub(crate) detail: &'static str,
     /// The reason where an inspection failed.

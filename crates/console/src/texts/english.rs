@@ -21,11 +21,21 @@ pub(super) const TEXTS: Texts = Texts {
         "If it came by mail or message, do not try another link from it. Ask the sender through a channel you already know.",
         "If you need it for your work, tell whoever looks after your computers the reference below.",
     ],
+    coming: "This download is being inspected",
+    coming_soon: "It will start by itself as soon as it is known to be clean. You can leave this page open.",
+    there: "Received",
+    unlock: "I know its password: open it",
+    ask: "Ask for this file",
     reference: "Reference",
     detail: "Detail",
     failed: "The file could not be inspected, so it is not handed over unseen.",
     too_large: "The file is larger than what is inspected here.",
     lessons: &[
+        (
+            "suspicious-sites",
+            "Some sites exist to trick you",
+            "This site is known for spreading harmful files or for false pages. If a message led you here, tell whoever looks after your computers: others will have got it, too.",
+        ),
         (
             "programs",
             "Programs come from a place, not from a link",

@@ -21,11 +21,21 @@ pub(super) const TEXTS: Texts = Texts {
         "S’il est venu par courriel ou par message, n’essayez pas un autre lien du même message. Interrogez l’expéditeur par un moyen que vous connaissez déjà.",
         "Si vous en avez besoin pour votre travail, donnez la référence ci-dessous aux personnes qui s’occupent de vos ordinateurs.",
     ],
+    coming: "Ce téléchargement est en cours d’examen",
+    coming_soon: "Il commencera tout seul dès que rien ne s’y oppose. Vous pouvez laisser cette page ouverte.",
+    there: "Reçu",
+    unlock: "Je connais son mot de passe : l’ouvrir",
+    ask: "Demander ce fichier",
     reference: "Référence",
     detail: "Détail",
     failed: "Le fichier n’a pas pu être examiné ; il n’est donc pas remis sans contrôle.",
     too_large: "Le fichier est plus grand que ce qui est examiné ici.",
     lessons: &[
+        (
+            "suspicious-sites",
+            "Certains sites n’existent que pour tromper",
+            "Ce site est connu pour diffuser des fichiers nuisibles ou de fausses pages. Si un message vous y a conduit, prévenez les personnes qui s’occupent de vos ordinateurs : d’autres l’ont reçu aussi.",
+        ),
         (
             "programs",
             "Un programme vient d’un lieu, pas d’un lien",

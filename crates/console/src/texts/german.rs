@@ -21,11 +21,21 @@ pub(super) const TEXTS: Texts = Texts {
         "Kam sie per Mail oder Nachricht, versuchen Sie keinen anderen Link daraus. Fragen Sie den Absender auf einem Weg, den Sie schon kennen.",
         "Wenn Sie sie für Ihre Arbeit brauchen, nennen Sie denen, die Ihre Computer betreuen, das Aktenzeichen unten.",
     ],
+    coming: "Dieser Download wird geprüft",
+    coming_soon: "Er beginnt von selbst, sobald feststeht, dass nichts gegen ihn spricht. Lassen Sie diese Seite einfach offen.",
+    there: "Empfangen",
+    unlock: "Ich kenne das Passwort: öffnen",
+    ask: "Um diese Datei bitten",
     reference: "Aktenzeichen",
     detail: "Einzelheit",
     failed: "Die Datei konnte nicht geprüft werden und wird deshalb nicht ungesehen übergeben.",
     too_large: "Die Datei ist größer als das, was hier geprüft wird.",
     lessons: &[
+        (
+            "suspicious-sites",
+            "Manche Seiten gibt es nur, um zu täuschen",
+            "Diese Seite ist dafür bekannt, schädliche Dateien oder falsche Seiten zu verbreiten. Wenn eine Nachricht Sie hierher geführt hat, sagen Sie es denen, die Ihre Computer betreuen: andere haben sie auch bekommen.",
+        ),
         (
             "programs",
             "Programme kommen von einem Ort, nicht von einem Link",

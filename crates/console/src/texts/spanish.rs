@@ -21,11 +21,21 @@ pub(super) const TEXTS: Texts = Texts {
         "Si llegó por correo o mensaje, no pruebe otro enlace del mismo. Pregunte al remitente por una vía que ya conozca.",
         "Si lo necesita para su trabajo, dé la referencia de abajo a quienes cuidan de sus ordenadores.",
     ],
+    coming: "Esta descarga se está examinando",
+    coming_soon: "Empezará por sí sola en cuanto se sepa que no hay nada en su contra. Puede dejar esta página abierta.",
+    there: "Recibido",
+    unlock: "Conozco su contraseña: abrirlo",
+    ask: "Pedir este archivo",
     reference: "Referencia",
     detail: "Detalle",
     failed: "No se pudo examinar el archivo, así que no se entrega sin revisión.",
     too_large: "El archivo es mayor de lo que aquí se examina.",
     lessons: &[
+        (
+            "suspicious-sites",
+            "Algunos sitios existen solo para engañar",
+            "Este sitio es conocido por difundir archivos dañinos o páginas falsas. Si un mensaje le trajo hasta aquí, avise a quienes cuidan de sus equipos: otras personas también lo habrán recibido.",
+        ),
         (
             "programs",
             "Los programas vienen de un lugar, no de un enlace",

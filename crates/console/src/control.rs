@@ -1,0 +1,182 @@
+//! What the console needs from the process that it runs in: policies, permissions, the configuration. Whoever starts the
+//! console hands it over as a value.
+
+use lazaret_store::{LoggedEvent, NewPolicies};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::pin::Pin;
+
+/// An answer that takes time.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The process, as the console sees it.
+pub trait Control: Send + Sync {
+    /// The names of everything that somebody with a role may do.
+    fn permissions(&self, role: &str) -> BTreeSet<String>;
+
+    /// The policies in force.
+    fn policies(&self) -> PoliciesInForce;
+
+    /// The policies that come with Lazaret, as text.
+    fn built_in(&self) -> String;
+
+    /// What is in a text of policies.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    fn check(&self, text: &str) -> Result<Vec<PolicySummary>, Vec<PolicyTrouble>>;
+
+    /// What other policies would have decided about events. May take seconds.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the policies.
+    fn simulate(&self, text: &str, events: &[LoggedEvent]) -> Result<Simulation, Vec<PolicyTrouble>>;
+
+    /// Saves policies and puts them in force. The number of the new version.
+    fn replace_policies(&self, new: NewPolicies) -> Pending<'_, Result<i64, Unsaved>>;
+
+    /// The configuration in force without its secrets: tables with keys and values.
+    fn settings(&self) -> Vec<(String, Vec<(String, String)>)>;
+
+    /// The lists of sites in use.
+    fn lists(&self) -> Vec<ListSummary>;
+
+    /// What lists say about a host name, an IP address, or the address of a file.
+    ///
+    /// # Errors
+    /// A sentence when it is none of them.
+    fn standing(&self, text: &str) -> Result<SiteStanding, String>;
+
+    /// For how many days the quarantine keeps, and how many bytes in all.
+    fn quarantine(&self) -> (u32, u64);
+
+    /// A file under a name in an archive that opens with the password `infected`. May take seconds.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn pack(&self, name: &str, content: File) -> Result<File, String>;
+}
+
+/// The policies in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PoliciesInForce {
+    /// Their text.
+    pub text: String,
+    /// Each of them.
+    pub list: Vec<PolicySummary>,
+    /// The version in the ledger; 0 for none.
+    pub version: i64,
+    /// They come with Lazaret.
+    pub built_in: bool,
+    /// The files that they come from; then the console cannot change them.
+    pub files: Vec<String>,
+}
+
+/// One policy, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct PolicySummary {
+    /// Its `@id`.
+    pub id: String,
+    /// Its `@title`.
+    pub title: String,
+    /// Whether it forbids; else it permits.
+    pub forbids: bool,
+    /// Its `@technique`, empty for none.
+    pub technique: String,
+    /// Its `@lesson`, empty for none.
+    pub lesson: String,
+    /// The policy in Cedar.
+    pub text: String,
+}
+
+/// Something wrong in a text of policies.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PolicyTrouble {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What other policies would have decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Simulation {
+    /// Events that were decided again.
+    pub replayed: usize,
+    /// Events that no policy decided, such as failures.
+    pub left_out: usize,
+    /// Older events for which there was no time.
+    pub out_of_time: usize,
+    /// Events about which the policies in force say something else than was decided then.
+    pub drifted: usize,
+    /// Decisions in force, other decisions, and how often one would become the other.
+    pub counts: Vec<(&'static str, &'static str, usize)>,
+    /// What would be decided differently, the newest first.
+    pub changes: Vec<Replayed>,
+}
+
+/// One event that would be decided differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// Its reference number.
+    pub reference: String,
+    /// Name of the file.
+    pub name: String,
+    /// Kind id.
+    pub kind: String,
+    /// What the policies in force decide.
+    pub before: &'static str,
+    /// What the others decide.
+    pub after: &'static str,
+    /// The ids of those of the others that decide.
+    pub policies: Vec<String>,
+}
+
+/// Why policies were not saved.
+#[derive(Debug)]
+pub enum Unsaved {
+    /// They do not validate.
+    Troubles(Vec<PolicyTrouble>),
+    /// The configuration names files.
+    ReadOnly,
+    /// Somebody saved others in the meantime.
+    Outdated,
+    /// Something is broken.
+    Failed(String),
+}
+
+/// A list of sites, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListSummary {
+    /// What policies call it.
+    pub name: String,
+    /// The file or address it comes from.
+    pub source: String,
+    /// It lists suspicious sites.
+    pub suspicious: bool,
+    /// Entries in use.
+    pub entries: usize,
+    /// Lines or objects that could not be used.
+    pub left_out: usize,
+    /// The first of them, and why; empty for none.
+    pub left_out_first: String,
+    /// When it was last read, or found unchanged, in milliseconds since 1970; none for never.
+    pub checked: Option<i64>,
+    /// Why it could not be read the last time; empty for no reason.
+    pub problem: String,
+}
+
+/// What lists say about a site.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SiteStanding {
+    /// The host.
+    pub host: String,
+    /// Its registered domain; an address has none.
+    pub domain: Option<String>,
+    /// Names of the lists it is on.
+    pub lists: Vec<String>,
+    /// One of them lists suspicious sites.
+    pub suspicious: bool,
+}

@@ -1,0 +1,366 @@
+//! The console: what was stopped, who asked for it, and who may have it. Server-rendered, without scripts.
+
+mod account;
+mod api;
+mod events;
+mod live;
+mod login;
+mod people;
+mod policies;
+mod quarantine;
+mod requests;
+mod sample;
+mod session;
+mod settings;
+mod sites;
+mod totp;
+mod unlock;
+
+pub use people::password_fits;
+
+use crate::Control;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use lazaret_engine::Engine;
+use lazaret_store::{Blobs, Ledger, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Bytes of a form.
+const MOST_FORM: usize = 64 << 10;
+/// Bytes of a form with policies.
+const MOST_POLICIES: usize = 1 << 20;
+/// How long one answer may take, re-inspections included.
+const ANSWER_TIME: Duration = Duration::from_secs(180);
+
+/// What pages may load: a style and pictures of our own, and no script.
+const NO_SCRIPTS: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// What an administrator can set about the console.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleSettings {
+    /// Address and port to listen on; empty for no console. Default 127.0.0.1:8080.
+    pub listen: String,
+    /// Address under which people reach it, for links on block pages; empty for `http://` and the address it listens on.
+    pub public_url: String,
+    /// Hours for which an approved file may be fetched. Default 72.
+    pub release_hours: u32,
+    /// Requests that one machine may make in an hour. Default 10.
+    pub requests_an_hour: u32,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".to_owned(), public_url: String::new(), release_hours: 72, requests_an_hour: 10 }
+    }
+}
+
+/// Everything the console's pages need.
+pub struct Console {
+    ledger: Ledger,
+    blobs: Blobs,
+    engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
+    control: Arc<dyn Control>,
+    settings: ConsoleSettings,
+    /// The proxy's certificate authority, as PEM; empty for none.
+    authority: Vec<u8>,
+    /// What the gates did, counted.
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// The secret of the set-up link, while nobody can sign in.
+    setup: Mutex<Option<String>>,
+    /// Whose password was right and who is asked for a code, with until when, by the hash of what the form brings back.
+    asked: Mutex<HashMap<String, (String, i64)>>,
+    /// Secrets of one-time passwords that were not confirmed yet, with until when, by person.
+    enrolling: Mutex<HashMap<i64, (String, i64)>>,
+    /// What the quarantine holds: looked up when, files, bytes.
+    kept: Mutex<(i64, usize, u64)>,
+    /// When passwords of locked files were tried, by machine.
+    tries: Mutex<HashMap<String, Vec<i64>>>,
+    /// Whether the console is closing, so that streams end.
+    closing: watch::Sender<bool>,
+}
+
+/// What a handler answers when it cannot do what was asked.
+#[derive(Debug)]
+enum Refused {
+    /// Sign in first.
+    SignIn,
+    /// With this status and sentence.
+    Because(StatusCode, &'static str),
+    /// Something is broken; the log has it.
+    Broken(String),
+}
+
+type Answer = Result<Response, Refused>;
+
+impl Console {
+    /// A console. `engine` gives the engine in force, `control` the rest of the process.
+    pub fn new(
+        ledger: Ledger,
+        blobs: Blobs,
+        engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
+        control: Arc<dyn Control>,
+        settings: ConsoleSettings,
+        authority: Vec<u8>,
+    ) -> Self {
+        let (closing, _) = watch::channel(false);
+        let (setup, asked, enrolling, kept, tries) = Default::default();
+        Self {
+            ledger,
+            blobs,
+            engine,
+            control,
+            settings,
+            authority,
+            metrics: Box::new(String::new),
+            setup,
+            asked,
+            enrolling,
+            kept,
+            tries,
+            closing,
+        }
+    }
+
+    /// The console with something to answer `/metrics` with.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Box::new(metrics);
+        self
+    }
+
+    /// The path and query of a link by which the first administrator is made; `None` when there is somebody already.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn setup_link(&self) -> Result<Option<String>, StoreError> {
+        if !self.ledger.users().await?.is_empty() {
+            return Ok(None);
+        }
+        let secret = lazaret_store::secret()?;
+        *self.setup.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(secret.clone());
+        Ok(Some(format!("/setup?token={secret}")))
+    }
+
+    /// Serves until `closing` is done.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: tokio::net::TcpListener,
+        closing: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let console = Arc::clone(&self);
+        let closing = async move {
+            closing.await;
+            console.closing.send_replace(true);
+        };
+        let service = self.router().into_make_service_with_connect_info::<std::net::SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(closing).await
+    }
+
+    fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/", get(events::overview))
+            .route("/events", get(events::list))
+            .route("/events.csv", get(events::csv))
+            .route("/events/{reference}", get(sample::one))
+            .route("/events/{reference}/bytes", get(sample::bytes))
+            .route("/events/{reference}/sample.zip", post(sample::packed))
+            .route("/quarantine", get(quarantine::list))
+            .route("/quarantine/{blob}", post(quarantine::forget))
+            .route("/requests", get(requests::list))
+            .route("/requests/{id}", post(requests::decide))
+            .route("/ask/{reference}", get(requests::form).post(requests::ask))
+            .route("/unlock/{reference}", get(unlock::form).post(unlock::open))
+            .route("/asked/{token}", get(requests::asked).post(requests::fetch))
+            .route("/policies", get(policies::list))
+            .route(
+                "/policies/edit",
+                get(policies::form).post(policies::change).layer(DefaultBodyLimit::max(MOST_POLICIES)),
+            )
+            .route("/policies/history", get(policies::history))
+            .route("/policies/history/{id}", get(policies::version).post(policies::roll_back))
+            .route("/users", get(people::users).post(people::add))
+            .route("/users/{name}", post(people::change))
+            .route("/users/{name}/totp", post(people::without_totp))
+            .route("/account", get(account::show).post(account::password))
+            .route("/account/totp", post(account::enrol))
+            .route("/account/totp/confirm", post(account::confirm))
+            .route("/account/totp/off", post(account::without))
+            .route("/account/tokens", post(account::make_token))
+            .route("/account/tokens/{id}", post(account::revoke_token))
+            .route("/live", get(live::show))
+            .route("/live/events", get(live::stream))
+            .route("/live.js", get(live::script))
+            .route("/sites", get(sites::show))
+            .route("/settings", get(settings::show))
+            .route("/audit", get(people::audit))
+            .route("/setup", get(people::setup_form).post(people::setup))
+            .route("/login", get(login::form).post(login::login))
+            .route("/login/code", post(login::code))
+            .route("/logout", post(login::logout))
+            .route("/certificate", get(certificate))
+            .route("/certificate.pem", get(certificate_file))
+            .route("/style.css", get(style))
+            .route("/healthz", get(healthy))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .merge(api::router())
+            .fallback(nothing)
+            .layer(DefaultBodyLimit::max(MOST_FORM))
+            .layer(from_fn(guarded))
+            .layer(from_fn_with_state(Arc::clone(&self), bounded))
+            .with_state(self)
+    }
+}
+
+/// Refuses what another site makes a browser send, and puts on every answer what keeps it from being misused.
+async fn guarded(request: Request, next: Next) -> Response {
+    let foreign = request.method() != Method::GET && request.method() != Method::HEAD && is_foreign(&request);
+    let mut answer = if foreign {
+        Refused::Because(StatusCode::FORBIDDEN, "this was sent by another site").into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = answer.headers_mut();
+    let fields: [(HeaderName, &'static str); 3] = [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ];
+    for (name, value) in fields {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NO_SCRIPTS));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    answer
+}
+
+async fn bounded(State(_): State<Arc<Console>>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_TIME, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => Refused::Because(StatusCode::GATEWAY_TIMEOUT, "this took too long").into_response(),
+    }
+}
+
+/// Whether a form was sent from another site's page: Fetch metadata says so, or the `Origin` (RFC 6454) is another host.
+fn is_foreign(request: &Request) -> bool {
+    let field = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = field("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let Some(origin) = field(ORIGIN.as_str()) else { return false };
+    origin.split_once("://").map(|(_, host)| host) != field(HOST.as_str())
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(source) = cause {
+            text = format!("{text}: {source}");
+            cause = source.source();
+        }
+        Self::Broken(text)
+    }
+}
+
+impl From<askama::Error> for Refused {
+    fn from(error: askama::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, sentence) = match self {
+            Self::SignIn => return axum::response::Redirect::to("/login").into_response(),
+            Self::Because(status, sentence) => (status, sentence),
+            Self::Broken(why) => {
+                tracing::error!(%why, "a page could not be answered");
+                (StatusCode::INTERNAL_SERVER_ERROR, "something is broken here; the log says what")
+            }
+        };
+        let page = Sentence { status: status.as_u16(), sentence, user: None };
+        (status, Html(askama::Template::render(&page).unwrap_or_default())).into_response()
+    }
+}
+
+/// A page with one sentence.
+#[derive(askama::Template)]
+#[template(path = "console/sentence.html")]
+struct Sentence {
+    status: u16,
+    sentence: &'static str,
+    user: Option<session::Shown>,
+}
+
+#[derive(askama::Template)]
+#[template(path = "console/certificate.html")]
+struct Certificate {
+    user: Option<session::Shown>,
+    there: bool,
+}
+
+fn page(template: &impl askama::Template) -> Answer {
+    Ok(Html(template.render()?).into_response())
+}
+
+async fn certificate(State(console): State<Arc<Console>>) -> Answer {
+    page(&Certificate { user: None, there: !console.authority.is_empty() })
+}
+
+async fn certificate_file(State(console): State<Arc<Console>>) -> Answer {
+    if console.authority.is_empty() {
+        return Err(Refused::Because(StatusCode::NOT_FOUND, "there is no proxy here, and so no authority"));
+    }
+    let fields = [(CONTENT_TYPE, "application/x-x509-ca-cert")];
+    let name = [(axum::http::header::CONTENT_DISPOSITION, "attachment; filename=\"lazaret-ca.pem\"")];
+    Ok((fields, name, console.authority.clone()).into_response())
+}
+
+async fn style() -> Response {
+    let fields = [(CONTENT_TYPE, "text/css; charset=utf-8"), (CACHE_CONTROL, "max-age=3600")];
+    (fields, include_str!("../templates/console/style.css")).into_response()
+}
+
+async fn healthy() -> &'static str {
+    "ok\n"
+}
+
+async fn ready(State(console): State<Arc<Console>>) -> Response {
+    match console.ledger.check().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer\n").into_response(),
+    }
+}
+
+async fn metrics(State(console): State<Arc<Console>>) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (console.metrics)()).into_response()
+}
+
+async fn nothing() -> Answer {
+    Err(Refused::Because(StatusCode::NOT_FOUND, "there is no such page"))
+}
+
+/// A time as pages show it.
+fn shown_time(at: i64) -> String {
+    let time =
+        time::OffsetDateTime::from_unix_timestamp(at.div_euclid(1_000)).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let (date, clock) = (time.date(), time.time());
+    format!("{date} {:02}:{:02}:{:02} UTC", clock.hour(), clock.minute(), clock.second())
+}

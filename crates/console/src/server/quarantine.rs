@@ -1,0 +1,125 @@
+//! What is kept of what was stopped: how much, for how long, and clearing it out.
+
+use super::events::Row;
+use super::session::{May, Shown, Somebody};
+use super::{Answer, Console, Refused, page};
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use lazaret_store::{EventFilter, now};
+use serde::Deserialize;
+use std::sync::{Arc, PoisonError};
+
+/// Events on a page.
+const PAGE: i64 = 50;
+const DAY: i64 = 86_400_000;
+/// Milliseconds for which the totals are not counted again.
+const COUNTED_FOR: i64 = 60_000;
+
+#[derive(Template)]
+#[template(path = "console/quarantine.html")]
+struct Kept {
+    user: Option<Shown>,
+    rows: Vec<KeptRow>,
+    files: usize,
+    bytes: String,
+    most: String,
+    days: u32,
+    next: Option<i64>,
+    may_inspect: bool,
+    may_forget: bool,
+}
+
+/// An event with what is kept of it: bytes and days left, where it still is.
+struct KeptRow {
+    row: Row,
+    kept: Option<(String, i64)>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Place {
+    before: Option<i64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ForgetForm {
+    csrf: String,
+    /// Where to go on: the page of an event, else the quarantine.
+    #[serde(default)]
+    reference: String,
+}
+
+pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, Query(place): Query<Place>) -> Answer {
+    who.may(May::View)?;
+    let filter = EventFilter { quarantined: true, ..Default::default() };
+    let events = console.ledger.events(&filter, place.before, PAGE).await?;
+    let next = events.last().map(|event| event.id).filter(|_| events.len() as i64 == PAGE);
+    let (days, most) = console.control.quarantine();
+    let rows = events.into_iter().map(|event| {
+        let kept = console.blobs.about(&event.event.content_blob);
+        let kept = kept.map(|(bytes, at)| (size(bytes), (at + i64::from(days) * DAY - now()).div_euclid(DAY).max(0)));
+        KeptRow { row: Row::of(event), kept }
+    });
+    let rows = rows.collect();
+    let (files, bytes) = totals(&console).await?;
+    page(&Kept {
+        user: who.shown(),
+        rows,
+        files,
+        bytes: size(bytes),
+        most: size(most),
+        days,
+        next,
+        may_inspect: who.may(May::Inspect).is_ok(),
+        may_forget: who.may(May::Forget).is_ok(),
+    })
+}
+
+/// Files and bytes in the quarantine, at most a minute old.
+async fn totals(console: &Arc<Console>) -> Result<(usize, u64), Refused> {
+    let (at, files, bytes) = *console.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if at + COUNTED_FOR > now() {
+        return Ok((files, bytes));
+    }
+    let blobs = console.blobs.clone();
+    let list = tokio::task::spawn_blocking(move || blobs.list()).await;
+    let list = list.map_err(|error| Refused::Broken(error.to_string()))??;
+    let totals = (list.len(), list.iter().map(|(_, bytes, _)| bytes).sum());
+    *console.kept.lock().unwrap_or_else(PoisonError::into_inner) = (now(), totals.0, totals.1);
+    Ok(totals)
+}
+
+pub(super) async fn forget(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    Path(blob): Path<String>,
+    Form(form): Form<ForgetForm>,
+) -> Answer {
+    who.may(May::Forget)?;
+    who.sent(&form.csrf)?;
+    if console.blobs.about(&blob).is_none() {
+        return Err(Refused::Because(StatusCode::NOT_FOUND, "this is not kept, or not any more"));
+    }
+    // Written down first: a deletion that nobody knows of is worse than a note about one that failed.
+    console.ledger.note(&who.user.name, "deleted from the quarantine", &blob).await?;
+    let blobs = console.blobs.clone();
+    let gone = tokio::task::spawn_blocking(move || blobs.forget(&blob)).await;
+    gone.map_err(|error| Refused::Broken(error.to_string()))??;
+    console.kept.lock().unwrap_or_else(PoisonError::into_inner).0 = 0;
+    let fine = !form.reference.is_empty() && form.reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let next = if fine { format!("/events/{}", form.reference) } else { "/quarantine".to_owned() };
+    Ok(Redirect::to(&next).into_response())
+}
+
+/// `1.5 MB`, in steps of 1,024.
+fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["bytes", "KB", "MB", "GB"] {
+        if value < 1_024.0 {
+            return if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") };
+        }
+        value /= 1_024.0;
+    }
+    format!("{value:.1} TB")
+}

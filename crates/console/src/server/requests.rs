@@ -1,0 +1,304 @@
+//! Asking for what was stopped, deciding about it, and fetching it once.
+
+use super::session::{May, Shown, Somebody};
+use super::{Answer, Console, Refused, page, shown_time};
+use askama::Template;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Form, Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Redirect, Response};
+use lazaret_engine::{Request, SampleBytes};
+use lazaret_model::{ContentCoding, Decision, Gate, Origin, ScanReport, Verdict, plain};
+use lazaret_store::{Ask, Event, LoggedEvent, ReleaseRequest, RequestState, now};
+use serde::Deserialize;
+use std::fs::File;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Characters of a reason, and of a name.
+const MOST_REASON: usize = 2_000;
+const MOST_NAME: usize = 120;
+/// Requests for one event that may wait at once.
+const MOST_WAITING: i64 = 5;
+const HOUR: i64 = 3_600_000;
+/// Bytes handed over at a time.
+const CHUNK: usize = 64 << 10;
+
+#[derive(Template)]
+#[template(path = "console/ask.html")]
+struct AskPage {
+    user: Option<Shown>,
+    event: Event,
+    name: String,
+    address: String,
+    problem: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "console/asked.html")]
+struct AskedPage {
+    user: Option<Shown>,
+    request: ReleaseRequest,
+    name: String,
+    until: String,
+    open: bool,
+    approved: bool,
+}
+
+#[derive(Template)]
+#[template(path = "console/requests.html")]
+struct RequestsPage {
+    user: Option<Shown>,
+    may_decide: bool,
+    rows: Vec<(ReleaseRequest, String, String)>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct AskForm {
+    name: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DecideForm {
+    csrf: String,
+    decision: String,
+    #[serde(default)]
+    answer: String,
+}
+
+pub(super) async fn asked_for(console: &Console, reference: &str) -> Result<LoggedEvent, Refused> {
+    let event = console.ledger.event(&reference.to_uppercase()).await?;
+    // What was not kept cannot be given, and who guesses numbers learns nothing from the difference.
+    event
+        .filter(|event| !event.event.content_blob.is_empty() && event.event.decision != "deliver")
+        .ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no file with this reference that could be asked for"))
+}
+
+pub(super) async fn form(State(console): State<Arc<Console>>, Path(reference): Path<String>) -> Answer {
+    let event = asked_for(&console, &reference).await?.event;
+    ask_page(event, "")
+}
+
+fn ask_page(event: Event, problem: &'static str) -> Answer {
+    let (name, address) = (plain(&event.name), plain(&event.address));
+    page(&AskPage { user: None, event, name, address, problem })
+}
+
+pub(super) async fn ask(
+    State(console): State<Arc<Console>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Path(reference): Path<String>,
+    Form(form): Form<AskForm>,
+) -> Answer {
+    let event = asked_for(&console, &reference).await?.event;
+    let (name, reason) = (form.name.trim().to_owned(), form.reason.trim().to_owned());
+    if name.is_empty() || reason.is_empty() {
+        return ask_page(event, "Please say who you are and why you need the file.");
+    }
+    if name.chars().count() > MOST_NAME || reason.chars().count() > MOST_REASON {
+        return ask_page(event, "That is more than somebody will read; please be brief.");
+    }
+    let client = client.ip().to_string();
+    let (lately, waiting) = console.ledger.asked(&client, now() - HOUR, &event.reference).await?;
+    if lately >= i64::from(console.settings.requests_an_hour) || waiting >= MOST_WAITING {
+        let answer =
+            ask_page(event, "Too many requests came from this computer or for this file; please wait for an answer.")?;
+        return Ok((StatusCode::TOO_MANY_REQUESTS, answer).into_response());
+    }
+    let token = console.ledger.ask(&Ask { reference: event.reference.clone(), asker: name, client, reason }).await?;
+    tracing::info!(reference = %event.reference, "a file was asked for");
+    Ok(Redirect::to(&format!("/asked/{token}")).into_response())
+}
+
+async fn request_of(console: &Console, token: &str) -> Result<(ReleaseRequest, Event), Refused> {
+    let missing = Refused::Because(StatusCode::NOT_FOUND, "there is no such request");
+    let Some(request) = console.ledger.request_by_token(token).await? else { return Err(missing) };
+    let Some(event) = console.ledger.event(&request.reference).await? else { return Err(missing) };
+    Ok((request, event.event))
+}
+
+pub(super) async fn asked(State(console): State<Arc<Console>>, Path(token): Path<String>) -> Answer {
+    let (request, event) = request_of(&console, &token).await?;
+    let asked = AskedPage {
+        user: None,
+        name: plain(&event.name),
+        until: shown_time(request.expires_at),
+        open: request.state == RequestState::Open,
+        approved: request.state == RequestState::Approved,
+        request,
+    };
+    page(&asked)
+}
+
+pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
+    who.may(May::View)?;
+    let requests = console.ledger.named_requests(200).await?;
+    let rows = requests.into_iter().map(|(request, name)| (request.clone(), shown_time(request.at), plain(&name)));
+    page(&RequestsPage { user: who.shown(), may_decide: who.may(May::Decide).is_ok(), rows: rows.collect() })
+}
+
+pub(super) async fn decide(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    Path(id): Path<i64>,
+    Form(form): Form<DecideForm>,
+) -> Answer {
+    who.may(May::Decide)?;
+    who.sent(&form.csrf)?;
+    let state = match form.decision.as_str() {
+        "approve" => RequestState::Approved,
+        "deny" => RequestState::Denied,
+        _ => return Err(Refused::Because(StatusCode::BAD_REQUEST, "approve or deny")),
+    };
+    decided(&console, &who.user.name, id, state, &form.answer).await?;
+    Ok(Redirect::to("/requests").into_response())
+}
+
+/// Decides an open request for somebody who may.
+pub(super) async fn decided(
+    console: &Console,
+    who: &str,
+    id: i64,
+    state: RequestState,
+    answer: &str,
+) -> Result<(), Refused> {
+    let answer: String = answer.trim().chars().take(MOST_REASON).collect();
+    if state == RequestState::Denied && answer.is_empty() {
+        return Err(Refused::Because(StatusCode::BAD_REQUEST, "say why it is denied; whoever asked will read it"));
+    }
+    let expires = now() + i64::from(console.settings.release_hours) * HOUR;
+    if !console.ledger.decide(id, state, who, &answer, expires).await? {
+        return Err(Refused::Because(StatusCode::CONFLICT, "somebody has decided about this request already"));
+    }
+    console.ledger.note(who, "request decided", &format!("{id}: {}", state.name())).await?;
+    Ok(())
+}
+
+/// Hands an approved file over, once, if what is known by now does not speak against it.
+pub(super) async fn fetch(State(console): State<Arc<Console>>, Path(token): Path<String>) -> Answer {
+    let (request, event) = request_of(&console, &token).await?;
+    if request.state != RequestState::Approved {
+        return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
+    }
+    let file = content_of(&console, &event).await?;
+    let report = inspect_again(&console, &event, &file).await?;
+    let known = event.verdict == Verdict::Malicious.name();
+    if report.verdict == Verdict::Malicious && report.decision != Decision::Deliver && !known {
+        console
+            .ledger
+            .note("lazaret", "release refused", &format!("{}: by now it counts as malicious", event.reference))
+            .await?;
+        return Err(Refused::Because(
+            StatusCode::FORBIDDEN,
+            "since it was approved, this file has turned out to be malicious; it is not handed over",
+        ));
+    }
+    if !console.ledger.fetch_once(request.id).await? {
+        return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
+    }
+    console.ledger.note("lazaret", "released", &format!("{} to {}", event.reference, request.asker)).await?;
+    handed_over(&event, file)
+}
+
+/// The bytes that were kept of an event.
+pub(super) async fn content_of(console: &Console, event: &Event) -> Result<File, Refused> {
+    let (blobs, blob) = (console.blobs.clone(), event.content_blob.clone());
+    let file = tokio::task::spawn_blocking(move || blobs.fetch(&blob)).await;
+    let file = file.map_err(|error| Refused::Broken(error.to_string()))??;
+    file.ok_or(Refused::Because(StatusCode::GONE, "the file is not kept any more; download it again and ask again"))
+}
+
+/// Where an event's sample came from, as far as the ledger knows, for somebody who asks for it now.
+pub(super) fn origin_of(event: &Event) -> Origin {
+    let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    Origin {
+        gate: Gate::Api,
+        host: known(&event.host),
+        domain: known(&event.domain),
+        navigation: true,
+        ..Origin::default()
+    }
+}
+
+async fn inspect_again(console: &Console, event: &Event, file: &File) -> Result<ScanReport, Refused> {
+    inspect_as(console, event, file, origin_of(event), Vec::new()).await
+}
+
+/// Inspects what was kept of an event, as if it came from somewhere, with passwords.
+pub(super) async fn inspect_as(
+    console: &Console,
+    event: &Event,
+    file: &File,
+    origin: Origin,
+    passwords: Vec<String>,
+) -> Result<ScanReport, Refused> {
+    let engine = (console.engine)();
+    let broken =
+        |error: &dyn std::fmt::Display| Refused::Broken(format!("the file could not be inspected again: {error}"));
+    let bytes = SampleBytes::File(file.try_clone().map_err(|error| broken(&error))?);
+    let codings = ContentCoding::parse_list(&event.codings).map_err(|error| broken(&error))?;
+    let name = event.name.clone();
+    let report = tokio::task::spawn_blocking(move || {
+        engine.scan(Request {
+            name: &name,
+            bytes,
+            origin: &origin,
+            passwords: &passwords,
+            codings: &codings,
+            prevalence: None,
+        })
+    });
+    report.await.map_err(|error| broken(&error))?.map_err(|error| broken(&error))
+}
+
+pub(super) fn handed_over(event: &Event, file: File) -> Answer {
+    let coding = Some(event.codings.as_str()).filter(|codings| !codings.is_empty());
+    attachment(&event.name, "application/octet-stream", coding, file)
+}
+
+/// A file to save under a name.
+pub(super) fn attachment(name: &str, media_type: &'static str, coding: Option<&str>, mut file: File) -> Answer {
+    let broken = |error: std::io::Error| Refused::Broken(format!("the file could not be read: {error}"));
+    // Whoever inspected it may have moved the place to read from.
+    std::io::Seek::rewind(&mut file).map_err(broken)?;
+    let size = file.metadata().map_err(broken)?.len();
+    // RFC 6266, 4.3: the name in full, as UTF-8 with percent signs (RFC 8187).
+    let name: String = name
+        .bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect();
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let mut buffer = vec![0; CHUNK];
+            match file.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(n) => {
+                    buffer.truncate(n);
+                    if sender.blocking_send(Ok(buffer)).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let _ = sender.blocking_send(Err(error));
+                    return;
+                }
+            }
+        }
+    });
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+        let next: Option<Result<Vec<u8>, std::io::Error>> = receiver.recv().await;
+        next.map(|piece| (piece, receiver))
+    });
+    let mut answer = Response::builder()
+        .header(CONTENT_TYPE, media_type)
+        .header(CONTENT_LENGTH, size)
+        .header(CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}"));
+    if let Some(coding) = coding {
+        answer = answer.header(CONTENT_ENCODING, coding);
+    }
+    answer.body(Body::from_stream(stream)).map_err(|error| Refused::Broken(error.to_string()))
+}

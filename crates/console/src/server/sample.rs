@@ -1,0 +1,337 @@
+//! One event and its sample: the tree of parts, what was found, what decided, and its bytes.
+
+use super::events::Row;
+use super::requests::{attachment, origin_of};
+use super::session::{May, Shown, Somebody};
+use super::{Answer, Console, Refused, page, shown_time};
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use lazaret_model::{Finding, Part, ScanReport, plain};
+use lazaret_store::{Event, EventFilter, LoggedEvent, ReleaseRequest};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Parts and findings of a sample that are shown.
+const MOST_SHOWN: usize = 200;
+/// Parts whose decision is explained, the strictest first; each costs milliseconds.
+const MOST_EXPLAINED: usize = 10;
+/// Levels of parts that are indented.
+const LEVELS: u32 = 8;
+/// Characters of one piece of evidence.
+const MOST_EVIDENCE: usize = 300;
+/// Bytes of one page: in hexadecimal, and looked through for strings.
+const HEX: usize = 4 << 10;
+const ROW: usize = 16;
+/// Least characters of a string, and most strings of a page.
+const STRING: usize = 5;
+const MOST_STRINGS: usize = 400;
+
+#[derive(Template)]
+#[template(path = "console/event.html")]
+struct One {
+    user: Option<Shown>,
+    row: Row,
+    parts: Vec<PartRow>,
+    findings: Vec<FindingRow>,
+    rulings: Vec<RulingRow>,
+    /// Parts that were stopped, too.
+    unexplained: usize,
+    more: bool,
+    elsewhere: Vec<Row>,
+    requests: Vec<(ReleaseRequest, String)>,
+    kept: bool,
+    may_inspect: bool,
+    may_forget: bool,
+}
+
+struct PartRow {
+    level: u32,
+    name: String,
+    kind: String,
+    role: &'static str,
+    state: String,
+    sha256: String,
+}
+
+struct FindingRow {
+    severity: String,
+    id: String,
+    message: String,
+    part: String,
+    techniques: Vec<String>,
+    evidence: Vec<(String, String)>,
+}
+
+/// What decided one part, and what would change that.
+struct RulingRow {
+    part: String,
+    decision: &'static str,
+    policies: Vec<(String, String)>,
+    changes: Vec<(&'static str, &'static str)>,
+}
+
+#[derive(Template)]
+#[template(path = "console/bytes.html")]
+struct Bytes {
+    user: Option<Shown>,
+    reference: String,
+    name: String,
+    codings: String,
+    rows: Vec<(String, String, String)>,
+    strings: Vec<(String, String)>,
+    from: u64,
+    to: u64,
+    size: u64,
+    before: Option<u64>,
+    after: Option<u64>,
+    last: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Place {
+    #[serde(default)]
+    at: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Bare {
+    csrf: String,
+}
+
+async fn event_of(console: &Console, reference: &str) -> Result<LoggedEvent, Refused> {
+    let missing = Refused::Because(StatusCode::NOT_FOUND, "there is no event with this reference");
+    console.ledger.event(&reference.to_uppercase()).await?.ok_or(missing)
+}
+
+pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path(reference): Path<String>) -> Answer {
+    who.may(May::View)?;
+    let logged = event_of(&console, &reference).await?;
+    let event = &logged.event;
+    let report: Option<ScanReport> = serde_json::from_str(&event.report).ok();
+    let elsewhere = if event.sha256.is_empty() {
+        Vec::new()
+    } else {
+        let same = EventFilter { sha256: event.sha256.clone(), ..Default::default() };
+        console.ledger.events(&same, None, 20).await?
+    };
+    let elsewhere = elsewhere.into_iter().filter(|other| other.id != logged.id).map(Row::of).collect();
+    let requests = console.ledger.requests_for(&event.reference).await?;
+    let (mut parts, mut findings, mut rulings) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut more, mut unexplained) = (false, 0);
+    if let Some(report) = report {
+        more = report.parts.len() > MOST_SHOWN || report.findings.len() > MOST_SHOWN;
+        parts = report.parts.iter().take(MOST_SHOWN).map(part_row).collect();
+        findings = report.findings.iter().take(MOST_SHOWN).map(finding_row).collect();
+        unexplained = report.rulings.len().saturating_sub(MOST_EXPLAINED);
+        rulings = explained(&console, event, report).await?;
+    }
+    let kept = console.blobs.about(&event.content_blob).is_some();
+    page(&One {
+        user: who.shown(),
+        parts,
+        findings,
+        rulings,
+        unexplained,
+        more,
+        elsewhere,
+        requests: requests.into_iter().map(|request| (request.clone(), shown_time(request.at))).collect(),
+        kept,
+        may_inspect: who.may(May::Inspect).is_ok(),
+        may_forget: who.may(May::Forget).is_ok(),
+        row: Row::of(logged),
+    })
+}
+
+/// What decided then, and what would change that under the policies in force now.
+async fn explained(console: &Arc<Console>, event: &Event, mut report: ScanReport) -> Result<Vec<RulingRow>, Refused> {
+    report.rulings.sort_by_key(|ruling| std::cmp::Reverse(ruling.decision));
+    report.rulings.truncate(MOST_EXPLAINED);
+    let (engine, origin) = ((console.engine)(), origin_of(event));
+    let explained = tokio::task::spawn_blocking(move || {
+        let rulings = engine.explain(&report, &origin).unwrap_or_default();
+        let rows = rulings.into_iter();
+        rows.map(|(ruling, changes)| RulingRow {
+            part: plain(&ruling.part),
+            decision: ruling.decision.name(),
+            policies: ruling.policies.iter().map(|policy| (policy.id.clone(), policy.title.clone())).collect(),
+            changes: changes.iter().map(|change| (change.condition, change.decision.name())).collect(),
+        })
+        .collect()
+    });
+    explained.await.map_err(|error| Refused::Broken(error.to_string()))
+}
+
+fn part_row(part: &Part) -> PartRow {
+    let mut state = vec![format!("{} bytes", part.size)];
+    if part.locked {
+        state.push("locked".to_owned());
+    }
+    if let Some(password) = &part.password {
+        state.push(format!("opened with the password “{}”", plain(password)));
+    }
+    state.extend(part.incomplete.iter().map(|why| plain(why)));
+    let also: Vec<_> = part.kinds().map(|kind| kind.id.to_string()).collect();
+    PartRow {
+        level: part.depth.min(LEVELS),
+        name: plain(&part.name),
+        kind: also.join(" and "),
+        role: part.role.name(),
+        state: state.join("; "),
+        sha256: part.sha256.clone(),
+    }
+}
+
+fn finding_row(finding: &Finding) -> FindingRow {
+    let evidence = finding.evidence.iter().map(|(name, value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        (name.to_string(), plain(&text.chars().take(MOST_EVIDENCE).collect::<String>()))
+    });
+    FindingRow {
+        severity: finding.severity.to_string(),
+        id: finding.id.to_string(),
+        message: plain(&finding.message),
+        part: plain(&finding.part),
+        techniques: finding.techniques.iter().map(ToString::to_string).collect(),
+        evidence: evidence.collect(),
+    }
+}
+
+const NOT_KEPT: Refused = Refused::Because(StatusCode::GONE, "the file was not kept, or is not kept any more");
+
+/// The bytes in quarantine, a page at a time.
+pub(super) async fn bytes(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    Path(reference): Path<String>,
+    Query(place): Query<Place>,
+) -> Answer {
+    who.may(May::Inspect)?;
+    let event = event_of(&console, &reference).await?.event;
+    let (size, _) = console.blobs.about(&event.content_blob).ok_or(NOT_KEPT)?;
+    let wrong = Refused::Because(StatusCode::BAD_REQUEST, "a place is a number, such as 4096 or 0x1000");
+    let last = size.saturating_sub(1) / HEX as u64 * HEX as u64;
+    let at = parsed_place(&place.at).ok_or(wrong)?.min(last) / ROW as u64 * ROW as u64;
+    let (blobs, blob) = (console.blobs.clone(), event.content_blob.clone());
+    let piece = tokio::task::spawn_blocking(move || blobs.piece(&blob, at, HEX)).await;
+    let piece = piece.map_err(|error| Refused::Broken(error.to_string()))??.ok_or(NOT_KEPT)?;
+    let to = at + piece.len() as u64;
+    page(&Bytes {
+        user: who.shown(),
+        reference: event.reference.clone(),
+        name: plain(&event.name),
+        codings: event.codings.clone(),
+        rows: hexadecimal(&piece, at),
+        strings: strings(&piece, at),
+        from: at,
+        to,
+        size,
+        before: (at > 0).then(|| at.saturating_sub(HEX as u64)),
+        after: (to < size).then_some(to),
+        last,
+    })
+}
+
+/// A place as people write it: decimal, or hexadecimal after `0x`; nothing is the beginning.
+fn parsed_place(text: &str) -> Option<u64> {
+    match text.trim() {
+        "" => Some(0),
+        text => match text.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        },
+    }
+}
+
+/// Rows of a place, sixteen bytes, and the same as text.
+fn hexadecimal(bytes: &[u8], from: u64) -> Vec<(String, String, String)> {
+    let rows = bytes.chunks(ROW).zip((from..).step_by(ROW));
+    rows.map(|(row, at)| {
+        let half = |half: &[u8]| half.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+        let digits = row.chunks(ROW / 2).map(half);
+        let digits = digits.collect::<Vec<_>>().join("  ");
+        let text = row.iter().map(|byte| if matches!(byte, 0x20..=0x7e) { char::from(*byte) } else { '.' }).collect();
+        (format!("{at:08x}"), digits, text)
+    })
+    .collect()
+}
+
+/// Printable text in bytes, with its place: single bytes (ASCII) and pairs (UTF-16, little end first).
+fn strings(bytes: &[u8], from: u64) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let is_text = |byte: u8| matches!(byte, 0x20..=0x7e | b'\t');
+    for width in [1, 2] {
+        let mut at = 0;
+        while at < bytes.len() && found.len() < MOST_STRINGS {
+            let mut text = String::new();
+            let mut end = at;
+            while let Some(unit) = bytes.get(end..end + width) {
+                if !is_text(unit[0]) || unit.get(1).is_some_and(|high| *high != 0) {
+                    break;
+                }
+                text.push(char::from(unit[0]));
+                end += width;
+            }
+            if text.len() >= STRING {
+                let place = from + at as u64;
+                found.push((place, text));
+                at = end;
+            } else {
+                at += 1;
+            }
+        }
+    }
+    found.sort();
+    found.into_iter().map(|(place, text)| (format!("{place:08x}"), plain(&text))).collect()
+}
+
+/// The sample, locked up for analysts.
+pub(super) async fn packed(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    Path(reference): Path<String>,
+    Form(form): Form<Bare>,
+) -> Answer {
+    who.may(May::Inspect)?;
+    who.sent(&form.csrf)?;
+    let event = event_of(&console, &reference).await?.event;
+    let (blobs, control) = (console.blobs.clone(), Arc::clone(&console.control));
+    let (blob, name) = (event.content_blob.clone(), event.name.clone());
+    let packed = tokio::task::spawn_blocking(move || -> Result<_, Refused> {
+        let file = blobs.fetch(&blob)?.ok_or(NOT_KEPT)?;
+        control.pack(&name, file).map_err(Refused::Broken)
+    });
+    let archive = packed.await.map_err(|error| Refused::Broken(error.to_string()))??;
+    console.ledger.note(&who.user.name, "sample taken away", &event.reference).await?;
+    attachment(&format!("{}.zip", event.reference), "application/zip", None, archive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shown_in_rows_and_never_as_markup_of_their_own() {
+        let rows = hexadecimal(b"<script>alert(1)</script>\x00\xff", 0x20);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(
+            rows[0],
+            ("00000020".into(), "3c 73 63 72 69 70 74 3e  61 6c 65 72 74 28 31 29".into(), "<script>alert(1)".into())
+        );
+        assert_eq!(rows[1].2, "</script>..");
+    }
+
+    #[test]
+    fn strings_of_both_widths_are_found_with_their_places() {
+        let mut bytes = b"\x00\x01abcd\x00cmd.exe /c\xff".to_vec();
+        bytes.extend("https://x".encode_utf16().flat_map(u16::to_le_bytes));
+        let found = strings(&bytes, 0x100);
+        assert_eq!(found, [("00000107".into(), "cmd.exe /c".into()), ("00000112".into(), "https://x".into())]);
+    }
+
+    #[test]
+    fn a_place_is_decimal_or_hexadecimal() {
+        assert_eq!((parsed_place(""), parsed_place("4096"), parsed_place("0x1000")), (Some(0), Some(4096), Some(4096)));
+        assert_eq!((parsed_place("-1"), parsed_place("x")), (None, None));
+    }
+}
