@@ -1,0 +1,86 @@
+//! What can go wrong with the library.
+
+use lazaret_store::StoreError;
+use thiserror::Error;
+
+/// Why something of the library could not be done.
+#[derive(Debug, Error)]
+pub enum AttackError {
+    /// A bundle's bytes cannot be read: the file ends early, or its packing is damaged.
+    #[error("byte {offset} of the bundle cannot be read")]
+    Read {
+        /// Where that was, in the unpacked bundle.
+        offset: u64,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something is no bundle.
+    #[error("byte {offset}, after {objects} objects: {reason}")]
+    Bundle {
+        /// Where that was, in the unpacked bundle.
+        offset: u64,
+        /// Objects that came before.
+        objects: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An object of a bundle is not what it should be.
+    #[error("object {index} (`{id}`), which begins at byte {offset}: {reason}")]
+    Object {
+        /// Objects that came before, and one.
+        index: u64,
+        /// Its id, as far as it has one.
+        id: String,
+        /// Where it begins in the unpacked bundle.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Which release a bundle is does not become clear, or it says something else than its name.
+    #[error("{0}")]
+    Named(String),
+    /// A release of this name is there with other bytes.
+    #[error(
+        "{domain} {release} ({feed}) is in the library with other bytes: SHA-256 `{there}`, and this one has `{new}`; a release \
+         is never replaced, so import it with another `--release`, or into another data folder"
+    )]
+    Other {
+        /// The feed.
+        feed: String,
+        /// The domain.
+        domain: String,
+        /// The release.
+        release: String,
+        /// The hash of what is there.
+        there: String,
+        /// The hash of what was to be imported.
+        new: String,
+    },
+    /// A file or folder cannot be read.
+    #[error("`{path}` cannot be read")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What was asked for is not in the library.
+    #[error("{0}")]
+    Unknown(String),
+    /// The search's index cannot be made or read.
+    #[error("the index of the search in `{path}`: {reason}")]
+    Search {
+        /// Its folder.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The part that reads ended without saying why.
+    #[error("reading stopped without saying why")]
+    Stopped,
+}

@@ -1,0 +1,257 @@
+//! One object of a bundle: its hashes, and what lists and searches need of it.
+
+use crate::bundle::shortened;
+use lazaret_store::{NewVersion, Relation, Version};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+/// Names under which objects refer to ATT&CK itself.
+pub const ATTACK_SOURCES: [&str; 4] = ["mitre-attack", "mitre-mobile-attack", "mitre-ics-attack", "mitre-pre-attack"];
+
+/// An object that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) version: NewVersion,
+    pub(crate) kind: String,
+    /// For `x-mitre-collection`: its name and release.
+    pub(crate) collection: Option<(String, String)>,
+    pub(crate) domains: Vec<String>,
+}
+
+/// Reads an object from its exact bytes; `raw` is their hash.
+///
+/// # Errors
+/// What is wrong with it, with its id as far as it has one.
+pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)> {
+    let value = parse(text).map_err(|error| (String::new(), error.to_string()))?;
+    let Value::Object(object) = &value else { return Err((String::new(), "no object".to_owned())) };
+    let stix_id = match object.get("id") {
+        Some(Value::String(id)) => id.clone(),
+        _ => return Err((String::new(), "it has no `id`".to_owned())),
+    };
+    let wrong = |reason: String| (shortened(&stix_id), reason);
+    let words = |name: &str| match object.get(name) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(wrong(format!("its `{name}` is no text"))),
+    };
+    let kind = words("type")?;
+    if !is_id(&stix_id, &kind) {
+        return Err(wrong(format!("its `id` is no identifier of its type `{}`", shortened(&kind))));
+    }
+    let relation = if kind == "relationship" {
+        let end = |name: &str| match words(name)? {
+            text if text.is_empty() => Err(wrong(format!("a relationship without `{name}`"))),
+            text => Ok(text),
+        };
+        Some(Relation { kind: end("relationship_type")?, from: end("source_ref")?, to: end("target_ref")? })
+    } else {
+        None
+    };
+    let is = |name: &str| object.get(name).and_then(Value::as_bool).unwrap_or(false);
+    let mut flags = 0;
+    for (set, bit) in [
+        (is("revoked"), Version::REVOKED),
+        (is("x_mitre_deprecated"), Version::DEPRECATED),
+        (is("x_mitre_is_subtechnique"), Version::SUBTECHNIQUE),
+        (object.get("spec_version").and_then(Value::as_str) == Some("2.1"), Version::STIX_21),
+        // A marking has no `modified` (STIX 2.1, 7.2.1); everything else has one.
+        (kind != "marking-definition" && !object.contains_key("modified"), Version::UNDATED),
+    ] {
+        flags |= if set { bit } else { 0 };
+    }
+    let source = serde_json::to_vec(&value).map_err(|error| wrong(error.to_string()))?;
+    let canonical = serde_json_canonicalizer::to_vec(&value).map_err(|error| wrong(error.to_string()))?;
+    let collection =
+        if kind == "x-mitre-collection" { Some((words("name")?, words("x_mitre_version")?)) } else { None };
+    let tactics = if kind == "x-mitre-tactic" { words("x_mitre_shortname")? } else { lines(&phases(object)) };
+    let version = NewVersion {
+        raw,
+        source: if source == text { raw } else { Sha256::digest(&source).into() },
+        canonical: Sha256::digest(&canonical).into(),
+        attack_id: attack_id(object).unwrap_or_default().to_owned(),
+        name: words("name")?,
+        version: words("x_mitre_version")?,
+        created: words("created")?,
+        modified: words("modified")?,
+        flags,
+        platforms: lines(&texts(object, "x_mitre_platforms")),
+        tactics,
+        relation,
+        text: text.to_vec(),
+        stix_id,
+    };
+    let domains = texts(object, "x_mitre_domains").into_iter().map(str::to_owned).collect();
+    Ok(Read { version, collection, domains, kind })
+}
+
+/// The texts in a list; empty when it is none.
+pub fn texts<'a>(object: &'a Map<String, Value>, name: &str) -> Vec<&'a str> {
+    object
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or_else(Vec::new, |list| list.iter().filter_map(Value::as_str).collect())
+}
+
+/// Short names of the tactics that a technique serves.
+fn phases(object: &Map<String, Value>) -> Vec<&str> {
+    let list = object.get("kill_chain_phases").and_then(Value::as_array);
+    list.map_or_else(Vec::new, |list| list.iter().filter_map(|phase| phase.get("phase_name")?.as_str()).collect())
+}
+
+/// The ATT&CK id: the `external_id` of the first reference to ATT&CK itself.
+pub fn attack_id(object: &Map<String, Value>) -> Option<&str> {
+    let references = object.get("external_references")?.as_array()?;
+    references.iter().find_map(|reference| {
+        let source = reference.get("source_name")?.as_str()?;
+        ATTACK_SOURCES.contains(&source).then(|| reference.get("external_id")?.as_str()).flatten()
+    })
+}
+
+fn lines(texts: &[&str]) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| text.replace('\n', " ")).collect();
+    texts.join("\n")
+}
+
+/// STIX 2.1, 2.9: the type, two hyphens, a UUID. STIX 2.0 has the same form.
+fn is_id(id: &str, kind: &str) -> bool {
+    let uuid = id.strip_prefix(kind).and_then(|rest| rest.strip_prefix("--"));
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !kind.is_empty()
+        && kind.bytes().all(plain)
+        && id.len() <= 200
+        && uuid
+            .is_some_and(|uuid| !uuid.is_empty() && uuid.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'))
+}
+
+/// Parses JSON whose objects have each name once: with two, nobody could say which value was meant (RFC 8259, 4).
+///
+/// # Errors
+/// When it is none.
+pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
+}
+
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Strict;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Strict, E> {
+        Ok(Strict(Value::Bool(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Strict, E> {
+        Ok(Strict(value.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Strict, E> {
+        Ok(Strict(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Strict, A::Error> {
+        let mut list = Vec::new();
+        while let Some(Strict(value)) = access.next_element()? {
+            list.push(value);
+        }
+        Ok(Strict(Value::Array(list)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Strict, A::Error> {
+        let mut map = Map::new();
+        while let Some(name) = access.next_key::<String>()? {
+            if map.contains_key(&name) {
+                return Err(A::Error::custom(format!("the name `{}` stands twice in one object", shortened(&name))));
+            }
+            let Strict(value) = access.next_value()?;
+            map.insert(name, value);
+        }
+        Ok(Strict(Value::Object(map)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<Read, (String, String)> {
+        read(text.as_bytes(), Sha256::digest(text).into())
+    }
+
+    #[test]
+    fn three_hashes_see_what_they_should() {
+        let plain = check(r#"{"type":"tool","id":"tool--0a","name":"x","n":1.0}"#).unwrap().version;
+        let spaced = check(r#"{"type": "tool", "id": "tool--0a", "name": "\u0078", "n": 1.00}"#).unwrap().version;
+        let ordered = check(r#"{"id":"tool--0a","type":"tool","name":"x","n":1}"#).unwrap().version;
+        assert_eq!(plain.raw, plain.source);
+        assert_ne!(spaced.raw, plain.raw);
+        assert_eq!(spaced.source, plain.source);
+        assert_ne!(ordered.source, plain.source);
+        assert_eq!(ordered.canonical, plain.canonical);
+        // RFC 8785: names sorted, numbers as ECMAScript writes them.
+        let canonical: [u8; 32] = Sha256::digest(r#"{"id":"tool--0a","n":1,"name":"x","type":"tool"}"#).into();
+        assert_eq!(plain.canonical, canonical);
+    }
+
+    #[test]
+    fn what_is_not_an_object_of_stix_is_refused() {
+        for (text, reason) in [
+            ("{}", "no `id`"),
+            (r#"{"id":"tool--0a"}"#, "no identifier of its type"),
+            (r#"{"id":"tool--0a","type":"malware"}"#, "no identifier of its type `malware`"),
+            (r#"{"id":"tool--0a/../x","type":"tool"}"#, "no identifier"),
+            (r#"{"id":"tool--0a","type":"tool","name":7}"#, "its `name` is no text"),
+            (r#"{"id":"relationship--0a","type":"relationship","source_ref":"a"}"#, "without `relationship_type`"),
+            (r#"{"id":"tool--0a","type":"tool","type":"tool"}"#, "`type` stands twice"),
+            (r#"{"id":"tool--0a","type":"tool","x":{"a":1,"a":1}}"#, "`a` stands twice"),
+            (r#"{"id":"tool--0a","type":"tool",}"#, "trailing comma"),
+        ] {
+            let (_, said) = check(text).unwrap_err();
+            assert!(said.contains(reason), "{text}: {said}");
+        }
+    }
+
+    #[test]
+    fn the_attack_id_is_mitres_own() {
+        let read = check(
+            r#"{"id":"attack-pattern--0a","type":"attack-pattern","name":"x","modified":"2020","external_references":[
+               {"source_name":"capec","external_id":"CAPEC-1"},{"source_name":"mitre-attack","external_id":"T1204.002"}],
+               "x_mitre_is_subtechnique":true,"revoked":true,"x_mitre_platforms":["Linux","macOS"],
+               "kill_chain_phases":[{"kill_chain_name":"mitre-attack","phase_name":"execution"}]}"#,
+        );
+        let version = read.unwrap().version;
+        assert_eq!(version.attack_id, "T1204.002");
+        assert_eq!(version.flags, Version::REVOKED | Version::SUBTECHNIQUE);
+        assert_eq!(version.platforms, "Linux\nmacOS");
+        assert_eq!(version.tactics, "execution");
+    }
+}

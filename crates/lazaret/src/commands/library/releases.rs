@@ -1,0 +1,59 @@
+//! `lazaret library releases` and `verify`.
+
+use crate::cli::Common;
+use crate::display;
+use crate::failure::Failure;
+use lazaret_attack::domain_title;
+use std::process::ExitCode;
+
+pub(crate) async fn list(common: &Common, json: bool) -> Result<ExitCode, Failure> {
+    let releases = super::existing(common).await?.releases().await?;
+    if json {
+        anstream::println!("{}", serde_json::to_string(&releases)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for release in &releases {
+        anstream::println!(
+            "{:<10} {:<12} {:>5}  {:>6} objects  {:>9}  {}  {}",
+            release.feed,
+            domain_title(&release.domain),
+            release.name,
+            release.objects,
+            display::size(release.bytes.unsigned_abs()),
+            &release.sha256[..12],
+            display::plain(&release.source),
+        );
+    }
+    if releases.is_empty() {
+        display::remark("the library is empty; `lazaret library import` fills it");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn verify(common: &Common, json: bool) -> Result<ExitCode, Failure> {
+    let library = super::existing(common).await?;
+    let bar = super::bar(1, "{bar:24} {percent} %  {elapsed}");
+    let verified = lazaret_attack::verify(&library, |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
+    })
+    .await?;
+    bar.finish_and_clear();
+    if json {
+        let object = serde_json::json!({
+            "releases": verified.releases, "versions": verified.versions, "wrong": verified.wrong,
+        });
+        anstream::println!("{object}");
+    } else {
+        for wrong in &verified.wrong {
+            display::complain(&display::plain(wrong));
+        }
+        let state = if verified.wrong.is_empty() {
+            "everything is as it was imported"
+        } else {
+            "something is not as it was imported"
+        };
+        anstream::println!("{} releases, {} versions of objects: {state}", verified.releases, verified.versions);
+    }
+    Ok(ExitCode::from(u8::from(!verified.wrong.is_empty())))
+}

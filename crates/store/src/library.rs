@@ -1,0 +1,431 @@
+//! The ATT&CK library's database: releases, objects and every version of them, each kept once.
+//!
+//! A **track** is one domain in one feed, such as `enterprise-attack` in `stix-2.1`: histories never leave their track. A
+//! **version** is the exact text of an object; however many releases hold it, it is kept once, as what differs from an
+//! earlier version of the same object. A **release** is the list of its versions and the text around them, so that the
+//! file that was imported can be given back to the byte.
+
+mod bodies;
+mod import;
+#[cfg(test)]
+mod tests;
+
+pub use import::{Added, Import, NewRelease, NewVersion, Relation};
+
+use crate::{StoreError, without_password};
+use serde::Serialize;
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyPool, Row};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long a statement waits for a database that is locked: another import may be under way.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Where the migrations that were run are noted: the ledger may be in the same database.
+const MIGRATIONS: &str = "_library_migrations";
+
+/// The library's database. Clones share it.
+#[derive(Clone)]
+pub struct Library {
+    read: AnyPool,
+    write: AnyPool,
+    sqlite: bool,
+}
+
+/// A release as it was imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Release {
+    /// Its number here.
+    #[serde(skip)]
+    pub id: i64,
+    /// Its track's number here.
+    #[serde(skip)]
+    pub track: i64,
+    /// `stix-2.0` or `stix-2.1`.
+    pub feed: String,
+    /// Such as `enterprise-attack`.
+    pub domain: String,
+    /// Such as `17.1`.
+    pub name: String,
+    /// Its place among releases: later ones have greater numbers.
+    #[serde(skip)]
+    pub place: i64,
+    /// SHA-256 of the bundle's bytes, in hexadecimal.
+    pub sha256: String,
+    /// The bundle's bytes.
+    pub bytes: i64,
+    /// The bundle's id.
+    pub bundle: String,
+    /// Where it came from: a file's name or an address.
+    pub source: String,
+    /// When it was imported, in milliseconds since 1970.
+    pub imported_at: i64,
+    /// Objects in it.
+    pub objects: i64,
+    /// What is odd about it, a line each.
+    pub notes: String,
+}
+
+/// A version of an object, without its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its number.
+    pub id: i64,
+    /// Its object's number.
+    pub object: i64,
+    /// SHA-256 of the exact bytes.
+    pub raw: [u8; 32],
+    /// SHA-256 of the compact JSON in source key order.
+    pub source: [u8; 32],
+    /// SHA-256 of the canonical JSON (RFC 8785).
+    pub canonical: [u8; 32],
+    /// Its length.
+    pub bytes: i64,
+    /// The object's STIX id.
+    pub stix_id: String,
+    /// Such as `T1204.002`; empty for none.
+    pub attack_id: String,
+    /// Its name; empty for none.
+    pub name: String,
+    /// `x_mitre_version`; empty for none.
+    pub version: String,
+    /// When the object was made, as it says; empty for unknown.
+    pub created: String,
+    /// When it was changed, as it says; empty for unknown.
+    pub modified: String,
+    /// Revoked, deprecated, sub-technique: the bits of [`Version::REVOKED`] and the like.
+    pub flags: i64,
+    /// Platforms, a line each.
+    pub platforms: String,
+    /// Short names of tactics, a line each.
+    pub tactics: String,
+    /// The relationship's type; empty for anything else.
+    pub relation: String,
+    /// The number of the object that a relationship starts at; 0 for none.
+    pub from_object: i64,
+    /// The number of the object that a relationship leads to; 0 for none.
+    pub to_object: i64,
+    /// Place of the first release that holds the object, in the track that was asked about; 0 for none.
+    pub first: i64,
+    /// Place of the last one.
+    pub last: i64,
+}
+
+impl Version {
+    /// The bit of `flags` for a revoked object.
+    pub const REVOKED: i64 = 1;
+    /// The bit of `flags` for a deprecated object.
+    pub const DEPRECATED: i64 = 2;
+    /// The bit of `flags` for a sub-technique.
+    pub const SUBTECHNIQUE: i64 = 4;
+    /// The bit of `flags` for an object that says that it is STIX 2.1.
+    pub const STIX_21: i64 = 8;
+    /// The bit of `flags` for an object that should say when it was changed and does not.
+    pub const UNDATED: i64 = 16;
+}
+
+/// Which release holds which version of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appearance {
+    /// The release's number.
+    pub release: i64,
+    /// The version.
+    pub version: Version,
+}
+
+/// What of a version is read for lists. `first` and `last` are added by each statement.
+const COLUMNS: &str = "v.id, v.object, v.raw, v.source, v.canonical, v.bytes, o.stix_id, v.attack_id, v.name, v.version, \
+                       v.created, v.modified, v.flags, v.platforms, v.tactics, v.relation, v.from_object, v.to_object";
+const RELEASE: &str = "r.id, r.track, t.feed, t.domain, r.name, r.place, r.sha256, r.bytes, r.bundle, r.source, \
+                       r.imported_at, r.objects, r.notes";
+
+impl Library {
+    /// Opens a library: `sqlite:PATH` or `postgres://…`. An SQLite file is made where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be opened or brought up to date, or was made by a newer version.
+    pub async fn open(address: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let shown = without_password(address);
+        let opened = |source| StoreError::OpenLibrary { address: shown.clone(), source };
+        let sqlite = address.starts_with("sqlite:");
+        let options = |connections| {
+            let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+            options.after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if sqlite {
+                        // Whole transactions or none after a power cut; the last ones may be gone, and can be imported again.
+                        for pragma in [
+                            "PRAGMA journal_mode = WAL",
+                            "PRAGMA synchronous = NORMAL",
+                            "PRAGMA busy_timeout = 30000",
+                            "PRAGMA foreign_keys = ON",
+                        ] {
+                            sqlx::query(pragma).execute(&mut *connection).await?;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+        };
+        let address = if sqlite && !address.contains('?') { format!("{address}?mode=rwc") } else { address.to_owned() };
+        let write = options(1).connect(&address).await.map_err(opened)?;
+        let mut migrator: Migrator = if sqlite {
+            sqlx::migrate!("migrations/library-sqlite")
+        } else {
+            sqlx::migrate!("migrations/library-postgres")
+        };
+        migrator.dangerous_set_table_name(MIGRATIONS);
+        migrator.run(&write).await.map_err(|source| match source {
+            MigrateError::VersionMissing(_) => StoreError::NewerLibrary { address: shown.clone() },
+            source => StoreError::MigrateLibrary { address: shown.clone(), source },
+        })?;
+        let read = options(4).connect(&address).await.map_err(opened)?;
+        Ok(Self { read, write, sqlite })
+    }
+
+    /// A number that every import changes: what was kept in memory from another one is old.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn generation(&self) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT generation FROM attack_state WHERE id = 1").fetch_one(&self.read).await?;
+        Ok(row.try_get("generation")?)
+    }
+
+    /// Every release, by feed, domain and place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn releases(&self) -> Result<Vec<Release>, StoreError> {
+        let statement = format!(
+            "SELECT {RELEASE} FROM attack_releases r JOIN attack_tracks t ON t.id = r.track ORDER BY t.feed, t.domain, r.place"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).fetch_all(&self.read).await?;
+        rows.iter().map(release).collect()
+    }
+
+    /// The numbers of a release's versions, in the order of its bundle.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn members(&self, release: i64) -> Result<Vec<i64>, StoreError> {
+        let row = sqlx::query("SELECT versions FROM attack_releases WHERE id = $1")
+            .bind(release)
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(Vec::new()) };
+        bodies::unpack_numbers(&row.try_get::<Vec<u8>, _>("versions")?)
+    }
+
+    /// The text of a release's bundle, each object replaced by a byte 0.
+    ///
+    /// # Errors
+    /// When the database does not answer or the text is damaged.
+    pub async fn skeleton(&self, release: i64) -> Result<Vec<u8>, StoreError> {
+        let row = sqlx::query("SELECT skeleton FROM attack_releases WHERE id = $1")
+            .bind(release)
+            .fetch_optional(&self.read)
+            .await?;
+        let Some(row) = row else { return Ok(Vec::new()) };
+        bodies::unpack(&row.try_get::<Vec<u8>, _>("skeleton")?, &[])
+    }
+
+    /// Versions by their numbers, in that order, with the first and last release of their objects in a track.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn versions(&self, ids: &[i64], track: i64) -> Result<Vec<Version>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS}, COALESCE(s.first, 0) AS first_place, COALESCE(s.last, 0) AS last_place \
+             FROM {} AS asked JOIN attack_versions v ON v.id = asked.value \
+             JOIN attack_objects o ON o.id = v.object \
+             LEFT JOIN attack_spans s ON s.object = v.object AND s.track = $2 ORDER BY asked.place",
+            self.numbers("$1")
+        );
+        let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(as_json(ids)).bind(track);
+        statement.fetch_all(&self.read).await?.iter().map(version).collect()
+    }
+
+    /// The greatest number of a version; 0 for none.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn last_version(&self) -> Result<i64, StoreError> {
+        let row = sqlx::query("SELECT COALESCE(MAX(id), 0) FROM attack_versions").fetch_one(&self.read).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Every version of an object with every release that holds it, by place; `stix_id` is the object's.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn appearances(&self, stix_id: &str) -> Result<Vec<Appearance>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place, r.id AS release_id \
+             FROM attack_objects o JOIN attack_versions v ON v.object = o.id \
+             JOIN attack_members m ON m.version = v.id JOIN attack_releases r ON r.id = m.release \
+             JOIN attack_spans s ON s.object = o.id AND s.track = r.track \
+             WHERE o.stix_id = $1 ORDER BY r.track, r.place"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(stix_id.to_owned()).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok(Appearance { release: row.try_get("release_id")?, version: version(row)? })).collect()
+    }
+
+    /// The newest version of every object but relationships in a track, dead ones included: what a search looks through.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn newest(&self, track: i64) -> Result<Vec<Version>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place \
+             FROM attack_spans s JOIN attack_releases r ON r.track = s.track AND r.place = s.last \
+             JOIN attack_versions v ON v.object = s.object \
+             JOIN attack_members m ON m.version = v.id AND m.release = r.id \
+             JOIN attack_objects o ON o.id = s.object \
+             WHERE s.track = $1 AND v.relation = '' ORDER BY v.id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(track).fetch_all(&self.read).await?;
+        rows.iter().map(version).collect()
+    }
+
+    /// The newest version of every object that ever had an ATT&CK id, whatever the track.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn with_attack_id(&self, attack_id: &str) -> Result<Vec<Version>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS}, 0 AS first_place, 0 AS last_place FROM attack_versions v \
+             JOIN attack_objects o ON o.id = v.object WHERE v.attack_id = $1 AND v.attack_id <> '' AND v.relation = '' \
+             ORDER BY v.id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(attack_id.to_owned()).fetch_all(&self.read).await?;
+        let versions: Vec<Version> = rows.iter().map(version).collect::<Result<_, _>>()?;
+        let mut newest: HashMap<i64, Version> = HashMap::new();
+        for version in versions {
+            newest.insert(version.object, version);
+        }
+        let mut newest: Vec<_> = newest.into_values().collect();
+        newest.sort_by_key(|version| version.id);
+        Ok(newest)
+    }
+
+    /// Every relationship that ever touched an object in a track, in its newest version, with its first and last release.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn relations_ever(&self, object: i64, track: i64) -> Result<Vec<Version>, StoreError> {
+        let statement = format!(
+            "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place FROM attack_versions v \
+             JOIN attack_objects o ON o.id = v.object JOIN attack_spans s ON s.object = v.object AND s.track = $2 \
+             JOIN attack_releases r ON r.track = s.track AND r.place = s.last \
+             JOIN attack_members m ON m.version = v.id AND m.release = r.id \
+             WHERE (v.from_object = $1 AND v.from_object <> 0) OR (v.to_object = $1 AND v.to_object <> 0) ORDER BY v.id"
+        );
+        let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(object).bind(track);
+        statement.fetch_all(&self.read).await?.iter().map(version).collect()
+    }
+
+    /// STIX ids of objects by their numbers.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn stix_ids(&self, objects: &[i64]) -> Result<HashMap<i64, String>, StoreError> {
+        let statement = format!(
+            "SELECT o.id, o.stix_id FROM {} AS asked JOIN attack_objects o ON o.id = asked.value",
+            self.numbers("$1")
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(as_json(objects)).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("stix_id")?))).collect()
+    }
+
+    /// The exact texts of versions.
+    ///
+    /// # Errors
+    /// When the database does not answer or a text is damaged.
+    pub async fn bodies(&self, versions: &[i64]) -> Result<HashMap<i64, Vec<u8>>, StoreError> {
+        bodies::read(self, versions).await
+    }
+
+    /// The text of one version; `None` where there is none.
+    ///
+    /// # Errors
+    /// When the database does not answer or the text is damaged.
+    pub async fn body(&self, version: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.bodies(&[version]).await?.remove(&version))
+    }
+
+    /// A table of the numbers in a JSON array, with their places: both databases can do it, each in its own words.
+    fn numbers(&self, parameter: &str) -> String {
+        if self.sqlite {
+            format!("(SELECT value, key AS place FROM json_each({parameter}))")
+        } else {
+            format!(
+                "(SELECT value::bigint AS value, ordinality AS place \
+                 FROM json_array_elements_text({parameter}::json) WITH ORDINALITY)"
+            )
+        }
+    }
+}
+
+fn as_json(ids: &[i64]) -> String {
+    let mut text = String::with_capacity(ids.len() * 8 + 2);
+    text.push('[');
+    for (place, id) in ids.iter().enumerate() {
+        if place > 0 {
+            text.push(',');
+        }
+        text.push_str(&id.to_string());
+    }
+    text.push(']');
+    text
+}
+
+fn release(row: &AnyRow) -> Result<Release, StoreError> {
+    Ok(Release {
+        id: row.try_get(0)?,
+        track: row.try_get(1)?,
+        feed: row.try_get(2)?,
+        domain: row.try_get(3)?,
+        name: row.try_get(4)?,
+        place: row.try_get(5)?,
+        sha256: row.try_get(6)?,
+        bytes: row.try_get(7)?,
+        bundle: row.try_get(8)?,
+        source: row.try_get(9)?,
+        imported_at: row.try_get(10)?,
+        objects: row.try_get(11)?,
+        notes: row.try_get(12)?,
+    })
+}
+
+/// Columns by their places: [`COLUMNS`], then the first and the last place.
+fn version(row: &AnyRow) -> Result<Version, StoreError> {
+    let hash = |place: usize| -> Result<[u8; 32], StoreError> {
+        let bytes: Vec<u8> = row.try_get(place)?;
+        bytes.try_into().map_err(|_| StoreError::DamagedLibrary("a hash has another length".to_owned()))
+    };
+    Ok(Version {
+        id: row.try_get(0)?,
+        object: row.try_get(1)?,
+        raw: hash(2)?,
+        source: hash(3)?,
+        canonical: hash(4)?,
+        bytes: row.try_get(5)?,
+        stix_id: row.try_get(6)?,
+        attack_id: row.try_get(7)?,
+        name: row.try_get(8)?,
+        version: row.try_get(9)?,
+        created: row.try_get(10)?,
+        modified: row.try_get(11)?,
+        flags: row.try_get(12)?,
+        platforms: row.try_get(13)?,
+        tactics: row.try_get(14)?,
+        relation: row.try_get(15)?,
+        from_object: row.try_get(16)?,
+        to_object: row.try_get(17)?,
+        first: row.try_get(18)?,
+        last: row.try_get(19)?,
+    })
+}

@@ -1,0 +1,481 @@
+//! Importing: one transaction a release, so that a release is there whole or not at all.
+
+use super::bodies::{Packer, pack_numbers, read};
+use super::{Library, as_json};
+use crate::{StoreError, now};
+use sqlx::any::Any;
+use sqlx::{Row, Transaction};
+use std::collections::{HashMap, HashSet};
+
+/// Rows that are written at once.
+const BATCH: usize = 256;
+
+/// A version that was not there before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewVersion {
+    /// The object's STIX id.
+    pub stix_id: String,
+    /// The exact bytes.
+    pub text: Vec<u8>,
+    /// Their SHA-256.
+    pub raw: [u8; 32],
+    /// SHA-256 of the compact JSON in source key order.
+    pub source: [u8; 32],
+    /// SHA-256 of the canonical JSON (RFC 8785).
+    pub canonical: [u8; 32],
+    /// See [`super::Version`].
+    pub attack_id: String,
+    /// See [`super::Version`].
+    pub name: String,
+    /// See [`super::Version`].
+    pub version: String,
+    /// See [`super::Version`].
+    pub created: String,
+    /// See [`super::Version`].
+    pub modified: String,
+    /// See [`super::Version`].
+    pub flags: i64,
+    /// See [`super::Version`].
+    pub platforms: String,
+    /// See [`super::Version`].
+    pub tactics: String,
+    /// What a relationship is and leads to.
+    pub relation: Option<Relation>,
+}
+
+/// A relationship's type and ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// Its type, such as `mitigates`.
+    pub kind: String,
+    /// STIX id of the object that it starts at.
+    pub from: String,
+    /// STIX id of the object that it leads to.
+    pub to: String,
+}
+
+/// What is said about a release when all its objects are there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewRelease {
+    /// See [`super::Release`].
+    pub feed: String,
+    /// See [`super::Release`].
+    pub domain: String,
+    /// See [`super::Release`].
+    pub name: String,
+    /// See [`super::Release`].
+    pub place: i64,
+    /// See [`super::Release`].
+    pub sha256: String,
+    /// See [`super::Release`].
+    pub bytes: i64,
+    /// See [`super::Release`].
+    pub bundle: String,
+    /// See [`super::Release`].
+    pub source: String,
+    /// See [`super::Release`].
+    pub notes: String,
+    /// The bundle's text, each object replaced by a byte 0.
+    pub skeleton: Vec<u8>,
+}
+
+/// What became of a version that was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is the release's next one.
+    Yes,
+    /// The release has a version of this object already.
+    Twice,
+    /// No version with these bytes is there.
+    Unknown,
+}
+
+/// An import under way. Several releases can be imported with one; what is known stays in memory between them.
+pub struct Import {
+    library: Library,
+    transaction: Option<Transaction<'static, Any>>,
+    /// The generation that what follows belongs to.
+    generation: i64,
+    /// Versions by the hash of their bytes.
+    known: HashMap<[u8; 32], Known>,
+    /// Objects by their STIX ids, with the version that later ones are packed against; 0 for none.
+    objects: HashMap<String, (i64, i64)>,
+    /// Texts of those versions, as far as they were needed.
+    roots: HashMap<i64, Vec<u8>>,
+    next_version: i64,
+    next_object: i64,
+    waiting: Vec<(i64, NewVersion)>,
+    /// Objects that nobody had met, relationships' ends included: those may come later in the file, or never.
+    fresh: Vec<(i64, String)>,
+    members: Vec<i64>,
+    /// Objects of the release.
+    present: HashSet<i64>,
+    /// Ends of the release's relationships.
+    ends: Vec<(i64, i64)>,
+    packer: Packer,
+}
+
+/// A version that is there.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    version: i64,
+    object: i64,
+    flags: i64,
+    from: i64,
+    to: i64,
+}
+
+impl Library {
+    /// Begins an import.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn import(&self) -> Result<Import, StoreError> {
+        Ok(Import {
+            library: self.clone(),
+            transaction: None,
+            generation: -1,
+            known: HashMap::new(),
+            objects: HashMap::new(),
+            roots: HashMap::new(),
+            next_version: 1,
+            next_object: 1,
+            waiting: Vec::new(),
+            fresh: Vec::new(),
+            members: Vec::new(),
+            present: HashSet::new(),
+            ends: Vec::new(),
+            packer: Packer::new(),
+        })
+    }
+}
+
+impl Import {
+    /// Begins a release. Whoever else imports waits until it is finished or dropped.
+    ///
+    /// # Errors
+    /// When the database does not answer, or another import takes too long.
+    pub async fn begin(&mut self) -> Result<(), StoreError> {
+        let mut transaction = self.library.write.begin().await?;
+        let row = sqlx::query("UPDATE attack_state SET generation = generation + 1 WHERE id = 1 RETURNING generation")
+            .fetch_one(&mut *transaction)
+            .await?;
+        let generation: i64 = row.try_get(0)?;
+        if generation != self.generation + 1 {
+            self.known.clear();
+            self.objects.clear();
+            self.roots.clear();
+            let statement = "SELECT raw, id, object, flags, from_object, to_object FROM attack_versions";
+            for row in sqlx::query(statement).fetch_all(&mut *transaction).await? {
+                let raw: Vec<u8> = row.try_get(0)?;
+                if let Ok(raw) = raw.try_into() {
+                    let known = Known {
+                        version: row.try_get(1)?,
+                        object: row.try_get(2)?,
+                        flags: row.try_get(3)?,
+                        from: row.try_get(4)?,
+                        to: row.try_get(5)?,
+                    };
+                    self.known.insert(raw, known);
+                }
+            }
+            for row in sqlx::query("SELECT stix_id, id, root FROM attack_objects").fetch_all(&mut *transaction).await? {
+                self.objects.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+            }
+            self.next_version = self.known.values().map(|known| known.version).max().map_or(1, |most| most + 1);
+            self.next_object = self.objects.values().map(|(id, _)| *id).max().map_or(1, |most| most + 1);
+        }
+        self.generation = generation;
+        self.transaction = Some(transaction);
+        self.members.clear();
+        self.present.clear();
+        self.ends.clear();
+        self.waiting.clear();
+        self.fresh.clear();
+        Ok(())
+    }
+
+    /// Adds the version with these bytes as the release's next one, where it is there. Its flags say what it is.
+    pub fn add_known(&mut self, raw: &[u8; 32]) -> Added {
+        let Some(known) = self.known.get(raw).copied() else { return Added::Unknown };
+        if !self.present.insert(known.object) {
+            return Added::Twice;
+        }
+        self.members.push(known.version);
+        if known.from != 0 {
+            self.ends.push((known.from, known.to));
+        }
+        Added::Yes
+    }
+
+    /// The flags of every version that is there, by the hash of its bytes.
+    pub fn known(&self) -> HashMap<[u8; 32], i64> {
+        self.known.iter().map(|(raw, known)| (*raw, known.flags)).collect()
+    }
+
+    /// Adds a version as the release's next one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn add(&mut self, new: NewVersion) -> Result<Added, StoreError> {
+        let object = self.object(&new.stix_id);
+        if !self.present.insert(object) {
+            return Ok(Added::Twice);
+        }
+        let (from, to) = match &new.relation {
+            Some(relation) => (self.object(&relation.from), self.object(&relation.to)),
+            None => (0, 0),
+        };
+        if from != 0 {
+            self.ends.push((from, to));
+        }
+        let version = self.next_version;
+        self.next_version += 1;
+        self.known.insert(new.raw, Known { version, object, flags: new.flags, from, to });
+        self.members.push(version);
+        self.waiting.push((version, new));
+        if self.waiting.len() >= BATCH {
+            self.write().await?;
+        }
+        Ok(Added::Yes)
+    }
+
+    /// The number of an object, which gets one where it has none.
+    fn object(&mut self, stix_id: &str) -> i64 {
+        if let Some((id, _)) = self.objects.get(stix_id) {
+            return *id;
+        }
+        let id = self.next_object;
+        self.next_object += 1;
+        self.objects.insert(stix_id.to_owned(), (id, 0));
+        self.fresh.push((id, stix_id.to_owned()));
+        id
+    }
+
+    /// Relationships of the release that begin or end at something that is not in it.
+    pub fn dangling(&self) -> usize {
+        self.ends.iter().filter(|(from, to)| !self.present.contains(from) || !self.present.contains(to)).count()
+    }
+
+    /// Gives up a release to which nothing was added: what is known stays in memory.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn give_up_nothing(&mut self) -> Result<(), StoreError> {
+        self.generation -= 1;
+        match self.transaction.take() {
+            Some(transaction) => Ok(transaction.rollback().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the release up: nothing of it stays.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn give_up(&mut self) -> Result<(), StoreError> {
+        // What is in memory has versions that are not there.
+        self.generation = -1;
+        match self.transaction.take() {
+            Some(transaction) => Ok(transaction.rollback().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a release: from here on it is there. `false` when one of this name is in the library already, with other bytes
+    /// or the same; nothing is changed then.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn finish(&mut self, new: &NewRelease) -> Result<bool, StoreError> {
+        self.write().await?;
+        let library = self.library.clone();
+        let skeleton = self.packer.pack(&new.skeleton, &[])?;
+        let members = pack_numbers(&self.members)?;
+        let Some(mut transaction) = self.transaction.take() else { return Ok(false) };
+        let connection = &mut *transaction;
+        sqlx::query(
+            "INSERT INTO attack_tracks (id, feed, domain) SELECT COALESCE(MAX(id), 0) + 1, $1, $2 FROM attack_tracks \
+             HAVING NOT EXISTS (SELECT 1 FROM attack_tracks WHERE feed = $1 AND domain = $2)",
+        )
+        .bind(new.feed.clone())
+        .bind(new.domain.clone())
+        .execute(&mut *connection)
+        .await?;
+        let row = sqlx::query("SELECT id FROM attack_tracks WHERE feed = $1 AND domain = $2")
+            .bind(new.feed.clone())
+            .bind(new.domain.clone())
+            .fetch_one(&mut *connection)
+            .await?;
+        let track: i64 = row.try_get(0)?;
+        let row = sqlx::query(
+            "INSERT INTO attack_releases (id, track, name, place, sha256, bytes, bundle, source, imported_at, objects, notes, \
+             skeleton, versions) SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 \
+             FROM attack_releases HAVING NOT EXISTS (SELECT 1 FROM attack_releases WHERE track = $1 AND name = $2) RETURNING id",
+        )
+        .bind(track)
+        .bind(new.name.clone())
+        .bind(new.place)
+        .bind(new.sha256.clone())
+        .bind(new.bytes)
+        .bind(new.bundle.clone())
+        .bind(new.source.clone())
+        .bind(now())
+        .bind(i64::try_from(self.members.len()).unwrap_or(i64::MAX))
+        .bind(new.notes.clone())
+        .bind(skeleton)
+        .bind(members)
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = row else {
+            transaction.rollback().await?;
+            self.generation = -1;
+            return Ok(false);
+        };
+        let release: i64 = row.try_get(0)?;
+        let asked = library.numbers("$1");
+        let ids = as_json(&self.members);
+        // `WHERE true` tells SQLite's parser where the conflict clause begins.
+        for (statement, number, place) in [
+            (
+                format!(
+                    "INSERT INTO attack_members (version, release) SELECT asked.value, $2 FROM {asked} AS asked WHERE $3 = $3"
+                ),
+                release,
+                new.place,
+            ),
+            (
+                format!(
+                    "INSERT INTO attack_spans (object, track, first, last) SELECT v.object, $2, $3, $3 FROM {asked} AS asked \
+                     JOIN attack_versions v ON v.id = asked.value WHERE true ON CONFLICT (object, track) DO UPDATE SET \
+                     first = CASE WHEN excluded.first < attack_spans.first THEN excluded.first ELSE attack_spans.first END, \
+                     last = CASE WHEN excluded.last > attack_spans.last THEN excluded.last ELSE attack_spans.last END"
+                ),
+                track,
+                new.place,
+            ),
+        ] {
+            sqlx::query(sqlx::AssertSqlSafe(statement))
+                .bind(ids.clone())
+                .bind(number)
+                .bind(place)
+                .execute(&mut *connection)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Writes what waits.
+    async fn write(&mut self) -> Result<(), StoreError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let fresh = std::mem::take(&mut self.fresh);
+        let Some(transaction) = self.transaction.as_mut() else { return Ok(()) };
+        // Texts of roots that an earlier import wrote.
+        let mut missing: Vec<i64> = Vec::new();
+        for (_, new) in &waiting {
+            let root = self.objects.get(&new.stix_id).map_or(0, |(_, root)| *root);
+            if root != 0 && !self.roots.contains_key(&root) {
+                missing.push(root);
+            }
+        }
+        if !missing.is_empty() {
+            self.roots.extend(read(&self.library, &missing).await?);
+        }
+        let mut packed = Vec::with_capacity(waiting.len());
+        let mut rooted = Vec::new();
+        for (id, new) in &waiting {
+            let Some((object, root)) = self.objects.get_mut(&new.stix_id) else { continue };
+            let mut body = match self.roots.get(root) {
+                Some(text) if *root != 0 => (*root, self.packer.pack(&new.text, text)?),
+                _ => (0, Vec::new()),
+            };
+            if body.0 == 0 || body.1.len() > new.text.len() / 4 {
+                // So much is new that it is worth another root.
+                body = (*id, self.packer.pack(&new.text, &[])?);
+                *root = *id;
+                self.roots.insert(*id, new.text.clone());
+                rooted.push((*object, *id));
+            }
+            packed.push((*id, body.0, body.1));
+        }
+        let connection = &mut **transaction;
+        if !fresh.is_empty() {
+            let statement = insertion("attack_objects", "id, stix_id, root", fresh.len());
+            let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
+            for (id, stix_id) in fresh {
+                insert = insert.bind(id).bind(stix_id).bind(0_i64);
+            }
+            insert.execute(&mut *connection).await?;
+        }
+        let objects = &self.objects;
+        let number = |stix_id: &String| objects.get(stix_id).map_or(0, |(id, _)| *id);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let statement = insertion(
+            "attack_versions",
+            "id, object, raw, source, canonical, bytes, attack_id, name, version, created, modified, flags, platforms, tactics, \
+             relation, from_object, to_object",
+            waiting.len(),
+        );
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
+        for (id, new) in waiting {
+            let (kind, from, to) = match &new.relation {
+                Some(relation) => (relation.kind.clone(), number(&relation.from), number(&relation.to)),
+                None => (String::new(), 0, 0),
+            };
+            insert = insert
+                .bind(id)
+                .bind(number(&new.stix_id))
+                .bind(new.raw.to_vec())
+                .bind(new.source.to_vec())
+                .bind(new.canonical.to_vec())
+                .bind(i64::try_from(new.text.len()).unwrap_or(i64::MAX))
+                .bind(new.attack_id)
+                .bind(new.name)
+                .bind(new.version)
+                .bind(new.created)
+                .bind(new.modified)
+                .bind(new.flags)
+                .bind(new.platforms)
+                .bind(new.tactics)
+                .bind(kind)
+                .bind(from)
+                .bind(to);
+        }
+        insert.execute(&mut *connection).await?;
+        let statement = insertion("attack_bodies", "version, root, body", packed.len());
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
+        for (id, root, body) in packed {
+            insert = insert.bind(id).bind(root).bind(body);
+        }
+        insert.execute(&mut *connection).await?;
+        for (object, root) in rooted {
+            sqlx::query("UPDATE attack_objects SET root = $1 WHERE id = $2")
+                .bind(root)
+                .bind(object)
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// A statement that inserts several rows. Both databases know numbered parameters; sqlx's own builder writes others for this
+/// driver.
+fn insertion(table: &str, columns: &str, rows: usize) -> String {
+    let width = columns.split(',').count();
+    let mut statement = format!("INSERT INTO {table} ({columns}) VALUES ");
+    for row in 0..rows {
+        statement.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 1..=width {
+            if column > 1 {
+                statement.push_str(", ");
+            }
+            statement.push_str(&format!("${}", row * width + column));
+        }
+        statement.push(')');
+    }
+    statement
+}

@@ -1,0 +1,148 @@
+//! One suite for every backend.
+
+use super::*;
+use crate::ledger::tests::Postgres;
+use sha2::{Digest, Sha256};
+
+#[tokio::test]
+async fn sqlite_keeps_the_library() {
+    let folder = tempfile::tempdir().unwrap();
+    suite(&format!("sqlite:{}", folder.path().join("library.sqlite").display())).await;
+}
+
+#[tokio::test]
+async fn postgresql_keeps_the_library() {
+    let postgres = Postgres::start();
+    // The ledger may be in the same database.
+    crate::Ledger::open(&postgres.address).await.unwrap();
+    suite(&postgres.address).await;
+}
+
+fn entry(id: &str, attack_id: &str, text: &str) -> NewVersion {
+    let hash: [u8; 32] = Sha256::digest(text).into();
+    NewVersion {
+        stix_id: id.to_owned(),
+        attack_id: attack_id.to_owned(),
+        name: format!("Name of {id}"),
+        text: text.as_bytes().to_vec(),
+        raw: hash,
+        source: hash,
+        canonical: hash,
+        ..NewVersion::default()
+    }
+}
+
+fn relation(id: &str, from: &str, to: &str) -> NewVersion {
+    let ends = Relation { kind: "mitigates".to_owned(), from: from.to_owned(), to: to.to_owned() };
+    NewVersion { relation: Some(ends), ..entry(id, "", &format!("{id} {from} {to}")) }
+}
+
+fn release(name: &str, place: i64) -> NewRelease {
+    NewRelease {
+        feed: "stix-2.0".to_owned(),
+        domain: "enterprise-attack".to_owned(),
+        name: name.to_owned(),
+        place,
+        sha256: format!("hash of {name}"),
+        skeleton: b"{\0,\0}".to_vec(),
+        ..NewRelease::default()
+    }
+}
+
+async fn suite(address: &str) {
+    let library = Library::open(address).await.unwrap();
+    assert_eq!(library.generation().await.unwrap(), 0);
+    let long = "a text that is long enough that what differs from it is worth keeping by itself ".repeat(4);
+    let old = entry("tool--a", "S0001", &long);
+    let new = entry("tool--a", "S0001", &format!("{long} and more"));
+    let other = entry("tool--b", "S0002", "another");
+    let mut import = library.import().await.unwrap();
+    import.begin().await.unwrap();
+    assert_eq!(import.add_known(&old.raw), Added::Unknown);
+    assert_eq!(import.add(old.clone()).await.unwrap(), Added::Yes);
+    assert_eq!(import.add(relation("relationship--c", "tool--b", "tool--a")).await.unwrap(), Added::Yes);
+    assert_eq!(import.add(relation("relationship--d", "tool--b", "tool--z")).await.unwrap(), Added::Yes);
+    assert_eq!(import.add(other.clone()).await.unwrap(), Added::Yes);
+    assert_eq!(import.add(other.clone()).await.unwrap(), Added::Twice);
+    assert_eq!(import.dangling(), 1);
+    assert!(import.finish(&release("1.0", 1_000)).await.unwrap());
+    // A release that is given up leaves nothing, in the database or in memory.
+    import.begin().await.unwrap();
+    import.add(entry("tool--gone", "S0009", "gone")).await.unwrap();
+    import.give_up().await.unwrap();
+    import.begin().await.unwrap();
+    assert_eq!(import.add_known(&entry("tool--gone", "S0009", "gone").raw), Added::Unknown);
+    assert_eq!(import.add(new.clone()).await.unwrap(), Added::Yes);
+    assert_eq!(import.add_known(&new.raw), Added::Twice);
+    assert!(import.finish(&release("2.0", 2_000)).await.unwrap());
+    // Another import knows what is there; a name that is taken changes nothing.
+    let mut import = library.import().await.unwrap();
+    import.begin().await.unwrap();
+    assert_eq!(import.add_known(&old.raw), Added::Yes);
+    assert!(!import.finish(&release("2.0", 2_000)).await.unwrap());
+
+    let generation = library.generation().await.unwrap();
+    assert!(generation >= 2, "{generation}");
+    let releases = library.releases().await.unwrap();
+    let names: Vec<_> = releases.iter().map(|release| release.name.as_str()).collect();
+    assert_eq!(names, ["1.0", "2.0"]);
+    let (first, second) = (&releases[0], &releases[1]);
+    assert_eq!((first.objects, second.objects), (4, 1));
+    assert_eq!(library.skeleton(first.id).await.unwrap(), b"{\0,\0}");
+    assert!(library.members(i64::MAX).await.unwrap().is_empty());
+
+    let members = library.members(first.id).await.unwrap();
+    let versions = library.versions(&members, first.track).await.unwrap();
+    let ids: Vec<_> = versions.iter().map(|version| version.stix_id.as_str()).collect();
+    assert_eq!(ids, ["tool--a", "relationship--c", "relationship--d", "tool--b"]);
+    assert_eq!((versions[0].first, versions[0].last), (1_000, 2_000));
+    assert_eq!((versions[3].first, versions[3].last), (1_000, 1_000));
+    assert_eq!((versions[1].from_object, versions[1].to_object), (versions[3].object, versions[0].object));
+    assert_eq!(versions[0].raw, old.raw);
+
+    let history = library.appearances("tool--a").await.unwrap();
+    let history: Vec<_> = history.iter().map(|row| (row.release, row.version.raw)).collect();
+    assert_eq!(history, [(first.id, old.raw), (second.id, new.raw)]);
+    assert!(library.appearances("tool--gone").await.unwrap().is_empty());
+    let newest = library.newest(first.track).await.unwrap();
+    let newest: Vec<_> = newest.iter().map(|version| (version.stix_id.as_str(), version.raw)).collect();
+    assert_eq!(newest, [("tool--b", other.raw), ("tool--a", new.raw)]);
+    let found = library.with_attack_id("S0001").await.unwrap();
+    assert_eq!(found.iter().map(|version| version.raw).collect::<Vec<_>>(), [new.raw]);
+    assert!(library.with_attack_id("").await.unwrap().is_empty());
+
+    let ever = library.relations_ever(versions[0].object, first.track).await.unwrap();
+    assert_eq!(ever.iter().map(|version| version.stix_id.as_str()).collect::<Vec<_>>(), ["relationship--c"]);
+    assert!(library.relations_ever(0, first.track).await.unwrap().is_empty());
+    let names = library.stix_ids(&[versions[2].to_object]).await.unwrap();
+    assert_eq!(names.values().collect::<Vec<_>>(), ["tool--z"]);
+
+    let last = library.last_version().await.unwrap();
+    let texts = library.bodies(&(1..=last).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(texts.len(), 5);
+    let text = |raw: [u8; 32]| {
+        texts.values().find(|text| <[u8; 32]>::from(Sha256::digest(text)) == raw).cloned().unwrap_or_default()
+    };
+    assert_eq!(text(new.raw), new.text);
+    assert_eq!(text(old.raw), old.text);
+    assert_eq!(library.body(i64::MAX).await.unwrap(), None);
+}
+
+#[test]
+fn lists_of_numbers_come_back() {
+    for numbers in [vec![], vec![0], vec![5, 3, 900_000, -7, i64::MAX, i64::MIN, 12]] {
+        assert_eq!(bodies::unpack_numbers(&bodies::pack_numbers(&numbers).unwrap()).unwrap(), numbers);
+    }
+}
+
+#[tokio::test]
+async fn a_library_of_a_newer_version_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("sqlite:{}", folder.path().join("library.sqlite").display());
+    let library = Library::open(&address).await.unwrap();
+    let statement = "INSERT INTO _library_migrations (version, description, success, checksum, execution_time) \
+                     VALUES (999, 'later', 1, x'00', 0)";
+    sqlx::query(statement).execute(&library.write).await.unwrap();
+    let error = Library::open(&address).await.err().unwrap();
+    assert!(matches!(error, StoreError::NewerLibrary { .. }), "{error}");
+}
