@@ -1,10 +1,20 @@
 #!/bin/sh
-# Installs what the tests talk to, where it is missing: a client for the web, another proxy, another ICAP client.
+# Installs what the tests and benchmarks talk to, where it is missing: a client for the web, another proxy, another ICAP
+# client and server, a virus scanner for that, and somebody else who opens the ledger, and what redirects
+# connections.
 set -eu
 missing=
 command -v curl >/dev/null 2>&1 || missing="$missing curl ca-certificates"
 [ -x /usr/sbin/squid ] || missing="$missing squid-openssl"
 command -v c-icap-client >/dev/null 2>&1 || missing="$missing c-icap"
+ls /usr/lib/*/c_icap/virus_scan.so >/dev/null 2>&1 || missing="$missing libc-icap-mod-virus-scan"
+command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
+[ -x /usr/sbin/clamd ] || missing="$missing clamav-daemon"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v chromedriver >/dev/null 2>&1 || missing="$missing chromium-driver"
+command -v nft >/dev/null 2>&1 || missing="$missing nftables"
+command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi
 $as_root apt-get update -q

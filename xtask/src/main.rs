@@ -14,6 +14,9 @@ cargo xtask corpus --report   scan every stand-in and print what was made, expec
 cargo xtask corpus --unpack FOLDER
                               write the plain bytes of the stand-ins, by the fuzz target that they are seeds of
 cargo xtask bench             the figures of docs/benchmarks.md, of a release build (needs 9 GB in target/)
+cargo xtask bench gate [icap] [proxy] [memory] [ledger]
+                              the gates beside c-icap with clamd and beside Squid, which `sh tools/servers.sh` installs
+                              (needs 12 GB in the temporary folder)
 ";
 
 fn main() -> ExitCode {
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
         ["ci"] => ci(),
         ["corpus", ..] => corpus(&arguments[1..]),
         ["bench"] => bench(),
+        ["bench", "gate", ..] => bench_gate(&arguments[2..]),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS
@@ -44,12 +48,14 @@ fn corpus(arguments: &[String]) -> ExitCode {
         eprintln!("xtask: the workspace could not be built");
         return ExitCode::from(2);
     }
-    let target = target();
-    let generator = target.join("debug/corpus");
-    match Command::new(&generator).args(arguments).status() {
+    run(&target().join("debug/corpus"), arguments)
+}
+
+fn run(program: &Path, arguments: &[String]) -> ExitCode {
+    match Command::new(program).args(arguments).status() {
         Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)),
         Err(error) => {
-            eprintln!("xtask: `{}`: {error}", generator.display());
+            eprintln!("xtask: `{}`: {error}", program.display());
             ExitCode::from(2)
         }
     }
@@ -64,6 +70,16 @@ fn bench() -> ExitCode {
     corpus(&["--bench".to_owned(), "--lazaret".to_owned(), executable])
 }
 
+fn bench_gate(scenes: &[String]) -> ExitCode {
+    if !cargo(&["build", "--release", "--package", "lazaret", "--package", "gate", "--locked"]) {
+        eprintln!("xtask: the release could not be built");
+        return ExitCode::from(2);
+    }
+    let release = target().join("release");
+    let arguments = [&["--lazaret".to_owned(), release.join("lazaret").display().to_string()], scenes].concat();
+    run(&release.join("gate"), &arguments)
+}
+
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
@@ -74,7 +90,14 @@ fn root() -> PathBuf {
 
 fn cargo(arguments: &[&str]) -> bool {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    Command::new(cargo).args(arguments).current_dir(root()).status().is_ok_and(|status| status.success())
+    let mut command = Command::new(cargo);
+    // What cargo says about this program would be news to the build scripts of others, and have them built anew.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).current_dir(root()).status().is_ok_and(|status| status.success())
 }
 
 fn ci() -> ExitCode {

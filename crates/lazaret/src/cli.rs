@@ -1,5 +1,9 @@
 //! Commands and their options.
 
+mod library;
+
+pub(crate) use library::{Import, Library};
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -13,7 +17,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// Configuration file [default: ./lazaret.toml where it exists]
     #[arg(long, global = true, env = "LAZARET_CONFIG", value_name = "FILE")]
@@ -30,14 +34,28 @@ pub(crate) enum Command {
     /// Exit status: 0 everything may be delivered, 1 something is held or blocked, 2 something could not be read or
     /// the call was wrong.
     Scan(Scan),
-    /// Stand between people and what they download: the web proxy
+    /// Stand between people and what they download: the web proxy, the ICAP server and the console
     ///
-    /// Works without configuration: the proxy listens on 127.0.0.1:3128, and everything it keeps is in `lazaret-data`.
+    /// Works without configuration: the proxy listens on 127.0.0.1:3128, the ICAP server on 127.0.0.1:1344, the console on
+    /// 127.0.0.1:8080, and everything is kept in `lazaret-data`.
     /// Ends when it is told to (SIGTERM, Ctrl-C) and the downloads under way are done.
     Serve(Serve),
+    /// Serve harmless stand-ins and ordinary files, to try a gate with
+    Demo(Demo),
+    /// Say what is known about a site: lists, when it was first seen here, what came from it
+    ///
+    /// Reads the ledger and the lists as they were last fetched; asks nobody. Exit status: 0 on no list of suspicious
+    /// sites, 1 on one, 2 something could not be read or the call was wrong.
+    Site(Site),
     /// Check, test and explain policies
     #[command(subcommand)]
     Policy(Policy),
+    /// Keep, compare and search every release of ATT&CK
+    ///
+    /// What was imported is never changed: every object's exact bytes stay, with their hashes, and every bundle can be put
+    /// together again. The two forms in which ATT&CK is published, STIX 2.0 and 2.1, never mix in one history.
+    #[command(subcommand)]
+    Library(Library),
     /// Show what protects the workers here, by trying what must not succeed
     Doctor(Doctor),
     /// List the kinds of file that are told apart
@@ -65,6 +83,23 @@ pub(crate) struct Serve {
     pub(crate) verbose: u8,
     #[command(flatten)]
     pub(crate) engine: EngineOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    pub(crate) listen: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Site {
+    /// A host name, an IP address, or the address of a file
+    #[arg(value_name = "HOST")]
+    pub(crate) host: String,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -117,7 +152,7 @@ pub(crate) enum Progress {
 }
 
 /// What the engine works with, on top of the configuration file.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EngineOptions {
     /// YARA rules: a file or a folder; may be given several times
     #[arg(long, value_name = "PATH")]
@@ -167,7 +202,9 @@ pub(crate) enum Policy {
 pub(crate) enum Config {
     /// Print every key with its default and its meaning
     Defaults,
-    /// Validate the configuration file
+    /// Look at everything that `lazaret serve` would start with: keys, addresses, rules, policies, lists, certificates
+    ///
+    /// Opens no gate and asks nobody. Exit status: 0 everything is right, 2 something is not.
     Check,
 }
 

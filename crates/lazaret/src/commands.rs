@@ -1,11 +1,14 @@
 //! One file a command.
 
 mod config;
+mod demo;
 mod doctor;
+mod library;
 mod lists;
 mod policy;
 mod scan;
 mod serve;
+mod site;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -18,7 +21,10 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Scan(options) => scan::run(&cli.common, &options),
         Command::Serve(options) => serve::run(&cli.common, &options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Site(options) => site::run(&cli.common, &options),
         Command::Policy(command) => policy::run(&cli.common, &command),
+        Command::Library(command) => library::run(&cli.common, &command),
         Command::Doctor(options) => doctor::run(&cli.common, &options),
         Command::Kinds(options) => lists::kinds(&options),
         Command::Formats(options) => lists::formats(&options),

@@ -1,9 +1,10 @@
 //! `lazaret.toml`: one struct, every key documented with its default, unknown keys refused with a suggestion.
 
 use crate::failure::Failure;
-use lazaret_gates::{BodySettings, IcapSettings, ProxySettings};
+use lazaret_console::ConsoleSettings;
+use lazaret_gates::{BodySettings, IcapSettings, PeopleSettings, ProxySettings, SiteSettings};
 use lazaret_model::Limits;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The file that is read where none is named.
@@ -38,8 +39,19 @@ listen = "127.0.0.1:3128"
 bypass = []
 # Files of certificate authorities (PEM) to trust, beside the system's.
 trust = []
-# Pass WebSocket connections, whose messages are not inspected.
+# Pass WebSocket connections and streams of events, which are not inspected.
 websockets = true
+# Inspect what people send before the site gets any of it.
+inspect_uploads = true
+# Ask people for a name and password (Basic), which are those of the console's users.
+authentication = false
+# Another proxy through which sites are reached, such as "http://proxy.example:8080" or "http://NAME:PASSWORD@HOST:PORT".
+# Empty: none.
+upstream = ""
+# Hosts that are reached without it, written as in `bypass`, or "HOST:PORT".
+upstream_except = []
+# Address and port to which the kernel redirects connections that were meant for sites (transparent mode). Empty: none.
+transparent = ""
 # Seconds to wait for a connection to a site.
 connect_seconds = 15
 # Seconds of silence after which a connection or a body is given up.
@@ -79,6 +91,67 @@ media_bytes = 16777216
 # Bodies inspected at once. 0: twice the processors.
 inspections = 0
 
+# What is known about sites.
+[sites]
+# Lists of sites, such as:
+#   lists = [
+#     { name = "urlhaus", source = "https://urlhaus.abuse.ch/downloads/csv_recent/" },
+#     { name = "ours", source = "lists/ours.txt", suspicious = false },
+#   ]
+# `source` is a file or an address. `format` is auto (default), hosts, domains, urlhaus, stix or rpz. An address is asked
+# again every `refresh_minutes` (default 60), a file is read again when it changes. From sites on a list nothing is handed
+# over, unless `suspicious = false`: then policies of your own can name it.
+lists = []
+
+# What is known about people, for policies.
+[people]
+# Groups with their people: groups = { finance = ["ada", "karl"] }
+groups = {}
+# Networks from which people ask: networks = [{ network = "192.0.2.0/24", groups = ["office"] }]. Who uses an address with
+# a `person` of its own is not asked for a name.
+networks = []
+
+# The console of `lazaret serve`: what was stopped, who asked for it, who may have it.
+[console]
+# Address and port to listen on. Empty: no console, and nobody can ask for files.
+listen = "127.0.0.1:8080"
+# Address under which people reach it, for links on block pages. Empty: "http://" and the address it listens on.
+public_url = ""
+# Hours for which an approved file may be fetched.
+release_hours = 72
+# Requests that one machine may make in an hour.
+requests_an_hour = 10
+
+# Where events are recorded.
+[ledger]
+# "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder.
+address = ""
+# Days for which events are kept; counts of them are kept for good. 0: for good.
+days = 365
+
+# The ATT&CK library.
+[library]
+# "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder.
+address = ""
+# The collection index that `lazaret library sync` follows.
+index = "https://raw.githubusercontent.com/mitre-attack/attack-stix-data/master/index.json"
+
+# Events for other systems, as OCSF HTTP Activity, one JSON object each.
+[export]
+# A file to append to. Empty: none.
+file = ""
+# A syslog socket such as "/dev/log", or "HOST:PORT" for UDP. Empty: none.
+syslog = ""
+# An address that is sent lists of events (POST). Empty: none.
+webhook = ""
+
+# What was held or blocked is kept, encoded, in the data folder.
+[quarantine]
+# Days.
+days = 90
+# Bytes in all; beyond them, the oldest go first.
+most_bytes = 21474836480
+
 # What one sample may cost. Reaching a limit is visible: the part is marked incomplete, and policy decides.
 [limits]
 # Bytes that openers may produce in all.
@@ -102,7 +175,7 @@ passwords = 200
 "#;
 
 /// The whole configuration.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) detect: Detect,
@@ -111,10 +184,66 @@ pub(crate) struct Config {
     pub(crate) proxy: ProxySettings,
     pub(crate) icap: IcapSettings,
     pub(crate) bodies: BodySettings,
+    pub(crate) sites: SiteSettings,
+    pub(crate) people: PeopleSettings,
+    pub(crate) console: ConsoleSettings,
+    pub(crate) ledger: Ledger,
+    pub(crate) library: Library,
+    pub(crate) export: Export,
+    pub(crate) quarantine: Quarantine,
     pub(crate) limits: Limits,
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ledger {
+    pub(crate) address: String,
+    pub(crate) days: u32,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { address: String::new(), days: 365 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Library {
+    pub(crate) address: String,
+    pub(crate) index: String,
+}
+
+impl Default for Library {
+    fn default() -> Self {
+        // The index of the official repository (its README).
+        let index = "https://raw.githubusercontent.com/mitre-attack/attack-stix-data/master/index.json";
+        Self { address: String::new(), index: index.to_owned() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Export {
+    pub(crate) file: PathBuf,
+    pub(crate) syslog: String,
+    pub(crate) webhook: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Quarantine {
+    pub(crate) days: u32,
+    pub(crate) most_bytes: u64,
+}
+
+impl Default for Quarantine {
+    fn default() -> Self {
+        Self { days: 90, most_bytes: 20 << 30 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Detect {
     pub(crate) rules: Vec<PathBuf>,
@@ -122,7 +251,7 @@ pub(crate) struct Detect {
     pub(crate) clamd: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Open {
     pub(crate) passwords: Vec<String>,
@@ -134,7 +263,7 @@ impl Default for Open {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Policy {
     pub(crate) policies: Vec<PathBuf>,
@@ -159,6 +288,9 @@ impl Config {
         ];
         for entry in lists.into_iter().flatten() {
             *entry = base.join(&*entry);
+        }
+        for list in config.sites.lists.iter_mut().filter(|list| !list.is_address()) {
+            list.source = base.join(&list.source).display().to_string();
         }
         Ok(config)
     }
@@ -213,9 +345,13 @@ mod tests {
             serde_json::to_value(ProxySettings::default()).unwrap(),
             serde_json::to_value(IcapSettings::default()).unwrap(),
             serde_json::to_value(BodySettings::default()).unwrap(),
+            serde_json::to_value(SiteSettings::default()).unwrap(),
+            serde_json::to_value(PeopleSettings::default()).unwrap(),
+            serde_json::to_value(Export::default()).unwrap(),
+            serde_json::to_value(ConsoleSettings::default()).unwrap(),
         ];
         let keys = tables.iter().flat_map(|table| table.as_object().unwrap().keys().map(String::as_str));
-        for key in keys.chain(["rules", "hash_lists", "clamd", "policies"]) {
+        for key in keys.chain(["rules", "hash_lists", "clamd", "policies", "address", "days", "most_bytes"]) {
             assert!(DEFAULTS.contains(&format!("\n{key} = ")), "{key}");
         }
     }

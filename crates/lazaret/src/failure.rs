@@ -27,12 +27,17 @@ impl fmt::Display for Failure {
 
 impl<E: Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut sentence = error.to_string();
-        let mut cause = error.source();
-        while let Some(source) = cause {
-            sentence = format!("{sentence}: {source}");
-            cause = source.source();
-        }
-        Self(sentence)
+        Self(told(&error))
     }
+}
+
+/// An error with every cause behind it.
+pub(crate) fn told(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        sentence = format!("{sentence}: {source}");
+        cause = source.source();
+    }
+    sentence
 }

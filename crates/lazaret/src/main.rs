@@ -1,11 +1,18 @@
 //! The executable: commands and configuration. Everything else lives in the crates below it.
 
+mod accounts;
 mod cli;
 mod commands;
 mod config;
+mod control;
 mod display;
+mod export;
 mod failure;
 mod pages;
+mod record;
+mod reload;
+mod replay;
+mod settings;
 mod sources;
 mod tree;
 

@@ -1,32 +1,39 @@
 //! Puts the gates' refusals into the console's words.
 
-use lazaret_console::{Form, Language, Stopped, Why, unanswered};
+use lazaret_console::{Coming, Form, Language, Stopped, Why, unanswered};
 use lazaret_engine::Engine;
 use lazaret_formats::kind;
 use lazaret_gates::{Exchange, Page, Pages, Reason, Refusal, Trouble, Wants};
-use lazaret_model::{Part, ScanReport};
-use std::sync::Arc;
+use lazaret_model::{Decision, Direction, Part, ScanReport};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The renderer that gates are given.
 pub(crate) struct Words {
-    engine: Arc<Engine>,
+    engine: RwLock<Arc<Engine>>,
+    /// Address of the console, where files can be asked for.
+    console: Option<String>,
 }
 
 impl Words {
-    pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+    pub(crate) fn new(engine: Arc<Engine>, console: Option<String>) -> Self {
+        Self { engine: RwLock::new(engine), console }
     }
 
-    /// What decided: the first part that met the strictest decision, with the policies and findings about it.
+    /// Speaks about the policies of another engine from now on.
+    pub(crate) fn replace_engine(&self, engine: Arc<Engine>) {
+        *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// What decided: the part that met the strictest decision, with the policies and findings about it.
     fn why(&self, report: &ScanReport) -> Why {
-        let ruling = report.rulings.iter().find(|ruling| ruling.decision == report.decision);
+        let ruling = report.cause();
         let path = ruling.map_or(report.path.as_str(), |ruling| ruling.part.as_str());
         let part = report.parts.iter().find(|part| part.path == path);
         let policies: Vec<_> = ruling
             .map(|ruling| ruling.policies.iter().map(|policy| (policy.id.clone(), policy.title.clone())).collect())
             .unwrap_or_default();
-        let lesson =
-            policies.iter().find_map(|(id, _)| self.engine.policies().annotation(id, "lesson").map(str::to_owned));
+        let engine = Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner));
+        let lesson = policies.iter().find_map(|(id, _)| engine.policies().annotation(id, "lesson").map(str::to_owned));
         Why {
             part: part.map(|part| (part.path.clone(), described(part))),
             findings: report
@@ -49,14 +56,29 @@ impl Pages for Words {
             Reason::Failed(_) => Why { failed: true, ..Why::default() },
             Reason::TooLarge(most) => Why { too_large: Some(*most), ..Why::default() },
         };
+        let locked = matches!(
+            &refusal.reason,
+            Reason::Policy(report) if refusal.decision == Decision::Hold
+                && exchange.direction == Direction::Download
+                && report.parts.iter().any(|part| part.locked)
+        );
+        let kept = self.console.as_ref().filter(|_| refusal.kept.is_some());
         let stopped = Stopped {
+            unlock: kept.filter(|_| locked).map(|url| format!("{url}/unlock/{}", refusal.reference)),
             decision: refusal.decision,
             name: refusal.name.clone(),
             address: refusal.address.clone(),
             reference: refusal.reference.clone(),
+            ask: kept.map(|url| format!("{url}/ask/{}", refusal.reference)),
             why,
         };
         page(exchange.wants, &exchange.languages, |form, language| stopped.render(form, language))
+    }
+
+    fn progress(&self, name: &str, address: &str, taken: u64, whole: Option<u64>, languages: &str) -> Page {
+        let (name, address) = (name.to_owned(), address.to_owned());
+        let coming = Coming { name, address, taken, whole };
+        page(Wants::Page, languages, |_, language| coming.render(language))
     }
 
     fn trouble(&self, trouble: &Trouble, address: &str, wants: Wants, languages: &str) -> Page {

@@ -24,11 +24,16 @@ pub(crate) struct Started {
 
 /// Starts an engine from configuration and options; says on standard error what was left out.
 pub(crate) fn start(common: &Common, options: &EngineOptions) -> Result<Started, Failure> {
-    start_with(common, options, Config::load(common.config.as_deref())?)
+    start_as(common, options, Config::load(common.config.as_deref())?, None)
 }
 
-/// [`start`] with a configuration that was read already.
-pub(crate) fn start_with(common: &Common, options: &EngineOptions, mut config: Config) -> Result<Started, Failure> {
+/// [`start`] with a configuration that was read already, and policies in place of those it names.
+pub(crate) fn start_as(
+    common: &Common,
+    options: &EngineOptions,
+    mut config: Config,
+    instead: Option<&[PolicyFile]>,
+) -> Result<Started, Failure> {
     config.detect.rules.extend(options.rules.iter().cloned());
     config.detect.hash_lists.extend(options.hashes.iter().cloned());
     if let Some(time) = options.time_limit {
@@ -43,7 +48,10 @@ pub(crate) fn start_with(common: &Common, options: &EngineOptions, mut config: C
     let rules = rules(&config.detect.rules, &mut troubles);
     let hash_lists = texts(&config.detect.hash_lists, None, &mut troubles);
     let chosen = if options.policies.is_empty() { &config.policy.policies } else { &options.policies };
-    let policies = policies(chosen)?;
+    let policies = match instead {
+        Some(files) => Policies::parse(files)?,
+        None => policies(chosen)?,
+    };
     let settings = Settings {
         executable: std::env::current_exe()
             .map_err(|error| Failure::new(format!("this executable cannot find itself: {error}")))?,
@@ -69,6 +77,11 @@ pub(crate) fn policies(paths: &[PathBuf]) -> Result<Policies, Failure> {
     if paths.is_empty() {
         return Ok(Policies::parse(&[built_in_policies()])?);
     }
+    Ok(Policies::parse(&policy_files(paths)?)?)
+}
+
+/// The files of policies in `paths`.
+pub(crate) fn policy_files(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, Failure> {
     let mut troubles = Vec::new();
     let files = texts(paths, Some(&["cedar"]), &mut troubles);
     // Policies are refused whole: half of them might permit what the other half forbids.
@@ -79,8 +92,7 @@ pub(crate) fn policies(paths: &[PathBuf]) -> Result<Policies, Failure> {
         let paths: Vec<_> = paths.iter().map(|path| display::path(path)).collect();
         return Err(Failure::new(format!("`{}` holds no .cedar file", paths.join("`, `"))));
     }
-    let files: Vec<_> = files.into_iter().map(|(name, text)| PolicyFile { name, text }).collect();
-    Ok(Policies::parse(&files)?)
+    Ok(files.into_iter().map(|(name, text)| PolicyFile { name, text }).collect())
 }
 
 /// Where compiled rules are kept.

@@ -216,3 +216,27 @@ fn an_interrupted_run_reports_what_was_done_and_ends() {
         assert!(said.contains("interrupted: 1 delivered, 0 held, 0 blocked"), "{signal}: {said}");
     }
 }
+
+#[test]
+fn a_configuration_is_checked_with_everything_that_it_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        std::fs::write(folder.path().join("lazaret.toml"), text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lazaret"));
+        let output = command.args(["config", "check"]).current_dir(folder.path()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(check("[limits]\nparts = 10\n"), (Some(0), String::new()));
+    for (text, culprit) in [
+        ("[proxy]\nlisten = \"nowhere\"\n", "`proxy.listen`: `nowhere`"),
+        ("[proxy]\nupstream = \"socks://a:1\"\n", "`proxy.upstream`"),
+        ("[icap]\ncertificate = \"none.pem\"\nkey = \"none.pem\"\n", "none.pem"),
+        ("[people]\nnetworks = [{ network = \"10.0.0.0/99\" }]\n", "`10.0.0.0/99`"),
+        ("[sites]\nlists = [{ name = \"mine\", source = \"mine.txt\" }]\n", "`mine`"),
+        ("[detect]\nrules = [\"mine.yar\"]\n", "mine.yar"),
+        ("[policy]\npolicies = [\"mine.cedar\"]\n", "mine.cedar"),
+    ] {
+        let (status, said) = check(text);
+        assert!(status == Some(2) && said.contains(culprit), "{text}: {said}");
+    }
+}

@@ -2,14 +2,13 @@
 
 mod gate;
 
-use gate::{Served, read_head};
+use gate::{LETTER, Served, read_head};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::LazyLock;
 
 const SCRIPT: &str = "Set shell = CreateObject(\"WScript.Shell\")\r\nshell.Run \"calc.exe\"\r\nWScript.Quit\r\n";
-const LETTER: &str = "Dear customer,\nthe meeting is on Monday.\n";
 
 static SERVED: LazyLock<Served> = LazyLock::new(|| Served::with(""));
 

@@ -1,17 +1,52 @@
-//! `lazaret config`: every key with its default; whether a file is right.
+//! `lazaret config`: every key with its default; whether everything that a configuration names can be used.
 
-use crate::cli::{Common, Config as Command};
+use crate::cli::{Common, Config as Command, EngineOptions};
 use crate::config::{Config, DEFAULTS};
 use crate::failure::Failure;
+use crate::{display, sources};
+use lazaret_gates::{Directory, Icap, Poster, Sites};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(common: &Common, command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Defaults => super::print(DEFAULTS.as_bytes()),
-        Command::Check => {
-            Config::load(common.config.as_deref())?;
-            println!("the configuration is right");
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Check => check(common),
     }
+}
+
+/// Looks at everything that `lazaret serve` would start with, without opening a gate or asking anybody.
+fn check(common: &Common) -> Result<ExitCode, Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    let data = common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA));
+    let mut troubles = Vec::new();
+    let mut note = |what: Result<(), Failure>| troubles.extend(what.err().map(|failure| failure.to_string()));
+    let addresses = [
+        ("proxy.listen", &config.proxy.listen),
+        ("proxy.transparent", &config.proxy.transparent),
+        ("icap.listen", &config.icap.listen),
+        ("console.listen", &config.console.listen),
+    ];
+    for (key, address) in addresses.into_iter().filter(|(_, address)| !address.is_empty()) {
+        let found = std::net::ToSocketAddrs::to_socket_addrs(address.as_str());
+        note(found.map(drop).map_err(|error| Failure::new(format!("`{key}`: `{address}`: {error}"))));
+    }
+    note(Directory::new(&config.people).map(drop).map_err(Failure::from));
+    note(Poster::new(&config.proxy).map(drop).map_err(Failure::from));
+    note(Icap::check(&config.icap).map_err(Failure::from));
+    note(Sites::open(&config.sites, &config.proxy, &data.join("lists")).map(drop).map_err(Failure::from));
+    match sources::start_as(common, &EngineOptions::default(), config, None) {
+        // Each of them was told already.
+        Ok(started) if started.troubles > 0 => troubles.push("not everything can be used".to_owned()),
+        Ok(_) => {}
+        Err(failure) => troubles.push(failure.to_string()),
+    }
+    for trouble in &troubles {
+        display::complain(trouble);
+    }
+    if troubles.is_empty() {
+        println!("the configuration is right");
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(2))
 }

@@ -42,6 +42,7 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
             origin: &origin,
             passwords: &[],
             codings: &[],
+            prevalence: None,
         })?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }

@@ -81,7 +81,14 @@ fn explain(common: &Common, options: &EngineOptions, sample: &Path, passwords: &
     let started = sources::start(common, options)?;
     let origin = Origin::default();
     let name = display::path_text(sample);
-    let request = Request { name: &name, bytes: SampleBytes::File(file), origin: &origin, passwords, codings: &[] };
+    let request = Request {
+        name: &name,
+        bytes: SampleBytes::File(file),
+        origin: &origin,
+        passwords,
+        codings: &[],
+        prevalence: None,
+    };
     let report = started.engine.scan(request)?;
     let explained = started.engine.explain(&report, &origin)?;
     let mut out = anstream::stdout().lock();

@@ -162,7 +162,14 @@ fn judge(output: &Output<'_>, input: Input) -> Result<ScanReport, String> {
         Input::File(path) => (display::path_text(&path), open(&path)?),
     };
     let origin = Origin::default();
-    let request = Request { name: &name, bytes, origin: &origin, passwords: &output.options.passwords, codings: &[] };
+    let request = Request {
+        name: &name,
+        bytes,
+        origin: &origin,
+        passwords: &output.options.passwords,
+        codings: &[],
+        prevalence: None,
+    };
     output.engine.scan(request).map_err(|error| Failure::from(error).to_string())
 }
 

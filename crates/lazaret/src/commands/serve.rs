@@ -1,11 +1,17 @@
 //! `lazaret serve`: the gates, and everything behind them.
 
+use crate::accounts::Users;
 use crate::cli::{Common, Serve};
-use crate::config::Config;
+use crate::config::{Config, Quarantine};
+use crate::control::{Process, Sources};
+use crate::export::Exporter;
 use crate::failure::Failure;
 use crate::pages::Words;
-use crate::{display, sources};
-use lazaret_gates::{Authority, Desk, Icap, Proxy};
+use crate::record::{self, Recorder};
+use crate::{display, reload, sources};
+use lazaret_console::Console;
+use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Poster, Proxy, Sites};
+use lazaret_store::{Blobs, Ledger};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -24,25 +30,94 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     let config = Config::load(common.config.as_deref())?;
     let data = common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA));
     let spool = data.join("spool");
-    for folder in [&data, &spool] {
+    for folder in [&data, &spool, &data.join("quarantine")] {
         folder_for_us(folder)?;
     }
     let common = Common { data: Some(data.clone()), config: common.config.clone() };
-    let started = sources::start_with(&common, &options.engine, config.clone())?;
-    for missing in started.engine.missing_protections() {
-        tracing::warn!(%missing, "the workers lack a protection");
-    }
-    let engine = Arc::new(started.engine);
+    let engine_sources = Sources { common, options: options.engine.clone() };
     let authority = Arc::new(Authority::open(&data.join("authority"))?);
-    let words = Arc::new(Words::new(Arc::clone(&engine)));
-    let desk = Arc::new(Desk::new(engine, words, config.bodies.clone(), spool));
+    let blobs = Blobs::open(&data.join("quarantine"))?;
+    let sites = Arc::new(Sites::open(&config.sites, &config.proxy, &data.join("lists"))?);
+    let directory = Directory::new(&config.people)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (close, closing) = watch::channel(false);
         let mut gates = tokio::task::JoinSet::new();
+        let ledger = record::open(&config, &data).await?;
+        let saved = ledger.newest_policies().await?;
+        let started = tokio::task::block_in_place(|| engine_sources.build(&config, saved.as_ref()))?;
+        for missing in started.engine.missing_protections() {
+            tracing::warn!(%missing, "the workers lack a protection");
+        }
+        let (engine, troubles) = (Arc::new(started.engine), started.troubles);
+        let console = match config.console.listen.as_str() {
+            "" => None,
+            listen => Some(bind("console.listen", listen).await?),
+        };
+        let public_url = match (&console, config.console.public_url.trim_end_matches('/')) {
+            (None, _) => None,
+            (Some(listener), "") => Some(format!("http://{}", listener.local_addr()?)),
+            (_, url) => Some(url.to_owned()),
+        };
+        let exporter = Exporter::start(&config.export, || Ok(Poster::new(&config.proxy)?))?;
+        let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone()));
+        let record = Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter));
+        sites.prepare().await;
+        tokio::spawn(Arc::clone(&sites).keep_fresh(closing.clone()));
+        let pages = Arc::<Words>::clone(&words);
+        let means = Means { engine, pages, record, sites, directory };
+        let desk = Arc::new(Desk::new(means, config.bodies.clone(), spool));
+        let process = Process::new(
+            engine_sources,
+            config.clone(),
+            troubles,
+            saved.as_ref(),
+            Arc::clone(&desk),
+            words,
+            ledger.clone(),
+        )?;
+        let process = Arc::new(process);
+        tokio::spawn(reload::watch(Arc::clone(&process), signal(SignalKind::hangup())?));
+        tokio::spawn(tidy(blobs.clone(), config.quarantine.clone()));
+        tokio::spawn(forget(ledger.clone(), config.ledger.days));
+        let url = public_url.clone();
+        if let (Some(listener), Some(url)) = (console, public_url) {
+            let certificate = fs::read(data.join("authority/ca.pem")).unwrap_or_default();
+            let engine = {
+                let desk = Arc::clone(&desk);
+                move || desk.engine()
+            };
+            let console =
+                Console::new(ledger.clone(), blobs, Box::new(engine), process, config.console.clone(), certificate);
+            let desk = Arc::clone(&desk);
+            let console = console.with_metrics(move || desk.metrics().text());
+            match console.setup_link().await? {
+                Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
+                None => display::remark(&format!("the console is at {url}/")),
+            }
+            let mut closing = closing.clone();
+            let closed = async move {
+                let _ = closing.wait_for(|closing| *closing).await;
+            };
+            let serve = Arc::new(console).serve(listener, closed);
+            gates.spawn(async move {
+                if let Err(error) = serve.await {
+                    tracing::error!(%error, "the console ended");
+                }
+            });
+        }
+        let off = config.proxy.listen.is_empty() && config.icap.listen.is_empty();
         let listen = config.proxy.listen.clone();
         if !listen.is_empty() {
-            let proxy = Arc::new(Proxy::new(Arc::clone(&desk), authority, config.proxy)?);
+            let accounts = Arc::new(Users::new(ledger)?);
+            let transparent = config.proxy.transparent.clone();
+            let proxy = Arc::new(Proxy::new(Arc::clone(&desk), authority, config.proxy, url.as_deref(), accounts)?);
+            if !transparent.is_empty() {
+                let listener = bind("proxy.transparent", &transparent).await?;
+                let address = listener.local_addr()?;
+                tracing::info!(%address, "the web proxy takes redirected connections");
+                gates.spawn(Arc::clone(&proxy).serve_redirected(listener, closing.clone()));
+            }
             let listener = bind("proxy.listen", &listen).await?;
             let address = listener.local_addr()?;
             tracing::info!(%address, "the web proxy listens");
@@ -64,7 +139,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             ));
             gates.spawn(icap.serve(listener, closing.clone()));
         }
-        if gates.is_empty() {
+        if off {
             return Err(Failure::new("every gate is switched off: set `proxy.listen` or `icap.listen`"));
         }
         told_to_stop().await?;
@@ -79,6 +154,51 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     // What still waits for a slow worker must not keep us.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Forgets, once an hour, what the quarantine has kept for long enough or has no room for.
+async fn tidy(blobs: Blobs, limits: Quarantine) {
+    let mut hourly = tokio::time::interval(Duration::from_secs(3_600));
+    loop {
+        hourly.tick().await;
+        let (blobs, limits) = (blobs.clone(), limits.clone());
+        let tidied = tokio::task::spawn_blocking(move || {
+            let list = blobs.list()?;
+            let oldest = lazaret_store::now() - i64::from(limits.days) * 86_400_000;
+            let mut total: u64 = list.iter().map(|(_, bytes, _)| bytes).sum();
+            let mut gone = 0;
+            for (blob, bytes, at) in list {
+                if at < oldest || total > limits.most_bytes {
+                    blobs.forget(&blob)?;
+                    total -= bytes;
+                    gone += 1;
+                }
+            }
+            Ok::<_, lazaret_store::StoreError>(gone)
+        });
+        match tidied.await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(files)) => tracing::info!(files, "the quarantine forgot what it kept for long enough"),
+            Ok(Err(error)) => tracing::error!(%error, "the quarantine could not be tidied"),
+            Err(error) => tracing::error!(%error, "the quarantine could not be tidied"),
+        }
+    }
+}
+
+/// Forgets, once an hour, events that were kept for long enough.
+async fn forget(ledger: Ledger, days: u32) {
+    if days == 0 {
+        return;
+    }
+    let mut hourly = tokio::time::interval(Duration::from_secs(3_600));
+    loop {
+        hourly.tick().await;
+        match ledger.forget_events(lazaret_store::now() - i64::from(days) * 86_400_000).await {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, "the ledger forgot what it kept for long enough"),
+            Err(error) => tracing::error!(%error, "the ledger could not be tidied"),
+        }
+    }
 }
 
 async fn bind(key: &str, address: &str) -> Result<TcpListener, Failure> {
@@ -115,7 +235,8 @@ fn log(verbose: u8) {
         1 => "debug",
         _ => "trace",
     };
-    let filter = tracing_subscriber::EnvFilter::new(format!("warn,lazaret={ours},lazaret_gates={ours}"));
+    let filter =
+        tracing_subscriber::EnvFilter::new(format!("warn,lazaret={ours},lazaret_gates={ours},lazaret_console={ours}"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

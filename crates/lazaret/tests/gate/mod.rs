@@ -1,6 +1,9 @@
 //! For the tests of gates: `lazaret serve` as a process, and a site to fetch from.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod people;
+pub mod trouble;
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+/// An ordinary text.
+pub const LETTER: &str = "Dear customer,\nthe meeting is on Monday.\n";
 
 /// How long anything in these tests may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,21 +24,38 @@ pub struct Served {
     pub folder: tempfile::TempDir,
     pub proxy: SocketAddr,
     pub icap: SocketAddr,
+    pub console: SocketAddr,
     log: Arc<Mutex<String>>,
 }
 
 impl Served {
     /// Starts it with these lines added to its configuration.
     pub fn with(configuration: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), configuration)
+    }
+
+    /// The same in a folder that may have been used before.
+    pub fn in_folder(folder: tempfile::TempDir, configuration: &str) -> Self {
         let config = folder.path().join("lazaret.toml");
         let proxy = if configuration.contains("[proxy]") { "" } else { "[proxy]\n" };
         let icap = if configuration.contains("[icap]") { "" } else { "\n[icap]\n" };
-        let mut text = format!("{proxy}{configuration}{icap}");
-        for gate in ["[proxy]\n", "[icap]\n"] {
+        let console = if configuration.contains("[console]") { "" } else { "\n[console]\n" };
+        let mut text = format!("{proxy}{configuration}{icap}{console}");
+        for gate in ["[proxy]\n", "[icap]\n", "[console]\n"] {
             text = text.replacen(gate, &format!("{gate}listen = \"127.0.0.1:0\"\n"), 1);
         }
         std::fs::write(&config, text).unwrap();
+        Self::start(folder)
+    }
+
+    /// Starts it again, after its end, with the same configuration and data.
+    pub fn again(mut self) -> Self {
+        self.ended();
+        Self::start(std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
+    }
+
+    fn start(folder: tempfile::TempDir) -> Self {
+        let config = folder.path().join("lazaret.toml");
         let mut process = Command::new(env!("CARGO_BIN_EXE_lazaret"))
             .args(["serve", "-v"])
             .current_dir(folder.path())
@@ -47,11 +70,18 @@ impl Served {
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in BufReader::new(lines).lines().map_while(Result::ok) {
-                for (before, after) in
-                    [("at the proxy ", ";"), ("gateways at icap://", "/"), ("gateways at icaps://", "/")]
+                for (at, (before, after)) in [
+                    ("at the proxy ", ";"),
+                    ("gateways at icap://", "/"),
+                    ("of the console: http://", "/"),
+                    ("the console is at http://", "/"),
+                ]
+                .into_iter()
+                .enumerate()
                 {
                     if let Some((_, rest)) = line.split_once(before) {
-                        let _ = sender.send(rest.split(after).next().unwrap().parse::<SocketAddr>().unwrap());
+                        let address: SocketAddr = rest.split(after).next().unwrap().parse().unwrap();
+                        let _ = sender.send((at.min(2), address));
                     }
                 }
                 let mut log = kept.lock().unwrap();
@@ -59,10 +89,14 @@ impl Served {
                 log.push('\n');
             }
         });
-        let next =
-            || ready.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it did not start: {}", log.lock().unwrap()));
-        let (proxy, icap) = (next(), next());
-        Self { process, folder, proxy, icap, log }
+        let mut found = [None; 3];
+        while found.contains(&None) {
+            let (at, address) =
+                ready.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it did not start: {}", log.lock().unwrap()));
+            found[at] = Some(address);
+        }
+        let [proxy, icap, console] = found.map(Option::unwrap);
+        Self { process, folder, proxy, icap, console, log }
     }
 
     /// What it said so far.
@@ -223,6 +257,18 @@ pub fn every_vector(served: &Served, proxy: SocketAddr) {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(judged > 300, "only {judged} were judged");
+}
+
+/// The password of locked archives, which nobody will guess.
+pub const PASSWORD: &str = "nobody will guess this one";
+
+/// A ZIP archive with one member, encrypted.
+pub fn locked_archive(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().with_aes_encryption(zip::AesMode::Aes256, PASSWORD);
+    writer.start_file(name, options).unwrap();
+    writer.write_all(content).unwrap();
+    writer.finish().unwrap().into_inner()
 }
 
 /// A message's head, up to the empty line.

@@ -1,0 +1,348 @@
+//! The process as the console and signals steer it: other policies, other rules, another engine, without a restart.
+
+use crate::cli::{Common, EngineOptions};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::pages::Words;
+use crate::{replay, settings, sources};
+use lazaret_console::{
+    Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Simulation, SiteStanding, Unsaved,
+};
+use lazaret_engine::Engine;
+use lazaret_gates::{Desk, Standing};
+use lazaret_policy::{Permissions, Policies, PolicyError, PolicyFile, built_in_policies};
+use lazaret_store::{Ledger, LoggedEvent, NewPolicies, PolicyVersion};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Seek;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+/// What policies written in the console are called in errors.
+const SAVED: &str = "policies";
+
+/// What an engine is built from, beside the configuration.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    pub(crate) common: Common,
+    pub(crate) options: EngineOptions,
+}
+
+impl Sources {
+    /// The files and folders of policies that were named; then those in the ledger do not count.
+    fn policy_paths<'a>(&'a self, config: &'a Config) -> &'a [PathBuf] {
+        if self.options.policies.is_empty() { &config.policy.policies } else { &self.options.policies }
+    }
+
+    /// Builds an engine with the policies of the named files, else those saved, else the built-in ones. Blocks.
+    pub(crate) fn build(&self, config: &Config, saved: Option<&PolicyVersion>) -> Result<sources::Started, Failure> {
+        let text = saved.map(|version| version.text.as_str()).filter(|text| !text.is_empty());
+        let files = match text {
+            Some(text) if self.policy_paths(config).is_empty() => Some(vec![saved_file(text)]),
+            _ => None,
+        };
+        sources::start_as(&self.common, &self.options, config.clone(), files.as_deref()).map_err(|failure| {
+            if files.is_none() {
+                return failure;
+            }
+            Failure::new(format!(
+                "{failure}\nif it is about the policies that were saved in the console: name files in `[policy] policies` of \
+                 lazaret.toml to start without them"
+            ))
+        })
+    }
+
+    /// Everything that rules, hash lists and policies are read from, with how it looks on the disk.
+    fn stamp(&self, config: &Config) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+        let lists = [&config.detect.rules, &config.detect.hash_lists, &self.options.rules, &self.options.hashes];
+        let paths = lists.into_iter().flatten().chain(self.policy_paths(config));
+        let mut stamp = Vec::new();
+        for path in paths {
+            for entry in walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().flatten() {
+                let meta = entry.metadata().ok();
+                let modified = meta.as_ref().and_then(|meta| meta.modified().ok());
+                stamp.push((entry.into_path(), modified, meta.map_or(0, |meta| meta.len())));
+            }
+        }
+        stamp
+    }
+}
+
+fn saved_file(text: &str) -> PolicyFile {
+    PolicyFile { name: SAVED.to_owned(), text: text.to_owned() }
+}
+
+/// What is in force.
+struct Running {
+    config: Config,
+    /// Rules and lists that were left out because something is wrong with them.
+    troubles: usize,
+    policies: PoliciesInForce,
+}
+
+/// The running process.
+pub(crate) struct Process {
+    sources: Sources,
+    desk: Arc<Desk>,
+    words: Arc<Words>,
+    ledger: Ledger,
+    permissions: Permissions,
+    running: RwLock<Running>,
+    /// One change at a time.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Process {
+    /// The process around an engine that was built from `config` and `saved`, without what was wrong with some sources.
+    pub(crate) fn new(
+        sources: Sources,
+        config: Config,
+        troubles: usize,
+        saved: Option<&PolicyVersion>,
+        desk: Arc<Desk>,
+        words: Arc<Words>,
+        ledger: Ledger,
+    ) -> Result<Self, Failure> {
+        let policies = in_force(&sources, &config, saved, &desk.engine())?;
+        let permissions = Permissions::built_in()?;
+        let running = RwLock::new(Running { config, troubles, policies });
+        Ok(Self { sources, desk, words, ledger, permissions, running, changing: tokio::sync::Mutex::new(()) })
+    }
+
+    fn config(&self) -> Config {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).config.clone()
+    }
+
+    fn version(&self) -> i64 {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).policies.version
+    }
+
+    /// How what rules, hash lists and policies are read from looks now.
+    pub(crate) fn stamp(&self) -> Vec<(PathBuf, Option<SystemTime>, u64)> {
+        self.sources.stamp(&self.config())
+    }
+
+    /// The version of policies that somebody saved, when it is not the one in force: another process at the same ledger did.
+    pub(crate) async fn saved_elsewhere(&self) -> Option<i64> {
+        let newest = self.ledger.newest_policies().await.ok()?.map_or(0, |version| version.id);
+        (newest != self.version()).then_some(newest)
+    }
+
+    /// Reads rules, hash lists and policies again, and the configuration where `reread` says so. Whatever is wrong leaves
+    /// everything as it was.
+    pub(crate) async fn reload(self: &Arc<Self>, reread: Reread) -> Result<(), Failure> {
+        let _one = self.changing.lock().await;
+        let old = self.config();
+        let config = match reread {
+            Reread::Everything => {
+                let new = Config::load(self.sources.common.config.as_deref())?;
+                for table in settings::changed(&old, &new) {
+                    if !matches!(table.as_str(), "detect" | "open" | "policy" | "limits") {
+                        tracing::warn!(%table, "what changed in this table of the configuration needs a restart");
+                    }
+                }
+                Config { detect: new.detect, open: new.open, policy: new.policy, limits: new.limits, ..old }
+            }
+            Reread::Files => old,
+        };
+        let saved = self.ledger.newest_policies().await?;
+        self.put_in_force(config, saved).await
+    }
+
+    async fn put_in_force(self: &Arc<Self>, config: Config, saved: Option<PolicyVersion>) -> Result<(), Failure> {
+        let process = Arc::clone(self);
+        let built = tokio::task::spawn_blocking(move || {
+            let started = process.sources.build(&config, saved.as_ref())?;
+            if started.troubles > 0 {
+                return Err(Failure::new("something above cannot be used"));
+            }
+            Ok((started, config, saved))
+        });
+        let (started, config, saved) = built.await??;
+        self.replace(started, config, saved.as_ref())
+    }
+
+    fn replace(&self, started: sources::Started, config: Config, saved: Option<&PolicyVersion>) -> Result<(), Failure> {
+        let (engine, troubles) = (Arc::new(started.engine), started.troubles);
+        let policies = in_force(&self.sources, &config, saved, &engine)?;
+        *self.running.write().unwrap_or_else(PoisonError::into_inner) = Running { config, troubles, policies };
+        self.words.replace_engine(Arc::clone(&engine));
+        self.desk.replace_engine(engine);
+        Ok(())
+    }
+
+    /// Validates, builds, saves and puts in force, in this order: what cannot be built is never saved, what cannot be saved
+    /// is never in force.
+    async fn change(&self, new: NewPolicies) -> Result<i64, Unsaved> {
+        let failed = |failure: Failure| Unsaved::Failed(failure.to_string());
+        let _one = self.changing.lock().await;
+        let config = self.config();
+        if !self.sources.policy_paths(&config).is_empty() {
+            return Err(Unsaved::ReadOnly);
+        }
+        if new.base != self.version() {
+            return Err(Unsaved::Outdated);
+        }
+        if !new.text.is_empty() {
+            parsed(&new.text).map_err(Unsaved::Troubles)?;
+        }
+        let mut version = PolicyVersion {
+            id: 0,
+            base: new.base,
+            at: lazaret_store::now(),
+            who: new.who.clone(),
+            note: new.note.clone(),
+            text: new.text.clone(),
+        };
+        let (sources, building, saved) = (self.sources.clone(), config.clone(), version.clone());
+        let built = tokio::task::spawn_blocking(move || sources.build(&building, Some(&saved)));
+        let started = built.await.map_err(|error| failed(error.into()))?.map_err(failed)?;
+        // A rule that broke on the disk since then must not be lost on the way.
+        if started.troubles > self.running.read().unwrap_or_else(PoisonError::into_inner).troubles {
+            return Err(failed(Failure::new("rules or hash lists cannot be read any more; see the lines above")));
+        }
+        let id = self.ledger.save_policies(&new).await.map_err(|error| failed(error.into()))?;
+        version.id = id.ok_or(Unsaved::Outdated)?;
+        self.replace(started, config, Some(&version)).map_err(failed)?;
+        tracing::info!(version = version.id, who = %version.who, "other policies are in force");
+        Ok(version.id)
+    }
+}
+
+/// How much is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reread {
+    /// Rules, hash lists and policies.
+    Files,
+    /// The configuration as well.
+    Everything,
+}
+
+fn in_force(
+    sources: &Sources,
+    config: &Config,
+    saved: Option<&PolicyVersion>,
+    engine: &Engine,
+) -> Result<PoliciesInForce, Failure> {
+    let paths = sources.policy_paths(config);
+    let saved_text = saved.map(|version| version.text.as_str()).filter(|text| !text.is_empty());
+    let files = if paths.is_empty() { Vec::new() } else { sources::policy_files(paths)? };
+    let text = match saved_text {
+        _ if !files.is_empty() => {
+            files.iter().map(|file| format!("// {}\n{}", file.name, file.text)).collect::<Vec<_>>().join("\n")
+        }
+        Some(text) => text.to_owned(),
+        None => built_in_policies().text,
+    };
+    Ok(PoliciesInForce {
+        text,
+        list: summaries(engine.policies()),
+        version: saved.map_or(0, |version| version.id),
+        built_in: files.is_empty() && saved_text.is_none(),
+        files: files.into_iter().map(|file| file.name).collect(),
+    })
+}
+
+fn summaries(policies: &Policies) -> Vec<PolicySummary> {
+    let described = policies.describe_all().into_iter();
+    described
+        .map(|policy| PolicySummary {
+            id: policy.id,
+            title: policy.title,
+            forbids: policy.forbids,
+            technique: policy.technique,
+            lesson: policy.lesson,
+            text: policy.text,
+        })
+        .collect()
+}
+
+fn parsed(text: &str) -> Result<Policies, Vec<PolicyTrouble>> {
+    Policies::parse(&[saved_file(text)]).map_err(|error| match error {
+        PolicyError::Refused(problems) => problems
+            .into_iter()
+            .map(|problem| PolicyTrouble { line: problem.line, column: problem.column, message: problem.message })
+            .collect(),
+        other => vec![PolicyTrouble { line: 1, column: 1, message: other.to_string() }],
+    })
+}
+
+impl Control for Process {
+    fn permissions(&self, role: &str) -> BTreeSet<String> {
+        self.permissions.of(role)
+    }
+
+    fn policies(&self) -> PoliciesInForce {
+        self.running.read().unwrap_or_else(PoisonError::into_inner).policies.clone()
+    }
+
+    fn built_in(&self) -> String {
+        built_in_policies().text
+    }
+
+    fn check(&self, text: &str) -> Result<Vec<PolicySummary>, Vec<PolicyTrouble>> {
+        if text.trim().is_empty() {
+            let message = "there is no policy here: everything would be blocked".to_owned();
+            return Err(vec![PolicyTrouble { line: 1, column: 1, message }]);
+        }
+        parsed(text).map(|policies| summaries(&policies))
+    }
+
+    fn simulate(&self, text: &str, events: &[LoggedEvent]) -> Result<Simulation, Vec<PolicyTrouble>> {
+        let changed = parsed(text)?;
+        Ok(replay::compare(self.desk.engine().policies(), &changed, events))
+    }
+
+    fn replace_policies(&self, new: NewPolicies) -> Pending<'_, Result<i64, Unsaved>> {
+        Box::pin(self.change(new))
+    }
+
+    fn settings(&self) -> Vec<(String, Vec<(String, String)>)> {
+        settings::shown(&self.config())
+    }
+
+    fn lists(&self) -> Vec<ListSummary> {
+        let states = self.desk.sites().states().into_iter();
+        states
+            .map(|(list, state)| ListSummary {
+                name: list.name,
+                source: settings::without_credentials(&list.source),
+                suspicious: list.suspicious,
+                entries: state.entries,
+                left_out: state.left_out,
+                left_out_first: state.left_out_first.unwrap_or_default(),
+                checked: state.checked.and_then(|checked| {
+                    let since = checked.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+                    i64::try_from(since.as_millis()).ok()
+                }),
+                problem: state.problem.unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    fn standing(&self, text: &str) -> Result<SiteStanding, String> {
+        let Standing { host, domain, lists, suspicious } = self.desk.sites().look_up(text)?;
+        Ok(SiteStanding { host, domain, lists, suspicious })
+    }
+
+    fn quarantine(&self) -> (u32, u64) {
+        let quarantine = self.config().quarantine;
+        (quarantine.days, quarantine.most_bytes)
+    }
+
+    fn pack(&self, name: &str, content: File) -> Result<File, String> {
+        packed(name, content, self.sources.common.data.as_deref()).map_err(|error| error.to_string())
+    }
+}
+
+fn packed(name: &str, mut content: File, data: Option<&Path>) -> std::io::Result<File> {
+    // The spool is on the same disk as the quarantine, which has room for such files.
+    let mut archive = match data {
+        Some(data) => tempfile::tempfile_in(data.join("spool"))?,
+        None => tempfile::tempfile()?,
+    };
+    lazaret_formats::pack(name, &mut content, &mut archive)?;
+    archive.rewind()?;
+    Ok(archive)
+}

@@ -1,0 +1,143 @@
+//! Tells the ledger what the gates did.
+
+use crate::config::Config;
+use crate::export::Exporter;
+use crate::failure::told;
+use lazaret_gates::{Exchange, Pending, Reason, Record, Refusal, public_address};
+use lazaret_model::{Decision, ScanReport, reference};
+use lazaret_store::{Blobs, Event, Ledger, StoreError, now};
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// The ledger's file in the data folder.
+pub(crate) const LEDGER: &str = "ledger.sqlite";
+/// Parts and findings of a report that are kept.
+const MOST_KEPT: usize = 500;
+/// Sites whose age is remembered between questions.
+const MOST_SITES: usize = 20_000;
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
+/// Opens the ledger that is configured, or the usual one in the data folder.
+pub(crate) async fn open(config: &Config, data: &Path) -> Result<Ledger, StoreError> {
+    match config.ledger.address.as_str() {
+        "" => Ledger::open(&format!("sqlite:{}", data.join(LEDGER).display())).await,
+        address => Ledger::open(address).await,
+    }
+}
+
+/// The record of the gates.
+pub(crate) struct Recorder {
+    ledger: Ledger,
+    blobs: Blobs,
+    /// When a site was first seen.
+    sites: Mutex<HashMap<String, i64>>,
+    exporter: Exporter,
+}
+
+impl Recorder {
+    pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter) -> Self {
+        Self { ledger, blobs, sites: Mutex::default(), exporter }
+    }
+
+    async fn put(&self, event: Event) -> Result<(), String> {
+        let told_to_others = self.exporter.copy_of(&event);
+        self.ledger.record(event).await.map_err(|error| told(&error))?;
+        self.exporter.hand(told_to_others);
+        Ok(())
+    }
+}
+
+impl Record for Recorder {
+    fn site_age<'a>(&'a self, domain: &'a str) -> Pending<'a, Option<u64>> {
+        let known = self.sites.lock().unwrap_or_else(PoisonError::into_inner).get(domain).copied();
+        Box::pin(async move {
+            let first = match known {
+                Some(first) => Some(first),
+                None => self.ledger.site(domain).await.map_err(|error| told(&error))?.map(|site| site.first_seen),
+            };
+            if let (Some(first), None) = (first, known) {
+                let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
+                if sites.len() >= MOST_SITES {
+                    sites.clear();
+                }
+                sites.insert(domain.to_owned(), first);
+            }
+            Ok(first.map(|first| u64::try_from((now() - first) / DAY).unwrap_or(0)))
+        })
+    }
+
+    fn prevalence<'a>(&'a self, sha256: &'a str) -> Pending<'a, u64> {
+        Box::pin(async move { self.ledger.prevalence(sha256).await.map_err(|error| told(&error)) })
+    }
+
+    fn delivered<'a>(&'a self, exchange: &'a Exchange, report: &'a ScanReport) -> Pending<'a, ()> {
+        let mut event = about(exchange);
+        describe(&mut event, report);
+        event.reference = reference();
+        event.name.clone_from(&report.path);
+        Box::pin(self.put(event))
+    }
+
+    fn refused<'a>(&'a self, exchange: &'a Exchange, refusal: &'a Refusal) -> Pending<'a, ()> {
+        let mut event = about(exchange);
+        match &refusal.reason {
+            Reason::Policy(report) => {
+                describe(&mut event, report);
+                event.report = kept(report);
+            }
+            Reason::Failed(why) => event.reason.clone_from(why),
+            Reason::TooLarge(most) => event.reason = format!("larger than {most} bytes"),
+        }
+        event.decision = refusal.decision.to_string();
+        event.reference.clone_from(&refusal.reference);
+        event.name.clone_from(&refusal.name);
+        if let Some(kept) = &refusal.kept {
+            event.content_blob.clone_from(&kept.content_blob);
+            event.codings.clone_from(&kept.codings);
+        }
+        Box::pin(self.put(event))
+    }
+
+    fn keep(&self, content: &mut dyn Read) -> Result<String, String> {
+        self.blobs.keep(content).map_err(|error| told(&error))
+    }
+}
+
+fn about(exchange: &Exchange) -> Event {
+    Event {
+        at: now(),
+        gate: exchange.gate.to_string(),
+        direction: exchange.direction.name().to_owned(),
+        person: exchange.person.clone().unwrap_or_default(),
+        client: exchange.client.map(|client| client.to_string()).unwrap_or_default(),
+        host: exchange.host(),
+        domain: exchange.domain().unwrap_or_else(|| exchange.host()),
+        address: public_address(&exchange.uri),
+        verdict: "unknown".to_owned(),
+        ..Event::default()
+    }
+}
+
+fn describe(event: &mut Event, report: &ScanReport) {
+    event.sha256.clone_from(&report.sha256);
+    event.size = i64::try_from(report.size).unwrap_or(i64::MAX);
+    event.kind = report.kind.id.to_string();
+    event.class = report.kind.class.name().to_owned();
+    event.verdict = report.verdict.to_string();
+    event.decision = report.decision.to_string();
+    if report.decision != Decision::Deliver {
+        let cause = report.cause().and_then(|ruling| ruling.policies.first());
+        event.policy = cause.map(|policy| policy.id.clone()).unwrap_or_default();
+    }
+}
+
+/// The report as it is kept: a bomb's thousands of parts do not fill the ledger.
+fn kept(report: &ScanReport) -> String {
+    let mut report = report.clone();
+    report.parts.truncate(MOST_KEPT);
+    report.findings.truncate(MOST_KEPT);
+    serde_json::to_string(&report).unwrap_or_default()
+}

@@ -1,0 +1,51 @@
+//! `cargo xtask bench gate`: what inspecting bytes in transit costs, beside others that do it or do not, in one run.
+//!
+//! Everything runs on this machine: the load comes from here, and so does the site that is fetched from. The load is the
+//! same for everybody, its bodies are made before the clock starts, and its own use of the processors is printed.
+
+mod icap;
+mod load;
+mod peers;
+mod scenes;
+mod site;
+mod table;
+mod web;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+gate --lazaret FILE [SCENE...]
+
+Scenes, all where none is named:
+  icap     our ICAP server beside c-icap with virus_scan and clamd
+  proxy    our proxy, inspecting, beside Squid with ssl-bump, which does not
+  memory   100 downloads of 100 MB at once
+  ledger   what it costs to have every event on the disk
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (mut lazaret, mut names) = (None, Vec::new());
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--lazaret" => lazaret = arguments.next().map(PathBuf::from),
+            "icap" | "proxy" | "memory" | "ledger" => names.push(argument),
+            _ => {
+                eprint!("gate: `{argument}` is not known here\n{HELP}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let Some(lazaret) = lazaret else {
+        eprint!("gate: the executable to measure is missing\n{HELP}");
+        return ExitCode::from(2);
+    };
+    match scenes::run(&lazaret, &names) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("gate: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
