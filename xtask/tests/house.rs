@@ -29,9 +29,11 @@ const OWNERS: &[(&str, &str)] = &[
     ("argon2", "lazaret-console"),
     ("hmac", "lazaret-console"),
     ("qrcode", "lazaret-console"),
-    ("similar", "lazaret-console"),
     ("sqlx", "lazaret-store"),
     ("serde_json_canonicalizer", "lazaret-attack"),
+    ("tantivy", "lazaret-attack"),
+    ("jsonschema", "lazaret-attack"),
+    ("pulldown-cmark", "lazaret-console"),
     ("clap", "lazaret"),
 ];
 

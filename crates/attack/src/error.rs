@@ -69,6 +69,9 @@ pub enum AttackError {
     /// What was asked for is not in the library.
     #[error("{0}")]
     Unknown(String),
+    /// A layer of the Navigator is none, or not what it should be.
+    #[error("the layer cannot be read: {0}")]
+    Layer(String),
     /// The search's index cannot be made or read.
     #[error("the index of the search in `{path}`: {reason}")]
     Search {

@@ -7,27 +7,61 @@ use sha2::{Digest, Sha256};
 /// Objects that are unpacked at once.
 const BATCH: usize = 1_000;
 
-/// Hands over a release's bundle, piece by piece, as it was imported.
-///
-/// # Errors
-/// When the database does not answer or is damaged.
-pub async fn bundle(library: &Library, release: &Release, mut write: impl FnMut(&[u8])) -> Result<(), AttackError> {
-    let skeleton = library.skeleton(release.id).await?;
-    let members = library.members(release.id).await?;
-    let mut between = skeleton.split(|byte| *byte == 0);
-    write(between.next().unwrap_or_default());
-    for ids in members.chunks(BATCH) {
-        let texts = library.bodies(ids).await?;
-        for id in ids {
-            let text = texts.get(id).ok_or_else(|| damaged(format!("version {id} is missing")))?;
-            write(text);
-            write(between.next().ok_or_else(|| damaged("a bundle has more objects than places".to_owned()))?);
+/// A release's bundle, put together piece by piece, as it was imported.
+pub struct Bundle {
+    library: Library,
+    /// The text between the objects, and where the next of it begins.
+    skeleton: Vec<u8>,
+    at: usize,
+    members: Vec<i64>,
+    next: usize,
+    is_done: bool,
+}
+
+impl Bundle {
+    /// Begins with a release.
+    ///
+    /// # Errors
+    /// When the database does not answer or is damaged.
+    pub async fn open(library: &Library, release: &Release) -> Result<Self, AttackError> {
+        let (skeleton, members) = (library.skeleton(release.id).await?, library.members(release.id).await?);
+        if skeleton.iter().filter(|byte| **byte == 0).count() != members.len() {
+            return Err(damaged("a bundle has not as many places as objects".to_owned()));
         }
+        Ok(Self { library: library.clone(), skeleton, at: 0, members, next: 0, is_done: false })
     }
-    if between.next().is_some() {
-        return Err(damaged("a bundle has more places than objects".to_owned()));
+
+    /// The next piece; `None` after the last one.
+    ///
+    /// # Errors
+    /// When the database does not answer or is damaged.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, AttackError> {
+        if self.is_done {
+            return Ok(None);
+        }
+        let end = (self.next + BATCH).min(self.members.len());
+        let ids = self.members.get(self.next..end).unwrap_or_default().to_vec();
+        let texts = self.library.bodies(&ids).await?;
+        let mut piece = Vec::new();
+        for id in ids {
+            piece.extend_from_slice(self.between());
+            piece.extend(texts.get(&id).ok_or_else(|| damaged(format!("version {id} is missing")))?);
+        }
+        self.next = end;
+        if end == self.members.len() {
+            piece.extend_from_slice(self.between());
+            self.is_done = true;
+        }
+        Ok(Some(piece))
     }
-    Ok(())
+
+    /// The text up to the next object.
+    fn between(&mut self) -> &[u8] {
+        let rest = self.skeleton.get(self.at..).unwrap_or_default();
+        let text = rest.split(|byte| *byte == 0).next().unwrap_or_default();
+        self.at += text.len() + 1;
+        text
+    }
 }
 
 fn damaged(reason: String) -> AttackError {
@@ -96,12 +130,24 @@ pub async fn verify(library: &Library, mut step: impl FnMut(u64, u64)) -> Result
     for release in &releases {
         let mut hash = Sha256::new();
         let mut length = 0_u64;
-        let put = bundle(library, release, |piece| {
-            hash.update(piece);
-            length += piece.len() as u64;
-            step(done + length, all);
-        })
-        .await;
+        let mut put = Ok(());
+        match Bundle::open(library, release).await {
+            Err(error) => put = Err(error),
+            Ok(mut bundle) => loop {
+                match bundle.next().await {
+                    Ok(Some(piece)) => {
+                        hash.update(&piece);
+                        length += piece.len() as u64;
+                        step(done + length, all);
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        put = Err(error);
+                        break;
+                    }
+                }
+            },
+        }
         let place = format!("{} {} ({})", release.domain, release.name, release.feed);
         let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         if let Err(error) = put {

@@ -57,7 +57,7 @@ pub enum Outcome {
 
 /// What the reader tells the writer.
 enum Message {
-    Begin,
+    Begin(String),
     Objects(Vec<Item>),
     End { name: String, sha256: String, release: NewRelease, notes: Vec<String>, done: oneshot::Sender<()> },
     Skipped(String),
@@ -101,12 +101,11 @@ pub async fn import(
         }
     });
     // A bundle that was refused is read to its end nevertheless, for the sake of the next one.
-    let mut refused = false;
-    let mut new = 0;
+    let (mut refused, mut new, mut current) = (false, 0, String::new());
     while let Some(message) = messages.recv().await {
         match message {
-            Message::Begin => {
-                (refused, new) = (false, 0);
+            Message::Begin(name) => {
+                (refused, new, current) = (false, 0, name);
                 writer.begin().await?;
             }
             Message::Objects(_) if refused => {}
@@ -119,7 +118,7 @@ pub async fn import(
                             refused = true;
                             writer.give_up().await?;
                             let error = AttackError::Object { index: index + 1, id, offset, reason: reason.to_owned() };
-                            tell(Outcome::Refused { name: String::new(), error });
+                            tell(Outcome::Refused { name: current.clone(), error });
                             break;
                         }
                     }
@@ -216,7 +215,7 @@ struct Heard {
 
 impl Sink for Reader {
     fn bundle(&mut self, name: &str, reader: &mut dyn Read) -> Result<(), AttackError> {
-        self.send(Message::Begin)?;
+        self.send(Message::Begin(name.to_owned()))?;
         match self.split(name, reader) {
             Ok((end, fresh, done)) => {
                 self.send(end)?;
@@ -295,12 +294,13 @@ impl Reader {
         done: oneshot::Sender<()>,
     ) -> Result<Message, AttackError> {
         let named = |reason: String| AttackError::Named(reason);
+        let mut notes = Vec::new();
+        // What the bundle says counts: an object that says something else was put into it as it was.
         let feed = match (frame.spec_version.as_deref(), heard.stix_21) {
             (Some("2.0"), 0) => Feed::Stix20,
             (Some("2.0"), some) => {
-                return Err(named(format!(
-                    "the bundle says that it is STIX 2.0, and {some} of its objects that they are 2.1"
-                )));
+                notes.push(format!("objects that say that they are STIX 2.1, in a bundle of STIX 2.0: {some}"));
+                Feed::Stix20
             }
             (Some("2.1") | None, some) if some > 0 => Feed::Stix21,
             (None, _) => {
@@ -313,7 +313,6 @@ impl Reader {
                 )));
             }
         };
-        let mut notes = Vec::new();
         if feed == Feed::Stix21 && heard.stix_21 < heard.objects {
             notes.push(format!(
                 "objects that do not say which version of STIX they are: {}",

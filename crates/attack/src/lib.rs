@@ -4,17 +4,52 @@
 //! bytes that it rests on.
 
 mod bundle;
+mod catalog;
+mod changes;
+mod compare;
 mod error;
 mod exact;
+mod history;
 mod import;
+mod index;
 mod inputs;
+mod layer;
 mod names;
 mod object;
+mod relations;
+mod search;
+mod sections;
+mod summary;
+mod take;
+mod view;
 
-pub use bundle::{Frame, MOST_OBJECT, Piece, Splitter};
+pub use bundle::{Frame, MOST_OBJECT, Piece as BundlePiece, Splitter};
+pub use catalog::{Catalog, Choice, Ever, Found, looks_like_an_id};
+pub use changes::{Changed, Changes, DomainChanges, Ends, Kind, Named, changes, changes_between, order};
+pub use compare::{Change, Label, Piece, compare, compared_words, greatest};
 pub use error::AttackError;
-pub use exact::{Verified, bundle, verify};
+pub use exact::{Bundle, Verified, verify};
+pub use history::{Row, Run, folded, history};
 pub use import::{ImportOptions, Outcome, import};
+pub use index::{Collection, CollectionIndex, Offered};
 pub use inputs::size;
+pub use layer::{Layer, Mark, Note, entry_layer, layer_upgraded, read_layers};
 pub use names::{DOMAINS, Feed, Number, domain_named, domain_title};
 pub use object::{ATTACK_SOURCES, attack_id, parse, texts};
+pub use relations::{
+    Effective, Linked, Reference, Related, Replacements, Vanished, Words, hex, linked, references, related,
+    relationships_hash, replacements, text_of, vanished,
+};
+pub use search::{Answer, Hit, Question, Search, status};
+pub use sections::{
+    SECTIONS, Section, is_sub, kind_of, official, official_path, path, path_of, section_at, section_of,
+};
+pub use summary::{ATTRIBUTION, history_json, markdown, relation_json, relations_csv, summary};
+pub use take::{
+    Binding, Checked, Claim, Deed, Document, Evidence, Fit, TAKE_PENDING, TAKE_SCHEMA, TakeError, Trouble, Vouched,
+    act, begin, binding, check, look, read_take, served, template,
+};
+pub use view::{Link, View, is_live};
+
+/// The terms under which ATT&CK may be shown, which must go with it.
+pub const TERMS: &str = include_str!("../terms/attack.txt");

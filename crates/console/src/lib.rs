@@ -4,6 +4,7 @@
 
 mod control;
 mod language;
+mod prose;
 mod server;
 mod stopped;
 mod texts;
@@ -13,5 +14,5 @@ pub use control::{
     Unsaved,
 };
 pub use language::Language;
-pub use server::{Console, ConsoleSettings, password_fits};
+pub use server::{Console, ConsoleSettings, LibraryPages, password_fits};
 pub use stopped::{Coming, Form, Stopped, Why, unanswered};

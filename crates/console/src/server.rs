@@ -2,6 +2,7 @@
 
 mod account;
 mod api;
+mod attack;
 mod events;
 mod live;
 mod login;
@@ -13,9 +14,11 @@ mod sample;
 mod session;
 mod settings;
 mod sites;
+mod taxii;
 mod totp;
 mod unlock;
 
+pub use attack::LibraryPages;
 pub use people::password_fits;
 
 use crate::Control;
@@ -59,11 +62,19 @@ pub struct ConsoleSettings {
     pub release_hours: u32,
     /// Requests that one machine may make in an hour. Default 10.
     pub requests_an_hour: u32,
+    /// Whether the ATT&CK library may be read, and asked over its API and TAXII, without signing in. Default true.
+    pub public_library: bool,
 }
 
 impl Default for ConsoleSettings {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".to_owned(), public_url: String::new(), release_hours: 72, requests_an_hour: 10 }
+        Self {
+            listen: "127.0.0.1:8080".to_owned(),
+            public_url: String::new(),
+            release_hours: 72,
+            requests_an_hour: 10,
+            public_library: true,
+        }
     }
 }
 
@@ -76,6 +87,8 @@ pub struct Console {
     settings: ConsoleSettings,
     /// The proxy's certificate authority, as PEM; empty for none.
     authority: Vec<u8>,
+    /// The ATT&CK library; none where there is no such thing.
+    library: Option<Arc<LibraryPages>>,
     /// What the gates did, counted.
     metrics: Box<dyn Fn() -> String + Send + Sync>,
     /// The secret of the set-up link, while nobody can sign in.
@@ -99,6 +112,8 @@ enum Refused {
     SignIn,
     /// With this status and sentence.
     Because(StatusCode, &'static str),
+    /// The same, with a sentence that names what was asked for.
+    Said(StatusCode, String),
     /// Something is broken; the log has it.
     Broken(String),
 }
@@ -124,6 +139,7 @@ impl Console {
             control,
             settings,
             authority,
+            library: None,
             metrics: Box::new(String::new),
             setup,
             asked,
@@ -132,6 +148,13 @@ impl Console {
             tries,
             closing,
         }
+    }
+
+    /// The console with the pages of the ATT&CK library.
+    #[must_use]
+    pub fn with_library(mut self, library: Arc<LibraryPages>) -> Self {
+        self.library = Some(library);
+        self
     }
 
     /// The console with something to answer `/metrics` with.
@@ -219,6 +242,8 @@ impl Console {
             .route("/healthz", get(healthy))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
+            .merge(attack::router())
+            .merge(taxii::router())
             .merge(api::router())
             .fallback(nothing)
             .layer(DefaultBodyLimit::max(MOST_FORM))
@@ -289,10 +314,12 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let (status, sentence) = match self {
             Self::SignIn => return axum::response::Redirect::to("/login").into_response(),
-            Self::Because(status, sentence) => (status, sentence),
+            Self::Because(status, sentence) => (status, sentence.to_owned()),
+            Self::Said(status, sentence) => (status, sentence),
             Self::Broken(why) => {
                 tracing::error!(%why, "a page could not be answered");
-                (StatusCode::INTERNAL_SERVER_ERROR, "something is broken here; the log says what")
+                let sentence = "something is broken here; the log says what";
+                (StatusCode::INTERNAL_SERVER_ERROR, sentence.to_owned())
             }
         };
         let page = Sentence { status: status.as_u16(), sentence, user: None };
@@ -305,7 +332,7 @@ impl IntoResponse for Refused {
 #[template(path = "console/sentence.html")]
 struct Sentence {
     status: u16,
-    sentence: &'static str,
+    sentence: String,
     user: Option<session::Shown>,
 }
 

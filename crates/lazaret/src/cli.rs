@@ -2,7 +2,9 @@
 
 mod library;
 
-pub(crate) use library::{Import, Library};
+pub(crate) use library::{
+    Act, Diff, Export, History, Import, LayerOptions, Library, Search, Show, Sync, Takes, Which, Who,
+};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;

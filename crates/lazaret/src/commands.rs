@@ -3,7 +3,7 @@
 mod config;
 mod demo;
 mod doctor;
-mod library;
+pub(crate) mod library;
 mod lists;
 mod policy;
 mod scan;

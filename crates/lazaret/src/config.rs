@@ -121,6 +121,8 @@ public_url = ""
 release_hours = 72
 # Requests that one machine may make in an hour.
 requests_an_hour = 10
+# Whether the ATT&CK library may be read, and asked over its API and TAXII, without signing in.
+public_library = true
 
 # Where events are recorded.
 [ledger]

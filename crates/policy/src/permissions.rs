@@ -80,7 +80,8 @@ mod tests {
     fn roles_may_do_what_their_names_say() {
         let permissions = Permissions::built_in().unwrap();
         let viewer = ["make-tokens", "read-policies", "view"];
-        let analyst = ["export", "forget", "inspect"];
+        let analyst = ["export", "forget", "inspect", "write-takes"];
+        let approver = ["decide", "review-takes"];
         let admin = ["change-policies", "manage-users", "read-audit", "read-settings"];
         let check = |role: &str, expected: &[&[&str]]| {
             let expected: BTreeSet<_> = expected.iter().copied().flatten().map(ToString::to_string).collect();
@@ -89,8 +90,8 @@ mod tests {
         check("person", &[]);
         check("viewer", &[&viewer]);
         check("analyst", &[&viewer, &analyst]);
-        check("approver", &[&viewer, &analyst, &["decide"]]);
-        check("admin", &[&viewer, &analyst, &["decide"], &admin]);
+        check("approver", &[&viewer, &analyst, &approver]);
+        check("admin", &[&viewer, &analyst, &approver, &admin]);
         check("root", &[]);
         check("", &[]);
     }

@@ -13,7 +13,10 @@ pub use ledger::{
     ApiToken, Ask, AuditEntry, Event, EventFilter, Ledger, LoggedEvent, NewPolicies, NewUser, PolicyVersion,
     ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
 };
-pub use library::{Added, Appearance, Import, Library, NewRelease, NewVersion, Relation, Release, Version};
+pub use library::{
+    Added, Appearance, Import, Library, NewRelease, NewTake, NewVersion, Relation, Release, Span, Standing, Take,
+    TakeChange, TakeState, TakeStep, Version,
+};
 
 /// Milliseconds since 1970.
 pub fn now() -> i64 {

@@ -7,10 +7,12 @@
 
 mod bodies;
 mod import;
+mod takes;
 #[cfg(test)]
 mod tests;
 
 pub use import::{Added, Import, NewRelease, NewVersion, Relation};
+pub use takes::{NewTake, Take, TakeChange, TakeState, TakeStep};
 
 use crate::{StoreError, without_password};
 use serde::Serialize;
@@ -134,6 +136,38 @@ pub struct Appearance {
     pub version: Version,
 }
 
+/// A track in which an object stands, with the first and the last release that have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// The track's number.
+    #[serde(skip)]
+    pub track: i64,
+    /// `stix-2.0` or `stix-2.1`.
+    pub feed: String,
+    /// Such as `enterprise-attack`.
+    pub domain: String,
+    /// Place of the first release.
+    pub first: i64,
+    /// Place of the last one.
+    pub last: i64,
+}
+
+impl Span {
+    /// Whether a place lies between the first and the last release, both included.
+    pub fn has(&self, place: i64) -> bool {
+        (self.first..=self.last).contains(&place)
+    }
+}
+
+/// An object's version in the last release of a track that has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The track.
+    pub span: Span,
+    /// The version.
+    pub version: Version,
+}
+
 /// What of a version is read for lists. `first` and `last` are added by each statement.
 const COLUMNS: &str = "v.id, v.object, v.raw, v.source, v.canonical, v.bytes, o.stix_id, v.attack_id, v.name, v.version, \
                        v.created, v.modified, v.flags, v.platforms, v.tactics, v.relation, v.from_object, v.to_object";
@@ -161,6 +195,8 @@ impl Library {
                             "PRAGMA synchronous = NORMAL",
                             "PRAGMA busy_timeout = 30000",
                             "PRAGMA foreign_keys = ON",
+                            // Every page of the database is read by all connections: the system keeps them once.
+                            "PRAGMA mmap_size = 268435456",
                         ] {
                             sqlx::query(pragma).execute(&mut *connection).await?;
                         }
@@ -278,53 +314,78 @@ impl Library {
     /// # Errors
     /// When the database does not answer.
     pub async fn newest(&self, track: i64) -> Result<Vec<Version>, StoreError> {
+        self.newest_of(track, "v.relation = ''").await
+    }
+
+    async fn newest_of(&self, track: i64, which: &str) -> Result<Vec<Version>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place \
              FROM attack_spans s JOIN attack_releases r ON r.track = s.track AND r.place = s.last \
              JOIN attack_versions v ON v.object = s.object \
              JOIN attack_members m ON m.version = v.id AND m.release = r.id \
              JOIN attack_objects o ON o.id = s.object \
-             WHERE s.track = $1 AND v.relation = '' ORDER BY v.id"
+             WHERE s.track = $1 AND {which} ORDER BY v.id"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(track).fetch_all(&self.read).await?;
         rows.iter().map(version).collect()
     }
 
-    /// The newest version of every object that ever had an ATT&CK id, whatever the track.
+    /// Every object that ever had an ATT&CK id, in any release; relationships have none.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn with_attack_id(&self, attack_id: &str) -> Result<Vec<Version>, StoreError> {
-        let statement = format!(
-            "SELECT {COLUMNS}, 0 AS first_place, 0 AS last_place FROM attack_versions v \
-             JOIN attack_objects o ON o.id = v.object WHERE v.attack_id = $1 AND v.attack_id <> '' AND v.relation = '' \
-             ORDER BY v.id"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(attack_id.to_owned()).fetch_all(&self.read).await?;
-        let versions: Vec<Version> = rows.iter().map(version).collect::<Result<_, _>>()?;
-        let mut newest: HashMap<i64, Version> = HashMap::new();
-        for version in versions {
-            newest.insert(version.object, version);
-        }
-        let mut newest: Vec<_> = newest.into_values().collect();
-        newest.sort_by_key(|version| version.id);
-        Ok(newest)
+    pub async fn objects_with_attack_id(&self, attack_id: &str) -> Result<Vec<i64>, StoreError> {
+        let statement = "SELECT DISTINCT object FROM attack_versions WHERE attack_id = $1 AND attack_id <> '' AND relation = '' ORDER BY object";
+        let rows = sqlx::query(statement).bind(attack_id.to_owned()).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// Every relationship that ever touched an object in a track, in its newest version, with its first and last release.
+    /// The number of the object with a STIX id.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn relations_ever(&self, object: i64, track: i64) -> Result<Vec<Version>, StoreError> {
+    pub async fn object(&self, stix_id: &str) -> Result<Option<i64>, StoreError> {
+        let statement = sqlx::query("SELECT id FROM attack_objects WHERE stix_id = $1").bind(stix_id.to_owned());
+        let row = statement.fetch_optional(&self.read).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Objects by their numbers, in each track that ever had them, as they stood there last.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn standings(&self, objects: &[i64]) -> Result<Vec<Standing>, StoreError> {
         let statement = format!(
-            "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place FROM attack_versions v \
-             JOIN attack_objects o ON o.id = v.object JOIN attack_spans s ON s.object = v.object AND s.track = $2 \
+            "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place, s.track, t.feed, t.domain \
+             FROM {} AS asked JOIN attack_spans s ON s.object = asked.value JOIN attack_tracks t ON t.id = s.track \
              JOIN attack_releases r ON r.track = s.track AND r.place = s.last \
+             JOIN attack_versions v ON v.object = s.object \
              JOIN attack_members m ON m.version = v.id AND m.release = r.id \
-             WHERE (v.from_object = $1 AND v.from_object <> 0) OR (v.to_object = $1 AND v.to_object <> 0) ORDER BY v.id"
+             JOIN attack_objects o ON o.id = s.object ORDER BY asked.place, s.track",
+            self.numbers("$1")
         );
-        let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(object).bind(track);
-        statement.fetch_all(&self.read).await?.iter().map(version).collect()
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(as_json(objects)).fetch_all(&self.read).await?;
+        rows.iter()
+            .map(|row| {
+                let version = version(row)?;
+                let span = Span {
+                    track: row.try_get(20)?,
+                    feed: row.try_get(21)?,
+                    domain: row.try_get(22)?,
+                    first: version.first,
+                    last: version.last,
+                };
+                Ok(Standing { span, version })
+            })
+            .collect()
+    }
+
+    /// Every relationship that was ever in a track, in its newest version, with its first and last release.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn relations_ever(&self, track: i64) -> Result<Vec<Version>, StoreError> {
+        self.newest_of(track, "v.relation <> ''").await
     }
 
     /// STIX ids of objects by their numbers.

@@ -1,7 +1,8 @@
 //! What the console knows, for programs: `/api/v1`, with bearer tokens (RFC 6750) and problem documents (RFC 9457).
 //! `api/openapi.json` describes it; a test holds the two together.
 
-mod problem;
+pub(super) mod attack;
+pub(super) mod problem;
 
 use super::events::Asked;
 use super::requests::decided;
@@ -31,6 +32,8 @@ const USUAL: i64 = 50;
 const MOST: i64 = 1_000;
 /// Bytes of a body.
 const MOST_BODY: usize = 1 << 20;
+/// Bytes of a layer.
+const MOST_LAYER: usize = 16 << 20;
 
 type Said = Result<Response, Problem>;
 
@@ -76,7 +79,7 @@ type Route = (&'static str, Vec<Method>, MethodRouter<Arc<Console>>);
 
 /// Every address.
 fn routes() -> Vec<Route> {
-    vec![
+    let mut routes = vec![
         ("/api/v1/openapi.json", vec![Method::GET], get(openapi)),
         ("/api/v1/events", vec![Method::GET], get(events)),
         ("/api/v1/events/{reference}", vec![Method::GET], get(event)),
@@ -85,12 +88,19 @@ fn routes() -> Vec<Route> {
         ("/api/v1/requests/{id}/deny", vec![Method::POST], post(deny)),
         ("/api/v1/policies", vec![Method::GET, Method::PUT], get(policies).put(put_policies)),
         ("/api/v1/sites/{domain}", vec![Method::GET], get(site)),
-    ]
+    ];
+    routes.extend(attack::routes());
+    routes
 }
 
 pub(super) fn router() -> Router<Arc<Console>> {
+    // A layer may be larger than anything else that is sent.
+    const LAYERS: &str = "/api/v1/attack/layers";
     let routed = routes()
         .into_iter()
+        .map(|(path, names, methods)| {
+            (path, names, if path == LAYERS { methods.layer(DefaultBodyLimit::max(MOST_LAYER)) } else { methods })
+        })
         .fold(Router::new(), |router, (path, _, methods)| router.route(path, methods.fallback(wrong_method)));
     routed.route("/api/{*rest}", axum::routing::any(nothing)).layer(DefaultBodyLimit::max(MOST_BODY))
 }

@@ -29,6 +29,8 @@ pub(super) enum May {
     ManageUsers,
     ReadAudit,
     MakeTokens,
+    WriteTakes,
+    ReviewTakes,
 }
 
 impl May {
@@ -45,6 +47,8 @@ impl May {
             Self::ManageUsers => "manage-users",
             Self::ReadAudit => "read-audit",
             Self::MakeTokens => "make-tokens",
+            Self::WriteTakes => "write-takes",
+            Self::ReviewTakes => "review-takes",
         }
     }
 }

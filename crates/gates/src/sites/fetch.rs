@@ -1,8 +1,9 @@
 //! Where the texts of lists come from: files, and addresses that are asked whether anything is new (RFC 9110, 13.1).
 
-use crate::proxy::{Asker, Upstream, full};
-use http::header::{ACCEPT, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION, USER_AGENT};
-use http::{HeaderMap, Request, StatusCode, Uri};
+use crate::fetch::follow;
+use crate::proxy::{Asker, Upstream};
+use http::StatusCode;
+use http::header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -12,8 +13,6 @@ use std::time::{Duration, SystemTime};
 
 /// Bytes of a list.
 const MOST_BYTES: usize = 256 << 20;
-/// Redirections that are followed.
-const MOST_STEPS: usize = 5;
 /// How long a fetch may take.
 const FETCH_TIME: Duration = Duration::from_secs(120);
 
@@ -113,55 +112,31 @@ pub(super) fn changed_file(path: &Path, known: Option<SystemTime>) -> Result<Fet
 pub(super) async fn address(upstream: &Upstream, asker: Asker, source: &str, kept: &Kept) -> Result<Fetched, String> {
     let known = kept.validators(source);
     let fetch = async {
-        let mut uri: Uri = source.parse().map_err(|_| format!("`{source}` is no address"))?;
-        for _ in 0..MOST_STEPS {
-            let mut request = Request::get(uri.clone())
-                .header(USER_AGENT, concat!("lazaret/", env!("CARGO_PKG_VERSION")))
-                .header(ACCEPT, "*/*");
+        let (uri, answer) = follow(upstream, asker, source, |mut request| {
             if let Some(etag) = &known.etag {
                 request = request.header(IF_NONE_MATCH, etag);
             }
             if let Some(date) = &known.last_modified {
                 request = request.header(IF_MODIFIED_SINCE, date);
             }
-            let request = request.body(full(Vec::new())).map_err(|error| error.to_string())?;
-            let answer =
-                upstream.send(request, asker, false).await.map_err(|trouble| format!("`{uri}`: {trouble:?}"))?;
-            let status = answer.status();
-            if status == StatusCode::NOT_MODIFIED {
-                return Ok(Fetched::Same);
-            }
-            if status.is_redirection() {
-                uri = target(&uri, answer.headers()).ok_or_else(|| format!("`{uri}` redirects to nowhere"))?;
-                continue;
-            }
-            if status != StatusCode::OK {
-                return Err(format!("`{uri}` answered {status}"));
-            }
-            let field = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let (etag, last_modified) = (field(ETAG), field(LAST_MODIFIED));
-            let validators = Validators { source: source.to_owned(), etag, last_modified };
-            let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await.map_err(|error| {
-                let large = error.is::<LengthLimitError>();
-                if large { format!("`{uri}` is larger than {MOST_BYTES} bytes") } else { format!("`{uri}`: {error}") }
-            })?;
-            let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-            return Ok(Fetched::New { text, at: SystemTime::now(), validators });
+            request
+        })
+        .await?;
+        if answer.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Fetched::Same);
         }
-        Err(format!("`{source}` redirects too often"))
+        if answer.status() != StatusCode::OK {
+            return Err(format!("`{uri}` answered {}", answer.status()));
+        }
+        let field = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (etag, last_modified) = (field(ETAG), field(LAST_MODIFIED));
+        let validators = Validators { source: source.to_owned(), etag, last_modified };
+        let body = Limited::new(answer.into_body(), MOST_BYTES).collect().await.map_err(|error| {
+            let large = error.is::<LengthLimitError>();
+            if large { format!("`{uri}` is larger than {MOST_BYTES} bytes") } else { format!("`{uri}`: {error}") }
+        })?;
+        let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+        Ok(Fetched::New { text, at: SystemTime::now(), validators })
     };
     tokio::time::timeout(FETCH_TIME, fetch).await.unwrap_or_else(|_| Err(format!("`{source}` does not answer in time")))
-}
-
-/// Where a redirection leads (RFC 9110, 10.2.2): an address, or a path on the same host. Never from TLS to none.
-fn target(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
-    let location = headers.get(LOCATION)?.to_str().ok()?;
-    let to: Uri = location.parse().ok()?;
-    if to.scheme().is_some() {
-        return Some(to).filter(|to| from.scheme_str() != Some("https") || to.scheme_str() == Some("https"));
-    }
-    let path = to.path_and_query()?.clone();
-    let mut parts = from.clone().into_parts();
-    parts.path_and_query = Some(path);
-    Uri::from_parts(parts).ok()
 }

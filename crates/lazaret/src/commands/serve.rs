@@ -2,6 +2,7 @@
 
 use crate::accounts::Users;
 use crate::cli::{Common, Serve};
+use crate::commands::library;
 use crate::config::{Config, Quarantine};
 use crate::control::{Process, Sources};
 use crate::export::Exporter;
@@ -9,7 +10,8 @@ use crate::failure::Failure;
 use crate::pages::Words;
 use crate::record::{self, Recorder};
 use crate::{display, reload, sources};
-use lazaret_console::Console;
+use lazaret_attack::{Catalog, Search};
+use lazaret_console::{Console, LibraryPages};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Poster, Proxy, Sites};
 use lazaret_store::{Blobs, Ledger};
 use std::fs;
@@ -90,7 +92,11 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let console =
                 Console::new(ledger.clone(), blobs, Box::new(engine), process, config.console.clone(), certificate);
             let desk = Arc::clone(&desk);
-            let console = console.with_metrics(move || desk.metrics().text());
+            let library = library::open(&config, &data).await?;
+            let search = Search::new(Some(data.join(library::INDEX)));
+            let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
+            tokio::spawn(prepare(Arc::clone(&library)));
+            let console = console.with_metrics(move || desk.metrics().text()).with_library(library);
             match console.setup_link().await? {
                 Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
                 None => display::remark(&format!("the console is at {url}/")),
@@ -154,6 +160,13 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     // What still waits for a slow worker must not keep us.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the newest release of the library into memory and makes the index of its search.
+async fn prepare(library: Arc<LibraryPages>) {
+    if let Err(error) = library.prepare().await {
+        tracing::error!(error = %crate::failure::told(&error), "the ATT&CK library is not ready");
+    }
 }
 
 /// Forgets, once an hour, what the quarantine has kept for long enough or has no room for.

@@ -363,6 +363,10 @@ impl Import {
                 .await?;
         }
         transaction.commit().await?;
+        if library.sqlite {
+            // Else the log of a large import stays as long as it was at its longest.
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&library.write).await?;
+        }
         Ok(true)
     }
 

@@ -107,13 +107,19 @@ async fn suite(address: &str) {
     let newest = library.newest(first.track).await.unwrap();
     let newest: Vec<_> = newest.iter().map(|version| (version.stix_id.as_str(), version.raw)).collect();
     assert_eq!(newest, [("tool--b", other.raw), ("tool--a", new.raw)]);
-    let found = library.with_attack_id("S0001").await.unwrap();
-    assert_eq!(found.iter().map(|version| version.raw).collect::<Vec<_>>(), [new.raw]);
-    assert!(library.with_attack_id("").await.unwrap().is_empty());
+    let found = library.objects_with_attack_id("S0001").await.unwrap();
+    assert_eq!(Some(found[0]), library.object("tool--a").await.unwrap());
+    let standings = library.standings(&found).await.unwrap();
+    let stand = &standings[0];
+    assert_eq!((standings.len(), stand.version.raw, stand.span.first, stand.span.last), (1, new.raw, 1_000, 2_000));
+    assert_eq!((stand.span.feed.as_str(), stand.span.domain.as_str()), ("stix-2.0", "enterprise-attack"));
+    assert!(stand.span.has(1_500) && !stand.span.has(2_001));
+    assert!(library.objects_with_attack_id("").await.unwrap().is_empty());
+    assert_eq!(library.object("tool--none").await.unwrap(), None);
 
-    let ever = library.relations_ever(versions[0].object, first.track).await.unwrap();
-    assert_eq!(ever.iter().map(|version| version.stix_id.as_str()).collect::<Vec<_>>(), ["relationship--c"]);
-    assert!(library.relations_ever(0, first.track).await.unwrap().is_empty());
+    let ever = library.relations_ever(first.track).await.unwrap();
+    let ever: Vec<_> = ever.iter().map(|version| (version.stix_id.as_str(), version.first, version.last)).collect();
+    assert_eq!(ever, [("relationship--c", 1_000, 1_000), ("relationship--d", 1_000, 1_000)]);
     let names = library.stix_ids(&[versions[2].to_object]).await.unwrap();
     assert_eq!(names.values().collect::<Vec<_>>(), ["tool--z"]);
 
@@ -126,6 +132,38 @@ async fn suite(address: &str) {
     assert_eq!(text(new.raw), new.text);
     assert_eq!(text(old.raw), old.text);
     assert_eq!(library.body(i64::MAX).await.unwrap(), None);
+    takes(&library).await;
+}
+
+/// A take goes its way, and whoever has not seen the newest step changes nothing.
+async fn takes(library: &Library) {
+    let new = NewTake {
+        object: "tool--a".to_owned(),
+        feed: "stix-2.0".to_owned(),
+        domain: "enterprise-attack".to_owned(),
+        title: "One".to_owned(),
+        author: "karl".to_owned(),
+        document: "{}".to_owned(),
+    };
+    let id = library.add_take(&new).await.unwrap();
+    let take = library.take(id).await.unwrap().unwrap();
+    assert_eq!((take.state, take.revision, take.author.as_str()), (TakeState::Draft, 1, "karl"));
+    let step = TakeStep { who: "anna".to_owned(), what: "published".to_owned(), ..TakeStep::default() };
+    let change =
+        TakeChange { revision: 1, state: TakeState::Published, reviewer: "anna".to_owned(), document: None, step };
+    assert!(library.change_take(id, &change).await.unwrap());
+    assert!(!library.change_take(id, &change).await.unwrap(), "a revision that was not seen was changed");
+    let document = Some(("Two".to_owned(), "{\"a\":1}".to_owned()));
+    assert!(library.change_take(id, &TakeChange { revision: 2, document, ..change.clone() }).await.unwrap());
+    let take = library.take(id).await.unwrap().unwrap();
+    assert_eq!((take.title.as_str(), take.document.as_str(), take.revision), ("Two", "{\"a\":1}", 3));
+    assert_eq!(library.takes(Some("tool--a")).await.unwrap(), std::slice::from_ref(&take));
+    assert_eq!(library.takes(None).await.unwrap(), [take]);
+    assert!(library.takes(Some("tool--b")).await.unwrap().is_empty());
+    let steps = library.take_steps(id).await.unwrap();
+    let steps: Vec<_> = steps.iter().map(|step| (step.what.as_str(), step.document.as_str())).collect();
+    assert_eq!(steps, [("begun", "{}"), ("published", ""), ("published", "{\"a\":1}")]);
+    assert_eq!(library.take(id + 1).await.unwrap(), None);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// What a program is told when it does not get what it asked for.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(in crate::server) struct Problem {
     status: StatusCode,
     detail: String,
     /// What is wrong in a text of policies.
@@ -28,11 +28,23 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// What is wrong with a document, piece by piece.
+    pub(super) fn errors(detail: &str, errors: Vec<Value>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: detail.to_owned(), errors }
+    }
+
+    pub(in crate::server) fn parts(&self) -> (StatusCode, &str) {
+        (self.status, &self.detail)
+    }
+}
+
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::SignIn => Self::new(StatusCode::UNAUTHORIZED, "sign in first"),
             Refused::Because(status, sentence) => Self::new(status, sentence),
+            Refused::Said(status, sentence) => Self::new(status, sentence),
             Refused::Broken(why) => {
                 tracing::error!(%why, "a program could not be answered");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something is broken here; the log says what")

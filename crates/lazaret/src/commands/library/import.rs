@@ -4,31 +4,124 @@ use crate::cli::{Common, Import};
 use crate::config::Config;
 use crate::display;
 use crate::failure::Failure;
-use lazaret_attack::{ImportOptions, Outcome, domain_title, import, size};
+use lazaret_attack::{ImportOptions, Number, Outcome, domain_title, import, size};
+use lazaret_gates::Fetcher;
+use lazaret_store::Library;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+/// Bytes that are fetched from one address.
+const MOST_FETCHED: u64 = 2 << 30;
+const BAR: &str = "{bar:24} {percent} %  {elapsed}  {wide_msg}";
+
+/// A bundle at an address.
+pub(crate) struct Wanted {
+    pub(crate) address: String,
+    pub(crate) domain: Option<String>,
+    pub(crate) release: Option<Number>,
+}
+
 pub(crate) async fn run(common: &Common, options: &Import) -> Result<ExitCode, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let library = super::open(&config, &super::data(common)).await?;
-    let paths: Vec<PathBuf> = options.sources.iter().map(PathBuf::from).collect();
-    let bar = super::bar(paths.iter().map(|path| size(path)).sum(), "{bar:24} {percent} %  {elapsed}  {wide_msg}");
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let read = Arc::new(AtomicU64::new(0));
-    let wanted =
-        ImportOptions { paths, release: options.release, domain: options.domain.clone(), source: String::new() };
+    let (addresses, files): (Vec<_>, Vec<_>) = options.sources.iter().partition(|source| is_address(source));
+    let paths: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
     let mut refused = 0;
-    let counted = Arc::clone(&read);
-    import(&library, wanted, read, |outcome| {
-        bar.set_position(counted.load(Ordering::Relaxed));
+    if !paths.is_empty() {
+        let wanted =
+            ImportOptions { paths, release: options.release, domain: options.domain.clone(), source: String::new() };
+        refused += read(&library, wanted, options.json).await?;
+    }
+    if !addresses.is_empty() {
+        let fetcher = Fetcher::new(&config.proxy)?;
+        let wanted = addresses.into_iter().map(|address| Wanted {
+            address: address.clone(),
+            domain: options.domain.clone(),
+            release: options.release,
+        });
+        let status = fetched(&library, &fetcher, wanted.collect(), options.json).await?;
+        refused += usize::from(status != ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(if refused > 0 { 2 } else { 0 }))
+}
+
+fn is_address(source: &str) -> bool {
+    source.starts_with("https://") || source.starts_with("http://")
+}
+
+/// Imports files, and tells of each bundle. How many were refused.
+async fn read(library: &Library, wanted: ImportOptions, json: bool) -> Result<usize, Failure> {
+    let bar = super::bar(wanted.paths.iter().map(|path| size(path)).sum(), BAR);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let counted = Arc::new(AtomicU64::new(0));
+    // The bar moves within a bundle as well: the largest takes seconds.
+    let moving = {
+        let (bar, counted) = (bar.clone(), Arc::clone(&counted));
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(Duration::from_millis(200));
+            loop {
+                tick.tick().await;
+                bar.set_position(counted.load(Ordering::Relaxed));
+            }
+        })
+    };
+    let mut refused = 0;
+    let done = import(library, wanted, counted, |outcome| {
         refused += usize::from(matches!(outcome, Outcome::Refused { .. }));
-        bar.suspend(|| tell(&outcome, options.json));
+        bar.suspend(|| tell(&outcome, json));
     })
-    .await?;
+    .await;
+    moving.abort();
     bar.finish_and_clear();
+    done?;
+    Ok(refused)
+}
+
+/// Fetches bundles one after the other and imports each.
+pub(crate) async fn fetched(
+    library: &Library,
+    fetcher: &Fetcher,
+    wanted: Vec<Wanted>,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let folder = tempfile::tempdir()?;
+    let mut refused = 0;
+    for one in wanted {
+        // The name says which release it is, where the bundle does not.
+        let name = one.address.split(['?', '#']).next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        let name: String =
+            name.chars().filter(|letter| letter.is_ascii_alphanumeric() || "-._".contains(*letter)).collect();
+        let path = folder.path().join(if name.is_empty() { "bundle.json" } else { &name });
+        let bar = super::bar(0, "{bar:24} {bytes} of {total_bytes}  {wide_msg}");
+        bar.set_message(display::plain(&one.address));
+        let mut file = std::fs::File::create(&path).map_err(|error| Failure::path(&path, error))?;
+        let saved = fetcher.save(&one.address, &mut file, MOST_FETCHED, |have, all| {
+            bar.set_length(all.unwrap_or(have));
+            bar.set_position(have);
+        });
+        let saved = saved.await;
+        bar.finish_and_clear();
+        if let Err(why) = saved {
+            refused += 1;
+            if json {
+                let object = serde_json::json!({ "state": "refused", "source": one.address, "reason": why });
+                anstream::println!("{object}");
+            }
+            display::complain(&display::plain(&why));
+            continue;
+        }
+        let wanted = ImportOptions {
+            paths: vec![path.clone()],
+            release: one.release,
+            domain: one.domain,
+            source: one.address.clone(),
+        };
+        refused += read(library, wanted, json).await?;
+        std::fs::remove_file(&path).map_err(|error| Failure::path(&path, error))?;
+    }
     Ok(ExitCode::from(if refused > 0 { 2 } else { 0 }))
 }
 

@@ -1,9 +1,10 @@
 //! `lazaret library releases` and `verify`.
 
-use crate::cli::Common;
+use crate::cli::{Common, Export};
 use crate::display;
 use crate::failure::Failure;
-use lazaret_attack::domain_title;
+use lazaret_attack::{AttackError, Bundle, Choice, domain_title};
+use std::io::Write;
 use std::process::ExitCode;
 
 pub(crate) async fn list(common: &Common, json: bool) -> Result<ExitCode, Failure> {
@@ -56,4 +57,25 @@ pub(crate) async fn verify(common: &Common, json: bool) -> Result<ExitCode, Fail
         anstream::println!("{} releases, {} versions of objects: {state}", verified.releases, verified.versions);
     }
     Ok(ExitCode::from(u8::from(!verified.wrong.is_empty())))
+}
+
+/// Writes a bundle as it was imported.
+pub(crate) async fn export(common: &Common, options: &Export) -> Result<ExitCode, Failure> {
+    let catalog = super::catalog(common).await?;
+    let choice = Choice { feed: options.feed, domain: Some(options.domain.clone()), release: Some(options.release) };
+    let release = match catalog.release(&choice).await {
+        Ok(release) => release,
+        Err(AttackError::Unknown(sentence)) => {
+            display::complain(&sentence);
+            return Ok(ExitCode::from(1));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut bundle = Bundle::open(catalog.library(), &release).await?;
+    while let Some(piece) = bundle.next().await? {
+        out.write_all(&piece)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,398 @@
+//! The library as those see it who read from it: releases in memory as far as they are in use, and entries by every id and
+//! address that they ever had.
+
+use crate::names::{DOMAINS, Feed, Number};
+use crate::{AttackError, Section, View, Words, kind_of, parse};
+use lazaret_store::{Library, Release, Span, Version};
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Releases that are kept in memory, each of about 15 MB.
+const VIEWS: usize = 8;
+/// For how long what is remembered counts without asking whether somebody imported something.
+const TRUST_TIME: Duration = Duration::from_millis(500);
+/// Relationships whose texts are read at once.
+const BATCH: usize = 2_000;
+
+/// The library, to read from. Share it: it remembers.
+pub struct Catalog {
+    library: Library,
+    remembered: Mutex<Remembered>,
+}
+
+struct Remembered {
+    generation: i64,
+    /// When the database was last asked whether it is another one.
+    looked_at: Option<Instant>,
+    releases: Arc<Vec<Release>>,
+    /// Releases in memory, the one that was used last at the end.
+    views: Vec<Arc<View>>,
+    /// What tracks ever had, by track.
+    tracks: HashMap<i64, Arc<Ever>>,
+    /// What relationships of the newest releases say, by version.
+    words: HashMap<i64, Arc<Words>>,
+}
+
+/// What a track ever had, in its newest versions.
+pub struct Ever {
+    /// Everything but relationships, by object.
+    nouns: HashMap<i64, Version>,
+    relations: Vec<Version>,
+    /// Places in `relations`, by the object at either end.
+    by_end: HashMap<i64, Vec<usize>>,
+}
+
+impl Ever {
+    async fn load(library: &Library, track: i64) -> Result<Self, AttackError> {
+        let nouns = library.newest(track).await?;
+        let relations = library.relations_ever(track).await?;
+        let mut by_end: HashMap<i64, Vec<usize>> = HashMap::new();
+        for (place, relation) in relations.iter().enumerate() {
+            by_end.entry(relation.from_object).or_default().push(place);
+            if relation.to_object != relation.from_object {
+                by_end.entry(relation.to_object).or_default().push(place);
+            }
+        }
+        Ok(Self { nouns: nouns.into_iter().map(|noun| (noun.object, noun)).collect(), relations, by_end })
+    }
+
+    /// An object in the newest version that the track had.
+    pub fn noun(&self, object: i64) -> Option<&Version> {
+        self.nouns.get(&object)
+    }
+
+    /// Every relationship that ever touched an object.
+    pub fn relations(&self, object: i64) -> impl Iterator<Item = &Version> {
+        let places = self.by_end.get(&object).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| self.relations.get(*place))
+    }
+}
+
+/// Which release somebody asks about; what is left out is chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The feed; else the one with the newest release that has the object, STIX 2.1 where both have it.
+    pub feed: Option<Feed>,
+    /// The domain.
+    pub domain: Option<String>,
+    /// The release; else the last one that has the object.
+    pub release: Option<Number>,
+}
+
+/// An object that was found, in one release.
+#[derive(Clone)]
+pub struct Found {
+    /// The release.
+    pub view: Arc<View>,
+    /// The object's version in it.
+    pub version: Version,
+    /// Every track that ever had the object.
+    pub spans: Vec<Span>,
+    /// Other objects that have, or had, the same id.
+    pub namesakes: Vec<Version>,
+    /// The release that was asked for and does not have the object; what is shown is the last one that does.
+    pub missing_in: Option<String>,
+}
+
+impl Remembered {
+    fn of(generation: i64, releases: Arc<Vec<Release>>) -> Self {
+        let (views, tracks, words) = Default::default();
+        Self { generation, looked_at: Some(Instant::now()), releases, views, tracks, words }
+    }
+}
+
+impl Catalog {
+    /// A catalogue of a library.
+    pub fn new(library: Library) -> Self {
+        Self { library, remembered: Mutex::new(Remembered { looked_at: None, ..Remembered::of(-1, Arc::default()) }) }
+    }
+
+    /// The library itself.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    /// Asks the database next time whether somebody imported something, however shortly ago it was asked.
+    pub fn look_again(&self) {
+        self.remembered().looked_at = None;
+    }
+
+    /// Every release, by feed, domain and place, and the generation that they belong to.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn releases(&self) -> Result<(i64, Arc<Vec<Release>>), AttackError> {
+        {
+            let remembered = self.remembered();
+            if remembered.looked_at.is_some_and(|at| at.elapsed() < TRUST_TIME) {
+                return Ok((remembered.generation, Arc::clone(&remembered.releases)));
+            }
+        }
+        let generation = self.library.generation().await?;
+        {
+            let mut remembered = self.remembered();
+            if remembered.generation == generation {
+                remembered.looked_at = Some(Instant::now());
+                return Ok((generation, Arc::clone(&remembered.releases)));
+            }
+        }
+        let releases = Arc::new(self.library.releases().await?);
+        let mut remembered = self.remembered();
+        // First and last releases of objects may be other ones now.
+        *remembered = Remembered::of(generation, Arc::clone(&releases));
+        Ok((generation, releases))
+    }
+
+    /// A release in memory.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn view(&self, release: &Release) -> Result<Arc<View>, AttackError> {
+        {
+            let mut remembered = self.remembered();
+            if let Some(place) = remembered.views.iter().position(|view| view.release == *release) {
+                let view = remembered.views.remove(place);
+                remembered.views.push(Arc::clone(&view));
+                return Ok(view);
+            }
+        }
+        let view = Arc::new(View::load(&self.library, release).await?);
+        let mut remembered = self.remembered();
+        if remembered.views.len() >= VIEWS {
+            remembered.views.remove(0);
+        }
+        remembered.views.push(Arc::clone(&view));
+        Ok(view)
+    }
+
+    /// What a track ever had.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ever(&self, track: i64) -> Result<Arc<Ever>, AttackError> {
+        if let Some(ever) = self.remembered().tracks.get(&track) {
+            return Ok(Arc::clone(ever));
+        }
+        let ever = Arc::new(Ever::load(&self.library, track).await?);
+        self.remembered().tracks.insert(track, Arc::clone(&ever));
+        Ok(ever)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What relationships say, by their versions' numbers.
+    ///
+    /// # Errors
+    /// When the database does not answer or is damaged.
+    pub async fn words(&self, versions: &[i64]) -> Result<HashMap<i64, Arc<Words>>, AttackError> {
+        let mut found = HashMap::with_capacity(versions.len());
+        let mut missing = Vec::new();
+        {
+            let remembered = self.remembered();
+            for id in versions {
+                match remembered.words.get(id) {
+                    Some(words) => drop(found.insert(*id, Arc::clone(words))),
+                    None => missing.push(*id),
+                }
+            }
+        }
+        for some in missing.chunks(BATCH) {
+            for (id, text) in self.library.bodies(some).await? {
+                found.insert(id, Arc::new(Words::of(&fields(&text)?)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reads into memory what pages of the newest release of each domain are made of, so that readers need not wait.
+    ///
+    /// # Errors
+    /// When the database does not answer or is damaged.
+    pub async fn prepare(&self) -> Result<(), AttackError> {
+        let (generation, releases) = self.releases().await?;
+        for (domain, _) in DOMAINS.iter().rev() {
+            let choice = Choice { domain: Some((*domain).to_owned()), ..Choice::default() };
+            let Ok(newest) = self.release(&choice).await else { continue };
+            let view = self.view(&newest).await?;
+            let relations = view.entries().iter().filter(|entry| !entry.relation.is_empty());
+            let words = self.words(&relations.map(|relation| relation.id).collect::<Vec<_>>()).await?;
+            view.prepare(&self.library).await?;
+            let mut remembered = self.remembered();
+            if remembered.generation == generation {
+                remembered.words.extend(words);
+            }
+        }
+        let mut tracks: Vec<i64> = releases.iter().map(|release| release.track).collect();
+        tracks.dedup();
+        for track in tracks {
+            self.ever(track).await?;
+        }
+        Ok(())
+    }
+
+    /// The release that a choice names, of those of a domain where it names none: the newest one, STIX 2.1 where both feeds
+    /// have it, Enterprise where several domains do.
+    ///
+    /// # Errors
+    /// When there is none, or the database does not answer.
+    pub async fn release(&self, choice: &Choice) -> Result<Release, AttackError> {
+        let (_, releases) = self.releases().await?;
+        let fits = |release: &&Release| {
+            choice.feed.is_none_or(|feed| feed.name() == release.feed)
+                && choice.domain.as_ref().is_none_or(|domain| *domain == release.domain)
+                && choice.release.is_none_or(|number| number.place() == release.place)
+        };
+        let best = releases.iter().filter(fits).max_by_key(|release| {
+            // The newest of Enterprise comes before a newer one of another domain.
+            (std::cmp::Reverse(rank(&release.domain)), release.place, release.feed.clone())
+        });
+        best.cloned().ok_or_else(|| AttackError::Unknown(missing(&releases, choice)))
+    }
+
+    /// Finds an object by its ATT&CK id or its STIX id, whatever release last had it. With a section, only there.
+    ///
+    /// # Errors
+    /// When there is none, or the database does not answer.
+    pub async fn find(&self, section: Option<&Section>, id: &str, choice: &Choice) -> Result<Found, AttackError> {
+        let (_, releases) = self.releases().await?;
+        let wanted = as_attack_id(section, id);
+        let objects = if id.contains("--") {
+            self.library.object(&id.to_ascii_lowercase()).await?.into_iter().collect()
+        } else {
+            self.library.objects_with_attack_id(&wanted).await?
+        };
+        let mut standings = self.library.standings(&objects).await?;
+        standings.retain(|standing| {
+            section.is_none_or(|section| section.types.contains(&kind_of(&standing.version.stix_id)))
+        });
+        let best = standings
+            .iter()
+            .filter(|standing| choice.feed.is_none_or(|feed| feed.name() == standing.span.feed))
+            .filter(|standing| choice.domain.as_ref().is_none_or(|domain| *domain == standing.span.domain))
+            .max_by_key(|standing| {
+                let span = &standing.span;
+                (
+                    choice.release.is_some_and(|number| span.has(number.place())),
+                    crate::is_live(&standing.version),
+                    // Who has the id today comes before who had it once.
+                    standing.version.attack_id == wanted,
+                    span.last,
+                    span.feed.clone(),
+                    std::cmp::Reverse(rank(&span.domain)),
+                )
+            });
+        let Some(best) = best else { return Err(AttackError::Unknown(nothing(section, id, choice))) };
+        let (object, span) = (best.version.object, best.span.clone());
+        let in_track =
+            |place: i64| releases.iter().find(|release| release.track == span.track && release.place == place);
+        let last = in_track(span.last).ok_or(AttackError::Stopped)?;
+        let mut spans = Vec::new();
+        let mut namesakes: Vec<Version> = Vec::new();
+        for standing in standings {
+            if standing.version.object == object {
+                spans.push(standing.span);
+            } else if !namesakes.iter().any(|known| known.object == standing.version.object) {
+                namesakes.push(standing.version);
+            }
+        }
+        let asked = choice.release.map(|number| (number, in_track(number.place())));
+        let (view, missing_in) = match asked {
+            None => (self.view(last).await?, None),
+            Some((number, None)) => {
+                return Err(AttackError::Unknown(format!(
+                    "there is no release {number} of {} in {}; `lazaret library releases` lists those that there are",
+                    crate::domain_title(&span.domain),
+                    span.feed
+                )));
+            }
+            Some((number, Some(release))) => {
+                let view = self.view(release).await?;
+                if view.object(object).is_some() {
+                    (view, None)
+                } else {
+                    (self.view(last).await?, Some(number.to_string()))
+                }
+            }
+        };
+        let version = view.object(object).cloned().ok_or(AttackError::Stopped)?;
+        Ok(Found { view, version, spans, namesakes, missing_in })
+    }
+
+    /// The fields of a version, in source order.
+    ///
+    /// # Errors
+    /// When the database does not answer or is damaged.
+    pub async fn fields(&self, version: &Version) -> Result<Map<String, Value>, AttackError> {
+        fields(&self.raw(version).await?)
+    }
+
+    /// The exact bytes of a version.
+    ///
+    /// # Errors
+    /// When the database does not answer or is damaged.
+    pub async fn raw(&self, version: &Version) -> Result<Vec<u8>, AttackError> {
+        let text = self.library.body(version.id).await?;
+        text.ok_or_else(|| damaged(format!("version {} is missing", version.id)))
+    }
+}
+
+/// The fields of an object's text.
+pub(crate) fn fields(text: &[u8]) -> Result<Map<String, Value>, AttackError> {
+    match parse(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(damaged("an object's text is none".to_owned())),
+    }
+}
+
+pub(crate) fn damaged(reason: String) -> AttackError {
+    AttackError::Store(lazaret_store::StoreError::DamagedLibrary(reason))
+}
+
+/// Ids as releases write them: upper case, and matrices by their domains.
+fn as_attack_id(section: Option<&Section>, id: &str) -> String {
+    if section.is_some_and(|section| section.path == "matrices") {
+        return crate::domain_named(id).map_or_else(|| id.to_owned(), str::to_owned);
+    }
+    if DOMAINS.iter().any(|(domain, _)| *domain == id) { id.to_owned() } else { id.to_ascii_uppercase() }
+}
+
+/// A domain's place among them.
+fn rank(domain: &str) -> usize {
+    DOMAINS.iter().position(|(id, _)| *id == domain).unwrap_or(DOMAINS.len())
+}
+
+fn nothing(section: Option<&Section>, id: &str, choice: &Choice) -> String {
+    let id = crate::bundle::shortened(id);
+    let what = section.map_or("entry", |section| section.one).to_lowercase();
+    let mut place = String::new();
+    if let Some(domain) = &choice.domain {
+        place.push_str(&format!(" of {}", crate::domain_title(domain)));
+    }
+    if let Some(feed) = choice.feed {
+        place.push_str(&format!(" in {feed}"));
+    }
+    format!("no {what}{place} has ever had the id `{id}` in the releases that were imported")
+}
+
+fn missing(releases: &[Release], choice: &Choice) -> String {
+    if releases.is_empty() {
+        return "the library is empty; `lazaret library import` fills it".to_owned();
+    }
+    let mut asked = Vec::new();
+    asked.extend(choice.domain.as_ref().map(|domain| crate::domain_title(domain).to_owned()));
+    asked.extend(choice.release.map(|number| number.to_string()));
+    asked.extend(choice.feed.map(|feed| format!("in {feed}")));
+    format!("no release {} was imported; `lazaret library releases` lists those that there are", asked.join(" "))
+}
+
+/// Whether a text looks like an id rather than like words.
+pub fn looks_like_an_id(text: &str) -> bool {
+    let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let rest = &text[letters.min(text.len())..];
+    let digits = rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && rest.len() >= 4;
+    text.contains("--") || ((1..=3).contains(&letters) && digits)
+}

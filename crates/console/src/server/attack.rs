@@ -1,0 +1,278 @@
+//! The ATT&CK library's pages: an entry has the address that it has on the official site, everything else is below `/attack`.
+
+mod changes;
+mod explorer;
+mod facts;
+mod graph;
+mod history;
+mod home;
+mod layers;
+mod matrix;
+mod object;
+mod search;
+mod takes;
+
+pub(super) use takes::needed;
+
+use super::session::{Shown, Somebody};
+use super::{Answer, Console, Refused, page};
+use crate::prose::Citations;
+use askama::Template;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use lazaret_attack::{AttackError, Catalog, Choice, SECTIONS, Search, official_path};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What the library's pages may load: a script of our own as well, which suggests entries while somebody types.
+const OWN_SCRIPT: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
+                          form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// Bytes of a layer that is looked at.
+const MOST_LAYER: usize = 16 << 20;
+/// Bytes of a form with a take.
+const MOST_TAKE: usize = 512 << 10;
+
+/// The library, as pages read from it.
+pub struct LibraryPages {
+    catalog: Catalog,
+    search: Search,
+}
+
+impl LibraryPages {
+    /// Pages of a catalogue, with a search through it.
+    pub fn new(catalog: Catalog, search: Search) -> Self {
+        Self { catalog, search }
+    }
+
+    /// Reads the newest releases into memory and makes the search's index, so that the first readers need not wait.
+    ///
+    /// # Errors
+    /// When the library cannot be read.
+    pub async fn prepare(&self) -> Result<(), AttackError> {
+        if self.catalog.releases().await?.1.is_empty() {
+            return Ok(());
+        }
+        self.catalog.prepare().await?;
+        self.search.prepare(&self.catalog).await
+    }
+}
+
+impl Console {
+    pub(super) fn pages(&self) -> Result<&LibraryPages, Refused> {
+        self.library.as_deref().ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no ATT&CK library here"))
+    }
+
+    pub(super) fn catalog(&self) -> Result<&Catalog, Refused> {
+        Ok(&self.pages()?.catalog)
+    }
+
+    pub(super) fn finder(&self) -> Result<&Search, Refused> {
+        Ok(&self.pages()?.search)
+    }
+}
+
+impl From<AttackError> for Refused {
+    fn from(error: AttackError) -> Self {
+        match error {
+            AttackError::Unknown(sentence) => Self::Said(StatusCode::NOT_FOUND, sentence),
+            AttackError::Named(sentence) => Self::Said(StatusCode::BAD_REQUEST, sentence),
+            error @ AttackError::Layer(_) => Self::Said(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            AttackError::Store(error) => error.into(),
+            error => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+/// Whoever reads: somebody who is signed in, or anybody where the library is open to all.
+pub(super) struct Reader {
+    pub(super) who: Option<Somebody>,
+}
+
+impl Reader {
+    pub(super) fn shown(&self) -> Option<Shown> {
+        self.who.as_ref().and_then(Somebody::shown)
+    }
+}
+
+impl FromRequestParts<Arc<Console>> for Reader {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refused> {
+        match Somebody::from_request_parts(parts, console).await {
+            Ok(who) => Ok(Self { who: Some(who) }),
+            Err(Refused::SignIn) if console.settings.public_library => Ok(Self { who: None }),
+            Err(refused) => Err(refused),
+        }
+    }
+}
+
+/// Which release somebody asks about.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Where {
+    pub(super) feed: String,
+    pub(super) domain: String,
+    pub(super) release: String,
+}
+
+impl Where {
+    pub(super) fn choice(&self) -> Result<Choice, AttackError> {
+        fn given<T: std::str::FromStr<Err = AttackError>>(text: &str) -> Result<Option<T>, AttackError> {
+            if text.trim().is_empty() { Ok(None) } else { text.trim().parse().map(Some) }
+        }
+        let domain = match self.domain.trim() {
+            "" => None,
+            name => Some(
+                lazaret_attack::domain_named(name)
+                    .ok_or_else(|| AttackError::Named("a domain is enterprise, mobile, ics or pre".to_owned()))?
+                    .to_owned(),
+            ),
+        };
+        Ok(Choice { feed: given(&self.feed)?, domain, release: given(&self.release)? })
+    }
+}
+
+pub(super) fn router() -> Router<Arc<Console>> {
+    let mut router = Router::new()
+        .route("/attack", get(home::show))
+        .route("/attack/licence", get(home::licence))
+        .route("/attack/search", get(search::show))
+        .route("/attack/suggest", get(search::suggest))
+        .route("/attack/changes", get(changes::show))
+        .route("/attack/matrix", get(matrix::show))
+        .route("/attack/layers", get(layers::form).post(layers::look).layer(DefaultBodyLimit::max(MOST_LAYER)))
+        .route("/attack/takes", get(takes::list))
+        .route("/attack/takes/new", get(takes::blank).post(takes::begin).layer(DefaultBodyLimit::max(MOST_TAKE)))
+        .route("/attack/takes/{id}", get(takes::show).post(takes::act).layer(DefaultBodyLimit::max(MOST_TAKE)))
+        .route("/attack/{*rest}", get(elsewhere))
+        .route("/attack.js", get(script));
+    for section in &SECTIONS {
+        let path = section.path;
+        router = router
+            .route(&format!("/{path}"), get(move |state, reader, query| home::section(path, state, reader, query)))
+            .route(
+                &format!("/{path}/{{*rest}}"),
+                get(move |state, reader, Path(rest): Path<String>, query, uri| {
+                    object::show(path, rest, state, reader, query, uri)
+                }),
+            );
+    }
+    // How the official site named things before.
+    for old in [
+        "/wiki/{*rest}",
+        "/mobile/index.php/{*rest}",
+        "/pre-attack/index.php/{*rest}",
+        "/attackics/index.php/{*rest}",
+        "/Technique/{*rest}",
+        "/Software/{*rest}",
+        "/Group/{*rest}",
+        "/Mitigation/{*rest}",
+        "/data-sources/{*rest}",
+        "/data-components/{*rest}",
+        "/detection-strategies/{*rest}",
+        "/versions/{*rest}",
+    ] {
+        router = router.route(old, get(elsewhere));
+    }
+    router
+}
+
+/// An address as the official site had it, or has it, leads to the entry.
+async fn elsewhere(State(console): State<Arc<Console>>, reader: Reader, uri: Uri) -> Answer {
+    let path = uri.path().trim_start_matches('/');
+    let path = path.strip_prefix("attack/").unwrap_or(path);
+    // `/versions/v17/techniques/T1204` is the release 17.1, or the last minor one that there is.
+    if let Some((release, rest)) = path.strip_prefix("versions/v").and_then(|rest| rest.split_once('/')) {
+        let number = version_named(&console, release).await?;
+        let (section, id) = official_path(rest).ok_or_else(nothing)?;
+        return Ok(Redirect::temporary(&format!("{}?release={number}", address(section.path, &id))).into_response());
+    }
+    let found = match official_path(path) {
+        Some(found) => found,
+        None => home::named_page(&console, path).await?.ok_or_else(nothing)?,
+    };
+    drop(reader);
+    Ok(Redirect::permanent(&address(found.0.path, &found.1)).into_response())
+}
+
+/// The newest release that a version of the official site means: `17` is 17.1, `17.0` itself.
+async fn version_named(console: &Console, text: &str) -> Result<String, Refused> {
+    let (_, releases) = console.catalog()?.releases().await?;
+    let fits = |name: &str| name == text || name.split('.').next() == Some(text);
+    let found = releases.iter().filter(|release| fits(&release.name)).max_by_key(|release| release.place);
+    found.map(|release| release.name.clone()).ok_or_else(nothing)
+}
+
+fn nothing() -> Refused {
+    Refused::Because(StatusCode::NOT_FOUND, "there is no such page")
+}
+
+/// The address of an id in a section.
+fn address(section: &str, id: &str) -> String {
+    let id: String = id.chars().filter(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(*letter)).collect();
+    match section {
+        "techniques" => format!("/techniques/{}", id.replacen('.', "/", 1)),
+        section => format!("/{section}/{id}"),
+    }
+}
+
+async fn script() -> Response {
+    let fields = [(CONTENT_TYPE, "text/javascript; charset=utf-8"), (CACHE_CONTROL, "max-age=3600")];
+    (fields, include_str!("../../templates/attack/attack.js")).into_response()
+}
+
+/// A page with the script that suggests entries.
+fn shelf(template: &impl Template) -> Answer {
+    let mut answer = page(template)?;
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(OWN_SCRIPT));
+    Ok(answer)
+}
+
+/// Where an address of the official site leads in the library, whether the entry is there or not: its page says so.
+fn inside(official: &str) -> Option<String> {
+    lazaret_attack::official(official).map(|(section, id)| address(section.path, &id))
+}
+
+/// An official text as HTML.
+fn prose(text: &str, citations: &mut Citations) -> String {
+    crate::prose::render(text, citations, &inside)
+}
+
+/// A time stamp of STIX as pages show it: the day.
+fn day(stamp: &str) -> String {
+    stamp.get(..10).unwrap_or(stamp).to_owned()
+}
+
+/// A query with some of its parts replaced; parts without a value are left out.
+fn with(uri: &Uri, changes: &[(&str, &str)]) -> String {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if !changes.iter().any(|(other, _)| *other == name) && !value.is_empty() {
+            pairs.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    for (name, value) in changes.iter().filter(|(_, value)| !value.is_empty()) {
+        pairs.push(((*name).to_owned(), encoded(value)));
+    }
+    let query: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if query.is_empty() { uri.path().to_owned() } else { format!("{}?{}", uri.path(), query.join("&")) }
+}
+
+/// A value in a query (RFC 3986, 2.1).
+fn encoded(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

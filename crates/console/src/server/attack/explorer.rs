@@ -1,0 +1,285 @@
+//! The relationships of an entry: by direction, type and the other's section, with what they say and whether they hold.
+
+use super::facts::named;
+use super::{day, prose};
+use crate::prose::Citations;
+use crate::server::Refused;
+use axum::http::Uri;
+use lazaret_attack::{
+    Catalog, Effective, Found, Linked, Number, Related, Vanished, kind_of, path_of, section_of, vanished,
+};
+use lazaret_store::Version;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Relationships of a group that a page begins with.
+const FIRST: usize = 15;
+/// Relationships of a group that a page has at most.
+const MOST: usize = 5_000;
+/// Relationships that other releases had, on a page.
+const MOST_VANISHED: usize = 200;
+
+/// How relationships are narrowed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Filter {
+    /// A platform of the other entry.
+    pub(super) platform: String,
+    /// A tactic of the other entry, by its short name.
+    pub(super) tactic: String,
+    /// An [`Effective`] status.
+    pub(super) status: String,
+    /// Anything for every relationship of each group.
+    pub(super) all: String,
+    /// How many steps the drawing goes.
+    pub(super) hops: String,
+}
+
+/// Everything about an entry's relationships.
+pub(super) struct Explorer {
+    pub(super) filter: Filter,
+    pub(super) total: usize,
+    pub(super) shown: usize,
+    pub(super) live: usize,
+    pub(super) groups: Vec<Group>,
+    pub(super) linked: Vec<LinkedGroup>,
+    pub(super) vanished: Vec<VanishedRow>,
+    pub(super) more_vanished: usize,
+    /// What can be chosen.
+    pub(super) platforms: Vec<String>,
+    pub(super) tactics: Vec<String>,
+    pub(super) statuses: Vec<(&'static str, &'static str)>,
+    /// The address that shows every row.
+    pub(super) all: String,
+}
+
+pub(super) struct Group {
+    pub(super) title: String,
+    pub(super) count: usize,
+    pub(super) rows: Vec<Row>,
+    pub(super) more: usize,
+}
+
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) html: String,
+    pub(super) created: String,
+    pub(super) modified: String,
+    pub(super) first: String,
+    pub(super) last: String,
+    pub(super) status: &'static str,
+    pub(super) told: &'static str,
+    pub(super) relation: String,
+}
+
+pub(super) struct LinkedGroup {
+    pub(super) title: String,
+    pub(super) entries: Vec<(String, String)>,
+}
+
+pub(super) struct VanishedRow {
+    /// `mitigates`, or `mitigated by`.
+    pub(super) what: String,
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) last: String,
+    pub(super) gone: String,
+    pub(super) relation: String,
+    pub(super) feed: String,
+}
+
+/// What a relationship's type is called from the other end.
+fn passive(kind: &str) -> String {
+    match kind {
+        "uses" => "Used by".to_owned(),
+        "mitigates" => "Mitigated by".to_owned(),
+        "detects" => "Detected by".to_owned(),
+        "subtechnique-of" => "Has".to_owned(),
+        "revoked-by" => "Takes the place of".to_owned(),
+        "attributed-to" => "Attributed to it".to_owned(),
+        "targets" => "Targeted by".to_owned(),
+        "related-to" => "Related to".to_owned(),
+        other => format!("“{}” from", other.replace('-', " ")),
+    }
+}
+
+fn active(kind: &str) -> String {
+    match kind {
+        "subtechnique-of" => "Sub-technique of".to_owned(),
+        other => {
+            let words = other.replace('-', " ");
+            let mut letters = words.chars();
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        }
+    }
+}
+
+fn title(relation: &Version, outward: bool, other: &str) -> String {
+    let what = if outward { active(&relation.relation) } else { passive(&relation.relation) };
+    let section = if kind_of(other) == "attack-pattern" && relation.relation == "subtechnique-of" && !outward {
+        "Sub-techniques"
+    } else {
+        section_of(kind_of(other)).title
+    };
+    format!("{what}: {section}")
+}
+
+fn fits(filter: &Filter, one: &Related) -> bool {
+    let has = |lines: &str, wanted: &str| wanted.is_empty() || lines.lines().any(|line| line == wanted);
+    if !filter.status.is_empty() && one.status.name() != filter.status {
+        return false;
+    }
+    match &one.other {
+        Ok(other) => has(&other.platforms, &filter.platform) && has(&other.tactics, &filter.tactic),
+        Err(_) => filter.platform.is_empty() && filter.tactic.is_empty(),
+    }
+}
+
+/// Lays out relationships.
+pub(super) async fn explorer(
+    catalog: &Catalog,
+    found: &Found,
+    related: &[Related],
+    linked: &[Linked],
+    filter: Filter,
+    citations: &mut Citations,
+    uri: &Uri,
+) -> Result<Explorer, Refused> {
+    let (mut platforms, mut tactics) = (BTreeSet::new(), BTreeSet::new());
+    for other in related.iter().filter_map(|one| one.other.as_ref().ok()) {
+        platforms.extend(other.platforms.lines().map(str::to_owned));
+        if kind_of(&other.stix_id) == "attack-pattern" {
+            tactics.extend(other.tactics.lines().map(str::to_owned));
+        }
+    }
+    let statuses: BTreeSet<Effective> = related.iter().map(|one| one.status).collect();
+    let mut by_title: BTreeMap<(bool, String), Vec<&Related>> = BTreeMap::new();
+    for one in related.iter().filter(|one| fits(&filter, one)) {
+        let other = one.other.as_ref().map_or_else(Clone::clone, |other| other.stix_id.clone());
+        by_title.entry((!one.outward, title(&one.relation, one.outward, &other))).or_default().push(one);
+    }
+    let most = if filter.all.is_empty() { FIRST } else { MOST };
+    let mut chosen: Vec<(String, usize, Vec<&Related>)> = Vec::new();
+    for ((_, title), mut list) in by_title {
+        list.sort_by_key(|one| {
+            let other = one.other.as_ref().ok();
+            (one.status, other.map(|other| other.attack_id.clone()), other.map(|other| other.name.clone()))
+        });
+        let count = list.len();
+        list.truncate(most);
+        chosen.push((title, count, list));
+    }
+    let ids: Vec<i64> = chosen.iter().flat_map(|(.., list)| list.iter().map(|one| one.relation.id)).collect();
+    let said = catalog.words(&ids).await?;
+    let mut groups = Vec::with_capacity(chosen.len());
+    for (title, count, list) in chosen {
+        let mut rows = Vec::with_capacity(list.len());
+        for one in &list {
+            let html = said.get(&one.relation.id).map_or_else(String::new, |words| {
+                citations.learn(&words.references);
+                prose(&words.description, citations)
+            });
+            rows.push(row(one, html));
+        }
+        groups.push(Group { title, count, more: count - rows.len(), rows });
+    }
+    let (vanished, more_vanished) = gone(catalog, found).await?;
+    Ok(Explorer {
+        total: related.len(),
+        shown: groups.iter().map(|group| group.count).sum(),
+        live: related.iter().filter(|one| one.status == Effective::Live).count(),
+        groups,
+        linked: links(linked),
+        vanished,
+        more_vanished,
+        platforms: platforms.into_iter().collect(),
+        tactics: tactics.into_iter().collect(),
+        statuses: statuses.into_iter().map(|status| (status.name(), status.told())).collect(),
+        all: format!("{}#relationships", super::with(uri, &[("all", "yes")])),
+        filter,
+    })
+}
+
+fn row(one: &Related, html: String) -> Row {
+    let (name, path) = match &one.other {
+        Ok(other) => (named(other), path_of(other)),
+        Err(id) => (id.clone(), lazaret_attack::path(id, "")),
+    };
+    Row {
+        name,
+        path,
+        html,
+        created: day(&one.relation.created),
+        modified: day(&one.relation.modified),
+        first: Number::at(one.relation.first).to_string(),
+        last: Number::at(one.relation.last).to_string(),
+        status: one.status.name(),
+        told: one.status.told(),
+        relation: one.relation.stix_id.clone(),
+    }
+}
+
+fn links(linked: &[Linked]) -> Vec<LinkedGroup> {
+    let mut groups: BTreeMap<(bool, String), Vec<(String, String)>> = BTreeMap::new();
+    for one in linked {
+        let section = section_of(kind_of(&one.other.stix_id)).title;
+        let mut what = one.what.to_owned();
+        if let Some(first) = what.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let entry = (named(&one.other), path_of(&one.other));
+        groups.entry((!one.own, format!("{what}: {section}"))).or_default().push(entry);
+    }
+    groups
+        .into_iter()
+        .map(|((_, title), mut entries)| {
+            entries.sort();
+            LinkedGroup { title, entries }
+        })
+        .collect()
+}
+
+/// What releases of the same feed had, and, where the entry has no relationships at all, those of another feed.
+async fn gone(catalog: &Catalog, found: &Found) -> Result<(Vec<VanishedRow>, usize), Refused> {
+    let mut rows: Vec<VanishedRow> = Vec::new();
+    let own = vanished(catalog, &found.view, &found.version).await?;
+    rows.extend(own.iter().map(|one| vanished_row(one, &found.view.release.feed)));
+    // Where the entry stands alone, another feed of the domain may say what it once had to do with.
+    let stands_alone =
+        found.view.from(found.version.object).chain(found.view.to(found.version.object)).next().is_none();
+    let others = found.spans.iter().filter(|span| span.track != found.view.release.track);
+    for span in others.filter(|span| stands_alone && span.domain == found.view.release.domain) {
+        let (_, releases) = catalog.releases().await?;
+        let last = releases.iter().find(|release| release.track == span.track && release.place == span.last);
+        let Some(last) = last else { continue };
+        let view = catalog.view(last).await?;
+        let Some(version) = view.object(found.version.object) else { continue };
+        let other = vanished(catalog, &view, version).await?;
+        rows.extend(other.iter().map(|one| vanished_row(one, &span.feed)));
+    }
+    let more = rows.len().saturating_sub(MOST_VANISHED);
+    rows.truncate(MOST_VANISHED);
+    Ok((rows, more))
+}
+
+fn vanished_row(one: &Vanished, feed: &str) -> VanishedRow {
+    let (name, path) = match &one.other {
+        Ok(other) => (named(other), path_of(other)),
+        Err(id) => (id.clone(), lazaret_attack::path(id, "")),
+    };
+    let what = if one.outward {
+        one.relation.relation.replace('-', " ")
+    } else {
+        passive(&one.relation.relation).to_lowercase()
+    };
+    VanishedRow {
+        what,
+        name,
+        path,
+        last: one.last.clone(),
+        gone: one.gone.clone().unwrap_or_default(),
+        relation: one.relation.stix_id.clone(),
+        feed: feed.to_owned(),
+    }
+}

@@ -1,0 +1,207 @@
+//! The library's first page, its sections as lists, and the licence.
+
+use super::facts::named;
+use super::{Reader, Where, shelf};
+use crate::server::session::Shown;
+use crate::server::{Answer, Console, Refused, shown_time};
+use askama::Template;
+use axum::extract::{Query, State};
+use lazaret_attack::{
+    Catalog, Choice, SECTIONS, Section, domain_title, is_live, kind_of, path_of, section_at, section_of, status,
+};
+use lazaret_store::Release;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "attack/home.html")]
+struct Home {
+    user: Option<Shown>,
+    tracks: Vec<Track>,
+    sections: Vec<(&'static Section, usize, usize)>,
+    newest: Option<Release>,
+    newest_domain: String,
+}
+
+/// A domain in one feed.
+struct Track {
+    domain: String,
+    id: String,
+    feed: String,
+    newest: String,
+    /// It has the newest release of its domain.
+    is_first: bool,
+    releases: Vec<Row>,
+}
+
+struct Row {
+    release: Release,
+    imported: String,
+    size: String,
+    /// The release before, for a comparison.
+    before: String,
+    api: String,
+}
+
+pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader) -> Answer {
+    let catalog = console.catalog()?;
+    let (_, releases) = catalog.releases().await?;
+    let mut tracks: Vec<Track> = Vec::new();
+    for release in releases.iter() {
+        let is_same = tracks.last().is_some_and(|track| track.id == release.domain && track.feed == release.feed);
+        if !is_same {
+            tracks.push(Track {
+                domain: domain_title(&release.domain).to_owned(),
+                id: release.domain.clone(),
+                feed: release.feed.clone(),
+                newest: String::new(),
+                is_first: false,
+                releases: Vec::new(),
+            });
+        }
+        if let Some(track) = tracks.last_mut() {
+            let before = track.releases.last().map(|row| row.release.name.clone()).unwrap_or_default();
+            track.newest.clone_from(&release.name);
+            track.releases.push(Row {
+                release: release.clone(),
+                imported: shown_time(release.imported_at),
+                size: format!("{:.1} MB", release.bytes as f64 / 1e6),
+                before,
+                api: format!("/api/v1/attack/releases/{}/{}/{}/bundle", release.feed, release.domain, release.name),
+            });
+        }
+    }
+    for track in &mut tracks {
+        let choice = Choice { domain: Some(track.id.clone()), ..Choice::default() };
+        track.is_first = catalog.release(&choice).await?.feed == track.feed;
+        track.releases.reverse();
+    }
+    let newest = if releases.is_empty() { None } else { Some(catalog.release(&Choice::default()).await?) };
+    let mut sections = Vec::new();
+    if let Some(newest) = &newest {
+        let counts = catalog.view(newest).await?.counts();
+        for section in SECTIONS.iter().filter(|section| !["relationships", "objects"].contains(&section.path)) {
+            let sum = |pick: fn(&(usize, usize)) -> usize| -> usize {
+                section.types.iter().filter_map(|kind| counts.get(*kind)).map(pick).sum()
+            };
+            sections.push((section, sum(|count| count.1), sum(|count| count.0)));
+        }
+    }
+    shelf(&Home {
+        user: reader.shown(),
+        tracks,
+        sections,
+        newest_domain: newest.as_ref().map(|newest| domain_title(&newest.domain).to_owned()).unwrap_or_default(),
+        newest,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "attack/licence.html")]
+struct Licence {
+    user: Option<Shown>,
+    terms: &'static str,
+}
+
+pub(super) async fn licence(State(_): State<Arc<Console>>, reader: Reader) -> Answer {
+    shelf(&Licence { user: reader.shown(), terms: lazaret_attack::TERMS })
+}
+
+#[derive(Template)]
+#[template(path = "attack/section.html")]
+struct List {
+    user: Option<Shown>,
+    section: &'static Section,
+    domain: String,
+    feed: String,
+    release: String,
+    rows: Vec<Entry>,
+    dead: usize,
+    is_long: bool,
+    domains: Vec<(String, String, bool)>,
+}
+
+struct Entry {
+    id: String,
+    name: String,
+    path: String,
+    parent: String,
+    version: String,
+    status: &'static str,
+    tactics: String,
+    platforms: String,
+}
+
+/// Every entry of a section in one release.
+pub(super) async fn section(
+    path: &'static str,
+    State(console): State<Arc<Console>>,
+    reader: Reader,
+    Query(asked): Query<Where>,
+) -> Answer {
+    let catalog = console.catalog()?;
+    let section = section_at(path).ok_or_else(super::nothing)?;
+    let release = catalog.release(&asked.choice()?).await?;
+    let view = catalog.view(&release).await?;
+    let mut rows: Vec<Entry> = Vec::new();
+    // Twenty thousand relationships are no list for people.
+    let is_long = section.path == "relationships";
+    let of_section = |kind: &str| section_of(kind).path == section.path;
+    for entry in view.entries().iter().filter(|entry| !is_long && of_section(kind_of(&entry.stix_id))) {
+        let parent = view.from(entry.object).find(|relation| relation.relation == "subtechnique-of");
+        let parent = parent.and_then(|relation| view.object(relation.to_object)).map(named).unwrap_or_default();
+        rows.push(Entry {
+            id: entry.attack_id.clone(),
+            name: if entry.name.is_empty() { entry.stix_id.clone() } else { entry.name.clone() },
+            path: path_of(entry),
+            parent,
+            version: entry.version.clone(),
+            status: status(entry),
+            tactics: entry.tactics.replace('\n', ", "),
+            platforms: entry.platforms.replace('\n', ", "),
+        });
+    }
+    let dead = view.entries().iter().filter(|entry| of_section(kind_of(&entry.stix_id)) && !is_live(entry)).count();
+    rows.sort_by(|a, b| (a.status != "live", &a.id, &a.name).cmp(&(b.status != "live", &b.id, &b.name)));
+    shelf(&List {
+        user: reader.shown(),
+        section,
+        domain: domain_title(&release.domain).to_owned(),
+        feed: release.feed.clone(),
+        release: release.name.clone(),
+        rows,
+        dead,
+        is_long,
+        domains: domains(catalog, &release).await?,
+    })
+}
+
+/// Domains that can be chosen: id, title, and whether it is the one that is shown.
+pub(super) async fn domains(catalog: &Catalog, own: &Release) -> Result<Vec<(String, String, bool)>, Refused> {
+    let (_, releases) = catalog.releases().await?;
+    let mut domains: BTreeMap<String, String> = BTreeMap::new();
+    for release in releases.iter() {
+        domains.insert(release.domain.clone(), domain_title(&release.domain).to_owned());
+    }
+    Ok(domains.into_iter().map(|(id, title)| (id.clone(), title, id == own.domain)).collect())
+}
+
+/// Old pages that went by a name: `wiki/Initial_Access` is the tactic, `wiki/Main_Page` the library.
+pub(super) async fn named_page(console: &Console, path: &str) -> Result<Option<(&'static Section, String)>, Refused> {
+    let name = path.rsplit('/').next().unwrap_or(path).replace('_', " ").to_lowercase();
+    let catalog = console.catalog()?;
+    let (_, releases) = catalog.releases().await?;
+    let mut newest: BTreeMap<i64, &Release> = BTreeMap::new();
+    for release in releases.iter() {
+        newest.insert(release.track, release);
+    }
+    for release in newest.values() {
+        let view = catalog.view(release).await?;
+        let tactics = view.nouns().filter(|entry| kind_of(&entry.stix_id) == "x-mitre-tactic" && is_live(entry));
+        let found = tactics.into_iter().find(|tactic| tactic.name.to_lowercase() == name);
+        if let Some(tactic) = found {
+            return Ok(section_at("tactics").map(|section| (section, tactic.attack_id.clone())));
+        }
+    }
+    Ok(None)
+}

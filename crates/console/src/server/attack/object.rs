@@ -1,0 +1,307 @@
+//! One entry of the library: what it says, what it relates to, what happened to it, and where all that comes from.
+
+use super::explorer::{Explorer, Filter, explorer};
+use super::facts::{Fact, Section as Prose, Table, days, facts, guidance, named, official, sections, tables};
+use super::graph::{Graph, draw};
+use super::history::{Difference, Other, Row as HistoryRow, Two, difference, others, rows};
+use super::matrix::{Grid, grid};
+use super::takes::{Shown as TakeShown, shown as take_shown};
+use super::{Reader, Where, prose, shelf, with};
+use crate::prose::{Citations, Listed};
+use crate::server::session::Shown;
+use crate::server::{Answer, Console, Refused, shown_time};
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::Uri;
+use axum::response::{IntoResponse, Redirect};
+use lazaret_attack::{
+    Catalog, Found, Section, domain_title, hex, kind_of, linked, path_of, references, related, relationships_hash,
+    replacements, section_at, section_of, text_of,
+};
+use lazaret_store::Version;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Letters of the source that a page shows.
+const MOST_SOURCE: usize = 200_000;
+/// Bytes of a description that a page shows as it was meant; a longer one is shown as far as this.
+const MOST_PROSE: usize = 400_000;
+
+#[derive(Template)]
+#[template(path = "attack/object.html")]
+struct Page {
+    user: Option<Shown>,
+    section: &'static Section,
+    what: String,
+    version: Version,
+    name: String,
+    domain: String,
+    domain_id: String,
+    feed: String,
+    release: String,
+    imported: String,
+    status: &'static str,
+    created: String,
+    modified: String,
+    official: String,
+    path: String,
+    /// Releases of this track that have it, the newest first, and whether each is the one shown.
+    releases: Vec<(String, bool)>,
+    tracks: Vec<Track>,
+    missing_in: String,
+    namesakes: Vec<(String, String, &'static str)>,
+    banner: Option<Banner>,
+    definition: String,
+    cut: bool,
+    sections: Vec<Prose>,
+    facts: Vec<Fact>,
+    tables: Vec<Table>,
+    guidance: Vec<String>,
+    takes: TakeShown,
+    grid: Option<Grid>,
+    explorer: Explorer,
+    graph: Option<Graph>,
+    other_hops: String,
+    history: Vec<HistoryRow>,
+    other_histories: Vec<Other>,
+    difference: Option<Difference>,
+    two: Two,
+    raw: Raw,
+    references: Vec<Listed>,
+    statement: String,
+    api: String,
+    layer: bool,
+}
+
+impl Page {
+    /// The domain's id, for forms.
+    fn version_domain(&self) -> &str {
+        &self.domain_id
+    }
+}
+
+/// Another domain or feed that has the entry.
+struct Track {
+    label: String,
+    path: String,
+    is_own: bool,
+}
+
+/// What a dead entry's page says first.
+struct Banner {
+    is_revoked: bool,
+    chain: Vec<(String, String, &'static str)>,
+    is_loop: bool,
+    reason: String,
+}
+
+/// The source and its hashes.
+struct Raw {
+    raw: String,
+    source: String,
+    canonical: String,
+    relationships: String,
+    bytes: i64,
+    text: String,
+    cut: bool,
+}
+
+pub(super) async fn show(
+    section: &'static str,
+    rest: String,
+    State(console): State<Arc<Console>>,
+    reader: Reader,
+    Query(asked): Query<Where>,
+    uri: Uri,
+) -> Answer {
+    let catalog = console.catalog()?;
+    let words: Vec<&str> = rest.split('/').filter(|word| !word.is_empty()).collect();
+    let id = match words.as_slice() {
+        [id] => (*id).to_owned(),
+        [id, sub] if section == "techniques" && lazaret_attack::is_sub(sub) => format!("{id}.{sub}"),
+        _ => return Err(super::nothing()),
+    };
+    let own = section_at(section).ok_or_else(super::nothing)?;
+    let found = catalog.find(Some(own), &id, &asked.choice()?).await?;
+    // One address for each entry: by its own id, in its own spelling.
+    let path = path_of(&found.version);
+    if path != uri.path() {
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return Ok(Redirect::permanent(&format!("{path}{query}")).into_response());
+    }
+    // Not as extractors of their own: they have defaults for everything, and more would be too many.
+    let (filter, two) = (asked_in::<Filter>(&uri)?, asked_in::<Two>(&uri)?);
+    let page = gather(catalog, own, found, filter, two, &uri, &reader).await?;
+    shelf(&page)
+}
+
+fn asked_in<T: serde::de::DeserializeOwned>(uri: &Uri) -> Result<T, Refused> {
+    let wrong =
+        |_| Refused::Because(axum::http::StatusCode::BAD_REQUEST, "the address has something that was not understood");
+    Query::try_from_uri(uri).map(|Query(asked)| asked).map_err(wrong)
+}
+
+#[allow(clippy::too_many_arguments, reason = "everything that a page is made of")]
+async fn gather(
+    catalog: &Catalog,
+    section: &'static Section,
+    found: Found,
+    filter: Filter,
+    two: Two,
+    uri: &Uri,
+    reader: &Reader,
+) -> Result<Page, Refused> {
+    let (version, release) = (found.version.clone(), found.view.release.clone());
+    let raw = catalog.raw(&version).await?;
+    let fields = catalog.fields(&version).await?;
+    let own_references = references(&fields);
+    let mut citations = Citations::default();
+    citations.learn(&own_references);
+    let related = related(&found.view, &version);
+    let linked = linked(catalog, &found.view, &version).await?;
+    let description = text_of(&fields, "description");
+    let cut = description.len() > MOST_PROSE;
+    let definition = prose(short(&description, MOST_PROSE), &mut citations);
+    let sections = sections(&fields, &mut citations);
+    let hops = if filter.hops == "2" { 2 } else { 1 };
+    let graph = draw(&found.view, &version, hops);
+    let relationships = hex(&relationships_hash(&related));
+    let explorer = explorer(catalog, &found, &related, &linked, filter, &mut citations, uri).await?;
+    let (history, releases) = rows(catalog, &found, release.track).await?;
+    let other_histories = others(catalog, &found).await?;
+    let difference = difference(catalog, &found, &two).await?;
+    let takes = take_shown(catalog, &found, &mut citations).await?;
+    let grid = if section.path == "matrices" { Some(grid(catalog, &found, None).await?) } else { None };
+    let (created, modified) = days(&version);
+    let text = pretty(&raw);
+    let layer = ["mitigations", "groups", "software", "campaigns", "datacomponents", "detectionstrategies", "tactics"]
+        .contains(&section.path);
+    Ok(Page {
+        user: reader.shown(),
+        what: what(&version, section),
+        name: if version.name.is_empty() { version.stix_id.clone() } else { version.name.clone() },
+        domain: domain_title(&release.domain).to_owned(),
+        domain_id: release.domain.clone(),
+        feed: release.feed.clone(),
+        release: release.name.clone(),
+        imported: shown_time(release.imported_at),
+        status: lazaret_attack::status(&version),
+        created,
+        modified,
+        official: official(&version, &fields),
+        path: path_of(&version),
+        releases: releases.into_iter().map(|name| (name.clone(), name == release.name)).collect(),
+        tracks: tracks(&found),
+        missing_in: found.missing_in.clone().unwrap_or_default(),
+        namesakes: found
+            .namesakes
+            .iter()
+            .map(|other| (named(other), path_by_stix_id(other), section_of(kind_of(&other.stix_id)).one))
+            .collect(),
+        banner: banner(&found, &text_of(&fields, "x_mitre_deprecation_reason")),
+        definition,
+        cut,
+        sections,
+        facts: facts(&found, &fields, &linked),
+        tables: tables(&found.view, &fields),
+        guidance: guidance(&found, explorer.live),
+        takes,
+        grid,
+        graph,
+        other_hops: format!("{}#graph", with(uri, &[("hops", if hops == 2 { "1" } else { "2" })])),
+        history,
+        other_histories,
+        difference,
+        two,
+        raw: Raw {
+            raw: hex(&version.raw),
+            source: hex(&version.source),
+            canonical: hex(&version.canonical),
+            relationships,
+            bytes: version.bytes,
+            cut: text.len() > MOST_SOURCE,
+            text: short(&text, MOST_SOURCE).to_owned(),
+        },
+        references: citations.listed(&own_references),
+        statement: statement(catalog, &found).await?,
+        api: format!("/api/v1/attack/releases/{}/{}/{}", release.feed, release.domain, release.name),
+        layer,
+        explorer,
+        section,
+        version,
+    })
+}
+
+/// The beginning of a text, up to so many bytes.
+fn short(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn what(version: &Version, section: &Section) -> String {
+    match kind_of(&version.stix_id) {
+        "attack-pattern" if version.flags & Version::SUBTECHNIQUE != 0 => "Sub-technique".to_owned(),
+        "malware" => "Malware".to_owned(),
+        "tool" => "Tool".to_owned(),
+        "relationship" => format!("Relationship “{}”", version.relation),
+        _ => section.one.to_owned(),
+    }
+}
+
+/// Where an entry is when another one has its id as well.
+fn path_by_stix_id(version: &Version) -> String {
+    format!("/{}/{}", section_of(kind_of(&version.stix_id)).path, version.stix_id)
+}
+
+fn banner(found: &Found, reason: &str) -> Option<Banner> {
+    let version = &found.version;
+    let is_revoked = version.flags & Version::REVOKED != 0;
+    if lazaret_attack::is_live(version) {
+        return None;
+    }
+    let chain = replacements(&found.view, version);
+    Some(Banner {
+        is_revoked,
+        chain: chain.chain.iter().map(|heir| (named(heir), path_of(heir), lazaret_attack::status(heir))).collect(),
+        is_loop: chain.is_loop,
+        reason: reason.to_owned(),
+    })
+}
+
+fn tracks(found: &Found) -> Vec<Track> {
+    let mut tracks: Vec<Track> = found
+        .spans
+        .iter()
+        .map(|span| {
+            let (first, last) = (lazaret_attack::Number::at(span.first), lazaret_attack::Number::at(span.last));
+            let releases = if first == last { first.to_string() } else { format!("{first} to {last}") };
+            Track {
+                label: format!("{}, {}: {releases}", domain_title(&span.domain), span.feed),
+                path: format!("{}?domain={}&feed={}", path_of(&found.version), span.domain, span.feed),
+                is_own: span.track == found.view.release.track,
+            }
+        })
+        .collect();
+    tracks.sort_by(|a, b| a.label.cmp(&b.label));
+    tracks
+}
+
+/// The source with line ends, its names in their order.
+fn pretty(raw: &[u8]) -> String {
+    match serde_json::from_slice::<Value>(raw) {
+        Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
+        Err(_) => String::from_utf8_lossy(raw).into_owned(),
+    }
+}
+
+/// What the release itself says about its copyright.
+async fn statement(catalog: &Catalog, found: &Found) -> Result<String, Refused> {
+    let marking = found.view.entries().iter().find(|entry| entry.stix_id.starts_with("marking-definition--"));
+    let Some(marking) = marking else { return Ok(String::new()) };
+    let fields = catalog.fields(marking).await?;
+    let statement = fields.get("definition").and_then(|definition| definition.get("statement")).and_then(Value::as_str);
+    Ok(statement.unwrap_or_default().to_owned())
+}

@@ -1,0 +1,107 @@
+//! Fetches from addresses that an administrator named, over the connections and with the trust that the proxy has.
+
+use crate::GateError;
+use crate::proxy::{Asker, Upstream, full};
+use crate::settings::ProxySettings;
+use http::header::{ACCEPT, CONTENT_LENGTH, LOCATION, USER_AGENT};
+use http::{HeaderMap, Request, Response, StatusCode, Uri, request};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::fs::File;
+use std::io::Write;
+use std::time::Duration;
+
+/// Redirections that are followed.
+const MOST_STEPS: usize = 5;
+/// How long nothing may come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Fetches files.
+pub struct Fetcher(Upstream);
+
+impl Fetcher {
+    /// One with the proxy's settings.
+    ///
+    /// # Errors
+    /// When a setting cannot be used.
+    pub fn new(settings: &ProxySettings) -> Result<Self, GateError> {
+        Upstream::new(settings).map(Self)
+    }
+
+    /// Writes what is at an address into a file. `told` hears how many bytes there are, and how many there will be.
+    ///
+    /// # Errors
+    /// A sentence when it cannot be had whole, or has more than `most` bytes.
+    pub async fn save(
+        &self,
+        address: &str,
+        file: &mut File,
+        most: u64,
+        mut told: impl FnMut(u64, Option<u64>),
+    ) -> Result<u64, String> {
+        let late = || format!("`{address}` does not answer in time");
+        let asked = follow(&self.0, Asker::Here, address, |request| request);
+        let (uri, answer) = tokio::time::timeout(PATIENCE, asked).await.map_err(|_| late())??;
+        if answer.status() != StatusCode::OK {
+            return Err(format!("`{uri}` answered {}", answer.status()));
+        }
+        let length = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = answer.into_body();
+        let mut written = 0;
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, body.frame()).await.map_err(|_| late())?;
+            let Some(frame) = frame else { break };
+            let frame = frame.map_err(|error| format!("`{uri}` ended early: {error}"))?;
+            let Some(data) = frame.data_ref() else { continue };
+            written += data.len() as u64;
+            if written > most {
+                return Err(format!("`{uri}` is larger than {most} bytes"));
+            }
+            file.write_all(data).map_err(|error| error.to_string())?;
+            told(written, length);
+        }
+        match length {
+            Some(length) if length != written => Err(format!("`{uri}` ended after {written} of {length} bytes")),
+            _ => Ok(written),
+        }
+    }
+}
+
+/// Asks for an address and follows redirections. `prepare` adds fields to each request.
+///
+/// # Errors
+/// A sentence when nothing answers.
+pub(crate) async fn follow(
+    upstream: &Upstream,
+    asker: Asker,
+    source: &str,
+    prepare: impl Fn(request::Builder) -> request::Builder,
+) -> Result<(Uri, Response<Incoming>), String> {
+    let mut uri: Uri = source.parse().map_err(|_| format!("`{source}` is no address"))?;
+    for _ in 0..MOST_STEPS {
+        let request = Request::get(uri.clone())
+            .header(USER_AGENT, concat!("lazaret/", env!("CARGO_PKG_VERSION")))
+            .header(ACCEPT, "*/*");
+        let request = prepare(request).body(full(Vec::new())).map_err(|error| error.to_string())?;
+        let answer = upstream.send(request, asker, false).await.map_err(|trouble| format!("`{uri}`: {trouble:?}"))?;
+        let is_elsewhere = answer.status().is_redirection() && answer.status() != StatusCode::NOT_MODIFIED;
+        if !is_elsewhere {
+            return Ok((uri, answer));
+        }
+        uri = target(&uri, answer.headers()).ok_or_else(|| format!("`{uri}` redirects to nowhere"))?;
+    }
+    Err(format!("`{source}` redirects too often"))
+}
+
+/// Where a redirection leads (RFC 9110, 10.2.2): an address, or a path on the same host. Never from TLS to none.
+fn target(from: &Uri, headers: &HeaderMap) -> Option<Uri> {
+    let location = headers.get(LOCATION)?.to_str().ok()?;
+    let to: Uri = location.parse().ok()?;
+    if to.scheme().is_some() {
+        return Some(to).filter(|to| from.scheme_str() != Some("https") || to.scheme_str() == Some("https"));
+    }
+    let path = to.path_and_query()?.clone();
+    let mut parts = from.clone().into_parts();
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).ok()
+}

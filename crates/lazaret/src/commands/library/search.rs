@@ -1,0 +1,44 @@
+//! `lazaret library search`.
+
+use crate::cli::{Common, Search};
+use crate::display::{self, plain};
+use crate::failure::Failure;
+use lazaret_attack::{ATTRIBUTION, Question};
+use std::process::ExitCode;
+
+pub(crate) async fn run(common: &Common, options: &Search) -> Result<ExitCode, Failure> {
+    let catalog = super::catalog(common).await?;
+    let search = lazaret_attack::Search::new(Some(super::data(common).join(super::INDEX)));
+    let question = Question {
+        words: options.words.join(" "),
+        section: options.section.clone().unwrap_or_default(),
+        domain: options.domain.clone().unwrap_or_default(),
+        platform: options.platform.clone().unwrap_or_default(),
+        tactic: options.tactic.clone().unwrap_or_default(),
+        status: options.status.clone().unwrap_or_default(),
+        begun: false,
+        skip: 0,
+        limit: options.limit,
+    };
+    let found = search.search(&catalog, &question).await?;
+    let status = ExitCode::from(u8::from(found.hits.is_empty()));
+    if options.json {
+        let mut object = serde_json::to_value(&found)?;
+        object["attribution"] = ATTRIBUTION.into();
+        anstream::println!("{}", serde_json::to_string_pretty(&object)?);
+        return Ok(status);
+    }
+    if found.loose {
+        display::remark("no entry has all the words; these have some of them");
+    }
+    for hit in &found.hits {
+        let state = if hit.status == "live" { String::new() } else { format!(", {}", hit.status) };
+        anstream::println!("{:<11} {} ({}{state})", plain(&hit.attack_id), plain(&hit.name), hit.section);
+    }
+    if found.total > found.hits.len() {
+        display::remark(&format!("{} in all; `--limit` shows more", found.total));
+    } else if found.hits.is_empty() {
+        display::remark("nothing fits");
+    }
+    Ok(status)
+}

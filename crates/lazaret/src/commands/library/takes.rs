@@ -1,0 +1,197 @@
+//! `lazaret library takes`. Whoever can write to the library's database could do all of this without; who acts is noted all the
+//! same, and their role must allow it.
+
+use crate::cli::{Act, Common, Takes, Who};
+use crate::config::Config;
+use crate::display::{self, plain};
+use crate::failure::Failure;
+use crate::record;
+use lazaret_attack::{
+    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, begin, check, look, read_take, template,
+};
+use lazaret_policy::Permissions;
+use lazaret_store::Take;
+use std::process::ExitCode;
+
+pub(crate) async fn run(common: &Common, command: &Takes) -> Result<ExitCode, Failure> {
+    if matches!(command, Takes::Schema) {
+        anstream::print!("{TAKE_SCHEMA}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let catalog = super::catalog(common).await?;
+    match command {
+        Takes::Schema => Ok(ExitCode::SUCCESS),
+        Takes::List { id, json } => list(&catalog, id.as_deref(), *json).await,
+        Takes::Show { number, json } => show(&catalog, *number, *json).await,
+        Takes::Template { id, which } => {
+            let Some(found) = super::find(&catalog, id, &super::choice(which)).await? else {
+                return Ok(ExitCode::from(1));
+            };
+            anstream::println!("{}", serde_json::to_string_pretty(&template(&found))?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Takes::Check { file } => {
+            let text = text(file)?;
+            let document = match read_take(&text) {
+                Ok(document) => document,
+                Err(troubles) => return Ok(tell_troubles(&troubles)),
+            };
+            let checked = check(&catalog, &document).await?;
+            if !checked.troubles.is_empty() {
+                return Ok(tell_troubles(&checked.troubles));
+            }
+            anstream::println!("{}", told(&checked.fit));
+            Ok(ExitCode::from(u8::from(checked.fit != Fit::Current)))
+        }
+        Takes::Add { file, who } => {
+            allowed(common, who, "write-takes").await?;
+            match begin(&catalog, &who.name, &text(file)?).await {
+                Ok(number) => {
+                    anstream::println!("{number}");
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(error) => failed(error),
+            }
+        }
+        Takes::Edit { number, file, who } => {
+            allowed(common, who, "write-takes").await?;
+            done(act(&catalog, *number, None, &who.name, Deed::Edit(text(file)?), "").await)
+        }
+        Takes::Submit(options) => step(common, &catalog, options, Deed::Submit, "write-takes").await,
+        Takes::Withdraw(options) => step(common, &catalog, options, Deed::Withdraw, "write-takes").await,
+        Takes::Return(options) => step(common, &catalog, options, Deed::Return, "review-takes").await,
+        Takes::Publish(options) => step(common, &catalog, options, Deed::Publish, "review-takes").await,
+        Takes::Revalidate(options) => step(common, &catalog, options, Deed::Revalidate, "review-takes").await,
+    }
+}
+
+fn text(file: &std::path::Path) -> Result<String, Failure> {
+    String::from_utf8(super::text_of(file)?).map_err(|_| Failure::path(file, "it is no text in UTF-8"))
+}
+
+async fn step(
+    common: &Common,
+    catalog: &Catalog,
+    options: &Act,
+    deed: Deed,
+    permission: &str,
+) -> Result<ExitCode, Failure> {
+    allowed(common, &options.who, permission).await?;
+    done(act(catalog, options.number, None, &options.who.name, deed, &options.note).await)
+}
+
+fn done(take: Result<Take, TakeError>) -> Result<ExitCode, Failure> {
+    match take {
+        Ok(take) => {
+            anstream::println!("{} {} {}", take.id, take.state.name(), plain(&take.title));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: TakeError) -> Result<ExitCode, Failure> {
+    match error {
+        TakeError::Troubles(troubles) => Ok(tell_troubles(&troubles)),
+        error => Err(error.into()),
+    }
+}
+
+fn tell_troubles(troubles: &[Trouble]) -> ExitCode {
+    for trouble in troubles {
+        display::complain(&plain(format!("{} {}", trouble.place, trouble.message).trim()));
+    }
+    ExitCode::from(1)
+}
+
+/// Refuses whoever is no user of the console, or whose role does not allow it.
+async fn allowed(common: &Common, who: &Who, permission: &str) -> Result<(), Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    let data = super::data(common);
+    let nobody =
+        || Failure::new(format!("`{}` is no user of the console; `lazaret serve` shows who is", plain(&who.name)));
+    if config.ledger.address.is_empty() && !data.join(record::LEDGER).exists() {
+        return Err(nobody());
+    }
+    let ledger = record::open(&config, &data).await?;
+    let user = ledger.user(&who.name).await?.filter(|user| !user.disabled).ok_or_else(nobody)?;
+    if Permissions::built_in()?.of(&user.role).contains(permission) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the role of `{}`, {}, does not allow this", plain(&who.name), user.role)))
+}
+
+fn told(fit: &Fit) -> &'static str {
+    match fit {
+        Fit::Current => "it holds: source and relationship set are the current ones",
+        Fit::Bookkeeping(_) => "only bookkeeping has changed since the release that it is about",
+        Fit::Outdated { relationships: true, .. } => "the relationship set is another one now",
+        Fit::Outdated { .. } => "the source says something else now",
+        Fit::Gone => "the newest release does not have the object any more",
+    }
+}
+
+async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
+    let object = match id {
+        None => None,
+        Some(id) => match super::find(catalog, id, &lazaret_attack::Choice::default()).await? {
+            Some(found) => Some(found.version.stix_id),
+            None => return Ok(ExitCode::from(1)),
+        },
+    };
+    let takes = catalog.library().takes(object.as_deref()).await?;
+    if json {
+        anstream::println!("{}", serde_json::to_string_pretty(&takes)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for take in &takes {
+        anstream::println!(
+            "{:>4} {:<10} {} ({}, {})",
+            take.id,
+            take.state.name(),
+            plain(&take.title),
+            plain(&take.author),
+            take.object
+        );
+    }
+    if takes.is_empty() {
+        display::remark("there are no takes");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(catalog: &Catalog, number: i64, json: bool) -> Result<ExitCode, Failure> {
+    let looked = look(catalog, number).await;
+    let steps = catalog.library().take_steps(number).await?;
+    let (take, fit, troubles) = match looked {
+        Ok((take, checked)) => (take, told(&checked.fit), checked.troubles),
+        Err(TakeError::Troubles(troubles)) => {
+            let take = catalog.library().take(number).await?.ok_or(TakeError::Missing(number))?;
+            (take, "its document does not follow the schema any more", troubles)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if json {
+        let document: serde_json::Value = serde_json::from_str(&take.document).unwrap_or_default();
+        let object = serde_json::json!({
+            "take": take, "document": document, "fit": fit, "troubles": troubles, "steps": steps,
+        });
+        anstream::println!("{}", serde_json::to_string_pretty(&object)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    anstream::println!("{} {} {}", take.id, take.state.name(), plain(&take.title));
+    anstream::println!("about {} in {}, {}", take.object, take.domain, take.feed);
+    anstream::println!("{fit}");
+    for trouble in &troubles {
+        anstream::println!("  {} {}", plain(&trouble.place), plain(&trouble.message));
+    }
+    for step in &steps {
+        anstream::println!("{} {} {}", plain(&step.who), plain(&step.what), plain(&step.note));
+    }
+    anstream::println!("{}", plain_lines(&take.document));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
