@@ -17,6 +17,9 @@ cargo xtask bench             the figures of docs/benchmarks.md, of a release bu
 cargo xtask bench gate [icap] [proxy] [memory] [ledger]
                               the gates beside c-icap with clamd and beside Squid, which `sh tools/servers.sh` installs
                               (needs 12 GB in the temporary folder)
+cargo xtask bench library FILE-OR-FOLDER
+                              the ATT&CK library beside mitreattack-python, which `sh tools/reference.sh all` installs; what is
+                              named holds every Enterprise release in STIX 2.0 (a folder of bundles, or a .tar.zst)
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +30,10 @@ fn main() -> ExitCode {
         ["corpus", ..] => corpus(&arguments[1..]),
         ["bench"] => bench(),
         ["bench", "gate", ..] => bench_gate(&arguments[2..]),
+        ["bench", "library", releases] => {
+            let python = target().join("tools/reference/bin/python").display().to_string();
+            bench_gate(&["--python".to_owned(), python, "--library".to_owned(), (*releases).to_owned()])
+        }
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             ExitCode::SUCCESS

@@ -87,7 +87,7 @@ pub struct Found {
     /// The release.
     pub view: Arc<View>,
     /// The object's version in it.
-    pub version: Version,
+    pub version: Arc<Version>,
     /// Every track that ever had the object.
     pub spans: Vec<Span>,
     /// Other objects that have, or had, the same id.
@@ -158,7 +158,8 @@ impl Catalog {
                 return Ok(view);
             }
         }
-        let view = Arc::new(View::load(&self.library, release).await?);
+        let others = self.remembered().views.clone();
+        let view = Arc::new(View::load(&self.library, release, &others).await?);
         let mut remembered = self.remembered();
         if remembered.views.len() >= VIEWS {
             remembered.views.remove(0);
@@ -218,7 +219,7 @@ impl Catalog {
             let choice = Choice { domain: Some((*domain).to_owned()), ..Choice::default() };
             let Ok(newest) = self.release(&choice).await else { continue };
             let view = self.view(&newest).await?;
-            let relations = view.entries().iter().filter(|entry| !entry.relation.is_empty());
+            let relations = view.entries().filter(|entry| !entry.relation.is_empty());
             let words = self.words(&relations.map(|relation| relation.id).collect::<Vec<_>>()).await?;
             view.prepare(&self.library).await?;
             let mut remembered = self.remembered();
@@ -318,7 +319,7 @@ impl Catalog {
                 }
             }
         };
-        let version = view.object(object).cloned().ok_or(AttackError::Stopped)?;
+        let version = view.shared(object).ok_or(AttackError::Stopped)?;
         Ok(Found { view, version, spans, namesakes, missing_in })
     }
 

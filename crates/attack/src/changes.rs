@@ -299,7 +299,7 @@ pub async fn changes(catalog: &Catalog, old: &Release, new: &Release) -> Result<
     let (old, new) = (catalog.view(old).await?, catalog.view(new).await?);
     let mut found = DomainChanges::default();
     for (view, is_new) in [(&old, false), (&new, true)] {
-        for entry in view.entries().iter().filter(|entry| is_live(entry)) {
+        for entry in view.entries().filter(|entry| is_live(entry)) {
             let live = found.live.entry(section_of(kind_of(&entry.stix_id)).path).or_default();
             let count = if is_new { &mut live.1 } else { &mut live.0 };
             *count += 1;
@@ -326,7 +326,7 @@ pub async fn changes(catalog: &Catalog, old: &Release, new: &Release) -> Result<
             }
         }
     }
-    for entry in old.entries().iter().filter(|entry| new.object(entry.object).is_none()) {
+    for entry in old.entries().filter(|entry| new.object(entry.object).is_none()) {
         found.add(Kind::Deletions, changed(&old, &new, Some(entry), None));
     }
     let texts = catalog.library().bodies(&wanted).await?;
@@ -344,7 +344,7 @@ pub async fn changes(catalog: &Catalog, old: &Release, new: &Release) -> Result<
         entry.fields = compare(&was, &is);
         found.add(kind, entry);
     }
-    for entry in new.entries().iter().filter(|entry| old.object(entry.object).is_none()) {
+    for entry in new.entries().filter(|entry| old.object(entry.object).is_none()) {
         if section_of(kind_of(&entry.stix_id)).compared {
             found.credit(&read(entry)?, |_| true);
         }

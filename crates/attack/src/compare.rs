@@ -80,7 +80,7 @@ pub fn compare(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change
         changes.push(lone(name, label, Some(value), None));
     }
     if shared_order(old, new) {
-        changes.push(Change { field: "(names)".to_owned(), label: Label::KeyOrder, old: None, new: None });
+        changes.push(Change { field: "(order of names)".to_owned(), label: Label::KeyOrder, old: None, new: None });
     }
     changes
 }
@@ -112,6 +112,12 @@ fn shared_order(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
 
 fn value_changes(place: &str, label: Label, old: &Value, new: &Value, changes: &mut Vec<Change>) {
     match (old, new) {
+        (old, new) if old == new => {
+            // Equal whatever the order of names; that order is a difference as well.
+            if is_reordered(old, new) {
+                changes.push(Change { field: place.to_owned(), label: Label::KeyOrder, old: None, new: None });
+            }
+        }
         (Value::Array(before), Value::Array(after)) => list_changes(place, label, before, after, changes),
         (Value::Object(before), Value::Object(after)) => {
             for (name, value) in after {
@@ -128,7 +134,6 @@ fn value_changes(place: &str, label: Label, old: &Value, new: &Value, changes: &
                 changes.push(Change { field: place.to_owned(), label: Label::KeyOrder, old: None, new: None });
             }
         }
-        (old, new) if old == new => {}
         (old, new) => {
             changes.push(Change { field: place.to_owned(), label, old: Some(old.clone()), new: Some(new.clone()) });
         }
@@ -263,7 +268,7 @@ mod tests {
         // An order alone.
         assert_eq!(
             check(&old.replace(r#""name":"a","modified":"2020""#, r#""modified":"2020","name":"a""#)),
-            ["(names) key order"]
+            ["(order of names) key order"]
         );
         assert_eq!(check(&old.replace(r#""Linux","macOS""#, r#""macOS","Linux""#)), ["x_mitre_platforms array order"]);
         assert_eq!(

@@ -373,8 +373,7 @@ pub fn entry_layer(found: &Found) -> Map<String, Value> {
             }
         }
         "x-mitre-tactic" => {
-            let those: Vec<Version> = view.techniques_of(&own.tactics).cloned().collect();
-            for technique in &those {
+            for technique in view.techniques_of(&own.tactics) {
                 mark(technique, String::new());
             }
         }

@@ -29,7 +29,7 @@ pub use changes::{Changed, Changes, DomainChanges, Ends, Kind, Named, changes, c
 pub use compare::{Change, Label, Piece, compare, compared_words, greatest};
 pub use error::AttackError;
 pub use exact::{Bundle, Verified, verify};
-pub use history::{Row, Run, folded, history};
+pub use history::{Detail, Row, Run, folded, history};
 pub use import::{ImportOptions, Outcome, import};
 pub use index::{Collection, CollectionIndex, Offered};
 pub use inputs::size;
@@ -37,7 +37,7 @@ pub use layer::{Layer, Mark, Note, entry_layer, layer_upgraded, read_layers};
 pub use names::{DOMAINS, Feed, Number, domain_named, domain_title};
 pub use object::{ATTACK_SOURCES, attack_id, parse, texts};
 pub use relations::{
-    Effective, Linked, Reference, Related, Replacements, Vanished, Words, hex, linked, references, related,
+    Effective, Linked, Reference, Related, Replacements, Vanished, Words, elsewhere, hex, linked, references, related,
     relationships_hash, replacements, text_of, vanished,
 };
 pub use search::{Answer, Hit, Question, Search, status};

@@ -6,6 +6,7 @@ use lazaret_store::{Release, Version};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Whether a relationship holds, seen from both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -54,11 +55,11 @@ impl Effective {
 #[derive(Debug, Clone)]
 pub struct Related {
     /// The relationship.
-    pub relation: Version,
+    pub relation: Arc<Version>,
     /// Whether it starts at the object that is looked at.
     pub outward: bool,
     /// The other end; its STIX id alone where the release does not have it.
-    pub other: Result<Version, String>,
+    pub other: Result<Arc<Version>, String>,
     /// Whether it holds.
     pub status: Effective,
 }
@@ -80,70 +81,97 @@ pub struct Vanished {
 
 /// The relationships of an object in a release: first those that start at it, then those that lead to it.
 pub fn related(view: &View, own: &Version) -> Vec<Related> {
-    let both = view.from(own.object).map(|relation| (relation, true));
-    let both: Vec<_> = both.chain(view.to(own.object).map(|relation| (relation, false))).collect();
-    both.into_iter()
+    view.relations(own.object)
         .map(|(relation, outward)| {
             let number = if outward { relation.to_object } else { relation.from_object };
-            let other = view.object(number);
+            let other = view.shared(number);
             let status = if !is_live(relation) {
                 Effective::Itself
             } else if !is_live(own) {
                 Effective::OwnEnd
             } else {
-                match other {
+                match &other {
                     None => Effective::Missing,
                     Some(other) if !is_live(other) => Effective::OtherEnd,
                     Some(_) => Effective::Live,
                 }
             };
-            let other = other.cloned().ok_or_else(|| view.absent(number).to_owned());
-            Related { relation: relation.clone(), outward, other, status }
+            let other = other.ok_or_else(|| view.absent(number).to_owned());
+            Related { relation: Arc::clone(relation), outward, other, status }
         })
         .collect()
 }
 
-/// The relationships that an object had in the release's feed and domain, and has not in this release.
+/// The relationships that an object had in the release's feed and domain, and has not in this release: the last ones that went
+/// first, `most` of them, and how many there are.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn vanished(catalog: &Catalog, view: &View, own: &Version) -> Result<Vec<Vanished>, AttackError> {
-    let ever = catalog.ever(view.release.track).await?;
-    let gone: Vec<&Version> =
-        ever.relations(own.object).filter(|relation| view.object(relation.object).is_none()).collect();
-    if gone.is_empty() {
-        return Ok(Vec::new());
+pub async fn vanished(
+    catalog: &Catalog,
+    view: &View,
+    own: &Version,
+    most: usize,
+) -> Result<(Vec<Vanished>, usize), AttackError> {
+    gone(catalog, view.release.track, own.object, most, |relation| view.object(relation).is_none()).await
+}
+
+/// Every relationship that an object ever had in another track than the one that it was found in, told in the same way.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn elsewhere(
+    catalog: &Catalog,
+    track: i64,
+    own: &Version,
+    most: usize,
+) -> Result<(Vec<Vanished>, usize), AttackError> {
+    gone(catalog, track, own.object, most, |_| true).await
+}
+
+async fn gone(
+    catalog: &Catalog,
+    track: i64,
+    own: i64,
+    most: usize,
+    is_wanted: impl Fn(i64) -> bool,
+) -> Result<(Vec<Vanished>, usize), AttackError> {
+    let ever = catalog.ever(track).await?;
+    let mut found: Vec<&Version> = ever.relations(own).filter(|relation| is_wanted(relation.object)).collect();
+    let all = found.len();
+    found.sort_by(|a, b| {
+        let key = |one: &Version| (std::cmp::Reverse(one.last), one.from_object != own);
+        key(a).cmp(&key(b)).then_with(|| a.relation.cmp(&b.relation))
+    });
+    found.truncate(most);
+    if found.is_empty() {
+        return Ok((Vec::new(), 0));
     }
     let (_, releases) = catalog.releases().await?;
-    let own_releases: Vec<&Release> = releases.iter().filter(|other| other.track == view.release.track).collect();
-    let at =
-        |place: i64| own_releases.iter().find(|release| release.place == place).map(|release| release.name.clone());
+    let releases: Vec<&Release> = releases.iter().filter(|other| other.track == track).collect();
+    let at = |place: i64| releases.iter().find(|release| release.place == place).map(|release| release.name.clone());
     let after = |place: i64| {
-        let later = own_releases.iter().filter(|release| release.place > place);
+        let later = releases.iter().filter(|release| release.place > place);
         later.min_by_key(|release| release.place).map(|release| release.name.clone())
     };
     let other = |relation: &Version| {
-        let outward = relation.from_object == own.object;
+        let outward = relation.from_object == own;
         (outward, if outward { relation.to_object } else { relation.from_object })
     };
     let unknown: Vec<i64> =
-        gone.iter().map(|relation| other(relation).1).filter(|number| ever.noun(*number).is_none()).collect();
+        found.iter().map(|relation| other(relation).1).filter(|number| ever.noun(*number).is_none()).collect();
     let names = if unknown.is_empty() { HashMap::new() } else { catalog.library().stix_ids(&unknown).await? };
-    let mut vanished: Vec<Vanished> = gone
-        .into_iter()
-        .map(|relation| {
-            let (outward, number) = other(relation);
-            Vanished {
-                relation: relation.clone(),
-                outward,
-                other: ever.noun(number).cloned().ok_or_else(|| names.get(&number).cloned().unwrap_or_default()),
-                last: at(relation.last).unwrap_or_default(),
-                gone: after(relation.last),
-            }
-        })
-        .collect();
-    vanished.sort_by_key(|one| (std::cmp::Reverse(one.relation.last), !one.outward, one.relation.relation.clone()));
-    Ok(vanished)
+    let vanished = found.into_iter().map(|relation| {
+        let (outward, number) = other(relation);
+        Vanished {
+            relation: relation.clone(),
+            outward,
+            other: ever.noun(number).cloned().ok_or_else(|| names.get(&number).cloned().unwrap_or_default()),
+            last: at(relation.last).unwrap_or_default(),
+            gone: after(relation.last),
+        }
+    });
+    Ok((vanished.collect(), all))
 }
 
 /// What an object says about another in its own fields, or another about it.
@@ -156,7 +184,7 @@ pub struct Linked {
     /// Whether the object that is looked at says it.
     pub own: bool,
     /// The other one.
-    pub other: Version,
+    pub other: Arc<Version>,
 }
 
 /// What an object and others say about each other without relationships.
@@ -167,7 +195,7 @@ pub async fn linked(catalog: &Catalog, view: &View, own: &Version) -> Result<Vec
     let links = view.links(catalog.library(), own.object).await?;
     let linked = links.into_iter().filter_map(|(link, said_here, other)| {
         let what = if said_here { link.forward() } else { link.backward() };
-        Some(Linked { what, link, own: said_here, other: view.object(other)?.clone() })
+        Some(Linked { what, link, own: said_here, other: view.shared(other)? })
     });
     Ok(linked.collect())
 }

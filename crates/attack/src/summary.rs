@@ -2,7 +2,7 @@
 //! API.
 
 use crate::changes::{Changed, Changes, Kind, order};
-use crate::history::Row;
+use crate::history::{Detail, Row};
 use crate::relations::{Effective, Related, hex, related, relationships_hash, replacements};
 use crate::{AttackError, Catalog, Found, Named, Number, history, kind_of, path_of, section_of, status};
 use lazaret_store::Version;
@@ -81,7 +81,7 @@ fn hashes(version: &Version, relations: &[Related]) -> Value {
 /// # Errors
 /// When the database does not answer or is damaged.
 pub async fn history_json(catalog: &Catalog, found: &Found) -> Result<Value, AttackError> {
-    let rows = history(catalog, &found.version.stix_id, found.view.release.track).await?;
+    let rows = history(catalog, &found.version.stix_id, found.view.release.track, Detail::Fields).await?;
     let rows: Vec<Value> = rows.iter().map(history_row).collect();
     Ok(json!({
         "id": found.version.stix_id,
@@ -95,7 +95,7 @@ pub async fn history_json(catalog: &Catalog, found: &Found) -> Result<Value, Att
 }
 
 fn history_row(row: &Row) -> Value {
-    let version = row.version.as_ref();
+    let version = row.version.as_deref();
     json!({
         "release": row.release.name,
         "imported_at": row.release.imported_at,

@@ -5,6 +5,7 @@ use crate::{AttackError, kind_of, parse};
 use lazaret_store::{Library, Release, Version};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 /// What an object says about another without a relationship: an analytic's log sources, a matrix's tactics.
@@ -51,10 +52,12 @@ struct Links {
 pub struct View {
     /// The release.
     pub release: Release,
-    entries: Vec<Version>,
+    entries: Vec<Arc<Version>>,
     by_object: HashMap<i64, usize>,
     by_stix_id: HashMap<String, usize>,
     by_attack_id: HashMap<String, Vec<usize>>,
+    /// By STIX type.
+    by_kind: HashMap<String, Vec<usize>>,
     /// Relationships by the object that they start at, and by the one that they lead to.
     from: HashMap<i64, Vec<usize>>,
     to: HashMap<i64, Vec<usize>>,
@@ -64,18 +67,29 @@ pub struct View {
 }
 
 impl View {
-    /// Reads a release.
+    /// Reads a release. Versions that releases in memory have as well are shared with them.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn load(library: &Library, release: &Release) -> Result<Self, AttackError> {
+    pub async fn load(library: &Library, release: &Release, others: &[Arc<Self>]) -> Result<Self, AttackError> {
         let members = library.members(release.id).await?;
-        let entries = library.versions(&members, release.track).await?;
+        // The first and the last release of an object depend on the track.
+        let others = others.iter().filter(|other| other.release.track == release.track);
+        let mut known: HashMap<i64, Arc<Version>> = HashMap::new();
+        for entry in others.flat_map(|other| &other.entries) {
+            known.entry(entry.id).or_insert_with(|| Arc::clone(entry));
+        }
+        let missing: Vec<i64> = members.iter().copied().filter(|id| !known.contains_key(id)).collect();
+        for version in library.versions(&missing, release.track).await? {
+            known.insert(version.id, Arc::new(version));
+        }
+        let entries: Vec<Arc<Version>> = members.iter().filter_map(|id| known.get(id).cloned()).collect();
         let mut view = Self {
             release: release.clone(),
             by_object: HashMap::with_capacity(entries.len()),
             by_stix_id: HashMap::with_capacity(entries.len()),
             by_attack_id: HashMap::new(),
+            by_kind: HashMap::new(),
             from: HashMap::new(),
             to: HashMap::new(),
             entries,
@@ -85,6 +99,11 @@ impl View {
         for (place, entry) in view.entries.iter().enumerate() {
             view.by_object.insert(entry.object, place);
             view.by_stix_id.insert(entry.stix_id.clone(), place);
+            let kind = kind_of(&entry.stix_id);
+            match view.by_kind.get_mut(kind) {
+                Some(places) => places.push(place),
+                None => drop(view.by_kind.insert(kind.to_owned(), vec![place])),
+            }
             if !entry.attack_id.is_empty() {
                 view.by_attack_id.entry(entry.attack_id.clone()).or_default().push(place);
             }
@@ -107,48 +126,65 @@ impl View {
         self.absent.get(&object).map_or("", String::as_str)
     }
 
+    fn entry(&self, place: usize) -> Option<&Version> {
+        self.entries.get(place).map(Arc::as_ref)
+    }
+
     /// Every object, in the order of the bundle.
-    pub fn entries(&self) -> &[Version] {
-        &self.entries
+    pub fn entries(&self) -> impl Iterator<Item = &Version> {
+        self.entries.iter().map(Arc::as_ref)
     }
 
     /// Every object that is no relationship.
     pub fn nouns(&self) -> impl Iterator<Item = &Version> {
-        self.entries.iter().filter(|entry| entry.relation.is_empty())
+        self.entries().filter(|entry| entry.relation.is_empty())
     }
 
     /// An object by its number.
     pub fn object(&self, object: i64) -> Option<&Version> {
-        self.by_object.get(&object).and_then(|place| self.entries.get(*place))
+        self.by_object.get(&object).and_then(|place| self.entry(*place))
+    }
+
+    /// An object by its number, to keep.
+    pub fn shared(&self, object: i64) -> Option<Arc<Version>> {
+        self.by_object.get(&object).and_then(|place| self.entries.get(*place)).cloned()
+    }
+
+    /// Relationships of an object, to keep: those that start at it (`true`), then those that lead to it.
+    pub fn relations(&self, object: i64) -> impl Iterator<Item = (&Arc<Version>, bool)> {
+        let list = |map: &'_ HashMap<i64, Vec<usize>>| map.get(&object).cloned().unwrap_or_default();
+        let both = list(&self.from).into_iter().map(|place| (place, true));
+        let both = both.chain(list(&self.to).into_iter().map(|place| (place, false)));
+        both.filter_map(|(place, outward)| Some((self.entries.get(place)?, outward)))
     }
 
     /// An object by its STIX id.
     pub fn stix_id(&self, stix_id: &str) -> Option<&Version> {
-        self.by_stix_id.get(stix_id).and_then(|place| self.entries.get(*place))
+        self.by_stix_id.get(stix_id).and_then(|place| self.entry(*place))
     }
 
     /// Objects by their ATT&CK id: several can have the same.
     pub fn attack_id(&self, attack_id: &str) -> impl Iterator<Item = &Version> {
         let places = self.by_attack_id.get(attack_id).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|place| self.entries.get(*place))
+        places.iter().filter_map(|place| self.entry(*place))
     }
 
     /// Relationships that start at an object.
     pub fn from(&self, object: i64) -> impl Iterator<Item = &Version> {
         let places = self.from.get(&object).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|place| self.entries.get(*place))
+        places.iter().filter_map(|place| self.entry(*place))
     }
 
     /// Relationships that lead to an object.
     pub fn to(&self, object: i64) -> impl Iterator<Item = &Version> {
         let places = self.to.get(&object).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|place| self.entries.get(*place))
+        places.iter().filter_map(|place| self.entry(*place))
     }
 
     /// How many objects of each STIX type there are, and how many of them are neither revoked nor deprecated.
     pub fn counts(&self) -> BTreeMap<String, (usize, usize)> {
         let mut counts = BTreeMap::new();
-        for entry in &self.entries {
+        for entry in self.entries() {
             let count: &mut (usize, usize) = counts.entry(kind_of(&entry.stix_id).to_owned()).or_default();
             count.0 += 1;
             count.1 += usize::from(is_live(entry));
@@ -156,16 +192,20 @@ impl View {
         counts
     }
 
+    /// Objects of a STIX type.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Version> {
+        let places = self.by_kind.get(kind).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| self.entry(*place))
+    }
+
     /// Techniques that serve a tactic, by its short name.
     pub fn techniques_of<'a>(&'a self, tactic: &'a str) -> impl Iterator<Item = &'a Version> {
-        let techniques = self.entries.iter().filter(|entry| kind_of(&entry.stix_id) == "attack-pattern");
-        techniques.filter(move |entry| entry.tactics.lines().any(|line| line == tactic))
+        self.of_kind("attack-pattern").filter(move |entry| entry.tactics.lines().any(|line| line == tactic))
     }
 
     /// A tactic by its short name.
     pub fn tactic(&self, short_name: &str) -> Option<&Version> {
-        let mut tactics = self.entries.iter().filter(|entry| kind_of(&entry.stix_id) == "x-mitre-tactic");
-        tactics.find(|entry| entry.tactics == short_name)
+        self.of_kind("x-mitre-tactic").find(|entry| entry.tactics == short_name)
     }
 
     /// What an object says about others without a relationship, and what others say about it: `true` for its own words.
@@ -194,7 +234,7 @@ impl View {
     async fn read_links(&self, library: &Library) -> Result<Links, AttackError> {
         const TALKERS: [&str; 4] =
             ["x-mitre-detection-strategy", "x-mitre-analytic", "x-mitre-data-component", "x-mitre-matrix"];
-        let talkers: Vec<_> = self.entries.iter().filter(|entry| TALKERS.contains(&kind_of(&entry.stix_id))).collect();
+        let talkers: Vec<_> = TALKERS.iter().flat_map(|kind| self.of_kind(kind)).collect();
         let ids: Vec<i64> = talkers.iter().map(|entry| entry.id).collect();
         let texts = library.bodies(&ids).await?;
         let mut links = Links::default();

@@ -3,8 +3,8 @@
 mod world;
 
 use lazaret_attack::{
-    Bundle, Choice, Effective, ImportOptions, Kind, Label, changes_between, folded, history, related, replacements,
-    section_at, vanished, verify,
+    Bundle, Choice, Detail, Effective, ImportOptions, Kind, Label, changes_between, folded, history, related,
+    replacements, section_at, vanished, verify,
 };
 use serde_json::json;
 use std::io::Write;
@@ -213,14 +213,15 @@ async fn a_relationship_that_vanished_is_told_with_its_last_release() {
     world.release("13.1", &both[..2]).await;
     let found = world.find("M9001").await;
     assert!(related(&found.view, &found.version).is_empty());
-    let gone = vanished(&world.catalog, &found.view, &found.version).await.unwrap();
+    let (gone, all) = vanished(&world.catalog, &found.view, &found.version, 10).await.unwrap();
+    assert_eq!(all, 1);
     let [one] = gone.as_slice() else { panic!("{gone:?}") };
     assert_eq!((one.last.as_str(), one.gone.as_deref(), one.outward), ("12.1", Some("13.0"), true));
     assert_eq!(one.other.as_ref().unwrap().name, "Opening Things");
     // Where it is there, it has not vanished.
     let found = world.find_in("M9001", "12.1").await;
     assert_eq!(related(&found.view, &found.version)[0].status, Effective::Live);
-    assert!(vanished(&world.catalog, &found.view, &found.version).await.unwrap().is_empty());
+    assert_eq!(vanished(&world.catalog, &found.view, &found.version, 10).await.unwrap().1, 0);
 }
 
 #[tokio::test]
@@ -254,7 +255,7 @@ async fn a_history_has_every_release_and_folds_what_stayed() {
     world.release("4.0", &[mitigation()]).await;
     world.release("5.0", &[said]).await;
     let found = world.find("T9001").await;
-    let rows = history(&world.catalog, TECHNIQUE, found.view.release.track).await.unwrap();
+    let rows = history(&world.catalog, TECHNIQUE, found.view.release.track, Detail::Fields).await.unwrap();
     let told: Vec<_> = folded(&rows)
         .iter()
         .map(|run| {
@@ -372,7 +373,7 @@ async fn the_two_feeds_never_mix() {
     assert!(world.import(&path).await[0].starts_with("stix-2.1 enterprise-attack 2.0"));
     let found = world.find("T9001").await;
     assert_eq!((found.view.release.feed.as_str(), found.spans.len()), ("stix-2.1", 2));
-    let rows = history(&world.catalog, TECHNIQUE, found.view.release.track).await.unwrap();
+    let rows = history(&world.catalog, TECHNIQUE, found.view.release.track, Detail::Fields).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.release.name.as_str()).collect::<Vec<_>>(), ["2.0"]);
     let both = changes_between(&world.catalog, "1.0".parse().unwrap(), "2.0".parse().unwrap(), &[], None).await;
     assert!(both.unwrap_err().to_string().contains("in one feed"));

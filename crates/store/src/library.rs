@@ -5,6 +5,7 @@
 //! earlier version of the same object. A **release** is the list of its versions and the text around them, so that the
 //! file that was imported can be given back to the byte.
 
+mod batch;
 mod bodies;
 mod import;
 mod takes;
@@ -20,10 +21,23 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyPool, Row};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a statement waits for a database that is locked: another import may be under way.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How SQLite is told to write: whole transactions or none after a power cut; the last ones may be gone, and can be imported
+/// again.
+const WRITING: [&str; 4] = [
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA busy_timeout = 30000",
+    "PRAGMA foreign_keys = ON",
+];
+/// And how to read: pages of the file are kept once, by the system, for all connections.
+const READING: [&str; 3] = ["PRAGMA journal_mode = WAL", "PRAGMA busy_timeout = 30000", "PRAGMA mmap_size = 268435456"];
+/// Rows from which on they are read over two connections at once.
+const MANY: usize = 1_500;
 /// Where the migrations that were run are noted: the ledger may be in the same database.
 const MIGRATIONS: &str = "_library_migrations";
 
@@ -132,8 +146,8 @@ impl Version {
 pub struct Appearance {
     /// The release's number.
     pub release: i64,
-    /// The version.
-    pub version: Version,
+    /// The version; its first and last place are left out.
+    pub version: Arc<Version>,
 }
 
 /// A track in which an object stands, with the first and the last release that have it.
@@ -184,29 +198,19 @@ impl Library {
         let shown = without_password(address);
         let opened = |source| StoreError::OpenLibrary { address: shown.clone(), source };
         let sqlite = address.starts_with("sqlite:");
-        let options = |connections| {
+        let options = |connections, pragmas: &'static [&'static str]| {
             let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
             options.after_connect(move |connection, _| {
                 Box::pin(async move {
-                    if sqlite {
-                        // Whole transactions or none after a power cut; the last ones may be gone, and can be imported again.
-                        for pragma in [
-                            "PRAGMA journal_mode = WAL",
-                            "PRAGMA synchronous = NORMAL",
-                            "PRAGMA busy_timeout = 30000",
-                            "PRAGMA foreign_keys = ON",
-                            // Every page of the database is read by all connections: the system keeps them once.
-                            "PRAGMA mmap_size = 268435456",
-                        ] {
-                            sqlx::query(pragma).execute(&mut *connection).await?;
-                        }
+                    for pragma in pragmas.iter().filter(|_| sqlite) {
+                        sqlx::query(*pragma).execute(&mut *connection).await?;
                     }
                     Ok(())
                 })
             })
         };
         let address = if sqlite && !address.contains('?') { format!("{address}?mode=rwc") } else { address.to_owned() };
-        let write = options(1).connect(&address).await.map_err(opened)?;
+        let write = options(1, &WRITING).connect(&address).await.map_err(opened)?;
         let mut migrator: Migrator = if sqlite {
             sqlx::migrate!("migrations/library-sqlite")
         } else {
@@ -217,7 +221,7 @@ impl Library {
             MigrateError::VersionMissing(_) => StoreError::NewerLibrary { address: shown.clone() },
             source => StoreError::MigrateLibrary { address: shown.clone(), source },
         })?;
-        let read = options(4).connect(&address).await.map_err(opened)?;
+        let read = options(4, &READING).connect(&address).await.map_err(opened)?;
         Ok(Self { read, write, sqlite })
     }
 
@@ -273,6 +277,19 @@ impl Library {
     /// # Errors
     /// When the database does not answer.
     pub async fn versions(&self, ids: &[i64], track: i64) -> Result<Vec<Version>, StoreError> {
+        if ids.len() < MANY {
+            return self.some_versions(ids.to_vec(), track).await;
+        }
+        // Two connections, and two processors, for what is many.
+        let (first, second) = ids.split_at(ids.len() / 2);
+        let (library, second) = (self.clone(), second.to_vec());
+        let second = tokio::spawn(async move { library.some_versions(second, track).await });
+        let mut versions = self.some_versions(first.to_vec(), track).await?;
+        versions.extend(second.await.map_err(|_| StoreError::Closed)??);
+        Ok(versions)
+    }
+
+    async fn some_versions(&self, ids: Vec<i64>, track: i64) -> Result<Vec<Version>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS}, COALESCE(s.first, 0) AS first_place, COALESCE(s.last, 0) AS last_place \
              FROM {} AS asked JOIN attack_versions v ON v.id = asked.value \
@@ -280,7 +297,7 @@ impl Library {
              LEFT JOIN attack_spans s ON s.object = v.object AND s.track = $2 ORDER BY asked.place",
             self.numbers("$1")
         );
-        let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(as_json(ids)).bind(track);
+        let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(as_json(&ids)).bind(track);
         statement.fetch_all(&self.read).await?.iter().map(version).collect()
     }
 
@@ -293,20 +310,38 @@ impl Library {
         Ok(row.try_get(0)?)
     }
 
-    /// Every version of an object with every release that holds it, by place; `stix_id` is the object's.
+    /// Every version of an object with every release that holds it, by track and place; `stix_id` is the object's.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn appearances(&self, stix_id: &str) -> Result<Vec<Appearance>, StoreError> {
+        // Few versions are in many releases: each is read once.
         let statement = format!(
-            "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place, r.id AS release_id \
-             FROM attack_objects o JOIN attack_versions v ON v.object = o.id \
-             JOIN attack_members m ON m.version = v.id JOIN attack_releases r ON r.id = m.release \
-             JOIN attack_spans s ON s.object = o.id AND s.track = r.track \
-             WHERE o.stix_id = $1 ORDER BY r.track, r.place"
+            "SELECT {COLUMNS}, 0 AS first_place, 0 AS last_place FROM attack_objects o \
+             JOIN attack_versions v ON v.object = o.id WHERE o.stix_id = $1"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(stix_id.to_owned()).fetch_all(&self.read).await?;
-        rows.iter().map(|row| Ok(Appearance { release: row.try_get("release_id")?, version: version(row)? })).collect()
+        let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(stix_id.to_owned());
+        let mut versions: HashMap<i64, Arc<Version>> = HashMap::new();
+        for row in statement.fetch_all(&self.read).await? {
+            let version = version(&row)?;
+            versions.insert(version.id, Arc::new(version));
+        }
+        let mut ids: Vec<i64> = versions.keys().copied().collect();
+        ids.sort_unstable();
+        let statement = format!(
+            "SELECT m.version, m.release FROM {} AS asked JOIN attack_members m ON m.version = asked.value \
+             JOIN attack_releases r ON r.id = m.release ORDER BY r.track, r.place",
+            self.numbers("$1")
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(as_json(&ids)).fetch_all(&self.read).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            let id: i64 = row.try_get(0)?;
+            if let Some(version) = versions.get(&id) {
+                found.push(Appearance { release: row.try_get(1)?, version: Arc::clone(version) });
+            }
+        }
+        Ok(found)
     }
 
     /// The newest version of every object but relationships in a track, dead ones included: what a search looks through.
@@ -406,7 +441,15 @@ impl Library {
     /// # Errors
     /// When the database does not answer or a text is damaged.
     pub async fn bodies(&self, versions: &[i64]) -> Result<HashMap<i64, Vec<u8>>, StoreError> {
-        bodies::read(self, versions).await
+        if versions.len() < MANY {
+            return bodies::read(self, versions).await;
+        }
+        let (first, second) = versions.split_at(versions.len() / 2);
+        let (library, second) = (self.clone(), second.to_vec());
+        let second = tokio::spawn(async move { bodies::read(&library, &second).await });
+        let mut texts = bodies::read(self, first).await?;
+        texts.extend(second.await.map_err(|_| StoreError::Closed)??);
+        Ok(texts)
     }
 
     /// The text of one version; `None` where there is none.

@@ -4,6 +4,7 @@
 //! same for everybody, its bodies are made before the clock starts, and its own use of the processors is printed.
 
 mod icap;
+mod library;
 mod load;
 mod peers;
 mod scenes;
@@ -16,6 +17,8 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 gate --lazaret FILE [SCENE...]
+gate --lazaret FILE --python FILE --library FILE-OR-FOLDER
+                             the ATT&CK library beside mitreattack-python; the file or folder has every Enterprise release
 
 Scenes, all where none is named:
   icap     our ICAP server beside c-icap with virus_scan and clamd
@@ -27,9 +30,12 @@ Scenes, all where none is named:
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let (mut lazaret, mut names) = (None, Vec::new());
+    let (mut releases, mut python) = (None, PathBuf::from("python3"));
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--lazaret" => lazaret = arguments.next().map(PathBuf::from),
+            "--library" => releases = arguments.next().map(PathBuf::from),
+            "--python" => python = arguments.next().map_or(python, PathBuf::from),
             "icap" | "proxy" | "memory" | "ledger" => names.push(argument),
             _ => {
                 eprint!("gate: `{argument}` is not known here\n{HELP}");
@@ -41,7 +47,11 @@ fn main() -> ExitCode {
         eprint!("gate: the executable to measure is missing\n{HELP}");
         return ExitCode::from(2);
     };
-    match scenes::run(&lazaret, &names) {
+    let ran = match releases {
+        Some(releases) => library::run(&lazaret, &releases, &python),
+        None => scenes::run(&lazaret, &names),
+    };
+    match ran {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("gate: {why}");

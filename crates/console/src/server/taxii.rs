@@ -289,7 +289,7 @@ fn page<'a>(view: &'a View, asked: &Asked, only: Option<&str>) -> Result<Page<'a
     let mut entries: Vec<&Version> = Vec::new();
     let mut next = None;
     if is_new && is_spoken {
-        let mut found = view.entries().iter().filter(fits).skip(from);
+        let mut found = view.entries().filter(fits).skip(from);
         entries.extend(found.by_ref().take(limit));
         next = found.next().map(|_| from + entries.len());
     }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use zstd::zstd_safe::{CCtx, DCtx, compress_bound, get_error_name};
 
 /// Higher levels win little on texts of a kilobyte.
-const LEVEL: i32 = 6;
+const LEVEL: i32 = 4;
 /// Bytes of a text.
 pub(super) const MOST_BYTES: usize = 64 << 20;
 

@@ -1,11 +1,13 @@
 //! Importing: one transaction a release, so that a release is there whole or not at all.
 
+use super::batch::Batch;
 use super::bodies::{Packer, pack_numbers, read};
 use super::{Library, as_json};
 use crate::{StoreError, now};
 use sqlx::any::Any;
 use sqlx::{Row, Transaction};
 use std::collections::{HashMap, HashSet};
+use tokio::task::JoinHandle;
 
 /// Rows that are written at once.
 const BATCH: usize = 256;
@@ -94,6 +96,8 @@ pub enum Added {
 pub struct Import {
     library: Library,
     transaction: Option<Transaction<'static, Any>>,
+    /// The transaction while a batch is being written in it.
+    writing: Option<JoinHandle<Result<Transaction<'static, Any>, StoreError>>>,
     /// The generation that what follows belongs to.
     generation: i64,
     /// Versions by the hash of their bytes.
@@ -134,6 +138,7 @@ impl Library {
         Ok(Import {
             library: self.clone(),
             transaction: None,
+            writing: None,
             generation: -1,
             known: HashMap::new(),
             objects: HashMap::new(),
@@ -263,6 +268,7 @@ impl Import {
     /// When the database does not answer.
     pub async fn give_up_nothing(&mut self) -> Result<(), StoreError> {
         self.generation -= 1;
+        self.settle().await?;
         match self.transaction.take() {
             Some(transaction) => Ok(transaction.rollback().await?),
             None => Ok(()),
@@ -276,6 +282,7 @@ impl Import {
     pub async fn give_up(&mut self) -> Result<(), StoreError> {
         // What is in memory has versions that are not there.
         self.generation = -1;
+        self.settle().await?;
         match self.transaction.take() {
             Some(transaction) => Ok(transaction.rollback().await?),
             None => Ok(()),
@@ -289,6 +296,7 @@ impl Import {
     /// When the database does not answer.
     pub async fn finish(&mut self, new: &NewRelease) -> Result<bool, StoreError> {
         self.write().await?;
+        self.settle().await?;
         let library = self.library.clone();
         let skeleton = self.packer.pack(&new.skeleton, &[])?;
         let members = pack_numbers(&self.members)?;
@@ -370,11 +378,18 @@ impl Import {
         Ok(true)
     }
 
-    /// Writes what waits.
+    /// Waits until what was handed over is written.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        if let Some(writing) = self.writing.take() {
+            self.transaction = Some(writing.await.map_err(|_| StoreError::Closed)??);
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, while the next objects are already being packed.
     async fn write(&mut self) -> Result<(), StoreError> {
         let waiting = std::mem::take(&mut self.waiting);
         let fresh = std::mem::take(&mut self.fresh);
-        let Some(transaction) = self.transaction.as_mut() else { return Ok(()) };
         // Texts of roots that an earlier import wrote.
         let mut missing: Vec<i64> = Vec::new();
         for (_, new) in &waiting {
@@ -386,9 +401,13 @@ impl Import {
         if !missing.is_empty() {
             self.roots.extend(read(&self.library, &missing).await?);
         }
-        let mut packed = Vec::with_capacity(waiting.len());
-        let mut rooted = Vec::new();
-        for (id, new) in &waiting {
+        let mut batch = Batch::default();
+        let mut rooted: HashMap<i64, i64> = HashMap::new();
+        for (id, new) in waiting {
+            let ends = match &new.relation {
+                Some(relation) => (self.number(&relation.from), self.number(&relation.to)),
+                None => (0, 0),
+            };
             let Some((object, root)) = self.objects.get_mut(&new.stix_id) else { continue };
             let mut body = match self.roots.get(root) {
                 Some(text) if *root != 0 => (*root, self.packer.pack(&new.text, text)?),
@@ -396,90 +415,26 @@ impl Import {
             };
             if body.0 == 0 || body.1.len() > new.text.len() / 4 {
                 // So much is new that it is worth another root.
-                body = (*id, self.packer.pack(&new.text, &[])?);
-                *root = *id;
-                self.roots.insert(*id, new.text.clone());
-                rooted.push((*object, *id));
+                body = (id, self.packer.pack(&new.text, &[])?);
+                *root = id;
+                self.roots.insert(id, new.text.clone());
+                rooted.insert(*object, id);
             }
-            packed.push((*id, body.0, body.1));
+            batch.bodies.push((id, body.0, body.1));
+            batch.versions.push((id, *object, ends, new));
         }
-        let connection = &mut **transaction;
-        if !fresh.is_empty() {
-            let statement = insertion("attack_objects", "id, stix_id, root", fresh.len());
-            let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-            for (id, stix_id) in fresh {
-                insert = insert.bind(id).bind(stix_id).bind(0_i64);
-            }
-            insert.execute(&mut *connection).await?;
+        for (id, stix_id) in fresh {
+            batch.objects.push((id, stix_id, rooted.remove(&id).unwrap_or(0)));
         }
-        let objects = &self.objects;
-        let number = |stix_id: &String| objects.get(stix_id).map_or(0, |(id, _)| *id);
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let statement = insertion(
-            "attack_versions",
-            "id, object, raw, source, canonical, bytes, attack_id, name, version, created, modified, flags, platforms, tactics, \
-             relation, from_object, to_object",
-            waiting.len(),
-        );
-        let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-        for (id, new) in waiting {
-            let (kind, from, to) = match &new.relation {
-                Some(relation) => (relation.kind.clone(), number(&relation.from), number(&relation.to)),
-                None => (String::new(), 0, 0),
-            };
-            insert = insert
-                .bind(id)
-                .bind(number(&new.stix_id))
-                .bind(new.raw.to_vec())
-                .bind(new.source.to_vec())
-                .bind(new.canonical.to_vec())
-                .bind(i64::try_from(new.text.len()).unwrap_or(i64::MAX))
-                .bind(new.attack_id)
-                .bind(new.name)
-                .bind(new.version)
-                .bind(new.created)
-                .bind(new.modified)
-                .bind(new.flags)
-                .bind(new.platforms)
-                .bind(new.tactics)
-                .bind(kind)
-                .bind(from)
-                .bind(to);
-        }
-        insert.execute(&mut *connection).await?;
-        let statement = insertion("attack_bodies", "version, root, body", packed.len());
-        let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-        for (id, root, body) in packed {
-            insert = insert.bind(id).bind(root).bind(body);
-        }
-        insert.execute(&mut *connection).await?;
-        for (object, root) in rooted {
-            sqlx::query("UPDATE attack_objects SET root = $1 WHERE id = $2")
-                .bind(root)
-                .bind(object)
-                .execute(&mut *connection)
-                .await?;
-        }
+        batch.rooted = rooted.into_iter().collect();
+        self.settle().await?;
+        let Some(transaction) = self.transaction.take() else { return Ok(()) };
+        self.writing = Some(tokio::spawn(batch.write(transaction, self.library.sqlite)));
         Ok(())
     }
-}
 
-/// A statement that inserts several rows. Both databases know numbered parameters; sqlx's own builder writes others for this
-/// driver.
-fn insertion(table: &str, columns: &str, rows: usize) -> String {
-    let width = columns.split(',').count();
-    let mut statement = format!("INSERT INTO {table} ({columns}) VALUES ");
-    for row in 0..rows {
-        statement.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 1..=width {
-            if column > 1 {
-                statement.push_str(", ");
-            }
-            statement.push_str(&format!("${}", row * width + column));
-        }
-        statement.push(')');
+    /// The number of an object that has one.
+    fn number(&self, stix_id: &str) -> i64 {
+        self.objects.get(stix_id).map_or(0, |(id, _)| *id)
     }
-    statement
 }

@@ -227,7 +227,7 @@ async fn objects(
             && has(&entry.tactics, &asked.tactic)
             && (asked.status.is_empty() || asked.status == status(entry))
     };
-    let found: Vec<_> = view.entries().iter().filter(fits).collect();
+    let found: Vec<_> = view.entries().filter(fits).collect();
     let rows: Vec<Value> = found.iter().skip(asked.after).take(limit).map(|entry| entry_json(entry)).collect();
     let end = asked.after + rows.len();
     let next = (end < found.len()).then_some(end);

@@ -6,18 +6,20 @@ use crate::prose::Citations;
 use crate::server::Refused;
 use axum::http::Uri;
 use lazaret_attack::{
-    Catalog, Effective, Found, Linked, Number, Related, Vanished, kind_of, path_of, section_of, vanished,
+    Catalog, Effective, Found, Linked, Number, Related, Vanished, elsewhere, kind_of, path_of, section_of, vanished,
 };
 use lazaret_store::Version;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Relationships of a group that a page begins with.
-const FIRST: usize = 15;
+const FIRST: usize = 10;
+/// Entries that are linked to without relationships, likewise.
+const FIRST_LINKED: usize = 30;
 /// Relationships of a group that a page has at most.
 const MOST: usize = 5_000;
 /// Relationships that other releases had, on a page.
-const MOST_VANISHED: usize = 200;
+const MOST_VANISHED: usize = 100;
 
 /// How relationships are narrowed.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -75,6 +77,7 @@ pub(super) struct Row {
 
 pub(super) struct LinkedGroup {
     pub(super) title: String,
+    pub(super) count: usize,
     pub(super) entries: Vec<(String, String)>,
 }
 
@@ -190,7 +193,7 @@ pub(super) async fn explorer(
         shown: groups.iter().map(|group| group.count).sum(),
         live: related.iter().filter(|one| one.status == Effective::Live).count(),
         groups,
-        linked: links(linked),
+        linked: links(linked, if filter.all.is_empty() { FIRST_LINKED } else { MOST }),
         vanished,
         more_vanished,
         platforms: platforms.into_iter().collect(),
@@ -220,7 +223,7 @@ fn row(one: &Related, html: String) -> Row {
     }
 }
 
-fn links(linked: &[Linked]) -> Vec<LinkedGroup> {
+fn links(linked: &[Linked], most: usize) -> Vec<LinkedGroup> {
     let mut groups: BTreeMap<(bool, String), Vec<(String, String)>> = BTreeMap::new();
     for one in linked {
         let section = section_of(kind_of(&one.other.stix_id)).title;
@@ -235,31 +238,28 @@ fn links(linked: &[Linked]) -> Vec<LinkedGroup> {
         .into_iter()
         .map(|((_, title), mut entries)| {
             entries.sort();
-            LinkedGroup { title, entries }
+            let count = entries.len();
+            entries.truncate(most);
+            LinkedGroup { title, count, entries }
         })
         .collect()
 }
 
 /// What releases of the same feed had, and, where the entry has no relationships at all, those of another feed.
 async fn gone(catalog: &Catalog, found: &Found) -> Result<(Vec<VanishedRow>, usize), Refused> {
-    let mut rows: Vec<VanishedRow> = Vec::new();
-    let own = vanished(catalog, &found.view, &found.version).await?;
-    rows.extend(own.iter().map(|one| vanished_row(one, &found.view.release.feed)));
+    let (version, view) = (&found.version, &found.view);
+    let (own, mut all) = vanished(catalog, view, version, MOST_VANISHED).await?;
+    let mut rows: Vec<VanishedRow> = own.iter().map(|one| vanished_row(one, &view.release.feed)).collect();
     // Where the entry stands alone, another feed of the domain may say what it once had to do with.
-    let stands_alone =
-        found.view.from(found.version.object).chain(found.view.to(found.version.object)).next().is_none();
-    let others = found.spans.iter().filter(|span| span.track != found.view.release.track);
-    for span in others.filter(|span| stands_alone && span.domain == found.view.release.domain) {
-        let (_, releases) = catalog.releases().await?;
-        let last = releases.iter().find(|release| release.track == span.track && release.place == span.last);
-        let Some(last) = last else { continue };
-        let view = catalog.view(last).await?;
-        let Some(version) = view.object(found.version.object) else { continue };
-        let other = vanished(catalog, &view, version).await?;
+    let stands_alone = view.from(version.object).chain(view.to(version.object)).next().is_none();
+    let others = found.spans.iter().filter(|span| span.track != view.release.track);
+    for span in others.filter(|span| stands_alone && span.domain == view.release.domain) {
+        let (other, number) = elsewhere(catalog, span.track, version, MOST_VANISHED).await?;
         rows.extend(other.iter().map(|one| vanished_row(one, &span.feed)));
+        all += number;
     }
-    let more = rows.len().saturating_sub(MOST_VANISHED);
     rows.truncate(MOST_VANISHED);
+    let more = all - rows.len();
     Ok((rows, more))
 }
 

@@ -88,7 +88,7 @@ pub(super) fn facts(found: &Found, fields: &Map<String, Value>, linked: &[Linked
         (Link::Tactic, false, "Matrix"),
     ] {
         let mut those: Vec<_> =
-            linked.iter().filter(|one| one.link == link && one.own == own).map(|one| &one.other).collect();
+            linked.iter().filter(|one| one.link == link && one.own == own).map(|one| &*one.other).collect();
         if label == "Used by analytics" && those.len() > 12 {
             those.truncate(12);
             let mut some = entries(those);

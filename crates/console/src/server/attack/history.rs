@@ -3,7 +3,7 @@
 use super::day;
 use crate::server::{Refused, shown_time};
 use lazaret_attack::{
-    Catalog, Change, Choice, Found, Label, Number, Piece, Run, compare, compared_words, folded, hex, history,
+    Catalog, Change, Choice, Detail, Found, Label, Number, Piece, Run, compare, compared_words, folded, hex, history,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -65,15 +65,20 @@ pub(super) struct Other {
 pub(super) async fn others(catalog: &Catalog, found: &Found) -> Result<Vec<Other>, Refused> {
     let mut others = Vec::new();
     for span in found.spans.iter().filter(|span| span.track != found.view.release.track) {
-        let (rows, _) = rows(catalog, found, span.track).await?;
+        let (rows, _) = rows(catalog, found, span.track, Detail::Hashes).await?;
         others.push(Other { domain: span.domain.clone(), feed: span.feed.clone(), rows });
     }
     Ok(others)
 }
 
 /// The history in a track, the newest first, and its releases for a choice.
-pub(super) async fn rows(catalog: &Catalog, found: &Found, track: i64) -> Result<(Vec<Row>, Vec<String>), Refused> {
-    let rows = history(catalog, &found.version.stix_id, track).await?;
+pub(super) async fn rows(
+    catalog: &Catalog,
+    found: &Found,
+    track: i64,
+    detail: Detail,
+) -> Result<(Vec<Row>, Vec<String>), Refused> {
+    let rows = history(catalog, &found.version.stix_id, track, detail).await?;
     let releases = rows.iter().filter(|row| row.version.is_some()).map(|row| row.release.name.clone()).collect();
     let runs = folded(&rows);
     let mut out = Vec::with_capacity(runs.len());
@@ -91,7 +96,7 @@ fn row(run: &Run, before: Option<String>) -> Row {
         Some(last) => format!("{} to {}", first.name, last.name),
         None => first.name.clone(),
     };
-    let version = run.first.version.as_ref();
+    let version = run.first.version.as_deref();
     let status = version.map_or("not in these releases", |version| lazaret_attack::status(version));
     let mut fields: Vec<String> = run.first.changes.iter().map(|change| change.field.clone()).collect();
     fields.dedup();

@@ -147,7 +147,7 @@ pub(super) async fn section(
     // Twenty thousand relationships are no list for people.
     let is_long = section.path == "relationships";
     let of_section = |kind: &str| section_of(kind).path == section.path;
-    for entry in view.entries().iter().filter(|entry| !is_long && of_section(kind_of(&entry.stix_id))) {
+    for entry in view.entries().filter(|entry| !is_long && of_section(kind_of(&entry.stix_id))) {
         let parent = view.from(entry.object).find(|relation| relation.relation == "subtechnique-of");
         let parent = parent.and_then(|relation| view.object(relation.to_object)).map(named).unwrap_or_default();
         rows.push(Entry {
@@ -161,7 +161,7 @@ pub(super) async fn section(
             platforms: entry.platforms.replace('\n', ", "),
         });
     }
-    let dead = view.entries().iter().filter(|entry| of_section(kind_of(&entry.stix_id)) && !is_live(entry)).count();
+    let dead = view.entries().filter(|entry| of_section(kind_of(&entry.stix_id)) && !is_live(entry)).count();
     rows.sort_by(|a, b| (a.status != "live", &a.id, &a.name).cmp(&(b.status != "live", &b.id, &b.name)));
     shelf(&List {
         user: reader.shown(),

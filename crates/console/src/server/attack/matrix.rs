@@ -99,14 +99,14 @@ impl<'a> Marks<'a> {
 /// The matrix that an entry is, in its release.
 pub(super) async fn grid(catalog: &Catalog, found: &Found, marks: Option<&Marks<'_>>) -> Result<Grid, Refused> {
     let tactics = linked(catalog, &found.view, &found.version).await?;
-    let tactics: Vec<Version> =
+    let tactics: Vec<Arc<Version>> =
         tactics.into_iter().filter(|one| one.link == Link::Tactic && one.own).map(|one| one.other).collect();
     Ok(of_tactics(&found.view, &tactics, marks))
 }
 
 /// The matrix of a release, from its matrix objects, or from its techniques alone in releases that have none.
 pub(super) async fn of_release(catalog: &Catalog, view: &View, marks: Option<&Marks<'_>>) -> Result<Grid, Refused> {
-    let mut tactics: Vec<Version> = Vec::new();
+    let mut tactics: Vec<Arc<Version>> = Vec::new();
     let matrices: Vec<_> =
         view.nouns().filter(|entry| kind_of(&entry.stix_id) == "x-mitre-matrix" && is_live(entry)).collect();
     for matrix in matrices {
@@ -119,7 +119,7 @@ pub(super) async fn of_release(catalog: &Catalog, view: &View, marks: Option<&Ma
     Ok(of_tactics(view, &tactics, marks))
 }
 
-fn of_tactics(view: &View, tactics: &[Version], marks: Option<&Marks<'_>>) -> Grid {
+fn of_tactics(view: &View, tactics: &[Arc<Version>], marks: Option<&Marks<'_>>) -> Grid {
     let mut heads: Vec<(String, String, String, String)> = tactics
         .iter()
         .filter(|tactic| is_live(tactic))
@@ -129,7 +129,6 @@ fn of_tactics(view: &View, tactics: &[Version], marks: Option<&Marks<'_>>) -> Gr
         // Before 5.0 releases have no tactics of their own; techniques name them.
         let mut names: Vec<String> = view
             .entries()
-            .iter()
             .filter(|entry| kind_of(&entry.stix_id) == "attack-pattern" && is_live(entry))
             .flat_map(|entry| entry.tactics.lines().map(str::to_owned).collect::<Vec<_>>())
             .collect();

@@ -15,8 +15,8 @@ use axum::extract::{Query, State};
 use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect};
 use lazaret_attack::{
-    Catalog, Found, Section, domain_title, hex, kind_of, linked, path_of, references, related, relationships_hash,
-    replacements, section_at, section_of, text_of,
+    Catalog, Detail, Found, Section, domain_title, hex, kind_of, linked, path_of, references, related,
+    relationships_hash, replacements, section_at, section_of, text_of,
 };
 use lazaret_store::Version;
 use serde_json::Value;
@@ -33,7 +33,7 @@ struct Page {
     user: Option<Shown>,
     section: &'static Section,
     what: String,
-    version: Version,
+    version: Arc<Version>,
     name: String,
     domain: String,
     domain_id: String,
@@ -167,7 +167,7 @@ async fn gather(
     let graph = draw(&found.view, &version, hops);
     let relationships = hex(&relationships_hash(&related));
     let explorer = explorer(catalog, &found, &related, &linked, filter, &mut citations, uri).await?;
-    let (history, releases) = rows(catalog, &found, release.track).await?;
+    let (history, releases) = rows(catalog, &found, release.track, Detail::Fields).await?;
     let other_histories = others(catalog, &found).await?;
     let difference = difference(catalog, &found, &two).await?;
     let takes = take_shown(catalog, &found, &mut citations).await?;
@@ -299,7 +299,7 @@ fn pretty(raw: &[u8]) -> String {
 
 /// What the release itself says about its copyright.
 async fn statement(catalog: &Catalog, found: &Found) -> Result<String, Refused> {
-    let marking = found.view.entries().iter().find(|entry| entry.stix_id.starts_with("marking-definition--"));
+    let marking = found.view.of_kind("marking-definition").next();
     let Some(marking) = marking else { return Ok(String::new()) };
     let fields = catalog.fields(marking).await?;
     let statement = fields.get("definition").and_then(|definition| definition.get("statement")).and_then(Value::as_str);

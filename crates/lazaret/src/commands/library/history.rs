@@ -4,8 +4,8 @@ use crate::cli::{Common, History};
 use crate::display::plain;
 use crate::failure::Failure;
 use lazaret_attack::{
-    Catalog, Change, Choice, Found, Label, Number, Piece, compare, compared_words, folded, hex, history, history_json,
-    status,
+    Catalog, Change, Choice, Detail, Found, Label, Number, Piece, compare, compared_words, folded, hex, history,
+    history_json, status,
 };
 use serde_json::Value;
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub(crate) async fn run(common: &Common, options: &History) -> Result<ExitCode, 
         release.domain,
         release.feed
     );
-    let rows = history(&catalog, &found.version.stix_id, release.track).await?;
+    let rows = history(&catalog, &found.version.stix_id, release.track, Detail::Fields).await?;
     for run in folded(&rows) {
         let first = &run.first.release.name;
         let releases = run.last.as_ref().map_or_else(|| first.clone(), |last| format!("{first} to {}", last.name));

@@ -135,7 +135,7 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
     let object = match id {
         None => None,
         Some(id) => match super::find(catalog, id, &lazaret_attack::Choice::default()).await? {
-            Some(found) => Some(found.version.stix_id),
+            Some(found) => Some(found.version.stix_id.clone()),
             None => return Ok(ExitCode::from(1)),
         },
     };
