@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 sh tools/prepare.sh
 sh tools/checkers.sh
 sh tools/servers.sh
+sh tools/reference.sh
 # The licence check looks at the dependencies of every system, without the network.
 cargo fetch --locked
 PATH="$PWD/target/tools/bin:$PATH" exec cargo xtask ci

@@ -266,12 +266,12 @@ impl Catalog {
         } else {
             self.library.objects_with_attack_id(&wanted).await?
         };
-        let mut standings = self.library.standings(&objects).await?;
-        standings.retain(|standing| {
-            section.is_none_or(|section| section.types.contains(&kind_of(&standing.version.stix_id)))
-        });
+        let standings = self.library.standings(&objects).await?;
         let best = standings
             .iter()
+            .filter(|standing| {
+                section.is_none_or(|section| section.types.contains(&kind_of(&standing.version.stix_id)))
+            })
             .filter(|standing| choice.feed.is_none_or(|feed| feed.name() == standing.span.feed))
             .filter(|standing| choice.domain.as_ref().is_none_or(|domain| *domain == standing.span.domain))
             .max_by_key(|standing| {

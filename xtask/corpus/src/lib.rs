@@ -3,6 +3,7 @@
 //! A stand-in lies in the folder of the format or detector that it proves: `crates/formats/corpus/<format>/` or
 //! `crates/detect/corpus/<detector>/`. It is stored encoded, so that no scanner, indexer or double click meets it.
 
+pub mod attack;
 pub mod build;
 mod rows;
 mod standin;

@@ -1,20 +1,12 @@
 //! A small world of releases for tests: written here, in the form of ATT&CK.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub use corpus::attack::*;
 use lazaret_attack::{Catalog, Choice, Found, ImportOptions, Outcome, import};
 use lazaret_store::Library;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-pub const TECHNIQUE: &str = "attack-pattern--0a000000-0000-4000-8000-000000000001";
-pub const OLD: &str = "attack-pattern--0a000000-0000-4000-8000-000000000002";
-pub const OLDER: &str = "attack-pattern--0a000000-0000-4000-8000-000000000003";
-pub const MITIGATION: &str = "course-of-action--0b000000-0000-4000-8000-000000000001";
-pub const ADVICE: &str = "course-of-action--0b000000-0000-4000-8000-000000000002";
-pub const GROUP: &str = "intrusion-set--0c000000-0000-4000-8000-000000000001";
-pub const TACTIC: &str = "x-mitre-tactic--0d000000-0000-4000-8000-000000000001";
-pub const MATRIX: &str = "x-mitre-matrix--0e000000-0000-4000-8000-000000000001";
 
 /// A library in a folder of its own.
 pub struct World {
@@ -75,64 +67,4 @@ impl World {
         let choice = Choice { release: Some(release.parse().unwrap()), ..Choice::default() };
         self.catalog.find(None, id, &choice).await.unwrap()
     }
-}
-
-/// A bundle of STIX 2.0, as compact JSON.
-pub fn bundle(objects: &[Value]) -> Vec<u8> {
-    let bundle = json!({ "type": "bundle", "id": "bundle--0f", "spec_version": "2.0", "objects": objects });
-    serde_json::to_vec(&bundle).unwrap()
-}
-
-/// An object with these ids and name, version 1.0, last changed on this day.
-pub fn object(stix_id: &str, attack_id: &str, name: &str, modified: &str) -> Value {
-    let kind = stix_id.split("--").next().unwrap();
-    json!({
-        "type": kind,
-        "id": stix_id,
-        "created": "2020-01-01T00:00:00.000Z",
-        "modified": format!("{modified}T00:00:00.000Z"),
-        "name": name,
-        "description": format!("What {name} is."),
-        "external_references": [
-            { "source_name": "mitre-attack", "external_id": attack_id, "url": format!("https://attack.mitre.org/x/{attack_id}") },
-            { "source_name": "A report", "description": "A report. (2020).", "url": "https://report.invalid/" },
-        ],
-        "x_mitre_version": "1.0",
-    })
-}
-
-/// The same with other fields.
-pub fn with(mut object: Value, fields: Value) -> Value {
-    for (name, value) in fields.as_object().unwrap() {
-        object[name] = value.clone();
-    }
-    object
-}
-
-pub fn relation(number: u8, kind: &str, from: &str, to: &str) -> Value {
-    json!({
-        "type": "relationship",
-        "id": format!("relationship--00000000-0000-4000-8000-0000000000{number:02x}"),
-        "created": "2020-01-01T00:00:00.000Z",
-        "modified": "2020-01-01T00:00:00.000Z",
-        "relationship_type": kind,
-        "source_ref": from,
-        "target_ref": to,
-        "description": format!("It {kind}.(Citation: A report)"),
-        "external_references": [{ "source_name": "A report", "description": "A report. (2020)." }],
-    })
-}
-
-pub fn technique() -> Value {
-    with(
-        object(TECHNIQUE, "T9001", "Opening Things", "2020-01-01"),
-        json!({
-            "kill_chain_phases": [{ "kill_chain_name": "mitre-attack", "phase_name": "execution" }],
-            "x_mitre_platforms": ["Linux", "Windows"],
-        }),
-    )
-}
-
-pub fn mitigation() -> Value {
-    object(MITIGATION, "M9001", "Teach People", "2020-01-01")
 }

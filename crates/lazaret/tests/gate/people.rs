@@ -80,6 +80,11 @@ impl Browser {
         }
     }
 
+    /// Where the browser is.
+    pub fn address(&self) -> String {
+        self.call("GET", &format!("{}/url", self.session), &Value::Null).as_str().unwrap_or_default().to_owned()
+    }
+
     pub fn element(&self, css: &str) -> String {
         let found = self.post("/element", &json!({ "using": "css selector", "value": css }));
         let id = found.as_object().and_then(|found| found.values().next()).and_then(Value::as_str).map(str::to_owned);

@@ -1,0 +1,384 @@
+//! The ATT&CK library's pages, its API and its TAXII server, as readers, programs and TAXII clients have them.
+
+#[path = "gate/mod.rs"]
+mod gate;
+mod shelf;
+
+use corpus::attack::*;
+use gate::Served;
+use gate::people::{Browser, Staff, administrator};
+use serde_json::{Value, json};
+use shelf::*;
+use std::process::Command;
+
+/// A console with the library in it.
+fn served(configuration: &str) -> Served {
+    Served::in_folder(filled(), configuration)
+}
+
+/// Somebody who is not signed in.
+fn reader(served: &Served) -> Staff<'_> {
+    Staff { served, jar: tempfile::NamedTempFile::new().unwrap() }
+}
+
+/// Status, header lines and body of one answer.
+fn fetched(staff: &Staff<'_>, path: &str, more: &[&str]) -> (u16, String, String) {
+    let url = staff.url(path);
+    let answer = staff.curl(&[&["-i", &url], more].concat());
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
+    (status, head.to_lowercase(), body.to_owned())
+}
+
+#[test]
+fn the_page_of_an_entry_has_everything_and_runs_nothing() {
+    let served = served("");
+    let reader = reader(&served);
+    let (status, head, page) = fetched(&reader, "/mitigations/T9001", &[]);
+    assert_eq!(status, 200);
+    for part in [
+        "<h1>Opening Things Mitigation</h1>",
+        "Official definition",
+        "<strong>Deprecated.</strong>",
+        "View on the official site",
+        "https://attack.mitre.org/mitigations/T9001",
+        "Using this page",
+        "The technique of the same number, T9001 Opening Things, is mitigated today by M9001 Teach People.",
+        "Analyst summary pending validation",
+        "None in this release.</strong> Last seen in 2.0: mitigates <a href=\"/techniques/T9001\">T9001 Opening Things</a>; 3.0 no longer has it.",
+        "Change history",
+        "2.0 to 3.0",
+        "Raw source",
+        "SHA-256 as canonical JSON (RFC 8785)",
+        "References",
+        "is cited, and the source has no reference of this name",
+        "Source and licensing",
+        "“Copyright of a test”",
+        "reproduced and distributed with the permission of The MITRE Corporation",
+    ] {
+        assert!(page.contains(part), "`{part}` is missing: {page}");
+    }
+    // Placeholders and code as they are, links inside, and nothing that runs.
+    assert!(page.contains("&lt;username&gt;'s <a href=\"/techniques/T9001\">things</a>"), "{page}");
+    assert!(page.contains("<code>C:\\\\*.scr</code>"), "{page}");
+    assert!(!page.contains("<script>alert") && !page.contains("<img") && !page.contains("href=\"javascript"), "{page}");
+    let policy = head.lines().find(|line| line.starts_with("content-security-policy")).unwrap();
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    // The hashes are those of the bytes.
+    let found = json_of(served.folder.path(), &["show", ADVICE, "--json"]);
+    for hash in ["raw", "source", "canonical", "relationships"] {
+        assert!(page.contains(found["hashes"][hash].as_str().unwrap()), "{hash}");
+    }
+    // The other one with this id, with what relates to it and whether that holds.
+    let page = reader.get("/techniques/T9001");
+    assert!(page.contains("Mitigated by: Mitigations (1)") && page.contains("Used by: Groups (1)"), "{page}");
+    assert!(
+        page.contains("Takes the place of: Techniques (1)")
+            && page.contains("the other object is revoked or deprecated")
+    );
+    assert!(page.contains("<svg class=\"graph\"") && page.contains("TA9001 Execution"), "{page}");
+    assert!(page.contains("title=\"A report\">[1]</a>"), "{page}");
+    let page = reader.get("/techniques/T9001?status=other-end");
+    assert!(!page.contains("Mitigated by: Mitigations") && page.contains("1 fit the filter"), "{page}");
+    let page = reader.get("/techniques/T8002");
+    assert!(
+        page.contains("<strong>Revoked.</strong>")
+            && page.contains("<a href=\"/techniques/T9001\">T9001 Opening Things</a>"),
+        "{page}"
+    );
+    // Two releases of it.
+    let page = reader.get("/mitigations/T9001?from=1.0&to=2.0");
+    assert!(page.contains("<ins class=\"added\">&#60;username&#62;"), "{page}");
+    let page = reader.get("/mitigations/T9001?release=1.0");
+    assert!(page.contains("mitigates") && !page.contains("<strong>Deprecated.</strong>"), "{page}");
+    for path in ["/mitigations/T9001?release=x", "/mitigations/T9001?feed=stix-3", "/mitigations/T9001?domain=moon"] {
+        assert_eq!(reader.status(path), 400, "{path}");
+    }
+    assert!(reader.get("/techniques/T4711").contains("no technique has ever had the id `T4711`"));
+    // The matrix, and the lists.
+    let page = reader.get("/matrices/enterprise");
+    assert!(page.contains("<div class=\"matrix\">") && page.contains("Opening Things</a>"), "{page}");
+    for path in [
+        "/attack",
+        "/attack/matrix",
+        "/attack/changes",
+        "/attack/layers",
+        "/attack/licence",
+        "/techniques",
+        "/groups/G9001",
+        "/tactics/TA9001",
+        "/relationships",
+        "/objects",
+    ] {
+        assert_eq!(reader.status(path), 200, "{path}");
+    }
+    let page = reader.get("/attack/changes?from=1.0&to=2.0&section=mitigations");
+    assert!(page.contains("Deprecations (1)") && page.contains("x_mitre_deprecated"), "{page}");
+}
+
+#[test]
+fn every_address_that_an_entry_ever_had_leads_to_it() {
+    let served = served("");
+    let reader = reader(&served);
+    for (path, target) in [
+        ("/wiki/Technique/T9001", "/techniques/T9001"),
+        ("/wiki/Group/G9001", "/groups/G9001"),
+        ("/wiki/Execution", "/tactics/TA9001"),
+        ("/mobile/index.php/Technique/T9001", "/techniques/T9001"),
+        ("/attack/mitigations/T9001", "/mitigations/T9001"),
+        ("/techniques/t9001", "/techniques/T9001"),
+        (&format!("/techniques/{TECHNIQUE}"), "/techniques/T9001"),
+        (&format!("/objects/{TECHNIQUE}"), ""),
+        ("/versions/v2/techniques/T9001", "/techniques/T9001?release=2.0"),
+        ("/matrices/enterprise-attack", "/matrices/enterprise"),
+        ("/wiki/Nothing", ""),
+        ("/wiki/Technique/..%2f..%2fevil", ""),
+    ] {
+        let (status, head, _) = fetched(&reader, path, &[]);
+        let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
+        let expected = target.to_lowercase();
+        assert!(location == expected && (status == 404) == target.is_empty(), "{path}: {status} {location}");
+    }
+}
+
+#[test]
+fn programs_are_given_exact_bytes_and_everything_else() {
+    let served = served("");
+    let reader = reader(&served);
+    let base = "/api/v1/attack/releases/stix-2.0/enterprise-attack/2.0";
+    let (status, head, body) = fetched(&reader, &format!("{base}/objects/{ADVICE}"), &[]);
+    assert_eq!((status, body), (200, advice().to_string()));
+    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let found = json_of(served.folder.path(), &["show", ADVICE, "--release", "2.0", "--json"]);
+    let raw = found["hashes"]["raw"].as_str().unwrap();
+    assert_eq!((field("etag:"), field("x-raw-sha256:")), (format!("\"{raw}\""), raw.to_owned()));
+    assert_eq!(field("x-canonical-sha256:"), found["hashes"]["canonical"].as_str().unwrap());
+    let known = format!("If-None-Match: \"{raw}\"");
+    assert_eq!(fetched(&reader, &format!("{base}/objects/{ADVICE}"), &["-H", &known]).0, 304);
+    let (_, _, body) = fetched(&reader, &format!("{base}/bundle"), &[]);
+    assert_eq!(body.into_bytes(), bundle(&releases()[1].1));
+    let get = |path: &str| -> Value {
+        let text = reader.get(path);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+    };
+    assert_eq!(get("/api/v1/attack/releases")["releases"].as_array().unwrap().len(), 3);
+    assert_eq!(get(base)["types"]["attack-pattern"], json!({ "all": 2, "live": 1 }));
+    let page = get(&format!("{base}/objects?section=techniques&limit=1"));
+    assert_eq!((&page["total"], &page["next"], page["objects"].as_array().unwrap().len()), (&json!(2), &json!(1), 1));
+    assert_eq!(get("/api/v1/attack/objects/T9001")["id"], TECHNIQUE);
+    assert_eq!(get(&format!("/api/v1/attack/objects/{ADVICE}/history"))["releases"][0]["label"], json!(null));
+    let change = get(&format!("/api/v1/attack/objects/{ADVICE}/difference?from=1.0&to=2.0"));
+    assert_eq!(change["changes"][0]["field"], "description");
+    let related = get("/api/v1/attack/objects/T9001/relationships?status=live");
+    assert_eq!(related["relationships"].as_array().unwrap().len(), 2);
+    assert_eq!(related["relationships"][0]["references"][0]["source_name"], "A report");
+    let table = reader.get("/api/v1/attack/objects/T9001/relationships?format=csv");
+    assert!(table.starts_with("relationship,direction,type,") && table.lines().count() == 4, "{table}");
+    assert_eq!(
+        get("/api/v1/attack/diff?from=2.0&to=3.0")["domains"]["enterprise-attack"]["counts"]["relationships"]["deletions"],
+        1
+    );
+    assert!(reader.get("/api/v1/attack/diff?from=2.0&to=3.0&format=markdown").starts_with("# ATT&CK 2.0 → 3.0"));
+    assert_eq!(get("/api/v1/attack/search?q=crooked%20pine")["hits"][0]["attack_id"], "G9001");
+    assert_eq!(get("/api/v1/attack/objects/G9001/layer")["techniques"][0]["techniqueID"], "T9001");
+    let url = reader.url("/api/v1/attack/layers");
+    let layer = r#"{"version":"1.0","name":"a","domain":"mitre-enterprise","techniques":[{"techniqueID":"T8002"}]}"#;
+    let upgraded: Value = serde_json::from_str(&reader.curl(&["--data-binary", layer, &url])).unwrap();
+    assert_eq!(upgraded["layers"][0]["layer"]["techniques"][0]["techniqueID"], "T9001");
+    // What is asked wrongly is a problem document.
+    for (path, status) in [
+        ("/api/v1/attack/objects/T4711", 404),
+        ("/api/v1/attack/releases/stix-9/enterprise/1.0", 404),
+        ("/api/v1/attack/diff?from=1.0", 400),
+        ("/api/v1/attack/diff?from=1.0&to=7.0", 404),
+        ("/api/v1/attack/search?q=x&limit=0", 400),
+        ("/api/v1/attack/objects/T9001/relationships?status=odd", 400),
+        ("/api/v1/attack/takes", 401),
+    ] {
+        let (found, head, body) = fetched(&reader, path, &[]);
+        assert!(found == status && head.contains("application/problem+json"), "{path}: {found} {body}");
+    }
+}
+
+#[test]
+fn a_library_that_is_not_public_asks_who_is_there() {
+    let served = served("[console]\npublic_library = false\n[proxy]\n");
+    let stranger = reader(&served);
+    for path in ["/attack", "/techniques/T9001", "/attack/suggest?q=t", "/attack/search?q=x"] {
+        assert_eq!(stranger.status(path), 303, "{path}");
+    }
+    assert_eq!(stranger.status("/api/v1/attack/releases"), 401);
+    let (status, head, body) = fetched(&stranger, "/taxii2/", &[]);
+    assert!(
+        status == 401 && head.contains("www-authenticate: basic") && head.contains("application/taxii+json"),
+        "{body}"
+    );
+    let staff = administrator(&served);
+    assert_eq!(staff.status("/techniques/T9001"), 200);
+}
+
+#[test]
+fn takes_are_written_read_by_somebody_else_and_shown() {
+    let served = served("");
+    let admin = administrator(&served);
+    let (karl, petra) = (admin.colleague("karl", "analyst"), admin.colleague("petra", "approver"));
+    let viktor = admin.colleague("viktor", "viewer");
+    let form = karl.get(&format!("/attack/takes/new?object={TECHNIQUE}"));
+    assert!(form.contains("source_sha256"), "{form}");
+    assert!(viktor.get(&format!("/attack/takes/new?object={TECHNIQUE}")).contains("your role does not allow this"));
+    let mut document = json_of(served.folder.path(), &["takes", "template", "T9001"]);
+    let post = |staff: &Staff<'_>, path: &str, fields: &[(&str, &str)]| {
+        let csrf = staff.csrf();
+        staff.post(path, &[&[("csrf", csrf.as_str())], fields].concat())
+    };
+    let page = post(&karl, "/attack/takes/new", &[("document", &document.to_string())]);
+    assert!(page.contains("<code>/title</code>") && page.ends_with("422"), "{page}");
+    document["title"] = "What to do <b>about</b> it".into();
+    document["summary"] = "People open things; what helps is to teach them.".into();
+    document["claims"] = json!([{ "text": "The definition says what it is.", "confidence": "high",
+        "evidence": [{ "kind": "quote", "text": "What Opening Things is" }] }]);
+    assert!(post(&karl, "/attack/takes/new", &[("document", &document.to_string())]).ends_with("303"));
+    let act = |staff: &Staff<'_>, revision: &str, wish: &str, note: &str| {
+        post(staff, "/attack/takes/1", &[("revision", revision), ("do", wish), ("note", note)])
+    };
+    assert!(act(&karl, "1", "submit", "").ends_with("303"));
+    let stranger = reader(&served);
+    let page = stranger.get("/techniques/T9001");
+    assert!(page.contains("Analyst summary pending validation") && page.contains("1 summary waits"), "{page}");
+    assert!(!page.contains("about</b> it") && stranger.status("/attack/takes/1") == 303);
+    assert!(act(&karl, "2", "publish", "").ends_with("403"));
+    assert!(act(&petra, "1", "publish", "").contains("somebody has changed this take"));
+    assert!(petra.post("/attack/takes/1", &[("csrf", "0000"), ("revision", "2"), ("do", "publish")]).ends_with("403"));
+    assert!(act(&petra, "2", "publish", "").ends_with("303"));
+    let page = stranger.get("/techniques/T9001");
+    assert!(
+        page.contains("What to do &#60;b&#62;about&#60;/b&#62; it") && page.contains("By karl, read by petra"),
+        "{page}"
+    );
+    assert!(!page.contains("pending validation"), "{page}");
+    assert!(karl.get("/attack/takes").contains("published"));
+    assert!(admin.get("/audit").contains("take: publish"));
+    // A release that says something else, imported by another process.
+    let changed = with(technique(), json!({ "description": "Other words." }));
+    let path = file(served.folder.path(), "enterprise-attack-4.0.json", &bundle(&[changed]));
+    assert_eq!(said(served.folder.path(), &["import", path.to_str().unwrap()]).0, 0);
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let page = stranger.get("/techniques/T9001");
+    assert!(page.contains("Other words.") && page.contains("Analyst summary pending validation"), "{page}");
+    let page = petra.get("/attack/takes/1");
+    assert!(
+        page.contains("<strong>stale</strong>") && page.contains("The relationship set is another one now"),
+        "{page}"
+    );
+    assert!(act(&karl, "4", "withdraw", "outdated").ends_with("303"));
+}
+
+/// What the client of the OASIS working group makes of the server.
+const CLIENT: &str = r#"
+import json, sys
+from taxii2client.v21 import Server, as_pages
+server = Server(sys.argv[1])
+root = server.api_roots[0]
+out = {"title": root.title, "versions": root.versions, "collections": []}
+for collection in root.collections:
+    pages = list(as_pages(collection.get_objects, per_request=4))
+    objects = [o for page in pages for o in page.get("objects", [])]
+    manifest = [o for page in as_pages(collection.get_manifest, per_request=100) for o in page["objects"]]
+    one = collection.get_object(objects[0]["id"])["objects"]
+    versions = collection.object_versions(objects[0]["id"])["versions"]
+    kinds = collection.get_objects(type="attack-pattern")["objects"]
+    late = collection.get_objects(added_after="2999-01-01T00:00:00Z").get("objects", [])
+    out["collections"].append({"title": collection.title, "media": collection.media_types, "pages": len(pages),
+        "ids": [o["id"] for o in objects], "manifest": len(manifest), "one": len(one), "versions": versions,
+        "kinds": len(kinds), "late": len(late), "write": collection.can_write})
+print(json.dumps(out))
+"#;
+
+#[test]
+fn a_taxii_client_reads_every_release() {
+    let python = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/reference/bin/python");
+    assert!(python.exists(), "`sh tools/reference.sh` installs a TAXII client");
+    let served = served("");
+    let reader = reader(&served);
+    let output =
+        Command::new(python).args(["-c", CLIENT, &reader.url("/taxii2/")]).env("NO_PROXY", "*").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let collections = told["collections"].as_array().unwrap();
+    let titles: Vec<_> = collections.iter().map(|one| one["title"].as_str().unwrap()).collect();
+    assert_eq!(
+        titles,
+        [
+            "Enterprise ATT&CK, the newest release",
+            "Enterprise ATT&CK 3.0 (stix-2.0)",
+            "Enterprise ATT&CK 2.0 (stix-2.0)",
+            "Enterprise ATT&CK 1.0 (stix-2.0)"
+        ]
+    );
+    for (one, objects) in collections[1..].iter().zip(releases().into_iter().rev()) {
+        let ids: Vec<_> = objects.1.iter().map(|object| object["id"].clone()).collect();
+        assert_eq!(one["ids"], json!(ids));
+        assert_eq!((&one["manifest"], &one["one"], &one["kinds"]), (&json!(ids.len()), &json!(1), &json!(2)));
+        assert_eq!(
+            (&one["late"], &one["write"], &one["versions"]),
+            (&json!(0), &json!(false), &json!(["2020-01-01T00:00:00.000Z"]))
+        );
+        assert_eq!(one["pages"].as_u64().unwrap() as usize, ids.len().div_ceil(4));
+    }
+    // What clients of other versions, and those who would write, are told.
+    let accept = "Accept: application/vnd.oasis.taxii+json; version=2.0";
+    assert_eq!(fetched(&reader, "/taxii2/", &["-H", accept]).0, 406);
+    let objects = "/taxii2/attack/collections/enterprise-attack/objects/";
+    assert_eq!(fetched(&reader, objects, &["-d", "{}"]).0, 403);
+    let (status, head, body) = fetched(&reader, &format!("{objects}?limit=x"), &[]);
+    assert!(status == 400 && head.contains("taxii+json") && body.contains("\"http_status\":\"400\""), "{body}");
+    assert_eq!(fetched(&reader, "/taxii2/attack/collections/none/", &[]).0, 404);
+    assert_eq!(fetched(&reader, &format!("{objects}tool--0a/"), &[]).0, 404);
+    let (_, head, _) = fetched(&reader, objects, &[]);
+    assert!(head.contains("x-taxii-date-added-first: 20"), "{head}");
+}
+
+#[test]
+fn a_reader_finds_their_way_with_the_keyboard_and_with_clicks() {
+    let served = served("");
+    let downloads = tempfile::tempdir().unwrap();
+    let browser = Browser::start(&served, downloads.path());
+    let reader = reader(&served);
+    browser.go(&reader.url("/attack"));
+    browser.picture("library");
+    // Suggestions, chosen without a mouse.
+    browser.fill("#finder", "crooked pin");
+    browser.sees("G9001 Quiet Weasel Group");
+    browser.picture("suggestions");
+    browser.fill("#finder", "\u{e015}\u{e007}");
+    browser.sees("Group · G9001");
+    assert!(browser.address().ends_with("/groups/G9001"), "{}", browser.address());
+    // To what it uses, to what mitigates that, and to what once did.
+    browser.click("td a[href='/techniques/T9001']");
+    browser.sees("Mitigated by: Mitigations (1)");
+    browser.picture("technique");
+    browser.click("p[role=note] a[href*='/mitigations/']");
+    browser.sees("Last seen in 2.0: mitigates T9001 Opening Things; 3.0 no longer has it.");
+    browser.picture("mitigation");
+    // What changed.
+    browser.click("td a[href*='from=1.0']");
+    browser.sees("1.0 and 2.0");
+    browser.sees("Do not open <username>'s");
+    // Nothing of the hostile description ran.
+    assert!(browser.address().contains("from=1.0&to=2.0"), "{}", browser.address());
+    browser.go(&reader.url("/matrices/enterprise"));
+    browser.sees("1 tactics; 1 places of techniques");
+    browser.click(".matrix li a");
+    browser.sees("Official definition");
+    browser.go(&reader.url("/attack/layers"));
+    browser.fill("#layer", r#"{"version":"3.0","name":"Mine","domain":"mitre-enterprise","techniques":[{"techniqueID":"T8002","score":50}]}"#);
+    browser.click("button[value=look]");
+    browser.sees("revoked; T9001 Opening Things takes its place");
+    browser.picture("layer");
+    browser.go(&reader.url("/attack/search?q=openin%20thigns"));
+    browser.sees("T9001 Opening Things");
+    browser.picture("search");
+    browser.go(&reader.url("/attack/changes?from=1.0&to=2.0"));
+    browser.sees("Mitigations: Deprecations (1)");
+    browser.picture("changes");
+}
