@@ -409,4 +409,103 @@ mod tests {
             }
         }
     }
+
+    /// Whatever is put together of what Markdown, citations and HTML are made of, only tags of formatting come out, and only
+    /// addresses that may be followed.
+    #[test]
+    fn nothing_that_is_put_together_makes_markup_of_its_own() {
+        const PIECES: [&str; 38] = [
+            "<",
+            ">",
+            "</",
+            "/>",
+            "<code>",
+            "</code>",
+            "<b>",
+            "</b>",
+            "<br>",
+            "<script>",
+            "<img src=x onerror=",
+            "(Citation: ",
+            "(Citation: A (b))",
+            ")",
+            "(",
+            "[",
+            "](",
+            "![",
+            "]",
+            "https://a.invalid/",
+            "javascript:alert(1)",
+            "data:text/html,",
+            "`",
+            "```",
+            "\n",
+            "\n\n",
+            "* ",
+            "1. ",
+            "# ",
+            "|",
+            "|---|---|",
+            "&lt;",
+            "&#60;",
+            "\"",
+            "'",
+            "\\",
+            "\u{fdd4}b\u{fdd5}",
+            " x ",
+        ];
+        const TAGS: [&str; 24] = [
+            "p",
+            "a",
+            "code",
+            "pre",
+            "em",
+            "strong",
+            "ul",
+            "ol",
+            "li",
+            "h4",
+            "br",
+            "blockquote",
+            "hr",
+            "table",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "b",
+            "i",
+            "u",
+            "sub",
+            "sup",
+        ];
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = |most: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 33) as usize % most
+        };
+        for _ in 0..20_000 {
+            let text: String = (0..1 + next(14)).map(|_| PIECES[next(PIECES.len())]).collect();
+            let html = check(&text);
+            for piece in html.split('<').skip(1) {
+                let (tag, _) = piece.split_once('>').unwrap_or_else(|| panic!("{text:?}: {html}"));
+                let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap_or_default();
+                assert!(TAGS.contains(&name), "{text:?}: <{tag}> in {html}");
+                let mut rest = tag;
+                while let Some((before, after)) = rest.split_once("=\"") {
+                    let attribute = before.rsplit(' ').next().unwrap_or_default();
+                    let (value, end) = after.split_once('"').unwrap_or_else(|| panic!("{text:?}: {html}"));
+                    let is_known = ["href", "class", "title", "rel", "start", "style"].contains(&attribute);
+                    assert!(is_known && attribute != "style", "{text:?}: {attribute} in {html}");
+                    let leads = attribute != "href"
+                        || ["/", "#", "http://", "https://"].iter().any(|start| value.starts_with(start));
+                    assert!(leads, "{text:?}: {value} in {html}");
+                    rest = end;
+                }
+            }
+        }
+    }
 }

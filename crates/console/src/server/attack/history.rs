@@ -111,9 +111,7 @@ fn row(run: &Run, before: Option<String>) -> Row {
         raw: version.map(|version| hex(&version.raw)).unwrap_or_default(),
         label: run.first.label.map_or("", Label::name),
         fields,
-        two: before
-            .filter(|_| version.is_some() && run.first.label.is_some())
-            .map(|before| (before, first.name.clone())),
+        two: before.filter(|_| version.is_some()).map(|before| (before, first.name.clone())),
     }
 }
 

@@ -1,0 +1,301 @@
+//! What becomes of takes: written, handed in, read by somebody else, published, and shown while they hold.
+
+use super::check::{Checked, Fit, check};
+use super::{Document, TakeError, Trouble, first, read_take};
+use crate::{AttackError, Catalog};
+use lazaret_store::{NewTake, Release, Take, TakeChange, TakeState, TakeStep, Version};
+
+/// Begins a take as a draft.
+///
+/// # Errors
+/// When the document is not what it should be.
+pub async fn begin(catalog: &Catalog, author: &str, text: &str) -> Result<i64, TakeError> {
+    let document = read_take(text).map_err(TakeError::Troubles)?;
+    let checked = check(catalog, &document).await.map_err(unknown_object)?;
+    if !checked.troubles.is_empty() {
+        return Err(TakeError::Troubles(checked.troubles));
+    }
+    let new = NewTake {
+        object: document.object,
+        feed: document.feed,
+        domain: document.domain,
+        title: document.title,
+        author: author.to_owned(),
+        document: text.to_owned(),
+    };
+    Ok(catalog.library().add_take(&new).await?)
+}
+
+fn unknown_object(error: AttackError) -> TakeError {
+    match error {
+        AttackError::Unknown(message) => TakeError::Troubles(vec![Trouble { place: "/object".to_owned(), message }]),
+        error => error.into(),
+    }
+}
+
+/// What somebody does with a take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Another document; the take is a draft again, and theirs.
+    Edit(String),
+    /// Hands it in.
+    Submit,
+    /// Sends it back to its author.
+    Return,
+    /// Publishes it.
+    Publish,
+    /// Binds it to the current release, where only bookkeeping has changed.
+    Revalidate,
+    /// Takes it back.
+    Withdraw,
+}
+
+impl Deed {
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Edit(_) => "edit",
+            Self::Submit => "submit",
+            Self::Return => "return",
+            Self::Publish => "publish",
+            Self::Revalidate => "revalidate",
+            Self::Withdraw => "withdraw",
+        }
+    }
+}
+
+/// Does something with a take. Whether somebody may do so at all is for whoever calls; that nobody reviews what they wrote
+/// themselves is seen to here.
+///
+/// # Errors
+/// Why it cannot be done.
+pub async fn act(
+    catalog: &Catalog,
+    id: i64,
+    revision: Option<i64>,
+    who: &str,
+    deed: Deed,
+    note: &str,
+) -> Result<Take, TakeError> {
+    let library = catalog.library();
+    let take = library.take(id).await?.ok_or(TakeError::Missing(id))?;
+    if revision.is_some_and(|revision| revision != take.revision) {
+        return Err(TakeError::Changed);
+    }
+    let refused = |reason: &str| Err(TakeError::Refused(reason.to_owned()));
+    let others = take.author != who;
+    let (what, state, reviewer, document) = match deed {
+        Deed::Edit(text) => {
+            if take.state == TakeState::Withdrawn {
+                return refused("a take that was withdrawn stays as it is; begin another one");
+            }
+            let document = read_take(&text).map_err(TakeError::Troubles)?;
+            if (&document.object, &document.feed, &document.domain) != (&take.object, &take.feed, &take.domain) {
+                return refused("a take stays with its object, feed and domain; begin another one");
+            }
+            let checked = check(catalog, &document).await.map_err(unknown_object)?;
+            if !checked.troubles.is_empty() {
+                return Err(TakeError::Troubles(checked.troubles));
+            }
+            ("edited", TakeState::Draft, String::new(), Some((document.title, text)))
+        }
+        Deed::Submit => {
+            if take.state != TakeState::Draft {
+                return refused("only a draft can be handed in");
+            }
+            current(catalog, &take).await?;
+            ("handed in", TakeState::Pending, String::new(), None)
+        }
+        Deed::Return => {
+            if take.state != TakeState::Pending {
+                return refused("only what was handed in can be sent back");
+            }
+            if note.trim().is_empty() {
+                return refused("say what should change");
+            }
+            ("sent back", TakeState::Draft, String::new(), None)
+        }
+        Deed::Publish => {
+            if take.state != TakeState::Pending {
+                return refused("only what was handed in can be published");
+            }
+            if !others || wrote(catalog, &take, who).await? {
+                return refused("nobody publishes what they wrote themselves; somebody else must read it");
+            }
+            current(catalog, &take).await?;
+            ("published", TakeState::Published, who.to_owned(), None)
+        }
+        Deed::Revalidate => {
+            if !matches!(take.state, TakeState::Stale | TakeState::Published) {
+                return refused("only what was published can be bound to another release");
+            }
+            if !others || wrote(catalog, &take, who).await? {
+                return refused("nobody publishes what they wrote themselves; somebody else must read it");
+            }
+            let checked = checked(catalog, &take).await?;
+            let changed = match &checked.fit {
+                Fit::Current => Vec::new(),
+                Fit::Bookkeeping(changes) => changes.iter().map(|change| change.field.clone()).collect(),
+                _ => return refused("more than bookkeeping has changed; it has to be written and read anew"),
+            };
+            let rebound = Document {
+                release: checked.current.release,
+                source_sha256: checked.current.source_sha256,
+                relationships_sha256: checked.current.relationships_sha256,
+                ..checked.document
+            };
+            let text = serde_json::to_string_pretty(&rebound).map_err(|error| TakeError::Refused(error.to_string()))?;
+            let what = format!("bound to {} (changed: {})", rebound.release, changed.join(", "));
+            return done(
+                catalog,
+                &take,
+                TakeState::Published,
+                who,
+                &what,
+                note,
+                who.to_owned(),
+                Some((rebound.title, text)),
+            )
+            .await;
+        }
+        Deed::Withdraw => {
+            if take.state == TakeState::Withdrawn {
+                return refused("it was withdrawn already");
+            }
+            if note.trim().is_empty() {
+                return refused("say why it is withdrawn");
+            }
+            ("withdrawn", TakeState::Withdrawn, take.reviewer.clone(), None)
+        }
+    };
+    done(catalog, &take, state, who, what, note, reviewer, document).await
+}
+
+#[allow(clippy::too_many_arguments, reason = "one step, and what it leaves")]
+async fn done(
+    catalog: &Catalog,
+    take: &Take,
+    state: TakeState,
+    who: &str,
+    what: &str,
+    note: &str,
+    reviewer: String,
+    document: Option<(String, String)>,
+) -> Result<Take, TakeError> {
+    let library = catalog.library();
+    let note: String = note.trim().chars().take(1_000).collect();
+    let step = TakeStep { who: who.to_owned(), what: what.to_owned(), note, ..TakeStep::default() };
+    let change = TakeChange { revision: take.revision, state, reviewer, document, step };
+    if !library.change_take(take.id, &change).await? {
+        return Err(TakeError::Changed);
+    }
+    library.take(take.id).await?.ok_or(TakeError::Missing(take.id))
+}
+
+/// Whether somebody wrote any of it: whoever edited is an author as well.
+async fn wrote(catalog: &Catalog, take: &Take, who: &str) -> Result<bool, TakeError> {
+    let steps = catalog.library().take_steps(take.id).await?;
+    Ok(steps.iter().any(|step| step.who == who && matches!(step.what.as_str(), "begun" | "edited")))
+}
+
+async fn checked(catalog: &Catalog, take: &Take) -> Result<Checked, TakeError> {
+    let document = read_take(&take.document).map_err(TakeError::Troubles)?;
+    Ok(check(catalog, &document).await?)
+}
+
+/// Refuses whatever is not bound to what is current.
+async fn current(catalog: &Catalog, take: &Take) -> Result<(), TakeError> {
+    let checked = checked(catalog, take).await?;
+    if !checked.troubles.is_empty() {
+        return Err(TakeError::Troubles(checked.troubles));
+    }
+    match checked.fit {
+        Fit::Current => Ok(()),
+        Fit::Gone => Err(TakeError::Refused("the newest release does not have the object any more".to_owned())),
+        _ => Err(TakeError::Refused(format!(
+            "it is about {}, and {} says something else; read that, and edit the take",
+            checked.document.release, checked.current.release
+        ))),
+    }
+}
+
+/// What readers of an object's page are shown.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Vouched {
+    /// Takes that are published and still hold, the newest first.
+    pub published: Vec<(Take, Document)>,
+    /// There are others, which wait for somebody.
+    pub pending: usize,
+}
+
+/// The takes about an object, checked now: what does not hold any more becomes stale, and is not shown.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn served(catalog: &Catalog, version: &Version, release: &Release) -> Result<Vouched, AttackError> {
+    let mut served = Vouched::default();
+    for take in catalog.library().takes(Some(&version.stix_id)).await? {
+        if take.feed != release.feed || take.domain != release.domain {
+            continue;
+        }
+        match take.state {
+            TakeState::Pending | TakeState::Stale => served.pending += 1,
+            TakeState::Published => match held(catalog, &take).await? {
+                Ok(document) => served.published.push((take, document)),
+                Err(why) => {
+                    served.pending += 1;
+                    let step = TakeStep {
+                        who: "lazaret".to_owned(),
+                        what: "stale".to_owned(),
+                        note: why,
+                        ..TakeStep::default()
+                    };
+                    let change = TakeChange {
+                        revision: take.revision,
+                        state: TakeState::Stale,
+                        reviewer: take.reviewer.clone(),
+                        document: None,
+                        step,
+                    };
+                    // Somebody else may have noticed at the same time.
+                    catalog.library().change_take(take.id, &change).await?;
+                }
+            },
+            TakeState::Draft | TakeState::Withdrawn => {}
+        }
+    }
+    Ok(served)
+}
+
+/// A published take's document, if it still holds; else why it does not.
+async fn held(catalog: &Catalog, take: &Take) -> Result<Result<Document, String>, AttackError> {
+    let document = match read_take(&take.document) {
+        Ok(document) => document,
+        Err(troubles) => return Ok(Err(format!("the schema does not hold: {}", first(&troubles)))),
+    };
+    let checked = match check(catalog, &document).await {
+        Ok(checked) => checked,
+        Err(AttackError::Unknown(why)) => return Ok(Err(why)),
+        Err(error) => return Err(error),
+    };
+    Ok(match checked.fit {
+        Fit::Current if checked.troubles.is_empty() => Ok(document),
+        Fit::Current => Err(first(&checked.troubles)),
+        Fit::Gone => Err("the newest release does not have the object".to_owned()),
+        Fit::Bookkeeping(_) => Err(format!("only bookkeeping changed in {}", checked.current.release)),
+        Fit::Outdated { relationships: true, .. } => {
+            Err(format!("the relationship set is another one in {}", checked.current.release))
+        }
+        Fit::Outdated { .. } => Err(format!("the source is another one in {}", checked.current.release)),
+    })
+}
+
+/// How a take fits what is current, for those who work on it.
+///
+/// # Errors
+/// What is wrong with its document, or the library.
+pub async fn look(catalog: &Catalog, id: i64) -> Result<(Take, Checked), TakeError> {
+    let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
+    let checked = checked(catalog, &take).await?;
+    Ok((take, checked))
+}
