@@ -378,7 +378,8 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
 #[test]
 fn a_port_in_use_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("lazaret.toml"), format!("[proxy]\nlisten = \"{}\"\n", PROXY.proxy)).unwrap();
+    let config = format!("[proxy]\nlisten = \"{}\"\n[icap]\nlisten = \"\"\n[console]\nlisten = \"\"\n", PROXY.proxy);
+    std::fs::write(folder.path().join("lazaret.toml"), config).unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_lazaret"))
         .arg("serve")
         .current_dir(folder.path())

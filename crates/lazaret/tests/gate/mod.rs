@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 /// An ordinary text.
@@ -56,15 +56,15 @@ impl Served {
 
     fn start(folder: tempfile::TempDir) -> Self {
         let config = folder.path().join("lazaret.toml");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_lazaret"))
-            .args(["serve", "-v"])
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_lazaret"), "serve", "-v"])
             .current_dir(folder.path())
             .env("LAZARET_CONFIG", &config)
             .env("LAZARET_DATA", folder.path().join("data"))
             .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        let mut process = spawned(command);
         let (log, lines) = (Arc::new(Mutex::new(String::new())), process.stderr.take().unwrap());
         let (sender, ready) = std::sync::mpsc::channel();
         let kept = Arc::clone(&log);
@@ -171,6 +171,24 @@ impl Served {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Starts a process that ends with this one, however this one ends: what is kept for all tests is never dropped.
+fn spawned(command: Command) -> Child {
+    type Wish = (Command, std::sync::mpsc::Sender<Child>);
+    // The kernel watches the thread that starts a process (prctl(2), PR_SET_PDEATHSIG), so that one must stay.
+    static STARTER: LazyLock<Mutex<std::sync::mpsc::Sender<Wish>>> = LazyLock::new(|| {
+        let (sender, wishes) = std::sync::mpsc::channel::<Wish>();
+        std::thread::spawn(move || {
+            for (mut command, answer) in wishes {
+                let _ = answer.send(command.spawn().expect("setpriv runs; util-linux has it"));
+            }
+        });
+        Mutex::new(sender)
+    });
+    let (sender, child) = std::sync::mpsc::channel();
+    STARTER.lock().unwrap().send((command, sender)).unwrap();
+    child.recv().unwrap()
 }
 
 impl Drop for Served {
