@@ -89,15 +89,18 @@ fn policies_know_who_asks_by_the_network_and_by_the_group() {
 #[test]
 fn what_people_send_is_inspected_before_the_site_gets_any_of_it() {
     let site = Site::plain();
-    site.on("/take", |head, stream| {
-        let length = head
-            .to_lowercase()
-            .split("content-length: ")
-            .nth(1)
-            .map_or(0, |rest| rest.split_whitespace().next().unwrap().parse().unwrap());
-        let mut body = vec![0; length];
+    // What is sent is read to its end: closing before that would reset the connection, and lose the answer on its way.
+    let sent_to = |head: &str, stream: &mut dyn gate::Talk| {
+        let head = head.to_lowercase();
+        let length =
+            head.split("content-length: ").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
         let _ = stream.read_exact(&mut body);
-        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+        body
+    };
+    site.on("/take", move |head, stream| {
+        let body = sent_to(head, stream);
+        let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
         let _ = stream.write_all(&body);
     });
     let folder = tempfile::tempdir().unwrap();
@@ -123,7 +126,10 @@ fn what_people_send_is_inspected_before_the_site_gets_any_of_it() {
     assert_eq!(site.asked().len(), asked, "the site was asked");
     let pass = Served::with("[proxy]\ninspect_uploads = false\n");
     let path = folder.path().join("bad").display().to_string();
-    site.page("/thanks", "", "thanks");
+    site.on("/thanks", move |head, stream| {
+        sent_to(head, stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nthanks");
+    });
     assert_eq!(pass.curl(&["--data-binary", &format!("@{path}"), &site.url("/thanks")]).text(), "thanks");
 }
 
