@@ -149,7 +149,7 @@ pub async fn verify(library: &Library, mut step: impl FnMut(u64, u64)) -> Result
             },
         }
         let place = format!("{} {} ({})", release.domain, release.name, release.feed);
-        let sha256: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = crate::hex(&hash.finalize());
         if let Err(error) = put {
             verified.wrong.push(format!("{place}: {error}"));
         } else if sha256 != release.sha256 || length != release.bytes.unsigned_abs() {

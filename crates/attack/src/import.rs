@@ -344,7 +344,7 @@ impl Reader {
             others.sort_unstable();
             return Err(named(format!("its name says `{domain}`, and its objects say {}", others.join(", "))));
         }
-        let sha256: String = frame.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = crate::hex(&frame.sha256);
         let release = NewRelease {
             feed: feed.name().to_owned(),
             domain,

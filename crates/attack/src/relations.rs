@@ -2,6 +2,7 @@
 //! objects say about each other in their own fields.
 
 use crate::{AttackError, Catalog, Link, View, is_live};
+use data_encoding::HEXLOWER;
 use lazaret_store::{Release, Version};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -203,23 +204,21 @@ pub async fn linked(catalog: &Catalog, view: &View, own: &Version) -> Result<Vec
 /// The hash of an object's relationship set: SHA-256 of a line for each relationship that touches it in the release, revoked
 /// and deprecated ones included, in the order of their ids: id, canonical hash, effective status, separated by spaces.
 pub fn relationships_hash(related: &[Related]) -> [u8; 32] {
-    let mut lines: Vec<String> = related
-        .iter()
-        .map(|one| format!("{} {} {}\n", one.relation.stix_id, hex(&one.relation.canonical), one.status.name()))
-        .collect();
-    lines.sort_unstable();
+    let mut sorted: Vec<&Related> = related.iter().collect();
+    let key = |one: &&Related| (one.relation.object, one.relation.id);
+    sorted.sort_unstable_by(|a, b| a.relation.stix_id.cmp(&b.relation.stix_id));
     // A relationship from an object to itself is met twice.
-    lines.dedup();
+    sorted.dedup_by_key(|one| key(one));
     let mut hash = Sha256::new();
-    for line in lines {
-        hash.update(line);
+    for one in sorted {
+        hash.update(format!("{} {} {}\n", one.relation.stix_id, hex(&one.relation.canonical), one.status.name()));
     }
     hash.finalize().into()
 }
 
 /// A hash in hexadecimal.
 pub fn hex(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(hash)
 }
 
 /// What a relationship's text says.

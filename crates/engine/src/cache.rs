@@ -3,6 +3,7 @@
 //! The key is a hash of this build's fingerprint and of every rule's name and text: a changed file is another key, so
 //! a stale entry cannot be used. Entries are written under another name and renamed; one that does not load is made anew.
 
+use data_encoding::HEXLOWER;
 use lazaret_detect::{Compiled, RuleError, RuleSource, compile, rules_fingerprint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -63,11 +64,7 @@ fn key(sources: &[RuleSource]) -> String {
             hash.update(text);
         }
     }
-    hexadecimal(&hash.finalize())
-}
-
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&hash.finalize())
 }
 
 fn paths(folder: &Path, key: &str) -> (PathBuf, PathBuf) {
@@ -80,7 +77,7 @@ fn read(folder: &Path, key: &str) -> Option<CachedRules> {
     let mut file = File::open(rules).ok()?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
-    if bytes.len() as u64 != meta.len || hexadecimal(&Sha256::digest(&bytes)) != meta.sha256 {
+    if bytes.len() as u64 != meta.len || HEXLOWER.encode(&Sha256::digest(&bytes)) != meta.sha256 {
         return None;
     }
     file.rewind().ok()?;
@@ -94,7 +91,7 @@ fn write(folder: &Path, key: &str, compiled: &Compiled) -> io::Result<File> {
     let (rules, meta) = paths(folder, key);
     let errors = compiled.errors.iter();
     let errors = errors.map(|e| (e.source.clone(), e.line, e.column, e.message.clone())).collect();
-    let sha256 = hexadecimal(&Sha256::digest(&compiled.bytes));
+    let sha256 = HEXLOWER.encode(&Sha256::digest(&compiled.bytes));
     let text = serde_json::to_vec(&Meta { len: compiled.bytes.len() as u64, sha256, errors })?;
     for (path, bytes) in [(&rules, compiled.bytes.as_slice()), (&meta, text.as_slice())] {
         let mut temporary = tempfile::NamedTempFile::new_in(folder)?;

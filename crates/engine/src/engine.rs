@@ -1,11 +1,11 @@
 //! One call turns bytes into parts, findings, a verdict and a decision.
 
 use crate::assembly::Analysis;
-use crate::cache::hexadecimal;
 use crate::pool::{Arsenal, Lent, Pool};
 use crate::remembered::Remembered;
 use crate::sample::Prepared;
 use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
+use data_encoding::HEXLOWER;
 use lazaret_detect::{HashLists, RuleSource, rules_fingerprint};
 use lazaret_model::{
     ContentCoding, Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling,
@@ -384,7 +384,7 @@ fn fingerprint(settings: &Settings) -> String {
     settings.passwords.iter().for_each(|password| add(password));
     add(&format!("{:?} {:?}", settings.limits, settings.clamd));
     add(&settings.policies.text());
-    hexadecimal(&hash.finalize())
+    HEXLOWER.encode(&hash.finalize())
 }
 
 fn hash_lists(lists: Vec<(String, String)>, notices: &mut Vec<Notice>) -> Result<HashListFiles, EngineError> {

@@ -3,6 +3,7 @@
 use crate::EngineError;
 use crate::pool::Handed;
 use crate::system;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
@@ -83,7 +84,7 @@ impl Prepared {
                 n => hash.update(chunk.get(..n).unwrap_or_default()),
             }
         }
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(HEXLOWER.encode(&hash.finalize()))
     }
 
     /// Whether a lent file is still what it was.

@@ -6,6 +6,7 @@
 use crate::kinds::KindRow;
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
 use crate::{Budget, Clock, Content, FORMATS, Format, OpenError, Passwords, Spool, identify, kinds};
+use data_encoding::HEXLOWER;
 use lazaret_model::{Child, Class, ContentCoding, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
@@ -314,10 +315,10 @@ impl State<'_> {
                 md5.update(&chunk[..n]);
             }
         };
-        part.sha256 = hex(&sha256.finalize());
+        part.sha256 = HEXLOWER.encode(&sha256.finalize());
         if let Some((sha1, md5)) = legacy {
-            part.sha1 = Some(hex(&sha1.finalize()));
-            part.md5 = Some(hex(&md5.finalize()));
+            part.sha1 = Some(HEXLOWER.encode(&sha1.finalize()));
+            part.md5 = Some(HEXLOWER.encode(&md5.finalize()));
         }
         result
     }
@@ -381,15 +382,9 @@ fn without_tags(text: &str) -> String {
     out
 }
 
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{State, hex};
+    use super::{HEXLOWER, State};
     use crate::parts::empty_part;
     use crate::testing::{Recorded, build::crc_less_zip};
     use crate::{Budget, Content, Passwords};
@@ -400,7 +395,7 @@ mod tests {
     #[test]
     fn what_contains_itself_is_reported_and_not_opened_again() {
         let bytes = crc_less_zip(&[("a.txt", b"LAZARET")]);
-        let own = hex(&sha2::Sha256::digest(&bytes));
+        let own = HEXLOWER.encode(&sha2::Sha256::digest(&bytes));
         for (ancestors, ids, parts) in [(vec![own], vec!["bomb.contains-itself"], 1), (vec![], vec![], 2)] {
             let mut recorded = Recorded::default();
             let clock: crate::Clock = Arc::new(std::time::Duration::default);

@@ -4,7 +4,8 @@
 //! A file is: `LAZQ1\n`, 32 random bytes, then the content, each byte combined (exclusive or) with a byte of the key
 //! in turn. This hides nothing from anybody who wants to look; it keeps accidents away.
 
-use crate::{StoreError, hexadecimal};
+use crate::StoreError;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -67,7 +68,7 @@ impl Blobs {
             file.sync_all()
         };
         written().map_err(failed(&self.folder, "written"))?;
-        let sha256 = hexadecimal(&hash.finalize());
+        let sha256 = HEXLOWER.encode(&hash.finalize());
         let path = self.path(&sha256);
         let folder = path.parent().unwrap_or(&self.folder).to_owned();
         fs::create_dir_all(&folder).map_err(failed(&folder, "made"))?;
@@ -121,7 +122,7 @@ impl Blobs {
             Ok(magic == *MAGIC)
         };
         let whole = copied().map_err(failed(&path, "read"))?;
-        if !whole || hexadecimal(&hash.finalize()) != sha256 {
+        if !whole || HEXLOWER.encode(&hash.finalize()) != sha256 {
             return Err(StoreError::Damaged(path));
         }
         Ok(Some(plain))
@@ -234,7 +235,7 @@ mod tests {
         let blobs = Blobs::open(folder.path()).unwrap();
         for content in [Vec::new(), b"MZ something to run".to_vec(), vec![7; 300_001]] {
             let sha256 = blobs.keep(&mut content.as_slice()).unwrap();
-            assert_eq!(sha256, hexadecimal(&Sha256::digest(&content)));
+            assert_eq!(sha256, HEXLOWER.encode(&Sha256::digest(&content)));
             let mut back = Vec::new();
             blobs.fetch(&sha256).unwrap().unwrap().read_to_end(&mut back).unwrap();
             assert!(back == content);

@@ -50,6 +50,8 @@ impl Ledger {
         let sqlite = address.starts_with("sqlite:");
         let options = |connections| {
             let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+            // A file does not go away as a server does: nothing is asked before each use.
+            let options = options.test_before_acquire(!sqlite);
             // After some failures, such as a full disk, SQLite and sqlx do not agree whether a transaction is open. What is
             // committed next would be part of it, and never be on the disk: such a connection is not used again.
             let options = options.after_release(|connection, _| {

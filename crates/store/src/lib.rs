@@ -7,6 +7,8 @@ mod error;
 mod ledger;
 mod library;
 
+use data_encoding::HEXLOWER;
+
 pub use blobs::Blobs;
 pub use error::StoreError;
 pub use ledger::{
@@ -31,7 +33,7 @@ pub fn now() -> i64 {
 pub fn secret() -> Result<String, StoreError> {
     let mut bytes = [0; 16];
     random(&mut bytes)?;
-    Ok(hexadecimal(&bytes))
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 /// Fills bytes with the system's random numbers.
@@ -45,7 +47,7 @@ pub fn random(bytes: &mut [u8]) -> Result<(), StoreError> {
 /// SHA-256 of a text, in hexadecimal: how secrets are kept.
 pub fn fingerprint(text: &str) -> String {
     use sha2::Digest;
-    hexadecimal(&sha2::Sha256::digest(text.as_bytes()))
+    HEXLOWER.encode(&sha2::Sha256::digest(text.as_bytes()))
 }
 
 /// A database's address as it may be shown.
@@ -54,8 +56,4 @@ fn without_password(address: &str) -> String {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
         _ => address.to_owned(),
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -200,7 +200,8 @@ impl Library {
         let sqlite = address.starts_with("sqlite:");
         let options = |connections, pragmas: &'static [&'static str]| {
             let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
-            options.after_connect(move |connection, _| {
+            // A file does not go away as a server does: nothing is asked before each use.
+            options.test_before_acquire(!sqlite).after_connect(move |connection, _| {
                 Box::pin(async move {
                     for pragma in pragmas.iter().filter(|_| sqlite) {
                         sqlx::query(*pragma).execute(&mut *connection).await?;

@@ -337,7 +337,7 @@ impl Ole<'_> {
 #[cfg(test)]
 mod tests {
     use crate::testing::walk;
-    use crate::walk::hex;
+    use data_encoding::HEXLOWER;
 
     fn object(class: &str, native: &[u8]) -> Vec<u8> {
         let mut out = vec![1, 5, 0, 0, 2, 0, 0, 0];
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn packages_and_compound_files_are_parts() {
-        let data = hex(&object("Package", &package("a.bat", b"@echo off\r\necho LAZARET\r\n")));
+        let data = HEXLOWER.encode(&object("Package", &package("a.bat", b"@echo off\r\necho LAZARET\r\n")));
         let found = walk(format!("{{\\rtf1{{\\object\\objemb{{\\*\\objdata {data}}}}}}}").as_bytes(), "x");
         assert_eq!(found.part("//a.bat").kind.id, "bat");
         assert!(found.findings.is_empty() && found.part("x").complete);
@@ -364,8 +364,10 @@ mod tests {
         assert_eq!(found.part("//a.bat").kind.id, "bat");
         assert_eq!(found.findings[0].id, "rtf.automatic-object");
         let inner = crate::testing::build::compound(&[("LAZARET", b"x")]);
-        let found =
-            walk(format!("{{\\rtf1{{\\*\\objdata {}}}}}", hex(&object("Word.Document.8", &inner))).as_bytes(), "x");
+        let found = walk(
+            format!("{{\\rtf1{{\\*\\objdata {}}}}}", HEXLOWER.encode(&object("Word.Document.8", &inner))).as_bytes(),
+            "x",
+        );
         assert_eq!(found.part("//object").kind.id, "cfb");
     }
 

@@ -165,10 +165,10 @@ pub(super) async fn explorer(
     let most = if filter.all.is_empty() { FIRST } else { MOST };
     let mut chosen: Vec<(String, usize, Vec<&Related>)> = Vec::new();
     for ((_, title), mut list) in by_title {
-        list.sort_by_key(|one| {
-            let other = one.other.as_ref().ok();
-            (one.status, other.map(|other| other.attack_id.clone()), other.map(|other| other.name.clone()))
-        });
+        fn key(one: &Related) -> (Effective, Option<(&str, &str)>) {
+            (one.status, one.other.as_ref().ok().map(|other| (other.attack_id.as_str(), other.name.as_str())))
+        }
+        list.sort_by(|a, b| key(a).cmp(&key(b)));
         let count = list.len();
         list.truncate(most);
         chosen.push((title, count, list));

@@ -118,14 +118,15 @@ fn around<'a>(view: &'a View, own: &Version, outward: bool) -> Vec<(&'a Version,
 }
 
 fn by_turns<'a>(mut entries: Vec<(&'a Version, &'a Version)>) -> Vec<(&'a Version, &'a Version)> {
-    let key =
-        |(relation, other): &(&Version, &Version)| (relation.relation.clone(), kind_of(&other.stix_id).to_owned());
+    fn key<'a>((relation, other): &(&'a Version, &'a Version)) -> (&'a str, &'a str) {
+        (&relation.relation, kind_of(&other.stix_id))
+    }
     entries.sort_by(|a, b| (key(a), &a.1.attack_id).cmp(&(key(b), &b.1.attack_id)));
     let mut piles: Vec<std::collections::VecDeque<_>> = Vec::new();
     let mut last = None;
     for entry in entries {
         let own = key(&entry);
-        if last.as_ref() != Some(&own) {
+        if last != Some(own) {
             piles.push(std::collections::VecDeque::new());
             last = Some(own);
         }

@@ -116,7 +116,7 @@ fn encrypted_pdf(password: &str, script: &[u8]) -> Vec<u8> {
         Md5::digest([padded.as_slice(), &owner, &[0xfc, 0xff, 0xff, 0xff], b"0123456789abcdef"].concat())[..5].to_vec();
     let user = rc4(&key, PADDING);
     let object_key = |number: u8| Md5::digest([key.as_slice(), &[number, 0, 0, 0, 0]].concat())[..10].to_vec();
-    let hex = crate::walk::hex;
+    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     let mut out = pdf(&[
         "<</Type/Catalog/Pages 2 0 R/OpenAction 4 0 R>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
