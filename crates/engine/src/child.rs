@@ -37,6 +37,9 @@ pub(crate) fn run(
         return 2;
     }
     if let Some(probe) = task.probe {
+        if probe == crate::Probe::Stay {
+            let _ = say(answers.as_fd(), &Answer::Done);
+        }
         let _ = say(answers.as_fd(), &Answer::Probed(probe.attempt().err()));
         return 0;
     }

@@ -2,6 +2,7 @@
 
 use crate::assembly::{Analysis, Assembly};
 use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
+use crate::worker::lifetime;
 use crate::{EngineError, system};
 use lazaret_model::{ContentCoding, Limits, Part};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -154,7 +155,12 @@ impl Pool {
         order_to(&worker.control, &Order::Analyse(task), &[sample.as_fd(), theirs.as_fd()])
             .map_err(hand("sending it"))?;
         drop(theirs);
-        let mut deadline = Instant::now() + Duration::from_millis(limits.time_ms);
+        // One that stays is not waited for; the worker itself must end it.
+        let patience = match probe {
+            crate::Probe::Stay => lifetime(limits) + KILL_TIME,
+            _ => Duration::from_millis(limits.time_ms),
+        };
+        let mut deadline = Instant::now() + patience;
         let mut outcome = None;
         let mut buffer = vec![0; MOST_MESSAGE];
         loop {
@@ -163,7 +169,10 @@ impl Pool {
                     self.replace(&worker)?;
                     break;
                 }
-                outcome = Some(Ok(format!("stopped by the engine after {} ms", limits.time_ms)));
+                outcome = Some(match probe {
+                    crate::Probe::Stay => Err("it is still there".to_owned()),
+                    _ => Ok(format!("stopped by the engine after {} ms", limits.time_ms)),
+                });
                 kill(&worker, number);
                 deadline = Instant::now() + KILL_TIME;
                 continue;
@@ -171,6 +180,7 @@ impl Pool {
             let (n, _) = system::receive(ours.as_fd(), &mut buffer).map_err(hand("hearing from it"))?;
             match serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()) {
                 Ok(Answer::Probed(Some(error))) => outcome = Some(Ok(format!("refused: {error}"))),
+                Ok(Answer::Done) => {}
                 Ok(Answer::Probed(None)) => outcome = Some(Err("it succeeded".to_owned())),
                 Ok(Answer::Panic(why)) => outcome = Some(Ok(format!("refused: {why}"))),
                 Ok(Answer::Gone(how)) => {

@@ -30,6 +30,8 @@ pub enum Probe {
     Memory,
     /// Nest calls without end.
     Stack,
+    /// Say that it is done, and stay.
+    Stay,
 }
 
 impl Probe {
@@ -51,6 +53,7 @@ impl Probe {
             Self::Hang => "never end",
             Self::Memory => "take all memory",
             Self::Stack => "nest without end",
+            Self::Stay => "stay when it is done",
         }
     }
 
@@ -87,6 +90,9 @@ impl Probe {
                 std::hint::black_box(nest(0));
                 Ok(())
             }
+            Self::Stay => loop {
+                std::thread::park();
+            },
         }
     }
 }

@@ -5,14 +5,21 @@ use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
 use crate::sandbox::{self, Filters};
 use crate::system::{self, Forked};
 use lazaret_detect::{HashLists, Inspector, Signatures};
+use lazaret_model::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
 use std::collections::HashMap;
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 /// How often the zygote looks for children that ended, in nanoseconds, while it has any.
 const REAP_EVERY: i64 = 1_000_000;
+
+/// How long the zygote lets a child live: longer than the engine waits for it, since who is said to be done is not waited for.
+pub(crate) fn lifetime(limits: &Limits) -> Duration {
+    Duration::from_millis(limits.time_ms.saturating_mul(2)) + Duration::from_secs(1)
+}
 
 /// The worker process: call this first thing in `main` when the first argument is [`crate::WORKER_ARGUMENT`].
 ///
@@ -43,6 +50,7 @@ struct Zygote {
 struct Running {
     number: u64,
     answers: OwnedFd,
+    until: Instant,
 }
 
 impl Zygote {
@@ -95,7 +103,8 @@ impl Zygote {
                 system::exit_now(status)
             }
             Ok(Forked::Parent(pid)) => {
-                self.children.insert(pid, Running { number: task.number, answers });
+                let until = Instant::now() + lifetime(&task.limits);
+                self.children.insert(pid, Running { number: task.number, answers, until });
             }
             Err(error) => {
                 let _ = say(answers.as_fd(), &Answer::Gone(Some(format!("no process for it: {error}"))));
@@ -110,9 +119,17 @@ impl Zygote {
         }
     }
 
+    /// Whoever stays too long is killed, whatever it told the engine.
+    fn end_the_old(&self) {
+        let now = Instant::now();
+        for (pid, _) in self.children.iter().filter(|(_, running)| running.until < now) {
+            let _ = kill_process(*pid, Signal::KILL);
+        }
+    }
+
     fn reap(&mut self) {
         while !self.children.is_empty() {
-            let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) else { return };
+            let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) else { return self.end_the_old() };
             if let Some(running) = self.children.remove(&pid) {
                 let _ = say(running.answers.as_fd(), &Answer::Gone(describe(status)));
             }

@@ -13,7 +13,6 @@ mod site;
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use clap::CommandFactory;
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the command that was asked for.
@@ -57,10 +56,7 @@ fn manual(page: &mut Vec<u8>) -> std::io::Result<()> {
     render(command, page)
 }
 
-/// Writes to standard output; a reader that has seen enough is no error.
 fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
-    match std::io::stdout().write_all(bytes) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    crate::display::print(bytes)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,8 @@
 //! Text on its way to a terminal: nothing that came from a sample may steer the terminal or hide what it is.
 
+use serde::Serialize;
 use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 pub(crate) use lazaret_model::plain;
@@ -15,6 +17,41 @@ pub(crate) fn complain(sentence: &str) {
 pub(crate) fn remark(sentence: &str) {
     let style = anstyle::AnsiColor::Yellow.on_default();
     anstream::eprintln!("{style}lazaret:{style:#} {sentence}");
+}
+
+/// Writes to standard output as it is; a reader that has seen enough is no error.
+pub(crate) fn print(bytes: &[u8]) -> io::Result<()> {
+    pardon(io::stdout().lock().write_all(bytes))
+}
+
+/// Prints JSON on one line.
+pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut out, value)
+        .map_err(io::Error::from)
+        .and_then(|()| end(&mut out))
+        .or_else(|e| pardon(Err(e)))
+}
+
+/// Prints JSON for people to read.
+pub(crate) fn pretty_json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, value)
+        .map_err(io::Error::from)
+        .and_then(|()| end(&mut out))
+        .or_else(|e| pardon(Err(e)))
+}
+
+fn end(out: &mut impl Write) -> io::Result<()> {
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+fn pardon(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A path; bytes that are not UTF-8 appear as `\xNN`.

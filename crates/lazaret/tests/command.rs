@@ -29,11 +29,13 @@ fn nothing_forbidden_succeeds_inside_a_worker_and_no_failure_costs_more_than_one
     let output = lazaret(folder.path(), &["doctor", "--json"]);
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let probes = report["probes"].as_array().expect("probes");
-    assert!(probes.len() >= 11, "{report}");
+    assert!(probes.len() >= 12, "{report}");
     for probe in probes {
         assert_eq!(probe["contained"], true, "{probe}");
     }
-    for attempt in ["open a file", "connect to a server", "run a program", "look into another process"] {
+    for attempt in
+        ["open a file", "connect to a server", "run a program", "look into another process", "stay when it is done"]
+    {
         assert!(probes.iter().any(|probe| probe["attempt"] == attempt), "`{attempt}` was not tried");
     }
 }

@@ -28,8 +28,10 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
         probes.push((probe.name(), outcome));
     }
     // What goes wrong inside a worker must cost that one sample only.
-    for probe in [Probe::Crash, Probe::Hang, Probe::Memory, Probe::Stack] {
-        probes.push((probe.name(), engine.probe(probe, &limits)?));
+    for probe in [Probe::Crash, Probe::Hang, Probe::Memory, Probe::Stack, Probe::Stay] {
+        let outcome = engine.probe(probe, &limits)?;
+        holes += usize::from(outcome.is_err());
+        probes.push((probe.name(), outcome));
     }
     let mut times = Vec::new();
     for _ in 0..ROUNDS {

@@ -13,7 +13,7 @@ pub(crate) async fn run(common: &Common, options: &Diff) -> Result<ExitCode, Fai
     let catalog = super::catalog(common).await?;
     let changes = changes_between(&catalog, options.from, options.to, &options.domain, options.feed).await?;
     if options.json {
-        anstream::println!("{}", changes.json());
+        crate::display::json(&changes.json())?;
     } else if options.markdown {
         anstream::print!("{}", markdown(&changes));
     } else {

@@ -18,7 +18,7 @@ pub(crate) async fn run(common: &Common, options: &History) -> Result<ExitCode, 
         return difference(&catalog, &found, from, to, options.json).await;
     }
     if options.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&history_json(&catalog, &found).await?)?);
+        crate::display::pretty_json(&history_json(&catalog, &found).await?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let release = &found.view.release;
@@ -75,7 +75,7 @@ async fn difference(
     let [old, new] = both.as_slice() else { return Ok(ExitCode::from(2)) };
     let changes = compare(old, new);
     if json {
-        anstream::println!("{}", serde_json::to_string_pretty(&changes)?);
+        crate::display::pretty_json(&changes)?;
         return Ok(ExitCode::SUCCESS);
     }
     for change in &changes {

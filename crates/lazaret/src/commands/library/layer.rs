@@ -12,7 +12,7 @@ pub(crate) async fn run(common: &Common, options: &LayerOptions) -> Result<ExitC
         let Some(found) = super::find(&catalog, id, &super::choice(&options.which)).await? else {
             return Ok(ExitCode::from(1));
         };
-        anstream::println!("{}", serde_json::to_string_pretty(&entry_layer(&found))?);
+        crate::display::pretty_json(&entry_layer(&found))?;
         return Ok(ExitCode::SUCCESS);
     }
     let Some(file) = &options.file else { return Ok(ExitCode::from(2)) };

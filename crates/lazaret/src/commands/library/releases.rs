@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub(crate) async fn list(common: &Common, json: bool) -> Result<ExitCode, Failure> {
     let releases = super::existing(common).await?.releases().await?;
     if json {
-        anstream::println!("{}", serde_json::to_string(&releases)?);
+        crate::display::json(&releases)?;
         return Ok(ExitCode::SUCCESS);
     }
     for release in &releases {

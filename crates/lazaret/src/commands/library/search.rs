@@ -25,7 +25,7 @@ pub(crate) async fn run(common: &Common, options: &Search) -> Result<ExitCode, F
     if options.json {
         let mut object = serde_json::to_value(&found)?;
         object["attribution"] = ATTRIBUTION.into();
-        anstream::println!("{}", serde_json::to_string_pretty(&object)?);
+        crate::display::pretty_json(&object)?;
         return Ok(status);
     }
     if found.loose {

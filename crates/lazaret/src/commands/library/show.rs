@@ -31,7 +31,7 @@ pub(crate) async fn run(common: &Common, options: &Show) -> Result<ExitCode, Fai
         return Ok(ExitCode::SUCCESS);
     }
     if options.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&summary(&catalog, &found).await?)?);
+        crate::display::pretty_json(&summary(&catalog, &found).await?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let fields = catalog.fields(&found.version).await?;

@@ -27,7 +27,7 @@ pub(crate) async fn run(common: &Common, command: &Takes) -> Result<ExitCode, Fa
             let Some(found) = super::find(&catalog, id, &super::choice(which)).await? else {
                 return Ok(ExitCode::from(1));
             };
-            anstream::println!("{}", serde_json::to_string_pretty(&template(&found))?);
+            crate::display::pretty_json(&template(&found))?;
             Ok(ExitCode::SUCCESS)
         }
         Takes::Check { file } => {
@@ -141,7 +141,7 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
     };
     let takes = catalog.library().takes(object.as_deref()).await?;
     if json {
-        anstream::println!("{}", serde_json::to_string_pretty(&takes)?);
+        crate::display::pretty_json(&takes)?;
         return Ok(ExitCode::SUCCESS);
     }
     for take in &takes {
@@ -176,7 +176,7 @@ async fn show(catalog: &Catalog, number: i64, json: bool) -> Result<ExitCode, Fa
         let object = serde_json::json!({
             "take": take, "document": document, "fit": fit, "troubles": troubles, "steps": steps,
         });
-        anstream::println!("{}", serde_json::to_string_pretty(&object)?);
+        crate::display::pretty_json(&object)?;
         return Ok(ExitCode::SUCCESS);
     }
     anstream::println!("{} {} {}", take.id, take.state.name(), plain(&take.title));
