@@ -16,6 +16,10 @@ const TAG_END: char = '\u{fdd5}';
 /// Tags of formatting that official texts use in pairs.
 const PAIRED: [&str; 5] = ["b", "i", "u", "sub", "sup"];
 
+/// Bytes between a tag and the one that closes it, and of a citation's name: what is further away is not looked for.
+const MOST_SPAN: usize = 16 << 10;
+const MOST_NAME: usize = 1_000;
+
 /// The references of a page, numbered as they are cited.
 #[derive(Debug, Default)]
 pub(crate) struct Citations {
@@ -148,12 +152,10 @@ fn cite(text: &str, citations: &mut Citations, names: &mut Vec<(String, usize)>)
         out.push_str(before);
         let after = &after[BEGIN.len()..];
         // A name may have brackets in it: the longest one that is known and stands here counts.
-        let known = citations
-            .known
-            .keys()
-            .filter(|name| after.strip_prefix(name.as_str()).is_some_and(|end| end.starts_with(')')));
-        let name = known.max_by_key(|name| name.len()).cloned().or_else(|| {
-            let (name, _) = after.split_once(')')?;
+        let near = start_of(after, MOST_NAME);
+        let known = bracketed(near).find(|name| citations.known.contains_key(*name)).map(str::to_owned);
+        let name = known.or_else(|| {
+            let (name, _) = near.split_once(')')?;
             (name.len() <= 300 && !name.is_empty()).then(|| name.to_owned())
         });
         match name {
@@ -175,6 +177,16 @@ fn cite(text: &str, citations: &mut Citations, names: &mut Vec<(String, usize)>)
     out
 }
 
+/// What stands before each closing bracket, the longest first.
+fn bracketed(text: &str) -> impl Iterator<Item = &str> {
+    text.rmatch_indices(')').filter_map(|(at, _)| text.get(..at))
+}
+
+/// The first bytes of a text, up to the end of a character.
+pub(crate) fn start_of(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
 /// Makes `<code>` code, keeps tags of formatting that come in pairs, and hides every other `<` from Markdown.
 fn tags(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 64);
@@ -184,7 +196,7 @@ fn tags(text: &str) -> String {
     while let Some(place) = rest.find('<') {
         let (before, after) = rest.split_at(place);
         out.push_str(before);
-        if let Some((code, end)) = after.strip_prefix("<code>").and_then(|code| code.split_once("</code>")) {
+        if let Some((code, end)) = after.strip_prefix("<code>").and_then(closed_code) {
             out.push_str(&code_span(code));
             rest = end;
         } else if let Some(end) = ["<br>", "<br/>", "<br />"].iter().find_map(|tag| after.strip_prefix(tag)) {
@@ -192,7 +204,7 @@ fn tags(text: &str) -> String {
             rest = end;
         } else if let Some((tag, end)) = PAIRED.iter().find_map(|tag| {
             let end = after.strip_prefix('<')?.strip_prefix(tag)?.strip_prefix('>')?;
-            let paragraph = end.split("\n\n").next()?;
+            let paragraph = start_of(end, MOST_SPAN).split("\n\n").next()?;
             paragraph.contains(&format!("</{tag}>")).then_some((*tag, end))
         }) {
             open.push(tag);
@@ -211,6 +223,13 @@ fn tags(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// Code and what follows its closing tag, where that is near.
+fn closed_code(code: &str) -> Option<(&str, &str)> {
+    const CLOSE: &str = "</code>";
+    let at = start_of(code, MOST_SPAN).find(CLOSE)?;
+    Some((code.get(..at)?, code.get(at + CLOSE.len()..)?))
 }
 
 /// A code span (CommonMark 0.31, 6.1) that holds a text as it is; a block where it has empty lines.
@@ -412,6 +431,19 @@ mod tests {
 
     /// Whatever is put together of what Markdown, citations and HTML are made of, only tags of formatting come out, and only
     /// addresses that may be followed.
+    #[test]
+    fn hostile_texts_take_no_longer_than_they_are_long() {
+        let mut citations = Citations::default();
+        let known: Vec<_> =
+            (0..20_000).map(|n| Reference { source_name: format!("name {n}"), ..Reference::default() }).collect();
+        citations.learn(&known);
+        let start = std::time::Instant::now();
+        for text in ["<code>", "<b>", "<b>x</i>", "(Citation: a", "(Citation: a)", "(Citation: ", "<code><b>"] {
+            let _ = render(&text.repeat(400_000 / text.len()), &mut citations, &|_| None);
+        }
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    }
+
     #[test]
     fn nothing_that_is_put_together_makes_markup_of_its_own() {
         const PIECES: [&str; 38] = [

@@ -1,5 +1,6 @@
 //! The console: what was stopped, who asked for it, and who may have it. Server-rendered, without scripts.
 
+mod accept;
 mod account;
 mod api;
 mod attack;
@@ -19,7 +20,7 @@ mod totp;
 mod unlock;
 
 pub use attack::LibraryPages;
-pub use people::password_fits;
+pub use people::{password_fits, password_hash};
 
 use crate::Control;
 use axum::Router;
@@ -32,6 +33,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use lazaret_engine::Engine;
 use lazaret_store::{Blobs, Ledger, StoreError};
 use std::collections::HashMap;
@@ -192,6 +194,8 @@ impl Console {
             console.closing.send_replace(true);
         };
         let service = self.router().into_make_service_with_connect_info::<std::net::SocketAddr>();
+        // `tap_io` is what makes the client's address known to pages, of any listener.
+        let listener = accept::Bounded::new(listener, accept::MOST, accept::SILENCE).tap_io(|_| {});
         axum::serve(listener, service).with_graceful_shutdown(closing).await
     }
 

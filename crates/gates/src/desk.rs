@@ -27,7 +27,7 @@ pub struct Desk {
     metrics: Metrics,
     settings: BodySettings,
     spool_folder: PathBuf,
-    slots: Semaphore,
+    slots: Arc<Semaphore>,
 }
 
 /// What a desk works with.
@@ -50,6 +50,8 @@ pub(crate) struct Cargo {
     pub(crate) origin: Origin,
     /// How it is packed; an error names a coding that nobody here can undo.
     pub(crate) codings: Result<Vec<ContentCoding>, String>,
+    /// It asks to be saved as a file.
+    pub(crate) attached: bool,
 }
 
 impl Cargo {
@@ -58,6 +60,7 @@ impl Cargo {
             name: exchange.file_name(status, headers),
             origin: exchange.origin(headers),
             codings: crate::exchange::codings(headers),
+            attached: crate::exchange::is_attachment(headers),
         }
     }
 
@@ -84,7 +87,7 @@ impl Desk {
             metrics: Metrics::default(),
             settings,
             spool_folder,
-            slots: Semaphore::new(slots),
+            slots: Arc::new(Semaphore::new(slots)),
         }
     }
 
@@ -138,6 +141,11 @@ impl Desk {
 
     /// Whether these bytes are film or sound that was declared as such: then a bounded inspection must do.
     pub(crate) fn is_media(&self, cargo: &Cargo, head: &[u8]) -> bool {
+        // What somebody saves is opened by its name, and archives are read from their end.
+        // A page's player may ask for it under no name at all.
+        if cargo.attached || !(is_media_name(&cargo.name) || !cargo.origin.navigation && !cargo.name.contains('.')) {
+            return false;
+        }
         let declared = cargo.origin.declared_type.as_deref().unwrap_or_default();
         (declared.starts_with("video/") || declared.starts_with("audio/"))
             && matches!(&cargo.codings, Ok(codings) if codings.is_empty())
@@ -257,11 +265,15 @@ impl Desk {
     ) -> Result<ScanReport, Box<Refusal>> {
         let failed = |why: String| Box::new(self.refuse(exchange, cargo, Reason::Failed(why)));
         let started = Instant::now();
-        let Ok(_slot) = self.slots.acquire().await else { return Err(failed("the gates are closing".to_owned())) };
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            return Err(failed("the gates are closing".to_owned()));
+        };
         let bytes = body.sample().map_err(|error| failed(format!("the spool cannot be read: {error}")))?;
         let (engine, name, origin) = (self.engine(), cargo.name.clone(), cargo.origin.clone());
         let (record, runtime) = (Arc::clone(&self.record), tokio::runtime::Handle::current());
         let scan = tokio::task::spawn_blocking(move || {
+            // Whoever hangs up does not end the inspection: it keeps its place until it is done.
+            let _slot = slot;
             let seen = |sha256: &str| {
                 runtime.block_on(record.prevalence(sha256)).unwrap_or_else(|why| {
                     // As if it had never been seen.
@@ -329,6 +341,17 @@ impl Desk {
             "inspected"
         );
     }
+}
+
+/// Whether something of this name is played when it is opened.
+fn is_media_name(name: &str) -> bool {
+    const PLAYED: [&str; 33] = [
+        "3g2", "3gp", "aac", "ac3", "aif", "aiff", "amr", "avi", "caf", "flac", "flv", "m2ts", "m4a", "m4b", "m4s",
+        "m4v", "mka", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "oga", "ogg", "ogv", "opus", "ts", "wav", "weba",
+        "webm", "wma", "wmv",
+    ];
+    let name = name.trim_end_matches(['.', ' ']);
+    name.rsplit_once('.').is_some_and(|(_, extension)| PLAYED.contains(&extension.to_ascii_lowercase().as_str()))
 }
 
 /// An error with its causes.

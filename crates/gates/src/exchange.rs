@@ -43,6 +43,8 @@ pub struct Exchange {
     pub uri: Uri,
     /// A person navigated to it or a program downloads it, as opposed to a page fetching it for itself.
     pub navigation: bool,
+    /// A page's script asks for a stream of events, not for a file.
+    pub event_stream: bool,
     /// What a refusal should look like.
     pub wants: Wants,
     /// `Accept-Language`, as sent.
@@ -55,10 +57,11 @@ impl Exchange {
     /// Reads what matters from a request. `uri` is absolute.
     pub fn of(gate: Gate, client: Option<IpAddr>, method: Method, uri: Uri, headers: &HeaderMap) -> Self {
         let destination = text(headers, "sec-fetch-dest");
-        // Fetch metadata: a document, a frame, or a download by link. Programs that are no browsers send no such field,
-        // and whatever they fetch may end as a file.
+        // Fetch metadata: a document or a frame. Programs that are no browsers send no such field, and whatever they fetch
+        // may end as a file. For a link that downloads, browsers navigate to an empty destination.
         let navigation =
-            matches!(destination.as_str(), "" | "document" | "iframe" | "frame" | "object" | "embed" | "report");
+            matches!(destination.as_str(), "" | "document" | "iframe" | "frame" | "object" | "embed" | "report")
+                || text(headers, "sec-fetch-mode") == "navigate";
         let accept = text(headers, ACCEPT.as_str());
         let wants = if accept.contains("text/html") && navigation {
             Wants::Page
@@ -80,6 +83,7 @@ impl Exchange {
             method,
             uri,
             navigation,
+            event_stream: !navigation && accept.contains("text/event-stream"),
             wants,
             languages: text(headers, ACCEPT_LANGUAGE.as_str()),
             undoes,
@@ -112,7 +116,7 @@ impl Exchange {
             suspicious: false,
             first_seen_days: None,
             declared_type: Some(declared).filter(|declared| !declared.is_empty()),
-            navigation: self.navigation,
+            navigation: self.navigation || is_attachment(headers),
         }
     }
 
@@ -247,6 +251,16 @@ fn parameters(field: &str) -> Vec<(String, String)> {
     found
 }
 
+/// Whether an answer with these headers asks to be saved as a file, whoever fetched it (RFC 6266, 4.2: what is neither
+/// `inline` nor empty is treated as `attachment`).
+pub(crate) fn is_attachment(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_DISPOSITION).iter().any(|value| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let kind = value.split(';').next().unwrap_or_default().trim();
+        !kind.is_empty() && !kind.contains('=') && !kind.eq_ignore_ascii_case("inline")
+    })
+}
+
 /// The last component of a name. What is odd about it stays: detectors look at it.
 fn clean(name: &str) -> String {
     let kept = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -315,9 +329,28 @@ mod tests {
             (vec![("accept", "application/json"), ("sec-fetch-dest", "empty")], Wants::Json, false),
             (vec![("accept", "image/avif,*/*"), ("sec-fetch-dest", "image")], Wants::Nothing, false),
             (vec![("accept", "*/*"), ("sec-fetch-dest", "script")], Wants::Nothing, false),
+            // `<a download>`
+            (vec![("accept", html), ("sec-fetch-dest", "empty"), ("sec-fetch-mode", "navigate")], Wants::Page, true),
+            (vec![("accept", "*/*"), ("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")], Wants::Nothing, false),
         ] {
             let exchange = exchange("http://a.example/x", &fields);
             assert_eq!((exchange.wants, exchange.navigation), (wants, navigation), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn what_asks_to_be_saved_is_no_part_of_a_page() {
+        let script = exchange("http://a.example/x", &[("sec-fetch-dest", "script"), ("sec-fetch-mode", "no-cors")]);
+        for (disposition, saved) in [
+            ("attachment; filename=a.js", true),
+            ("ATTACHMENT", true),
+            ("form-data; name=a", true),
+            ("inline; filename=a.js", false),
+            ("filename=a.js", false),
+            ("", false),
+        ] {
+            let origin = script.origin(&headers(&[("content-disposition", disposition)]));
+            assert_eq!(origin.navigation, saved, "{disposition}");
         }
     }
 

@@ -251,6 +251,12 @@ impl Listed {
     fn take(&self, text: &str, at: SystemTime) -> Result<(), String> {
         let entries = Entries::parse(text, self.settings.format)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() == 0 && state.entries > 0 {
+            return Err(format!(
+                "it has no entries any more, where there were {}; take it out of the configuration if that is right",
+                state.entries
+            ));
+        }
         *state = ListState {
             entries: entries.len(),
             left_out: entries.left_out,

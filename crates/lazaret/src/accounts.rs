@@ -2,7 +2,7 @@
 
 use lazaret_console::password_fits;
 use lazaret_gates::{Accounts, Pending};
-use lazaret_store::{Ledger, fingerprint, now, secret};
+use lazaret_store::{Ledger, fingerprint, secret};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,11 +48,7 @@ impl Accounts for Users {
             if self.is_known(&key) {
                 return Ok(true);
             }
-            let user = self.ledger.user(name).await.map_err(|error| error.to_string())?;
-            let Some(user) = user.filter(|user| !user.disabled && user.locked_until < now()) else {
-                return Ok(false);
-            };
-            let fits = password_fits(password.to_owned(), user.password).await?;
+            let fits = password_fits(&self.ledger, name, password.to_owned()).await?;
             if fits {
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 if known.len() >= MOST_KNOWN {
@@ -62,5 +58,37 @@ impl Accounts for Users {
             }
             Ok(fits)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lazaret_store::NewUser;
+
+    const RIGHT: &str = "a password that is right";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn guessing_locks_the_name_however_many_guess_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
+        let password = lazaret_console::password_hash(RIGHT.to_owned()).await.unwrap();
+        for name in ["ada", "bob"] {
+            let (name, password) = (name.to_owned(), password.clone());
+            ledger.add_user(&NewUser { name, password, role: "viewer".to_owned() }).await.unwrap();
+        }
+        let users = std::sync::Arc::new(Users::new(ledger.clone()).unwrap());
+        assert!(users.knows("ada", RIGHT).await.unwrap());
+        assert!(!users.knows("nobody", RIGHT).await.unwrap());
+        let guesses = (0..12).map(|number| {
+            let users = std::sync::Arc::clone(&users);
+            tokio::spawn(async move { users.knows("bob", &format!("guess {number}")).await.unwrap() })
+        });
+        for guess in guesses.collect::<Vec<_>>() {
+            assert!(!guess.await.unwrap());
+        }
+        assert!(!users.knows("bob", RIGHT).await.unwrap(), "the name is locked now");
+        assert!(users.knows("ada", RIGHT).await.unwrap());
+        assert!(ledger.user("bob").await.unwrap().unwrap().locked_until > lazaret_store::now());
     }
 }

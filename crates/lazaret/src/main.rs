@@ -12,6 +12,7 @@ mod pages;
 mod record;
 mod reload;
 mod replay;
+mod retention;
 mod settings;
 mod sources;
 mod tree;

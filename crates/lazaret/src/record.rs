@@ -9,7 +9,8 @@ use lazaret_store::{Blobs, Event, Ledger, StoreError, now};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// The ledger's file in the data folder.
 pub(crate) const LEDGER: &str = "ledger.sqlite";
@@ -35,11 +36,13 @@ pub(crate) struct Recorder {
     /// When a site was first seen.
     sites: Mutex<HashMap<String, i64>>,
     exporter: Exporter,
+    /// Rung when something new is kept.
+    kept: Arc<Notify>,
 }
 
 impl Recorder {
-    pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter) -> Self {
-        Self { ledger, blobs, sites: Mutex::default(), exporter }
+    pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter, kept: Arc<Notify>) -> Self {
+        Self { ledger, blobs, sites: Mutex::default(), exporter, kept }
     }
 
     async fn put(&self, event: Event) -> Result<(), String> {
@@ -102,7 +105,9 @@ impl Record for Recorder {
     }
 
     fn keep(&self, content: &mut dyn Read) -> Result<String, String> {
-        self.blobs.keep(content).map_err(|error| told(&error))
+        let content = self.blobs.keep(content).map_err(|error| told(&error));
+        self.kept.notify_one();
+        content
     }
 }
 

@@ -286,7 +286,7 @@ fn websockets_pass_where_they_may() {
     site.on("/socket", |head, stream| {
         assert!(head.to_lowercase().contains("upgrade: websocket"), "{head}");
         let _ =
-            stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+            stream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
         let mut message = [0; 5];
         let _ = stream.read_exact(&mut message);
         let _ = stream.write_all(&message);
@@ -306,6 +306,24 @@ fn websockets_pass_where_they_may() {
     assert_eq!(&echo, b"hello");
     let (_, head) = ask(&Served::with("websockets = false\n"));
     assert!(head.starts_with("HTTP/1.1 403"), "{head}");
+}
+
+#[test]
+fn what_only_calls_itself_a_websocket_is_no_tunnel() {
+    let site = Site::plain();
+    site.on("/other", |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 101 Sw\r\nUpgrade: nonsense\r\nConnection: Upgrade\r\n\r\n\x7fELF");
+    });
+    let ask = |fields: &str| {
+        let mut stream = PROXY.connect();
+        let address = site.address;
+        write!(stream, "GET http://{address}/other HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{fields}\r\n").unwrap();
+        read_head(&mut stream)
+    };
+    let bare = ask("");
+    assert!(bare.starts_with("HTTP/1.1 400"), "{bare}");
+    let other = ask("Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+    assert!(other.starts_with("HTTP/1.1 502"), "{other}");
 }
 
 /// A slow archive is kept alive by its first bytes; what turns out bad breaks off and never looks whole.

@@ -238,9 +238,12 @@ fn inside(official: &str) -> Option<String> {
     lazaret_attack::official(official).map(|(section, id)| address(section.path, &id))
 }
 
-/// An official text as HTML.
+/// Bytes of one text that a page shows; the raw source has all of it.
+const MOST_PROSE: usize = 400_000;
+
+/// An official text as HTML, the beginning of one that no page could hold.
 fn prose(text: &str, citations: &mut Citations) -> String {
-    crate::prose::render(text, citations, &inside)
+    crate::prose::render(crate::prose::start_of(text, MOST_PROSE), citations, &inside)
 }
 
 /// A time stamp of STIX as pages show it: the day.

@@ -1,6 +1,6 @@
 //! Signing in, with a second factor where there is one.
 
-use super::people::{failed, verified};
+use super::people::{failed, turn, verified};
 use super::session::{NAME, Shown, Somebody};
 use super::{Answer, Console, page, totp};
 use askama::Template;
@@ -57,6 +57,7 @@ pub(super) async fn form() -> Answer {
 }
 
 pub(super) async fn login(State(console): State<Arc<Console>>, Form(form): Form<LoginForm>) -> Answer {
+    let _turn = turn(&form.name).await;
     let user = console.ledger.user(&form.name).await?;
     let locked = user.as_ref().is_some_and(|user| user.locked_until > now());
     // Whoever does not exist takes as long as whoever does.
@@ -67,7 +68,7 @@ pub(super) async fn login(State(console): State<Arc<Console>>, Form(form): Form<
     let right = verified(form.password, hash).await?;
     let Some(user) = user.filter(|user| right && !locked && !user.disabled) else {
         if let Some(user) = console.ledger.user(&form.name).await?.filter(|_| !locked) {
-            failed(&console, &user).await?;
+            failed(&console.ledger, &user).await?;
         }
         tracing::info!(name = %form.name.chars().take(64).collect::<String>(), "an attempt to sign in failed");
         let answer = page(&Login { user: None, problem: NO_FIT })?;
@@ -94,6 +95,7 @@ pub(super) async fn code(State(console): State<Arc<Console>>, Form(form): Form<C
     let ticket = lazaret_store::fingerprint(&form.ticket);
     let asked = console.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&ticket).cloned();
     let name = asked.filter(|(_, until)| *until > now()).map(|(name, _)| name);
+    let _turn = turn(name.as_deref().unwrap_or_default()).await;
     let user = match name {
         Some(name) => console.ledger.user(&name).await?,
         None => None,
@@ -111,7 +113,7 @@ pub(super) async fn code(State(console): State<Arc<Console>>, Form(form): Form<C
         },
     };
     if !right {
-        failed(&console, &user).await?;
+        failed(&console.ledger, &user).await?;
         tracing::info!(name = %user.name, "a one-time password did not fit");
         let problem = "This code does not fit, or was used before; wait for the next one.";
         let answer = page(&Code { user: None, problem, ticket: form.ticket })?;

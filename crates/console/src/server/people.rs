@@ -8,9 +8,10 @@ use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use lazaret_store::{AuditEntry, NewUser, User};
+use lazaret_store::{AuditEntry, Ledger, NewUser, StoreError, User, now};
 use serde::Deserialize;
 use std::sync::{Arc, PoisonError};
+use tokio::sync::Semaphore;
 
 /// Characters that a password must have (NIST SP 800-63B, 3.1.1.2: at least 15 where it stands alone).
 const LEAST_PASSWORD: usize = 15;
@@ -114,10 +115,22 @@ pub(super) async fn setup(State(console): State<Arc<Console>>, Form(form): Form<
     login::signed_in(&console, &user).await
 }
 
+/// Whose turn it is to try to sign in: attempts at one name come one after the other, so that each finds counted what
+/// those before it came to.
+static TURNS: [tokio::sync::Mutex<()>; 64] = [const { tokio::sync::Mutex::const_new(()) }; 64];
+/// Passwords hashed at once: each takes 19 MiB of memory and a processor.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+/// Waits for the turn to try one name.
+pub(super) async fn turn(name: &str) -> tokio::sync::MutexGuard<'static, ()> {
+    let at = name.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    TURNS[at % TURNS.len()].lock().await
+}
+
 /// Counts a failed attempt; too many lock the name.
-pub(super) async fn failed(console: &Console, user: &User) -> Result<(), Refused> {
-    if console.ledger.count_failure(user.id, MOST_FAILURES, LOCK).await? {
-        console.ledger.note(&user.name, "locked", "too many failed attempts to sign in").await?;
+pub(super) async fn failed(ledger: &Ledger, user: &User) -> Result<(), StoreError> {
+    if ledger.count_failure(user.id, MOST_FAILURES, LOCK).await? {
+        ledger.note(&user.name, "locked", "too many failed attempts to sign in").await?;
     }
     Ok(())
 }
@@ -219,6 +232,7 @@ pub(super) static NOBODY: std::sync::LazyLock<String> = std::sync::LazyLock::new
 
 /// Argon2id with the crate's defaults (RFC 9106), on a thread that may take its time.
 pub(super) async fn hashed(password: String) -> Result<String, Refused> {
+    let _place = HASHING.acquire().await.map_err(|error| Refused::Broken(error.to_string()))?;
     let hash = tokio::task::spawn_blocking(move || {
         Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
     });
@@ -227,16 +241,35 @@ pub(super) async fn hashed(password: String) -> Result<String, Refused> {
 }
 
 pub(super) async fn verified(password: String, hash: String) -> Result<bool, Refused> {
+    let _place = HASHING.acquire().await.map_err(|error| Refused::Broken(error.to_string()))?;
     let right = tokio::task::spawn_blocking(move || {
         PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
     });
     right.await.map_err(|error| Refused::Broken(error.to_string()))
 }
 
-/// Whether a password fits the hash that is kept of it. Takes its time.
+/// Whether somebody of this name may come in with this password alone. Failures are counted and lock the name, as they do
+/// at the console; success does not forget them, since a second factor was not asked for. Takes its time.
 ///
 /// # Errors
 /// When there was no looking at it.
-pub async fn password_fits(password: String, hash: String) -> Result<bool, String> {
-    verified(password, hash).await.map_err(|_| "the password could not be looked at".to_owned())
+pub async fn password_fits(ledger: &Ledger, name: &str, password: String) -> Result<bool, String> {
+    let told = |error: StoreError| error.to_string();
+    let _turn = turn(name).await;
+    let user = ledger.user(name).await.map_err(told)?;
+    let Some(user) = user.filter(|user| !user.disabled && user.locked_until <= now()) else { return Ok(false) };
+    let fits = verified(password, user.password.clone()).await;
+    let fits = fits.map_err(|_| "the password could not be looked at".to_owned())?;
+    if !fits {
+        failed(ledger, &user).await.map_err(told)?;
+    }
+    Ok(fits)
+}
+
+/// The hash to keep of a password.
+///
+/// # Errors
+/// When there was no making it.
+pub async fn password_hash(password: String) -> Result<String, String> {
+    hashed(password).await.map_err(|_| "the password could not be hashed".to_owned())
 }

@@ -9,8 +9,13 @@ use mail_parser::{Message, MessageParser, MimeHeaders};
 const MOST_HEAD: usize = 64 << 10;
 /// Bytes searched at a time.
 const WINDOW: usize = 1 << 20;
+/// Bytes of a field in a transfer encoding. Browsers use none (RFC 7578, 4.7), servers may undo it all the same.
+const MOST_ENCODED: u64 = 32 << 20;
 /// Characters of a border (RFC 2046, 5.1.1).
 const MOST_BORDER: usize = 70;
+
+/// Undoes a transfer encoding.
+type Decode = fn(&[u8]) -> Vec<u8>;
 
 /// Opens forms.
 pub(super) struct Form;
@@ -54,7 +59,17 @@ impl Format for Form {
                 None => (input.len(), None),
             };
             let data = input.slice(start, end.saturating_sub(start));
-            parts.add_content(member(&head), data)?;
+            match encoding(&head) {
+                None => parts.add_content(member(&head), data)?,
+                Some(decode) if data.len() <= MOST_ENCODED => {
+                    let decoded = decode(&data.window(0, usize::try_from(data.len()).unwrap_or(0))?);
+                    parts.add(member(&head), &mut decoded.as_slice())?;
+                }
+                Some(_) => {
+                    parts.incomplete("a field is encoded and too large to be decoded");
+                    parts.add_content(member(&head), data)?;
+                }
+            }
             match next {
                 Some(next) => at = next,
                 None => {
@@ -107,6 +122,19 @@ fn find(input: &Content, mut at: u64, needle: &[u8], parts: &mut Parts<'_, '_>) 
             return Ok(None);
         }
         at += (WINDOW - needle.len()) as u64;
+    }
+}
+
+/// How a field's bytes are had, where they do not stand there as they are (RFC 2045, 6.1).
+fn encoding(head: &[u8]) -> Option<Decode> {
+    let parsed = MessageParser::default().parse(head)?;
+    let encoding = parsed.content_transfer_encoding()?.trim();
+    if encoding.eq_ignore_ascii_case("base64") {
+        Some(super::decode::base64)
+    } else if encoding.eq_ignore_ascii_case("quoted-printable") {
+        Some(super::decode::quoted_printable)
+    } else {
+        None
     }
 }
 
@@ -187,6 +215,19 @@ mod tests {
         assert_eq!(behind.bytes("//after-form"), b"\r\nMZ hidden");
         let endless = check("--X0\r\nContent-Disposition: form-data; name=\"a\"");
         assert!(!endless.complete());
+    }
+
+    #[test]
+    fn a_transfer_encoding_is_undone() {
+        for (encoding, body) in [("Base64", "TVqQ\r\nAEg="), ("quoted-printable", "MZ=90=00=\r\nH"), ("binary", "")] {
+            let head = format!(
+                "Content-Disposition: form-data; name=\"f\"; filename=\"a.bin\"\r\nContent-Transfer-Encoding: {encoding}"
+            );
+            let recorded = check(format!("--X0\r\n{head}\r\n\r\n{body}\r\n--X0--\r\n"));
+            let expected: &[u8] = if body.is_empty() { b"" } else { b"MZ\x90\0H" };
+            assert_eq!(recorded.bytes("//a.bin"), expected, "{encoding}");
+            assert!(recorded.complete());
+        }
     }
 
     #[test]

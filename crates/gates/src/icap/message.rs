@@ -66,7 +66,14 @@ impl Head {
             address.split_once("://").map_or(address, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
         let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
         let service = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-        Ok(Self { verb, service, headers: fields_of(fields)? })
+        let headers = fields_of(fields)?;
+        // Two readers of a field that stands there twice may read two different things.
+        for name in ["encapsulated", "preview"] {
+            if headers.get_all(name).iter().count() > 1 {
+                return Err(Fault::Status(400, "Field Given Twice"));
+            }
+        }
+        Ok(Self { verb, service, headers })
     }
 
     /// A field's text, spaces trimmed.
@@ -194,6 +201,39 @@ pub(super) struct WebRequest {
     pub(super) raw: Bytes,
 }
 
+/// Characters that stand in addresses all the same, though they must not, beside those that no address has.
+const ODD: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
+/// Characters of an address that can be parsed at all.
+const MOST_ADDRESS: usize = u16::MAX as usize - 1_024;
+
+/// The address that a request is for. What is odd about it is the site's and the browser's business, and costs neither
+/// its host nor its name here.
+fn address(target: &str, host: Option<&str>) -> Option<Uri> {
+    let (head, rest) = match target.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            (format!("{scheme}://{authority}"), path)
+        }
+        _ if target.starts_with('/') => (host.map(|host| format!("http://{host}")).unwrap_or_default(), target),
+        // `CONNECT host:port`, `OPTIONS *`
+        _ => return target.parse().ok(),
+    };
+    let mut path = percent_encoding::utf8_percent_encode(rest, ODD).to_string();
+    if !path.starts_with('/') {
+        path.insert(0, '/');
+    }
+    if path.len() > MOST_ADDRESS {
+        // The name is at the end of the path; what follows it is left out first.
+        path.truncate(path.find(['?', '#']).unwrap_or(path.len()));
+        if path.len() > MOST_ADDRESS {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            path = format!("/{}", name.get(name.len().saturating_sub(MOST_ADDRESS / 2)..).unwrap_or_default());
+        }
+    }
+    format!("{head}{path}").parse().ok()
+}
+
 impl WebRequest {
     pub(super) fn parse(raw: Bytes) -> Result<Self, Fault> {
         const BAD: Fault = Fault::Status(400, "Bad Encapsulated Request");
@@ -205,15 +245,9 @@ impl WebRequest {
         let method = request.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok()).ok_or(BAD)?;
         let headers = map_of(request.headers)?;
         let target = request.path.unwrap_or_default();
-        let uri = match target.strip_prefix('/') {
-            Some(_) => {
-                let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-                host.and_then(|host| format!("http://{host}{target}").parse().ok())
-            }
-            None => target.parse().ok(),
-        };
-        // What is odd about an address is the site's and the browser's business; the rest is judged all the same.
-        Ok(Self { method, uri: uri.unwrap_or_default(), headers, raw })
+        let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let uri = address(target, host).ok_or(BAD)?;
+        Ok(Self { method, uri, headers, raw })
     }
 
     /// The head without the fields that ask for a piece of a file, when it has any.
@@ -277,6 +311,28 @@ mod tests {
     }
 
     #[test]
+    fn an_odd_address_keeps_its_host_and_its_name() {
+        let long = format!("http://a.example/x.bat?{}", "y".repeat(70_000));
+        let deep = format!("http://a.example/{}/x.bat", "y".repeat(70_000));
+        for (target, host, path) in [
+            ("http://a.example/x.bat", "a.example", "/x.bat"),
+            ("http://a.example/<x.bat", "a.example", "/%3Cx.bat"),
+            ("http://a.example:81/`\"x>.bat?q=<\"", "a.example", "/%60%22x%3E.bat"),
+            ("http://a.example/\u{fc}.bat", "a.example", "/%C3%BC.bat"),
+            ("http://a.example?q=<", "a.example", "/"),
+            ("/<x.bat", "h.example", "/%3Cx.bat"),
+            (&long, "a.example", "/x.bat"),
+            (&deep, "a.example", "/x.bat"),
+        ] {
+            let uri = address(target, Some("h.example")).expect(target);
+            assert_eq!((uri.host(), uri.path()), (Some(host), path));
+        }
+        assert_eq!(address("/x.bat", None).unwrap().path(), "/x.bat");
+        assert_eq!(address("a.example:443", None).unwrap().host(), Some("a.example"));
+        assert_eq!(address("http://<a>/x", None), None);
+    }
+
+    #[test]
     fn a_request_line_names_verb_and_service() {
         for (address, service) in [
             ("icap://gate.example:1344/respmod?profile=1", "respmod"),
@@ -290,6 +346,9 @@ mod tests {
         assert_eq!(status(head("RESPMOD icap://x/respmod ICAP/2.0\n\n")), 505);
         assert_eq!(status(head("RESPMOD icap://x/respmod HTTP/1.1\n\n")), 400);
         assert_eq!(status(head("DELETE icap://x/respmod ICAP/1.0\n\n")), 501);
+        for twice in ["Preview: 0\nPreview: 4", "Encapsulated: null-body=0\nENCAPSULATED: res-body=0"] {
+            assert_eq!(status(head(&format!("RESPMOD icap://x/respmod ICAP/1.0\n{twice}\n\n"))), 400, "{twice}");
+        }
         assert_eq!(status(head("RESPMOD  icap://x/respmod ICAP/1.0\n\n")), 400);
         assert_eq!(status(head("RESPMOD icap://x/respmod ICAP/1.0\nno field\n\n")), 400);
     }

@@ -63,10 +63,13 @@ pub(super) async fn inspected(
     settled(proxy, work, key).await
 }
 
-/// A stream of events, which has no end, for a page's own script (HTML, 9.2).
+/// A stream of events, which has no end, for a page's own script that asked for one (HTML, 9.2).
 fn is_event_stream(proxy: &Proxy, exchange: &Exchange, headers: &HeaderMap) -> bool {
     let declared = crate::exchange::text(headers, "content-type");
-    proxy.settings.websockets && !exchange.navigation && declared.starts_with("text/event-stream")
+    proxy.settings.websockets
+        && exchange.event_stream
+        && declared.starts_with("text/event-stream")
+        && !crate::exchange::is_attachment(headers)
 }
 
 /// An answer that is being gathered and judged.

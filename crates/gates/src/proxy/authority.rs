@@ -14,14 +14,14 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 
 /// Days that the authority's certificate is good for.
 const AUTHORITY_DAYS: i64 = 3_650;
 /// Days that a site's certificate is good for. Browsers accept at most 398 (Baseline Requirements, 6.3.2).
 const LEAF_DAYS: i64 = 30;
-/// How long a site's certificate is used before another one is made.
+/// How long a site's certificate is used before another one is made, by the clock that browsers hold it against.
 const LEAF_USE: Duration = Duration::from_secs(7 * 86_400);
 /// Sites whose certificates are kept.
 const MOST_LEAVES: usize = 10_000;
@@ -32,7 +32,7 @@ pub struct Authority {
     certificate: CertificateDer<'static>,
     /// One key for all sites: making one takes longer than signing with it.
     key: KeyPair,
-    leaves: Mutex<HashMap<String, (Instant, Arc<ServerConfig>)>>,
+    leaves: Mutex<HashMap<String, (SystemTime, Arc<ServerConfig>)>>,
 }
 
 impl Authority {
@@ -80,7 +80,7 @@ impl Authority {
     /// How to be this site: HTTP/2 and HTTP/1.1 offered.
     pub(crate) fn server(&self, host: &str) -> Result<Arc<ServerConfig>, GateError> {
         let leaves = || self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((made, config)) = leaves().get(host).filter(|(made, _)| made.elapsed() < LEAF_USE) {
+        if let Some((made, config)) = leaves().get(host).filter(|(made, _)| is_fresh(*made, SystemTime::now())) {
             let _ = made;
             return Ok(Arc::clone(config));
         }
@@ -89,7 +89,7 @@ impl Authority {
         if leaves.len() >= MOST_LEAVES {
             leaves.clear();
         }
-        leaves.insert(host.to_owned(), (Instant::now(), Arc::clone(&config)));
+        leaves.insert(host.to_owned(), (SystemTime::now(), Arc::clone(&config)));
         Ok(config)
     }
 
@@ -132,6 +132,11 @@ fn make() -> Result<(String, String), GateError> {
     validity(&mut params, AUTHORITY_DAYS);
     let certificate = params.self_signed(&key).map_err(tls)?;
     Ok((certificate.pem(), key.serialize_pem()))
+}
+
+/// Whether a certificate made then is still used: a clock that was set forth or back may have left it behind.
+fn is_fresh(made: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(made).is_ok_and(|age| age < LEAF_USE)
 }
 
 /// From a day ago, for clocks that are behind.
@@ -182,6 +187,20 @@ mod tests {
 
     fn complaint(folder: &Path) -> String {
         Authority::open(folder).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_certificate_is_made_anew_when_the_clock_has_left_it_behind() {
+        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        for (now, fresh) in [
+            (made, true),
+            (made + LEAF_USE / 2, true),
+            (made + LEAF_USE, false),
+            (made + LEAF_USE * 10, false),
+            (made - Duration::from_secs(1), false),
+        ] {
+            assert_eq!(is_fresh(made, now), fresh);
+        }
     }
 
     #[test]

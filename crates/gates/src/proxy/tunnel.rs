@@ -9,9 +9,9 @@ use crate::patient::Patient;
 use crate::refusal::Trouble;
 use crate::{Exchange, Wants};
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::uri::Scheme;
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use std::future::Future;
@@ -225,7 +225,17 @@ pub(super) async fn websocket(
     if !proxy.settings.websockets {
         return Err(Trouble::WebSocket);
     }
-    let token = request.headers().get(UPGRADE).cloned();
+    // The opening of RFC 6455, 4.1: whoever cannot speak that far wants a tunnel for something else.
+    let headers = request.headers();
+    let key = text(headers, SEC_WEBSOCKET_KEY.as_str());
+    let opens = request.method() == Method::GET
+        && text(headers, SEC_WEBSOCKET_VERSION.as_str()) == "13"
+        && key.len() == 24
+        && key.ends_with("==");
+    if !opens {
+        return Err(Trouble::Request("this is no opening of a WebSocket"));
+    }
+    let token = headers.get(UPGRADE).cloned();
     let mut outbound = Request::new(full(Bytes::new()));
     *outbound.method_mut() = request.method().clone();
     *outbound.uri_mut() = exchange.uri.clone();
@@ -239,6 +249,11 @@ pub(super) async fn websocket(
     let mut answer = proxy.upstream.send(outbound, asker, true).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return super::answer::inspected(proxy, exchange, answer, None).await;
+    }
+    if !text(answer.headers(), UPGRADE.as_str()).eq_ignore_ascii_case("websocket")
+        || text(answer.headers(), SEC_WEBSOCKET_ACCEPT.as_str()).len() != 28
+    {
+        return Err(Trouble::Protocol("the site changed to another protocol than WebSocket".to_owned()));
     }
     let site = hyper::upgrade::on(&mut answer);
     let client = hyper::upgrade::on(&mut request);

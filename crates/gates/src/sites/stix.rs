@@ -10,6 +10,8 @@ const MOST_PATTERN: usize = 64 << 10;
 
 #[derive(Deserialize)]
 struct Bundle {
+    #[serde(rename = "type")]
+    kind: String,
     #[serde(default)]
     objects: Vec<serde_json::Value>,
 }
@@ -33,6 +35,12 @@ struct Indicator {
 /// When it is no JSON of that shape.
 pub(super) fn read(text: &str, entries: &mut Entries) -> Result<(), String> {
     let bundle: Bundle = serde_json::from_str(text).map_err(|error| format!("this is no STIX bundle: {error}"))?;
+    if bundle.kind != "bundle" {
+        return Err(format!(
+            "this is no STIX bundle: its type is `{}`",
+            bundle.kind.chars().take(40).collect::<String>()
+        ));
+    }
     let now = OffsetDateTime::now_utc();
     for (number, object) in bundle.objects.into_iter().enumerate() {
         if object.get("type").and_then(serde_json::Value::as_str) != Some("indicator") {

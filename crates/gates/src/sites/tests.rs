@@ -182,3 +182,16 @@ async fn a_file_that_changed_is_read_again_and_one_that_broke_is_not_used() {
     assert!(listed("two.example"));
     assert!(sites.states()[0].1.problem.as_ref().unwrap().contains("this is no list"));
 }
+
+#[test]
+fn a_list_that_turns_empty_or_into_something_else_leaves_what_was_read_before() {
+    let (_folder, sites) = sites("test", "evil.example\n");
+    let sites = sites.unwrap_or_else(|error| panic!("{error}"));
+    let list = &sites.lists[0];
+    for text in ["", "# nothing\n", r#"{"error":"rate limited"}"#, r#"{"type":"bundle","objects":[]}"#] {
+        assert!(list.take(text, SystemTime::now()).is_err(), "{text}");
+        assert!(sites.standing(&"http://evil.example/".parse().unwrap()).suspicious, "{text}");
+    }
+    list.take("other.example\n", SystemTime::now()).unwrap();
+    assert!(!sites.standing(&"http://evil.example/".parse().unwrap()).suspicious);
+}

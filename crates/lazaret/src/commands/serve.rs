@@ -3,17 +3,18 @@
 use crate::accounts::Users;
 use crate::cli::{Common, Serve};
 use crate::commands::library;
-use crate::config::{Config, Quarantine};
+use crate::config::Config;
 use crate::control::{Process, Sources};
 use crate::export::Exporter;
 use crate::failure::Failure;
 use crate::pages::Words;
 use crate::record::{self, Recorder};
+use crate::retention::Retention;
 use crate::{display, reload, sources};
 use lazaret_attack::{Catalog, Search};
 use lazaret_console::{Console, LibraryPages};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Poster, Proxy, Sites};
-use lazaret_store::{Blobs, Ledger};
+use lazaret_store::Blobs;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How long downloads under way may take to end after the word to stop.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -63,7 +64,8 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         };
         let exporter = Exporter::start(&config.export, || Ok(Poster::new(&config.proxy)?))?;
         let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone()));
-        let record = Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter));
+        let kept = Arc::new(Notify::new());
+        let record = Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter, Arc::clone(&kept)));
         sites.prepare().await;
         tokio::spawn(Arc::clone(&sites).keep_fresh(closing.clone()));
         let pages = Arc::<Words>::clone(&words);
@@ -80,8 +82,14 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         )?;
         let process = Arc::new(process);
         tokio::spawn(reload::watch(Arc::clone(&process), signal(SignalKind::hangup())?));
-        tokio::spawn(tidy(blobs.clone(), config.quarantine.clone()));
-        tokio::spawn(forget(ledger.clone(), config.ledger.days));
+        let retention = Retention {
+            ledger: ledger.clone(),
+            blobs: blobs.clone(),
+            quarantine: config.quarantine.clone(),
+            event_days: config.ledger.days,
+            kept,
+        };
+        tokio::spawn(retention.run());
         let url = public_url.clone();
         if let (Some(listener), Some(url)) = (console, public_url) {
             let certificate = fs::read(data.join("authority/ca.pem")).unwrap_or_default();
@@ -166,51 +174,6 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
 async fn prepare(library: Arc<LibraryPages>) {
     if let Err(error) = library.prepare().await {
         tracing::error!(error = %crate::failure::told(&error), "the ATT&CK library is not ready");
-    }
-}
-
-/// Forgets, once an hour, what the quarantine has kept for long enough or has no room for.
-async fn tidy(blobs: Blobs, limits: Quarantine) {
-    let mut hourly = tokio::time::interval(Duration::from_secs(3_600));
-    loop {
-        hourly.tick().await;
-        let (blobs, limits) = (blobs.clone(), limits.clone());
-        let tidied = tokio::task::spawn_blocking(move || {
-            let list = blobs.list()?;
-            let oldest = lazaret_store::now() - i64::from(limits.days) * 86_400_000;
-            let mut total: u64 = list.iter().map(|(_, bytes, _)| bytes).sum();
-            let mut gone = 0;
-            for (blob, bytes, at) in list {
-                if at < oldest || total > limits.most_bytes {
-                    blobs.forget(&blob)?;
-                    total -= bytes;
-                    gone += 1;
-                }
-            }
-            Ok::<_, lazaret_store::StoreError>(gone)
-        });
-        match tidied.await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(files)) => tracing::info!(files, "the quarantine forgot what it kept for long enough"),
-            Ok(Err(error)) => tracing::error!(%error, "the quarantine could not be tidied"),
-            Err(error) => tracing::error!(%error, "the quarantine could not be tidied"),
-        }
-    }
-}
-
-/// Forgets, once an hour, events that were kept for long enough.
-async fn forget(ledger: Ledger, days: u32) {
-    if days == 0 {
-        return;
-    }
-    let mut hourly = tokio::time::interval(Duration::from_secs(3_600));
-    loop {
-        hourly.tick().await;
-        match ledger.forget_events(lazaret_store::now() - i64::from(days) * 86_400_000).await {
-            Ok(0) => {}
-            Ok(events) => tracing::info!(events, "the ledger forgot what it kept for long enough"),
-            Err(error) => tracing::error!(%error, "the ledger could not be tidied"),
-        }
     }
 }
 

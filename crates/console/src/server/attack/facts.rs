@@ -216,8 +216,9 @@ pub(super) fn official(version: &Version, fields: &Map<String, Value>) -> String
     });
     // Old forms of addresses lead nowhere any more, or to what has the same number today.
     let own = own.map(|reference| reference.url).filter(|url| {
-        url.starts_with("https://attack.mitre.org/") && inside(url).is_some_and(|path| path == path_of(version))
-            || url.contains("/detectionstrategies/") && url.contains('#')
+        url.starts_with("https://attack.mitre.org/")
+            && (inside(url).is_some_and(|path| path == path_of(version))
+                || url.contains("/detectionstrategies/") && url.contains('#'))
     });
     match own {
         Some(url) => url,

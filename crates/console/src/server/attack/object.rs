@@ -24,8 +24,6 @@ use std::sync::Arc;
 
 /// Letters of the source that a page shows.
 const MOST_SOURCE: usize = 200_000;
-/// Bytes of a description that a page shows as it was meant; a longer one is shown as far as this.
-const MOST_PROSE: usize = 400_000;
 
 #[derive(Template)]
 #[template(path = "attack/object.html")]
@@ -160,8 +158,8 @@ async fn gather(
     let related = related(&found.view, &version);
     let linked = linked(catalog, &found.view, &version).await?;
     let description = text_of(&fields, "description");
-    let cut = description.len() > MOST_PROSE;
-    let definition = prose(short(&description, MOST_PROSE), &mut citations);
+    let cut = description.len() > super::MOST_PROSE;
+    let definition = prose(&description, &mut citations);
     let sections = sections(&fields, &mut citations);
     let hops = if filter.hops == "2" { 2 } else { 1 };
     let graph = draw(&found.view, &version, hops);
@@ -220,7 +218,7 @@ async fn gather(
             relationships,
             bytes: version.bytes,
             cut: text.len() > MOST_SOURCE,
-            text: short(&text, MOST_SOURCE).to_owned(),
+            text: crate::prose::start_of(&text, MOST_SOURCE).to_owned(),
         },
         references: citations.listed(&own_references),
         statement: statement(catalog, &found).await?,
@@ -230,15 +228,6 @@ async fn gather(
         section,
         version,
     })
-}
-
-/// The beginning of a text, up to so many bytes.
-fn short(text: &str, most: usize) -> &str {
-    let mut end = most.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 fn what(version: &Version, section: &Section) -> String {

@@ -1,0 +1,202 @@
+//! Forgets what was kept for long enough, or has no room: hourly, and soon after something new is kept.
+//!
+//! Age is told by the clock, and clocks jump. What looks old because the clock leapt is kept until the clock has been
+//! steady for a day; what has no room goes all the same, the oldest first.
+
+use crate::config::Quarantine;
+use crate::failure::told;
+use lazaret_store::{Blobs, Ledger, StoreError, now};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// How long something new may be there before its size counts.
+const SOON: Duration = Duration::from_secs(2);
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+/// A step of the clock that needs an explanation, forth and back, in milliseconds.
+const LEAP: i64 = 2 * DAY;
+const STEP_BACK: i64 = 3_600_000;
+/// How long a clock that leapt must be steady before it is believed.
+const STEADY: Duration = Duration::from_secs(86_400);
+
+/// What is forgotten when.
+pub(crate) struct Retention {
+    pub(crate) ledger: Ledger,
+    pub(crate) blobs: Blobs,
+    pub(crate) quarantine: Quarantine,
+    /// Days that events are kept; 0 for ever.
+    pub(crate) event_days: u32,
+    /// Rung when something new is kept.
+    pub(crate) kept: Arc<Notify>,
+}
+
+/// Whether the clock can be believed.
+#[derive(Debug, Default)]
+struct Clock {
+    /// The last time known, in milliseconds since 1970.
+    last: Option<i64>,
+    doubted: Option<Instant>,
+}
+
+impl Clock {
+    /// Looks at the clock: whether age may be told by it.
+    fn look(&mut self, now: i64, at: Instant) -> bool {
+        if let Some(last) = self.last
+            && (now - last > LEAP || last - now > STEP_BACK)
+        {
+            tracing::warn!(
+                days = (now - last) / DAY,
+                "the clock is far from where it was last; nothing is forgotten for its age until it has been steady for a day"
+            );
+            self.doubted = Some(at);
+        }
+        self.last = Some(now);
+        if self.doubted.is_some_and(|since| at.duration_since(since) >= STEADY) {
+            self.doubted = None;
+        }
+        self.doubted.is_none()
+    }
+}
+
+impl Retention {
+    /// Runs as long as the process.
+    pub(crate) async fn run(self) {
+        let mut clock = Clock::default();
+        match self.newest().await {
+            Ok(newest) => clock.last = newest,
+            Err(error) => tracing::error!(error = %told(&error), "when something was kept last cannot be told"),
+        }
+        let mut hourly = tokio::time::interval(HOUR);
+        loop {
+            let hour = tokio::select! {
+                _ = hourly.tick() => true,
+                () = self.kept.notified() => {
+                    tokio::time::sleep(SOON).await;
+                    false
+                }
+            };
+            let believed = clock.look(now(), Instant::now());
+            self.tidy(believed).await;
+            if hour && believed && self.event_days > 0 {
+                self.forget().await;
+            }
+        }
+    }
+
+    /// When an event was recorded or bytes were kept last.
+    async fn newest(&self) -> Result<Option<i64>, StoreError> {
+        let event = self.ledger.recent(1).await?.first().map(|logged| logged.event.at);
+        let blobs = self.blobs.clone();
+        let blob = tokio::task::spawn_blocking(move || blobs.list());
+        let blob = blob.await.unwrap_or_else(|_| Ok(Vec::new()))?.last().map(|(_, _, at)| *at);
+        Ok(event.max(blob))
+    }
+
+    async fn tidy(&self, by_age: bool) {
+        let (blobs, limits) = (self.blobs.clone(), self.quarantine.clone());
+        let tidied = tokio::task::spawn_blocking(move || {
+            let list = blobs.list()?;
+            let oldest = if by_age { now() - i64::from(limits.days) * DAY } else { i64::MIN };
+            let mut total: u64 = list.iter().map(|(_, bytes, _)| bytes).sum();
+            let mut gone = 0;
+            for (blob, bytes, at) in list {
+                if at < oldest || total > limits.most_bytes {
+                    blobs.forget(&blob)?;
+                    total -= bytes;
+                    gone += 1;
+                }
+            }
+            Ok::<_, StoreError>(gone)
+        });
+        match tidied.await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(files)) => {
+                tracing::info!(files, "the quarantine forgot what it kept for long enough or had no room for")
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the quarantine could not be tidied"),
+            Err(error) => tracing::error!(%error, "the quarantine could not be tidied"),
+        }
+    }
+
+    async fn forget(&self) {
+        match self.ledger.forget_events(now() - i64::from(self.event_days) * DAY).await {
+            Ok(0) => {}
+            Ok(events) => tracing::info!(events, "the ledger forgot what it kept for long enough"),
+            Err(error) => tracing::error!(%error, "the ledger could not be tidied"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lazaret_store::Event;
+
+    #[test]
+    fn a_clock_that_leapt_is_not_believed_for_a_day() {
+        let start = Instant::now();
+        let hours = |n: u64| start + HOUR * u32::try_from(n).unwrap();
+        let mut clock = Clock { last: Some(1_000 * DAY), ..Clock::default() };
+        assert!(clock.look(1_000 * DAY + STEP_BACK, hours(0)), "an hour later");
+        assert!(!clock.look(1_400 * DAY, hours(1)), "a year later");
+        assert!(!clock.look(1_400 * DAY + 22 * STEP_BACK, hours(23)), "not a day since then");
+        assert!(clock.look(1_401 * DAY, hours(25)), "steady for a day");
+        assert!(!clock.look(1_000 * DAY, hours(26)), "set back");
+        assert!(Clock::default().look(1_000 * DAY, start), "nothing to hold it against");
+    }
+
+    #[tokio::test]
+    async fn what_only_looks_old_is_kept_and_what_has_no_room_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
+        // As if everything had been kept 400 days ago.
+        let then = now() - 400 * DAY;
+        ledger.record(Event { at: then, reference: "then".into(), ..Event::default() }).await.unwrap();
+        std::fs::create_dir(folder.path().join("quarantine")).unwrap();
+        let blobs = Blobs::open(&folder.path().join("quarantine")).unwrap();
+        for byte in 0..3_u8 {
+            blobs.keep(&mut &[byte; 1_000][..]).unwrap();
+        }
+        let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(then).unwrap());
+        for file in walk(&folder.path().join("quarantine")) {
+            std::fs::File::open(file).unwrap().set_modified(old).unwrap();
+        }
+        let kept = Arc::new(Notify::new());
+        let retention = |most_bytes| Retention {
+            ledger: ledger.clone(),
+            blobs: blobs.clone(),
+            quarantine: Quarantine { days: 90, most_bytes },
+            event_days: 90,
+            kept: Arc::clone(&kept),
+        };
+        let roomy = tokio::spawn(retention(1 << 30).run());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((blobs.list().unwrap().len(), ledger.recent(9).await.unwrap().len()), (3, 1));
+        roomy.abort();
+        let narrow = tokio::spawn(retention(2_500).run());
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if blobs.list().unwrap().len() < 3 {
+                break;
+            }
+        }
+        assert_eq!(blobs.list().unwrap().len(), 2);
+        blobs.keep(&mut &[9; 1_000][..]).unwrap();
+        kept.notify_one();
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if blobs.list().unwrap().len() < 3 {
+                break;
+            }
+        }
+        assert_eq!(blobs.list().unwrap().len(), 2, "long before the hour is over");
+        narrow.abort();
+    }
+
+    fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+    }
+}
