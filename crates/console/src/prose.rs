@@ -429,8 +429,6 @@ mod tests {
         }
     }
 
-    /// Whatever is put together of what Markdown, citations and HTML are made of, only tags of formatting come out, and only
-    /// addresses that may be followed.
     #[test]
     fn hostile_texts_take_no_longer_than_they_are_long() {
         let mut citations = Citations::default();
@@ -444,6 +442,8 @@ mod tests {
         assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     }
 
+    /// Whatever is put together of what Markdown, citations and HTML are made of, only tags of formatting come out, and only
+    /// addresses that may be followed.
     #[test]
     fn nothing_that_is_put_together_makes_markup_of_its_own() {
         const PIECES: [&str; 38] = [
