@@ -3,6 +3,7 @@
 mod accept;
 mod account;
 mod api;
+mod asker;
 mod attack;
 mod events;
 mod live;
@@ -20,7 +21,7 @@ mod totp;
 mod unlock;
 
 pub use attack::LibraryPages;
-pub use people::{password_fits, password_hash};
+pub use people::password_fits;
 
 use crate::Control;
 use axum::Router;
@@ -91,6 +92,8 @@ pub struct Console {
     authority: Vec<u8>,
     /// The ATT&CK library; none where there is no such thing.
     library: Option<Arc<LibraryPages>>,
+    /// What the proxy shows when it says for whom it asks; empty for no proxy.
+    proxy_secret: String,
     /// What the gates did, counted.
     metrics: Box<dyn Fn() -> String + Send + Sync>,
     /// The secret of the set-up link, while nobody can sign in.
@@ -142,6 +145,7 @@ impl Console {
             settings,
             authority,
             library: None,
+            proxy_secret: String::new(),
             metrics: Box::new(String::new),
             setup,
             asked,
@@ -156,6 +160,13 @@ impl Console {
     #[must_use]
     pub fn with_library(mut self, library: Arc<LibraryPages>) -> Self {
         self.library = Some(library);
+        self
+    }
+
+    /// The console where a proxy says for whom it asks, with this secret.
+    #[must_use]
+    pub fn with_proxy(mut self, secret: String) -> Self {
+        self.proxy_secret = secret;
         self
     }
 
@@ -251,6 +262,7 @@ impl Console {
             .merge(api::router())
             .fallback(nothing)
             .layer(DefaultBodyLimit::max(MOST_FORM))
+            .layer(from_fn_with_state(Arc::clone(&self), asker::addressed))
             .layer(from_fn(guarded))
             .layer(from_fn_with_state(Arc::clone(&self), bounded))
             .with_state(self)

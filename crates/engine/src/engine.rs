@@ -157,24 +157,39 @@ impl Engine {
     /// # Errors
     /// When a policy fails on these facts.
     pub fn early(&self, name: &str, head: &[u8], origin: &Origin) -> Result<Option<ScanReport>, EngineError> {
-        let start = Instant::now();
         let identified = lazaret_formats::identify_head(head);
         let mut part = whole(name, head.len() as u64, origin);
-        (part.kind, part.also, part.complete) = (identified.kind, identified.also, true);
-        let judged = Judged { verdicts: vec![Verdict::Benign], ..Judged::new(std::slice::from_ref(&part), &[]) };
-        let outcome = self.policies.decide(name, &judged.facts(0, origin));
-        let outcome = outcome.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
+        (part.kind, part.also) = (identified.kind, identified.also);
+        let why = "policy forbids it whatever it holds: only its first bytes were fetched";
+        let report = self.unopened(part, why, origin)?;
         // Where nothing but the lack of a permit speaks against it, what follows may still bring one.
-        if outcome.decision != Decision::Block || outcome.policies.is_empty() {
-            return Ok(None);
-        }
+        Ok(Some(report).filter(|report| report.decision == Decision::Block && !report.policies.is_empty()))
+    }
+
+    /// What policy says of a connection that nobody looks into. `name` is what events call it.
+    ///
+    /// # Errors
+    /// When a policy fails on these facts.
+    pub fn connection(&self, kind: Kind, name: &str, origin: &Origin) -> Result<ScanReport, EngineError> {
+        let part = Part { kind, ..whole(name, 0, origin) };
+        self.unopened(part, "nobody inspects what is said in it", origin)
+    }
+
+    /// What policy says of a part that nobody has opened, as if nothing bad were in it.
+    fn unopened(&self, mut part: Part, why: &str, origin: &Origin) -> Result<ScanReport, EngineError> {
+        let start = Instant::now();
+        part.complete = true;
+        let judged = Judged { verdicts: vec![Verdict::Benign], ..Judged::new(std::slice::from_ref(&part), &[]) };
+        let name = part.path.clone();
+        let outcome = self.policies.decide(&name, &judged.facts(0, origin));
+        let outcome = outcome.map_err(|source| EngineError::Policy { name: name.clone(), source })?;
         part.complete = false;
-        part.incomplete.push("policy forbids it whatever it holds: only its first bytes were fetched".to_owned());
+        part.incomplete.push(why.to_owned());
         let mut policies: Vec<_> = outcome.policies.iter().map(|policy| policy.id.clone()).collect();
         policies.sort();
-        Ok(Some(ScanReport {
+        Ok(ScanReport {
             schema: SCAN_SCHEMA.to_owned(),
-            path: name.to_owned(),
+            path: name.clone(),
             sha256: String::new(),
             size: part.size,
             kind: part.kind.clone(),
@@ -183,10 +198,10 @@ impl Engine {
             policies,
             complete: false,
             elapsed_ms: milliseconds(start),
-            rulings: vec![Ruling { part: name.to_owned(), decision: outcome.decision, policies: outcome.policies }],
+            rulings: vec![Ruling { part: name, decision: outcome.decision, policies: outcome.policies }],
             parts: vec![part],
             findings: Vec::new(),
-        }))
+        })
     }
 
     /// What decided each part that is not simply delivered, and what would change it: the worst parts first.

@@ -8,7 +8,7 @@ use crate::spool::{Spool, Spooled};
 use crate::{Directory, Kept, Metrics, Record, Sites};
 use http::{HeaderMap, Method, StatusCode};
 use lazaret_engine::{Engine, Request, SampleBytes};
-use lazaret_model::{Class, ContentCoding, Decision, Origin, ScanReport, reference};
+use lazaret_model::{Class, ContentCoding, Decision, Kind, Origin, ScanReport, reference};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
@@ -45,6 +45,7 @@ pub struct Means {
 }
 
 /// A body to judge, with what its headers say.
+#[derive(Clone)]
 pub(crate) struct Cargo {
     pub(crate) name: String,
     pub(crate) origin: Origin,
@@ -177,6 +178,31 @@ impl Desk {
             Ok(Some(report)) => Some(self.refuse(exchange, &cargo, Reason::Policy(Box::new(report)))),
             Err(error) => Some(self.refuse(exchange, &cargo, Reason::Failed(describe(&error)))),
         }
+    }
+
+    /// Whether a connection that nobody looks into may be; that is recorded before anything passes.
+    ///
+    /// # Errors
+    /// The refusal, when it may not be.
+    pub(crate) async fn connect(&self, exchange: &Exchange, kind: Kind) -> Result<(), Box<Refusal>> {
+        let mut cargo = Cargo::of(exchange, StatusCode::OK, &HeaderMap::new());
+        self.know(exchange, &mut cargo).await;
+        let report = self.engine().connection(kind, &cargo.name, &cargo.origin);
+        let reason = match report {
+            Ok(report) if report.decision == Decision::Deliver => {
+                match self.record.delivered(exchange, &report).await {
+                    Ok(()) => {
+                        self.metrics.decided(exchange.gate, report.decision);
+                        return Ok(());
+                    }
+                    Err(why) => Reason::Failed(format!("it could not be recorded: {why}")),
+                }
+            }
+            // There is nothing that could be kept.
+            Ok(report) => Reason::Policy(Box::new(ScanReport { decision: Decision::Block, ..report })),
+            Err(error) => Reason::Failed(describe(&error)),
+        };
+        Err(Box::new(self.refuse(exchange, &cargo, reason)))
     }
 
     /// Records a refusal before anybody sees it.

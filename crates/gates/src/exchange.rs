@@ -37,6 +37,8 @@ pub struct Exchange {
     pub person: Option<String>,
     /// The groups of that person.
     pub groups: Vec<String>,
+    /// Address of the site's machine, where a gateway tells it.
+    pub server: Option<IpAddr>,
     /// The method.
     pub method: Method,
     /// The absolute address.
@@ -80,6 +82,7 @@ impl Exchange {
             direction: Direction::Download,
             person: None,
             groups: Vec::new(),
+            server: None,
             method,
             uri,
             navigation,
@@ -166,9 +169,19 @@ pub(crate) fn registered_domain(host: &str) -> Option<String> {
     }
 }
 
-/// A host name as lists and policies have it.
+/// A host as lists and policies have it: names in lower case and without a final dot, addresses in the usual spelling, which
+/// `2130706433` and `0x7f.1` are not.
 pub(crate) fn normal_host(host: &str) -> String {
-    host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase()
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return address.to_string();
+    }
+    // WHATWG URL, 3.5, as browsers and most programs read it.
+    match url::Host::parse(bare) {
+        Ok(url::Host::Ipv4(address)) => address.to_string(),
+        Ok(url::Host::Domain(name)) => name.trim_end_matches('.').to_owned(),
+        Ok(url::Host::Ipv6(_)) | Err(_) => bare.trim_end_matches('.').to_ascii_lowercase(),
+    }
 }
 
 /// A field's text, lower-case; several fields of one name are joined (RFC 9110, 5.2).
@@ -359,6 +372,9 @@ mod tests {
         for (uri, host, domain) in [
             ("http://www.Shop.co.uk./a", "www.shop.co.uk", Some("shop.co.uk")),
             ("http://192.0.2.1:8080/a", "192.0.2.1", None),
+            ("http://3221225985/a", "192.0.2.1", None),
+            ("http://0xC0.0.0x201./a", "192.0.2.1", None),
+            ("http://[2001:DB8:0:0::1]/a", "2001:db8::1", None),
             ("http://[2001:db8::1]/a", "2001:db8::1", None),
             ("http://someone.github.io/a", "someone.github.io", Some("someone.github.io")),
         ] {

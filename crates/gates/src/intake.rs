@@ -1,6 +1,7 @@
 //! Takes a body in, piece by piece, and says no as soon as that is certain.
 
 use crate::desk::{Cargo, HEAD};
+use crate::following::Following;
 use crate::refusal::{Reason, Refusal};
 use crate::spool::{Spool, Spooled};
 use crate::{Desk, Exchange};
@@ -27,6 +28,8 @@ pub(crate) struct Intake {
     exchange: Arc<Exchange>,
     cargo: Cargo,
     spool: Spool,
+    /// What came first, until there is enough of it.
+    head: Vec<u8>,
     beginning: Option<Bytes>,
     media: bool,
 }
@@ -43,7 +46,7 @@ impl Intake {
         announced: u64,
     ) -> Result<Self, Box<Refusal>> {
         let spool = desk.spool();
-        let intake = Self { desk, exchange, cargo, spool, beginning: None, media: false };
+        let intake = Self { desk, exchange, cargo, spool, head: Vec::new(), beginning: None, media: false };
         intake.bounded(announced)?;
         Ok(intake)
     }
@@ -56,9 +59,12 @@ impl Intake {
         self.bounded(self.spool.len() + data.len() as u64)?;
         let kept = self.spool.push(data);
         kept.map_err(|error| self.refuse(Reason::Failed(format!("the spool could not take it: {error}"))))?;
-        if self.beginning.is_none() && self.spool.len() >= HEAD as u64 {
-            let head = self.spool.head().unwrap_or(data);
-            let first = Bytes::copy_from_slice(head.get(..HEAD.min(head.len())).unwrap_or_default());
+        if self.beginning.is_some() {
+            return Ok(());
+        }
+        self.head.extend_from_slice(data.get(..data.len().min(HEAD - self.head.len())).unwrap_or_default());
+        if self.head.len() == HEAD {
+            let first = Bytes::from(std::mem::take(&mut self.head));
             self.decide_early(&first)?;
             self.media = self.desk.is_media(&self.cargo, &first);
             self.beginning = Some(first);
@@ -71,10 +77,7 @@ impl Intake {
     /// # Errors
     /// The refusal.
     pub(crate) fn early(&self) -> Result<(), Box<Refusal>> {
-        match self.spool.head() {
-            Some(head) if self.beginning.is_none() => self.decide_early(head),
-            _ => Ok(()),
-        }
+        if self.beginning.is_none() { self.decide_early(&self.head) } else { Ok(()) }
     }
 
     /// The first bytes, once there are enough of them for an early decision.
@@ -85,6 +88,11 @@ impl Intake {
     /// Whether this is film or sound of which enough was gathered: the rest may pass if this may.
     pub(crate) fn is_enough(&self) -> bool {
         self.media && self.spool.len() >= self.desk.settings().media_bytes
+    }
+
+    /// Takes what comes after that.
+    pub(crate) fn following(&self) -> Following {
+        Following::new(Arc::clone(&self.desk), Arc::clone(&self.exchange), self.cargo.clone())
     }
 
     /// Judges what was taken in.

@@ -10,6 +10,7 @@ mod directory;
 mod error;
 mod exchange;
 mod fetch;
+mod following;
 mod icap;
 mod intake;
 mod metrics;
@@ -31,7 +32,7 @@ pub use fetch::Fetcher;
 pub use icap::Icap;
 pub use metrics::Metrics;
 pub use post::Poster;
-pub use proxy::{Authority, Proxy};
+pub use proxy::{Authority, Own, Proxy};
 pub use record::{Kept, Pending, Record};
 pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};
 pub use settings::{

@@ -7,6 +7,7 @@
 mod answer;
 mod authority;
 mod body;
+mod connection;
 mod connector;
 mod fields;
 mod pac;
@@ -34,7 +35,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, V
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lazaret_model::Gate;
+use lazaret_model::{Gate, Introduction};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -57,11 +58,20 @@ pub struct Proxy {
     authority: Arc<Authority>,
     settings: ProxySettings,
     upstream: Upstream,
-    /// Scheme, host and port of the console, whose answers are ours.
-    own: Option<Uri>,
+    /// The console, whose answers are ours.
+    own: Option<Own>,
     accounts: Arc<dyn Accounts>,
     waiting: Waiting,
     via: Via,
+}
+
+/// Where the console is, and what it is shown so that it believes for whom the proxy asks.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// Its address, of which scheme, host and port count.
+    pub address: Uri,
+    /// What only the two of them know.
+    pub secret: String,
 }
 
 /// Where a request stands: who sent it, and in which tunnel.
@@ -93,12 +103,12 @@ impl Proxy {
         desk: Arc<Desk>,
         authority: Arc<Authority>,
         settings: ProxySettings,
-        console: Option<&str>,
+        own: Option<Own>,
         accounts: Arc<dyn Accounts>,
     ) -> Result<Self, GateError> {
-        let own: Option<Uri> = console.and_then(|console| console.parse().ok());
         let mut direct = settings.clone();
-        let host = own.as_ref().and_then(|own| Some((normal_host(own.host()?), connector::port_of(own))));
+        let host = own.as_ref().map(|own| &own.address);
+        let host = host.and_then(|own| Some((normal_host(own.host()?), connector::port_of(own))));
         direct.upstream_except.extend(host.map(|(host, port)| format!("{host}:{port}")));
         let upstream = Upstream::new(&direct)?;
         Ok(Self { desk, authority, settings, upstream, own, accounts, waiting: Waiting::default(), via: Via::new() })
@@ -261,9 +271,9 @@ impl Proxy {
         if let Some(work) = key.as_ref().and_then(|key| self.waiting.take(key)) {
             return answer::settled(self, work, key).await;
         }
-        let is_own = self.own.as_ref().is_some_and(|own| same_origin(own, &exchange.uri));
+        let own = self.own.as_ref().filter(|own| same_origin(&own.address, &exchange.uri));
         let (mut head, body) = request.into_parts();
-        let body = if is_own {
+        let body = if own.is_some() {
             body::idle_bounded(body, self.settings.idle_time())
         } else {
             match upload::inspected(self, &exchange, &head.headers, body).await? {
@@ -272,15 +282,32 @@ impl Proxy {
             }
         };
         fields::outbound(&mut head.headers, &self.via);
+        if let Some(own) = own {
+            own.introduce(&exchange, &mut head.headers);
+        }
         let mut outbound = Request::new(body);
         *outbound.method_mut() = head.method;
         *outbound.uri_mut() = uri;
         *outbound.headers_mut() = head.headers;
         let answer = self.upstream.send(outbound, asker, false).await?;
-        if is_own {
+        if own.is_some() {
             return Ok(answer::passed(self, answer));
         }
         answer::inspected(self, exchange, answer, key).await
+    }
+}
+
+impl Own {
+    /// Says for whom the proxy asks.
+    fn introduce(&self, exchange: &Exchange, headers: &mut HeaderMap) {
+        let Some(client) = exchange.client else { return };
+        let who = Introduction { client, person: exchange.person.clone() };
+        // Whatever the client said about it is gone.
+        headers.remove(Introduction::FIELD);
+        if let Ok(mut told) = HeaderValue::from_bytes(who.told(&self.secret).as_bytes()) {
+            told.set_sensitive(true);
+            headers.insert(Introduction::FIELD, told);
+        }
     }
 }
 

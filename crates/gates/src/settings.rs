@@ -71,6 +71,8 @@ pub struct ProxySettings {
     /// Hosts whose TLS connections are passed untouched and uninspected; `.example.org` stands for a domain and
     /// everything below it. Default none.
     pub bypass: Vec<String>,
+    /// Names of lists of `sites` whose hosts are passed like those of `bypass`: a category is such a list. Default none.
+    pub bypass_lists: Vec<String>,
     /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
     pub trust: Vec<std::path::PathBuf>,
     /// Pass `WebSocket` connections and streams of events, which are not inspected. Default true.
@@ -102,6 +104,7 @@ impl Default for ProxySettings {
         Self {
             listen: "127.0.0.1:3128".to_owned(),
             bypass: Vec::new(),
+            bypass_lists: Vec::new(),
             trust: Vec::new(),
             websockets: true,
             inspect_uploads: true,

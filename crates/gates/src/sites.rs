@@ -12,6 +12,7 @@ use crate::{Exchange, GateError};
 use entries::Entries;
 use fetch::{Fetched, Kept};
 use http::Uri;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -103,22 +104,45 @@ impl Sites {
             }
             lists.push(listed);
         }
+        for name in &proxy.bypass_lists {
+            let wrong = |why: &str| GateError::Setting { key: "proxy.bypass_lists", why: format!("`{name}`: {why}") };
+            match settings.lists.iter().find(|list| list.name == *name) {
+                None => return Err(wrong("`sites.lists` has no list of this name")),
+                Some(list) if list.suspicious => {
+                    return Err(wrong("this is a list of suspicious sites; set `suspicious = false` for it"));
+                }
+                Some(_) => {}
+            }
+        }
         Ok(Self { lists, upstream: Upstream::new(proxy)? })
     }
 
     /// What the lists say about an address.
     pub fn standing(&self, uri: &Uri) -> Standing {
+        self.standing_at(uri, None)
+    }
+
+    /// The same where the machine that `uri` led to is known, which may be on a list for itself.
+    fn standing_at(&self, uri: &Uri, server: Option<IpAddr>) -> Standing {
         let host = normal_host(uri.host().unwrap_or_default());
         let domain = registered_domain(&host);
         let mut standing = Standing { host: host.clone(), domain, ..Standing::default() };
         for list in &self.lists {
             let entries = Arc::clone(&list.entries.read().unwrap_or_else(PoisonError::into_inner));
-            if entries.has(&host, uri) {
+            if entries.has(&host, uri) || server.is_some_and(|server| entries.has_address(server)) {
                 standing.lists.push(list.settings.name.clone());
                 standing.suspicious |= list.settings.suspicious;
             }
         }
         standing
+    }
+
+    /// Whether a host as a whole is on one of the lists with these names.
+    pub(crate) fn has_host(&self, host: &str, names: &[String]) -> bool {
+        self.lists.iter().filter(|list| names.contains(&list.settings.name)).any(|list| {
+            let entries = Arc::clone(&list.entries.read().unwrap_or_else(PoisonError::into_inner));
+            entries.has_host(host)
+        })
     }
 
     /// What the lists say about a host name, an IP address, or the address of a file.
@@ -143,7 +167,7 @@ impl Sites {
 
     /// The standing of what an exchange asks for.
     pub(crate) fn of(&self, exchange: &Exchange) -> Standing {
-        self.standing(&exchange.uri)
+        self.standing_at(&exchange.uri, exchange.server)
     }
 
     /// Every list with its state.

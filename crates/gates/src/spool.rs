@@ -61,11 +61,6 @@ impl Spool {
         self.len
     }
 
-    /// The first bytes, as long as everything is in memory.
-    pub(crate) fn head(&self) -> Option<&[u8]> {
-        self.file.is_none().then_some(&self.memory[..])
-    }
-
     /// No more comes.
     ///
     /// # Errors
@@ -146,7 +141,6 @@ mod tests {
                 spool.push(chunk).unwrap();
             }
             assert_eq!(spool.len(), whole.len() as u64);
-            assert_eq!(spool.head().is_some(), in_memory > whole.len() as u64);
             let spooled = spool.finish().unwrap();
             let mut read = Vec::new();
             loop {

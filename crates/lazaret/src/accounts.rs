@@ -66,15 +66,17 @@ mod tests {
     use super::*;
     use lazaret_store::NewUser;
 
-    const RIGHT: &str = "a password that is right";
+    const RIGHT: &str = "correct horse battery";
+    /// Argon2id of that.
+    const HASH: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$T6frcYa7dyZeD+/U9aL5VA$tzqgq3Q37R9pUoKVVIXcOF7Q7bwzq0vFGDCkeQh1+RA";
 
     #[tokio::test(flavor = "multi_thread")]
     async fn guessing_locks_the_name_however_many_guess_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
-        let password = lazaret_console::password_hash(RIGHT.to_owned()).await.unwrap();
         for name in ["ada", "bob"] {
-            let (name, password) = (name.to_owned(), password.clone());
+            let (name, password) = (name.to_owned(), HASH.to_owned());
             ledger.add_user(&NewUser { name, password, role: "viewer".to_owned() }).await.unwrap();
         }
         let users = std::sync::Arc::new(Users::new(ledger.clone()).unwrap());

@@ -37,9 +37,12 @@ listen = "127.0.0.1:3128"
 # Hosts whose TLS connections are passed untouched and uninspected, such as those of a bank; ".example.org" stands for a
 # domain and everything below it.
 bypass = []
+# Names of lists of [[sites.lists]] with `suspicious = false` whose hosts are passed like those of `bypass`, such as a list
+# of a category: banks, health.
+bypass_lists = []
 # Files of certificate authorities (PEM) to trust, beside the system's.
 trust = []
-# Pass WebSocket connections and streams of events, which are not inspected.
+# Pass WebSocket connections and streams of events, which are not inspected; policy may forbid single ones.
 websockets = true
 # Inspect what people send before the site gets any of it.
 inspect_uploads = true

@@ -6,6 +6,7 @@
 use crate::config::Quarantine;
 use crate::failure::told;
 use lazaret_store::{Blobs, Ledger, StoreError, now};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -30,6 +31,8 @@ pub(crate) struct Retention {
     pub(crate) event_days: u32,
     /// Rung when something new is kept.
     pub(crate) kept: Arc<Notify>,
+    /// Where it stands for how many seconds more the clock must be steady, so that no restart makes it believed.
+    pub(crate) doubt: PathBuf,
 }
 
 /// Whether the clock can be believed.
@@ -37,7 +40,8 @@ pub(crate) struct Retention {
 struct Clock {
     /// The last time known, in milliseconds since 1970.
     last: Option<i64>,
-    doubted: Option<Instant>,
+    /// Since when it must be steady, and for how long.
+    doubted: Option<(Instant, Duration)>,
 }
 
 impl Clock {
@@ -50,13 +54,17 @@ impl Clock {
                 days = (now - last) / DAY,
                 "the clock is far from where it was last; nothing is forgotten for its age until it has been steady for a day"
             );
-            self.doubted = Some(at);
+            self.doubted = Some((at, STEADY));
         }
         self.last = Some(now);
-        if self.doubted.is_some_and(|since| at.duration_since(since) >= STEADY) {
-            self.doubted = None;
-        }
+        self.doubted = self.left(at).map(|left| (at, left));
         self.doubted.is_none()
+    }
+
+    /// How long it must still be steady.
+    fn left(&self, at: Instant) -> Option<Duration> {
+        let (since, steady) = self.doubted?;
+        steady.checked_sub(at.duration_since(since)).filter(|left| !left.is_zero())
     }
 }
 
@@ -68,6 +76,7 @@ impl Retention {
             Ok(newest) => clock.last = newest,
             Err(error) => tracing::error!(error = %told(&error), "when something was kept last cannot be told"),
         }
+        clock.doubted = self.doubted_before();
         let mut hourly = tokio::time::interval(HOUR);
         loop {
             let hour = tokio::select! {
@@ -78,10 +87,30 @@ impl Retention {
                 }
             };
             let believed = clock.look(now(), Instant::now());
+            self.note_doubt(clock.left(Instant::now()));
             self.tidy(believed).await;
             if hour && believed && self.event_days > 0 {
                 self.forget().await;
             }
+        }
+    }
+
+    /// What is left of a doubt of an earlier run.
+    fn doubted_before(&self) -> Option<(Instant, Duration)> {
+        let seconds = std::fs::read_to_string(&self.doubt).ok()?.trim().parse().ok()?;
+        Some((Instant::now(), Duration::from_secs(seconds).min(STEADY)))
+    }
+
+    fn note_doubt(&self, left: Option<Duration>) {
+        let noted = match left {
+            Some(left) => std::fs::write(&self.doubt, format!("{}\n", left.as_secs().max(1))),
+            None => std::fs::remove_file(&self.doubt).or_else(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            }),
+        };
+        if let Err(error) = noted {
+            tracing::error!(%error, "whether the clock can be believed cannot be noted");
         }
     }
 
@@ -170,11 +199,18 @@ mod tests {
             quarantine: Quarantine { days: 90, most_bytes },
             event_days: 90,
             kept: Arc::clone(&kept),
+            doubt: folder.path().join("doubt"),
         };
         let roomy = tokio::spawn(retention(1 << 30).run());
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!((blobs.list().unwrap().len(), ledger.recent(9).await.unwrap().len()), (3, 1));
         roomy.abort();
+        // Neither does something new make the clock right, nor a restart.
+        ledger.record(Event { at: now(), reference: "new".into(), ..Event::default() }).await.unwrap();
+        let again = tokio::spawn(retention(1 << 30).run());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((blobs.list().unwrap().len(), ledger.recent(9).await.unwrap().len()), (3, 2));
+        again.abort();
         let narrow = tokio::spawn(retention(2_500).run());
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -40,6 +40,31 @@ fn nothing_comes_from_a_listed_site_and_nothing_is_asked_of_it() {
 }
 
 #[test]
+fn a_listed_machine_is_known_however_it_is_written_and_whatever_name_leads_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("list");
+    std::fs::write(&list, "192.0.2.66\nhttp://files.example/a%62c.txt\n").unwrap();
+    let served =
+        Served::with(&format!("[sites]\nlists = [{{ name = \"bad\", source = \"{}\" }}]\n\n[proxy]\n", list.display()));
+    for address in ["http://3221226050/", "http://0xC0000242/", "http://192.0.578/", "http://files.example/%61bc.txt"] {
+        stopped(&served.curl(&[address]));
+    }
+    let ask = |server: &str| {
+        let mut icap = served.icap();
+        let request = "GET http://fine.example/ HTTP/1.1\r\nHost: fine.example\r\n\r\n";
+        let head = format!(
+            "REQMOD icap://localhost/reqmod ICAP/1.0\r\nHost: localhost\r\nAllow: 204\r\nX-Server-IP: {server}\r\nEncapsulated: req-hdr=0, null-body={}\r\n\r\n",
+            request.len()
+        );
+        std::io::Write::write_all(&mut icap, format!("{head}{request}").as_bytes()).unwrap();
+        gate::read_head(&mut icap)
+    };
+    let (bad, good) = (ask("192.0.2.66"), ask("192.0.2.67"));
+    assert!(bad.starts_with("ICAP/1.0 200") && bad.contains("suspicious-sites"), "{bad}");
+    assert!(good.starts_with("ICAP/1.0 204"), "{good}");
+}
+
+#[test]
 fn a_list_that_is_known_is_asked_only_whether_it_changed() {
     let lists = Site::plain();
     lists.page("/list", "ETag: \"one\"\r\nLast-Modified: Mon, 23 Nov 2026 08:00:00 GMT\r\n", "evil.example\n");

@@ -40,13 +40,15 @@ pub enum Class {
     Text,
     /// Structured data: databases, certificates, JSON, models.
     Data,
+    /// No file: a connection whose content nobody inspects, such as a WebSocket.
+    Connection,
     /// Nothing recognised it.
     Unknown,
 }
 
 impl Class {
     /// Every class, in the order of the documentation.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Executable,
         Self::Library,
         Self::Script,
@@ -63,6 +65,7 @@ impl Class {
         Self::Font,
         Self::Text,
         Self::Data,
+        Self::Connection,
         Self::Unknown,
     ];
 
@@ -85,6 +88,7 @@ impl Class {
             Self::Font => "font",
             Self::Text => "text",
             Self::Data => "data",
+            Self::Connection => "connection",
             Self::Unknown => "unknown",
         }
     }

@@ -7,6 +7,7 @@
 mod coding;
 mod decision;
 mod finding;
+mod introduction;
 mod kind;
 mod limits;
 mod origin;
@@ -19,6 +20,7 @@ mod verdict;
 pub use coding::ContentCoding;
 pub use decision::{Decision, Disposition, PolicyMatch, Ruling};
 pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
+pub use introduction::Introduction;
 pub use kind::{Class, Kind};
 pub use limits::{Limit, Limits};
 pub use origin::{Direction, Gate, Origin, Sample};

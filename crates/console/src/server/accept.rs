@@ -17,6 +17,9 @@ use tokio::time::{Instant, Sleep, sleep};
 pub(super) const MOST: usize = 256;
 /// How long a connection may go without a byte in either direction: longer than any inspection that an answer waits for.
 pub(super) const SILENCE: Duration = Duration::from_secs(240);
+/// How long a request may take to come at any pace, and bytes a second at which it must come, on the average, after that.
+const GRACE: Duration = Duration::from_secs(30);
+const PACE: u64 = 512;
 /// How long to wait after the system refused to accept a connection, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -25,11 +28,12 @@ pub(super) struct Bounded {
     listener: TcpListener,
     slots: Arc<Semaphore>,
     silence: Duration,
+    grace: Duration,
 }
 
 impl Bounded {
     pub(super) fn new(listener: TcpListener, most: usize, silence: Duration) -> Self {
-        Self { listener, slots: Arc::new(Semaphore::new(most)), silence }
+        Self { listener, slots: Arc::new(Semaphore::new(most)), silence, grace: GRACE }
     }
 }
 
@@ -43,7 +47,7 @@ impl Listener for Bounded {
             match self.listener.accept().await {
                 Ok((stream, client)) => {
                     let _ = stream.set_nodelay(true);
-                    return (Talking::new(stream, self.silence, Some(slot)), client);
+                    return (Talking::new(stream, self.silence, self.grace, Some(slot)), client);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the console could not be accepted");
@@ -58,17 +62,21 @@ impl Listener for Bounded {
     }
 }
 
-/// A stream that fails with [`io::ErrorKind::TimedOut`] when nothing went in or out for a while.
+/// A stream that fails with [`io::ErrorKind::TimedOut`] when nothing went in or out for a while, or what comes in comes too
+/// slowly.
 pub(super) struct Talking<S> {
     stream: S,
     silence: Duration,
     end: Pin<Box<Sleep>>,
+    grace: Duration,
+    /// Since when something comes in without an answer, and how many bytes did.
+    coming: Option<(Instant, u64)>,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl<S> Talking<S> {
-    fn new(stream: S, silence: Duration, slot: Option<OwnedSemaphorePermit>) -> Self {
-        Self { stream, silence, end: Box::pin(sleep(silence)), _slot: slot }
+    fn new(stream: S, silence: Duration, grace: Duration, slot: Option<OwnedSemaphorePermit>) -> Self {
+        Self { stream, silence, end: Box::pin(sleep(silence)), grace, coming: None, _slot: slot }
     }
 
     /// What a read or a write came to, or the end of patience.
@@ -88,7 +96,17 @@ impl<S> Talking<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Talking<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buffer.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
+        if let (Poll::Ready(Ok(())), more @ 1..) = (&polled, buffer.filled().len() - before) {
+            let (since, bytes) = this.coming.get_or_insert((Instant::now(), 0));
+            *bytes += more as u64;
+            let late = since.elapsed().saturating_sub(this.grace).as_secs();
+            if late > 0 && *bytes < late * PACE {
+                let why = "the other side sends too slowly";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+            }
+        }
         this.bounded(polled, cx)
     }
 }
@@ -96,6 +114,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Talking<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Talking<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.coming = None;
         let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
         this.bounded(polled, cx)
     }
@@ -106,6 +125,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Talking<S> {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.coming = None;
         let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
         this.bounded(polled, cx)
     }
@@ -135,7 +155,8 @@ mod tests {
     async fn serve() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let bounded = Bounded::new(listener, 2, Duration::from_millis(700)).tap_io(|_| {});
+        let bounded =
+            Bounded { grace: Duration::ZERO, ..Bounded::new(listener, 2, Duration::from_millis(700)) }.tap_io(|_| {});
         let app = Router::new().route("/", get(|| async { "here" }));
         tokio::spawn(async move { axum::serve(bounded, app).await });
         address
@@ -159,5 +180,19 @@ mod tests {
         assert!(answer.ends_with("here"), "{answer}");
         // Closed or reset, without an answer to what was never asked.
         assert!(matches!(silent[0].read(&mut [0; 100]).await, Ok(0) | Err(_)));
+    }
+    #[tokio::test]
+    async fn who_sends_byte_by_byte_makes_room_too() {
+        let mut stream = TcpStream::connect(serve().await).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX: ").await.unwrap();
+        let slowly = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                if stream.write_all(b"x").await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), slowly).await.expect("it is cut off");
     }
 }

@@ -265,11 +265,3 @@ pub async fn password_fits(ledger: &Ledger, name: &str, password: String) -> Res
     }
     Ok(fits)
 }
-
-/// The hash to keep of a password.
-///
-/// # Errors
-/// When there was no making it.
-pub async fn password_hash(password: String) -> Result<String, String> {
-    hashed(password).await.map_err(|_| "the password could not be hashed".to_owned())
-}

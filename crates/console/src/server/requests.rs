@@ -1,10 +1,11 @@
 //! Asking for what was stopped, deciding about it, and fetching it once.
 
+use super::asker::Asker;
 use super::session::{May, Shown, Somebody};
 use super::{Answer, Console, Refused, page, shown_time};
 use askama::Template;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Form, Path, State};
+use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,7 +15,6 @@ use lazaret_store::{Ask, Event, LoggedEvent, ReleaseRequest, RequestState, now};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Characters of a reason, and of a name.
@@ -77,8 +77,9 @@ pub(super) async fn asked_for(console: &Console, reference: &str) -> Result<Logg
         .ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no file with this reference that could be asked for"))
 }
 
-pub(super) async fn form(State(console): State<Arc<Console>>, Path(reference): Path<String>) -> Answer {
+pub(super) async fn form(State(console): State<Arc<Console>>, asker: Asker, Path(reference): Path<String>) -> Answer {
     let event = asked_for(&console, &reference).await?.event;
+    asker.concerns(&event)?;
     ask_page(event, "")
 }
 
@@ -89,19 +90,21 @@ fn ask_page(event: Event, problem: &'static str) -> Answer {
 
 pub(super) async fn ask(
     State(console): State<Arc<Console>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    asker: Asker,
     Path(reference): Path<String>,
     Form(form): Form<AskForm>,
 ) -> Answer {
     let event = asked_for(&console, &reference).await?.event;
-    let (name, reason) = (form.name.trim().to_owned(), form.reason.trim().to_owned());
+    asker.concerns(&event)?;
+    // Whom the proxy knows need not say, and cannot say otherwise.
+    let name = asker.person.unwrap_or_else(|| form.name.trim().to_owned());
+    let (client, reason) = (asker.client, form.reason.trim().to_owned());
     if name.is_empty() || reason.is_empty() {
         return ask_page(event, "Please say who you are and why you need the file.");
     }
     if name.chars().count() > MOST_NAME || reason.chars().count() > MOST_REASON {
         return ask_page(event, "That is more than somebody will read; please be brief.");
     }
-    let client = client.ip().to_string();
     let (lately, waiting) = console.ledger.asked(&client, now() - HOUR, &event.reference).await?;
     if lately >= i64::from(console.settings.requests_an_hour) || waiting >= MOST_WAITING {
         let answer =
@@ -120,8 +123,9 @@ async fn request_of(console: &Console, token: &str) -> Result<(ReleaseRequest, E
     Ok((request, event.event))
 }
 
-pub(super) async fn asked(State(console): State<Arc<Console>>, Path(token): Path<String>) -> Answer {
+pub(super) async fn asked(State(console): State<Arc<Console>>, asker: Asker, Path(token): Path<String>) -> Answer {
     let (request, event) = request_of(&console, &token).await?;
+    asker.concerns(&event)?;
     let asked = AskedPage {
         user: None,
         name: plain(&event.name),
@@ -178,8 +182,9 @@ pub(super) async fn decided(
 }
 
 /// Hands an approved file over, once, if what is known by now does not speak against it.
-pub(super) async fn fetch(State(console): State<Arc<Console>>, Path(token): Path<String>) -> Answer {
+pub(super) async fn fetch(State(console): State<Arc<Console>>, asker: Asker, Path(token): Path<String>) -> Answer {
     let (request, event) = request_of(&console, &token).await?;
+    asker.concerns(&event)?;
     if request.state != RequestState::Approved {
         return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
     }
@@ -199,8 +204,30 @@ pub(super) async fn fetch(State(console): State<Arc<Console>>, Path(token): Path
     if !console.ledger.fetch_once(request.id).await? {
         return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
     }
+    let unless_whole = Release { console: Arc::clone(&console), id: request.id, whole: false };
     console.ledger.note("lazaret", "released", &format!("{} to {}", event.reference, request.asker)).await?;
-    handed_over(&event, file)
+    handed_over(&event, file, Some(unless_whole))
+}
+
+/// Gives a release back whose download breaks off before its last byte was handed to the connection.
+pub(super) struct Release {
+    console: Arc<Console>,
+    id: i64,
+    whole: bool,
+}
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if self.whole {
+            return;
+        }
+        let (console, id) = (Arc::clone(&self.console), self.id);
+        tokio::spawn(async move {
+            if let Err(error) = console.ledger.fetch_again(id).await {
+                tracing::error!(%error, "a download that broke off cannot be repeated");
+            }
+        });
+    }
 }
 
 /// The bytes that were kept of an event.
@@ -254,13 +281,19 @@ pub(super) async fn inspect_as(
     report.await.map_err(|error| broken(&error))?.map_err(|error| broken(&error))
 }
 
-pub(super) fn handed_over(event: &Event, file: File) -> Answer {
+pub(super) fn handed_over(event: &Event, file: File, release: Option<Release>) -> Answer {
     let coding = Some(event.codings.as_str()).filter(|codings| !codings.is_empty());
-    attachment(&event.name, "application/octet-stream", coding, file)
+    attachment(&event.name, "application/octet-stream", coding, file, release)
 }
 
-/// A file to save under a name.
-pub(super) fn attachment(name: &str, media_type: &'static str, coding: Option<&str>, mut file: File) -> Answer {
+/// A file to save under a name. `release` is told when all of it was handed over.
+pub(super) fn attachment(
+    name: &str,
+    media_type: &'static str,
+    coding: Option<&str>,
+    mut file: File,
+    release: Option<Release>,
+) -> Answer {
     let broken = |error: std::io::Error| Refused::Broken(format!("the file could not be read: {error}"));
     // Whoever inspected it may have moved the place to read from.
     std::io::Seek::rewind(&mut file).map_err(broken)?;
@@ -289,9 +322,15 @@ pub(super) fn attachment(name: &str, media_type: &'static str, coding: Option<&s
             }
         }
     });
-    let stream = futures_util::stream::unfold(receiver, |mut receiver| async {
+    let state = (receiver, release, size);
+    let stream = futures_util::stream::unfold(state, |(mut receiver, mut release, left)| async move {
         let next: Option<Result<Vec<u8>, std::io::Error>> = receiver.recv().await;
-        next.map(|piece| (piece, receiver))
+        let left = left.saturating_sub(next.as_ref().and_then(|piece| piece.as_ref().ok()).map_or(0, Vec::len) as u64);
+        // Nobody asks for more than was announced.
+        if let (0, Some(release)) = (left, &mut release) {
+            release.whole = true;
+        }
+        next.map(|piece| (piece, (receiver, release, left)))
     });
     let mut answer = Response::builder()
         .header(CONTENT_TYPE, media_type)

@@ -303,7 +303,7 @@ pub(super) async fn packed(
     });
     let archive = packed.await.map_err(|error| Refused::Broken(error.to_string()))??;
     console.ledger.note(&who.user.name, "sample taken away", &event.reference).await?;
-    attachment(&format!("{}.zip", event.reference), "application/zip", None, archive)
+    attachment(&format!("{}.zip", event.reference), "application/zip", None, archive, None)
 }
 
 #[cfg(test)]

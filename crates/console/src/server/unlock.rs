@@ -1,16 +1,16 @@
 //! The password of a held archive, from the person who was sent it: tried, and what it opens judged.
 
+use super::asker::Asker;
 use super::requests::{asked_for, content_of, handed_over, inspect_as};
 use super::session::Shown;
 use super::{Answer, Console, Refused, page};
 use askama::Template;
-use axum::extract::{ConnectInfo, Form, Path, State};
+use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use lazaret_model::{Decision, Gate, Origin, ScanReport, plain};
 use lazaret_store::{Event, now};
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 /// Passwords that one machine may try in an hour.
@@ -52,22 +52,24 @@ fn unlock_page(event: &Event, problem: &'static str, reasons: Vec<String>) -> An
     page(&UnlockPage { user: None, reference: event.reference.clone(), name, address, problem, reasons })
 }
 
-pub(super) async fn form(State(console): State<Arc<Console>>, Path(reference): Path<String>) -> Answer {
+pub(super) async fn form(State(console): State<Arc<Console>>, asker: Asker, Path(reference): Path<String>) -> Answer {
     let (event, _) = locked(&console, &reference).await?;
+    asker.concerns(&event)?;
     unlock_page(&event, "", Vec::new())
 }
 
 pub(super) async fn open(
     State(console): State<Arc<Console>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    asker: Asker,
     Path(reference): Path<String>,
     Form(form): Form<UnlockForm>,
 ) -> Answer {
     let (event, _) = locked(&console, &reference).await?;
+    asker.concerns(&event)?;
     if form.password.is_empty() || form.password.chars().count() > MOST_PASSWORD {
         return unlock_page(&event, "Please enter the password.", Vec::new());
     }
-    if !console.may_try(&client.ip().to_string()) {
+    if !console.may_try(&asker.client) {
         let answer = unlock_page(&event, "Too many passwords were tried from this computer; please wait.", Vec::new())?;
         return Ok((StatusCode::TOO_MANY_REQUESTS, answer).into_response());
     }
@@ -85,7 +87,7 @@ pub(super) async fn open(
     let told = Event {
         at: now(),
         reference: lazaret_model::reference(),
-        client: client.ip().to_string(),
+        client: asker.client,
         verdict: report.verdict.to_string(),
         decision: report.decision.to_string(),
         policy: report
@@ -104,7 +106,7 @@ pub(super) async fn open(
         // It is on record before anybody has it.
         let policy = String::new();
         console.ledger.record(Event { policy, content_blob: String::new(), ..told }).await?;
-        return handed_over(&event, file);
+        return handed_over(&event, file, None);
     }
     if report.parts.iter().any(|part| part.locked) {
         return Ok(refused(unlock_page(&event, "This password does not open it.", Vec::new())?));

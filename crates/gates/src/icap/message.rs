@@ -105,6 +105,11 @@ impl Head {
         self.text("x-client-ip")?.parse().ok()
     }
 
+    /// The address of the site's machine.
+    pub(super) fn server(&self) -> Option<IpAddr> {
+        self.text("x-server-ip")?.parse().ok()
+    }
+
     /// Who that is, as the client authenticated them: `WinNT://domain/user` and the like, mostly in Base64.
     pub(super) fn person(&self) -> Option<String> {
         let text = self.text("x-authenticated-user").or_else(|| self.text("x-client-username"))?;
@@ -202,7 +207,17 @@ pub(super) struct WebRequest {
 }
 
 /// Characters that stand in addresses all the same, though they must not, beside those that no address has.
-const ODD: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
+const ODD: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|')
+    .add(b'^')
+    .add(b'\\');
 /// Characters of an address that can be parsed at all.
 const MOST_ADDRESS: usize = u16::MAX as usize - 1_024;
 
@@ -213,6 +228,8 @@ fn address(target: &str, host: Option<&str>) -> Option<Uri> {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
             let (authority, path) = rest.split_at(end);
+            // Names and passwords are not for us.
+            let authority = authority.rsplit('@').next().unwrap_or_default();
             (format!("{scheme}://{authority}"), path)
         }
         _ if target.starts_with('/') => (host.map(|host| format!("http://{host}")).unwrap_or_default(), target),
@@ -245,7 +262,12 @@ impl WebRequest {
         let method = request.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok()).ok_or(BAD)?;
         let headers = map_of(request.headers)?;
         let target = request.path.unwrap_or_default();
-        let host = headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let mut hosts = headers.get_all(http::header::HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok());
+        // Two readers may take two different ones (RFC 9112, 3.2).
+        if hosts.next().is_some() {
+            return Err(Fault::Status(400, "More Than One Host"));
+        }
         let uri = address(target, host).ok_or(BAD)?;
         Ok(Self { method, uri, headers, raw })
     }
@@ -317,6 +339,8 @@ mod tests {
         for (target, host, path) in [
             ("http://a.example/x.bat", "a.example", "/x.bat"),
             ("http://a.example/<x.bat", "a.example", "/%3Cx.bat"),
+            ("http://a.example/{|}^\\x.bat", "a.example", "/%7B%7C%7D%5E%5Cx.bat"),
+            ("http://ada%zz:{@a.example/x.bat", "a.example", "/x.bat"),
             ("http://a.example:81/`\"x>.bat?q=<\"", "a.example", "/%60%22x%3E.bat"),
             ("http://a.example/\u{fc}.bat", "a.example", "/%C3%BC.bat"),
             ("http://a.example?q=<", "a.example", "/"),

@@ -7,6 +7,7 @@ use super::wire::{Fault, Piece, Reader, Writer};
 use crate::Exchange;
 use crate::accept::closed;
 use crate::desk::Cargo;
+use crate::following::Following;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
 use crate::refusal::{Reason, Refusal};
 use crate::spool::Spooled;
@@ -44,7 +45,7 @@ enum Outcome {
     /// All of it may pass, with the trailer fields that followed.
     Deliver(Spooled, Bytes),
     /// What came so far may pass, and so may what follows.
-    Stream(Spooled),
+    Stream(Spooled, Box<Following>),
     /// It may not pass. Whether the client has sent all that it is going to send.
     Refuse(Box<Refusal>, Sent),
 }
@@ -209,6 +210,7 @@ impl Message {
         };
         let mut exchange = Exchange::of(Gate::Icap, self.head.client(), method, uri, headers);
         (exchange.person, exchange.groups) = (self.head.person(), self.head.groups());
+        exchange.server = self.head.server();
         if self.head.verb == Verb::Request {
             exchange.direction = Direction::Upload;
         }
@@ -331,13 +333,13 @@ where
             send(writer, &body, sent as u64).await?;
             finish(writer, &trailers).await?;
         }
-        (Outcome::Stream(body), sent) => {
+        (Outcome::Stream(body, following), sent) => {
             if sent.is_none() {
                 begin(icap, writer, &message, next).await?;
             }
             send(writer, &body, sent.unwrap_or(0) as u64).await?;
             drop(body);
-            stream(reader, writer).await?;
+            stream(reader, writer, *following).await?;
         }
     }
     Ok(next)
@@ -424,9 +426,10 @@ async fn gather<R: AsyncRead + Unpin>(
             let _ = state.beginning.set(first.clone());
         }
     }
+    let following = Box::new(intake.following());
     Ok(match (intake.judge().await, ended) {
         (Ok(body), Some(trailers)) => Outcome::Deliver(body, trailers),
-        (Ok(body), None) => Outcome::Stream(body),
+        (Ok(body), None) => Outcome::Stream(body, following),
         (Err(refusal), ended) => Outcome::Refuse(refusal, if ended.is_some() { Sent::All } else { Sent::Part }),
     })
 }
@@ -500,15 +503,22 @@ async fn send<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, body: &Spooled, mut
 }
 
 /// Passes on what is still to come.
-async fn stream<R, W>(reader: &mut Reader<R>, writer: &mut Writer<W>) -> Result<(), Fault>
+async fn stream<R, W>(reader: &mut Reader<R>, writer: &mut Writer<W>, mut following: Following) -> Result<(), Fault>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     loop {
         match reader.piece().await? {
-            Piece::Data(data) => writer.send_chunk(&data).await?,
-            Piece::End { trailers, .. } => return finish(writer, &trailers).await,
+            Piece::Data(data) => {
+                let passing = following.push(&data).await.map_err(Fault::Gone)?;
+                writer.send_chunk(&passing).await?;
+            }
+            Piece::End { trailers, .. } => {
+                let last = following.end().await.map_err(Fault::Gone)?;
+                writer.send_chunk(&last).await?;
+                return finish(writer, &trailers).await;
+            }
         }
     }
 }

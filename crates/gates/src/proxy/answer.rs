@@ -1,9 +1,11 @@
 //! A site's answer: gathered, inspected, and only then handed over as it came.
 
 use super::body::{Body, BoxError, channel, full, next};
+use super::connection::EVENT_STREAM;
 use super::waiting::{FORGET_TIME, Key};
 use super::{Proxy, answer_with, fields};
 use crate::desk::{Cargo, HEAD};
+use crate::following::Following;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
 use crate::refusal::{Refusal, Trouble, public_address};
 use crate::spool::Spooled;
@@ -22,11 +24,18 @@ enum Outcome {
     /// The whole body may pass, with what followed it.
     Deliver(Spooled, Option<HeaderMap>),
     /// The beginning may pass, and what follows need not be inspected.
-    Stream(Spooled, Box<Incoming>),
+    Stream(Spooled, Box<Rest>),
     /// It may not pass.
     Refuse(Box<Refusal>),
     /// The site did not send all of it.
     Broken(Trouble),
+}
+
+/// What is still to come of a film.
+struct Rest {
+    body: Incoming,
+    following: Following,
+    silence: Duration,
 }
 
 /// The answer for the client: the site's own, or why not. `key` says that a browser will ask again.
@@ -46,7 +55,11 @@ pub(super) async fn inspected(
     if head.status.is_informational() {
         return Err(Trouble::Protocol("the site changed the protocol unasked".to_owned()));
     }
-    if exchange.method == Method::HEAD || body.is_end_stream() || is_event_stream(proxy, &exchange, &head.headers) {
+    let events = is_event_stream(proxy, &exchange, &head.headers) && exchange.method != Method::HEAD;
+    if events && let Err(refusal) = proxy.desk.connect(&exchange, EVENT_STREAM).await {
+        return Ok(refused(&proxy.desk, &refusal, &exchange).await);
+    }
+    if events || exchange.method == Method::HEAD || body.is_end_stream() {
         return Ok(Response::from_parts(head, Body::new(http_body_util::BodyExt::map_err(body, BoxError::from))));
     }
     let mut cargo = Cargo::of(&exchange, head.status, &head.headers);
@@ -120,7 +133,7 @@ pub(super) async fn settled(
                 let head = work.head;
                 return match outcome {
                     Ok(Outcome::Deliver(body, trailers)) => Ok(Response::from_parts(head, stored(body, trailers))),
-                    Ok(Outcome::Stream(body, rest)) => Ok(Response::from_parts(head, streamed(proxy, body, rest))),
+                    Ok(Outcome::Stream(body, rest)) => Ok(Response::from_parts(head, streamed(body, *rest))),
                     Ok(Outcome::Refuse(refusal)) => Ok(refused(&proxy.desk, &refusal, &work.exchange).await),
                     Ok(Outcome::Broken(trouble)) => Err(trouble),
                     Err(error) => Err(Trouble::Protocol(error.to_string())),
@@ -213,11 +226,11 @@ async fn gather(
             let _ = progress.beginning.set(first.clone());
         }
     }
-    let cut = intake.is_enough();
-    match intake.judge().await {
-        Ok(spooled) if cut => Outcome::Stream(spooled, Box::new(body)),
-        Ok(spooled) => Outcome::Deliver(spooled, trailers),
-        Err(refusal) => Outcome::Refuse(refusal),
+    let following = intake.is_enough().then(|| intake.following());
+    match (intake.judge().await, following) {
+        (Ok(spooled), Some(following)) => Outcome::Stream(spooled, Box::new(Rest { body, following, silence })),
+        (Ok(spooled), None) => Outcome::Deliver(spooled, trailers),
+        (Err(refusal), _) => Outcome::Refuse(refusal),
     }
 }
 
@@ -238,22 +251,44 @@ pub(super) fn stored(body: Spooled, trailers: Option<HeaderMap>) -> Body {
 }
 
 /// The inspected beginning of a film, then the rest of it as it comes.
-fn streamed(proxy: &Arc<Proxy>, body: Spooled, mut rest: Box<Incoming>) -> Body {
+fn streamed(body: Spooled, rest: Rest) -> Body {
     let (sender, answer) = channel();
-    let silence = proxy.settings.idle_time();
     tokio::spawn(async move {
-        if !send(&body, 0, &sender).await {
-            return;
-        }
-        drop(body);
-        while let Some(frame) = next(&mut rest, silence).await {
-            let ended = frame.is_err();
-            if sender.send(frame.map_err(BoxError::from)).await.is_err() || ended {
-                return;
-            }
+        if send(&body, 0, &sender).await {
+            drop(body);
+            pass(rest, &sender).await;
         }
     });
     answer
+}
+
+/// Sends what is still to come; what may not pass breaks it off.
+async fn pass(rest: Rest, sender: &mpsc::Sender<Result<Frame<Bytes>, BoxError>>) {
+    let Rest { mut body, mut following, silence } = rest;
+    let mut trailers = None;
+    while let Some(frame) = next(&mut body, silence).await {
+        let passing = match frame.map(Frame::into_data) {
+            Ok(Ok(data)) => following.push(&data).await,
+            Ok(Err(frame)) => {
+                trailers = frame.into_trailers().ok();
+                continue;
+            }
+            Err(why) => Err(why),
+        };
+        let ended = passing.is_err();
+        let passing = passing.map(Frame::data).map_err(BoxError::from);
+        if sender.send(passing).await.is_err() || ended {
+            return;
+        }
+    }
+    let last = following.end().await;
+    let whole = last.is_ok();
+    if sender.send(last.map(Frame::data).map_err(BoxError::from)).await.is_ok()
+        && whole
+        && let Some(trailers) = trailers
+    {
+        let _ = sender.send(Ok(Frame::trailers(trailers))).await;
+    }
 }
 
 /// Sends what was gathered from `offset` on; false when nobody listens any more.
@@ -307,15 +342,10 @@ async fn trickle(
             }
             return;
         }
-        Ok(Outcome::Stream(body, mut rest)) => {
-            if !send(&body, sent as u64, &sender).await {
-                return;
-            }
-            while let Some(frame) = next(&mut rest, proxy.settings.idle_time()).await {
-                let ended = frame.is_err();
-                if sender.send(frame.map_err(BoxError::from)).await.is_err() || ended {
-                    return;
-                }
+        Ok(Outcome::Stream(body, rest)) => {
+            if send(&body, sent as u64, &sender).await {
+                drop(body);
+                pass(*rest, &sender).await;
             }
             return;
         }

@@ -1,6 +1,7 @@
 //! What happens inside `CONNECT` and after a change of protocol.
 
 use super::body::{Body, full};
+use super::connection::WEBSOCKET;
 use super::prefixed::Prefixed;
 use super::upstream::Asker;
 use super::{Place, Proxy, Tunnel, answer_with, fields};
@@ -9,11 +10,13 @@ use crate::patient::Patient;
 use crate::refusal::Trouble;
 use crate::{Exchange, Wants};
 use bytes::{Bytes, BytesMut};
+use data_encoding::BASE64;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use sha1::{Digest as _, Sha1};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -96,7 +99,8 @@ impl Proxy {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let address = format!("{}:{}", tunnel.host, tunnel.port);
-        if self.settings.bypasses(&tunnel.host) {
+        let (client, person) = (place.client.ip(), place.person.as_deref());
+        if self.bypasses(client, person, &tunnel.host, tunnel.port).await {
             return self.pass(stream, &place, &tunnel.host, tunnel.port).await;
         }
         let mut first = BytesMut::with_capacity(GREETING);
@@ -110,7 +114,7 @@ impl Proxy {
         if first.first() == Some(&22)
             && tunnel.host.parse::<std::net::IpAddr>().is_ok()
             && let Some(name) = server_name(&mut stream, &mut first).await
-            && self.settings.bypasses(&name)
+            && self.bypasses(client, person, &name, tunnel.port).await
         {
             return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port).await;
         }
@@ -235,6 +239,10 @@ pub(super) async fn websocket(
     if !opens {
         return Err(Trouble::Request("this is no opening of a WebSocket"));
     }
+    let accept = headers.get(SEC_WEBSOCKET_KEY).map(|key| accepted(key.as_bytes()));
+    if let Err(refusal) = proxy.desk.connect(&exchange, WEBSOCKET).await {
+        return Ok(super::answer::refused(&proxy.desk, &refusal, &exchange).await);
+    }
     let token = headers.get(UPGRADE).cloned();
     let mut outbound = Request::new(full(Bytes::new()));
     *outbound.method_mut() = request.method().clone();
@@ -251,7 +259,7 @@ pub(super) async fn websocket(
         return super::answer::inspected(proxy, exchange, answer, None).await;
     }
     if !text(answer.headers(), UPGRADE.as_str()).eq_ignore_ascii_case("websocket")
-        || text(answer.headers(), SEC_WEBSOCKET_ACCEPT.as_str()).len() != 28
+        || answer.headers().get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes) != accept.as_deref().map(str::as_bytes)
     {
         return Err(Trouble::Protocol("the site changed to another protocol than WebSocket".to_owned()));
     }
@@ -271,6 +279,12 @@ pub(super) async fn websocket(
     }
     head.extensions.clear();
     Ok(Response::from_parts(head, full(Bytes::new())))
+}
+
+/// What a site shows that it read the key of an opening (RFC 6455, 4.2.2).
+fn accepted(key: &[u8]) -> String {
+    let hash = Sha1::new().chain_update(key).chain_update("258EAFA5-E914-47DA-95CA-C5AB0DC85B11").finalize();
+    BASE64.encode(&hash)
 }
 
 /// Copies both ways until both sides are done, or neither has said anything for a while.

@@ -5,8 +5,10 @@ use crate::exchange::normal_host;
 use crate::network::Network;
 use crate::settings::ListFormat;
 use http::Uri;
+use percent_encoding::percent_decode_str;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use url::{Position, Url};
 
 /// Characters of a line that is told as left out.
 const MOST_SHOWN: usize = 80;
@@ -64,20 +66,27 @@ impl Entries {
         self.names.len() + self.addresses.len() + self.networks.len() + self.urls.len()
     }
 
+    /// Whether a host as a whole is on the list.
+    pub(super) fn has_host(&self, host: &str) -> bool {
+        match host.parse::<IpAddr>() {
+            Ok(address) => self.has_address(address),
+            Err(_) => !reaches(&self.except, host) && reaches(&self.names, host),
+        }
+    }
+
+    /// Whether an IP address is on the list.
+    pub(super) fn has_address(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.addresses.contains(&address) || self.networks.iter().any(|network| network.has(address))
+    }
+
     /// Whether a host, or an address on it, is on the list.
     pub(super) fn has(&self, host: &str, uri: &Uri) -> bool {
-        if let Ok(address) = host.parse::<IpAddr>() {
-            let address = address.to_canonical();
-            if self.addresses.contains(&address) || self.networks.iter().any(|network| network.has(address)) {
-                return true;
-            }
-        } else {
-            if reaches(&self.except, host) {
-                return false;
-            }
-            if reaches(&self.names, host) {
-                return true;
-            }
+        if self.has_host(host) {
+            return true;
+        }
+        if host.parse::<IpAddr>().is_err() && reaches(&self.except, host) {
+            return false;
         }
         !self.urls.is_empty() && url_key(uri).is_some_and(|key| self.urls.contains(key.as_str()))
     }
@@ -233,7 +242,10 @@ fn url_key(uri: &Uri) -> Option<String> {
     let port =
         uri.port_u16().filter(|port| !matches!(port, 80 | 443)).map(|port| format!(":{port}")).unwrap_or_default();
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    Some(format!("{host}{port}{path}"))
+    // Sites take `%61` for `a` and `/./` for `/`, and so may lists (RFC 3986, 6.2.2).
+    let usual = Url::parse(&format!("http://host{path}")).ok();
+    let path = usual.as_ref().map_or(path, |usual| &usual[Position::BeforePath..Position::AfterQuery]);
+    Some(format!("{host}{port}{}", percent_decode_str(path).decode_utf8_lossy()))
 }
 
 /// The fields of a line of CSV (RFC 4180, 2).

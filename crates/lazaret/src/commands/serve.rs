@@ -13,7 +13,7 @@ use crate::retention::Retention;
 use crate::{display, reload, sources};
 use lazaret_attack::{Catalog, Search};
 use lazaret_console::{Console, LibraryPages};
-use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Poster, Proxy, Sites};
+use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Own, Poster, Proxy, Sites};
 use lazaret_store::Blobs;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -88,9 +88,13 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             quarantine: config.quarantine.clone(),
             event_days: config.ledger.days,
             kept,
+            doubt: data.join("clock"),
         };
         tokio::spawn(retention.run());
-        let url = public_url.clone();
+        // A new one at every start: whoever reads it from memory can read the rest.
+        let secret = lazaret_store::secret()?;
+        let own = public_url.as_deref().and_then(|url| url.parse().ok());
+        let own = own.map(|address| Own { address, secret: secret.clone() });
         if let (Some(listener), Some(url)) = (console, public_url) {
             let certificate = fs::read(data.join("authority/ca.pem")).unwrap_or_default();
             let engine = {
@@ -104,7 +108,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let search = Search::new(Some(data.join(library::INDEX)));
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
             tokio::spawn(prepare(Arc::clone(&library)));
-            let console = console.with_metrics(move || desk.metrics().text()).with_library(library);
+            let console = console.with_metrics(move || desk.metrics().text()).with_library(library).with_proxy(secret);
             match console.setup_link().await? {
                 Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
                 None => display::remark(&format!("the console is at {url}/")),
@@ -125,7 +129,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         if !listen.is_empty() {
             let accounts = Arc::new(Users::new(ledger)?);
             let transparent = config.proxy.transparent.clone();
-            let proxy = Arc::new(Proxy::new(Arc::clone(&desk), authority, config.proxy, url.as_deref(), accounts)?);
+            let proxy = Arc::new(Proxy::new(Arc::clone(&desk), authority, config.proxy, own, accounts)?);
             if !transparent.is_empty() {
                 let listener = bind("proxy.transparent", &transparent).await?;
                 let address = listener.local_addr()?;

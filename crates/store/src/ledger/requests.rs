@@ -201,6 +201,18 @@ impl Ledger {
         .await?;
         Ok(done.rows_affected() == 1)
     }
+
+    /// Takes that back: what was to be fetched did not arrive whole.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn fetch_again(&self, id: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE requests SET state = 'approved' WHERE id = $1 AND state = 'fetched'")
+            .bind(id)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
 }
 
 pub(super) fn request(row: &AnyRow) -> Result<ReleaseRequest, StoreError> {

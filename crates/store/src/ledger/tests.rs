@@ -200,6 +200,8 @@ async fn requests(ledger: &Ledger) {
     assert!(!ledger.decide(request.id, RequestState::Denied, "eva", "no", soon).await.unwrap(), "decided already");
     assert!(ledger.fetch_once(request.id).await.unwrap());
     assert!(!ledger.fetch_once(request.id).await.unwrap(), "once only");
+    ledger.fetch_again(request.id).await.unwrap();
+    assert!(ledger.fetch_once(request.id).await.unwrap(), "it had broken off");
     let late = ledger.ask(&ask).await.unwrap();
     let late = ledger.request_by_token(&late).await.unwrap().unwrap();
     ledger.decide(late.id, RequestState::Approved, "karl", "", now() - 1).await.unwrap();
