@@ -157,9 +157,14 @@ impl<R: Read> Splitter<R> {
         if outer.kind != "bundle" {
             return Err(place(format!("the type is `{}`, not `bundle`", shortened(&outer.kind))));
         }
-        let Some(_) = outer.objects.filter(|objects| !objects.is_empty()) else {
+        let listed = outer.objects.unwrap_or_default().len() as u64;
+        if listed == 0 {
             return Err(place("the bundle has no objects".to_owned()));
-        };
+        }
+        // INVARIANT: every place in the skeleton has its object.
+        if listed != self.objects {
+            return Err(place(format!("the bundle lists {listed} objects, and {} were met", self.objects)));
+        }
         Ok(Frame {
             id: outer.id.unwrap_or_default(),
             spec_version: outer.spec_version,
@@ -172,7 +177,11 @@ impl<R: Read> Splitter<R> {
     /// One member of the bundle: the list of objects is entered, anything else is kept as it is.
     fn member(&mut self) -> Result<(), AttackError> {
         let length = self.string()?;
-        let is_objects = &self.buffer[self.at..self.at + length] == b"\"objects\"";
+        // A name can be written with escapes (RFC 8259, 8.3), and is the same name.
+        let Ok(name) = serde_json::from_slice::<String>(&self.buffer[self.at..self.at + length]) else {
+            return Err(self.wrong("the name of a member is no text"));
+        };
+        let is_objects = name == "objects";
         self.keep(length)?;
         if self.after_space()? != Some(b':') {
             return Err(self.wrong("a colon should stand here"));
@@ -419,6 +428,20 @@ mod tests {
         assert!(refused("{\"type\":\"bundle\",\"objects\":[]}").contains("no objects"));
         assert!(refused("{\"type\":\"bundle\",\"objects\":{}}").contains("no list"));
         assert!(refused("{\"type\":\"bundle\",\"objects\":[{}],\"objects\":[{}]}").contains("duplicate field"));
+        assert!(refused("{\"type\":\"bundle\",\"id\":\"bundle--1\"}").contains("the bundle has no objects"));
+    }
+
+    #[test]
+    fn a_name_that_is_written_with_escapes_is_the_same_name() {
+        let text = r#"{"type":"bundle","\u006fbjects":[{"a":1},{}]}"#;
+        for step in [1, 7, 100_000] {
+            let (pieces, frame) = split(text, step).unwrap();
+            assert_eq!(pieces, ["{\"a\":1}", "{}"]);
+            assert_eq!(frame.skeleton, b"{\"type\":\"bundle\",\"\\u006fbjects\":[\0,\0]}");
+        }
+        assert!(refused(r#"{"type":"bundle","\u006fbjects":[0,0]}"#).contains("an object should stand here"));
+        assert!(refused(r#"{"type":"bundle","\u006fbjects":[{}],"objects":[{}]}"#).contains("duplicate field"));
+        assert!(refused(r#"{"type":"bundle","a\x":1,"objects":[{}]}"#).contains("the name of a member is no text"));
     }
 
     #[test]
