@@ -66,6 +66,15 @@ pub enum AttackError {
         #[source]
         source: std::io::Error,
     },
+    /// An archive ends early, or is damaged behind some of its members.
+    #[error("the archive `{path}` cannot be read any further; what stood before that place was dealt with")]
+    Cut {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// What was asked for is not in the library.
     #[error("{0}")]
     Unknown(String),

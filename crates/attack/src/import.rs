@@ -1,23 +1,32 @@
 //! Importing releases: one thread reads, splits and hashes, the other writes. A release is there whole or not at all.
 
 use crate::AttackError;
-use crate::bundle::{Frame, Splitter};
+use crate::bundle::Splitter;
+use crate::identity::Heard;
 use crate::inputs::{self, Sink};
-use crate::names::{Feed, Number, domain_title, from_collection_name, from_file_name};
+use crate::names::{Number, domain_title};
 use crate::object;
-use lazaret_store::{Added, Import, Library, NewRelease, NewVersion, Release, Version};
+use lazaret_store::{Added, Import, Library, NewRelease, NewVersion, Release};
+use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-/// Objects that are handed over at once.
+/// Objects that are handed over at once, at most.
 const BATCH: usize = 128;
+/// Bytes of objects from which on they are handed over.
+const BATCH_BYTES: usize = 1 << 20;
 /// Batches under way.
 const BATCHES: usize = 8;
+/// Bytes of objects that were read and are not with the database yet, in all batches; a single object may be larger.
+const BYTES_UNDER_WAY: usize = 32 << 20;
+/// Objects of a bundle that are read for what they say about its domain, though they are in the library already.
+const WITNESSES: usize = 64;
 
 /// What is to be imported, and as what.
 #[derive(Debug, Clone, Default)]
@@ -44,9 +53,14 @@ pub enum Outcome {
     },
     /// The same bytes are there already, as this release.
     There(Release),
-    /// By its name it is no bundle.
-    Skipped(String),
-    /// It was refused; nothing of it is in the library.
+    /// It was not read.
+    Skipped {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: &'static str,
+    },
+    /// It was refused; nothing of it is in the library, unless it is an archive that was [cut](AttackError::Cut).
     Refused {
         /// Its name.
         name: String,
@@ -58,10 +72,31 @@ pub enum Outcome {
 /// What the reader tells the writer.
 enum Message {
     Begin(String),
-    Objects(Vec<Item>),
-    End { name: String, sha256: String, release: NewRelease, notes: Vec<String>, done: oneshot::Sender<()> },
-    Skipped(String),
-    Refused { name: String, error: AttackError },
+    Objects {
+        items: Vec<Item>,
+        room: OwnedSemaphorePermit,
+    },
+    End {
+        name: String,
+        sha256: String,
+        release: NewRelease,
+        notes: Vec<String>,
+        done: oneshot::Sender<()>,
+    },
+    Skipped {
+        name: String,
+        reason: &'static str,
+    },
+    /// The bundle that was begun.
+    Refused {
+        name: String,
+        error: AttackError,
+    },
+    /// Something else: a file that cannot be unpacked, a folder with nothing in it.
+    Unreadable {
+        name: String,
+        error: AttackError,
+    },
 }
 
 struct Item {
@@ -89,14 +124,11 @@ pub async fn import(
     writer.give_up_nothing().await?;
     let (sender, mut messages) = mpsc::channel(BATCHES);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = Reader { options, known, sender };
+        let mut reader = Reader { options, known, sender, room: Arc::new(Semaphore::new(BYTES_UNDER_WAY)) };
         for path in reader.options.paths.clone() {
-            let name = path.display().to_string();
-            if let Err(error) = inputs::read(&path, &read, &mut reader) {
-                if matches!(error, AttackError::Stopped) {
-                    return;
-                }
-                let _ = reader.sender.blocking_send(Message::Refused { name, error });
+            // What is wrong with a source was told; an error says that nobody listens any more.
+            if inputs::read(&path, &read, &mut reader).is_err() {
+                return;
             }
         }
     });
@@ -108,8 +140,8 @@ pub async fn import(
                 (refused, new, current) = (false, 0, name);
                 writer.begin().await?;
             }
-            Message::Objects(_) if refused => {}
-            Message::Objects(items) => {
+            Message::Objects { .. } if refused => {}
+            Message::Objects { items, room } => {
                 for item in items {
                     let (index, offset) = (item.index, item.offset);
                     match add(&mut writer, item, &mut new).await? {
@@ -123,6 +155,7 @@ pub async fn import(
                         }
                     }
                 }
+                drop(room);
             }
             Message::End { .. } if refused => {}
             Message::End { name, sha256, mut release, mut notes, done } => {
@@ -145,7 +178,11 @@ pub async fn import(
                     continue;
                 }
                 if let Some(other) = there.iter().filter(same).find(|other| other.sha256 == sha256) {
-                    notes.push(format!("these are the bytes of {} as well", other.name));
+                    notes.push(format!(
+                        "these are the bytes of {} as well, so that one of the two is called wrongly; `lazaret library remove` \
+                         takes a release out again",
+                        other.name
+                    ));
                 }
                 let dangling = writer.dangling();
                 if dangling > 0 {
@@ -163,7 +200,8 @@ pub async fn import(
                     tell(Outcome::Imported { release, new });
                 }
             }
-            Message::Skipped(name) => tell(Outcome::Skipped(name)),
+            Message::Skipped { name, reason } => tell(Outcome::Skipped { name, reason }),
+            Message::Unreadable { name, error } => tell(Outcome::Refused { name, error }),
             Message::Refused { name, error } => {
                 if !refused {
                     writer.give_up().await?;
@@ -179,8 +217,12 @@ pub async fn import(
 /// Adds one object; what is wrong with it where it cannot be added.
 async fn add(writer: &mut Import, item: Item, new: &mut usize) -> Result<Option<(String, &'static str)>, AttackError> {
     const TWICE: &str = "the bundle has two objects with this id";
-    if writer.add_known(&item.raw) == Added::Yes {
-        return Ok(None);
+    const GONE: &str =
+        "a release that had it was taken out of the library while this one was read; import this one again";
+    match (writer.add_known(&item.raw), &item.new) {
+        (Added::Yes, _) => return Ok(None),
+        (Added::Unknown, None) => return Ok(Some((String::new(), GONE))),
+        _ => {}
     }
     let Some(version) = item.new else { return Ok(Some((String::new(), TWICE))) };
     let id = version.stix_id.clone();
@@ -200,17 +242,8 @@ struct Reader {
     /// Flags of versions that are there, by the hash of their bytes.
     known: Fresh,
     sender: mpsc::Sender<Message>,
-}
-
-/// What objects say about their bundle.
-#[derive(Default)]
-struct Heard {
-    objects: usize,
-    stix_21: usize,
-    undated: usize,
-    collection: Option<(String, String)>,
-    /// How many objects name each domain.
-    domains: HashMap<String, usize>,
+    /// Bytes that may be handed over now.
+    room: Arc<Semaphore>,
 }
 
 impl Sink for Reader {
@@ -230,8 +263,12 @@ impl Sink for Reader {
         }
     }
 
-    fn skipped(&mut self, name: &str) {
-        let _ = self.send(Message::Skipped(name.to_owned()));
+    fn skipped(&mut self, name: &str, reason: &'static str) -> Result<(), AttackError> {
+        self.send(Message::Skipped { name: name.to_owned(), reason })
+    }
+
+    fn refused(&mut self, name: &str, error: AttackError) -> Result<(), AttackError> {
+        self.send(Message::Unreadable { name: name.to_owned(), error })
     }
 }
 
@@ -240,16 +277,28 @@ impl Reader {
         self.sender.blocking_send(message).map_err(|_| AttackError::Stopped)
     }
 
+    /// Hands objects over as soon as there is room for their bytes.
+    fn hand_over(&self, items: Vec<Item>, bytes: usize) -> Result<(), AttackError> {
+        let bytes = u32::try_from(bytes.min(BYTES_UNDER_WAY)).unwrap_or(u32::MAX);
+        let room = Handle::current().block_on(Arc::clone(&self.room).acquire_many_owned(bytes));
+        self.send(Message::Objects { items, room: room.map_err(|_| AttackError::Stopped)? })
+    }
+
     fn split(&self, name: &str, reader: &mut dyn Read) -> Result<(Message, Fresh, oneshot::Receiver<()>), AttackError> {
         let mut splitter = Splitter::new(reader);
         let mut heard = Heard::default();
-        let mut batch = Vec::with_capacity(BATCH);
+        let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
+        let tells = ["x-mitre-collection", "x-mitre-matrix"].map(Finder::new);
+        let (serves, mut witnesses) = (Finder::new("kill_chain_phases"), 0);
         let mut fresh = Fresh::new();
         while let Some(piece) = splitter.next_object()? {
             let raw: [u8; 32] = Sha256::digest(piece.text).into();
             let flags = self.known.get(&raw).or_else(|| fresh.get(&raw)).copied();
-            // A collection says which release this is: that is always read.
-            let parsed = flags.is_none() || memchr::memmem::find(piece.text, b"x-mitre-collection").is_some();
+            // A collection says which release this is, a matrix which domain: those are always read, and some techniques.
+            let tells = flags.is_some() && tells.iter().any(|kind| kind.find(piece.text).is_some());
+            let serves = flags.is_some() && witnesses < WITNESSES && serves.find(piece.text).is_some();
+            witnesses += usize::from(serves);
+            let parsed = flags.is_none() || tells || serves;
             let mut new = None;
             let flags = if parsed {
                 let read = object::read(piece.text, raw).map_err(|(id, reason)| AttackError::Object {
@@ -258,10 +307,7 @@ impl Reader {
                     offset: piece.offset,
                     reason,
                 })?;
-                for domain in read.domains {
-                    *heard.domains.entry(domain).or_default() += 1;
-                }
-                heard.collection = heard.collection.or(read.collection);
+                heard.hear(&read);
                 let found = read.version.flags;
                 if flags.is_none() {
                     fresh.insert(raw, found);
@@ -271,123 +317,18 @@ impl Reader {
             } else {
                 flags.unwrap_or(0)
             };
-            heard.objects += 1;
-            heard.stix_21 += usize::from(flags & Version::STIX_21 != 0);
-            heard.undated += usize::from(flags & Version::UNDATED != 0);
+            heard.count(flags);
+            bytes += new.as_ref().map_or(0, NewVersion::weight);
             batch.push(Item { index: piece.index, offset: piece.offset, raw, new });
-            if batch.len() == BATCH {
-                self.send(Message::Objects(std::mem::take(&mut batch)))?;
+            if batch.len() == BATCH || bytes >= BATCH_BYTES {
+                self.hand_over(std::mem::take(&mut batch), std::mem::take(&mut bytes))?;
             }
         }
-        self.send(Message::Objects(batch))?;
+        self.hand_over(batch, bytes)?;
         let frame = splitter.frame()?;
+        let (release, notes) = heard.judge(name, frame, &self.options)?;
         let (sender, done) = oneshot::channel();
-        Ok((self.judge(name, frame, &heard, sender)?, fresh, done))
-    }
-
-    /// Which release this is, from its name, from what is in it, and from what was asked for: they must agree.
-    fn judge(
-        &self,
-        name: &str,
-        frame: Frame,
-        heard: &Heard,
-        done: oneshot::Sender<()>,
-    ) -> Result<Message, AttackError> {
-        let named = |reason: String| AttackError::Named(reason);
-        let mut notes = Vec::new();
-        // What the bundle says counts: an object that says something else was put into it as it was.
-        let feed = match (frame.spec_version.as_deref(), heard.stix_21) {
-            (Some("2.0"), 0) => Feed::Stix20,
-            (Some("2.0"), some) => {
-                notes.push(format!("objects that say that they are STIX 2.1, in a bundle of STIX 2.0: {some}"));
-                Feed::Stix20
-            }
-            (Some("2.1") | None, some) if some > 0 => Feed::Stix21,
-            (None, _) => {
-                return Err(named("neither the bundle nor its objects say which version of STIX they are".to_owned()));
-            }
-            (Some(other), _) => {
-                let other = crate::bundle::shortened(other);
-                return Err(named(format!(
-                    "the bundle says that it is STIX `{other}`; ATT&CK is published as 2.0 and 2.1"
-                )));
-            }
-        };
-        if feed == Feed::Stix21 && heard.stix_21 < heard.objects {
-            notes.push(format!(
-                "objects that do not say which version of STIX they are: {}",
-                heard.objects - heard.stix_21
-            ));
-        }
-        if heard.undated > 0 {
-            notes.push(format!("objects without `modified`: {}", heard.undated));
-        }
-        let (named_domain, named_release) = from_file_name(name);
-        let collection = heard.collection.as_ref();
-        let said_domain = collection.and_then(|(name, _)| from_collection_name(name));
-        let said_release: Option<Number> = collection.and_then(|(_, release)| release.parse().ok());
-        let domain = agreed(
-            "domain",
-            &[
-                ("`--domain`", self.options.domain.clone()),
-                ("its collection", said_domain.map(str::to_owned)),
-                ("its name", named_domain.map(str::to_owned)),
-            ],
-        )?;
-        let number = agreed(
-            "release",
-            &[("`--release`", self.options.release), ("its collection", said_release), ("its name", named_release)],
-        )?;
-        // Old releases name no domains, and a release whose objects are all known is as good as when they were new.
-        if !heard.domains.is_empty() && !heard.domains.contains_key(&domain) {
-            let mut others: Vec<_> = heard.domains.keys().map(String::as_str).collect();
-            others.sort_unstable();
-            return Err(named(format!("its name says `{domain}`, and its objects say {}", others.join(", "))));
-        }
-        let sha256 = crate::hex(&frame.sha256);
-        let release = NewRelease {
-            feed: feed.name().to_owned(),
-            domain,
-            name: number.to_string(),
-            place: number.place(),
-            sha256: sha256.clone(),
-            bytes: i64::try_from(frame.bytes).unwrap_or(i64::MAX),
-            bundle: frame.id,
-            source: if self.options.source.is_empty() { shown_source(name) } else { self.options.source.clone() },
-            notes: String::new(),
-            skeleton: frame.skeleton,
-        };
-        Ok(Message::End { name: name.to_owned(), sha256, release, notes, done })
-    }
-}
-
-/// What several sources say, if they agree.
-fn agreed<T: PartialEq + Clone + std::fmt::Display>(what: &str, said: &[(&str, Option<T>)]) -> Result<T, AttackError> {
-    let mut found: Option<(&str, &T)> = None;
-    for (source, value) in said {
-        let Some(value) = value else { continue };
-        match found {
-            Some((other, first)) if first != value => {
-                return Err(AttackError::Named(format!(
-                    "{other} says that the {what} is {first}, and {source} that it is {value}"
-                )));
-            }
-            Some(_) => {}
-            None => found = Some((source, value)),
-        }
-    }
-    match found {
-        Some((_, value)) => Ok(value.clone()),
-        None => Err(AttackError::Named(format!(
-            "neither its name, such as `enterprise-attack-17.1.json`, nor a collection in it says which {what} it is; say it with `--{what}`"
-        ))),
-    }
-}
-
-/// A file's name without the folders of this machine.
-fn shown_source(name: &str) -> String {
-    match name.split_once("//") {
-        Some((archive, inner)) => format!("{}//{inner}", archive.rsplit('/').next().unwrap_or(archive)),
-        None => name.rsplit('/').next().unwrap_or(name).to_owned(),
+        let end = Message::End { name: name.to_owned(), sha256: release.sha256.clone(), release, notes, done: sender };
+        Ok((end, fresh, done))
     }
 }

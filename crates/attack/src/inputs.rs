@@ -15,55 +15,106 @@ const WINDOW: u32 = 27;
 /// Bytes of a packing's own buffers: xz asks for as much as its header says (the xz file format, 5.3.1).
 const XZ_MEMORY_KB: u32 = 256 << 10;
 
-/// What is told while bundles are read.
+/// What is told while bundles are read. An error from any of these ends reading.
 pub(crate) trait Sink {
-    /// A bundle. What it returns ends reading, where it is an error.
+    /// A bundle.
     fn bundle(&mut self, name: &str, reader: &mut dyn Read) -> Result<(), AttackError>;
-    /// A file that is no bundle by its name.
-    fn skipped(&mut self, name: &str);
+    /// Something that is not read, and why.
+    fn skipped(&mut self, name: &str, reason: &'static str) -> Result<(), AttackError>;
+    /// Something that should have been read and cannot be.
+    fn refused(&mut self, name: &str, error: AttackError) -> Result<(), AttackError>;
 }
 
-/// Reads every bundle below a path: a file is one, or an archive of several; a folder has them by their names.
+const OTHER_NAME: &str = "it is not named as a bundle is";
+const LINK: &str = "it is a link to a folder, or leads nowhere";
+const SPECIAL: &str = "it is no file";
+
+/// Reads every bundle below a path: a file is one, or an archive of several; a folder has them by their names. What cannot be
+/// read is told, and what follows it is read nevertheless.
+///
+/// # Errors
+/// Those of the sink.
 pub(crate) fn read(path: &Path, read: &Arc<AtomicU64>, sink: &mut dyn Sink) -> Result<(), AttackError> {
-    let meta = std::fs::metadata(path).map_err(|source| file(path, source))?;
-    if !meta.is_dir() {
-        return open(path, read, sink);
+    let name = path.display().to_string();
+    match std::fs::metadata(path) {
+        Err(source) => return sink.refused(&name, file(path, source)),
+        Ok(meta) if !meta.is_dir() => return open(path, read, sink),
+        Ok(_) => {}
     }
-    for path in files(path)? {
+    let listing = files(path);
+    for (path, reason) in &listing.passed {
+        sink.skipped(&path.display().to_string(), reason)?;
+    }
+    let mut met = listing.unreadable.len();
+    for (path, source) in listing.unreadable {
+        sink.refused(&path.display().to_string(), file(&path, source))?;
+    }
+    for path in listing.files {
         let name = path.display().to_string();
-        if is_wanted(&name) { open(&path, read, sink)? } else { sink.skipped(&name) }
+        if is_wanted(&name) {
+            met += 1;
+            open(&path, read, sink)?;
+        } else {
+            sink.skipped(&name, OTHER_NAME)?;
+        }
     }
-    Ok(())
+    if met == 0 { sink.refused(&name, nothing("folder")) } else { Ok(()) }
+}
+
+fn nothing(what: &str) -> AttackError {
+    AttackError::Named(format!("nothing in this {what} is named as a bundle is, such as `enterprise-attack-17.1.json`"))
 }
 
 /// Bytes of everything that would be read.
 pub fn size(path: &Path) -> u64 {
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |meta| meta.len());
     if path.is_dir() {
-        files(path).map_or(0, |files| {
-            files.iter().filter(|path| is_wanted(&path.display().to_string())).map(|path| length(path)).sum()
-        })
+        let files = files(path).files;
+        files.iter().filter(|path| is_wanted(&path.display().to_string())).map(|path| length(path)).sum()
     } else {
         length(path)
     }
 }
 
-/// Files in a folder and the folders in it, by name.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, AttackError> {
-    let mut found = Vec::new();
+/// What is in a folder and the folders in it.
+#[derive(Default)]
+struct Listing {
+    /// Files, and links to files, by name.
+    files: Vec<PathBuf>,
+    /// What is not read, and why.
+    passed: Vec<(PathBuf, &'static str)>,
+    unreadable: Vec<(PathBuf, std::io::Error)>,
+}
+
+fn files(folder: &Path) -> Listing {
+    let mut found = Listing::default();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(|source| file(&folder, source))? {
-            let entry = entry.map_err(|source| file(&folder, source))?;
-            match entry.file_type().map_err(|source| file(&entry.path(), source))? {
-                kind if kind.is_dir() => folders.push(entry.path()),
-                kind if kind.is_file() => found.push(entry.path()),
-                _ => {}
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                found.unreadable.push((folder, error));
+                continue;
+            }
+        };
+        for entry in entries {
+            let kind = entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
+            match kind {
+                Err(error) => found.unreadable.push((folder.clone(), error)),
+                Ok((path, kind)) if kind.is_dir() => folders.push(path),
+                Ok((path, kind)) if kind.is_file() => found.files.push(path),
+                // Links to folders could lead in circles.
+                Ok((path, kind)) if kind.is_symlink() => match std::fs::metadata(&path) {
+                    Ok(meta) if meta.is_file() => found.files.push(path),
+                    _ => found.passed.push((path, LINK)),
+                },
+                Ok((path, _)) => found.passed.push((path, SPECIAL)),
             }
         }
     }
-    found.sort();
-    Ok(found)
+    found.files.sort();
+    found.passed.sort();
+    found
 }
 
 /// In folders and archives only what is named as a bundle, or as an archive of them, is one.
@@ -78,9 +129,19 @@ fn is_wanted(name: &str) -> bool {
 }
 
 fn open(path: &Path, read: &Arc<AtomicU64>, sink: &mut dyn Sink) -> Result<(), AttackError> {
-    let handle = File::open(path).map_err(|source| file(path, source))?;
-    let mut counted = Counted { reader: handle, read: Arc::clone(read) };
-    unpack(&path.display().to_string(), &mut counted, sink, 0)
+    let name = path.display().to_string();
+    match File::open(path) {
+        Err(source) => sink.refused(&name, file(path, source)),
+        Ok(reader) => member(&name, &mut Counted { reader, read: Arc::clone(read) }, sink, 0),
+    }
+}
+
+/// Reads what a file or an archive's member holds; what is wrong with it alone is told.
+fn member(name: &str, reader: &mut dyn Read, sink: &mut dyn Sink, layers: usize) -> Result<(), AttackError> {
+    match unpack(name, reader, sink, layers) {
+        Err(error @ (AttackError::File { .. } | AttackError::Cut { .. })) => sink.refused(name, error),
+        other => other,
+    }
 }
 
 /// Peels packings off by what they begin with, not by their names.
@@ -109,15 +170,25 @@ fn unpack(name: &str, reader: &mut dyn Read, sink: &mut dyn Sink, layers: usize)
         unpack(name, &mut lzma_rust2::XzReader::new_mem_limit(whole, true, XZ_MEMORY_KB), sink, layers + 1)
     } else if head.get(257..262) == Some(b"ustar") {
         let mut archive = tar::Archive::new(whole);
+        let cut = |source| AttackError::Cut { path: name.to_owned(), source };
+        let mut met = 0;
         for entry in archive.entries().map_err(broken)? {
-            let mut entry = entry.map_err(broken)?;
+            let mut entry = entry.map_err(cut)?;
             let inner = format!("{name}//{}", String::from_utf8_lossy(&entry.path_bytes()));
-            if !entry.header().entry_type().is_file() {
+            let kind = entry.header().entry_type();
+            if kind.is_dir() || kind.is_pax_global_extensions() {
                 continue;
             }
-            if is_wanted(&inner) { unpack(&inner, &mut entry, sink, layers + 1)? } else { sink.skipped(&inner) }
+            if !(kind.is_file() || kind.is_contiguous()) {
+                sink.skipped(&inner, SPECIAL)?;
+            } else if is_wanted(&inner) {
+                met += 1;
+                member(&inner, &mut entry, sink, layers + 1)?;
+            } else {
+                sink.skipped(&inner, OTHER_NAME)?;
+            }
         }
-        Ok(())
+        if met == 0 { sink.refused(name, nothing("archive")) } else { Ok(()) }
     } else {
         sink.bundle(name, &mut whole)
     }

@@ -10,6 +10,7 @@ mod compare;
 mod error;
 mod exact;
 mod history;
+mod identity;
 mod import;
 mod index;
 mod inputs;

@@ -17,6 +17,10 @@ pub(crate) struct Read {
     /// For `x-mitre-collection`: its name and release.
     pub(crate) collection: Option<(String, String)>,
     pub(crate) domains: Vec<String>,
+    /// For `x-mitre-matrix`: its id.
+    pub(crate) matrix: Option<String>,
+    /// For techniques: the kill chain that they are part of.
+    pub(crate) chain: Option<String>,
 }
 
 /// Reads an object from its exact bytes; `raw` is their hash.
@@ -45,7 +49,11 @@ pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)>
             text if text.is_empty() => Err(wrong(format!("a relationship without `{name}`"))),
             text => Ok(text),
         };
-        Some(Relation { kind: end("relationship_type")?, from: end("source_ref")?, to: end("target_ref")? })
+        let reference = |name: &str| match end(name)? {
+            text if is_id(&text, crate::kind_of(&text)) => Ok(text),
+            text => Err(wrong(format!("its `{name}` is no identifier: `{}`", shortened(&text)))),
+        };
+        Some(Relation { kind: end("relationship_type")?, from: reference("source_ref")?, to: reference("target_ref")? })
     } else {
         None
     };
@@ -83,7 +91,9 @@ pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)>
         stix_id,
     };
     let domains = texts(object, "x_mitre_domains").into_iter().map(str::to_owned).collect();
-    Ok(Read { version, collection, domains, kind })
+    let matrix = (kind == "x-mitre-matrix").then(|| version.attack_id.clone());
+    let chain = (kind == "attack-pattern").then(|| chain(object)).flatten().map(str::to_owned);
+    Ok(Read { version, collection, domains, matrix, chain, kind })
 }
 
 /// The texts in a list; empty when it is none.
@@ -98,6 +108,11 @@ pub fn texts<'a>(object: &'a Map<String, Value>, name: &str) -> Vec<&'a str> {
 fn phases(object: &Map<String, Value>) -> Vec<&str> {
     let list = object.get("kill_chain_phases").and_then(Value::as_array);
     list.map_or_else(Vec::new, |list| list.iter().filter_map(|phase| phase.get("phase_name")?.as_str()).collect())
+}
+
+/// The name of the first kill chain that a technique is part of.
+fn chain(object: &Map<String, Value>) -> Option<&str> {
+    object.get("kill_chain_phases")?.as_array()?.iter().find_map(|phase| phase.get("kill_chain_name")?.as_str())
 }
 
 /// The ATT&CK id: the `external_id` of the first reference to ATT&CK itself.
@@ -231,6 +246,10 @@ mod tests {
             (r#"{"id":"tool--0a/../x","type":"tool"}"#, "no identifier"),
             (r#"{"id":"tool--0a","type":"tool","name":7}"#, "its `name` is no text"),
             (r#"{"id":"relationship--0a","type":"relationship","source_ref":"a"}"#, "without `relationship_type`"),
+            (
+                r#"{"id":"relationship--0a","type":"relationship","relationship_type":"uses","source_ref":"tool--0a","target_ref":"x"}"#,
+                "its `target_ref` is no identifier: `x`",
+            ),
             (r#"{"id":"tool--0a","type":"tool","type":"tool"}"#, "`type` stands twice"),
             (r#"{"id":"tool--0a","type":"tool","x":{"a":1,"a":1}}"#, "`a` stands twice"),
             (r#"{"id":"tool--0a","type":"tool",}"#, "trailing comma"),

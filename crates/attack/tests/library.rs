@@ -40,7 +40,10 @@ async fn a_bundle_comes_back_to_the_byte_however_it_was_packed() {
     assert!(world.import(&packed).await[0].contains("3.0: 0 new"));
     let packed = world.file("all.tar.zst", &tar);
     let told = world.import(&packed).await;
-    assert!(told[0].contains("4.0: 0 new") && told[1] == "skipped: README.md", "{told:?}");
+    assert!(
+        told[0].contains("4.0: 0 new") && told[1] == "skipped: README.md: it is not named as a bundle is",
+        "{told:?}"
+    );
     // Again, and nothing happens.
     assert_eq!(world.import(&plain).await, ["there: 1.0"]);
     let (_, releases) = world.catalog.releases().await.unwrap();

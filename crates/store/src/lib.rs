@@ -16,8 +16,8 @@ pub use ledger::{
     ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
 };
 pub use library::{
-    Added, Appearance, Import, Library, NewRelease, NewTake, NewVersion, Relation, Release, Span, Standing, Take,
-    TakeChange, TakeState, TakeStep, Version,
+    Added, Appearance, Import, Library, NewRelease, NewTake, NewVersion, Relation, Release, Span, Standing,
+    Take, TakeChange, TakeState, TakeStep, Version,
 };
 
 /// Milliseconds since 1970.

@@ -42,7 +42,9 @@ impl World {
                     format!("{} {} {}: {new} new; {}", release.feed, release.domain, release.name, release.notes)
                 }
                 Outcome::There(release) => format!("there: {}", release.name),
-                Outcome::Skipped(name) => format!("skipped: {}", name.rsplit('/').next().unwrap_or_default()),
+                Outcome::Skipped { name, reason } => {
+                    format!("skipped: {}: {reason}", name.rsplit('/').next().unwrap_or_default())
+                }
                 Outcome::Refused { error, .. } => format!("refused: {error}"),
             });
         })

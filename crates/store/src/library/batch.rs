@@ -10,8 +10,8 @@ use sqlx::any::Any;
 pub(super) struct Batch {
     /// Objects that nobody had met: number, STIX id, and the version that later ones are packed against; 0 for none.
     pub(super) objects: Vec<(i64, String, i64)>,
-    /// Versions: number, object, and for relationships the objects at both ends.
-    pub(super) versions: Vec<(i64, i64, (i64, i64), NewVersion)>,
+    /// Versions without their texts: number, object, for relationships the objects at both ends, and the text's length.
+    pub(super) versions: Vec<(i64, i64, (i64, i64), i64, NewVersion)>,
     /// Texts: version, the version that they are packed against, and what differs.
     pub(super) bodies: Vec<(i64, i64, Vec<u8>)>,
     /// Objects that were there, whose later versions are packed against another one from here on.
@@ -48,14 +48,14 @@ impl Batch {
             self.versions.len(),
         );
         let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-        for (id, object, (from, to), new) in self.versions {
+        for (id, object, (from, to), bytes, new) in self.versions {
             insert = insert
                 .bind(id)
                 .bind(object)
                 .bind(new.raw.to_vec())
                 .bind(new.source.to_vec())
                 .bind(new.canonical.to_vec())
-                .bind(i64::try_from(new.text.len()).unwrap_or(i64::MAX))
+                .bind(bytes)
                 .bind(new.attack_id)
                 .bind(new.name)
                 .bind(new.version)

@@ -9,8 +9,14 @@ use sqlx::{Row, Transaction};
 use std::collections::{HashMap, HashSet};
 use tokio::task::JoinHandle;
 
-/// Rows that are written at once.
+/// Rows that are written at once, at most.
 const BATCH: usize = 256;
+/// Bytes of versions from which on they are written.
+const BATCH_BYTES: usize = 4 << 20;
+/// Bytes of a text that others are packed against. The largest official one has 60 KB.
+const MOST_ROOT: usize = 256 << 10;
+/// Bytes of such texts that are kept in memory.
+const MOST_ROOTS: usize = 64 << 20;
 
 /// A version that was not there before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +49,17 @@ pub struct NewVersion {
     pub tactics: String,
     /// What a relationship is and leads to.
     pub relation: Option<Relation>,
+}
+
+impl NewVersion {
+    /// Its bytes in memory, about.
+    pub fn weight(&self) -> usize {
+        let ends =
+            self.relation.as_ref().map_or(0, |relation| relation.kind.len() + relation.from.len() + relation.to.len());
+        let words = [&self.name, &self.version, &self.created, &self.modified, &self.platforms, &self.tactics];
+        let words: usize = words.iter().map(|word| word.len()).sum();
+        size_of::<Self>() + self.stix_id.len() + self.attack_id.len() + self.text.len() + words + ends
+    }
 }
 
 /// A relationship's type and ends.
@@ -104,11 +121,14 @@ pub struct Import {
     known: HashMap<[u8; 32], Known>,
     /// Objects by their STIX ids, with the version that later ones are packed against; 0 for none.
     objects: HashMap<String, (i64, i64)>,
-    /// Texts of those versions, as far as they were needed.
+    /// Texts of those versions, as far as they were needed, and their bytes.
     roots: HashMap<i64, Vec<u8>>,
+    roots_bytes: usize,
     next_version: i64,
     next_object: i64,
+    /// Versions that are not handed to the database yet, and their bytes.
     waiting: Vec<(i64, NewVersion)>,
+    waiting_bytes: usize,
     /// Objects that nobody had met, relationships' ends included: those may come later in the file, or never.
     fresh: Vec<(i64, String)>,
     members: Vec<i64>,
@@ -143,9 +163,11 @@ impl Library {
             known: HashMap::new(),
             objects: HashMap::new(),
             roots: HashMap::new(),
+            roots_bytes: 0,
             next_version: 1,
             next_object: 1,
             waiting: Vec::new(),
+            waiting_bytes: 0,
             fresh: Vec::new(),
             members: Vec::new(),
             present: HashSet::new(),
@@ -170,6 +192,7 @@ impl Import {
             self.known.clear();
             self.objects.clear();
             self.roots.clear();
+            self.roots_bytes = 0;
             let statement = "SELECT raw, id, object, flags, from_object, to_object FROM attack_versions";
             for row in sqlx::query(statement).fetch_all(&mut *transaction).await? {
                 let raw: Vec<u8> = row.try_get(0)?;
@@ -196,6 +219,7 @@ impl Import {
         self.present.clear();
         self.ends.clear();
         self.waiting.clear();
+        self.waiting_bytes = 0;
         self.fresh.clear();
         Ok(())
     }
@@ -238,8 +262,9 @@ impl Import {
         self.next_version += 1;
         self.known.insert(new.raw, Known { version, object, flags: new.flags, from, to });
         self.members.push(version);
+        self.waiting_bytes += new.weight();
         self.waiting.push((version, new));
-        if self.waiting.len() >= BATCH {
+        if self.waiting.len() >= BATCH || self.waiting_bytes >= BATCH_BYTES {
             self.write().await?;
         }
         Ok(Added::Yes)
@@ -389,7 +414,13 @@ impl Import {
     /// Writes what waits, while the next objects are already being packed.
     async fn write(&mut self) -> Result<(), StoreError> {
         let waiting = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
         let fresh = std::mem::take(&mut self.fresh);
+        if self.roots_bytes > MOST_ROOTS {
+            // A release has each object once: what was written in this transaction is not needed in it again.
+            self.roots.clear();
+            self.roots_bytes = 0;
+        }
         // Texts of roots that an earlier import wrote.
         let mut missing: Vec<i64> = Vec::new();
         for (_, new) in &waiting {
@@ -399,11 +430,13 @@ impl Import {
             }
         }
         if !missing.is_empty() {
-            self.roots.extend(read(&self.library, &missing).await?);
+            let read = read(&self.library, &missing).await?;
+            self.roots_bytes += read.values().map(Vec::len).sum::<usize>();
+            self.roots.extend(read);
         }
         let mut batch = Batch::default();
         let mut rooted: HashMap<i64, i64> = HashMap::new();
-        for (id, new) in waiting {
+        for (id, mut new) in waiting {
             let ends = match &new.relation {
                 Some(relation) => (self.number(&relation.from), self.number(&relation.to)),
                 None => (0, 0),
@@ -416,12 +449,17 @@ impl Import {
             if body.0 == 0 || body.1.len() > new.text.len() / 4 {
                 // So much is new that it is worth another root.
                 body = (id, self.packer.pack(&new.text, &[])?);
+            }
+            let (text, is_root) = (std::mem::take(&mut new.text), body.0 == id);
+            let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
+            if is_root && text.len() <= MOST_ROOT {
                 *root = id;
-                self.roots.insert(id, new.text.clone());
+                self.roots_bytes += text.len();
+                self.roots.insert(id, text);
                 rooted.insert(*object, id);
             }
             batch.bodies.push((id, body.0, body.1));
-            batch.versions.push((id, *object, ends, new));
+            batch.versions.push((id, *object, ends, bytes, new));
         }
         for (id, stix_id) in fresh {
             batch.objects.push((id, stix_id, rooted.remove(&id).unwrap_or(0)));
