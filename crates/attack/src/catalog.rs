@@ -2,17 +2,22 @@
 //! address that they ever had.
 
 use crate::names::{DOMAINS, Feed, Number};
-use crate::{AttackError, Section, View, Words, kind_of, parse};
+use crate::{AttackError, Section, View, Words, kind_of, object};
 use lazaret_store::{Library, Release, Span, Version};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Releases that are kept in memory, each of about 15 MB.
 const VIEWS: usize = 8;
 /// For how long what is remembered counts without asking whether somebody imported something.
 const TRUST_TIME: Duration = Duration::from_millis(500);
+/// How often something is read again because somebody imported something meanwhile.
+const TRIES: usize = 3;
+/// Comparisons of releases that are made at once, each of up to 200 MB; others wait.
+const COMPARISONS: usize = 2;
 /// Relationships whose texts are read at once.
 const BATCH: usize = 2_000;
 
@@ -20,6 +25,7 @@ const BATCH: usize = 2_000;
 pub struct Catalog {
     library: Library,
     remembered: Mutex<Remembered>,
+    comparing: Semaphore,
 }
 
 struct Remembered {
@@ -42,12 +48,15 @@ pub struct Ever {
     relations: Vec<Version>,
     /// Places in `relations`, by the object at either end.
     by_end: HashMap<i64, Vec<usize>>,
+    /// Releases in a row that have them, of relationships that some release in between has not.
+    interrupted: HashMap<i64, Vec<(i64, i64)>>,
 }
 
 impl Ever {
     async fn load(library: &Library, track: i64) -> Result<Self, AttackError> {
         let nouns = library.newest(track).await?;
         let relations = library.relations_ever(track).await?;
+        let interrupted = library.interrupted(track).await?;
         let mut by_end: HashMap<i64, Vec<usize>> = HashMap::new();
         for (place, relation) in relations.iter().enumerate() {
             by_end.entry(relation.from_object).or_default().push(place);
@@ -55,7 +64,7 @@ impl Ever {
                 by_end.entry(relation.to_object).or_default().push(place);
             }
         }
-        Ok(Self { nouns: nouns.into_iter().map(|noun| (noun.object, noun)).collect(), relations, by_end })
+        Ok(Self { nouns: nouns.into_iter().map(|noun| (noun.object, noun)).collect(), relations, by_end, interrupted })
     }
 
     /// An object in the newest version that the track had.
@@ -67,6 +76,16 @@ impl Ever {
     pub fn relations(&self, object: i64) -> impl Iterator<Item = &Version> {
         let places = self.by_end.get(&object).map_or(&[][..], Vec::as_slice);
         places.iter().filter_map(|place| self.relations.get(*place))
+    }
+
+    /// Releases in a row that have a relationship, by the places of the first and the last of each row.
+    pub fn runs(&self, relation: &Version) -> Vec<(i64, i64)> {
+        self.interrupted.get(&relation.object).cloned().unwrap_or_else(|| vec![(relation.first, relation.last)])
+    }
+
+    /// The same for the relationships that some release between their first and their last one has not, by object.
+    pub fn interrupted(&self) -> impl Iterator<Item = (i64, &[(i64, i64)])> {
+        self.interrupted.iter().map(|(object, runs)| (*object, runs.as_slice()))
     }
 }
 
@@ -106,7 +125,8 @@ impl Remembered {
 impl Catalog {
     /// A catalogue of a library.
     pub fn new(library: Library) -> Self {
-        Self { library, remembered: Mutex::new(Remembered { looked_at: None, ..Remembered::of(-1, Arc::default()) }) }
+        let remembered = Mutex::new(Remembered { looked_at: None, ..Remembered::of(-1, Arc::default()) });
+        Self { library, remembered, comparing: Semaphore::new(COMPARISONS) }
     }
 
     /// The library itself.
@@ -145,11 +165,18 @@ impl Catalog {
         Ok((generation, releases))
     }
 
-    /// A release in memory.
+    /// Waits until another comparison may be made; it may as long as the answer is kept.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, AttackError> {
+        self.comparing.acquire().await.map_err(|_| AttackError::Stopped)
+    }
+
+    /// A release in memory, as it is now: where somebody imported something since, first and last releases are read again.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the release was taken out, or the database does not answer.
     pub async fn view(&self, release: &Release) -> Result<Arc<View>, AttackError> {
+        // Forgets what is old.
+        self.releases().await?;
         {
             let mut remembered = self.remembered();
             if let Some(place) = remembered.views.iter().position(|view| view.release == *release) {
@@ -158,14 +185,31 @@ impl Catalog {
                 return Ok(view);
             }
         }
-        let others = self.remembered().views.clone();
-        let view = Arc::new(View::load(&self.library, release, &others).await?);
-        let mut remembered = self.remembered();
-        if remembered.views.len() >= VIEWS {
-            remembered.views.remove(0);
+        let mut tries = 0;
+        loop {
+            let generation = self.library.generation().await?;
+            let others = {
+                let remembered = self.remembered();
+                if remembered.generation == generation { remembered.views.clone() } else { Vec::new() }
+            };
+            let view = Arc::new(View::load(&self.library, release, &others).await?);
+            tries += 1;
+            let is_settled = self.library.generation().await? == generation;
+            if !is_settled && tries < TRIES {
+                continue;
+            }
+            if i64::try_from(view.entries().count()) != Ok(release.objects) {
+                return Err(AttackError::Unknown(format!("release {} was taken out of the library", release.name)));
+            }
+            let mut remembered = self.remembered();
+            if is_settled && remembered.generation == generation {
+                if remembered.views.len() >= VIEWS {
+                    remembered.views.remove(0);
+                }
+                remembered.views.push(Arc::clone(&view));
+            }
+            return Ok(view);
         }
-        remembered.views.push(Arc::clone(&view));
-        Ok(view)
     }
 
     /// What a track ever had.
@@ -173,12 +217,25 @@ impl Catalog {
     /// # Errors
     /// When the database does not answer.
     pub async fn ever(&self, track: i64) -> Result<Arc<Ever>, AttackError> {
+        self.releases().await?;
         if let Some(ever) = self.remembered().tracks.get(&track) {
             return Ok(Arc::clone(ever));
         }
-        let ever = Arc::new(Ever::load(&self.library, track).await?);
-        self.remembered().tracks.insert(track, Arc::clone(&ever));
-        Ok(ever)
+        let mut tries = 0;
+        loop {
+            let generation = self.library.generation().await?;
+            let ever = Arc::new(Ever::load(&self.library, track).await?);
+            tries += 1;
+            let is_settled = self.library.generation().await? == generation;
+            if !is_settled && tries < TRIES {
+                continue;
+            }
+            let mut remembered = self.remembered();
+            if is_settled && remembered.generation == generation {
+                remembered.tracks.insert(track, Arc::clone(&ever));
+            }
+            return Ok(ever);
+        }
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
@@ -343,7 +400,7 @@ impl Catalog {
 
 /// The fields of an object's text.
 pub(crate) fn fields(text: &[u8]) -> Result<Map<String, Value>, AttackError> {
-    match parse(text) {
+    match object::parse_exactly(text) {
         Ok(Value::Object(fields)) => Ok(fields),
         _ => Err(damaged("an object's text is none".to_owned())),
     }

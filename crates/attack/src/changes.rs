@@ -3,7 +3,7 @@
 
 use crate::catalog::fields;
 use crate::compare::{Change, compare};
-use crate::relations::text_of;
+use crate::relations::{heir, text_of};
 use crate::{
     ATTRIBUTION, AttackError, Catalog, DOMAINS, Feed, Number, SECTIONS, Section, View, is_live, kind_of, path_of,
     section_of, texts,
@@ -27,7 +27,7 @@ pub enum Kind {
     OtherVersionChanges,
     /// The same version, with another date of change or another description.
     Patches,
-    /// Revoked now and not before, and something takes its place.
+    /// Revoked now and not before, and something live takes its place.
     Revocations,
     /// Deprecated now and not before.
     Deprecations,
@@ -296,6 +296,7 @@ pub async fn changes_between(
 /// # Errors
 /// When the database does not answer or is damaged.
 pub async fn changes(catalog: &Catalog, old: &Release, new: &Release) -> Result<DomainChanges, AttackError> {
+    let _turn = catalog.turn().await?;
     let (old, new) = (catalog.view(old).await?, catalog.view(new).await?);
     let mut found = DomainChanges::default();
     for (view, is_new) in [(&old, false), (&new, true)] {
@@ -385,9 +386,8 @@ fn judge(
             return Kind::Revocations;
         }
         let section = section_of(kind_of(&after.stix_id));
-        let heir = view.from(after.object).find(|relation| relation.relation == "revoked-by");
-        let heir = heir.and_then(|relation| view.object(relation.to_object));
-        let heir = heir.filter(|heir| section.types.contains(&kind_of(&heir.stix_id)));
+        let heir = heir(view, after);
+        let heir = heir.filter(|heir| is_live(heir) && section.types.contains(&kind_of(&heir.stix_id)));
         entry.revoked_by = heir.map(Named::of);
         return if entry.revoked_by.is_some() { Kind::Revocations } else { Kind::Unlisted };
     }

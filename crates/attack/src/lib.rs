@@ -18,6 +18,7 @@ mod layer;
 mod names;
 mod object;
 mod relations;
+mod remove;
 mod search;
 mod sections;
 mod summary;
@@ -38,9 +39,10 @@ pub use layer::{Layer, Mark, Note, entry_layer, layer_upgraded, read_layers};
 pub use names::{DOMAINS, Feed, Number, domain_named, domain_title};
 pub use object::{ATTACK_SOURCES, attack_id, parse, texts};
 pub use relations::{
-    Effective, Linked, Reference, Related, Replacements, Vanished, Words, elsewhere, hex, linked, references, related,
-    relationships_hash, replacements, text_of, vanished,
+    Effective, Linked, Reference, Related, Replacements, Vanished, Words, elsewhere, gaps, heir, hex, linked,
+    references, related, relationships_hash, replacements, text_of, vanished,
 };
+pub use remove::remove;
 pub use search::{Answer, Hit, Question, Search, status};
 pub use sections::{
     SECTIONS, Section, is_sub, kind_of, official, official_path, path, path_of, section_at, section_of,

@@ -3,8 +3,9 @@
 use crate::bundle::shortened;
 use lazaret_store::{NewVersion, Relation, Version};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 
 /// Names under which objects refer to ATT&CK itself.
 pub const ATTACK_SOURCES: [&str; 4] = ["mitre-attack", "mitre-mobile-attack", "mitre-ics-attack", "mitre-pre-attack"];
@@ -28,7 +29,7 @@ pub(crate) struct Read {
 /// # Errors
 /// What is wrong with it, with its id as far as it has one.
 pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)> {
-    let value = parse(text).map_err(|error| (String::new(), error.to_string()))?;
+    let value = parse_exactly(text).map_err(|error| (String::new(), error.to_string()))?;
     let Value::Object(object) = &value else { return Err((String::new(), "no object".to_owned())) };
     let stix_id = match object.get("id") {
         Some(Value::String(id)) => id.clone(),
@@ -148,6 +149,88 @@ pub fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(text).map(|strict| strict.0)
 }
 
+/// Parses an object's text. A number that would be rounded (RFC 8259, 6: what is beyond 64 bits or 17 digits) stands as a text,
+/// `number 18446744073709551616`: RFC 8785, appendix D, advises texts for those, and two of them are not taken for the same.
+///
+/// # Errors
+/// When it is no JSON, or has a name twice in an object.
+pub(crate) fn parse_exactly(text: &[u8]) -> Result<Value, serde_json::Error> {
+    parse(&with_exact_numbers(text))
+}
+
+/// The text with its numbers that would be rounded put into quotes.
+fn with_exact_numbers(text: &[u8]) -> Cow<'_, [u8]> {
+    let (mut out, mut done, mut at) = (Vec::new(), 0, 0);
+    while let Some(byte) = text.get(at) {
+        let rest = text.get(at..).unwrap_or_default();
+        match byte {
+            b'"' => at += quoted(rest),
+            b'-' | b'0'..=b'9' => {
+                let is_end = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+                let token = rest.split(is_end).next().unwrap_or_default();
+                let mut after = rest.iter().skip(token.len()).filter(|byte| !byte.is_ascii_whitespace());
+                // A name that is no text stays an error.
+                if is_rounded(token) && after.next() != Some(&b':') {
+                    out.extend_from_slice(text.get(done..at).unwrap_or_default());
+                    out.extend_from_slice(b"\"number ");
+                    out.extend_from_slice(token);
+                    out.push(b'"');
+                    done = at + token.len();
+                }
+                at += token.len();
+            }
+            _ => at += 1,
+        }
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    out.extend_from_slice(text.get(done..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Length of the string that begins here, its quotes included.
+fn quoted(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(step) = memchr::memchr2(b'"', b'\\', text.get(at..).unwrap_or_default()) {
+        at += step;
+        if text.get(at) == Some(&b'"') {
+            return at + 1;
+        }
+        at += 2;
+    }
+    text.len()
+}
+
+/// Whether a number is another one after it was read and written.
+fn is_rounded(token: &[u8]) -> bool {
+    // Fifteen digits always come back (IEEE 754, binary64).
+    if token.len() < 16 && !token.contains(&b'e') && !token.contains(&b'E') {
+        return false;
+    }
+    match (serde_json::from_slice::<Number>(token), std::str::from_utf8(token)) {
+        (Ok(number), Ok(token)) => decimal(token) != decimal(&number.to_string()),
+        // Whoever parses it says what is wrong.
+        _ => false,
+    }
+}
+
+/// A number's sign, its digits without zeros at the ends, and the place of the first one before the point.
+fn decimal(token: &str) -> Option<(bool, String, i64)> {
+    let (token, is_negative) = token.strip_prefix('-').map_or((token, false), |rest| (rest, true));
+    let (mantissa, exponent) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0');
+    let zeros = i64::try_from(digits.len() - significant.len()).ok()?;
+    let place = i64::try_from(whole.len()).ok()?.checked_sub(zeros)?.checked_add(exponent.parse().ok()?)?;
+    let significant = significant.trim_end_matches('0');
+    if significant.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    Some((is_negative, significant.to_owned(), place))
+}
+
 struct Strict(Value);
 
 impl<'de> Deserialize<'de> for Strict {
@@ -235,6 +318,40 @@ mod tests {
         // RFC 8785: names sorted, numbers as ECMAScript writes them.
         let canonical: [u8; 32] = Sha256::digest(r#"{"id":"tool--0a","n":1,"name":"x","type":"tool"}"#).into();
         assert_eq!(plain.canonical, canonical);
+    }
+
+    #[test]
+    fn numbers_that_would_be_rounded_keep_every_digit() {
+        let check = |number: &str| {
+            check(&format!(r#"{{"type":"tool","id":"tool--0a","n":{number},"s":"\\\" 99999999999999999999"}}"#))
+                .unwrap()
+                .version
+        };
+        let hashes = |number: &str| (check(number).source, check(number).canonical);
+        for (one, other) in [
+            ("18446744073709551616", "18446744073709551617"),
+            ("-9223372036854775809", "-9223372036854775810"),
+            ("0.12345678901234567890", "0.12345678901234567891"),
+            ("1e-400", "0"),
+            ("99999999999999999999", "\"99999999999999999999\""),
+        ] {
+            assert_ne!(hashes(one).0, hashes(other).0, "{one}");
+            assert_ne!(hashes(one).1, hashes(other).1, "{one}");
+        }
+        // What survives stays what it is: white space and ways to write a number are still no difference.
+        for (one, other) in [
+            ("18446744073709551615", "18446744073709551615 "),
+            ("1.0000000000000000", "1.0"),
+            ("100000000000000000000000", "1e23 "),
+            ("1E2", "100.0"),
+            ("-0.0000000000000000e5", "-0.0"),
+        ] {
+            assert_eq!(hashes(one).0, hashes(other).0, "{one}");
+        }
+        let value = parse_exactly(br#"{"n":[1, 18446744073709551616 ,-5]}"#).unwrap();
+        assert_eq!(value, serde_json::json!({ "n": [1, "number 18446744073709551616", -5] }));
+        assert!(parse_exactly(br#"{18446744073709551616 : 1}"#).is_err());
+        assert!(parse_exactly(br#"[018446744073709551616]"#).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an object has to do with others: relationships in a release with their effective status, those that vanished, and what
 //! objects say about each other in their own fields.
 
-use crate::{AttackError, Catalog, Link, View, is_live};
+use crate::{AttackError, Catalog, Ever, Link, View, is_live, kind_of, section_of};
 use data_encoding::HEXLOWER;
 use lazaret_store::{Release, Version};
 use serde_json::{Map, Value};
@@ -65,19 +65,21 @@ pub struct Related {
     pub status: Effective,
 }
 
-/// A relationship that the release does not have, and others had.
+/// A relationship that the release does not have, and earlier ones, or another track, had.
 #[derive(Debug, Clone)]
 pub struct Vanished {
-    /// The relationship in its last version.
+    /// The relationship in its newest version.
     pub relation: Version,
     /// Whether it starts at the object that is looked at.
     pub outward: bool,
     /// The other end, in the last release that has it; its STIX id alone where none does.
     pub other: Result<Version, String>,
-    /// The last release that has the relationship.
+    /// The last release that has the relationship; for an earlier release, the last one before it.
     pub last: String,
     /// The first release after that, without it.
     pub gone: Option<String>,
+    /// The first later release that has it again.
+    pub back: Option<String>,
 }
 
 /// The relationships of an object in a release: first those that start at it, then those that lead to it.
@@ -103,8 +105,8 @@ pub fn related(view: &View, own: &Version) -> Vec<Related> {
         .collect()
 }
 
-/// The relationships that an object had in the release's feed and domain, and has not in this release: the last ones that went
-/// first, `most` of them, and how many there are.
+/// The relationships that an object had in an earlier release of the feed and domain, and has not in this one: the last ones that
+/// went first, `most` of them, and how many there are.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -114,7 +116,14 @@ pub async fn vanished(
     own: &Version,
     most: usize,
 ) -> Result<(Vec<Vanished>, usize), AttackError> {
-    gone(catalog, view.release.track, own.object, most, |relation| view.object(relation).is_none()).await
+    let place = view.release.place;
+    gone(catalog, view.release.track, own.object, most, |ever, relation| {
+        // What began later has not vanished yet.
+        let is_absent = relation.first < place && view.object(relation.object).is_none();
+        let runs = if is_absent { ever.runs(relation) } else { Vec::new() };
+        runs.into_iter().rev().map(|(_, last)| last).find(|last| *last < place)
+    })
+    .await
 }
 
 /// Every relationship that an object ever had in another track than the one that it was found in, told in the same way.
@@ -127,22 +136,24 @@ pub async fn elsewhere(
     own: &Version,
     most: usize,
 ) -> Result<(Vec<Vanished>, usize), AttackError> {
-    gone(catalog, track, own.object, most, |_| true).await
+    gone(catalog, track, own.object, most, |_, relation| Some(relation.last)).await
 }
 
+/// Relationships of an object with the last release that counts, where `last` has one for them.
 async fn gone(
     catalog: &Catalog,
     track: i64,
     own: i64,
     most: usize,
-    is_wanted: impl Fn(i64) -> bool,
+    last: impl Fn(&Ever, &Version) -> Option<i64>,
 ) -> Result<(Vec<Vanished>, usize), AttackError> {
     let ever = catalog.ever(track).await?;
-    let mut found: Vec<&Version> = ever.relations(own).filter(|relation| is_wanted(relation.object)).collect();
+    let found = ever.relations(own).filter_map(|relation| Some((relation, last(&ever, relation)?)));
+    let mut found: Vec<(&Version, i64)> = found.collect();
     let all = found.len();
-    found.sort_by(|a, b| {
-        let key = |one: &Version| (std::cmp::Reverse(one.last), one.from_object != own);
-        key(a).cmp(&key(b)).then_with(|| a.relation.cmp(&b.relation))
+    found.sort_by(|(a, a_last), (b, b_last)| {
+        let key = |one: &Version, last: i64| (std::cmp::Reverse(last), one.from_object != own);
+        key(a, *a_last).cmp(&key(b, *b_last)).then_with(|| a.relation.cmp(&b.relation))
     });
     found.truncate(most);
     if found.is_empty() {
@@ -160,19 +171,35 @@ async fn gone(
         (outward, if outward { relation.to_object } else { relation.from_object })
     };
     let unknown: Vec<i64> =
-        found.iter().map(|relation| other(relation).1).filter(|number| ever.noun(*number).is_none()).collect();
+        found.iter().map(|(relation, _)| other(relation).1).filter(|number| ever.noun(*number).is_none()).collect();
     let names = if unknown.is_empty() { HashMap::new() } else { catalog.library().stix_ids(&unknown).await? };
-    let vanished = found.into_iter().map(|relation| {
+    let vanished = found.into_iter().map(|(relation, last)| {
         let (outward, number) = other(relation);
         Vanished {
             relation: relation.clone(),
             outward,
             other: ever.noun(number).cloned().ok_or_else(|| names.get(&number).cloned().unwrap_or_default()),
-            last: at(relation.last).unwrap_or_default(),
-            gone: after(relation.last),
+            last: at(last).unwrap_or_default(),
+            gone: after(last),
+            back: ever.runs(relation).into_iter().find(|run| run.0 > last).and_then(|run| at(run.0)),
         }
     });
     Ok((vanished.collect(), all))
+}
+
+/// The releases of a track that have not a relationship, though earlier and later ones do: by the relationship's object.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn gaps(catalog: &Catalog, track: i64) -> Result<HashMap<i64, Vec<String>>, AttackError> {
+    let ever = catalog.ever(track).await?;
+    let (_, releases) = catalog.releases().await?;
+    let missing = |runs: &[(i64, i64)]| {
+        let is_between = |place: i64| runs.windows(2).any(|two| two[0].1 < place && place < two[1].0);
+        let missing = releases.iter().filter(|release| release.track == track && is_between(release.place));
+        missing.map(|release| release.name.clone()).collect()
+    };
+    Ok(ever.interrupted().map(|(object, runs)| (object, missing(runs))).collect())
 }
 
 /// What an object says about another in its own fields, or another about it.
@@ -270,20 +297,26 @@ pub fn references(fields: &Map<String, Value>) -> Vec<Reference> {
     list.map_or_else(Vec::new, |list| list.iter().filter_map(read).collect())
 }
 
+/// What takes the place of a revoked object: where a live `revoked-by` leads to. Of several, something live comes before what is
+/// revoked or deprecated itself, and among those what is of the same section.
+pub fn heir<'a>(view: &'a View, own: &Version) -> Option<&'a Version> {
+    let section = section_of(kind_of(&own.stix_id)).path;
+    // A deprecated relationship says nothing any more.
+    let relations = view.from(own.object).filter(|relation| relation.relation == "revoked-by" && is_live(relation));
+    let heirs = relations.filter_map(|relation| view.object(relation.to_object));
+    heirs.min_by_key(|heir| (!is_live(heir), section_of(kind_of(&heir.stix_id)).path != section))
+}
+
 /// The chain of objects that replace a revoked one, the last one being what counts today; loops end it.
-pub fn replacements<'a>(view: &'a View, own: &Version) -> Replacements<'a> {
-    let (mut chain, mut seen, mut at) = (Vec::new(), vec![own.object], own.object);
+pub fn replacements<'a>(view: &'a View, own: &'a Version) -> Replacements<'a> {
+    let (mut chain, mut seen, mut at) = (Vec::new(), vec![own.object], own);
     loop {
-        let next = view.from(at).filter(|relation| relation.relation == "revoked-by").find_map(|relation| {
-            // A deprecated relationship says nothing any more.
-            is_live(relation).then(|| view.object(relation.to_object)).flatten()
-        });
-        let Some(next) = next else { return Replacements { chain, is_loop: false } };
+        let Some(next) = heir(view, at) else { return Replacements { chain, is_loop: false } };
         if seen.contains(&next.object) {
             return Replacements { chain, is_loop: true };
         }
         seen.push(next.object);
-        at = next.object;
+        at = next;
         chain.push(next);
     }
 }

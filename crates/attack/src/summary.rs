@@ -7,6 +7,7 @@ use crate::relations::{Effective, Related, hex, related, relationships_hash, rep
 use crate::{AttackError, Catalog, Found, Named, Number, history, kind_of, path_of, section_of, status};
 use lazaret_store::Version;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// What goes with everything that is shown of ATT&CK.
 pub const ATTRIBUTION: &str = "© 2025 The MITRE Corporation. This work is reproduced and distributed with the permission of \
@@ -112,7 +113,8 @@ fn history_row(row: &Row) -> Value {
 }
 
 /// A relationship as JSON; its own text is added by whoever has it.
-pub fn relation_json(one: &Related) -> Value {
+/// `missing` are the releases between its first and its last one that do not have it.
+pub fn relation_json(one: &Related, missing: &[String]) -> Value {
     let other = match &one.other {
         Ok(other) => json!(Named::of(other)),
         Err(id) => json!({ "id": id }),
@@ -128,14 +130,19 @@ pub fn relation_json(one: &Related) -> Value {
         "modified": one.relation.modified,
         "first_release": Number::at(one.relation.first).to_string(),
         "last_release": Number::at(one.relation.last).to_string(),
+        "missing_releases": missing,
     })
 }
 
-/// Relationships as a table (RFC 4180). `words` gives what each says.
-pub fn relations_csv(related: &[Related], words: &dyn Fn(&Version) -> (String, String)) -> String {
+/// Relationships as a table (RFC 4180). `gaps` has the releases between first and last that lack one; `words` gives what each says.
+pub fn relations_csv(
+    related: &[Related],
+    gaps: &HashMap<i64, Vec<String>>,
+    words: &dyn Fn(&Version) -> (String, String),
+) -> String {
     let mut out = String::from(
         "relationship,direction,type,other_id,other_attack_id,other_name,status,created,modified,first_release,last_release,\
-         description,citations\r\n",
+         missing_releases,description,citations\r\n",
     );
     for one in related {
         let (id, attack_id, name) = match &one.other {
@@ -155,6 +162,7 @@ pub fn relations_csv(related: &[Related], words: &dyn Fn(&Version) -> (String, S
             one.relation.modified.clone(),
             Number::at(one.relation.first).to_string(),
             Number::at(one.relation.last).to_string(),
+            gaps.get(&one.relation.object).map_or_else(String::new, |names| names.join("; ")),
             description,
             citations,
         ];
@@ -204,7 +212,7 @@ pub fn markdown(changes: &Changes) -> String {
         if !found.contributors.is_empty() {
             out.push_str("\n### New contributors\n\n");
             for name in &found.contributors {
-                out.push_str(&format!("- {}\n", escaped(name)));
+                out.push_str(&format!("- {}\n", begun(name)));
             }
         }
     }
@@ -215,19 +223,20 @@ fn markdown_line(changed: &Changed) -> String {
     let mut line = String::from("- ");
     match &changed.relation {
         Some(ends) => {
-            let (source, target) = (escaped(&ends.source.told()), escaped(&ends.target.told()));
-            line.push_str(&format!("{source} *{}* {target} (`{}`)", ends.kind, changed.named.id));
+            let (source, target) = (begun(&ends.source.told()), escaped(&ends.target.told()));
+            let kind = escaped(&ends.kind);
+            line.push_str(&format!("{source} *{kind}* {target} ({})", escaped(&changed.named.id)));
         }
-        None => line.push_str(&escaped(&changed.named.told())),
+        None => line.push_str(&begun(&changed.named.told())),
     }
     match (changed.old_version.as_str(), changed.new_version.as_str()) {
         (old, new) if old == new || old.is_empty() || new.is_empty() => {
             let one = if new.is_empty() { old } else { new };
             if !one.is_empty() {
-                line.push_str(&format!(" (v{one})"));
+                line.push_str(&format!(" (v{})", escaped(one)));
             }
         }
-        (old, new) => line.push_str(&format!(" (v{old} → v{new})")),
+        (old, new) => line.push_str(&format!(" (v{} → v{})", escaped(old), escaped(new))),
     }
     if let Some(heir) = &changed.revoked_by {
         line.push_str(&format!(", revoked by {}", escaped(&heir.told())));
@@ -242,11 +251,19 @@ fn markdown_line(changed: &Changed) -> String {
     line
 }
 
+/// A text that stays text at the beginning of a list's item, where it could begin another list (CommonMark, 5.2).
+fn begun(text: &str) -> String {
+    let text = escaped(text);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let begins = if digits > 0 { text[digits..].starts_with(['.', ')']) } else { text.starts_with(['-', '+']) };
+    if begins { format!("{}\\{}", &text[..digits], &text[digits..]) } else { text }
+}
+
 /// A text that stays text in Markdown.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
-        if "\\`*_[]<>|#".contains(letter) {
+        if "\\`*_[]<>|#&~".contains(letter) {
             out.push('\\');
         }
         out.push(if letter.is_control() { ' ' } else { letter });
@@ -257,6 +274,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Ends;
 
     #[test]
     fn cells_are_no_formulas_and_stay_one_cell() {
@@ -268,5 +286,28 @@ mod tests {
     #[test]
     fn names_are_no_markdown() {
         assert_eq!(escaped("a*b|<c>\n"), "a\\*b\\|\\<c\\> ");
+        assert_eq!(begun("- 1. &amp; ~x~"), "\\- 1. \\&amp; \\~x\\~");
+        assert_eq!(begun("12. a. b)"), "12\\. a. b)");
+        assert_eq!((escaped("1.0"), begun("T1 + x")), ("1.0".to_owned(), "T1 + x".to_owned()));
+    }
+
+    #[test]
+    fn nothing_of_a_changelog_s_line_is_markdown() {
+        let named = |text: &str| Named { name: text.to_owned(), ..Named::default() };
+        let ends = Ends { kind: "u*se*s".to_owned(), source: named("<a>"), target: named("[b](c)") };
+        let changed = Changed {
+            named: Named { id: "relationship--`0`".to_owned(), ..Named::default() },
+            old_version: "1.0*".to_owned(),
+            new_version: "<script>".to_owned(),
+            revoked_by: None,
+            relation: Some(ends),
+            fields: Vec::new(),
+        };
+        assert_eq!(
+            markdown_line(&changed),
+            "- \\<a\\> *u\\*se\\*s* \\[b\\](c) (relationship--\\`0\\`) (v1.0\\* → v\\<script\\>)\n"
+        );
+        let one = Changed { new_version: "1.0*".to_owned(), relation: None, named: named("+ x"), ..changed };
+        assert_eq!(markdown_line(&one), "- \\+ x (v1.0\\*)\n");
     }
 }

@@ -3,8 +3,8 @@
 mod world;
 
 use lazaret_attack::{
-    Bundle, Choice, Detail, Effective, ImportOptions, Kind, Label, changes_between, folded, history, related,
-    replacements, section_at, vanished, verify,
+    Bundle, Choice, Detail, Effective, ImportOptions, Kind, Label, changes_between, folded, gaps, history, related,
+    relation_json, relations_csv, replacements, section_at, vanished, verify,
 };
 use serde_json::json;
 use std::io::Write;
@@ -222,10 +222,121 @@ async fn a_relationship_that_vanished_is_told_with_its_last_release() {
     let [one] = gone.as_slice() else { panic!("{gone:?}") };
     assert_eq!((one.last.as_str(), one.gone.as_deref(), one.outward), ("12.1", Some("13.0"), true));
     assert_eq!(one.other.as_ref().unwrap().name, "Opening Things");
+    // What began later has not vanished.
+    let found = world.find_in("M9001", "12.0").await;
+    assert_eq!(vanished(&world.catalog, &found.view, &found.version, 10).await.unwrap().1, 0);
     // Where it is there, it has not vanished.
     let found = world.find_in("M9001", "12.1").await;
     assert_eq!(related(&found.view, &found.version)[0].status, Effective::Live);
     assert_eq!(vanished(&world.catalog, &found.view, &found.version, 10).await.unwrap().1, 0);
+}
+
+#[tokio::test]
+async fn a_relationship_that_came_back_is_told_with_its_gaps() {
+    let world = World::new().await;
+    let said = with(relation(1, "mitigates", MITIGATION, TECHNIQUE), json!({ "description": "Later words." }));
+    let both = [technique(), mitigation(), relation(1, "mitigates", MITIGATION, TECHNIQUE)];
+    for (name, has_it) in [("1.0", true), ("2.0", false), ("3.0", true), ("4.0", false), ("4.1", false)] {
+        world.release(name, &both[..if has_it { 3 } else { 2 }]).await;
+    }
+    world.release("5.0", &[technique(), mitigation(), said]).await;
+    let at = async |name: &str| {
+        let found = world.find_in("M9001", name).await;
+        let (gone, all) = vanished(&world.catalog, &found.view, &found.version, 10).await.unwrap();
+        assert_eq!(gone.len(), all, "{name}");
+        gone.into_iter()
+            .map(|one| [one.last, one.gone.unwrap_or_default(), one.back.unwrap_or_default()])
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(at("2.0").await, [["1.0", "2.0", "3.0"]]);
+    assert_eq!(at("4.1").await, [["3.0", "4.0", "5.0"]]);
+    for name in ["1.0", "3.0", "5.0"] {
+        assert!(at(name).await.is_empty(), "{name}");
+    }
+    let found = world.find_in("M9001", "5.0").await;
+    let one = &related(&found.view, &found.version)[0];
+    let gaps = gaps(&world.catalog, found.view.release.track).await.unwrap();
+    assert_eq!(gaps.len(), 1);
+    let missing = &gaps[&one.relation.object];
+    assert_eq!(missing, &["2.0", "4.0", "4.1"]);
+    let told = relation_json(one, missing);
+    assert_eq!((&told["first_release"], &told["last_release"]), (&json!("1.0"), &json!("5.0")));
+    assert_eq!(told["missing_releases"], json!(["2.0", "4.0", "4.1"]));
+    let table = relations_csv(std::slice::from_ref(one), &gaps, &|_| Default::default());
+    assert!(table.contains(",1.0,5.0,2.0; 4.0; 4.1,"), "{table}");
+}
+
+#[tokio::test]
+async fn a_revocation_counts_by_what_is_live() {
+    let world = World::new().await;
+    let old = |id: &str, attack_id: &str| object(id, attack_id, "Old", "2020-01-01");
+    let dead = |value| with(value, json!({ "x_mitre_deprecated": true }));
+    world.release("1.0", &[technique(), mitigation(), old(OLD, "T8002"), old(OLDER, "T8003")]).await;
+    // The relationships of T8002 in the next release, and what takes its place then.
+    let cases = [
+        // The first one that holds, of those that lead to something live.
+        (vec![dead(relation(1, "revoked-by", OLD, OLDER)), relation(2, "revoked-by", OLD, TECHNIQUE)], "T9001", true),
+        (vec![relation(1, "revoked-by", OLD, OLDER), relation(2, "revoked-by", OLD, TECHNIQUE)], "T9001", true),
+        (vec![relation(1, "revoked-by", OLD, MITIGATION), relation(2, "revoked-by", OLD, TECHNIQUE)], "T9001", true),
+        // With nothing live it is no revocation, and leads on nevertheless where it can.
+        (vec![relation(1, "revoked-by", OLD, OLDER)], "T8003", false),
+        (vec![relation(1, "revoked-by", OLD, MITIGATION)], "M9001", false),
+        (vec![dead(relation(1, "revoked-by", OLD, TECHNIQUE))], "", false),
+        (vec![], "", false),
+    ];
+    for (number, (relations, heir, is_revocation)) in cases.into_iter().enumerate() {
+        let name = format!("{}.0", number + 2);
+        let mut objects = vec![technique(), mitigation(), revoked(old(OLD, "T8002")), revoked(old(OLDER, "T8003"))];
+        objects.extend(relations);
+        world.release(&name, &objects).await;
+        let found = world.find_in("T8002", &name).await;
+        let chain = replacements(&found.view, &found.version).chain;
+        assert_eq!(chain.first().map_or("", |heir| heir.attack_id.as_str()), heir, "{name}");
+        let (from, to) = ("1.0".parse().unwrap(), name.parse().unwrap());
+        let changes = changes_between(&world.catalog, from, to, &[], None).await.unwrap();
+        let kind = if is_revocation { Kind::Revocations } else { Kind::Unlisted };
+        let list = &changes.domains[0].1.changes["techniques"][&kind];
+        let one = list.iter().find(|changed| changed.named.attack_id == "T8002").expect(&name);
+        let told = one.revoked_by.as_ref().map_or("", |heir| heir.attack_id.as_str());
+        assert_eq!(told, if is_revocation { heir } else { "" }, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn whole_numbers_beyond_64_bits_are_not_taken_for_each_other() {
+    let world = World::new().await;
+    for (name, number) in [("1.0", "18446744073709551616"), ("2.0", "18446744073709551617")] {
+        let text = String::from_utf8(bundle(&[with(mitigation(), json!({ "n": "NUMBER" }))])).unwrap();
+        let path = world.file(&format!("enterprise-attack-{name}.json"), text.replace("\"NUMBER\"", number).as_bytes());
+        assert!(world.import(&path).await[0].contains("1 new"));
+    }
+    let (from, to) = ("1.0".parse().unwrap(), "2.0".parse().unwrap());
+    let changes = changes_between(&world.catalog, from, to, &[], None).await.unwrap();
+    let changed = &changes.domains[0].1.changes["mitigations"][&Kind::Unlisted][0];
+    let fields: Vec<_> = changed.fields.iter().map(|change| (change.field.as_str(), change.new.clone())).collect();
+    assert_eq!(fields, [("n", Some(json!("number 18446744073709551617")))]);
+    assert!(verify(world.catalog.library(), |_, _| {}).await.unwrap().wrong.is_empty());
+}
+
+#[tokio::test]
+async fn what_another_process_imports_is_seen_without_asking_for_releases() {
+    let world = World::new().await;
+    world.release("1.0", &[technique()]).await;
+    let release = world.catalog.releases().await.unwrap().1[0].clone();
+    let view = world.catalog.view(&release).await.unwrap();
+    let object = view.entries().next().unwrap().object;
+    assert_eq!(world.catalog.ever(release.track).await.unwrap().noun(object).unwrap().last, 1_000);
+    // Another process has the file open as well, and this one is not told.
+    let address = format!("sqlite:{}", world.folder.path().join("library.sqlite").display());
+    let other = lazaret_store::Library::open(&address).await.unwrap();
+    let path = world.file("enterprise-attack-2.0.json", &bundle(&[technique()]));
+    let options = ImportOptions { paths: vec![path], ..ImportOptions::default() };
+    lazaret_attack::import(&other, options, Default::default(), |_| {}).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    let view = world.catalog.view(&release).await.unwrap();
+    assert_eq!(view.entries().next().unwrap().last, 2_000);
+    tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+    assert_eq!(world.catalog.ever(release.track).await.unwrap().noun(object).unwrap().last, 2_000);
 }
 
 #[tokio::test]

@@ -73,6 +73,14 @@ fn entries_are_shown_compared_and_found() {
     // Everything is as it was imported; and when it is not, that is told.
     let (status, out, _) = said(folder, &["verify"]);
     assert!(status == 0 && out.contains("3 releases") && out.contains("as it was imported"), "{out}");
+    // A release goes, once; which one has to be said.
+    assert_eq!(said(folder, &["remove", "3.0"]).0, 2);
+    let (status, out, complaint) = said(folder, &["remove", "3.0", "--domain", "enterprise"]);
+    assert!(status == 0 && out.starts_with("Enterprise 3.0 (stix-2.0) is out, and "), "{out} {complaint}");
+    let (status, _, complaint) = said(folder, &["remove", "3.0", "--domain", "enterprise", "--feed", "2.0"]);
+    assert!(status == 1 && complaint.contains("there is no release 3.0 of Enterprise in stix-2.0"), "{complaint}");
+    let (status, out, _) = said(folder, &["verify"]);
+    assert!(status == 0 && out.contains("2 releases") && out.contains("as it was imported"), "{out}");
     let damage = "UPDATE attack_versions SET canonical = raw WHERE id = 1; \
                   UPDATE attack_releases SET sha256 = 'x' WHERE name = '2.0'";
     let done = Command::new("sqlite3").arg(folder.join("data/library.sqlite")).arg(damage).status().unwrap();
@@ -83,6 +91,21 @@ fn entries_are_shown_compared_and_found() {
         complaint.contains("the canonical hash is another one") && complaint.contains("2.0 (stix-2.0)"),
         "{complaint}"
     );
+}
+
+#[test]
+fn a_bad_file_in_a_folder_is_told_and_the_others_are_imported() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("all")).unwrap();
+    file(folder, "all/enterprise-attack-1.0.json.zst", b"\x28\xb5\x2f\xfd and nothing that it could be");
+    file(folder, "all/enterprise-attack-2.0.json", &bundle(&[technique()]));
+    file(folder, "all/enterprise-attack-3.0.json.gz", b"\x1f\x8b\x08 and nothing that it could be");
+    let (status, out, complaint) = said(folder, &["import", "all"]);
+    assert!(status == 2 && out.contains("Enterprise 2.0 (stix-2.0): 1 objects"), "{status} {out}");
+    for name in ["`all/enterprise-attack-1.0.json.zst`: nothing", "`all/enterprise-attack-3.0.json.gz`: nothing"] {
+        assert!(complaint.contains(name), "{complaint}");
+    }
 }
 
 #[test]

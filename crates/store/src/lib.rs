@@ -16,7 +16,7 @@ pub use ledger::{
     ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
 };
 pub use library::{
-    Added, Appearance, Import, Library, NewRelease, NewTake, NewVersion, Relation, Release, Span, Standing,
+    Added, Appearance, Import, Library, NewRelease, NewTake, NewVersion, Relation, Release, Removed, Span, Standing,
     Take, TakeChange, TakeState, TakeStep, Version,
 };
 

@@ -8,11 +8,14 @@
 mod batch;
 mod bodies;
 mod import;
+mod remove;
+mod runs;
 mod takes;
 #[cfg(test)]
 mod tests;
 
 pub use import::{Added, Import, NewRelease, NewVersion, Relation};
+pub use remove::Removed;
 pub use takes::{NewTake, Take, TakeChange, TakeState, TakeStep};
 
 use crate::{StoreError, without_password};

@@ -45,6 +45,12 @@ pub(crate) enum Library {
     Layer(LayerOptions),
     /// Write a release's bundle as it was imported, to the byte
     Export(Export),
+    /// Take a release out of the library, with everything that no other release has
+    ///
+    /// Nothing is asked: it is gone at once, and can be imported again. The file keeps its size; the room is used by the next
+    /// import. Takes that rest on the release stay and no longer hold. Exit status: 0 it is out, 1 there is no such release, or
+    /// both feeds have it and `--feed` does not say which.
+    Remove(Remove),
     /// Hash everything again, and put every bundle together again
     ///
     /// Exit status: 0 everything is as it was imported, 1 something is not.
@@ -214,6 +220,22 @@ pub(crate) struct Export {
     /// The feed: stix-2.0 or stix-2.1
     #[arg(long, value_name = "FEED")]
     pub(crate) feed: Option<Feed>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The release, such as 17.1
+    #[arg(value_name = "RELEASE")]
+    pub(crate) release: Number,
+    /// The domain: enterprise, mobile, ics, pre
+    #[arg(long, value_name = "DOMAIN", value_parser = domain)]
+    pub(crate) domain: String,
+    /// The feed, where both have the release: stix-2.0 or stix-2.1
+    #[arg(long, value_name = "FEED")]
+    pub(crate) feed: Option<Feed>,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -39,6 +39,7 @@ pub(crate) fn run(common: &Common, command: &Library) -> Result<ExitCode, Failur
             Library::Takes(command) => takes::run(common, command).await,
             Library::Layer(options) => layer::run(common, options).await,
             Library::Export(options) => releases::export(common, options).await,
+            Library::Remove(options) => releases::remove(common, options).await,
             Library::Verify { json } => releases::verify(common, *json).await,
         }
     })

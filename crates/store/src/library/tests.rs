@@ -133,6 +133,39 @@ async fn suite(address: &str) {
     assert_eq!(text(old.raw), old.text);
     assert_eq!(library.body(i64::MAX).await.unwrap(), None);
     takes(&library).await;
+    removal(&library, &old, &new).await;
+}
+
+/// A release goes with what only it has; what was packed against it stays readable.
+async fn removal(library: &Library, old: &NewVersion, new: &NewVersion) {
+    let generation = library.generation().await.unwrap();
+    let releases = library.releases().await.unwrap();
+    let [first, second] = releases.as_slice() else { panic!("{releases:?}") };
+    let removed = library.remove(first).await.unwrap();
+    // The object of version `new` stays; two relationships, what they name, and another one go.
+    assert_eq!(removed, Some(Removed { versions: 4, objects: 4 }));
+    assert_eq!(library.remove(first).await.unwrap(), None);
+    assert!(library.generation().await.unwrap() > generation);
+    assert_eq!(library.releases().await.unwrap(), std::slice::from_ref(second));
+    let members = library.members(second.id).await.unwrap();
+    assert_eq!(library.bodies(&members).await.unwrap()[&members[0]], new.text);
+    let versions = library.versions(&members, second.track).await.unwrap();
+    assert_eq!((versions[0].first, versions[0].last), (2_000, 2_000));
+    assert_eq!(library.object("tool--b").await.unwrap(), None);
+    assert_eq!(library.last_version().await.unwrap(), members[0]);
+    // Whoever imports next packs against what is left.
+    let mut import = library.import().await.unwrap();
+    import.begin().await.unwrap();
+    assert_eq!(import.add_known(&old.raw), Added::Unknown);
+    assert_eq!(import.add(old.clone()).await.unwrap(), Added::Yes);
+    assert!(import.finish(&release("1.0", 1_000)).await.unwrap());
+    let releases = library.releases().await.unwrap();
+    let members = library.members(releases[0].id).await.unwrap();
+    assert_eq!(library.body(members[0]).await.unwrap().unwrap(), old.text);
+    for release in &releases {
+        assert!(library.remove(release).await.unwrap().is_some());
+    }
+    assert_eq!((library.last_version().await.unwrap(), library.object("tool--a").await.unwrap()), (0, None));
 }
 
 /// A take goes its way, and whoever has not seen the newest step changes nothing.

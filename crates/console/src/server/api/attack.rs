@@ -16,7 +16,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use lazaret_attack::{
     ATTRIBUTION, AttackError, Bundle, Catalog, Choice, Deed, Effective, Found, Question, TakeError, Words, act, begin,
-    changes_between, check, compare, domain_named, entry_layer, hex, history_json, kind_of, layer_upgraded, look,
+    changes_between, check, compare, domain_named, entry_layer, gaps, hex, history_json, kind_of, layer_upgraded, look,
     markdown, path_of, read_layers, read_take, related, relation_json, relations_csv, section_of, status, summary,
 };
 use lazaret_store::{Release, Version};
@@ -342,8 +342,9 @@ async fn relationships(
     let ids: Vec<i64> = related.iter().map(|one| one.relation.id).collect();
     let said_there = catalog.words(&ids).await?;
     let text = |version: &Version| said_there.get(&version.id).map(|words| Words::clone(words)).unwrap_or_default();
+    let gaps = gaps(catalog, found.view.release.track).await?;
     if form.format == "csv" {
-        let table = relations_csv(&related, &|version| {
+        let table = relations_csv(&related, &gaps, &|version| {
             let words = text(version);
             let names: Vec<_> = words.references.iter().map(|reference| reference.source_name.clone()).collect();
             (words.description, names.join("; "))
@@ -353,7 +354,8 @@ async fn relationships(
     let rows: Vec<Value> = related
         .iter()
         .map(|one| {
-            let mut row = relation_json(one);
+            let missing = gaps.get(&one.relation.object).map_or(&[][..], Vec::as_slice);
+            let mut row = relation_json(one, missing);
             let words = text(&one.relation);
             row["description"] = words.description.into();
             row["references"] = json!(words.references);

@@ -6,7 +6,8 @@ use crate::prose::Citations;
 use crate::server::Refused;
 use axum::http::Uri;
 use lazaret_attack::{
-    Catalog, Effective, Found, Linked, Number, Related, Vanished, elsewhere, kind_of, path_of, section_of, vanished,
+    Catalog, Effective, Found, Linked, Number, Related, Vanished, elsewhere, gaps, kind_of, path_of, section_of,
+    vanished,
 };
 use lazaret_store::Version;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ const FIRST: usize = 10;
 const FIRST_LINKED: usize = 30;
 /// Relationships of a group that a page has at most.
 const MOST: usize = 5_000;
-/// Relationships that other releases had, on a page.
+/// Relationships that earlier releases or another feed had, on a page.
 const MOST_VANISHED: usize = 100;
 
 /// How relationships are narrowed.
@@ -70,6 +71,8 @@ pub(super) struct Row {
     pub(super) modified: String,
     pub(super) first: String,
     pub(super) last: String,
+    /// Releases in between that do not have it.
+    pub(super) missing: String,
     pub(super) status: &'static str,
     pub(super) told: &'static str,
     pub(super) relation: String,
@@ -88,6 +91,8 @@ pub(super) struct VanishedRow {
     pub(super) path: String,
     pub(super) last: String,
     pub(super) gone: String,
+    /// The first later release that has it again.
+    pub(super) back: String,
     pub(super) relation: String,
     pub(super) feed: String,
 }
@@ -175,6 +180,7 @@ pub(super) async fn explorer(
     }
     let ids: Vec<i64> = chosen.iter().flat_map(|(.., list)| list.iter().map(|one| one.relation.id)).collect();
     let said = catalog.words(&ids).await?;
+    let gaps = gaps(catalog, found.view.release.track).await?;
     let mut groups = Vec::with_capacity(chosen.len());
     for (title, count, list) in chosen {
         let mut rows = Vec::with_capacity(list.len());
@@ -183,7 +189,8 @@ pub(super) async fn explorer(
                 citations.learn(&words.references);
                 prose(&words.description, citations)
             });
-            rows.push(row(one, html));
+            let missing = gaps.get(&one.relation.object).map_or_else(String::new, |names| names.join(", "));
+            rows.push(row(one, html, missing));
         }
         groups.push(Group { title, count, more: count - rows.len(), rows });
     }
@@ -204,7 +211,7 @@ pub(super) async fn explorer(
     })
 }
 
-fn row(one: &Related, html: String) -> Row {
+fn row(one: &Related, html: String, missing: String) -> Row {
     let (name, path) = match &one.other {
         Ok(other) => (named(other), path_of(other)),
         Err(id) => (id.clone(), lazaret_attack::path(id, "")),
@@ -217,6 +224,7 @@ fn row(one: &Related, html: String) -> Row {
         modified: day(&one.relation.modified),
         first: Number::at(one.relation.first).to_string(),
         last: Number::at(one.relation.last).to_string(),
+        missing,
         status: one.status.name(),
         told: one.status.told(),
         relation: one.relation.stix_id.clone(),
@@ -279,6 +287,7 @@ fn vanished_row(one: &Vanished, feed: &str) -> VanishedRow {
         path,
         last: one.last.clone(),
         gone: one.gone.clone().unwrap_or_default(),
+        back: one.back.clone().unwrap_or_default(),
         relation: one.relation.stix_id.clone(),
         feed: feed.to_owned(),
     }

@@ -4,7 +4,7 @@ use crate::cli::{Common, Import};
 use crate::config::Config;
 use crate::display;
 use crate::failure::Failure;
-use lazaret_attack::{ImportOptions, Number, Outcome, domain_title, import, size};
+use lazaret_attack::{AttackError, ImportOptions, Number, Outcome, domain_title, import, size};
 use lazaret_gates::Fetcher;
 use lazaret_store::Library;
 use std::path::PathBuf;
@@ -146,19 +146,20 @@ fn tell(outcome: &Outcome, json: bool) {
             let domain = domain_title(&release.domain);
             anstream::println!("{domain} {} ({}): was there already, with the same bytes", release.name, release.feed);
         }
-        Outcome::Skipped(name) => {
-            display::remark(&format!("`{}` is not named as a bundle is, and was left out", display::plain(name)))
+        Outcome::Skipped { name, reason } => {
+            display::remark(&format!("`{}` was left out: {reason}", display::plain(name)))
         }
         Outcome::Refused { name, error } => {
             let why = crate::failure::told(error);
             if json {
                 anstream::println!("{}", serde_json::json!({ "state": "refused", "source": name, "reason": why }));
             }
-            display::complain(&format!(
-                "`{}`: nothing of it was imported: {}",
-                display::plain(name),
-                display::plain(&why)
-            ));
+            // Of an archive that is cut something may have been imported.
+            let nothing = match error {
+                AttackError::Cut { .. } => "",
+                _ => "nothing of it was imported: ",
+            };
+            display::complain(&format!("`{}`: {nothing}{}", display::plain(name), display::plain(&why)));
         }
     }
 }

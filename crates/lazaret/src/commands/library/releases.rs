@@ -1,6 +1,6 @@
-//! `lazaret library releases` and `verify`.
+//! `lazaret library releases`, `verify`, `export` and `remove`.
 
-use crate::cli::{Common, Export};
+use crate::cli::{Common, Export, Remove};
 use crate::display;
 use crate::failure::Failure;
 use lazaret_attack::{AttackError, Bundle, Choice, domain_title};
@@ -57,6 +57,35 @@ pub(crate) async fn verify(common: &Common, json: bool) -> Result<ExitCode, Fail
         anstream::println!("{} releases, {} versions of objects: {state}", verified.releases, verified.versions);
     }
     Ok(ExitCode::from(u8::from(!verified.wrong.is_empty())))
+}
+
+/// Takes a release out.
+pub(crate) async fn remove(common: &Common, options: &Remove) -> Result<ExitCode, Failure> {
+    let library = super::existing(common).await?;
+    let (release, removed) =
+        match lazaret_attack::remove(&library, &options.domain, options.release, options.feed).await {
+            Ok(done) => done,
+            Err(AttackError::Unknown(sentence)) => {
+                display::complain(&sentence);
+                return Ok(ExitCode::from(1));
+            }
+            Err(error) => return Err(error.into()),
+        };
+    if options.json {
+        let object = serde_json::json!({
+            "state": "removed", "release": release, "versions": removed.versions, "objects": removed.objects,
+        });
+        anstream::println!("{object}");
+    } else {
+        let domain = domain_title(&release.domain);
+        anstream::println!(
+            "{domain} {} ({}) is out, and {} versions of objects that no other release has",
+            release.name,
+            release.feed,
+            removed.versions
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a bundle as it was imported.
