@@ -3,7 +3,7 @@
 mod library;
 
 pub(crate) use library::{
-    Act, Diff, Export, History, Import, LayerOptions, Library, Search, Show, Sync, Takes, Which, Who,
+    Act, Diff, Export, History, Import, LayerOptions, Library, Remove, Search, Show, Sync, Takes, Which, Who,
 };
 
 use clap::{Args, Parser, Subcommand};
