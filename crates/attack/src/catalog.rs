@@ -1,8 +1,9 @@
 //! The library as those see it who read from it: releases in memory as far as they are in use, and entries by every id and
 //! address that they ever had.
 
+use crate::addresses::{Shadowed, best};
 use crate::names::{DOMAINS, Feed, Number};
-use crate::{AttackError, Section, View, Words, kind_of, object};
+use crate::{AttackError, Section, View, Words, object};
 use lazaret_store::{Library, Release, Span, Version};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -39,6 +40,8 @@ struct Remembered {
     tracks: HashMap<i64, Arc<Ever>>,
     /// What relationships of the newest releases say, by version.
     words: HashMap<i64, Arc<Words>>,
+    /// Who shares an id with another one.
+    shadowed: Option<Arc<Shadowed>>,
 }
 
 /// What a track ever had, in its newest versions.
@@ -53,8 +56,9 @@ pub struct Ever {
 }
 
 impl Ever {
-    async fn load(library: &Library, track: i64) -> Result<Self, AttackError> {
-        let nouns = library.newest(track).await?;
+    async fn load(library: &Library, track: i64, shadowed: &Shadowed) -> Result<Self, AttackError> {
+        let mut nouns = library.newest(track).await?;
+        nouns.iter_mut().for_each(|noun| shadowed.mark(noun));
         let relations = library.relations_ever(track).await?;
         let interrupted = library.interrupted(track).await?;
         let mut by_end: HashMap<i64, Vec<usize>> = HashMap::new();
@@ -117,8 +121,8 @@ pub struct Found {
 
 impl Remembered {
     fn of(generation: i64, releases: Arc<Vec<Release>>) -> Self {
-        let (views, tracks, words) = Default::default();
-        Self { generation, looked_at: Some(Instant::now()), releases, views, tracks, words }
+        let (views, tracks, words, shadowed) = Default::default();
+        Self { generation, looked_at: Some(Instant::now()), releases, views, tracks, words, shadowed }
     }
 }
 
@@ -192,7 +196,7 @@ impl Catalog {
                 let remembered = self.remembered();
                 if remembered.generation == generation { remembered.views.clone() } else { Vec::new() }
             };
-            let view = Arc::new(View::load(&self.library, release, &others).await?);
+            let view = Arc::new(View::load(&self.library, release, &others, &*self.shadowed().await?).await?);
             tries += 1;
             let is_settled = self.library.generation().await? == generation;
             if !is_settled && tries < TRIES {
@@ -224,7 +228,7 @@ impl Catalog {
         let mut tries = 0;
         loop {
             let generation = self.library.generation().await?;
-            let ever = Arc::new(Ever::load(&self.library, track).await?);
+            let ever = Arc::new(Ever::load(&self.library, track, &*self.shadowed().await?).await?);
             tries += 1;
             let is_settled = self.library.generation().await? == generation;
             if !is_settled && tries < TRIES {
@@ -236,6 +240,20 @@ impl Catalog {
             }
             return Ok(ever);
         }
+    }
+
+    /// Who shares an ATT&CK id with another one, which is what the id leads to.
+    pub(crate) async fn shadowed(&self) -> Result<Arc<Shadowed>, AttackError> {
+        let (generation, _) = self.releases().await?;
+        if let Some(shadowed) = &self.remembered().shadowed {
+            return Ok(Arc::clone(shadowed));
+        }
+        let shadowed = Arc::new(Shadowed::load(&self.library).await?);
+        let mut remembered = self.remembered();
+        if remembered.generation == generation {
+            remembered.shadowed = Some(Arc::clone(&shadowed));
+        }
+        Ok(shadowed)
     }
 
     fn remembered(&self) -> MutexGuard<'_, Remembered> {
@@ -319,38 +337,24 @@ impl Catalog {
         let (_, releases) = self.releases().await?;
         let wanted = as_attack_id(section, id);
         let objects = if id.contains("--") {
-            self.library.object(&id.to_ascii_lowercase()).await?.into_iter().collect()
+            let exact = self.library.object(id).await?;
+            let found = if exact.is_some() { exact } else { self.library.object(&id.to_ascii_lowercase()).await? };
+            found.into_iter().collect()
         } else {
             self.library.objects_with_attack_id(&wanted).await?
         };
         let standings = self.library.standings(&objects).await?;
-        let best = standings
-            .iter()
-            .filter(|standing| {
-                section.is_none_or(|section| section.types.contains(&kind_of(&standing.version.stix_id)))
-            })
-            .filter(|standing| choice.feed.is_none_or(|feed| feed.name() == standing.span.feed))
-            .filter(|standing| choice.domain.as_ref().is_none_or(|domain| *domain == standing.span.domain))
-            .max_by_key(|standing| {
-                let span = &standing.span;
-                (
-                    choice.release.is_some_and(|number| span.has(number.place())),
-                    crate::is_live(&standing.version),
-                    // Who has the id today comes before who had it once.
-                    standing.version.attack_id == wanted,
-                    span.last,
-                    span.feed.clone(),
-                    std::cmp::Reverse(rank(&span.domain)),
-                )
-            });
-        let Some(best) = best else { return Err(AttackError::Unknown(nothing(section, id, choice))) };
+        let Some(best) = best(&standings, section, &wanted, choice) else {
+            return Err(AttackError::Unknown(nothing(section, id, choice)));
+        };
         let (object, span) = (best.version.object, best.span.clone());
         let in_track =
             |place: i64| releases.iter().find(|release| release.track == span.track && release.place == place);
         let last = in_track(span.last).ok_or(AttackError::Stopped)?;
-        let mut spans = Vec::new();
-        let mut namesakes: Vec<Version> = Vec::new();
-        for standing in standings {
+        let (mut spans, mut namesakes): (Vec<Span>, Vec<Version>) = Default::default();
+        let shadowed = self.shadowed().await?;
+        for mut standing in standings {
+            shadowed.mark(&mut standing.version);
             if standing.version.object == object {
                 spans.push(standing.span);
             } else if !namesakes.iter().any(|known| known.object == standing.version.object) {
@@ -419,7 +423,7 @@ fn as_attack_id(section: Option<&Section>, id: &str) -> String {
 }
 
 /// A domain's place among them.
-fn rank(domain: &str) -> usize {
+pub(crate) fn rank(domain: &str) -> usize {
     DOMAINS.iter().position(|(id, _)| *id == domain).unwrap_or(DOMAINS.len())
 }
 

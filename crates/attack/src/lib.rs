@@ -3,6 +3,7 @@
 //! What was imported is never changed. Everything that is said about it, by lists, comparisons and analysts, leads back to the
 //! bytes that it rests on.
 
+mod addresses;
 mod bundle;
 mod catalog;
 mod changes;
@@ -45,7 +46,7 @@ pub use relations::{
 pub use remove::remove;
 pub use search::{Answer, Hit, Question, Search, status};
 pub use sections::{
-    SECTIONS, Section, is_sub, kind_of, official, official_path, path, path_of, section_at, section_of,
+    SECTIONS, Section, id_in, is_sub, kind_of, official, official_path, path, path_of, section_at, section_of,
 };
 pub use summary::{ATTRIBUTION, history_json, markdown, relation_json, relations_csv, summary};
 pub use take::{

@@ -17,7 +17,7 @@ use tantivy::snippet::SnippetGenerator;
 use tantivy::{Index, IndexReader, Term};
 
 /// Changes when the index has other fields: older ones are made anew.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 /// Bytes of memory of the indexer.
 const INDEXER: usize = 48 << 20;
 /// Words of a question that are looked for.
@@ -285,9 +285,11 @@ async fn gather(catalog: &Catalog, releases: &[Release]) -> Result<Vec<Entry>, A
     for release in releases {
         tracks.insert(release.track, release);
     }
+    let shadowed = catalog.shadowed().await?;
     for (track, newest) in tracks {
         let find = |place| releases.iter().find(|release| release.track == track && release.place == place);
-        for version in catalog.library().newest(track).await? {
+        for mut version in catalog.library().newest(track).await? {
+            shadowed.mark(&mut version);
             let Some(release) = find(version.last) else { continue };
             match best.get_mut(&version.stix_id) {
                 None => {

@@ -61,9 +61,10 @@ pub fn kind_of(stix_id: &str) -> &str {
     stix_id.split_once("--").map_or(stix_id, |(kind, _)| kind)
 }
 
-/// The address of an entry below the library's root: `/techniques/T1204/002`.
+/// The address of an entry below the library's root: `/techniques/T1204/002`; that of its STIX id where its ATT&CK id leads to
+/// another one.
 pub fn path_of(version: &Version) -> String {
-    path(&version.stix_id, &version.attack_id)
+    path(&version.stix_id, if version.is_shadowed { "" } else { &version.attack_id })
 }
 
 /// The same from the two ids; `attack_id` may be empty.
@@ -74,9 +75,31 @@ pub fn path(stix_id: &str, attack_id: &str) -> String {
         "matrices" if DOMAINS.iter().any(|(id, _)| *id == attack_id) => {
             format!("/matrices/{}", attack_id.trim_end_matches("-attack"))
         }
-        "techniques" if !attack_id.is_empty() => format!("/techniques/{}", attack_id.replacen('.', "/", 1)),
-        path if attack_id.is_empty() || path == "objects" => format!("/{path}/{stix_id}"),
+        path if !is_plain(attack_id) || ["objects", "matrices"].contains(&path) => format!("/{path}/{stix_id}"),
+        "techniques" => match attack_id.split_once('.') {
+            Some((id, sub)) if is_sub(sub) => format!("/techniques/{id}/{sub}"),
+            _ => format!("/techniques/{attack_id}"),
+        },
         path => format!("/{path}/{attack_id}"),
+    }
+}
+
+/// Whether an ATT&CK id can stand in an address as it is, and is found again by it.
+fn is_plain(attack_id: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+    attack_id.len() <= 100
+        && attack_id.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && attack_id.bytes().all(plain)
+        && !attack_id.contains("--")
+}
+
+/// The ATT&CK id or STIX id that the rest of an address in a section means: `T1204/002` is `T1204.002` among techniques.
+pub fn id_in(section: &Section, rest: &str) -> Option<String> {
+    let words: Vec<&str> = rest.split('/').filter(|word| !word.is_empty()).collect();
+    match words.as_slice() {
+        [id] => Some((*id).to_owned()),
+        [id, sub] if section.path == "techniques" && is_sub(sub) => Some(format!("{id}.{sub}")),
+        _ => None,
     }
 }
 
@@ -111,7 +134,8 @@ pub fn official_path(path: &str) -> Option<(&'static Section, String)> {
         return Some((section_at("analytics")?, fragment.to_owned()));
     }
     let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-    (plain && id.len() <= 100).then_some((section, id))
+    let begins = id.starts_with(|first: char| first.is_ascii_alphanumeric());
+    (plain && begins && id.len() <= 100).then_some((section, id))
 }
 
 /// Whether a word is the end of a sub-technique's id.
@@ -170,5 +194,10 @@ mod tests {
         assert_eq!(path("x-mitre-data-component--0a", ""), "/datacomponents/x-mitre-data-component--0a");
         assert_eq!(path("identity--0a", ""), "/objects/identity--0a");
         assert_eq!(path("x-new-thing--0a", ""), "/objects/x-new-thing--0a");
+        // Ids that could not stand in an address, or would not be found again.
+        for odd in ["T6 6", "T６", "T6/6", "..", "t1204", "T6--6", "%41", "T6?a=b"] {
+            assert_eq!(path("attack-pattern--0a", odd), "/techniques/attack-pattern--0a", "{odd}");
+        }
+        assert_eq!(path("attack-pattern--0a", "T1204.2"), "/techniques/T1204.2");
     }
 }

@@ -1,5 +1,6 @@
 //! One release in memory: its objects, and what leads from and to each of them.
 
+use crate::addresses::Shadowed;
 use crate::object::texts;
 use crate::{AttackError, kind_of, parse};
 use lazaret_store::{Library, Release, Version};
@@ -71,7 +72,12 @@ impl View {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn load(library: &Library, release: &Release, others: &[Arc<Self>]) -> Result<Self, AttackError> {
+    pub(crate) async fn load(
+        library: &Library,
+        release: &Release,
+        others: &[Arc<Self>],
+        shadowed: &Shadowed,
+    ) -> Result<Self, AttackError> {
         let members = library.members(release.id).await?;
         // The first and the last release of an object depend on the track.
         let others = others.iter().filter(|other| other.release.track == release.track);
@@ -80,7 +86,8 @@ impl View {
             known.entry(entry.id).or_insert_with(|| Arc::clone(entry));
         }
         let missing: Vec<i64> = members.iter().copied().filter(|id| !known.contains_key(id)).collect();
-        for version in library.versions(&missing, release.track).await? {
+        for mut version in library.versions(&missing, release.track).await? {
+            shadowed.mark(&mut version);
             known.insert(version.id, Arc::new(version));
         }
         let entries: Vec<Arc<Version>> = members.iter().filter_map(|id| known.get(id).cloned()).collect();

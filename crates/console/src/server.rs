@@ -3,6 +3,7 @@
 mod accept;
 mod account;
 mod api;
+mod asked;
 mod asker;
 mod attack;
 mod events;

@@ -124,6 +124,17 @@ fn every_address_that_an_entry_ever_had_leads_to_it() {
         ("/wiki/Technique/T9001", "/techniques/T9001"),
         ("/wiki/Group/G9001", "/groups/G9001"),
         ("/wiki/Execution", "/tactics/TA9001"),
+        ("/wiki/Tactic/Execution", "/tactics/TA9001"),
+        ("/attackics/index.php/Execution", "/tactics/TA9001"),
+        ("/wiki/Mitigation/T9001", "/mitigations/T9001"),
+        ("/wiki/Main_Page", "/attack"),
+        ("/mobile/index.php/Main_Page", "/attack"),
+        ("/wiki/", "/attack"),
+        ("/wiki/ATT%26CK_Matrix", "/attack/matrix"),
+        ("/wiki/Groups", "/groups"),
+        ("/wiki/All_Techniques", "/techniques"),
+        ("/wiki/%ff", ""),
+        ("/wiki/%4", ""),
         ("/mobile/index.php/Technique/T9001", "/techniques/T9001"),
         ("/attack/mitigations/T9001", "/mitigations/T9001"),
         ("/techniques/t9001", "/techniques/T9001"),
@@ -131,6 +142,8 @@ fn every_address_that_an_entry_ever_had_leads_to_it() {
         (&format!("/objects/{TECHNIQUE}"), ""),
         ("/versions/v2/techniques/T9001", "/techniques/T9001?release=2.0"),
         ("/matrices/enterprise-attack", "/matrices/enterprise"),
+        ("/techniques/%541204", ""),
+        ("/techniques/%549001?q=ü", "/techniques/T9001?q=%C3%BC"),
         ("/wiki/Nothing", ""),
         ("/wiki/Technique/..%2f..%2fevil", ""),
     ] {
@@ -138,6 +151,93 @@ fn every_address_that_an_entry_ever_had_leads_to_it() {
         let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
         let expected = target.to_lowercase();
         assert!(location == expected && (status == 404) == target.is_empty(), "{path}: {status} {location}");
+    }
+}
+
+#[test]
+fn every_entry_has_a_page_of_its_own() {
+    let id = |kind: &str, number: u8| format!("{kind}--0f000000-0000-4000-8000-0000000000{number:02x}");
+    let entry = |id: &str, attack_id: &str, name: &str| object(id, attack_id, name, "2020-01-01");
+    let (tool, malware) = (id("tool", 1), id("malware", 2));
+    let (moved, heir) = (id("attack-pattern", 3), id("attack-pattern", 4));
+    let (spaced, wide, novel) = (id("attack-pattern", 5), id("attack-pattern", 6), id("x-new-thing", 7));
+    let (network, upper) = (id("x-mitre-matrix", 8), "tool--0F000000-0000-4000-8000-0000000000AA");
+    let novel_entry =
+        json!({ "type": "x-new-thing", "id": novel, "name": "Novelty", "modified": "2020-01-01T00:00:00.000Z" });
+    let common = vec![
+        // Two pieces of software with one id, the dead one being the older.
+        with(entry(&tool, "S9001", "Grey Tool"), json!({ "revoked": true })),
+        entry(&malware, "S9001", "Grey Malware"),
+        object(GROUP, "G9001", "Quiet Weasel", "2020-01-01"),
+        relation(1, "uses", GROUP, &tool),
+        with(object(MATRIX, "enterprise-attack", "Enterprise", "2020-01-01"), json!({ "tactic_refs": [] })),
+        with(entry(&network, "enterprise-attack", "Network"), json!({ "tactic_refs": [], "x_mitre_deprecated": true })),
+        entry(&spaced, "T6 6", "Spaced"),
+        entry(&wide, "T６", "Wide"),
+        entry(upper, "S9009", "Upper"),
+        novel_entry,
+    ];
+    let plus = |more: Vec<Value>| [common.clone(), more].concat();
+    let releases = [
+        ("1.0", plus(vec![entry(&moved, "T7001", "Moved")])),
+        // The id went from a technique that lives to one that was given up.
+        (
+            "2.0",
+            plus(vec![
+                entry(&moved, "T7002", "Moved"),
+                with(entry(&heir, "T7001", "Heir"), json!({ "x_mitre_deprecated": true })),
+            ]),
+        ),
+    ];
+    let served = Served::in_folder(filled_with(&releases), "");
+    let reader = reader(&served);
+    // An address leads to the entry, at once or after one step, and never round in a circle.
+    for (path, target, name) in [
+        ("/software/S9001".to_owned(), String::new(), "Grey Malware"),
+        (format!("/software/{malware}"), "/software/S9001".to_owned(), "Grey Malware"),
+        (format!("/software/{tool}"), String::new(), "Grey Tool"),
+        (format!("/software/{tool}?release=1.0"), String::new(), "Grey Tool"),
+        ("/techniques/T7001".to_owned(), String::new(), "Heir"),
+        ("/techniques/T7002".to_owned(), String::new(), "Moved"),
+        (format!("/techniques/{moved}"), "/techniques/T7002".to_owned(), "Moved"),
+        (format!("/techniques/{moved}?release=1.0"), String::new(), "Moved"),
+        ("/techniques/T7001?release=1.0".to_owned(), format!("/techniques/{moved}?release=1.0"), "Moved"),
+        ("/matrices/enterprise".to_owned(), String::new(), "Enterprise"),
+        (format!("/matrices/{network}"), String::new(), "Network"),
+        ("/techniques/T6%206".to_owned(), format!("/techniques/{spaced}"), "Spaced"),
+        (format!("/techniques/{spaced}"), String::new(), "Spaced"),
+        ("/techniques/T%EF%BC%96".to_owned(), format!("/techniques/{wide}"), "Wide"),
+        (format!("/objects/{novel}"), String::new(), "Novelty"),
+        (format!("/software/{upper}"), "/software/S9009".to_owned(), "Upper"),
+    ] {
+        let (status, head, page) = fetched(&reader, &path, &[]);
+        let location = head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default();
+        assert!(
+            location == target.to_lowercase() && (status == 308) != target.is_empty(),
+            "{path}: {status} {location}"
+        );
+        let page = if target.is_empty() { page } else { fetched(&reader, &target, &[]).2 };
+        assert!(page.contains(&format!("<h1>{name}</h1>")), "{path}: {page}");
+    }
+    // Whatever lists the one that shares its id leads to its own page.
+    let own = format!("/software/{tool}");
+    let link = format!("<a href=\"{own}\">");
+    for path in ["/software", "/groups/G9001", "/software/S9001", "/attack/search?q=grey+tool"] {
+        assert!(reader.get(path).contains(&link), "{path}: {}", reader.get(path));
+    }
+    let page = reader.get(&own);
+    assert!(
+        page.contains(&format!("action=\"{own}\"")) && !page.contains("attack.mitre.org/software/S9001\""),
+        "{page}"
+    );
+    let found: Value = serde_json::from_str(&reader.get(&format!("/api/v1/attack/objects/{tool}"))).unwrap();
+    assert_eq!((&found["path"], &found["name"]), (&json!(own), &json!("Grey Tool")));
+    let found: Value = serde_json::from_str(&reader.get("/api/v1/attack/search?q=grey+tool")).unwrap();
+    assert_eq!(found["hits"][0]["path"], json!(own));
+    // What was not understood is said on an ordinary page.
+    for (path, status) in [("/attack/search?page=-1", 400), ("/techniques/%ff", 404)] {
+        let (found, head, page) = fetched(&reader, path, &[]);
+        assert!(found == status && head.contains("text/html") && page.contains("<main"), "{path}: {found} {page}");
     }
 }
 

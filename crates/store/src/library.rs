@@ -129,6 +129,8 @@ pub struct Version {
     pub first: i64,
     /// Place of the last one.
     pub last: i64,
+    /// Another object is what its ATT&CK id leads to. The store does not know; whoever finds entries by their ids sets it.
+    pub is_shadowed: bool,
 }
 
 impl Version {
@@ -379,6 +381,19 @@ impl Library {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
+    /// ATT&CK ids that more than one object ever had, each with those objects and their STIX ids.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn shared_attack_ids(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
+        let statement = "SELECT DISTINCT v.attack_id, v.object, o.stix_id FROM attack_versions v \
+             JOIN attack_objects o ON o.id = v.object WHERE v.attack_id <> '' AND v.relation = '' AND v.attack_id IN \
+             (SELECT attack_id FROM attack_versions WHERE attack_id <> '' AND relation = '' GROUP BY attack_id \
+             HAVING COUNT(DISTINCT object) > 1) ORDER BY v.attack_id, v.object";
+        let rows = sqlx::query(statement).fetch_all(&self.read).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    }
+
     /// The number of the object with a STIX id.
     ///
     /// # Errors
@@ -535,5 +550,6 @@ fn version(row: &AnyRow) -> Result<Version, StoreError> {
         to_object: row.try_get(17)?,
         first: row.try_get(18)?,
         last: row.try_get(19)?,
+        is_shadowed: false,
     })
 }

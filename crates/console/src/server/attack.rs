@@ -14,12 +14,13 @@ mod takes;
 
 pub(super) use takes::needed;
 
+use super::asked::Path;
 use super::session::{Shown, Somebody};
 use super::{Answer, Console, Refused, page};
 use crate::prose::Citations;
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
@@ -164,6 +165,8 @@ pub(super) fn router() -> Router<Arc<Console>> {
     }
     // How the official site named things before.
     for old in [
+        "/wiki",
+        "/wiki/",
         "/wiki/{*rest}",
         "/mobile/index.php/{*rest}",
         "/pre-attack/index.php/{*rest}",
@@ -192,12 +195,15 @@ async fn elsewhere(State(console): State<Arc<Console>>, reader: Reader, uri: Uri
         let (section, id) = official_path(rest).ok_or_else(nothing)?;
         return Ok(Redirect::temporary(&format!("{}?release={number}", address(section.path, &id))).into_response());
     }
-    let found = match official_path(path) {
-        Some(found) => found,
+    drop(reader);
+    // Tactics had the addresses of their names.
+    let by_id =
+        official_path(path).filter(|(section, id)| section.path != "tactics" || lazaret_attack::looks_like_an_id(id));
+    let target = match by_id {
+        Some((section, id)) => address(section.path, &id),
         None => home::named_page(&console, path).await?.ok_or_else(nothing)?,
     };
-    drop(reader);
-    Ok(Redirect::permanent(&address(found.0.path, &found.1)).into_response())
+    Ok(Redirect::permanent(&target).into_response())
 }
 
 /// The newest release that a version of the official site means: `17` is 17.1, `17.0` itself.
@@ -206,6 +212,19 @@ async fn version_named(console: &Console, text: &str) -> Result<String, Refused>
     let fits = |name: &str| name == text || name.split('.').next() == Some(text);
     let found = releases.iter().filter(|release| fits(&release.name)).max_by_key(|release| release.place);
     found.map(|release| release.name.clone()).ok_or_else(nothing)
+}
+
+/// Leads on to the one address of an entry, with what was asked about it. What no header could hold is encoded.
+fn moved(path: &str, uri: &Uri) -> Response {
+    let mut target = path.to_owned();
+    for (byte, place) in uri.query().unwrap_or_default().bytes().zip(0..) {
+        target.push_str(if place == 0 { "?" } else { "" });
+        match byte {
+            b'!'..=b'~' => target.push(char::from(byte)),
+            byte => target.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Redirect::permanent(&target).into_response()
 }
 
 fn nothing() -> Refused {

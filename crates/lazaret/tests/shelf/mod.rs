@@ -85,13 +85,18 @@ pub fn releases() -> Vec<(&'static str, Vec<Value>)> {
 
 /// Imports them; the folder in which everything is.
 pub fn filled() -> tempfile::TempDir {
+    filled_with(&releases())
+}
+
+/// The same with other releases of Enterprise.
+pub fn filled_with(releases: &[(&str, Vec<Value>)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let bundles = folder.path().join("bundles");
     std::fs::create_dir(&bundles).unwrap();
-    for (name, objects) in releases() {
-        file(&bundles, &format!("enterprise-attack-{name}.json"), &bundle(&objects));
+    for (name, objects) in releases {
+        file(&bundles, &format!("enterprise-attack-{name}.json"), &bundle(objects));
     }
     let (status, out, complaint) = said(folder.path(), &["import", "bundles"]);
-    assert!(status == 0 && out.lines().count() == 3, "{out} {complaint}");
+    assert!(status == 0 && out.lines().count() == releases.len(), "{out} {complaint}");
     folder
 }

@@ -3,10 +3,11 @@
 use super::history::{DifferenceRow, difference_row};
 use super::home::domains;
 use super::{Reader, Where, shelf};
+use crate::server::asked::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::Uri;
 use lazaret_attack::{Changed, Choice, DomainChanges, Kind, Number, Section, changes, domain_title, order};
 use serde::Deserialize;
@@ -74,7 +75,7 @@ pub(super) async fn show(
     Query(place): Query<Where>,
     uri: Uri,
 ) -> Answer {
-    let asked = Query::<Asked>::try_from_uri(&uri).map(|Query(asked)| asked).unwrap_or_default();
+    let asked = axum::extract::Query::<Asked>::try_from_uri(&uri).map(|asked| asked.0).unwrap_or_default();
     let catalog = console.catalog()?;
     let choice = place.choice()?;
     // The newest release that fits, and the one before it.

@@ -222,7 +222,8 @@ pub(super) fn official(version: &Version, fields: &Map<String, Value>) -> String
     });
     match own {
         Some(url) => url,
-        None if version.attack_id.is_empty() => String::new(),
+        // What the id leads to there may be the other one that has it.
+        None if version.attack_id.is_empty() || version.is_shadowed => String::new(),
         None => format!("https://attack.mitre.org{}", path_of(version)),
     }
 }

@@ -2,10 +2,11 @@
 
 use super::facts::named;
 use super::{Reader, Where, shelf};
+use crate::server::asked::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused, shown_time};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use lazaret_attack::{
     Catalog, Choice, SECTIONS, Section, domain_title, is_live, kind_of, path_of, section_at, section_of, status,
 };
@@ -186,22 +187,64 @@ pub(super) async fn domains(catalog: &Catalog, own: &Release) -> Result<Vec<(Str
     Ok(domains.into_iter().map(|(id, title)| (id.clone(), title, id == own.domain)).collect())
 }
 
-/// Old pages that went by a name: `wiki/Initial_Access` is the tactic, `wiki/Main_Page` the library.
-pub(super) async fn named_page(console: &Console, path: &str) -> Result<Option<(&'static Section, String)>, Refused> {
-    let name = path.rsplit('/').next().unwrap_or(path).replace('_', " ").to_lowercase();
+/// Old pages that went by a name: `wiki/Initial_Access` is the tactic, `wiki/Main_Page` the library, and `mobile/index.php` the wiki
+/// of one domain.
+pub(super) async fn named_page(console: &Console, path: &str) -> Result<Option<String>, Refused> {
+    let domain = match path.split('/').next().unwrap_or_default() {
+        "mobile" => "mobile-attack",
+        "pre-attack" => "pre-attack",
+        "attackics" => "ics-attack",
+        _ => "",
+    };
+    let Some(name) = decoded(path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()) else {
+        return Ok(None);
+    };
+    let name = name.replace('_', " ").to_lowercase();
+    let name = name.trim_start_matches("all ");
     let catalog = console.catalog()?;
     let (_, releases) = catalog.releases().await?;
-    let mut newest: BTreeMap<i64, &Release> = BTreeMap::new();
+    // A domain that was never imported cannot be asked for.
+    let domain = releases.iter().map(|release| release.domain.as_str()).find(|known| *known == domain);
+    let place = domain.map(|domain| format!("?domain={domain}")).unwrap_or_default();
+    let is_section = |section: &&Section| {
+        [section.title, section.one, section.path].iter().any(|known| known.to_lowercase() == name)
+    };
+    if ["main page", "wiki", "index.php"].contains(&name) {
+        return Ok(Some("/attack".to_owned()));
+    }
+    if name.ends_with("matrix") {
+        return Ok(Some(format!("/attack/matrix{place}")));
+    }
+    if let Some(section) = SECTIONS.iter().find(is_section).filter(|_| !name.is_empty()) {
+        return Ok(Some(format!("/{}{place}", section.path)));
+    }
+    let mut newest: BTreeMap<(bool, i64), &Release> = BTreeMap::new();
     for release in releases.iter() {
-        newest.insert(release.track, release);
+        newest.insert((domain.is_some_and(|domain| domain != release.domain), release.track), release);
     }
     for release in newest.values() {
         let view = catalog.view(release).await?;
-        let tactics = view.nouns().filter(|entry| kind_of(&entry.stix_id) == "x-mitre-tactic" && is_live(entry));
-        let found = tactics.into_iter().find(|tactic| tactic.name.to_lowercase() == name);
+        let found = view.of_kind("x-mitre-tactic").find(|tactic| is_live(tactic) && tactic.name.to_lowercase() == name);
         if let Some(tactic) = found {
-            return Ok(section_at("tactics").map(|section| (section, tactic.attack_id.clone())));
+            return Ok(Some(path_of(tactic)));
         }
     }
     Ok(None)
+}
+
+/// A part of an address as it was meant (RFC 3986, 2.1).
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
+                let (high, low) = (digit()?, digit()?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
 }

@@ -2,10 +2,11 @@
 
 use super::matrix::{Grid, Marks, of_release};
 use super::{Reader, Where, shelf};
+use crate::server::asked::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused};
 use askama::Template;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;

@@ -2,10 +2,11 @@
 
 use super::home::domains;
 use super::{Reader, Where, shelf};
+use crate::server::asked::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use lazaret_attack::{Catalog, Found, Layer, Link, Mark, View, domain_title, is_live, kind_of, linked, path_of};
 use lazaret_store::Version;
 use std::collections::HashMap;

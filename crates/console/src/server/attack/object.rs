@@ -8,15 +8,15 @@ use super::matrix::{Grid, grid};
 use super::takes::{Shown as TakeShown, shown as take_shown};
 use super::{Reader, Where, prose, shelf, with};
 use crate::prose::{Citations, Listed};
+use crate::server::asked::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused, shown_time};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::Uri;
-use axum::response::{IntoResponse, Redirect};
 use lazaret_attack::{
-    Catalog, Detail, Found, Section, domain_title, hex, kind_of, linked, path_of, references, related,
-    relationships_hash, replacements, section_at, section_of, text_of,
+    AttackError, Catalog, Choice, Detail, Found, Section, domain_title, hex, kind_of, linked, path_of, references,
+    related, relationships_hash, replacements, section_at, section_of, text_of,
 };
 use lazaret_store::Version;
 use serde_json::Value;
@@ -113,19 +113,13 @@ pub(super) async fn show(
     uri: Uri,
 ) -> Answer {
     let catalog = console.catalog()?;
-    let words: Vec<&str> = rest.split('/').filter(|word| !word.is_empty()).collect();
-    let id = match words.as_slice() {
-        [id] => (*id).to_owned(),
-        [id, sub] if section == "techniques" && lazaret_attack::is_sub(sub) => format!("{id}.{sub}"),
-        _ => return Err(super::nothing()),
-    };
     let own = section_at(section).ok_or_else(super::nothing)?;
-    let found = catalog.find(Some(own), &id, &asked.choice()?).await?;
-    // One address for each entry: by its own id, in its own spelling.
-    let path = path_of(&found.version);
+    let id = lazaret_attack::id_in(own, &rest).ok_or_else(super::nothing)?;
+    let choice = asked.choice()?;
+    let found = catalog.find(Some(own), &id, &choice).await?;
+    let path = only_address(catalog, own, &found, &choice).await?;
     if path != uri.path() {
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        return Ok(Redirect::permanent(&format!("{path}{query}")).into_response());
+        return Ok(super::moved(&path, &uri));
     }
     // Not as extractors of their own: they have defaults for everything, and more would be too many.
     let (filter, two) = (asked_in::<Filter>(&uri)?, asked_in::<Two>(&uri)?);
@@ -133,10 +127,28 @@ pub(super) async fn show(
     shelf(&page)
 }
 
+/// The one address of an entry: that of its own id, in its own spelling, where that leads to this very entry; else that of its
+/// STIX id.
+async fn only_address(
+    catalog: &Catalog,
+    section: &Section,
+    found: &Found,
+    choice: &Choice,
+) -> Result<String, AttackError> {
+    let path = path_of(&found.version);
+    let id = path.split_once('/').and_then(|(_, path)| path.split_once('/'));
+    let id = id.and_then(|(_, rest)| lazaret_attack::id_in(section, rest)).unwrap_or_default();
+    match catalog.find(Some(section), &id, choice).await {
+        Ok(there) if there.version.object == found.version.object => Ok(path),
+        Ok(_) | Err(AttackError::Unknown(_)) => Ok(path_by_stix_id(&found.version)),
+        Err(error) => Err(error),
+    }
+}
+
 fn asked_in<T: serde::de::DeserializeOwned>(uri: &Uri) -> Result<T, Refused> {
     let wrong =
         |_| Refused::Because(axum::http::StatusCode::BAD_REQUEST, "the address has something that was not understood");
-    Query::try_from_uri(uri).map(|Query(asked)| asked).map_err(wrong)
+    axum::extract::Query::try_from_uri(uri).map(|asked| asked.0).map_err(wrong)
 }
 
 #[allow(clippy::too_many_arguments, reason = "everything that a page is made of")]
@@ -187,7 +199,7 @@ async fn gather(
         created,
         modified,
         official: official(&version, &fields),
-        path: path_of(&version),
+        path: lasting(&found),
         releases: releases.into_iter().map(|name| (name.clone(), name == release.name)).collect(),
         tracks: tracks(&found),
         missing_in: found.missing_in.clone().unwrap_or_default(),
@@ -240,6 +252,11 @@ fn what(version: &Version, section: &Section) -> String {
     }
 }
 
+/// Where an entry is in whatever release is asked for: in some another one may have its id.
+fn lasting(found: &Found) -> String {
+    if found.namesakes.is_empty() { path_of(&found.version) } else { path_by_stix_id(&found.version) }
+}
+
 /// Where an entry is when another one has its id as well.
 fn path_by_stix_id(version: &Version) -> String {
     format!("/{}/{}", section_of(kind_of(&version.stix_id)).path, version.stix_id)
@@ -269,7 +286,7 @@ fn tracks(found: &Found) -> Vec<Track> {
             let releases = if first == last { first.to_string() } else { format!("{first} to {last}") };
             Track {
                 label: format!("{}, {}: {releases}", domain_title(&span.domain), span.feed),
-                path: format!("{}?domain={}&feed={}", path_of(&found.version), span.domain, span.feed),
+                path: format!("{}?domain={}&feed={}", lasting(found), span.domain, span.feed),
                 is_own: span.track == found.view.release.track,
             }
         })

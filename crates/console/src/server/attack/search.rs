@@ -1,10 +1,11 @@
 //! Searching the library: a page with filters, and suggestions while somebody types.
 
 use super::{Reader, encoded, shelf};
+use crate::server::asked::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect};
 use lazaret_attack::{Answer as Found, Choice, Question, SECTIONS, Section, domain_title};
