@@ -51,7 +51,7 @@ pub use sections::{
 pub use summary::{ATTRIBUTION, history_json, markdown, relation_json, relations_csv, summary};
 pub use take::{
     Binding, Checked, Claim, Deed, Document, Evidence, Fit, TAKE_PENDING, TAKE_SCHEMA, TakeError, Trouble, Vouched,
-    act, begin, binding, check, look, read_take, served, template,
+    act, begin, binding, check, look, read_take, served, takes_now, template,
 };
 pub use view::{Link, View, is_live};
 

@@ -4,7 +4,7 @@
 mod acts;
 mod check;
 
-pub use acts::{Deed, Vouched, act, begin, look, served};
+pub use acts::{Deed, Vouched, act, begin, look, served, takes_now};
 pub use check::{Binding, Checked, Fit, binding, check, template};
 
 use crate::AttackError;

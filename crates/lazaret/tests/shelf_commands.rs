@@ -154,7 +154,10 @@ fn takes_go_their_way_on_the_command_line() {
     assert_eq!(said(folder, &["takes", "submit", "1", "--as", "karl"]).0, 0);
     let (status, _, complaint) = said(folder, &["takes", "publish", "1", "--as", "karl"]);
     assert!(status == 2 && complaint.contains("does not allow this"), "{complaint}");
-    let (status, out, complaint) = said(folder, &["takes", "publish", "1", "--as", "petra"]);
+    let (status, _, complaint) = said(folder, &["takes", "publish", "1", "--as", "petra"]);
+    assert!(status == 2 && complaint.contains("say which revision was read"), "{complaint}");
+    assert!(said(folder, &["takes", "show", "1"]).1.contains("; revision 2"));
+    let (status, out, complaint) = said(folder, &["takes", "publish", "1", "--as", "petra", "--revision", "2"]);
     assert!(status == 0 && out.contains("published"), "{complaint}");
     let shown = json_of(folder, &["takes", "show", "1", "--json"]);
     assert_eq!((&shown["take"]["state"], &shown["take"]["reviewer"]), (&json!("published"), &json!("petra")));

@@ -235,7 +235,7 @@ fn every_entry_has_a_page_of_its_own() {
     let found: Value = serde_json::from_str(&reader.get("/api/v1/attack/search?q=grey+tool")).unwrap();
     assert_eq!(found["hits"][0]["path"], json!(own));
     // What was not understood is said on an ordinary page.
-    for (path, status) in [("/attack/search?page=-1", 400), ("/techniques/%ff", 404)] {
+    for (path, status) in [("/attack/search?page=-1", 400), ("/techniques/%ff", 404), ("/attack/takes/x", 404)] {
         let (found, head, page) = fetched(&reader, path, &[]);
         assert!(found == status && head.contains("text/html") && page.contains("<main"), "{path}: {found} {page}");
     }
@@ -349,6 +349,21 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     assert!(act(&karl, "2", "publish", "").ends_with("403"));
     assert!(act(&petra, "1", "publish", "").contains("somebody has changed this take"));
     assert!(petra.post("/attack/takes/1", &[("csrf", "0000"), ("revision", "2"), ("do", "publish")]).ends_with("403"));
+    // Over the API as well whoever publishes says what they read.
+    let page = petra.post("/account/tokens", &[("csrf", &petra.csrf()), ("name", "script"), ("role", "approver")]);
+    let token = page.split("<pre>").nth(1).and_then(|rest| rest.split("</pre>").next()).unwrap().trim();
+    let bearer = format!("Authorization: Bearer {token}");
+    let (status, head, body) = fetched(&stranger, "/api/v1/attack/takes/1", &["-H", &bearer]);
+    assert!(status == 200 && head.contains("etag: \"2\""), "{head} {body}");
+    for (more, expected) in [
+        (&["-X", "POST"][..], "say which revision was read"),
+        (&["-X", "POST", "-H", "If-Match: \"1\""], "somebody has changed this take"),
+        (&["-d", "{\"revision\":1}"], "somebody has changed this take"),
+    ] {
+        let more = [&["-H", bearer.as_str()], more].concat();
+        let (status, _, body) = fetched(&stranger, "/api/v1/attack/takes/1/publish", &more);
+        assert!(status == 409 && body.contains(expected), "{more:?}: {status} {body}");
+    }
     assert!(act(&petra, "2", "publish", "").ends_with("303"));
     let page = stranger.get("/techniques/T9001");
     assert!(
@@ -370,7 +385,11 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
         page.contains("<strong>stale</strong>") && page.contains("The relationship set is another one now"),
         "{page}"
     );
-    assert!(act(&karl, "4", "withdraw", "outdated").ends_with("303"));
+    // Lists say the same, and looking changes nothing.
+    assert!(karl.get("/attack/takes").contains("<td>stale</td>"), "{}", karl.get("/attack/takes"));
+    let (_, _, body) = fetched(&stranger, "/api/v1/attack/takes", &["-H", &bearer]);
+    assert!(body.contains("\"state\":\"stale\",\"revision\":3"), "{body}");
+    assert!(act(&karl, "3", "withdraw", "outdated").ends_with("303"));
 }
 
 /// What the client of the OASIS working group makes of the server.

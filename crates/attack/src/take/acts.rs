@@ -1,7 +1,7 @@
 //! What becomes of takes: written, handed in, read by somebody else, published, and shown while they hold.
 
 use super::check::{Checked, Fit, check};
-use super::{Document, TakeError, Trouble, first, read_take};
+use super::{Document, TakeError, Trouble, read_take};
 use crate::{AttackError, Catalog};
 use lazaret_store::{NewTake, Release, Take, TakeChange, TakeState, TakeStep, Version};
 
@@ -79,10 +79,15 @@ pub async fn act(
 ) -> Result<Take, TakeError> {
     let library = catalog.library();
     let take = library.take(id).await?.ok_or(TakeError::Missing(id))?;
-    if revision.is_some_and(|revision| revision != take.revision) {
-        return Err(TakeError::Changed);
-    }
     let refused = |reason: &str| Err(TakeError::Refused(reason.to_owned()));
+    match revision {
+        Some(revision) if revision != take.revision => return Err(TakeError::Changed),
+        // Whoever vouches for a take vouches for what they read.
+        None if matches!(deed, Deed::Publish | Deed::Revalidate) => {
+            return refused("say which revision was read: somebody may have changed it since");
+        }
+        _ => {}
+    }
     let others = take.author != who;
     let (what, state, reviewer, document) = match deed {
         Deed::Edit(text) => {
@@ -133,6 +138,9 @@ pub async fn act(
                 return refused("nobody publishes what they wrote themselves; somebody else must read it");
             }
             let checked = checked(catalog, &take).await?;
+            if !checked.troubles.is_empty() {
+                return Err(TakeError::Troubles(checked.troubles));
+            }
             let changed = match &checked.fit {
                 Fit::Current => Vec::new(),
                 Fit::Bookkeeping(changes) => changes.iter().map(|change| change.field.clone()).collect(),
@@ -144,6 +152,11 @@ pub async fn act(
                 relationships_sha256: checked.current.relationships_sha256,
                 ..checked.document
             };
+            // What is published was checked as it stands.
+            let again = check(catalog, &rebound).await?;
+            if !again.troubles.is_empty() {
+                return Err(TakeError::Troubles(again.troubles));
+            }
             let text = serde_json::to_string_pretty(&rebound).map_err(|error| TakeError::Refused(error.to_string()))?;
             let what = format!("bound to {} (changed: {})", rebound.release, changed.join(", "));
             return done(
@@ -228,7 +241,7 @@ pub struct Vouched {
     pub pending: usize,
 }
 
-/// The takes about an object, checked now: what does not hold any more becomes stale, and is not shown.
+/// The takes about an object, checked now: what does not hold any more is stale, and is not shown.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -241,25 +254,8 @@ pub async fn served(catalog: &Catalog, version: &Version, release: &Release) -> 
         match take.state {
             TakeState::Pending | TakeState::Stale => served.pending += 1,
             TakeState::Published => match held(catalog, &take).await? {
-                Ok(document) => served.published.push((take, document)),
-                Err(why) => {
-                    served.pending += 1;
-                    let step = TakeStep {
-                        who: "lazaret".to_owned(),
-                        what: "stale".to_owned(),
-                        note: why,
-                        ..TakeStep::default()
-                    };
-                    let change = TakeChange {
-                        revision: take.revision,
-                        state: TakeState::Stale,
-                        reviewer: take.reviewer.clone(),
-                        document: None,
-                        step,
-                    };
-                    // Somebody else may have noticed at the same time.
-                    catalog.library().change_take(take.id, &change).await?;
-                }
+                Some(document) => served.published.push((take, document)),
+                None => served.pending += 1,
             },
             TakeState::Draft | TakeState::Withdrawn => {}
         }
@@ -267,35 +263,43 @@ pub async fn served(catalog: &Catalog, version: &Version, release: &Release) -> 
     Ok(served)
 }
 
-/// A published take's document, if it still holds; else why it does not.
-async fn held(catalog: &Catalog, take: &Take) -> Result<Result<Document, String>, AttackError> {
-    let document = match read_take(&take.document) {
-        Ok(document) => document,
-        Err(troubles) => return Ok(Err(format!("the schema does not hold: {}", first(&troubles)))),
-    };
-    let checked = match check(catalog, &document).await {
-        Ok(checked) => checked,
-        Err(AttackError::Unknown(why)) => return Ok(Err(why)),
-        Err(error) => return Err(error),
-    };
-    Ok(match checked.fit {
-        Fit::Current if checked.troubles.is_empty() => Ok(document),
-        Fit::Current => Err(first(&checked.troubles)),
-        Fit::Gone => Err("the newest release does not have the object".to_owned()),
-        Fit::Bookkeeping(_) => Err(format!("only bookkeeping changed in {}", checked.current.release)),
-        Fit::Outdated { relationships: true, .. } => {
-            Err(format!("the relationship set is another one in {}", checked.current.release))
+/// Takes with the states that they have now: one that was published and does not hold any more is stale.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn takes_now(catalog: &Catalog, object: Option<&str>) -> Result<Vec<Take>, AttackError> {
+    let mut takes = catalog.library().takes(object).await?;
+    for take in takes.iter_mut().filter(|take| take.state == TakeState::Published) {
+        if held(catalog, take).await?.is_none() {
+            take.state = TakeState::Stale;
         }
-        Fit::Outdated { .. } => Err(format!("the source is another one in {}", checked.current.release)),
-    })
+    }
+    Ok(takes)
 }
 
-/// How a take fits what is current, for those who work on it.
+/// A published take's document, if it still holds.
+async fn held(catalog: &Catalog, take: &Take) -> Result<Option<Document>, AttackError> {
+    match checked(catalog, take).await {
+        Ok(checked) => Ok(holds(&checked).then_some(checked.document)),
+        Err(TakeError::Attack(AttackError::Unknown(_) | AttackError::Named(_)) | TakeError::Troubles(_)) => Ok(None),
+        Err(TakeError::Attack(error)) => Err(error),
+        Err(error) => Err(AttackError::Named(error.to_string())),
+    }
+}
+
+fn holds(checked: &Checked) -> bool {
+    checked.fit == Fit::Current && checked.troubles.is_empty()
+}
+
+/// How a take fits what is current, for those who work on it, with the state that it has now.
 ///
 /// # Errors
 /// What is wrong with its document, or the library.
 pub async fn look(catalog: &Catalog, id: i64) -> Result<(Take, Checked), TakeError> {
-    let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
+    let mut take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
     let checked = checked(catalog, &take).await?;
+    if take.state == TakeState::Published && !holds(&checked) {
+        take.state = TakeState::Stale;
+    }
     Ok((take, checked))
 }

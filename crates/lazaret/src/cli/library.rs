@@ -322,6 +322,9 @@ pub(crate) struct Act {
     pub(crate) number: i64,
     #[command(flatten)]
     pub(crate) who: Who,
+    /// The revision that was read, as `show` says it; `publish` and `revalidate` need it
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) revision: Option<i64>,
     /// What to say about it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) note: String,

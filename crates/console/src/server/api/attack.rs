@@ -9,7 +9,9 @@ use crate::server::session::May;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::IntoResponse;
@@ -18,6 +20,7 @@ use lazaret_attack::{
     ATTRIBUTION, AttackError, Bundle, Catalog, Choice, Deed, Effective, Found, Question, TakeError, Words, act, begin,
     changes_between, check, compare, domain_named, entry_layer, gaps, hex, history_json, kind_of, layer_upgraded, look,
     markdown, path_of, read_layers, read_take, related, relation_json, relations_csv, section_of, status, summary,
+    takes_now,
 };
 use lazaret_store::{Release, Version};
 use serde::Deserialize;
@@ -175,8 +178,11 @@ async fn raw(
     if is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
     }
-    let media =
-        if feed == "stix-2.1" { "application/stix+json;version=2.1" } else { "application/stix+json;version=2.0" };
+    let media = if release.feed == "stix-2.1" {
+        "application/stix+json;version=2.1"
+    } else {
+        "application/stix+json;version=2.0"
+    };
     let mut answer = catalog.raw(version).await?.into_response();
     for (name, value) in [
         (CONTENT_TYPE, media.to_owned()),
@@ -451,21 +457,35 @@ async fn takes(
     caller.may(May::View)?;
     let about = asked(about)?;
     let object = Some(about.object.as_str()).filter(|object| !object.is_empty());
-    said(&json!({ "takes": console.catalog()?.library().takes(object).await? }))
+    said(&json!({ "takes": takes_now(console.catalog()?, object).await? }))
 }
 
 async fn take(State(console): State<Arc<Console>>, caller: Caller, Path(id): Path<i64>) -> Said {
     caller.may(May::View)?;
     let (take, checked) = look(console.catalog()?, id).await?;
     let steps = console.catalog()?.library().take_steps(id).await?;
-    said(&json!({
+    let etag = HeaderValue::from_str(&format!("\"{}\"", take.revision));
+    let mut answer = said(&json!({
         "take": take,
         "document": checked.document,
         "holds": checked.troubles.is_empty() && checked.fit == lazaret_attack::Fit::Current,
         "current": checked.current,
         "troubles": checked.troubles,
         "steps": steps,
-    }))
+    }))?;
+    if let Ok(etag) = etag {
+        answer.headers_mut().insert(ETAG, etag);
+    }
+    Ok(answer)
+}
+
+/// The revision of a take that a client read, where it says so (RFC 9110, 13.1.1).
+fn read_revision(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
+    let Some(field) = headers.get(IF_MATCH) else { return Ok(None) };
+    let revision =
+        field.to_str().ok().and_then(|field| field.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`If-Match` is the `ETag` of the take that was read");
+    revision.map(Some).ok_or_else(wrong)
 }
 
 fn text(bytes: &Bytes) -> Result<String, Problem> {
@@ -494,9 +514,15 @@ async fn check_take(State(console): State<Arc<Console>>, caller: Caller, bytes: 
     said(&json!({ "holds": checked.fit == lazaret_attack::Fit::Current, "current": checked.current }))
 }
 
-async fn put_take(State(console): State<Arc<Console>>, caller: Caller, Path(id): Path<i64>, bytes: Bytes) -> Said {
+async fn put_take(
+    State(console): State<Arc<Console>>,
+    caller: Caller,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Said {
     let deed = Deed::Edit(text(&bytes)?);
-    done(&console, &caller, id, None, deed, "").await
+    done(&console, &caller, id, read_revision(&headers)?, deed, "").await
 }
 
 #[derive(Deserialize, Default)]
@@ -511,6 +537,7 @@ async fn act_on_take(
     State(console): State<Arc<Console>>,
     caller: Caller,
     Path((id, deed)): Path<(i64, String)>,
+    headers: HeaderMap,
     bytes: Bytes,
 ) -> Said {
     let deed = match deed.as_str() {
@@ -525,7 +552,11 @@ async fn act_on_take(
         }
     };
     let step: Step = if bytes.is_empty() { Step::default() } else { body(&bytes)? };
-    done(&console, &caller, id, step.revision, deed, &step.note).await
+    let revision = match step.revision {
+        None => read_revision(&headers)?,
+        revision => revision,
+    };
+    done(&console, &caller, id, revision, deed, &step.note).await
 }
 
 async fn done(console: &Console, caller: &Caller, id: i64, revision: Option<i64>, deed: Deed, note: &str) -> Said {

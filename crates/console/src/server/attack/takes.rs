@@ -2,15 +2,16 @@
 
 use super::{Reader, Where, day, shelf};
 use crate::prose::Citations;
+use crate::server::asked::{Path, Query};
 use crate::server::session::{May, Shown as User, Somebody};
 use crate::server::{Answer, Console, Refused, shown_time};
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use lazaret_attack::{
     Catalog, Change, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble, Vouched,
-    act as do_it, begin as begin_it, kind_of, look, references, section_of, served, template,
+    act as do_it, begin as begin_it, kind_of, look, references, section_of, served, takes_now, template,
 };
 use lazaret_store::{Take, TakeState, TakeStep};
 use serde::Deserialize;
@@ -124,7 +125,7 @@ fn object_path(stix_id: &str) -> String {
 
 pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
     who.may(May::View)?;
-    let takes = console.catalog()?.library().takes(None).await?;
+    let takes = takes_now(console.catalog()?, None).await?;
     let rows = takes.into_iter().map(|take| Row {
         changed: shown_time(take.changed_at),
         path: object_path(&take.object),
@@ -235,7 +236,7 @@ struct One {
 
 pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Path(id): Path<i64>) -> Answer {
     let catalog = console.catalog()?;
-    let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
+    let mut take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
     // Whoever is not signed in sees what is published, on the entry's page.
     let Some(who) = reader.who else {
         return match take.state {
@@ -249,11 +250,17 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Pa
     let is_author = take.author == who.user.name
         || steps.iter().any(|step| step.who == who.user.name && matches!(step.what.as_str(), "begun" | "edited"));
     let (checked, troubles) = match looked {
-        Ok((_, checked)) => {
+        Ok((now, checked)) => {
+            take = now;
             let troubles = checked.troubles.clone();
             (Some(checked), troubles)
         }
-        Err(TakeError::Troubles(troubles)) => (None, troubles),
+        Err(TakeError::Troubles(troubles)) => {
+            if take.state == TakeState::Published {
+                take.state = TakeState::Stale;
+            }
+            (None, troubles)
+        }
         Err(error) => return Err(error.into()),
     };
     let changes = checked.as_ref().map(|checked| changed(&checked.fit)).unwrap_or_default();
@@ -263,7 +270,9 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Pa
         changed: shown_time(take.changed_at),
         fit: checked.as_ref().map_or("Its document does not follow the schema any more.", |checked| told(&checked.fit)),
         holds: checked.as_ref().is_some_and(|checked| checked.fit == Fit::Current && checked.troubles.is_empty()),
-        can_rebind: checked.as_ref().is_some_and(|checked| matches!(checked.fit, Fit::Bookkeeping(_)))
+        can_rebind: checked
+            .as_ref()
+            .is_some_and(|checked| matches!(checked.fit, Fit::Bookkeeping(_)) && checked.troubles.is_empty())
             && matches!(take.state, TakeState::Stale | TakeState::Published),
         changes: changes.iter().map(super::history::difference_row).collect(),
         shown: checked.as_ref().map(|checked| take_shown(&take, &checked.document)),

@@ -7,7 +7,7 @@ use crate::display::{self, plain};
 use crate::failure::Failure;
 use crate::record;
 use lazaret_attack::{
-    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, begin, check, look, read_take, template,
+    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, begin, check, look, read_take, takes_now, template,
 };
 use lazaret_policy::Permissions;
 use lazaret_store::Take;
@@ -77,7 +77,7 @@ async fn step(
     permission: &str,
 ) -> Result<ExitCode, Failure> {
     allowed(common, &options.who, permission).await?;
-    done(act(catalog, options.number, None, &options.who.name, deed, &options.note).await)
+    done(act(catalog, options.number, options.revision, &options.who.name, deed, &options.note).await)
 }
 
 fn done(take: Result<Take, TakeError>) -> Result<ExitCode, Failure> {
@@ -139,7 +139,7 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
             None => return Ok(ExitCode::from(1)),
         },
     };
-    let takes = catalog.library().takes(object.as_deref()).await?;
+    let takes = takes_now(catalog, object.as_deref()).await?;
     if json {
         crate::display::pretty_json(&takes)?;
         return Ok(ExitCode::SUCCESS);
@@ -180,7 +180,7 @@ async fn show(catalog: &Catalog, number: i64, json: bool) -> Result<ExitCode, Fa
         return Ok(ExitCode::SUCCESS);
     }
     anstream::println!("{} {} {}", take.id, take.state.name(), plain(&take.title));
-    anstream::println!("about {} in {}, {}", take.object, take.domain, take.feed);
+    anstream::println!("about {} in {}, {}; revision {}", take.object, take.domain, take.feed, take.revision);
     anstream::println!("{fit}");
     for trouble in &troubles {
         anstream::println!("  {} {}", plain(&trouble.place), plain(&trouble.message));
