@@ -1,46 +1,49 @@
 //! A TAXII 2.1 server (OASIS, 10 June 2021) for the ATT&CK library: a collection for every release of every domain, and one for
 //! the newest release of each domain. Nothing can be written.
 
+mod filters;
+
 use super::Console;
 use super::api::attack::Guest;
 use super::api::problem::Problem;
 use axum::Router;
-use axum::extract::{FromRequestParts, Path, Query, State};
-use axum::http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use lazaret_attack::{ATTRIBUTION, AttackError, Choice, View, domain_title, kind_of};
+use axum::routing::{any, get};
+use filters::{Asked, Page, Questions, stamp};
+use lazaret_attack::{ATTRIBUTION, AttackError, Choice, domain_title};
 use lazaret_store::{Release, Version};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 /// 1.6.8.
 const MEDIA: &str = "application/taxii+json;version=2.1";
 const ROOT: &str = "/taxii2/attack/";
-/// Objects of an answer.
-const MOST: usize = 1_000;
 /// The namespace of collections' ids (RFC 9562, 5.5): the one for addresses.
 const NAMESPACE: [u8; 16] =
     [0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8];
 
 pub(super) fn router() -> Router<Arc<Console>> {
-    let read_only = || get(nothing).post(forbidden).delete(forbidden);
-    Router::new()
-        .route("/taxii2/", get(discovery))
-        .route("/taxii2", get(discovery))
-        .route("/taxii2/attack/", get(root))
-        .route("/taxii2/attack/collections/", get(collections))
-        .route("/taxii2/attack/collections/{id}/", get(collection))
-        .route("/taxii2/attack/collections/{id}/manifest/", get(manifest))
-        .route("/taxii2/attack/collections/{id}/objects/", get(objects).post(forbidden))
-        .route("/taxii2/attack/collections/{id}/objects/{object}/", get(object).delete(forbidden))
-        .route("/taxii2/attack/collections/{id}/objects/{object}/versions/", get(versions))
-        .route("/taxii2/{*rest}", read_only())
+    let routes = [
+        ("/taxii2/", get(discovery)),
+        ("/taxii2", get(discovery)),
+        ("/taxii2/attack/", get(root)),
+        ("/taxii2/attack/collections/", get(collections)),
+        ("/taxii2/attack/collections/{id}/", get(collection)),
+        ("/taxii2/attack/collections/{id}/manifest/", get(manifest)),
+        ("/taxii2/attack/collections/{id}/objects/", get(objects).post(forbidden)),
+        ("/taxii2/attack/collections/{id}/objects/{object}/", get(object).delete(forbidden)),
+        ("/taxii2/attack/collections/{id}/objects/{object}/versions/", get(versions)),
+    ];
+    let routed = routes
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods.fallback(wrong_method)));
+    routed.route("/taxii2/{*rest}", any(nothing))
 }
 
 /// An answer, or an error message (3.6.1).
@@ -102,14 +105,32 @@ fn understands(headers: &HeaderMap) -> bool {
     if fields.peek().is_none() {
         return true;
     }
-    fields.flat_map(|field| field.split(',')).any(|one| {
-        let plain = one.replace([' ', '"'], "").to_ascii_lowercase();
+    // RFC 9110, 12.5.1: of the ranges that fit, the most exact one counts, and with the weight 0 it is refused.
+    let mut best: Option<(u8, f32)> = None;
+    for one in fields.flat_map(|field| field.split(',')) {
+        let plain = one.replace([' ', '\t', '"'], "").to_ascii_lowercase();
         let mut words = plain.split(';');
         let media = words.next().unwrap_or_default();
-        let version = words.find_map(|word| word.strip_prefix("version=").map(str::to_owned));
-        matches!(media, "application/taxii+json" | "*/*" | "application/*")
-            && version.is_none_or(|version| version == "2.1")
-    })
+        let (mut version, mut weight) = ("", 1.0);
+        for word in words {
+            match word.split_once('=') {
+                Some(("version", text)) => version = text,
+                Some(("q", text)) => weight = text.parse().unwrap_or(0.0),
+                _ => {}
+            }
+        }
+        let exact = match (media, version) {
+            ("application/taxii+json", "2.1") => 3,
+            ("application/taxii+json", "") => 2,
+            ("application/*", "") => 1,
+            ("*/*", "") => 0,
+            _ => continue,
+        };
+        if best.is_none_or(|best| (exact, weight) > best) {
+            best = Some((exact, weight));
+        }
+    }
+    best.is_some_and(|(_, weight)| weight > 0.0)
 }
 
 fn told(value: &Value) -> Response {
@@ -195,12 +216,16 @@ async fn all(console: &Console) -> Result<Vec<Collection>, Wrong> {
     Ok(found)
 }
 
+/// The hash of a name in our namespace.
+fn hash(name: &str) -> [u8; 20] {
+    use sha1::{Digest, Sha1};
+    Sha1::new().chain_update(NAMESPACE).chain_update(name).finalize().into()
+}
+
 /// A UUID of a name (RFC 9562, 5.5).
 fn uuid(name: &str) -> String {
-    use sha1::{Digest, Sha1};
-    let hash = Sha1::new().chain_update(NAMESPACE).chain_update(name).finalize();
     let mut bytes: [u8; 16] = [0; 16];
-    bytes.copy_from_slice(&hash[..16]);
+    bytes.copy_from_slice(&hash(name)[..16]);
     bytes[6] = bytes[6] & 0x0f | 0x50;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let digits = data_encoding::HEXLOWER.encode(&bytes);
@@ -221,84 +246,8 @@ async fn named(console: &Console, id: &str) -> Result<Collection, Wrong> {
 }
 
 /// 5.2.
-async fn collection(State(console): State<Arc<Console>>, _: Client, Path(id): Path<String>) -> Told {
-    Ok(told(&named(&console, &id).await?.json()))
-}
-
-/// 3.4: what can be asked for.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Asked {
-    added_after: String,
-    limit: String,
-    next: String,
-    #[serde(rename = "match[id]")]
-    id: String,
-    #[serde(rename = "match[type]")]
-    kind: String,
-    #[serde(rename = "match[version]")]
-    version: String,
-    #[serde(rename = "match[spec_version]")]
-    spec_version: String,
-}
-
-/// A page of a collection.
-struct Page<'a> {
-    entries: Vec<&'a Version>,
-    next: Option<usize>,
-    added: String,
-}
-
-/// The objects that were asked for, of those that a release has.
-fn page<'a>(view: &'a View, asked: &Asked, only: Option<&str>) -> Result<Page<'a>, Wrong> {
-    let wrong = |sentence: &str| Wrong(StatusCode::BAD_REQUEST, sentence.to_owned());
-    let limit = match asked.limit.as_str() {
-        "" => MOST,
-        text => match text.parse::<usize>() {
-            // Clients ask for 0 when they have no wish.
-            Ok(0) => MOST,
-            Ok(limit) => limit.min(MOST),
-            Err(_) => return Err(wrong("`limit` is a whole number")),
-        },
-    };
-    let from = match asked.next.as_str() {
-        "" => 0,
-        text => text.parse::<usize>().map_err(|_| wrong("`next` is what an earlier answer said"))?,
-    };
-    let added = view.release.imported_at;
-    let is_new = match asked.added_after.as_str() {
-        "" => true,
-        text => {
-            let after = OffsetDateTime::parse(text, &Rfc3339);
-            let after = after.map_err(|_| wrong("`added_after` is a time stamp, such as 2026-01-31T12:00:00Z"))?;
-            i128::from(added) * 1_000_000 > after.unix_timestamp_nanos()
-        }
-    };
-    let list = |text: &str| text.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect::<Vec<_>>();
-    let (ids, kinds, versions) = (list(&asked.id), list(&asked.kind), list(&asked.version));
-    let own = if view.release.feed == "stix-2.1" { "2.1" } else { "2.0" };
-    let spoken = list(&asked.spec_version);
-    let is_spoken = spoken.is_empty() || spoken.iter().any(|one| one == own);
-    let fits = |entry: &&Version| {
-        let is_version = |one: &String| matches!(one.as_str(), "first" | "last" | "all") || one == stamp(entry);
-        only.is_none_or(|id| id == entry.stix_id)
-            && (ids.is_empty() || ids.contains(&entry.stix_id))
-            && (kinds.is_empty() || kinds.iter().any(|kind| kind == kind_of(&entry.stix_id)))
-            && (versions.is_empty() || versions.iter().any(is_version))
-    };
-    let mut entries: Vec<&Version> = Vec::new();
-    let mut next = None;
-    if is_new && is_spoken {
-        let mut found = view.entries().filter(fits).skip(from);
-        entries.extend(found.by_ref().take(limit));
-        next = found.next().map(|_| from + entries.len());
-    }
-    Ok(Page { entries, next, added: date(added) })
-}
-
-/// What tells an object's versions apart: when it was changed, or made (3.4.1).
-fn stamp(entry: &Version) -> &str {
-    if entry.modified.is_empty() { &entry.created } else { &entry.modified }
+async fn collection(State(console): State<Arc<Console>>, _: Client, id: Place<String>) -> Told {
+    Ok(told(&named(&console, &place(id)?).await?.json()))
 }
 
 /// A time with six digits of a second, as collections give it (2.1, timestamp).
@@ -310,65 +259,64 @@ fn date(milliseconds: i64) -> String {
     format!("{day}T{hour:02}:{minute:02}:{second:02}.{:06}Z", clock.microsecond())
 }
 
-impl Page<'_> {
-    /// 3.5 and 3.7: an envelope around `list`, with when its objects were added.
-    fn answer(&self, name: &str, list: &str) -> Response {
-        let next = self.next.map(|next| format!(",\"next\":\"{next}\"")).unwrap_or_default();
-        let members = if self.entries.is_empty() && name == "objects" {
-            // An envelope without objects has no list of them.
-            String::new()
-        } else {
-            format!(",\"{name}\":[{list}]")
-        };
-        let text = format!("{{\"more\":{}{next}{members}}}", self.next.is_some());
-        let mut answer = ([(CONTENT_TYPE, MEDIA)], text).into_response();
-        if let (false, Ok(value)) = (self.entries.is_empty(), axum::http::HeaderValue::from_str(&self.added)) {
-            for name in ["x-taxii-date-added-first", "x-taxii-date-added-last"] {
-                answer.headers_mut().insert(HeaderName::from_static(name), value.clone());
-            }
+/// 3.5 and 3.7: an envelope around `list`, with when its objects were added.
+fn enveloped(page: &Page<'_>, release: &Release, name: &str, list: &str) -> Response {
+    let next = page.next.as_ref().map(|next| format!(",\"next\":\"{next}\"")).unwrap_or_default();
+    let members = if page.entries.is_empty() && name == "objects" {
+        // An envelope without objects has no list of them.
+        String::new()
+    } else {
+        format!(",\"{name}\":[{list}]")
+    };
+    let text = format!("{{\"more\":{}{next}{members}}}", page.next.is_some());
+    let mut answer = ([(CONTENT_TYPE, MEDIA)], text).into_response();
+    if let (false, Ok(value)) = (page.entries.is_empty(), axum::http::HeaderValue::from_str(&date(release.imported_at)))
+    {
+        for name in ["x-taxii-date-added-first", "x-taxii-date-added-last"] {
+            answer.headers_mut().insert(HeaderName::from_static(name), value.clone());
         }
-        answer
     }
+    answer
 }
 
-fn asked(query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>) -> Result<Asked, Wrong> {
-    query.map(|Query(asked)| asked).map_err(|error| Wrong(StatusCode::BAD_REQUEST, error.body_text()))
-}
+/// What stands in an address.
+type Place<T> = Result<Path<T>, PathRejection>;
 
-type Questions = Result<Query<Asked>, axum::extract::rejection::QueryRejection>;
+fn place<T>(place: Place<T>) -> Result<T, Wrong> {
+    place.map(|Path(place)| place).map_err(|_| nowhere())
+}
 
 /// 5.3.
-async fn manifest(State(console): State<Arc<Console>>, _: Client, Path(id): Path<String>, query: Questions) -> Told {
-    let asked = asked(query)?;
+async fn manifest(State(console): State<Arc<Console>>, _: Client, id: Place<String>, query: Questions) -> Told {
+    let (id, asked) = (place(id)?, Asked::read(query)?);
     let release = named(&console, &id).await?.release;
     let view = console.catalog()?.view(&release).await?;
-    let page = page(&view, &asked, None)?;
-    let rows: Vec<String> = page
-        .entries
-        .iter()
-        .map(|entry| {
-            let row = json!({
-                "id": entry.stix_id, "date_added": page.added, "version": stamp(entry), "media_type": media(&release),
-            });
-            row.to_string()
-        })
-        .collect();
-    Ok(page.answer("objects", &rows.join(",")))
+    let page = asked.page(&view, None)?;
+    let added = date(release.imported_at);
+    let row = |entry: &&Version| {
+        let row = json!({
+            "id": entry.stix_id, "date_added": added, "version": stamp(entry), "media_type": media(&release),
+        });
+        row.to_string()
+    };
+    let rows: Vec<String> = page.entries.iter().map(row).collect();
+    Ok(enveloped(&page, &release, "objects", &rows.join(",")))
 }
 
 /// 5.4.
-async fn objects(State(console): State<Arc<Console>>, _: Client, Path(id): Path<String>, query: Questions) -> Told {
-    answer_objects(&console, &id, &asked(query)?, None).await
+async fn objects(State(console): State<Arc<Console>>, _: Client, id: Place<String>, query: Questions) -> Told {
+    answer_objects(&console, &place(id)?, &Asked::read(query)?, None).await
 }
 
 /// 5.6.
 async fn object(
     State(console): State<Arc<Console>>,
     _: Client,
-    Path((id, object)): Path<(String, String)>,
+    ids: Place<(String, String)>,
     query: Questions,
 ) -> Told {
-    answer_objects(&console, &id, &asked(query)?, Some(&object)).await
+    let (id, object) = place(ids)?;
+    answer_objects(&console, &id, &Asked::read(query)?, Some(&object)).await
 }
 
 async fn answer_objects(console: &Console, id: &str, asked: &Asked, only: Option<&str>) -> Told {
@@ -378,13 +326,13 @@ async fn answer_objects(console: &Console, id: &str, asked: &Asked, only: Option
     if let Some(object) = only.filter(|object| view.stix_id(object).is_none()) {
         return Err(missing(object));
     }
-    let page = page(&view, asked, only)?;
+    let page = asked.page(&view, only)?;
     let ids: Vec<i64> = page.entries.iter().map(|entry| entry.id).collect();
     let texts = catalog.library().bodies(&ids).await.map_err(AttackError::from)?;
     // The bytes of each object go out as they were imported.
     let list: Vec<&str> =
         ids.iter().filter_map(|id| texts.get(id)).filter_map(|text| std::str::from_utf8(text).ok()).collect();
-    Ok(page.answer("objects", &list.join(",")))
+    Ok(enveloped(&page, &release, "objects", &list.join(",")))
 }
 
 fn missing(object: &str) -> Wrong {
@@ -396,25 +344,34 @@ fn missing(object: &str) -> Wrong {
 async fn versions(
     State(console): State<Arc<Console>>,
     _: Client,
-    Path((id, object)): Path<(String, String)>,
+    ids: Place<(String, String)>,
     query: Questions,
 ) -> Told {
-    let asked = asked(query)?;
+    let ((id, object), asked) = (place(ids)?, Asked::read(query)?);
     let release = named(&console, &id).await?.release;
     let view = console.catalog()?.view(&release).await?;
     if view.stix_id(&object).is_none() {
         return Err(missing(&object));
     }
-    let page = page(&view, &asked, Some(&object))?;
+    let page = asked.page(&view, Some(&object))?;
     let stamps: Vec<String> = page.entries.iter().map(|entry| json!(stamp(entry)).to_string()).collect();
-    Ok(page.answer("versions", &stamps.join(",")))
+    Ok(enveloped(&page, &release, "versions", &stamps.join(",")))
 }
 
 async fn forbidden() -> Wrong {
     Wrong(StatusCode::FORBIDDEN, "collections of this server can only be read".to_owned())
 }
 
+async fn wrong_method() -> Response {
+    let wrong = Wrong(StatusCode::METHOD_NOT_ALLOWED, "what is at this address can only be read".to_owned());
+    ([(ALLOW, "GET, HEAD")], wrong).into_response()
+}
+
 async fn nothing() -> Wrong {
+    nowhere()
+}
+
+fn nowhere() -> Wrong {
     Wrong(StatusCode::NOT_FOUND, "there is nothing at this address; /taxii2/ says what there is".to_owned())
 }
 
@@ -440,6 +397,9 @@ mod tests {
             !check("application/taxii+json;version=2.0") && !check("application/vnd.oasis.taxii+json; version=2.0")
         );
         assert!(!check("text/html"));
+        // What a client refuses it is not sent, also where it takes anything else.
+        assert!(!check("application/taxii+json;version=2.1;q=0") && !check("*/*;q=0.0"));
+        assert!(!check("*/*, application/taxii+json;q=0") && check("*/*;q=0, application/taxii+json; q=0.1"));
     }
 
     #[test]
