@@ -339,7 +339,8 @@ impl IntoResponse for Refused {
                 (StatusCode::INTERNAL_SERVER_ERROR, sentence.to_owned())
             }
         };
-        let page = Sentence { status: status.as_u16(), sentence, user: None };
+        // A sentence may name what somebody asked for.
+        let page = Sentence { status: status.as_u16(), sentence: lazaret_model::plain(&sentence), user: None };
         (status, Html(askama::Template::render(&page).unwrap_or_default())).into_response()
     }
 }

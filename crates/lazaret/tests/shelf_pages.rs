@@ -3,13 +3,14 @@
 #[path = "gate/mod.rs"]
 mod gate;
 mod shelf;
+#[path = "shelf/taxii.rs"]
+mod taxii;
 
 use corpus::attack::*;
 use gate::Served;
 use gate::people::{Browser, Staff, administrator};
 use serde_json::{Value, json};
 use shelf::*;
-use std::process::Command;
 
 /// A console with the library in it.
 fn served(configuration: &str) -> Served {
@@ -292,12 +293,65 @@ fn programs_are_given_exact_bytes_and_everything_else() {
         ("/api/v1/attack/diff?from=1.0", 400),
         ("/api/v1/attack/diff?from=1.0&to=7.0", 404),
         ("/api/v1/attack/search?q=x&limit=0", 400),
+        ("/api/v1/attack/search?q=x&status=dead", 400),
+        ("/api/v1/attack/search?q=x&section=tools", 400),
+        ("/api/v1/attack/search?q=x&domain=moon", 400),
+        ("/api/v1/attack/releases/stix-2.0/enterprise/1.0/objects?status=dead", 400),
+        ("/api/v1/attack/objects/%ff", 404),
         ("/api/v1/attack/objects/T9001/relationships?status=odd", 400),
         ("/api/v1/attack/takes", 401),
     ] {
         let (found, head, body) = fetched(&reader, path, &[]);
         assert!(found == status && head.contains("application/problem+json"), "{path}: {found} {body}");
     }
+    let (_, _, body) = fetched(&reader, "/api/v1/attack/search?q=x&status=dead", &[]);
+    assert!(body.contains("`status` is one of live, revoked, deprecated"), "{body}");
+    let (_, _, body) = fetched(&reader, "/api/v1/attack/search?q=x&section=tools", &[]);
+    assert!(body.contains("`section` is one of techniques, software, groups"), "{body}");
+}
+
+#[test]
+fn a_page_spells_out_what_steers_text_and_its_links_keep_what_was_chosen() {
+    let evil = with(technique(), json!({ "name": "Open\u{202e}ing\u{7}", "description": "A \u{2066}text\u{200b}." }));
+    let weasel = with(
+        object(GROUP, "G9001", "Quiet Weasel", "2020-01-01"),
+        json!({ "x_mitre_platforms": ["Linux"], "aliases": ["Quiet\u{202d} One"] }),
+    );
+    let ends = [relation(1, "mitigates", MITIGATION, TECHNIQUE), relation(2, "uses", GROUP, TECHNIQUE)];
+    let objects = [vec![evil, mitigation(), weasel], ends.to_vec()].concat();
+    let folder = filled_with(&[("1.0", objects)]);
+    let other = bundle(&[technique(), mitigation(), relation(3, "mitigates", MITIGATION, TECHNIQUE)]);
+    let path = file(folder.path(), "mobile-attack-0.9.json", &other);
+    assert_eq!(said(folder.path(), &["import", path.to_str().unwrap()]).0, 0);
+    let served = Served::in_folder(folder, "");
+    let reader = reader(&served);
+    let steers = |page: &str| page.contains(['\u{202e}', '\u{202d}', '\u{2066}', '\u{7}']);
+    for path in [
+        "/techniques/T9001?domain=enterprise",
+        "/techniques?domain=enterprise",
+        "/groups/G9001",
+        "/attack/search?q=G9001",
+        "/mitigations/M9001?domain=enterprise",
+        "/attack/suggest?q=open",
+    ] {
+        let page = reader.get(path);
+        assert!(page.contains("202") && !steers(&page), "{path}: {page}");
+    }
+    let page = reader.get("/techniques/T9001?domain=enterprise");
+    assert!(page.contains("<h1>Open\\u{202e}ing\\u{7}</h1>") && page.contains("A \\u{2066}text\u{200b}."), "{page}");
+    // Relationships by domain, and as data with the same filters.
+    assert!(page.contains("<option value=\"mobile-attack\">Mobile</option>"), "{page}");
+    let page = reader.get("/techniques/T9001?feed=stix-2.0&domain=mobile-attack&platform=&status=");
+    assert!(page.contains("relationship--00000000-0000-4000-8000-000000000003") && !page.contains("Weasel"), "{page}");
+    let page = reader.get("/techniques/T9001?domain=enterprise-attack&platform=Linux&status=live");
+    let link = page.split("<a href=\"/api/v1/attack/objects/").find(|piece| piece.contains(">JSON</a>")).unwrap();
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    assert!(link.ends_with("?feed=stix-2.0&domain=enterprise-attack&release=1.0&platform=Linux&status=live"), "{link}");
+    let found: Value = serde_json::from_str(&reader.get(&format!("/api/v1/attack/objects/{link}"))).unwrap();
+    let ids: Vec<_> = found["relationships"].as_array().unwrap().iter().map(|one| &one["other"]["id"]).collect();
+    assert_eq!(ids, [&json!(GROUP)]);
+    let table = reader.get(&format!("/api/v1/attack/objects/{link}&format=csv"));
+    assert!(table.lines().count() == 2 && table.contains(GROUP), "{table}");
 }
 
 #[test]
@@ -390,71 +444,6 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     let (_, _, body) = fetched(&stranger, "/api/v1/attack/takes", &["-H", &bearer]);
     assert!(body.contains("\"state\":\"stale\",\"revision\":3"), "{body}");
     assert!(act(&karl, "3", "withdraw", "outdated").ends_with("303"));
-}
-
-/// What the client of the OASIS working group makes of the server.
-const CLIENT: &str = r#"
-import json, sys
-from taxii2client.v21 import Server, as_pages
-server = Server(sys.argv[1])
-root = server.api_roots[0]
-out = {"title": root.title, "versions": root.versions, "collections": []}
-for collection in root.collections:
-    pages = list(as_pages(collection.get_objects, per_request=4))
-    objects = [o for page in pages for o in page.get("objects", [])]
-    manifest = [o for page in as_pages(collection.get_manifest, per_request=100) for o in page["objects"]]
-    one = collection.get_object(objects[0]["id"])["objects"]
-    versions = collection.object_versions(objects[0]["id"])["versions"]
-    kinds = collection.get_objects(type="attack-pattern")["objects"]
-    late = collection.get_objects(added_after="2999-01-01T00:00:00Z").get("objects", [])
-    out["collections"].append({"title": collection.title, "media": collection.media_types, "pages": len(pages),
-        "ids": [o["id"] for o in objects], "manifest": len(manifest), "one": len(one), "versions": versions,
-        "kinds": len(kinds), "late": len(late), "write": collection.can_write})
-print(json.dumps(out))
-"#;
-
-#[test]
-fn a_taxii_client_reads_every_release() {
-    let python = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/reference/bin/python");
-    assert!(python.exists(), "`sh tools/reference.sh` installs a TAXII client");
-    let served = served("");
-    let reader = reader(&served);
-    let output =
-        Command::new(python).args(["-c", CLIENT, &reader.url("/taxii2/")]).env("NO_PROXY", "*").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let collections = told["collections"].as_array().unwrap();
-    let titles: Vec<_> = collections.iter().map(|one| one["title"].as_str().unwrap()).collect();
-    assert_eq!(
-        titles,
-        [
-            "Enterprise ATT&CK, the newest release",
-            "Enterprise ATT&CK 3.0 (stix-2.0)",
-            "Enterprise ATT&CK 2.0 (stix-2.0)",
-            "Enterprise ATT&CK 1.0 (stix-2.0)"
-        ]
-    );
-    for (one, objects) in collections[1..].iter().zip(releases().into_iter().rev()) {
-        let ids: Vec<_> = objects.1.iter().map(|object| object["id"].clone()).collect();
-        assert_eq!(one["ids"], json!(ids));
-        assert_eq!((&one["manifest"], &one["one"], &one["kinds"]), (&json!(ids.len()), &json!(1), &json!(2)));
-        assert_eq!(
-            (&one["late"], &one["write"], &one["versions"]),
-            (&json!(0), &json!(false), &json!(["2020-01-01T00:00:00.000Z"]))
-        );
-        assert_eq!(one["pages"].as_u64().unwrap() as usize, ids.len().div_ceil(4));
-    }
-    // What clients of other versions, and those who would write, are told.
-    let accept = "Accept: application/vnd.oasis.taxii+json; version=2.0";
-    assert_eq!(fetched(&reader, "/taxii2/", &["-H", accept]).0, 406);
-    let objects = "/taxii2/attack/collections/enterprise-attack/objects/";
-    assert_eq!(fetched(&reader, objects, &["-d", "{}"]).0, 403);
-    let (status, head, body) = fetched(&reader, &format!("{objects}?limit=x"), &[]);
-    assert!(status == 400 && head.contains("taxii+json") && body.contains("\"http_status\":\"400\""), "{body}");
-    assert_eq!(fetched(&reader, "/taxii2/attack/collections/none/", &[]).0, 404);
-    assert_eq!(fetched(&reader, &format!("{objects}tool--0a/"), &[]).0, 404);
-    let (_, head, _) = fetched(&reader, objects, &[]);
-    assert!(head.contains("x-taxii-date-added-first: 20"), "{head}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::Unsaved;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path as AnyPath, Query, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -71,6 +71,18 @@ impl FromRequestParts<Arc<Console>> for Caller {
             _ => return Err(nobody()),
         };
         Ok(Self { name: user.name, may: console.control.permissions(role.name()) })
+    }
+}
+
+/// What stands in an address's path.
+struct Path<T>(T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let nowhere = |_| Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address");
+        AnyPath::from_request_parts(parts, state).await.map(|AnyPath(path)| Self(path)).map_err(nowhere)
     }
 }
 

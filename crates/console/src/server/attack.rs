@@ -12,6 +12,7 @@ mod object;
 mod search;
 mod takes;
 
+pub(super) use explorer::fits;
 pub(super) use takes::needed;
 
 use super::asked::Path;
@@ -24,9 +25,10 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use lazaret_attack::{AttackError, Catalog, Choice, SECTIONS, Search, official_path};
+use lazaret_model::plain;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -245,11 +247,35 @@ async fn script() -> Response {
     (fields, include_str!("../../templates/attack/attack.js")).into_response()
 }
 
-/// A page with the script that suggests entries.
+/// A page with the script that suggests entries. What steers how text is shown is spelled out: names and texts are what somebody
+/// published.
 fn shelf(template: &impl Template) -> Answer {
-    let mut answer = page(template)?;
+    Ok(with_script(Html(steady(template.render()?)).into_response()))
+}
+
+/// The same with every character as it is: a form gives back what it was given.
+fn shelf_exact(template: &impl Template) -> Answer {
+    Ok(with_script(page(template)?))
+}
+
+fn with_script(mut answer: Response) -> Response {
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(OWN_SCRIPT));
-    Ok(answer)
+    answer
+}
+
+fn steady(text: String) -> String {
+    if !text.contains(steers) {
+        return text;
+    }
+    let spelled = |letter: char| if steers(letter) { plain(&letter.to_string()) } else { letter.to_string() };
+    text.chars().map(spelled).collect()
+}
+
+/// Whether a character is a control character or changes the direction of others (Unicode, UAX #9). Those that only are not seen
+/// stand in official texts, and stay.
+fn steers(letter: char) -> bool {
+    (letter.is_control() && !"\n\r\t".contains(letter))
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Where an address of the official site leads in the library, whether the entry is there or not: its page says so.
@@ -297,4 +323,15 @@ fn encoded(value: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_on_a_page_steers_how_it_is_shown() {
+        let text = "a\u{202e}b\u{7}c\u{85}\n\td\u{200b}e";
+        assert_eq!(steady(text.to_owned()), "a\\u{202e}b\\u{7}c\\u{85}\n\td\u{200b}e");
+    }
 }

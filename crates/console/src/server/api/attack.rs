@@ -1,14 +1,14 @@
 //! The ATT&CK library for programs: releases and bundles to the byte, entries with their history and relationships, comparisons,
 //! search, takes and layers.
 
-use super::{Caller, Route, Said, asked, body, said};
+use super::{Caller, Path, Route, Said, asked, body, said};
 use crate::server::Console;
 use crate::server::api::problem::Problem;
-use crate::server::attack::{Where, needed};
+use crate::server::attack::{Where, fits, needed};
 use crate::server::session::May;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
 };
@@ -17,10 +17,10 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use lazaret_attack::{
-    ATTRIBUTION, AttackError, Bundle, Catalog, Choice, Deed, Effective, Found, Question, TakeError, Words, act, begin,
-    changes_between, check, compare, domain_named, entry_layer, gaps, hex, history_json, kind_of, layer_upgraded, look,
-    markdown, path_of, read_layers, read_take, related, relation_json, relations_csv, section_of, status, summary,
-    takes_now,
+    ATTRIBUTION, AttackError, Bundle, Catalog, Choice, Deed, Effective, Found, Question, SECTIONS, TakeError, Words,
+    act, begin, changes_between, check, compare, domain_named, entry_layer, gaps, hex, history_json, kind_of,
+    layer_upgraded, look, markdown, path_of, read_layers, read_take, related, relation_json, relations_csv, section_of,
+    status, summary, takes_now,
 };
 use lazaret_store::{Release, Version};
 use serde::Deserialize;
@@ -221,6 +221,7 @@ async fn objects(
 ) -> Said {
     let asked = asked(query)?;
     let limit = limit(asked.limit)?;
+    narrowed(&asked.section, &asked.status)?;
     let catalog = console.catalog()?;
     let release = release_at(catalog, &feed, &domain, &name).await?;
     let view = catalog.view(&release).await?;
@@ -238,6 +239,21 @@ async fn objects(
     let end = asked.after + rows.len();
     let next = (end < found.len()).then_some(end);
     said(&json!({ "total": found.len(), "objects": rows, "next": next, "attribution": ATTRIBUTION }))
+}
+
+/// Refuses a section or a status that there is not, rather than finding nothing.
+fn narrowed(section: &str, status: &str) -> Result<(), Problem> {
+    one_of("section", section, SECTIONS.iter().map(|section| section.path))?;
+    one_of("status", status, ["live", "revoked", "deprecated"].into_iter())
+}
+
+fn one_of(name: &str, value: &str, mut all: impl Iterator<Item = &'static str> + Clone) -> Result<(), Problem> {
+    if value.is_empty() || all.clone().any(|one| one == value) {
+        return Ok(());
+    }
+    let mut list = all.next().unwrap_or_default().to_owned();
+    all.for_each(|one| list.push_str(&format!(", {one}")));
+    Err(Problem::new(StatusCode::BAD_REQUEST, format!("`{name}` is one of {list}")))
 }
 
 fn entry_json(entry: &Version) -> Value {
@@ -322,6 +338,8 @@ async fn difference(
 #[serde(default)]
 struct Form {
     format: String,
+    platform: String,
+    tactic: String,
     status: String,
     #[serde(rename = "type")]
     kind: String,
@@ -336,13 +354,10 @@ async fn relationships(
 ) -> Said {
     let (catalog, form) = (console.catalog()?, asked(form)?);
     let found = found(catalog, &id, place).await?;
-    if !form.status.is_empty() && !Effective::ALL.iter().any(|status| status.name() == form.status) {
-        let names: Vec<_> = Effective::ALL.iter().map(|status| status.name()).collect();
-        return Err(Problem::new(StatusCode::BAD_REQUEST, format!("`status` is one of {}", names.join(", "))));
-    }
+    one_of("status", &form.status, Effective::ALL.iter().map(|status| status.name()))?;
     let mut related = related(&found.view, &found.version);
     related.retain(|one| {
-        (form.status.is_empty() || one.status.name() == form.status)
+        fits(one, &form.platform, &form.tactic, &form.status)
             && (form.kind.is_empty() || one.relation.relation == form.kind)
     });
     let ids: Vec<i64> = related.iter().map(|one| one.relation.id).collect();
@@ -415,7 +430,12 @@ struct Sought {
 
 async fn search(State(console): State<Arc<Console>>, _: Guest, query: Result<Query<Sought>, QueryRejection>) -> Said {
     let sought = asked(query)?;
-    let domain = domain_named(&sought.domain).map_or(sought.domain.clone(), str::to_owned);
+    narrowed(&sought.section, &sought.status)?;
+    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`domain` is one of enterprise, mobile, ics, pre");
+    let domain = match sought.domain.as_str() {
+        "" => String::new(),
+        name => domain_named(name).ok_or_else(wrong)?.to_owned(),
+    };
     let question = Question {
         words: sought.q,
         section: sought.section,

@@ -1,13 +1,13 @@
 //! The relationships of an entry: by direction, type and the other's section, with what they say and whether they hold.
 
 use super::facts::named;
-use super::{day, prose};
+use super::{day, encoded, prose};
 use crate::prose::Citations;
 use crate::server::Refused;
 use axum::http::Uri;
 use lazaret_attack::{
-    Catalog, Effective, Found, Linked, Number, Related, Vanished, elsewhere, gaps, kind_of, path_of, section_of,
-    vanished,
+    Catalog, Effective, Found, Linked, Number, Related, Vanished, domain_title, elsewhere, gaps, kind_of, path_of,
+    section_of, vanished,
 };
 use lazaret_store::Version;
 use serde::Deserialize;
@@ -52,8 +52,11 @@ pub(super) struct Explorer {
     pub(super) platforms: Vec<String>,
     pub(super) tactics: Vec<String>,
     pub(super) statuses: Vec<(&'static str, &'static str)>,
+    pub(super) domains: Vec<(String, String, bool)>,
     /// The address that shows every row.
     pub(super) all: String,
+    /// Where programs get what is shown.
+    pub(super) data: String,
 }
 
 pub(super) struct Group {
@@ -133,15 +136,39 @@ fn title(relation: &Version, outward: bool, other: &str) -> String {
     format!("{what}: {section}")
 }
 
-fn fits(filter: &Filter, one: &Related) -> bool {
+/// Whether a relationship has this effective status, and its other end this platform and tactic; what is empty does not matter.
+pub(in crate::server) fn fits(one: &Related, platform: &str, tactic: &str, status: &str) -> bool {
     let has = |lines: &str, wanted: &str| wanted.is_empty() || lines.lines().any(|line| line == wanted);
-    if !filter.status.is_empty() && one.status.name() != filter.status {
+    if !status.is_empty() && one.status.name() != status {
         return false;
     }
     match &one.other {
-        Ok(other) => has(&other.platforms, &filter.platform) && has(&other.tactics, &filter.tactic),
-        Err(_) => filter.platform.is_empty() && filter.tactic.is_empty(),
+        Ok(other) => has(&other.platforms, platform) && has(&other.tactics, tactic),
+        Err(_) => platform.is_empty() && tactic.is_empty(),
     }
+}
+
+/// Where programs get the relationships that the page shows.
+fn data(found: &Found, filter: &Filter) -> String {
+    let release = &found.view.release;
+    let pairs = [
+        ("feed", release.feed.as_str()),
+        ("domain", &release.domain),
+        ("release", &release.name),
+        ("platform", &filter.platform),
+        ("tactic", &filter.tactic),
+        ("status", &filter.status),
+    ];
+    let pairs = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    format!("/api/v1/attack/objects/{}/relationships?{}", found.version.stix_id, pairs.join("&"))
+}
+
+/// The domains whose relationships can be looked at, in the feed that is shown: those that ever had the entry.
+fn domains(found: &Found) -> Vec<(String, String, bool)> {
+    let own = &found.view.release;
+    let spans = found.spans.iter().filter(|span| span.feed == own.feed);
+    spans.map(|span| (span.domain.clone(), domain_title(&span.domain).to_owned(), span.track == own.track)).collect()
 }
 
 /// Lays out relationships.
@@ -163,7 +190,7 @@ pub(super) async fn explorer(
     }
     let statuses: BTreeSet<Effective> = related.iter().map(|one| one.status).collect();
     let mut by_title: BTreeMap<(bool, String), Vec<&Related>> = BTreeMap::new();
-    for one in related.iter().filter(|one| fits(&filter, one)) {
+    for one in related.iter().filter(|one| fits(one, &filter.platform, &filter.tactic, &filter.status)) {
         let other = one.other.as_ref().map_or_else(Clone::clone, |other| other.stix_id.clone());
         by_title.entry((!one.outward, title(&one.relation, one.outward, &other))).or_default().push(one);
     }
@@ -206,7 +233,9 @@ pub(super) async fn explorer(
         platforms: platforms.into_iter().collect(),
         tactics: tactics.into_iter().collect(),
         statuses: statuses.into_iter().map(|status| (status.name(), status.told())).collect(),
+        domains: domains(found),
         all: format!("{}#relationships", super::with(uri, &[("all", "yes")])),
+        data: data(found, &filter),
         filter,
     })
 }

@@ -45,6 +45,8 @@ struct Page {
     path: String,
     /// Releases of this track that have it, the newest first, and whether each is the one shown.
     releases: Vec<(String, bool)>,
+    /// The release that is shown is the last one that has it.
+    is_newest: bool,
     tracks: Vec<Track>,
     missing_in: String,
     namesakes: Vec<(String, String, &'static str)>,
@@ -200,6 +202,7 @@ async fn gather(
         modified,
         official: official(&version, &fields),
         path: lasting(&found),
+        is_newest: releases.first().is_some_and(|name| *name == release.name),
         releases: releases.into_iter().map(|name| (name.clone(), name == release.name)).collect(),
         tracks: tracks(&found),
         missing_in: found.missing_in.clone().unwrap_or_default(),

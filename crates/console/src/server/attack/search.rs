@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect};
 use lazaret_attack::{Answer as Found, Choice, Question, SECTIONS, Section, domain_title};
+use lazaret_model::plain;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -126,8 +127,8 @@ pub(super) async fn suggest(State(console): State<Arc<Console>>, _: Reader, Quer
         .iter()
         .map(|hit| {
             serde_json::json!({
-                "id": hit.attack_id,
-                "name": hit.name,
+                "id": plain(&hit.attack_id),
+                "name": plain(&hit.name),
                 "path": hit.path,
                 "what": lazaret_attack::section_at(&hit.section).map_or("", |section| section.one),
                 "status": hit.status,

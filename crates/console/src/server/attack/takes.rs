@@ -1,6 +1,6 @@
 //! Analysts' takes: written against an exact source, read by somebody else, published, and shown only while they hold.
 
-use super::{Reader, Where, day, shelf};
+use super::{Reader, Where, day, shelf, shelf_exact};
 use crate::prose::Citations;
 use crate::server::asked::{Path, Query};
 use crate::server::session::{May, Shown as User, Somebody};
@@ -163,7 +163,7 @@ pub(super) async fn blank(
     let found = catalog.find(None, &about.object, &choice).await?;
     let document = template(&found);
     let text = serde_json::to_string_pretty(&document).map_err(|error| Refused::Broken(error.to_string()))?;
-    shelf(&edit(&who, text, Vec::new(), String::new(), "/attack/takes/new".to_owned(), 0))
+    shelf_exact(&edit(&who, text, Vec::new(), String::new(), "/attack/takes/new".to_owned(), 0))
 }
 
 fn edit(who: &Somebody, text: String, troubles: Vec<Trouble>, problem: String, action: String, revision: i64) -> Edit {
@@ -197,7 +197,7 @@ fn again(who: &Somebody, error: TakeError, text: String, action: String, revisio
         }
         error => return Err(error.into()),
     };
-    let mut answer = shelf(&page)?;
+    let mut answer = shelf_exact(&page)?;
     *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(answer)
 }
@@ -330,7 +330,7 @@ pub(super) async fn act(
             who.may(May::WriteTakes)?;
             let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
             let action = format!("/attack/takes/{id}");
-            return shelf(&edit(&who, take.document, Vec::new(), String::new(), action, take.revision));
+            return shelf_exact(&edit(&who, take.document, Vec::new(), String::new(), action, take.revision));
         }
         "edit" => Deed::Edit(form.document.clone()),
         "submit" => Deed::Submit,
