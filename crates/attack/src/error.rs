@@ -26,7 +26,7 @@ pub enum AttackError {
         reason: String,
     },
     /// An object of a bundle is not what it should be.
-    #[error("object {index} (`{id}`), which begins at byte {offset}: {reason}")]
+    #[error("object {index}{}, which begins at byte {offset}: {reason}", in_brackets(id))]
     Object {
         /// Objects that came before, and one.
         index: u64,
@@ -95,4 +95,9 @@ pub enum AttackError {
     /// The part that reads ended without saying why.
     #[error("reading stopped without saying why")]
     Stopped,
+}
+
+/// An id behind what it names; nothing where there is none.
+fn in_brackets(id: &str) -> String {
+    if id.is_empty() { String::new() } else { format!(" (`{id}`)") }
 }

@@ -1,8 +1,9 @@
 //! What was imported, to the byte: bundles put together again, and everything hashed anew.
 
 use crate::{AttackError, object};
-use lazaret_store::{Library, Release};
+use lazaret_store::{Library, NewVersion, Relation, Release, Version};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 
 /// Objects that are unpacked at once.
 const BATCH: usize = 1_000;
@@ -64,6 +65,28 @@ impl Bundle {
     }
 }
 
+/// What is kept beside a version's text and does not follow from it.
+fn others(kept: &Version, read: &NewVersion, ends: &HashMap<i64, String>) -> Vec<&'static str> {
+    let nothing = Relation { kind: String::new(), from: String::new(), to: String::new() };
+    let relation = read.relation.as_ref().unwrap_or(&nothing);
+    let end = |object: i64| ends.get(&object).map_or("", String::as_str);
+    let pairs = [
+        ("ATT&CK id", kept.attack_id == read.attack_id),
+        ("name", kept.name == read.name),
+        ("version", kept.version == read.version),
+        ("`created`", kept.created == read.created),
+        ("`modified`", kept.modified == read.modified),
+        ("status", kept.flags == read.flags),
+        ("list of platforms", kept.platforms == read.platforms),
+        ("list of tactics", kept.tactics == read.tactics),
+        ("type of relationship", kept.relation == relation.kind),
+        ("source of the relationship", end(kept.from_object) == relation.from),
+        ("target of the relationship", end(kept.to_object) == relation.to),
+        ("length", usize::try_from(kept.bytes) == Ok(read.text.len())),
+    ];
+    pairs.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+}
+
 fn damaged(reason: String) -> AttackError {
     AttackError::Store(lazaret_store::StoreError::DamagedLibrary(reason))
 }
@@ -79,7 +102,8 @@ pub struct Verified {
     pub wrong: Vec<String>,
 }
 
-/// Hashes everything again: every version three times, every bundle put together. `step` is told how much of all is done.
+/// Hashes everything again: every version three times, every bundle put together. What is kept beside a version's text for lists
+/// and searches is read from the text again. `step` is told how much of all is done.
 ///
 /// # Errors
 /// When the database does not answer. What is wrong with what it holds is in the answer.
@@ -100,6 +124,8 @@ pub async fn verify(library: &Library, mut step: impl FnMut(u64, u64)) -> Result
                 continue;
             }
         };
+        let ends = versions.iter().flat_map(|version| [version.from_object, version.to_object]);
+        let ends = library.stix_ids(&ends.filter(|object| *object != 0).collect::<Vec<_>>()).await?;
         for version in versions {
             let place = format!("version {} of `{}`", version.id, version.stix_id);
             let Some(text) = texts.get(&version.id) else {
@@ -119,6 +145,9 @@ pub async fn verify(library: &Library, mut step: impl FnMut(u64, u64)) -> Result
                     }
                     if read.version.stix_id != version.stix_id {
                         verified.wrong.push(format!("{place}: the text is that of `{}`", read.version.stix_id));
+                    }
+                    for name in others(&version, &read.version, &ends) {
+                        verified.wrong.push(format!("{place}: the {name} kept beside its text is another one"));
                     }
                 }
             }

@@ -29,7 +29,7 @@ pub(crate) struct Read {
 /// # Errors
 /// What is wrong with it, with its id as far as it has one.
 pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)> {
-    let value = parse_exactly(text).map_err(|error| (String::new(), error.to_string()))?;
+    let value = parse_exactly(text).map_err(|error| (loose_id(text), error.to_string()))?;
     let Value::Object(object) = &value else { return Err((String::new(), "no object".to_owned())) };
     let stix_id = match object.get("id") {
         Some(Value::String(id)) => id.clone(),
@@ -95,6 +95,12 @@ pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)>
     let matrix = (kind == "x-mitre-matrix").then(|| version.attack_id.clone());
     let chain = (kind == "attack-pattern").then(|| chain(object)).flatten().map(str::to_owned);
     Ok(Read { version, collection, domains, matrix, chain, kind })
+}
+
+/// The id of an object that says something twice; empty for none.
+fn loose_id(text: &[u8]) -> String {
+    let id = serde_json::from_slice::<Value>(text).ok().and_then(|value| Some(value.get("id")?.as_str()?.to_owned()));
+    shortened(&id.unwrap_or_default())
 }
 
 /// The texts in a list; empty when it is none.
@@ -371,8 +377,10 @@ mod tests {
             (r#"{"id":"tool--0a","type":"tool","x":{"a":1,"a":1}}"#, "`a` stands twice"),
             (r#"{"id":"tool--0a","type":"tool",}"#, "trailing comma"),
         ] {
-            let (_, said) = check(text).unwrap_err();
+            let (id, said) = check(text).unwrap_err();
             assert!(said.contains(reason), "{text}: {said}");
+            // What stands twice in an object is told with the id of the object.
+            assert!(id == "tool--0a" || !said.contains("stands twice"), "{text}: {id}");
         }
     }
 

@@ -82,6 +82,8 @@ fn entries_are_shown_compared_and_found() {
     let (status, out, _) = said(folder, &["verify"]);
     assert!(status == 0 && out.contains("2 releases") && out.contains("as it was imported"), "{out}");
     let damage = "UPDATE attack_versions SET canonical = raw WHERE id = 1; \
+                  UPDATE attack_versions SET name = 'x', flags = flags + 2, attack_id = 'T1', modified = '' WHERE id = 2; \
+                  UPDATE attack_versions SET from_object = to_object WHERE relation = 'uses'; \
                   UPDATE attack_releases SET sha256 = 'x' WHERE name = '2.0'";
     let done = Command::new("sqlite3").arg(folder.join("data/library.sqlite")).arg(damage).status().unwrap();
     assert!(done.success());
@@ -91,6 +93,12 @@ fn entries_are_shown_compared_and_found() {
         complaint.contains("the canonical hash is another one") && complaint.contains("2.0 (stix-2.0)"),
         "{complaint}"
     );
+    for beside in ["name", "status", "ATT&CK id", "`modified`", "source of the relationship"] {
+        assert!(
+            complaint.contains(&format!("the {beside} kept beside its text is another one")),
+            "{beside}: {complaint}"
+        );
+    }
 }
 
 #[test]
