@@ -196,7 +196,8 @@ impl Catalog {
                 let remembered = self.remembered();
                 if remembered.generation == generation { remembered.views.clone() } else { Vec::new() }
             };
-            let view = Arc::new(View::load(&self.library, release, &others, &*self.shadowed().await?).await?);
+            let shadowed = self.shadowed().await?;
+            let view = Arc::new(View::load(&self.library, release, &others, &shadowed).await?);
             tries += 1;
             let is_settled = self.library.generation().await? == generation;
             if !is_settled && tries < TRIES {
@@ -228,7 +229,8 @@ impl Catalog {
         let mut tries = 0;
         loop {
             let generation = self.library.generation().await?;
-            let ever = Arc::new(Ever::load(&self.library, track, &*self.shadowed().await?).await?);
+            let shadowed = self.shadowed().await?;
+            let ever = Arc::new(Ever::load(&self.library, track, &shadowed).await?);
             tries += 1;
             let is_settled = self.library.generation().await? == generation;
             if !is_settled && tries < TRIES {

@@ -227,6 +227,7 @@ fn every_entry_has_a_page_of_its_own() {
         assert!(reader.get(path).contains(&link), "{path}: {}", reader.get(path));
     }
     let page = reader.get(&own);
+    assert!(page.contains(&format!("Other entries have this id as well: <a href=\"/software/{malware}\">")), "{page}");
     assert!(
         page.contains(&format!("action=\"{own}\"")) && !page.contains("attack.mitre.org/software/S9001\""),
         "{page}"
@@ -392,6 +393,46 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     document["claims"] = json!([{ "text": "The definition says what it is.", "confidence": "high",
         "evidence": [{ "kind": "quote", "text": "What Opening Things is" }] }]);
     assert!(post(&karl, "/attack/takes/new", &[("document", &document.to_string())]).ends_with("303"));
+    // The same without JSON, in the fields of the form, and changed there.
+    let form = post(&karl, "/attack/takes/1", &[("revision", "1"), ("do", "form")]);
+    for part in [
+        "value=\"What to do &#60;b&#62;about&#60;/b&#62; it\"",
+        "\nWhat Opening Things is</textarea>",
+        "name=\"claim2.evidence1.value\"",
+    ] {
+        assert!(form.contains(part), "{part}: {form}");
+    }
+    let hash = |name: &str| document[name].as_str().unwrap().to_owned();
+    let (source, relationships) = (hash("source_sha256"), hash("relationships_sha256"));
+    let fields = [
+        ("fields", "yes"),
+        ("schema", "lazaret.take/1"),
+        ("object", TECHNIQUE),
+        ("feed", "stix-2.0"),
+        ("domain", "enterprise-attack"),
+        ("release", "3.0"),
+        ("source_sha256", &source),
+        ("relationships_sha256", &relationships),
+        ("title", "Another title"),
+        ("summary", "People open things; what helps is to teach them."),
+        ("claim0.text", "The definition says what it is."),
+        ("claim0.confidence", "low"),
+        ("claim0.evidence0.kind", "quote"),
+        ("claim0.evidence0.value", "What Opening Things is"),
+        ("claim0.evidence1.kind", "link"),
+        ("claim0.evidence1.value", ""),
+        ("claim1.text", ""),
+    ];
+    let wrong = [&[("revision", "0"), ("do", "edit"), ("title", "x")], &fields[..]].concat();
+    let page = post(&karl, "/attack/takes/new", &wrong);
+    assert!(
+        page.ends_with("422")
+            && page.contains("<code>/title</code>")
+            && page.contains("\nThe definition says what it is.</textarea>"),
+        "{page}"
+    );
+    assert!(post(&karl, "/attack/takes/new", &fields).ends_with("303"));
+    assert!(karl.get("/attack/takes/2").contains("<h1>Another title</h1>"));
     let act = |staff: &Staff<'_>, revision: &str, wish: &str, note: &str| {
         post(staff, "/attack/takes/1", &[("revision", revision), ("do", wish), ("note", note)])
     };

@@ -3,6 +3,7 @@
 
 pub(super) mod attack;
 pub(super) mod problem;
+mod takes;
 
 use super::events::Asked;
 use super::requests::decided;
@@ -102,6 +103,7 @@ fn routes() -> Vec<Route> {
         ("/api/v1/sites/{domain}", vec![Method::GET], get(site)),
     ];
     routes.extend(attack::routes());
+    routes.extend(takes::routes());
     routes
 }
 

@@ -10,6 +10,7 @@ mod layers;
 mod matrix;
 mod object;
 mod search;
+mod take_form;
 mod takes;
 
 pub(super) use explorer::fits;

@@ -1,26 +1,23 @@
 //! The ATT&CK library for programs: releases and bundles to the byte, entries with their history and relationships, comparisons,
-//! search, takes and layers.
+//! search and layers.
 
-use super::{Caller, Path, Route, Said, asked, body, said};
+use super::{Caller, Path, Route, Said, asked, said};
 use crate::server::Console;
 use crate::server::api::problem::Problem;
-use crate::server::attack::{Where, fits, needed};
+use crate::server::attack::{Where, fits};
 use crate::server::session::May;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query, State};
-use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH,
-};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use lazaret_attack::{
-    ATTRIBUTION, AttackError, Bundle, Catalog, Choice, Deed, Effective, Found, Question, SECTIONS, TakeError, Words,
-    act, begin, changes_between, check, compare, domain_named, entry_layer, gaps, hex, history_json, kind_of,
-    layer_upgraded, look, markdown, path_of, read_layers, read_take, related, relation_json, relations_csv, section_of,
-    status, summary, takes_now,
+    ATTRIBUTION, AttackError, Bundle, Catalog, Choice, Effective, Found, Question, SECTIONS, Words, changes_between,
+    compare, domain_named, entry_layer, gaps, hex, history_json, kind_of, layer_upgraded, markdown, path_of,
+    read_layers, related, relation_json, relations_csv, section_of, status, summary,
 };
 use lazaret_store::{Release, Version};
 use serde::Deserialize;
@@ -50,10 +47,6 @@ pub(super) fn routes() -> Vec<Route> {
         ("/api/v1/attack/diff", vec![Method::GET], get(diff)),
         ("/api/v1/attack/search", vec![Method::GET], get(search)),
         ("/api/v1/attack/layers", vec![Method::POST], post(upgrade)),
-        ("/api/v1/attack/takes", vec![Method::GET, Method::POST], get(takes).post(new_take)),
-        ("/api/v1/attack/takes/check", vec![Method::POST], post(check_take)),
-        ("/api/v1/attack/takes/{id}", vec![Method::GET, Method::PUT], get(take).put(put_take)),
-        ("/api/v1/attack/takes/{id}/{deed}", vec![Method::POST], post(act_on_take)),
     ]
 }
 
@@ -75,18 +68,6 @@ impl FromRequestParts<Arc<Console>> for Guest {
 impl From<AttackError> for Problem {
     fn from(error: AttackError) -> Self {
         crate::server::Refused::from(error).into()
-    }
-}
-
-impl From<TakeError> for Problem {
-    fn from(error: TakeError) -> Self {
-        match error {
-            TakeError::Troubles(troubles) => {
-                let errors = troubles.iter().map(|trouble| json!(trouble)).collect();
-                Self::errors("the document is not what it should be", errors)
-            }
-            error => crate::server::Refused::from(error).into(),
-        }
     }
 }
 
@@ -461,130 +442,6 @@ async fn upgrade(State(console): State<Arc<Console>>, _: Guest, place: Placed, b
         upgraded.push(json!({ "layer": layer.json(), "notes": notes, "release": view.release.name }));
     }
     said(&json!({ "layers": upgraded }))
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct About {
-    object: String,
-}
-
-async fn takes(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
-    about: Result<Query<About>, QueryRejection>,
-) -> Said {
-    caller.may(May::View)?;
-    let about = asked(about)?;
-    let object = Some(about.object.as_str()).filter(|object| !object.is_empty());
-    said(&json!({ "takes": takes_now(console.catalog()?, object).await? }))
-}
-
-async fn take(State(console): State<Arc<Console>>, caller: Caller, Path(id): Path<i64>) -> Said {
-    caller.may(May::View)?;
-    let (take, checked) = look(console.catalog()?, id).await?;
-    let steps = console.catalog()?.library().take_steps(id).await?;
-    let etag = HeaderValue::from_str(&format!("\"{}\"", take.revision));
-    let mut answer = said(&json!({
-        "take": take,
-        "document": checked.document,
-        "holds": checked.troubles.is_empty() && checked.fit == lazaret_attack::Fit::Current,
-        "current": checked.current,
-        "troubles": checked.troubles,
-        "steps": steps,
-    }))?;
-    if let Ok(etag) = etag {
-        answer.headers_mut().insert(ETAG, etag);
-    }
-    Ok(answer)
-}
-
-/// The revision of a take that a client read, where it says so (RFC 9110, 13.1.1).
-fn read_revision(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
-    let Some(field) = headers.get(IF_MATCH) else { return Ok(None) };
-    let revision =
-        field.to_str().ok().and_then(|field| field.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`If-Match` is the `ETag` of the take that was read");
-    revision.map(Some).ok_or_else(wrong)
-}
-
-fn text(bytes: &Bytes) -> Result<String, Problem> {
-    let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, "the body is no text in UTF-8");
-    String::from_utf8(bytes.to_vec()).map_err(wrong)
-}
-
-async fn new_take(State(console): State<Arc<Console>>, caller: Caller, bytes: Bytes) -> Said {
-    caller.may(May::WriteTakes)?;
-    let catalog = console.catalog()?;
-    let id = begin(catalog, &caller.name, &text(&bytes)?).await?;
-    console.ledger.note(&caller.name, "take begun", &id.to_string()).await?;
-    let mut answer = said(&json!({ "take": catalog.library().take(id).await? }))?;
-    *answer.status_mut() = StatusCode::CREATED;
-    Ok(answer)
-}
-
-/// Whether a document would be taken, and how it fits.
-async fn check_take(State(console): State<Arc<Console>>, caller: Caller, bytes: Bytes) -> Said {
-    caller.may(May::WriteTakes)?;
-    let document = read_take(&text(&bytes)?).map_err(TakeError::Troubles)?;
-    let checked = check(console.catalog()?, &document).await?;
-    if !checked.troubles.is_empty() {
-        return Err(TakeError::Troubles(checked.troubles).into());
-    }
-    said(&json!({ "holds": checked.fit == lazaret_attack::Fit::Current, "current": checked.current }))
-}
-
-async fn put_take(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
-    Path(id): Path<i64>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Said {
-    let deed = Deed::Edit(text(&bytes)?);
-    done(&console, &caller, id, read_revision(&headers)?, deed, "").await
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct Step {
-    revision: Option<i64>,
-    #[serde(default)]
-    note: String,
-}
-
-async fn act_on_take(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
-    Path((id, deed)): Path<(i64, String)>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Said {
-    let deed = match deed.as_str() {
-        "submit" => Deed::Submit,
-        "return" => Deed::Return,
-        "publish" => Deed::Publish,
-        "revalidate" => Deed::Revalidate,
-        "withdraw" => Deed::Withdraw,
-        _ => {
-            let sentence = "a take is handed in with submit, then return, publish, revalidate or withdraw";
-            return Err(Problem::new(StatusCode::NOT_FOUND, sentence));
-        }
-    };
-    let step: Step = if bytes.is_empty() { Step::default() } else { body(&bytes)? };
-    let revision = match step.revision {
-        None => read_revision(&headers)?,
-        revision => revision,
-    };
-    done(&console, &caller, id, revision, deed, &step.note).await
-}
-
-async fn done(console: &Console, caller: &Caller, id: i64, revision: Option<i64>, deed: Deed, note: &str) -> Said {
-    caller.may(needed(&deed))?;
-    let what = deed.name();
-    let take = act(console.catalog()?, id, revision, &caller.name, deed, note).await?;
-    console.ledger.note(&caller.name, &format!("take: {what}"), &id.to_string()).await?;
-    said(&json!({ "take": take }))
 }
 
 #[cfg(test)]

@@ -118,10 +118,18 @@ pub(super) async fn show(
     let own = section_at(section).ok_or_else(super::nothing)?;
     let id = lazaret_attack::id_in(own, &rest).ok_or_else(super::nothing)?;
     let choice = asked.choice()?;
-    let found = catalog.find(Some(own), &id, &choice).await?;
-    let path = only_address(catalog, own, &found, &choice).await?;
-    if path != uri.path() {
-        return Ok(super::moved(&path, &uri));
+    let mut found = catalog.find(Some(own), &id, &choice).await?;
+    // Whoever came by the entry's own id need not be asked where that leads.
+    if path_of(&found.version) != uri.path() {
+        let path = only_address(catalog, own, &found, &choice).await?;
+        if path != uri.path() {
+            return Ok(super::moved(&path, &uri));
+        }
+    }
+    if found.version.is_shadowed
+        && let Ok(owner) = catalog.find(Some(own), &found.version.attack_id, &Choice::default()).await
+    {
+        found.namesakes.push((*owner.version).clone());
     }
     // Not as extractors of their own: they have defaults for everything, and more would be too many.
     let (filter, two) = (asked_in::<Filter>(&uri)?, asked_in::<Two>(&uri)?);

@@ -1,5 +1,6 @@
 //! Analysts' takes: written against an exact source, read by somebody else, published, and shown only while they hold.
 
+use super::take_form::{Fields, document};
 use super::{Reader, Where, day, shelf, shelf_exact};
 use crate::prose::Citations;
 use crate::server::asked::{Path, Query};
@@ -138,6 +139,8 @@ pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> 
 #[template(path = "attack/take_edit.html")]
 struct Edit {
     user: Option<User>,
+    /// The document field by field; none for one that is no JSON.
+    fields: Option<Fields>,
     text: String,
     troubles: Vec<Trouble>,
     problem: String,
@@ -167,24 +170,28 @@ pub(super) async fn blank(
 }
 
 fn edit(who: &Somebody, text: String, troubles: Vec<Trouble>, problem: String, action: String, revision: i64) -> Edit {
-    Edit { user: who.shown(), text, troubles, problem, action, revision, schema: lazaret_attack::TAKE_SCHEMA }
+    let fields = Fields::of(&text);
+    Edit { user: who.shown(), fields, text, troubles, problem, action, revision, schema: lazaret_attack::TAKE_SCHEMA }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Written {
-    csrf: String,
-    document: String,
+/// The fields of a form, in their order.
+type Sent = Form<Vec<(String, String)>>;
+
+/// One of them; empty for none.
+fn field<'a>(sent: &'a [(String, String)], name: &str) -> &'a str {
+    sent.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
 
-pub(super) async fn begin(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<Written>) -> Answer {
+pub(super) async fn begin(State(console): State<Arc<Console>>, who: Somebody, Form(sent): Sent) -> Answer {
     who.may(May::WriteTakes)?;
-    who.sent(&form.csrf)?;
-    match begin_it(console.catalog()?, &who.user.name, &form.document).await {
+    who.sent(field(&sent, "csrf"))?;
+    let document = document(&sent);
+    match begin_it(console.catalog()?, &who.user.name, &document).await {
         Ok(id) => {
             console.ledger.note(&who.user.name, "take begun", &id.to_string()).await?;
             Ok(Redirect::to(&format!("/attack/takes/{id}")).into_response())
         }
-        Err(error) => again(&who, error, form.document, "/attack/takes/new".to_owned(), 0),
+        Err(error) => again(&who, error, document, "/attack/takes/new".to_owned(), 0),
     }
 }
 
@@ -306,33 +313,24 @@ fn told(fit: &Fit) -> &'static str {
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Wish {
-    csrf: String,
-    revision: i64,
-    #[serde(rename = "do")]
-    wish: String,
-    #[serde(default)]
-    note: String,
-    #[serde(default)]
-    document: String,
-}
-
 pub(super) async fn act(
     State(console): State<Arc<Console>>,
     who: Somebody,
     Path(id): Path<i64>,
-    Form(form): Form<Wish>,
+    Form(sent): Sent,
 ) -> Answer {
     let catalog = console.catalog()?;
-    let deed = match form.wish.as_str() {
+    let (wish, written) = (field(&sent, "do"), document(&sent));
+    let wrong = |_| Refused::Because(StatusCode::BAD_REQUEST, "`revision` is the number of the take that was read");
+    let revision: i64 = field(&sent, "revision").parse().map_err(wrong)?;
+    let deed = match wish {
         "form" => {
             who.may(May::WriteTakes)?;
             let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
             let action = format!("/attack/takes/{id}");
             return shelf_exact(&edit(&who, take.document, Vec::new(), String::new(), action, take.revision));
         }
-        "edit" => Deed::Edit(form.document.clone()),
+        "edit" => Deed::Edit(written.clone()),
         "submit" => Deed::Submit,
         "return" => Deed::Return,
         "publish" => Deed::Publish,
@@ -341,14 +339,14 @@ pub(super) async fn act(
         _ => return Err(Refused::Because(StatusCode::BAD_REQUEST, "nothing of this name can be done with a take")),
     };
     who.may(needed(&deed))?;
-    who.sent(&form.csrf)?;
+    who.sent(field(&sent, "csrf"))?;
     let is_edit = matches!(deed, Deed::Edit(_));
-    match do_it(catalog, id, Some(form.revision), &who.user.name, deed, &form.note).await {
+    match do_it(catalog, id, Some(revision), &who.user.name, deed, field(&sent, "note")).await {
         Ok(take) => {
-            console.ledger.note(&who.user.name, &format!("take: {}", form.wish), &take.id.to_string()).await?;
+            console.ledger.note(&who.user.name, &format!("take: {wish}"), &take.id.to_string()).await?;
             Ok(Redirect::to(&format!("/attack/takes/{id}")).into_response())
         }
-        Err(error) if is_edit => again(&who, error, form.document, format!("/attack/takes/{id}"), form.revision),
+        Err(error) if is_edit => again(&who, error, written, format!("/attack/takes/{id}"), revision),
         Err(error) => Err(error.into()),
     }
 }
