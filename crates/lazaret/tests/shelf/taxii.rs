@@ -89,8 +89,8 @@ fn filters_and_pages_of_taxii_are_those_of_the_specification() {
     let wrong = |path: &str, more: &[&str], status: u16, text: &str| {
         let (found, head, body) = fetched(&reader, path, more);
         let told: Value = serde_json::from_str(&body).unwrap_or_default();
-        let is_message =
-            head.contains("application/taxii+json;version=2.1") && told["http_status"] == status.to_string();
+        let is_message = head.contains("application/taxii+json;version=2.1")
+            && told["http_status"].as_str() == Some(&status.to_string());
         assert!(found == status && is_message && body.contains(text), "{path} {more:?}: {found} {head} {body}");
         head
     };
