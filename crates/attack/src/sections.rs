@@ -182,6 +182,7 @@ mod tests {
         assert_eq!(check("https://evil.invalid/techniques/T1204"), "");
         assert_eq!(check("https://attack.mitre.org.evil.invalid/techniques/T1204"), "");
         assert_eq!(check("https://attack.mitre.org/techniques/<script>"), "");
+        assert_eq!(check("https://attack.mitre.org/techniques/.."), "");
         assert_eq!(check("javascript:alert(1)"), "");
     }
 
