@@ -460,3 +460,21 @@ pub fn looks_like_an_id(text: &str) -> bool {
     let digits = rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && rest.len() >= 4;
     text.contains("--") || ((1..=3).contains(&letters) && digits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn few_comparisons_are_made_at_once_and_the_others_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = format!("sqlite:{}", folder.path().join("library.sqlite").display());
+        let catalog = Catalog::new(Library::open(&address).await.unwrap());
+        let first = catalog.turn().await.unwrap();
+        let _second = catalog.turn().await.unwrap();
+        let soon = Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, catalog.turn()).await.is_err());
+        drop(first);
+        assert!(tokio::time::timeout(soon, catalog.turn()).await.is_ok());
+    }
+}

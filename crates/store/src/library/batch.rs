@@ -5,28 +5,28 @@ use crate::StoreError;
 use sqlx::Transaction;
 use sqlx::any::Any;
 
-/// A version without its text.
-pub(super) struct Member {
-    pub(super) id: i64,
-    pub(super) object: i64,
-    /// The objects at both ends of a relationship.
-    pub(super) ends: (i64, i64),
-    /// The text's length.
-    pub(super) bytes: i64,
-    pub(super) new: NewVersion,
-}
-
 /// Some rows.
 #[derive(Default)]
 pub(super) struct Batch {
     /// Objects that nobody had met: number, STIX id, and the version that later ones are packed against; 0 for none.
     pub(super) objects: Vec<(i64, String, i64)>,
-    /// Versions without their texts.
-    pub(super) versions: Vec<Member>,
+    /// Versions.
+    pub(super) versions: Vec<VersionRow>,
     /// Texts: version, the version that they are packed against, and what differs.
     pub(super) bodies: Vec<(i64, i64, Vec<u8>)>,
     /// Objects that were there, whose later versions are packed against another one from here on.
     pub(super) rooted: Vec<(i64, i64)>,
+}
+
+/// A version without its text.
+pub(super) struct VersionRow {
+    pub(super) id: i64,
+    pub(super) object: i64,
+    /// For relationships the objects at both ends, else 0.
+    pub(super) ends: (i64, i64),
+    /// The text's length.
+    pub(super) bytes: i64,
+    pub(super) new: NewVersion,
 }
 
 impl Batch {
@@ -59,7 +59,7 @@ impl Batch {
             self.versions.len(),
         );
         let mut insert = sqlx::query(sqlx::AssertSqlSafe(statement));
-        for Member { id, object, ends: (from, to), bytes, new } in self.versions {
+        for VersionRow { id, object, ends: (from, to), bytes, new } in self.versions {
             insert = insert
                 .bind(id)
                 .bind(object)

@@ -1,6 +1,6 @@
 //! Importing: one transaction a release, so that a release is there whole or not at all.
 
-use super::batch::{Batch, Member};
+use super::batch::{Batch, VersionRow};
 use super::bodies::{Packer, pack_numbers, read};
 use super::{Library, as_json};
 use crate::{StoreError, now};
@@ -459,7 +459,7 @@ impl Import {
                 rooted.insert(*object, id);
             }
             batch.bodies.push((id, body.0, body.1));
-            batch.versions.push(Member { id, object: *object, ends, bytes, new });
+            batch.versions.push(VersionRow { id, object: *object, ends, bytes, new });
         }
         for (id, stix_id) in fresh {
             batch.objects.push((id, stix_id, rooted.remove(&id).unwrap_or(0)));
