@@ -321,7 +321,8 @@ fn a_page_spells_out_what_steers_text_and_its_links_keep_what_was_chosen() {
     let ends = [relation(1, "mitigates", MITIGATION, TECHNIQUE), relation(2, "uses", GROUP, TECHNIQUE)];
     let objects = [vec![evil, mitigation(), weasel], ends.to_vec()].concat();
     let folder = filled_with(&[("1.0", objects)]);
-    let other = bundle(&[technique(), mitigation(), relation(3, "mitigates", MITIGATION, TECHNIQUE)]);
+    let mobile = with(technique(), json!({ "x_mitre_domains": ["mobile-attack"] }));
+    let other = bundle(&[mobile, mitigation(), relation(3, "mitigates", MITIGATION, TECHNIQUE)]);
     let path = file(folder.path(), "mobile-attack-0.9.json", &other);
     assert_eq!(said(folder.path(), &["import", path.to_str().unwrap()]).0, 0);
     let served = Served::in_folder(folder, "");
