@@ -333,6 +333,16 @@ mod tests {
     }
 
     #[test]
+    fn two_hosts_in_a_request_are_none() {
+        let parse = |fields: &str| {
+            let raw = format!("GET /a HTTP/1.1\r\n{fields}\r\n");
+            WebRequest::parse(Bytes::from(raw))
+        };
+        assert_eq!(parse("Host: a.example\r\n").unwrap().uri.host(), Some("a.example"));
+        assert_eq!(status(parse("Host: a.example\r\nHost: b.example\r\n")), 400);
+    }
+
+    #[test]
     fn an_odd_address_keeps_its_host_and_its_name() {
         let long = format!("http://a.example/x.bat?{}", "y".repeat(70_000));
         let deep = format!("http://a.example/{}/x.bat", "y".repeat(70_000));
