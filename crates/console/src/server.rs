@@ -3,10 +3,11 @@
 mod accept;
 mod account;
 mod api;
-mod asked;
 mod asker;
 mod attack;
 mod events;
+mod extract;
+mod host;
 mod live;
 mod login;
 mod people;
@@ -263,7 +264,7 @@ impl Console {
             .merge(api::router())
             .fallback(nothing)
             .layer(DefaultBodyLimit::max(MOST_FORM))
-            .layer(from_fn_with_state(Arc::clone(&self), asker::addressed))
+            .layer(from_fn_with_state(Arc::clone(&self), host::checked))
             .layer(from_fn(guarded))
             .layer(from_fn_with_state(Arc::clone(&self), bounded))
             .with_state(self)

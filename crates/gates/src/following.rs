@@ -4,8 +4,10 @@
 use crate::Exchange;
 use crate::desk::{Cargo, Desk};
 use crate::refusal::Reason;
+use crate::spool::Spooled;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
+use std::io;
 use std::sync::Arc;
 
 /// Bytes held back: a ZIP archive's last record with the longest comment (APPNOTE, 4.3.16).
@@ -25,12 +27,25 @@ pub(crate) struct Following {
     desk: Arc<Desk>,
     exchange: Arc<Exchange>,
     cargo: Cargo,
+    /// The last bytes that came.
     held: BytesMut,
+    /// How many of them belong to the beginning, which is handed over by itself.
+    before: usize,
 }
 
 impl Following {
-    pub(crate) fn new(desk: Arc<Desk>, exchange: Arc<Exchange>, cargo: Cargo) -> Self {
-        Self { desk, exchange, cargo, held: BytesMut::new() }
+    /// What follows a beginning, across whose end something may lie.
+    ///
+    /// # Errors
+    /// When the beginning cannot be read again.
+    pub(crate) async fn after(
+        beginning: &Spooled,
+        desk: Arc<Desk>,
+        exchange: Arc<Exchange>,
+        cargo: Cargo,
+    ) -> io::Result<Self> {
+        let last = beginning.read(beginning.len().saturating_sub(TAIL as u64), TAIL).await?;
+        Ok(Self { desk, exchange, cargo, before: last.len(), held: BytesMut::from(&last[..]) })
     }
 
     /// Takes a piece and gives what may go on.
@@ -45,7 +60,7 @@ impl Following {
         if let Some((_, what)) = found {
             return Err(self.refuse(what).await);
         }
-        Ok(self.held.split_to(self.held.len().saturating_sub(TAIL)).freeze())
+        Ok(self.hand_over(self.held.len().saturating_sub(TAIL)))
     }
 
     /// Gives what was held back, after the last piece.
@@ -55,8 +70,16 @@ impl Following {
     pub(crate) async fn end(mut self) -> Result<Bytes, String> {
         match hung_behind(&self.held) {
             Some(what) => Err(self.refuse(what).await),
-            None => Ok(std::mem::take(&mut self.held).freeze()),
+            None => Ok(self.hand_over(self.held.len())),
         }
+    }
+
+    /// Gives the first of the bytes that are held, without those of the beginning.
+    fn hand_over(&mut self, count: usize) -> Bytes {
+        let mut first = self.held.split_to(count).freeze();
+        let before = self.before.min(count);
+        self.before -= before;
+        first.split_off(before)
     }
 
     async fn refuse(&self, what: &str) -> String {

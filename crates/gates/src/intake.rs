@@ -90,11 +90,6 @@ impl Intake {
         self.media && self.spool.len() >= self.desk.settings().media_bytes
     }
 
-    /// Takes what comes after that.
-    pub(crate) fn following(&self) -> Following {
-        Following::new(Arc::clone(&self.desk), Arc::clone(&self.exchange), self.cargo.clone())
-    }
-
     /// Judges what was taken in.
     ///
     /// # Errors
@@ -106,6 +101,22 @@ impl Intake {
         })?;
         desk.judge(&exchange, &cargo, &spooled).await?;
         Ok(spooled)
+    }
+
+    /// Judges the beginning of film or sound, and makes ready for what follows.
+    ///
+    /// # Errors
+    /// The refusal, when it may not pass.
+    pub(crate) async fn judge_beginning(self) -> Result<(Spooled, Following), Box<Refusal>> {
+        let (desk, exchange, cargo) = (Arc::clone(&self.desk), Arc::clone(&self.exchange), self.cargo.clone());
+        let spooled = self.judge().await?;
+        match Following::after(&spooled, Arc::clone(&desk), Arc::clone(&exchange), cargo.clone()).await {
+            Ok(following) => Ok((spooled, following)),
+            Err(error) => {
+                let why = Reason::Failed(format!("the spool cannot be read: {error}"));
+                Err(Box::new(desk.refuse(&exchange, &cargo, why)))
+            }
+        }
     }
 
     fn decide_early(&self, first: &[u8]) -> Result<(), Box<Refusal>> {

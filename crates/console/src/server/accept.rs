@@ -119,21 +119,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Talking<S> {
         this.bounded(polled, cx)
     }
 
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        this.coming = None;
-        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
-        this.bounded(polled, cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }

@@ -16,7 +16,7 @@ mod takes;
 pub(super) use explorer::fits;
 pub(super) use takes::needed;
 
-use super::asked::Path;
+use super::extract::Path;
 use super::session::{Shown, Somebody};
 use super::{Answer, Console, Refused, page};
 use crate::prose::Citations;

@@ -426,12 +426,12 @@ async fn gather<R: AsyncRead + Unpin>(
             let _ = state.beginning.set(first.clone());
         }
     }
-    let following = Box::new(intake.following());
-    Ok(match (intake.judge().await, ended) {
-        (Ok(body), Some(trailers)) => Outcome::Deliver(body, trailers),
-        (Ok(body), None) => Outcome::Stream(body, following),
-        (Err(refusal), ended) => Outcome::Refuse(refusal, if ended.is_some() { Sent::All } else { Sent::Part }),
-    })
+    let sent = if ended.is_some() { Sent::All } else { Sent::Part };
+    let outcome = match ended {
+        Some(trailers) => intake.judge().await.map(|body| Outcome::Deliver(body, trailers)),
+        None => intake.judge_beginning().await.map(|(body, following)| Outcome::Stream(body, Box::new(following))),
+    };
+    Ok(outcome.unwrap_or_else(|refusal| Outcome::Refuse(refusal, sent)))
 }
 
 /// Comes to an end when a client must be sent the beginning of its answer: it has waited long enough and there is

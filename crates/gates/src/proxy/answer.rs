@@ -226,12 +226,13 @@ async fn gather(
             let _ = progress.beginning.set(first.clone());
         }
     }
-    let following = intake.is_enough().then(|| intake.following());
-    match (intake.judge().await, following) {
-        (Ok(spooled), Some(following)) => Outcome::Stream(spooled, Box::new(Rest { body, following, silence })),
-        (Ok(spooled), None) => Outcome::Deliver(spooled, trailers),
-        (Err(refusal), _) => Outcome::Refuse(refusal),
-    }
+    let outcome = if intake.is_enough() {
+        let judged = intake.judge_beginning().await;
+        judged.map(|(spooled, following)| Outcome::Stream(spooled, Box::new(Rest { body, following, silence })))
+    } else {
+        intake.judge().await.map(|spooled| Outcome::Deliver(spooled, trailers))
+    };
+    outcome.unwrap_or_else(Outcome::Refuse)
 }
 
 /// A whole body, as it came.

@@ -3,7 +3,7 @@
 use super::history::{DifferenceRow, difference_row};
 use super::home::domains;
 use super::{Reader, Where, shelf};
-use crate::server::asked::Query;
+use crate::server::extract::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console};
 use askama::Template;

@@ -2,7 +2,7 @@
 
 use super::facts::named;
 use super::{Reader, Where, shelf};
-use crate::server::asked::Query;
+use crate::server::extract::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused, shown_time};
 use askama::Template;

@@ -2,7 +2,7 @@
 
 use super::matrix::{Grid, Marks, of_release};
 use super::{Reader, Where, shelf};
-use crate::server::asked::Query;
+use crate::server::extract::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused};
 use askama::Template;

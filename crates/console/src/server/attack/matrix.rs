@@ -2,7 +2,7 @@
 
 use super::home::domains;
 use super::{Reader, Where, shelf};
-use crate::server::asked::Query;
+use crate::server::extract::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused};
 use askama::Template;

@@ -8,7 +8,7 @@ use super::matrix::{Grid, grid};
 use super::takes::{Shown as TakeShown, shown as take_shown};
 use super::{Reader, Where, prose, shelf, with};
 use crate::prose::{Citations, Listed};
-use crate::server::asked::Query;
+use crate::server::extract::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused, shown_time};
 use askama::Template;

@@ -1,7 +1,7 @@
 //! Searching the library: a page with filters, and suggestions while somebody types.
 
 use super::{Reader, encoded, shelf};
-use crate::server::asked::Query;
+use crate::server::extract::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Console, Refused};
 use askama::Template;

@@ -3,7 +3,7 @@
 use super::take_form::{Fields, document};
 use super::{Reader, Where, day, shelf, shelf_exact};
 use crate::prose::Citations;
-use crate::server::asked::{Path, Query};
+use crate::server::extract::{Path, Query};
 use crate::server::session::{May, Shown as User, Somebody};
 use crate::server::{Answer, Console, Refused, shown_time};
 use askama::Template;
