@@ -1,6 +1,8 @@
 //! Lists the stored stand-ins of the corpus for `lazaret demo`: they become part of the executable as they are stored,
 //! encoded.
 
+#![allow(clippy::expect_used, reason = "it runs while building, and ends the build where it cannot")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};

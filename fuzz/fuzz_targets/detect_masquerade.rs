@@ -1,3 +1,5 @@
+//! Shows any bytes to the detector `masquerade`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::detect("masquerade", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::detect("masquerade", data));

@@ -1,3 +1,5 @@
+//! Shows any bytes to the detector `pages`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::detect("pages", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::detect("pages", data));

@@ -1,3 +1,5 @@
+//! Shows any bytes to the detector `programs`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::detect("programs", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::detect("programs", data));

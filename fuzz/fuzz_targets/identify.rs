@@ -1,3 +1,5 @@
+//! Says what any bytes are.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::identify(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::identify(data));

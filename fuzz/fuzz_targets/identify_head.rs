@@ -1,3 +1,5 @@
+//! Says what the beginning of any bytes is.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::identify_head(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::identify_head(data));

@@ -1,6 +1,7 @@
 //! A bundle that is read to its end is put together again to the byte, and every object is where it says.
 
 #![no_main]
+#![allow(clippy::expect_used, reason = "a fuzzer learns by panics")]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut splitter = lazaret_attack::Splitter::new(data);

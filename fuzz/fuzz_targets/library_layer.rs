@@ -1,6 +1,7 @@
 //! What is read as a layer is written as one, and read again as the same.
 
 #![no_main]
+#![allow(clippy::expect_used, reason = "a fuzzer learns by panics")]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let Ok(layers) = lazaret_attack::read_layers(data) else { return };

@@ -1,3 +1,5 @@
+//! Walks any bytes as `ar`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("ar", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("ar", data));

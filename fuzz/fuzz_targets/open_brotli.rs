@@ -1,3 +1,5 @@
+//! Walks any bytes as `brotli`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("brotli", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("brotli", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `cab`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("cab", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("cab", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `calendar`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("calendar", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("calendar", data));

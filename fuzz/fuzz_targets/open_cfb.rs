@@ -1,3 +1,5 @@
+//! Walks any bytes as `cfb`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("cfb", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("cfb", data));

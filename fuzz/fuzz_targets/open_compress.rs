@@ -1,3 +1,5 @@
+//! Walks any bytes as `compress`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("compress", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("compress", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `cpio`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("cpio", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("cpio", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `form`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("form", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("form", data));

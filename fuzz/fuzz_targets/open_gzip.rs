@@ -1,3 +1,5 @@
+//! Walks any bytes as `gzip`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("gzip", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("gzip", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `html`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("html", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("html", data));

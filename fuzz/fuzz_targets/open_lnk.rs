@@ -1,3 +1,5 @@
+//! Walks any bytes as `lnk`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("lnk", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("lnk", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `lz4`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("lz4", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("lz4", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `lzip`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("lzip", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("lzip", data));

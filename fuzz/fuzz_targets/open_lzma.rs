@@ -1,3 +1,5 @@
+//! Walks any bytes as `lzma`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("lzma", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("lzma", data));

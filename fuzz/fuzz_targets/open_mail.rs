@@ -1,3 +1,5 @@
+//! Walks any bytes as `mail`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("mail", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("mail", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `odf`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("odf", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("odf", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `onenote`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("onenote", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("onenote", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `ooxml`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("ooxml", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("ooxml", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `package`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("package", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("package", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `pdf`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("pdf", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("pdf", data));

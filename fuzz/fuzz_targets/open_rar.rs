@@ -1,3 +1,5 @@
+//! Walks any bytes as `rar`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("rar", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("rar", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `rpm`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("rpm", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("rpm", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `rtf`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("rtf", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("rtf", data));

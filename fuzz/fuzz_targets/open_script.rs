@@ -1,3 +1,5 @@
+//! Walks any bytes as `script`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("script", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("script", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `sevenz`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("sevenz", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("sevenz", data));

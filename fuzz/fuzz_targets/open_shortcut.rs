@@ -1,3 +1,5 @@
+//! Walks any bytes as `shortcut`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("shortcut", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("shortcut", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `tar`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("tar", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("tar", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `xz`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("xz", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("xz", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `zip`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("zip", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("zip", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `zisofs`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("zisofs", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("zisofs", data));

@@ -1,3 +1,5 @@
+//! Walks any bytes as `zlib`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("zlib", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("zlib", data));

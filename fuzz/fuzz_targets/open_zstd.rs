@@ -1,3 +1,5 @@
+//! Walks any bytes as `zstd`.
+
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| lazaret_fuzz::open("zstd", data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::open("zstd", data));

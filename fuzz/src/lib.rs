@@ -3,6 +3,8 @@
 //! A panic, a time-out and memory beyond the limit are found by the fuzzer itself. Checked here: the walk keeps its
 //! budget, what it refers to exists, and whatever it did not open is marked.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a fuzzer learns by panics")]
+
 use lazaret_detect::{DETECTORS, Findings};
 use lazaret_formats::{Content, FORMATS, KINDS, Setup, Visitor, walk_as};
 use lazaret_model::{Child, Class, Finding, Limits, Part, PartId, Role};
@@ -91,7 +93,10 @@ pub fn detect(detector: &str, data: &[u8]) {
         sha256: String::new(),
         sha1: None,
         md5: None,
-        declared_type: (data.len() % 3 == 0).then(|| String::from_utf8_lossy(data.get(..40).unwrap_or(data)).into()),
+        declared_type: data
+            .len()
+            .is_multiple_of(3)
+            .then(|| String::from_utf8_lossy(data.get(..40).unwrap_or(data)).into()),
         locked: false,
         complete: true,
         incomplete: Vec::new(),

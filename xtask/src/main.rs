@@ -1,13 +1,27 @@
 //! `cargo xtask`: the checks that every change passes, locally and in CI alike, and the corpus.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a tool for maintainers: where it fails, it says so and ends"
+)]
+
+mod cache;
+mod ci;
+mod meter;
+mod table;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// A check's name, the program and what it is called with, and variables set for it.
-type Step = (&'static str, &'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
-
 const HELP: &str = "\
-cargo xtask ci                every check: formatting, spelling, dependencies, tests, lints, documentation
+cargo xtask ci                every check: formatting, spelling, dependencies, tests, lints, documentation;
+                              prints what each took and writes the table to target/ci/table.md
+                              (--runs N: the tests N times in a row)
+cargo xtask tests             the integration and unit tests alone, with the configuration of `ci`
+cargo xtask cache restore|keep debug|release
+                              take compiled third-party crates from the user's cache, or put them there
 cargo xtask corpus            make the stand-ins of crates/*/corpus anew, where they are missing or differ
 cargo xtask corpus --report   scan every stand-in and print what was made, expected and found, row by row
                               (--lazaret FILE: with this executable instead of a build of this tree)
@@ -23,10 +37,22 @@ cargo xtask bench library FILE-OR-FOLDER
 ";
 
 fn main() -> ExitCode {
+    if let Some(role) = meter::Role::of_this_program() {
+        return meter::run(role);
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["ci"] => ci(),
+        ["ci"] => ci::run(1),
+        ["ci", "--runs", runs] => match runs.parse() {
+            Ok(runs) if runs > 0 => ci::run(runs),
+            _ => {
+                eprintln!("xtask: `--runs {runs}` is not a number of runs");
+                ExitCode::from(2)
+            }
+        },
+        ["tests", ..] => ci::tests(&words[1..]),
+        ["cache", act @ ("restore" | "keep"), profile @ ("debug" | "release")] => cache_of(act, profile),
         ["corpus", ..] => corpus(&arguments[1..]),
         ["bench"] => bench(),
         ["bench", "gate", ..] => bench_gate(&arguments[2..]),
@@ -45,6 +71,21 @@ fn main() -> ExitCode {
         _ => {
             eprint!("xtask: `{}` is not a command\n{HELP}", words.join(" "));
             ExitCode::from(2)
+        }
+    }
+}
+
+fn cache_of(act: &str, profile: &str) -> ExitCode {
+    let Some(cache) = cache::Cache::of_the_user(&root(), &target(), profile) else { return ExitCode::SUCCESS };
+    let done = if act == "restore" { cache.restore() } else { cache.keep() };
+    match done {
+        Ok(said) => {
+            eprintln!("xtask: {said}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("xtask: the cache of third-party crates: {error}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -92,58 +133,27 @@ fn target() -> PathBuf {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate has a folder above it").to_owned()
 }
 
-fn cargo(arguments: &[&str]) -> bool {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut command = Command::new(cargo);
+/// `cargo` as it was before it started this program.
+fn cargo_command() -> Command {
+    command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program that is run in the repository's root.
+fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
     // What cargo says about this program would be news to the build scripts of others, and have them built anew.
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
             command.env_remove(name);
         }
     }
-    command.args(arguments).current_dir(root()).status().is_ok_and(|status| status.success())
+    command.current_dir(root());
+    command
 }
 
-fn ci() -> ExitCode {
-    let steps: [Step; 8] = [
-        ("formatting", "cargo", &["fmt", "--all", "--check"], &[]),
-        ("spelling", "typos", &[], &[]),
-        ("dependencies", "cargo-deny", &["--offline", "check", "bans", "licenses", "sources"], &[]),
-        ("unused dependencies", "cargo-machete", &["crates", "xtask"], &[]),
-        ("tests", "cargo", &["test", "--workspace", "--locked"], &[]),
-        ("lints", "cargo", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"], &[]),
-        // Only whether they compile: running them needs a nightly toolchain (`fuzz/run.sh`).
-        (
-            "fuzz targets",
-            "cargo",
-            &["check", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz", "--locked"],
-            &[],
-        ),
-        (
-            "documentation",
-            "cargo",
-            &["doc", "--workspace", "--no-deps", "--document-private-items", "--locked"],
-            &[("RUSTDOCFLAGS", "-D warnings")],
-        ),
-    ];
-    for (name, program, arguments, variables) in steps {
-        eprintln!("== {name}: {program} {}", arguments.join(" "));
-        let started = std::time::Instant::now();
-        let mut command = Command::new(program);
-        match command.args(arguments).envs(variables.iter().copied()).current_dir(root()).status() {
-            Ok(status) if status.success() => eprintln!("== {name}: good after {} s", started.elapsed().as_secs()),
-            Ok(_) => {
-                eprintln!("xtask: {name} failed");
-                return ExitCode::FAILURE;
-            }
-            Err(error) => {
-                eprintln!("xtask: `{program}`: {error}; `sh tools/test.sh` installs what is missing");
-                return ExitCode::FAILURE;
-            }
-        }
-    }
-    ExitCode::SUCCESS
+fn cargo(arguments: &[&str]) -> bool {
+    cargo_command().args(arguments).status().is_ok_and(|status| status.success())
 }

@@ -27,6 +27,8 @@ pub struct Catalog {
     library: Library,
     remembered: Mutex<Remembered>,
     comparing: Semaphore,
+    /// For how long what is remembered counts.
+    trust: Duration,
 }
 
 struct Remembered {
@@ -130,7 +132,14 @@ impl Catalog {
     /// A catalogue of a library.
     pub fn new(library: Library) -> Self {
         let remembered = Mutex::new(Remembered { looked_at: None, ..Remembered::of(-1, Arc::default()) });
-        Self { library, remembered, comparing: Semaphore::new(COMPARISONS) }
+        Self { library, remembered, comparing: Semaphore::new(COMPARISONS), trust: TRUST_TIME }
+    }
+
+    /// The catalogue that asks the database whether somebody imported something after this time, instead of half a second.
+    #[must_use]
+    pub fn trusting(mut self, time: Duration) -> Self {
+        self.trust = time;
+        self
     }
 
     /// The library itself.
@@ -150,7 +159,7 @@ impl Catalog {
     pub async fn releases(&self) -> Result<(i64, Arc<Vec<Release>>), AttackError> {
         {
             let remembered = self.remembered();
-            if remembered.looked_at.is_some_and(|at| at.elapsed() < TRUST_TIME) {
+            if remembered.looked_at.is_some_and(|at| at.elapsed() < self.trust) {
                 return Ok((remembered.generation, Arc::clone(&remembered.releases)));
             }
         }

@@ -14,6 +14,7 @@ mod people;
 mod policies;
 mod quarantine;
 mod requests;
+mod routes;
 mod sample;
 mod session;
 mod settings;
@@ -24,6 +25,7 @@ mod unlock;
 
 pub use attack::LibraryPages;
 pub use people::password_fits;
+pub use routes::{FormRoute, Sender, form_routes};
 
 use crate::Control;
 use axum::Router;
@@ -35,7 +37,6 @@ use axum::http::header::{
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use lazaret_engine::Engine;
 use lazaret_store::{Blobs, Ledger, StoreError};
@@ -213,53 +214,7 @@ impl Console {
     }
 
     fn router(self: Arc<Self>) -> Router {
-        Router::new()
-            .route("/", get(events::overview))
-            .route("/events", get(events::list))
-            .route("/events.csv", get(events::csv))
-            .route("/events/{reference}", get(sample::one))
-            .route("/events/{reference}/bytes", get(sample::bytes))
-            .route("/events/{reference}/sample.zip", post(sample::packed))
-            .route("/quarantine", get(quarantine::list))
-            .route("/quarantine/{blob}", post(quarantine::forget))
-            .route("/requests", get(requests::list))
-            .route("/requests/{id}", post(requests::decide))
-            .route("/ask/{reference}", get(requests::form).post(requests::ask))
-            .route("/unlock/{reference}", get(unlock::form).post(unlock::open))
-            .route("/asked/{token}", get(requests::asked).post(requests::fetch))
-            .route("/policies", get(policies::list))
-            .route(
-                "/policies/edit",
-                get(policies::form).post(policies::change).layer(DefaultBodyLimit::max(MOST_POLICIES)),
-            )
-            .route("/policies/history", get(policies::history))
-            .route("/policies/history/{id}", get(policies::version).post(policies::roll_back))
-            .route("/users", get(people::users).post(people::add))
-            .route("/users/{name}", post(people::change))
-            .route("/users/{name}/totp", post(people::without_totp))
-            .route("/account", get(account::show).post(account::password))
-            .route("/account/totp", post(account::enrol))
-            .route("/account/totp/confirm", post(account::confirm))
-            .route("/account/totp/off", post(account::without))
-            .route("/account/tokens", post(account::make_token))
-            .route("/account/tokens/{id}", post(account::revoke_token))
-            .route("/live", get(live::show))
-            .route("/live/events", get(live::stream))
-            .route("/live.js", get(live::script))
-            .route("/sites", get(sites::show))
-            .route("/settings", get(settings::show))
-            .route("/audit", get(people::audit))
-            .route("/setup", get(people::setup_form).post(people::setup))
-            .route("/login", get(login::form).post(login::login))
-            .route("/login/code", post(login::code))
-            .route("/logout", post(login::logout))
-            .route("/certificate", get(certificate))
-            .route("/certificate.pem", get(certificate_file))
-            .route("/style.css", get(style))
-            .route("/healthz", get(healthy))
-            .route("/readyz", get(ready))
-            .route("/metrics", get(metrics))
-            .merge(attack::router())
+        routes::router()
             .merge(taxii::router())
             .merge(api::router())
             .fallback(nothing)

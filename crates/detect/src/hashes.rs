@@ -143,9 +143,8 @@ impl HashLists {
             if is_comment {
                 continue;
             }
-            if fields.len() == 1 {
-                let mut words = fields[0].splitn(2, char::is_whitespace);
-                let (hash, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            if let &[field] = fields.as_slice() {
+                let (hash, rest) = field.split_once(char::is_whitespace).unwrap_or((field, ""));
                 self.add_value(list, hash, rest.trim_start_matches([' ', '*']));
                 continue;
             }

@@ -2,6 +2,8 @@
 //!
 //! Everything here is synchronous and pure, and runs inside a sandboxed worker: a part's bytes in, findings out. Opening
 //! containers is not done here; `formats` digs out whatever can run, and detectors only ever look at parts.
+#![deny(clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read files and clocks"))]
 #![cfg_attr(not(feature = "signatures"), allow(dead_code, rustdoc::broken_intra_doc_links))]
 
 mod detector;

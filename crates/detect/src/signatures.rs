@@ -94,9 +94,9 @@ fn rule_error(source: &RuleSource, error: &yara_x::errors::CompileError) -> Rule
 
 /// Line and column, from 1, of a byte offset.
 fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(offset)];
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    let before = text.get(..text.floor_char_boundary(offset)).unwrap_or(text);
+    let (_, line) = before.rsplit_once('\n').unwrap_or(("", before));
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
 /// Compiled rules with a scanner that is used again for every part.

@@ -9,14 +9,25 @@ const EXCERPT: usize = 200;
 /// Bytes looked at to tell UTF-16 without a byte order mark.
 const SNIFF: usize = 4096;
 
-/// Declares a pattern that is compiled once, on first use.
+/// Declares patterns, each of which is compiled once, on first use, and a test that compiles them all.
 macro_rules! patterns {
     ($($name:ident = $pattern:expr;)*) => {
         $(static $name: std::sync::LazyLock<regex::Regex> =
-            std::sync::LazyLock::new(|| regex::Regex::new($pattern).expect("a constant pattern"));)*
+            std::sync::LazyLock::new(|| $crate::text::compiled($pattern));)*
+
+        #[test]
+        fn every_pattern_compiles() {
+            $(std::sync::LazyLock::force(&$name);)*
+        }
     };
 }
 pub(crate) use patterns;
+
+/// For `patterns!` alone: every text that comes here is a constant.
+#[expect(clippy::expect_used, reason = "a constant pattern; `patterns!` makes a test that compiles it")]
+pub(crate) fn compiled(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
 
 patterns! {
     CODE = r#"(?:\bchr[wb]?\$?\s*\(\s*|\[char\]\s*\(?)(?:(?P<hex>&h|0x)(?P<h>[0-9a-f]{1,6})|(?P<d>[0-9]{1,7}))&?\s*\)?|\\x(?P<x>[0-9a-f]{2})|\\u00(?P<u>[0-9a-f]{2})"#;

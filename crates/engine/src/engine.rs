@@ -127,12 +127,13 @@ impl Engine {
             let lent = Lent { codings, passwords };
             let mut analysis = self.pool.analyse(name, &prepared.handed, &self.limits, lent, whole)?;
             if let Some(Ok(Some(mut finding))) = clamd.map(std::thread::ScopedJoinHandle::join) {
-                let sample = &mut analysis.parts[0];
-                finding.part.clone_from(&sample.path);
-                // Whoever asks for a second opinion does not want to go without it unnoticed.
-                if finding.family == Family::Analysis {
-                    sample.complete = false;
-                    sample.incomplete.push(finding.message.clone());
+                if let Some(sample) = analysis.parts.first_mut() {
+                    finding.part.clone_from(&sample.path);
+                    // Whoever asks for a second opinion does not want to go without it unnoticed.
+                    if finding.family == Family::Analysis {
+                        sample.complete = false;
+                        sample.incomplete.push(finding.message.clone());
+                    }
                 }
                 analysis.findings.push(finding);
             }
@@ -179,9 +180,9 @@ impl Engine {
     fn unopened(&self, mut part: Part, why: &str, origin: &Origin) -> Result<ScanReport, EngineError> {
         let start = Instant::now();
         part.complete = true;
-        let judged = Judged { verdicts: vec![Verdict::Benign], ..Judged::new(std::slice::from_ref(&part), &[]) };
+        let judged = Judged::new(std::slice::from_ref(&part), &[]);
         let name = part.path.clone();
-        let outcome = self.policies.decide(&name, &judged.facts(0, origin));
+        let outcome = self.policies.decide(&name, &judged.facts(&part, Verdict::Benign, origin));
         let outcome = outcome.map_err(|source| EngineError::Policy { name: name.clone(), source })?;
         part.complete = false;
         part.incomplete.push(why.to_owned());
@@ -212,8 +213,8 @@ impl Engine {
         let judged = Judged::new(&report.parts, &report.findings);
         let mut explained = Vec::new();
         for ruling in &report.rulings {
-            let Some(at) = report.parts.iter().position(|part| part.path == ruling.part) else { continue };
-            let (_, changes) = explain(&self.policies, &ruling.part, &judged.facts(at, origin))
+            let Some((part, verdict)) = judged.parts().find(|(part, _)| part.path == ruling.part) else { continue };
+            let (_, changes) = explain(&self.policies, &ruling.part, &judged.facts(part, verdict, origin))
                 .map_err(|source| EngineError::Policy { name: report.path.clone(), source })?;
             explained.push((ruling.clone(), changes));
         }
@@ -260,16 +261,18 @@ impl Engine {
         start: Instant,
     ) -> Result<ScanReport, EngineError> {
         let Analysis { mut parts, findings } = analysis;
-        if parts[0].sha256.is_empty() {
+        if let Some(sample) = parts.first_mut().filter(|sample| sample.sha256.is_empty()) {
             let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
-            parts[0].sha256 = prepared.sha256().map_err(hand)?;
+            sample.sha256 = prepared.sha256().map_err(hand)?;
         }
-        let prevalence = prevalence.filter(|_| self.counts).map_or(0, |seen| seen(&parts[0].sha256));
         let judged = Judged::new(&parts, &findings);
+        let nothing = || EngineError::Worker("it reported nothing, not even the sample itself".to_owned());
+        let (sample, verdict_on_sample) = judged.parts().next().ok_or_else(nothing)?;
+        let prevalence = prevalence.filter(|_| self.counts).map_or(0, |seen| seen(&sample.sha256));
         let mut rulings = Vec::new();
         let mut strictest: Option<Outcome> = None;
-        for (at, part) in parts.iter().enumerate() {
-            let mut facts = judged.facts(at, origin);
+        for (part, verdict) in judged.parts() {
+            let mut facts = judged.facts(part, verdict, origin);
             facts.prevalence = prevalence;
             let decided = self.policies.decide(&part.path, &facts);
             let outcome = decided.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
@@ -293,10 +296,10 @@ impl Engine {
         Ok(ScanReport {
             schema: SCAN_SCHEMA.to_owned(),
             path: name.to_owned(),
-            sha256: parts[0].sha256.clone(),
-            size: parts[0].size,
-            kind: parts[0].kind.clone(),
-            verdict: judged.verdicts[0],
+            sha256: sample.sha256.clone(),
+            size: sample.size,
+            kind: sample.kind.clone(),
+            verdict: verdict_on_sample,
             decision: outcome.decision,
             policies,
             complete: parts.iter().all(|part| part.complete && !part.locked),
@@ -325,7 +328,7 @@ pub(crate) struct Judged<'a> {
     parts: &'a [Part],
     verdicts: Vec<Verdict>,
     findings: HashMap<&'a str, Vec<&'a Finding>>,
-    index: HashMap<PartId, usize>,
+    index: HashMap<PartId, &'a Part>,
 }
 
 impl<'a> Judged<'a> {
@@ -334,20 +337,25 @@ impl<'a> Judged<'a> {
         for finding in all {
             findings.entry(&finding.part).or_default().push(finding);
         }
-        let index = parts.iter().enumerate().map(|(at, part)| (part.id, at)).collect();
+        let index = parts.iter().map(|part| (part.id, part)).collect();
         Self { parts, verdicts: fold(parts, all), findings, index }
     }
 
-    pub(crate) fn facts(&self, at: usize, origin: &Origin) -> Facts {
-        let part = &self.parts[at];
+    /// Every part with its verdict, the sample first.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'a Part, Verdict)> {
+        self.parts.iter().zip(self.verdicts.iter().copied())
+    }
+
+    /// What policies are told about one of the parts.
+    pub(crate) fn facts(&self, part: &Part, verdict: Verdict, origin: &Origin) -> Facts {
         let mut parents = Vec::new();
         let mut parent = part.parent;
-        while let Some(up) = parent.and_then(|id| self.index.get(&id)).map(|&up| &self.parts[up]) {
+        while let Some(up) = parent.and_then(|id| self.index.get(&id)) {
             parents.push(up.kind.id.as_ref());
             parent = up.parent;
         }
         let findings = self.findings.get(part.path.as_str()).map_or(&[][..], Vec::as_slice);
-        Facts::of(part, self.verdicts[at], findings, &parents, origin)
+        Facts::of(part, verdict, findings, &parents, origin)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Hostile bytes are never parsed in this process: it opens the file, hands the descriptor to the worker, and checks
 //! every word that comes back.
+#![deny(clippy::indexing_slicing)]
 
 mod assembly;
 mod cache;

@@ -20,8 +20,8 @@ pub fn decide_again(
     let judged = Judged::new(parts, findings);
     let mut known: HashSet<Facts> = HashSet::new();
     let (mut strictest, mut spoke) = (Decision::Deliver, Vec::new());
-    for (at, part) in parts.iter().enumerate() {
-        let facts = judged.facts(at, origin);
+    for (part, verdict) in judged.parts() {
+        let facts = judged.facts(part, verdict, origin);
         if known.contains(&facts) {
             continue;
         }

@@ -1,5 +1,7 @@
 //! How long identification takes, beside plain `file-format` on the same bytes.
 
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "it reads what it measures")]
+
 use divan::{Bencher, black_box};
 use lazaret_formats::{Content, identify};
 

@@ -1,5 +1,12 @@
 //! Prints the kind of every file below the given paths: `cargo run --release --example identify -- /usr/share`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a tool for whoever works on this crate"
+)]
+
 use lazaret_formats::{Content, identify};
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,12 @@
 //! Prints what every file is taken apart into: `cargo run --release --example parts -- FILE...`.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a tool for whoever works on this crate"
+)]
+
 use lazaret_formats::{Content, Setup, Visitor, walk};
 use lazaret_model::{Child, Finding, Limits, Part, PartId};
 use std::sync::Arc;

@@ -1,5 +1,12 @@
 //! Prints what is inside files: `cargo run -p lazaret-formats --example walk -- FILE...`, for those who write openers.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a tool for whoever works on this crate"
+)]
+
 use lazaret_formats::{Content, ReadAt, Setup, Visitor, walk};
 use lazaret_model::{Child, Finding, Limits, Part, PartId};
 use std::fs::File;

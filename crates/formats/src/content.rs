@@ -166,9 +166,8 @@ impl ContentReader {
 
 impl Read for ContentReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let n = available.len().min(out.len());
-        out[..n].copy_from_slice(&available[..n]);
+        let mut available = self.fill_buf()?;
+        let n = available.read(out)?;
         self.consume(n);
         Ok(n)
     }

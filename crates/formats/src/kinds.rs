@@ -74,27 +74,23 @@ const fn holder(
     KindRow { id, class, media_type, extensions, description, container: true }
 }
 
-const fn count(groups: &[&[KindRow]]) -> usize {
+const fn count(mut groups: &[&[KindRow]]) -> usize {
     let mut total = 0;
-    let mut group = 0;
-    while group < groups.len() {
-        total += groups[group].len();
-        group += 1;
+    while let [group, rest @ ..] = groups {
+        total += group.len();
+        groups = rest;
     }
     total
 }
 
-const fn join<const N: usize>(groups: &[&[KindRow]]) -> [KindRow; N] {
+const fn join<const N: usize>(mut groups: &[&[KindRow]]) -> [KindRow; N] {
     let mut all = [leaf("", Class::Unknown, "", &[], ""); N];
-    let (mut next, mut group) = (0, 0);
-    while group < groups.len() {
-        let mut row = 0;
-        while row < groups[group].len() {
-            all[next] = groups[group][row];
-            next += 1;
-            row += 1;
-        }
-        group += 1;
+    let mut free: &mut [KindRow] = &mut all;
+    while let [group, rest @ ..] = groups {
+        let (rows, after) = free.split_at_mut(group.len());
+        rows.copy_from_slice(group);
+        free = after;
+        groups = rest;
     }
     all
 }

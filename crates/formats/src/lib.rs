@@ -3,6 +3,8 @@
 //! Everything here is synchronous and pure: bytes in, parts out. There is no file, no socket and no clock; the caller
 //! lends a [`Clock`] and, for parts too large for memory, a [`Spool`]. Hostile input meets this code only inside a
 //! sandboxed worker, except for [`identify_head`], which allocates nothing by what the input says.
+#![deny(clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read files and clocks"))]
 
 mod budget;
 mod codings;

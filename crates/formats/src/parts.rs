@@ -302,12 +302,16 @@ impl Parts<'_, '_> {
                     break;
                 }
             };
+            let Some(bytes) = chunk.get(..n) else {
+                member.incomplete.push("it is damaged: its decoder counts more bytes than it was asked for".to_owned());
+                break;
+            };
             if total + n as u64 > most {
                 self.stopped(member, Limit::PartSize);
                 break;
             }
             total += n as u64;
-            memory.extend_from_slice(&chunk[..n]);
+            memory.extend_from_slice(bytes);
             if memory.len() as u64 > in_memory {
                 let Some(spool) = self.state.spool.clone() else {
                     self.stopped(member, Limit::Memory);

@@ -84,7 +84,7 @@ impl Passwords {
 
     /// Takes the words of a text; those that follow a marker such as `password:` come before the others.
     pub fn learn_text(&mut self, text: &str) {
-        let text = &text[..text.floor_char_boundary(MOST_TEXT)];
+        let text = text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default();
         let lower = text.to_lowercase();
         if lower.len() == text.len() {
             for marker in MARKERS {
@@ -107,7 +107,7 @@ impl Passwords {
         if after.starts_with(|c: char| c.is_alphanumeric()) {
             return;
         }
-        let after = &after[..after.floor_char_boundary(200)];
+        let after = after.get(..after.floor_char_boundary(200)).unwrap_or_default();
         // A quoted phrase may hold spaces.
         let line = after.lines().next().unwrap_or_default();
         if let Some((_, rest)) = line.split_once(['"', '“', '\'', '`'])

@@ -10,7 +10,7 @@ use data_encoding::HEXLOWER;
 use lazaret_model::{Child, Class, ContentCoding, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use std::io::BufRead;
 use std::sync::Arc;
 
 /// Bytes of a text that are searched for passwords.
@@ -302,18 +302,19 @@ impl State<'_> {
         let mut sha256 = sha2::Sha256::new();
         let mut legacy = self.legacy_hashes.then(|| (sha1::Sha1::new(), md5::Md5::new()));
         let mut reader = content.reader();
-        let mut chunk = vec![0; 64 << 10];
         let result = loop {
-            let n = match reader.read(&mut chunk) {
-                Ok(0) => break Ok(()),
-                Ok(n) => n,
+            let chunk = match reader.fill_buf() {
+                Ok([]) => break Ok(()),
+                Ok(chunk) => chunk,
                 Err(error) => break Err(error),
             };
-            sha256.update(&chunk[..n]);
+            sha256.update(chunk);
             if let Some((sha1, md5)) = &mut legacy {
-                sha1.update(&chunk[..n]);
-                md5.update(&chunk[..n]);
+                sha1.update(chunk);
+                md5.update(chunk);
             }
+            let n = chunk.len();
+            reader.consume(n);
         };
         part.sha256 = HEXLOWER.encode(&sha256.finalize());
         if let Some((sha1, md5)) = legacy {

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How long something new may be there before its size counts.
-const SOON: Duration = Duration::from_secs(2);
+pub(crate) const SOON: Duration = Duration::from_secs(2);
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 /// A step of the clock that needs an explanation, forth and back, in milliseconds.
@@ -31,6 +31,8 @@ pub(crate) struct Retention {
     pub(crate) event_days: u32,
     /// Rung when something new is kept.
     pub(crate) kept: Arc<Notify>,
+    /// How long something new may be there before its size counts: [`SOON`].
+    pub(crate) soon: Duration,
     /// Where it stands for how many seconds more the clock must be steady, so that no restart makes it believed.
     pub(crate) doubt: PathBuf,
 }
@@ -71,27 +73,38 @@ impl Clock {
 impl Retention {
     /// Runs as long as the process.
     pub(crate) async fn run(self) {
+        let mut clock = self.clock().await;
+        let mut hourly = tokio::time::interval(HOUR);
+        loop {
+            let hour = tokio::select! {
+                _ = hourly.tick() => true,
+                () = self.kept.notified() => {
+                    tokio::time::sleep(self.soon).await;
+                    false
+                }
+            };
+            self.round(&mut clock, hour).await;
+        }
+    }
+
+    /// What is known of the clock at the start.
+    async fn clock(&self) -> Clock {
         let mut clock = Clock::default();
         match self.newest().await {
             Ok(newest) => clock.last = newest,
             Err(error) => tracing::error!(error = %told(&error), "when something was kept last cannot be told"),
         }
         clock.doubted = self.doubted_before();
-        let mut hourly = tokio::time::interval(HOUR);
-        loop {
-            let hour = tokio::select! {
-                _ = hourly.tick() => true,
-                () = self.kept.notified() => {
-                    tokio::time::sleep(SOON).await;
-                    false
-                }
-            };
-            let believed = clock.look(now(), Instant::now());
-            self.note_doubt(clock.left(Instant::now()));
-            self.tidy(believed).await;
-            if hour && believed && self.event_days > 0 {
-                self.forget().await;
-            }
+        clock
+    }
+
+    /// Forgets once; events only when an hour is over.
+    async fn round(&self, clock: &mut Clock, hour: bool) {
+        let believed = clock.look(now(), Instant::now());
+        self.note_doubt(clock.left(Instant::now()));
+        self.tidy(believed).await;
+        if hour && believed && self.event_days > 0 {
+            self.forget().await;
         }
     }
 
@@ -199,35 +212,31 @@ mod tests {
             quarantine: Quarantine { days: 90, most_bytes },
             event_days: 90,
             kept: Arc::clone(&kept),
+            soon: Duration::ZERO,
             doubt: folder.path().join("doubt"),
         };
-        let roomy = tokio::spawn(retention(1 << 30).run());
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let roomy = retention(1 << 30);
+        roomy.round(&mut roomy.clock().await, true).await;
         assert_eq!((blobs.list().unwrap().len(), ledger.recent(9).await.unwrap().len()), (3, 1));
-        roomy.abort();
         // Neither does something new make the clock right, nor a restart.
         ledger.record(Event { at: now(), reference: "new".into(), ..Event::default() }).await.unwrap();
-        let again = tokio::spawn(retention(1 << 30).run());
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let again = retention(1 << 30);
+        again.round(&mut again.clock().await, true).await;
         assert_eq!((blobs.list().unwrap().len(), ledger.recent(9).await.unwrap().len()), (3, 2));
-        again.abort();
         let narrow = tokio::spawn(retention(2_500).run());
-        for _ in 0..100 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            if blobs.list().unwrap().len() < 3 {
-                break;
+        let two_are_left = async |what: &str| {
+            for _ in 0..1_000 {
+                if blobs.list().unwrap().len() == 2 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
-        }
-        assert_eq!(blobs.list().unwrap().len(), 2);
+            panic!("{what}: {} are left", blobs.list().unwrap().len());
+        };
+        two_are_left("at the start").await;
         blobs.keep(&mut &[9; 1_000][..]).unwrap();
         kept.notify_one();
-        for _ in 0..100 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            if blobs.list().unwrap().len() < 3 {
-                break;
-            }
-        }
-        assert_eq!(blobs.list().unwrap().len(), 2, "long before the hour is over");
+        two_are_left("long before the hour is over").await;
         narrow.abort();
     }
 

@@ -343,8 +343,10 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
+/// For constants of this crate alone.
+#[expect(clippy::expect_used, reason = "every name is a constant of this crate, and tests need each of them")]
 pub(crate) fn type_name(name: &str) -> EntityTypeName {
-    EntityTypeName::from_str(name).expect("the names in this file are valid")
+    EntityTypeName::from_str(name).expect("the names in this crate are valid")
 }
 
 pub(crate) fn uid(of: &EntityTypeName, name: &str) -> EntityUid {
@@ -356,6 +358,7 @@ fn schema() -> Schema {
 }
 
 fn schema_ref() -> &'static Schema {
+    #[expect(clippy::expect_used, reason = "the schema is a constant, and every test that loads policies needs it")]
     static SHIPPED: std::sync::LazyLock<Schema> = std::sync::LazyLock::new(|| {
         Schema::from_cedarschema_str(SCHEMA).expect("the shipped schema is valid; a test holds it").0
     });

@@ -3,6 +3,13 @@
 //! Everything runs on this machine: the load comes from here, and so does the site that is fetched from. The load is the
 //! same for everybody, its bodies are made before the clock starts, and its own use of the processors is printed.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a tool for maintainers: where it fails, it says so and ends"
+)]
+
 mod icap;
 mod library;
 mod load;

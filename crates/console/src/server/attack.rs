@@ -17,17 +17,18 @@ pub(super) use explorer::fits;
 pub(super) use takes::needed;
 
 use super::extract::Path;
+use super::routes::{Form, Sender};
 use super::session::{Shown, Somebody};
 use super::{Answer, Console, Refused, page};
 use crate::prose::Citations;
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use lazaret_attack::{AttackError, Catalog, Choice, SECTIONS, Search, official_path};
 use lazaret_model::plain;
 use serde::Deserialize;
@@ -141,6 +142,15 @@ impl Where {
     }
 }
 
+/// What can be sent to the library's pages, as rows of the console's table.
+pub(super) fn forms() -> Vec<Form> {
+    vec![
+        ("/attack/layers", Sender::Reader, MOST_LAYER, post(layers::look)),
+        ("/attack/takes/new", Sender::May(&["write-takes"]), MOST_TAKE, post(takes::begin)),
+        ("/attack/takes/{id}", Sender::May(&["write-takes", "review-takes"]), MOST_TAKE, post(takes::act)),
+    ]
+}
+
 pub(super) fn router() -> Router<Arc<Console>> {
     let mut router = Router::new()
         .route("/attack", get(home::show))
@@ -149,10 +159,10 @@ pub(super) fn router() -> Router<Arc<Console>> {
         .route("/attack/suggest", get(search::suggest))
         .route("/attack/changes", get(changes::show))
         .route("/attack/matrix", get(matrix::show))
-        .route("/attack/layers", get(layers::form).post(layers::look).layer(DefaultBodyLimit::max(MOST_LAYER)))
+        .route("/attack/layers", get(layers::form))
         .route("/attack/takes", get(takes::list))
-        .route("/attack/takes/new", get(takes::blank).post(takes::begin).layer(DefaultBodyLimit::max(MOST_TAKE)))
-        .route("/attack/takes/{id}", get(takes::show).post(takes::act).layer(DefaultBodyLimit::max(MOST_TAKE)))
+        .route("/attack/takes/new", get(takes::blank))
+        .route("/attack/takes/{id}", get(takes::show))
         .route("/attack/{*rest}", get(elsewhere))
         .route("/attack.js", get(script));
     for section in &SECTIONS {

@@ -123,6 +123,7 @@ fn remembered(bytes: &[u8]) -> &[u8] {
 }
 
 /// Modules whose functions reach the system.
+#[expect(clippy::expect_used, reason = "a constant pattern, which the test of pickles compiles")]
 static MODULE: LazyLock<Regex> = LazyLock::new(|| {
     let names =
         "posix|os|nt|subprocess|builtins|__builtin__|pty|runpy|commands|importlib|webbrowser|shutil|ctypes|socket|code";

@@ -2,6 +2,7 @@
 
 mod icon;
 
+use super::bytes::utf16_le;
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
@@ -112,7 +113,7 @@ impl Link {
             let block = reader.take(size)?;
             // 2.5.4, EnvironmentVariableDataBlock: 260 bytes, then 520 of UTF-16.
             if block.get(4..8) == Some(&[1, 0, 0, 0xa0]) {
-                let unicode = wide_text(block.get(268..788).unwrap_or_default());
+                let unicode = utf16_le(block.get(268..788).unwrap_or_default());
                 let ansi = narrow_text(block.get(8..268).unwrap_or_default());
                 self.environment = if unicode.is_empty() { ansi } else { unicode };
             }
@@ -130,9 +131,9 @@ impl Link {
             self.local = text(field(16)) + &suffix;
             // The Unicode fields are there when the header is larger.
             if field(4) >= 0x24 && field(28) != 0 {
-                let unicode = wide_text(info.get(field(28)..).unwrap_or_default());
+                let unicode = utf16_le(info.get(field(28)..).unwrap_or_default());
                 if !unicode.is_empty() {
-                    self.local = unicode + &wide_text(info.get(field(32)..).unwrap_or_default());
+                    self.local = unicode + &utf16_le(info.get(field(32)..).unwrap_or_default());
                 }
             }
         }
@@ -167,7 +168,7 @@ fn items(list: &[u8]) -> String {
             Some(kind) if kind & 0x70 == 0x30 => {
                 let short = narrow_text(item.get(12..).unwrap_or_default());
                 if kind & 4 != 0 {
-                    wide_text(item.get(12..).unwrap_or_default())
+                    utf16_le(item.get(12..).unwrap_or_default())
                 } else {
                     longest_wide(item).unwrap_or(short)
                 }
@@ -189,7 +190,7 @@ fn longest_wide(item: &[u8]) -> Option<String> {
     (14..48)
         .step_by(2)
         .filter_map(|by| item.get(block + by..))
-        .map(wide_text)
+        .map(utf16_le)
         .filter(|text| text.len() > 1 && text.chars().all(|c| !c.is_control()))
         .max_by_key(String::len)
 }
@@ -197,11 +198,6 @@ fn longest_wide(item: &[u8]) -> Option<String> {
 fn narrow_text(bytes: &[u8]) -> String {
     let end = memchr::memchr(0, bytes).unwrap_or(bytes.len());
     encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes.get(..end).unwrap_or_default()).0.into_owned()
-}
-
-fn wide_text(bytes: &[u8]) -> String {
-    let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).take_while(|unit| *unit != 0);
-    char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect()
 }
 
 struct Reader<'b> {
@@ -230,7 +226,7 @@ impl<'b> Reader<'b> {
         let count = usize::from(self.u16()?);
         if wide {
             let bytes = self.take(count * 2)?;
-            let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+            let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
             Some(char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect())
         } else {
             Some(encoding_rs::WINDOWS_1252.decode_without_bom_handling(self.take(count)?).0.into_owned())

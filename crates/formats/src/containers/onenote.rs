@@ -56,8 +56,8 @@ impl Format for OneNote {
 fn names(bytes: &[u8]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let mut run: Vec<u16> = Vec::new();
-    for pair in bytes.chunks_exact(2) {
-        let unit = u16::from_le_bytes([pair[0], pair[1]]);
+    for pair in bytes.as_chunks::<2>().0 {
+        let unit = u16::from_le_bytes(*pair);
         if (32..0xd800).contains(&unit) && run.len() < 260 {
             run.push(unit);
             continue;

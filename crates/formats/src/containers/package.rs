@@ -36,11 +36,12 @@ impl Format for Package {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let Ok(description) = serde_json::from_slice::<Value>(bytes) else { return Ok(()) };
         // A package has a name; other programs have settings called "scripts" too.
-        if !description["name"].is_string() {
+        let (Some(Value::String(_)), Some(scripts)) = (description.get("name"), description.get("scripts")) else {
             return Ok(());
-        }
+        };
         for hook in HOOKS {
-            if let Some(command) = description["scripts"][hook].as_str().filter(|command| !command.trim().is_empty()) {
+            let command = scripts.get(hook).and_then(Value::as_str);
+            if let Some(command) = command.filter(|command| !command.trim().is_empty()) {
                 let member = Member::unnamed(Role::Command, *hook).of_kind("command-line");
                 parts.add_content(member, Content::from(command.as_bytes().to_vec()))?;
             }

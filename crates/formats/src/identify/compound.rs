@@ -57,7 +57,8 @@ fn subtype(directory: &[u8]) -> &'static str {
         let name = entry.get(..len).unwrap_or_default();
         // Installer tables have names of characters from U+3800 to U+4840 ("Windows Installer streams").
         let encoded = name.chunks_exact(2).next().is_some_and(|c| u16_at(c, 0) == Some(0x4840));
-        let ascii: Vec<u8> = name.chunks_exact(2).map(|c| if c.get(1) == Some(&0) { c[0] } else { b'?' }).collect();
+        let ascii: Vec<u8> =
+            name.as_chunks::<2>().0.iter().map(|[low, high]| if *high == 0 { *low } else { b'?' }).collect();
         let (this, weight) = match ascii.as_slice() {
             _ if encoded => ("msi", 9),
             b"EncryptedPackage" => ("ooxml-encrypted", 8),

@@ -441,13 +441,15 @@ fn is_prose(line: &str) -> bool {
     let (mut quoted, mut start, mut letters) = (false, 0, true);
     // One pass: what a byte is decides, and words are cut where blanks and quotes are.
     for (at, byte) in bytes.iter().chain(b" ").enumerate() {
-        match SORTS[usize::from(*byte)] {
+        #[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
+        let sort = SORTS[usize::from(*byte)];
+        match sort {
             Sort::Letter => {}
             Sort::Other => letters = false,
             Sort::Code if quoted => letters = false,
             // Code shows in its marks, so most of its lines end here; quotes may hold any.
             Sort::Code => return false,
-            sort @ (Sort::Blank | Sort::Quote) => {
+            Sort::Blank | Sort::Quote => {
                 if at > start && !quoted {
                     words += 1;
                     // Most words are nothing but letters; the rest is worth a closer look.
@@ -481,9 +483,10 @@ enum Sort {
 /// The sort of every byte.
 const SORTS: [Sort; 256] = {
     let mut sorts = [Sort::Other; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        sorts[byte] = match byte as u8 {
+    let mut left: &mut [Sort] = &mut sorts;
+    let mut byte = 0u8;
+    while let [sort, rest @ ..] = left {
+        *sort = match byte {
             b'a'..=b'z' | b'A'..=b'Z' => Sort::Letter,
             b' ' | b'\t' | b'\n' | b'\r' | 0x0c => Sort::Blank,
             b'"' => Sort::Quote,
@@ -492,7 +495,8 @@ const SORTS: [Sort; 256] = {
             }
             _ => Sort::Other,
         };
-        byte += 1;
+        byte = byte.wrapping_add(1);
+        left = rest;
     }
     sorts
 };

@@ -121,7 +121,7 @@ fn decode_as(bytes: &[u8], encoding: Encoding) -> Cow<'_, str> {
 
 /// Whether two-byte units look like text: mostly ASCII, or few kinds of control characters.
 fn plausible_wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> bool {
-    let units = || bytes.chunks_exact(2).take(512).map(|pair| unit([pair[0], pair[1]]));
+    let units = || bytes.as_chunks::<2>().0.iter().take(512).map(|pair| unit(*pair));
     let all = units().count();
     let odd = units().filter(|u| matches!(u, 0..=8 | 14..=31 | 0x80..=0x9f | 0xfffe | 0xffff)).count();
     let ascii = units().filter(|u| matches!(u, 9 | 10 | 13 | 32..=126)).count();

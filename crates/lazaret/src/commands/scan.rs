@@ -312,6 +312,7 @@ impl Output<'_> {
     }
 
     /// Somebody pressed Ctrl-C: show what is done, say what is not, and end at once. The workers end with us.
+    #[expect(clippy::disallowed_methods, reason = "it ends the process from a thread beside those that may be stuck")]
     fn interrupt(&self, signal: i32) {
         self.stopped.store(true, Ordering::Relaxed);
         // Whoever holds the state may be stuck on a reader that has stopped reading; then there is nobody to tell.

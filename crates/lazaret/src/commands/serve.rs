@@ -88,6 +88,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             quarantine: config.quarantine.clone(),
             event_days: config.ledger.days,
             kept,
+            soon: crate::retention::SOON,
             doubt: data.join("clock"),
         };
         tokio::spawn(retention.run());

@@ -284,18 +284,6 @@ impl Ledger {
                 .await?;
         Ok(u64::try_from(row.try_get::<i64, _>("number")?).unwrap_or(0))
     }
-
-    /// Contents of the quarantine that no event refers to any more, out of `blobs`.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn refers_to(&self, blob: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT id FROM events WHERE content_blob = $1 LIMIT 1")
-            .bind(blob.to_owned())
-            .fetch_optional(&self.read)
-            .await?;
-        Ok(row.is_some())
-    }
 }
 
 pub(super) const COLUMNS: &str = "at, reference, gate, direction, person, client, host, domain, address, name, sha256, size, kind, \

@@ -162,13 +162,6 @@ async fn measure(address: &str) -> Vec<(&'static str, Duration)> {
         .await,
     ));
     times.push((
-        "whether a blob is referred to",
-        time(async || {
-            let _ = ledger.refers_to("blob70").await.unwrap();
-        })
-        .await,
-    ));
-    times.push((
         "1,000 events, whole",
         time(async || {
             let _ = ledger.recent(1_000).await.unwrap();

@@ -13,11 +13,7 @@ use sevenz_rust2::EncoderMethod;
 
 const NAME: &str = "a.com";
 
-pub(super) fn all() -> Vec<Standin> {
-    [encrypted(), hooks(), known(), rars_and_7z(), streams(), tars(), nested(), padded()].concat()
-}
-
-fn encrypted() -> Vec<Standin> {
+pub(super) fn encrypted() -> Vec<Standin> {
     let new = |folder, name, what, bytes| Standin::new("A19", folder, name, what, bytes);
     let zip_of = |password| zip::zip_crypto(NAME, &eicar(), password);
     let locked_7z =
@@ -39,7 +35,7 @@ fn encrypted() -> Vec<Standin> {
     ]
 }
 
-fn hooks() -> Vec<Standin> {
+pub(super) fn hooks() -> Vec<Standin> {
     let new = |folder, name, what, bytes| Standin::new("A21", folder, name, what, bytes).blocked();
     let npm = |name, what, bytes| {
         Standin::new("A21", "detect/hooks", name, what, bytes).finds("hooks.installation").technique("T1195.002").held()
@@ -101,7 +97,7 @@ fn hooks() -> Vec<Standin> {
     ]
 }
 
-fn known() -> Vec<Standin> {
+pub(super) fn known() -> Vec<Standin> {
     let new = |name, what, bytes: Vec<u8>| Standin::new("A23", "detect/rules/eicar", name, what, bytes);
     vec![
         new("eicar.com", "the test file of the industry", eicar()).payload("eicar.com"),
@@ -116,7 +112,7 @@ fn known() -> Vec<Standin> {
     ]
 }
 
-fn rars_and_7z() -> Vec<Standin> {
+pub(super) fn rars_and_7z() -> Vec<Standin> {
     let files = [("second.txt", &b"second"[..]), (NAME, &eicar())];
     let old = |name, what, version| {
         Standin::new("C14", "formats/rar", name, what, rar(version, &files).to_bytes().expect("memory")).payload(NAME)
@@ -168,7 +164,7 @@ fn rars_and_7z() -> Vec<Standin> {
     ]
 }
 
-fn streams() -> Vec<Standin> {
+pub(super) fn streams() -> Vec<Standin> {
     let new = |name, what, bytes| Standin::new("C15", "formats/gzip", name, what, bytes);
     let member = gzip(NAME, &eicar());
     let (head, tail) = (eicar()[..30].to_vec(), eicar()[30..].to_vec());
@@ -249,7 +245,7 @@ fn compress(plain: &[u8]) -> Vec<u8> {
     out
 }
 
-fn tars() -> Vec<Standin> {
+pub(super) fn tars() -> Vec<Standin> {
     let new = |name, what, bytes| Standin::new("C16", "formats/tar", name, what, bytes);
     let end = || vec![0; 1024];
     let long = format!("{}/a.com", "folder".repeat(30));
@@ -310,7 +306,7 @@ fn tars() -> Vec<Standin> {
     ]
 }
 
-fn nested() -> Vec<Standin> {
+pub(super) fn nested() -> Vec<Standin> {
     let deep = |levels| (0..levels).fold(eicar(), |inner, _| zip::archive(&[zip::deflated("next.zip", &inner)]));
     let zeros = archive::deflate(&vec![0; 64 << 20]);
     let bomb = zip::archive(&[zip::with_method("zeros.bin", &vec![0; 64 << 20], 8, zeros)]);
@@ -344,7 +340,7 @@ fn nested() -> Vec<Standin> {
     ]
 }
 
-fn padded() -> Vec<Standin> {
+pub(super) fn padded() -> Vec<Standin> {
     let mut members: Vec<zip::Entry> = (0..8000).map(|index| zip::stored(&format!("{index}"), b"")).collect();
     members.push(zip::deflated(NAME, &eicar()));
     let behind = [vec![0; 300 << 20], zip::of(&[(NAME, &eicar())])].concat();

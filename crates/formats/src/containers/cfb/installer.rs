@@ -18,6 +18,7 @@ pub(super) fn is_one(compound: &Compound) -> bool {
 /// Undoes the packing of two characters into one; true when the stream is a table.
 fn decode(name: &str) -> (String, bool) {
     const DIGITS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
+    #[expect(clippy::indexing_slicing, reason = "six bits cannot count past 64 digits")]
     let digit = |value: u32| char::from(DIGITS[(value & 63) as usize]);
     let mut out = String::new();
     let (rest, table) = name.strip_prefix('\u{4840}').map_or((name, false), |rest| (rest, true));

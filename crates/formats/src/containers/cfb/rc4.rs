@@ -160,6 +160,7 @@ struct Rc4 {
     j: u8,
 }
 
+#[expect(clippy::indexing_slicing, reason = "a byte cannot point outside of 256 entries")]
 impl Rc4 {
     fn new(key: &[u8]) -> Self {
         let mut state: [u8; 256] = std::array::from_fn(|at| at as u8);

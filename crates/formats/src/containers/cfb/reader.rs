@@ -153,25 +153,27 @@ impl Compound {
         if let Some(first) = seen.first_mut() {
             *first = true;
         }
-        let mut order = vec![0];
+        let mut order = Vec::new();
         while let Some((node, parent)) = work.pop() {
-            let Some(links) = self.entries.get(node).map(|entry| entry.links) else { continue };
-            for (link, under) in [(links[0], parent), (links[1], parent), (links[2], node)] {
+            let Some([left, right, inside]) = self.entries.get(node).map(|entry| entry.links) else { continue };
+            for (link, under) in [(left, parent), (right, parent), (inside, node)] {
                 let child = link as usize;
-                if seen.get(child) == Some(&false) {
-                    seen[child] = true;
-                    self.entries[child].parent = under;
-                    order.push(child);
+                if let (Some(known), Some(entry)) = (seen.get_mut(child), self.entries.get_mut(child))
+                    && !std::mem::replace(known, true)
+                {
+                    entry.parent = under;
+                    order.push((child, under));
                     work.push((child, under));
                 }
             }
         }
-        for index in order.into_iter().skip(1) {
-            let parent = self.entries[index].parent;
+        for (index, parent) in order {
             // A chain of storages must not make paths that grow with its square.
-            let deep = self.entries[parent].path.len() > MOST_PATH;
-            let base = if parent == 0 || deep { String::new() } else { format!("{}/", self.entries[parent].path) };
-            self.entries[index].path = format!("{base}{}", self.entries[index].name);
+            let above = self.entries.get(parent).filter(|above| parent != 0 && above.path.len() <= MOST_PATH);
+            let base = above.map(|above| format!("{}/", above.path)).unwrap_or_default();
+            if let Some(entry) = self.entries.get_mut(index) {
+                entry.path = format!("{base}{}", entry.name);
+            }
         }
     }
 

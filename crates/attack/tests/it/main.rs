@@ -1,0 +1,15 @@
+//! The ATT&CK library from the outside.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also where it asks a helper"
+)]
+
+mod importing;
+mod library;
+mod remove;
+mod search;
+mod takes;
+mod world;

@@ -1,0 +1,119 @@
+//! Asking the console for what was stopped, by whoever it was stopped for.
+
+use crate::gate::people::administrator;
+use crate::gate::{Fetched, Served, Site};
+use std::io::{Read, Write};
+use std::time::Duration;
+
+const ADA: &str = "127.0.0.2";
+const BERT: &str = "127.0.0.3";
+
+fn served() -> Served {
+    Served::with(&format!(
+        "[people]\nnetworks = [{{ network = \"{ADA}\", person = \"ada\" }}, {{ network = \"{BERT}\", person = \"bert\" }}]\n[proxy]\n"
+    ))
+}
+
+/// A held file and the number under which it was stopped for Ada.
+fn stopped(served: &Served, site: &Site, size: usize) -> String {
+    let mut noise = vec![0; size];
+    let mut state = 1u64;
+    for byte in &mut noise {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        *byte = (state >> 56) as u8;
+    }
+    site.page("/letter.zip", "", crate::gate::locked_archive("letter.txt", &noise));
+    let held = served.curl(&["--interface", ADA, &site.url("/letter.zip")]);
+    assert_eq!(held.status, 403, "{held:?}");
+    let field = held.headers.split("x-lazaret-reference: ").nth(1).unwrap();
+    field.split_whitespace().next().unwrap().to_uppercase()
+}
+
+/// Asks the console through the proxy.
+fn console(served: &Served, who: &str, path: &str, more: &[&str]) -> Fetched {
+    let url = format!("http://{}{path}", served.console);
+    served.curl(&[&["--interface", who], more, &[url.as_str()]].concat())
+}
+
+#[test]
+fn who_asks_through_the_proxy_is_known_and_nobody_else_gets_it() {
+    let (served, site) = (served(), Site::plain());
+    let reference = stopped(&served, &site, 30_000_000);
+    let staff = administrator(&served);
+    let form = ["--data", "name=Mallory&reason=work"];
+    let ask = format!("/ask/{reference}");
+    let forged = ["-H", "Lazaret-Introduction: x {\"client\":\"127.0.0.2\",\"person\":\"ada\"}"];
+    assert_eq!(console(&served, BERT, &ask, &form).status, 403);
+    assert_eq!(console(&served, BERT, &ask, &forged).status, 403);
+    let asked = console(&served, ADA, &ask, &form);
+    let token = asked.headers.split("location: ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let requests = staff.get("/requests");
+    assert!(requests.contains("ada") && !requests.contains("Mallory"), "{requests}");
+    let id = requests.split("action=\"/requests/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let approved = staff.post(&format!("/requests/{id}"), &[("csrf", &*staff.csrf()), ("decision", "approve")]);
+    assert!(approved.ends_with("303"), "{approved}");
+    let fetch = ["--data", ""];
+    for refused in [console(&served, BERT, &token, &fetch), console(&served, BERT, &token, &forged)] {
+        assert!(refused.status == 403 && refused.text().contains("somebody else"), "{refused:?}");
+    }
+    // Neither does the link alone help, nor a machine that is not the one.
+    let direct = |from: &str, more: &[&str]| {
+        let url = staff.url(&token);
+        staff
+            .another()
+            .curl(&[&["--interface", from, "-o", "/dev/null", "-w", "%{http_code}"], more, &[url.as_str()]].concat())
+    };
+    assert_eq!(direct("127.0.0.1", &fetch), "403");
+    assert_eq!(direct(ADA, &[]), "200");
+    // What breaks off may be fetched once more.
+    let mut stream = socket(&served);
+    write!(stream, "POST {token} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", served.console).unwrap();
+    let head = crate::gate::read_head(&mut stream);
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    stream.read_exact(&mut [0; 1_000]).unwrap();
+    assert_eq!(console(&served, ADA, &token, &fetch).status, 409, "it is under way");
+    drop(stream);
+    let mut again = console(&served, ADA, &token, &fetch);
+    for _ in 0..50 {
+        if again.status != 409 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        again = console(&served, ADA, &token, &fetch);
+    }
+    assert!(again.status == 200 && again.body.len() > 30_000_000, "{} {}", again.status, again.body.len());
+    assert_eq!(console(&served, ADA, &token, &fetch).status, 409, "once");
+}
+
+/// A connection from Ada's machine to the console.
+fn socket(served: &Served) -> std::net::TcpStream {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stream = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{ADA}:0").parse().unwrap()).unwrap();
+        socket.connect(served.console).await.unwrap().into_std().unwrap()
+    });
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
+}
+
+#[test]
+fn the_console_answers_under_its_own_names_only() {
+    let served = served();
+    let staff = administrator(&served);
+    let ask = |host: &str| {
+        let host = format!("Host: {host}");
+        staff.curl(&["-o", "/dev/null", "-w", "%{http_code}", "-H", &host, &staff.url("/metrics")])
+    };
+    for (host, status) in [
+        (served.console.to_string(), "200"),
+        ("localhost:1".to_owned(), "200"),
+        ("[::1]".to_owned(), "200"),
+        ("evil.example".to_owned(), "421"),
+        ("127.0.0.1.evil.example".to_owned(), "421"),
+        ("a b".to_owned(), "400"),
+    ] {
+        assert_eq!(ask(&host), status, "{host}");
+    }
+}

@@ -1,0 +1,29 @@
+//! Everything that is tested through the executable: commands, gates, console, library, faults.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, also where it asks a helper"
+)]
+
+mod account;
+mod analyst;
+mod asked;
+mod browser;
+mod command;
+mod console;
+mod demo;
+mod faults;
+mod gate;
+mod icap;
+mod passed;
+mod proxy;
+mod senders;
+mod shelf;
+mod shelf_commands;
+mod shelf_pages;
+mod sites;
+mod squid;
+mod standins;
+mod ways;

@@ -1,0 +1,5 @@
+//! The house's rules.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, also where it asks a helper")]
+
+mod house;
