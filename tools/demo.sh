@@ -3,7 +3,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh tools/prepare.sh
+# What other clones on this machine compiled of third-party crates is used, and kept for them.
+cargo xtask cache restore release || true
 cargo build --release --package lazaret
+cargo xtask cache keep release || true
 rm -rf lazaret-demo
 mkdir -p lazaret-demo
 # The EICAR test file, put together here so that this script is not itself taken for it.

@@ -3,12 +3,21 @@
 use crate::{DETECTORS, Detector, Findings, HashLists, Reads, Signatures};
 use lazaret_model::{Child, Family, Finding, Part, Severity};
 
-/// Bytes shown to a detector that reads the head.
-const HEAD: usize = 16 << 20;
+/// Bytes shown to a detector that wants all at once, at most.
+const WHOLE: usize = 32 << 20;
 /// Bytes of one window for a detector that reads everything.
 const WINDOW: usize = 16 << 20;
 /// Bytes by which windows overlap, so that a pattern on a border is seen.
 const OVERLAP: u64 = 64 << 10;
+
+/// What detectors saw in a part, and why they did not see all of it, if they did not.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Reasons for which the part is incomplete.
+    pub incomplete: Vec<String>,
+}
 
 /// All detectors, with the rules and lists they were given.
 #[derive(Default)]
@@ -29,7 +38,7 @@ impl Inspector {
     }
 
     /// Shows a part to the detectors. `window(offset, len)` lends bytes of it, fewer at the end.
-    pub fn inspect<'b, W>(&self, part: &Part, mut window: W) -> Vec<Finding>
+    pub fn inspect<'b, W>(&self, part: &Part, mut window: W) -> Observed
     where
         W: FnMut(u64, usize) -> std::io::Result<std::borrow::Cow<'b, [u8]>>,
     {
@@ -37,34 +46,64 @@ impl Inspector {
         if let Some(hashes) = &self.hashes {
             hashes.inspect(part, &mut findings);
         }
+        let wanted: Vec<_> = self.detectors().filter(|detector| detector.wants(part)).collect();
         let mut offset = 0;
+        // What the largest reader of all at once needs; the others are shown the beginning of that.
+        let all = wanted.iter().any(|detector| detector.reads() == Reads::Whole) && part.size > WINDOW as u64;
+        if all {
+            self.show(part, &wanted, Reads::Whole, 0, window(0, WHOLE), &mut findings);
+        }
         loop {
-            let bytes = match window(offset, if offset == 0 { HEAD } else { WINDOW }) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    findings.add(failed("spool", &format!("the bytes could not be read: {error}")));
-                    break;
-                }
-            };
-            for detector in self.detectors() {
-                if (offset == 0 || detector.reads() == Reads::Everything) && detector.wants(part) {
-                    findings.next_detector();
-                    if let Err(error) = detector.inspect(part, &bytes, offset, &mut findings) {
-                        findings.add(failed(detector.id(), &error.to_string()));
-                    }
+            let bytes = window(offset, WINDOW);
+            let end = offset + bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+            if offset == 0 {
+                self.show(part, &wanted, Reads::Beginning, 0, borrowed(&bytes), &mut findings);
+                if !all {
+                    self.show(part, &wanted, Reads::Whole, 0, borrowed(&bytes), &mut findings);
                 }
             }
-            let end = offset + bytes.len() as u64;
-            if end >= part.size || bytes.is_empty() {
+            let length = end - offset;
+            let failed = bytes.is_err();
+            self.show(part, &wanted, Reads::Everything, offset, bytes, &mut findings);
+            if failed || end >= part.size || length == 0 {
                 break;
             }
-            offset = end - OVERLAP.min(bytes.len() as u64 / 2);
+            offset = end - OVERLAP.min(length / 2);
         }
         self.finish(part, findings)
     }
 
+    /// Shows bytes of a part to the detectors that read so.
+    fn show(
+        &self,
+        part: &Part,
+        wanted: &[&dyn Detector],
+        reads: Reads,
+        offset: u64,
+        bytes: std::io::Result<std::borrow::Cow<'_, [u8]>>,
+        findings: &mut Findings,
+    ) {
+        for detector in wanted.iter().filter(|detector| detector.reads() == reads) {
+            let bytes = match &bytes {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    failed(detector.id(), &format!("the bytes could not be read: {error}"), findings);
+                    continue;
+                }
+            };
+            findings.next_detector();
+            if let Err(error) = detector.inspect(part, bytes, offset, findings) {
+                failed(detector.id(), &error.to_string(), findings);
+            }
+            if reads == Reads::Whole && (bytes.len() as u64) < part.size {
+                let limit = WHOLE >> 20;
+                findings.incomplete(format!("`{}` looked at its first {limit} MiB only", detector.id()));
+            }
+        }
+    }
+
     /// Shows a part with its members to the detectors, once everything in it is known.
-    pub fn conclude(&self, part: &Part, children: &[Child]) -> Vec<Finding> {
+    pub fn conclude(&self, part: &Part, children: &[Child]) -> Observed {
         let mut findings = Findings::default();
         for detector in self.detectors() {
             findings.next_detector();
@@ -78,21 +117,26 @@ impl Inspector {
         signatures.into_iter().chain(DETECTORS.iter().map(|detector| *detector as &dyn Detector))
     }
 
-    fn finish(&self, part: &Part, findings: Findings) -> Vec<Finding> {
-        let mut list = findings.into_vec();
-        for finding in &mut list {
+    fn finish(&self, part: &Part, findings: Findings) -> Observed {
+        let (mut findings, incomplete) = findings.into_parts();
+        for finding in &mut findings {
             finding.part.clone_from(&part.path);
         }
-        list
+        Observed { findings, incomplete }
     }
 }
 
-fn failed(detector: &'static str, why: &str) -> Finding {
-    Finding::new(
-        "analysis.detector-failed",
-        detector,
-        Severity::Info,
-        Family::Analysis,
-        format!("the detector `{detector}` could not judge this part: {why}"),
-    )
+/// The same bytes for several, or the same error.
+fn borrowed<'b>(bytes: &'b std::io::Result<std::borrow::Cow<'_, [u8]>>) -> std::io::Result<std::borrow::Cow<'b, [u8]>> {
+    match bytes {
+        Ok(bytes) => Ok(std::borrow::Cow::Borrowed(bytes)),
+        Err(error) => Err(std::io::Error::new(error.kind(), error.to_string())),
+    }
+}
+
+/// A detector that could not judge a part leaves it incomplete, and says so.
+fn failed(detector: &'static str, why: &str, findings: &mut Findings) {
+    let message = format!("the detector `{detector}` could not judge this part: {why}");
+    findings.incomplete(message.clone());
+    findings.add(Finding::new("analysis.detector-failed", detector, Severity::Info, Family::Analysis, message));
 }

@@ -21,6 +21,6 @@ pub use detector::{DetectError, Detector, Findings, Reads};
 pub use detectors::DETECTORS;
 pub use hashes::{HashListError, HashLists};
 #[cfg(feature = "signatures")]
-pub use inspector::Inspector;
+pub use inspector::{Inspector, Observed};
 #[cfg(feature = "signatures")]
 pub use signatures::{Compiled, RuleError, RuleSource, Signatures, built_in_rules, compile, rules_fingerprint};

@@ -40,7 +40,7 @@ pub(crate) fn ids(detector: &dyn Detector, part: &Part, bytes: &[u8]) -> Vec<Str
 
 fn sorted(findings: Findings) -> Vec<String> {
     let mut ids = Vec::new();
-    for finding in findings.into_vec() {
+    for finding in findings.into_parts().0 {
         assert!(!finding.message.is_empty() && !finding.evidence.is_empty(), "{finding:?}");
         assert!(!finding.techniques.is_empty() && finding.techniques.iter().all(|t| t.is_well_formed()), "{finding:?}");
         ids.push(finding.id.into_owned());

@@ -147,10 +147,12 @@ impl Visitor for Reporter<'_> {
         self.say(&Answer::Begin(part));
     }
 
-    fn inspect(&mut self, part: &Part, content: &Content) {
-        for finding in self.inspector.inspect(part, |offset, len| content.window(offset, len)) {
+    fn inspect(&mut self, part: &Part, content: &Content) -> Vec<String> {
+        let observed = self.inspector.inspect(part, |offset, len| content.window(offset, len));
+        for finding in observed.findings {
             self.say_finding(finding);
         }
+        observed.incomplete
     }
 
     fn finding(&mut self, _part: &Part, finding: Finding) {
@@ -158,10 +160,11 @@ impl Visitor for Reporter<'_> {
     }
 
     fn end(&mut self, part: &Part, children: &[Child]) {
-        for finding in self.inspector.conclude(part, children) {
+        let observed = self.inspector.conclude(part, children);
+        for finding in observed.findings {
             self.say_finding(finding);
         }
-        let mut incomplete: Vec<_> = part.incomplete.iter().cloned().map(cut).collect();
+        let mut incomplete: Vec<_> = part.incomplete.iter().cloned().chain(observed.incomplete).map(cut).collect();
         if !part.complete && incomplete.is_empty() {
             incomplete.push("not everything in it was inspected".to_owned());
         }

@@ -186,8 +186,8 @@ fn warm_up(inspector: &Inspector) {
     struct Silent<'a>(&'a Inspector);
     impl lazaret_formats::Visitor for Silent<'_> {
         fn begin(&mut self, _: &lazaret_model::Part) {}
-        fn inspect(&mut self, part: &lazaret_model::Part, content: &lazaret_formats::Content) {
-            let _ = self.0.inspect(part, |offset, len| content.window(offset, len));
+        fn inspect(&mut self, part: &lazaret_model::Part, content: &lazaret_formats::Content) -> Vec<String> {
+            self.0.inspect(part, |offset, len| content.window(offset, len)).incomplete
         }
         fn finding(&mut self, _: &lazaret_model::Part, _: lazaret_model::Finding) {}
         fn end(&mut self, part: &lazaret_model::Part, children: &[lazaret_model::Child]) {

@@ -19,7 +19,9 @@ impl Visitor for Printer {
         println!("{:indent$}{} [{}] {} bytes", "", part.path, part.kind, part.size, indent = part.depth as usize * 2);
     }
 
-    fn inspect(&mut self, _part: &Part, _content: &Content) {}
+    fn inspect(&mut self, _part: &Part, _content: &Content) -> Vec<String> {
+        Vec::new()
+    }
 
     fn finding(&mut self, part: &Part, finding: Finding) {
         println!("{:indent$}! {}", "", finding.message, indent = part.depth as usize * 2);

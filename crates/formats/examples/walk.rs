@@ -33,7 +33,9 @@ struct Print;
 
 impl Visitor for Print {
     fn begin(&mut self, _part: &Part) {}
-    fn inspect(&mut self, _part: &Part, _content: &Content) {}
+    fn inspect(&mut self, _part: &Part, _content: &Content) -> Vec<String> {
+        Vec::new()
+    }
     fn finding(&mut self, part: &Part, finding: Finding) {
         println!("  ! {} {}: {}", finding.id, part.path, finding.message);
     }

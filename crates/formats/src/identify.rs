@@ -8,6 +8,7 @@ mod compound;
 mod disks;
 mod forms;
 mod magic;
+mod mails;
 mod markup;
 mod polyglots;
 mod probe;

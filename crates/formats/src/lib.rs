@@ -11,6 +11,7 @@ mod codings;
 mod containers;
 mod content;
 mod error;
+mod extent;
 mod identify;
 mod kinds;
 mod pack;

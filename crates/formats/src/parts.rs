@@ -219,7 +219,9 @@ impl Parts<'_, '_> {
         part.incomplete.push(reason.to_owned());
         self.state.visitor.begin(&part);
         // Its name can be read, and may say enough.
-        self.state.visitor.inspect(&part, &Content::from(Vec::new()));
+        for reason in self.state.visitor.inspect(&part, &Content::from(Vec::new())) {
+            mark_incomplete(&mut part, reason);
+        }
         self.state.visitor.end(&part, &[]);
         self.children.push(Child::of(&part));
         self.result()

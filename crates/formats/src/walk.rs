@@ -5,7 +5,7 @@
 
 use crate::kinds::KindRow;
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
-use crate::{Budget, Clock, Content, FORMATS, Format, OpenError, Passwords, Spool, identify, kinds};
+use crate::{Budget, Clock, Content, FORMATS, Format, Member, OpenError, Passwords, Spool, extent, identify, kinds};
 use data_encoding::HEXLOWER;
 use lazaret_model::{Child, Class, ContentCoding, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
 use sha2::Digest;
@@ -19,6 +19,8 @@ const TEXT_FOR_WORDS: usize = 256 << 10;
 const MOST_UNREAD: usize = 4 << 20;
 /// The kind of what nothing but the document around it gives a meaning.
 const DOCUMENT_PART: &str = "document-part";
+/// The kind of bytes behind pictures, sound, video and fonts that are no file.
+const TRAILING_DATA: &str = "trailing-data";
 /// Bytes of locked parts that are kept for a second attempt, in all.
 const RETRY_BYTES: u64 = 64 << 20;
 /// Locked parts kept for a second attempt.
@@ -28,8 +30,9 @@ const MOST_RETRIES: usize = 64;
 pub trait Visitor {
     /// A part was found and identified. Parents come before their children.
     fn begin(&mut self, part: &Part);
-    /// Its bytes, for detectors. Called before anything in it is opened.
-    fn inspect(&mut self, part: &Part, content: &Content);
+    /// Its bytes, for detectors. Called before anything in it is opened. Answers why not all of it was looked at, if it was
+    /// not: the part is incomplete then.
+    fn inspect(&mut self, part: &Part, content: &Content) -> Vec<String>;
     /// The opener or the budget observed something about it.
     fn finding(&mut self, part: &Part, finding: Finding);
     /// It and everything in it has been inspected; `locked`, `complete`, `password` and `macros` are final.
@@ -158,6 +161,10 @@ impl State<'_> {
                     if part.kind.is_unknown() && part.role == Role::Member && within_document(&part) {
                         part.kind = kinds::kind(DOCUMENT_PART).map_or(Kind::UNKNOWN, KindRow::kind);
                     }
+                    // Cameras and editors leave notes of their own there, which nothing opens.
+                    if part.kind.is_unknown() && part.role == Role::Appended && behind_media(&part) {
+                        part.kind = kinds::kind(TRAILING_DATA).map_or(Kind::UNKNOWN, KindRow::kind);
+                    }
                     part.also = identified.also;
                 }
                 Err(error) => mark_incomplete(&mut part, format!("the bytes could not be read: {error}")),
@@ -169,7 +176,9 @@ impl State<'_> {
             self.visitor.finding(&part, finding);
         }
         self.learn(&part, &content);
-        self.visitor.inspect(&part, &content);
+        for reason in self.visitor.inspect(&part, &content) {
+            mark_incomplete(&mut part, reason);
+        }
         self.open(part, content, ancestors, HashSet::new(), retries)
     }
 
@@ -195,7 +204,8 @@ impl State<'_> {
             let mut finding = finding.technique("T1499.003").with("sha256", part.sha256.clone());
             finding.part.clone_from(&part.path);
             self.visitor.finding(&part, finding);
-        } else if !formats.is_empty() {
+        }
+        if !repeats {
             let mut line = ancestors.to_vec();
             line.push(part.sha256.clone());
             let mut names = HashMap::new();
@@ -217,9 +227,11 @@ impl State<'_> {
                 let result = format.open(&content, &mut parts);
                 self.conclude(&mut part, *format, result, &mut locked_members);
             }
+            self.hung_on(&mut part, &content, &line, &mut children, &mut inner_retries, &mut locked_members);
             self.retry(&mut inner_retries, &mut children, &line, retries);
-        } else if let Some(row) = kinds::kind(&part.kind.id).filter(|row| row.container && part.size > 0) {
-            mark_incomplete(&mut part, format!("{} is recognised and not opened", row.description));
+        }
+        for reason in unopened(&part) {
+            mark_incomplete(&mut part, reason);
         }
         if locked_members {
             self.keep_for_retry(&part, &content, tried, retries);
@@ -228,6 +240,44 @@ impl State<'_> {
         child.locked |= locked_members;
         self.visitor.end(&part, &children);
         child
+    }
+
+    /// Visits what hangs behind the end of a part, or is hidden in it, where no reader of its format would look.
+    fn hung_on(
+        &mut self,
+        part: &mut Part,
+        content: &Content,
+        line: &[String],
+        children: &mut Vec<Child>,
+        retries: &mut Vec<Retry>,
+        locked_members: &mut bool,
+    ) {
+        let found = match extent::hung_on(part, content) {
+            Ok(found) => found,
+            Err(error) => return mark_incomplete(part, format!("the bytes could not be read: {error}")),
+        };
+        if found.more {
+            let most = extent::MOST_HIDDEN;
+            mark_incomplete(part, format!("it hides more than {most} other files, and only so many are looked at"));
+        }
+        let (mut names, mut tried) = (HashMap::new(), HashSet::new());
+        for (name, inner) in found.parts {
+            let mut parts = Parts {
+                state: self,
+                part,
+                children,
+                names: &mut names,
+                retries,
+                tried: &mut tried,
+                ancestors: line,
+                locked_members,
+                findings: 0,
+            };
+            if let Err(error) = parts.add_content(Member::unnamed(Role::Appended, name), inner) {
+                let reason = error.to_string();
+                return mark_incomplete(part, reason);
+            }
+        }
     }
 
     fn conclude(
@@ -359,6 +409,19 @@ impl State<'_> {
         let is_plain = part.kind.class == Class::Text && part.kind.id != "xml";
         self.keep_unread(head.len(), if is_plain { Unread::Text(head) } else { Unread::Markup(head) });
     }
+}
+
+/// The kinds of a part that hold files and that nothing here opens, as reasons. Each counts, whichever was recognised first.
+fn unopened(part: &Part) -> Vec<String> {
+    let opened = |id: &str| FORMATS.iter().any(|format| format.kinds().contains(&id));
+    let rows = part.kinds().filter_map(|kind| kinds::kind(&kind.id)).filter(|row| row.container && part.size > 0);
+    rows.filter(|row| !opened(row.id)).map(|row| format!("{} is recognised and not opened", row.description)).collect()
+}
+
+/// Whether a part hangs behind a picture, sound, video or font.
+fn behind_media(part: &Part) -> bool {
+    let parent = part.within.last().and_then(|id| kinds::kind(id));
+    parent.is_some_and(|row| matches!(row.class, Class::Image | Class::Audio | Class::Video | Class::Font))
 }
 
 fn within_document(part: &Part) -> bool {

@@ -11,6 +11,7 @@ mod error;
 mod exchange;
 mod fetch;
 mod following;
+mod framing;
 mod icap;
 mod intake;
 mod metrics;

@@ -134,6 +134,11 @@ impl Finding {
         }
     }
 
+    /// What was found, by the name that its own authors gave it: the rule's, where one matched, else the finding's id.
+    pub fn threat(&self) -> &str {
+        self.evidence.get("rule").and_then(Value::as_str).unwrap_or(&self.id)
+    }
+
     /// Adds a technique.
     #[must_use]
     pub fn technique(mut self, id: &'static str) -> Self {

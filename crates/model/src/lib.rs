@@ -4,6 +4,7 @@
 //! earns a [`Verdict`] (opinion), meets a [`Decision`] (policy) and ends in a [`Disposition`] (history). Every other
 //! crate speaks in these types; this one depends on nothing but their serialisation.
 
+mod bounded;
 mod coding;
 mod decision;
 mod finding;
@@ -17,6 +18,7 @@ mod reference;
 mod report;
 mod verdict;
 
+pub use bounded::Bounded;
 pub use coding::ContentCoding;
 pub use decision::{Decision, Disposition, PolicyMatch, Ruling};
 pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};

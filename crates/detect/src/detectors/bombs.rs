@@ -240,7 +240,7 @@ fn side_loading(children: &[Child], findings: &mut Findings) {
             members.iter().filter(|(_, child)| is_program(child)).map(|(base, _)| &**base).take(COMPARED).collect();
         let Some(program) = programs.first() else { continue };
         let few = members.len() <= FEW;
-        for (base, child) in members.iter().filter(|(_, child)| is_library(child)).take(COMPARED) {
+        for (base, child) in members.iter().filter(|(_, child)| is_library(child)) {
             let name = base.rsplit_once('.').map_or(&**base, |(name, _)| name);
             let carried = CARRIED.iter().find(|(library, _)| *library == name);
             let at_home = |owners: &[&str]| programs.iter().any(|p| owners.iter().any(|owner| p.starts_with(owner)));

@@ -45,8 +45,6 @@ const HOLDERS: &[&str] = &[
     "fodt",
     "rtf",
 ];
-/// Fields of one document that are looked at.
-const MOST_FIELDS: usize = 1_000;
 /// Scripts that Windows runs when they are opened.
 const OPENED: &[&str] =
     &["js", "jse", "vbs", "vbe", "wsf", "wsh", "sct", "hta", "ps1", "bat", "reg", "inf", "msc", "msbuild"];
@@ -145,14 +143,14 @@ impl Detector for Documents {
 
 /// What a Rich Text document has fetched or run by its template and its fields.
 fn fetched(text: &str, findings: &mut Findings) {
-    if let Some(place) = TEMPLATE.captures(text).and_then(|found| found.name("place")) {
+    for place in TEMPLATE.captures_iter(text).filter_map(|found| found.name("place")) {
         let place = plain(place.as_str());
         if ["http:", "https:", "ftp:", "file:", "\\\\"].iter().any(|start| place.trim_start().starts_with(start)) {
             let message = "the document attaches a template from another machine when it is opened";
             findings.add(finding("document.remote-template", Severity::High, message, &place).technique("T1221"));
         }
     }
-    let codes = FIELD.captures_iter(text).filter_map(|found| found.name("code")).take(MOST_FIELDS);
+    let codes = FIELD.captures_iter(text).filter_map(|found| found.name("code"));
     for code in codes.map(|code| plain(code.as_str())) {
         if let Some(command) = FIELD_COMMAND.captures(&code).and_then(|found| found.name("rest")) {
             let message = "a field of the document asks another program to run a command (DDE)";

@@ -1,7 +1,7 @@
 //! What runs without being started, because something was installed, opened or loaded: hooks.
 
 use crate::text::{cut, decode, patterns};
-use crate::{DetectError, Detector, Findings};
+use crate::{DetectError, Detector, Findings, Reads};
 use lazaret_model::{Family, Finding, Part, Role, Severity};
 use regex::bytes::Regex;
 use std::sync::LazyLock;
@@ -24,6 +24,11 @@ impl Detector for Hooks {
 
     fn summary(&self) -> &'static str {
         "commands that run when a package is installed or a project opened, path files and pickles of Python"
+    }
+
+    // Pickles hold whole models; what they call stands in a few bytes of them.
+    fn reads(&self) -> Reads {
+        Reads::Everything
     }
 
     fn wants(&self, part: &Part) -> bool {
@@ -63,7 +68,7 @@ fn at_installation(part: &Part) -> bool {
 /// Tasks of Visual Studio Code, which finds them by this name.
 fn tasks(part: &Part) -> bool {
     let base = part.name.rsplit(['/', '\\']).next().unwrap_or_default();
-    part.named && base.eq_ignore_ascii_case("tasks.json") && part.size < 1 << 20
+    part.named && base.eq_ignore_ascii_case("tasks.json")
 }
 
 /// Python's pickles (PEP 3154); the oldest form is text, known by its name.

@@ -1,6 +1,6 @@
 //! Names and declared types that hide what a file is.
 
-use crate::{DetectError, Detector, Findings};
+use crate::{DetectError, Detector, Findings, Reads};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 
 /// Compares a part's name and declared type with what it is.
@@ -74,6 +74,10 @@ impl Detector for Masquerade {
 
     fn summary(&self) -> &'static str {
         "names and declared types that hide what a file is: double extensions, bidi controls, padding, look-alikes"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Beginning
     }
 
     fn wants(&self, part: &Part) -> bool {

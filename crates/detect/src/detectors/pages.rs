@@ -4,14 +4,13 @@ use crate::text::{cut, decode, excerpt, normalise, patterns};
 use crate::{DetectError, Detector, Findings};
 use data_encoding::BASE64;
 use lazaret_model::{Family, Finding, Part, Severity};
+use regex::Regex;
 
 const ID: &str = "pages";
 /// Script beyond which a page is taken to carry libraries, which hold every pattern sooner or later.
 const SMALL: usize = 64 << 10;
 /// Characters of Base64 that are a file and not a token.
 const LARGE: usize = 1 << 10;
-/// Literals of Base64 that are decoded to look for commands.
-const MOST_LITERALS: usize = 64;
 
 patterns! {
     SCRIPT = r"(?is)<(?:[a-z]{1,20}:)?script\b(?P<tag>(?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*)>(?P<code>.*?)(?:</(?:[a-z]{1,20}:)?script|\z)";
@@ -173,7 +172,7 @@ fn copies_command(page: &Page, findings: &mut Findings) {
         return;
     }
     let mut code = page.plain.clone();
-    for literal in LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)).take(MOST_LITERALS) {
+    for literal in LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)) {
         if let Ok(bytes) = BASE64.decode(literal.as_str().as_bytes()) {
             code.push('\n');
             code.push_str(&normalise(&decode(&bytes)));
@@ -202,11 +201,11 @@ fn copies_command(page: &Page, findings: &mut Findings) {
 /// Adds what the code would make of texts that are kept in percent codes, in numbers, backwards, or in pieces.
 fn unveil(code: &mut String) {
     let mut more = String::new();
-    for found in PERCENT.find_iter(code).take(MOST_LITERALS) {
+    for found in PERCENT.find_iter(code) {
         more.push('\n');
         more.push_str(&percent_decoded(found.as_str()));
     }
-    for found in CODES.find_iter(code).take(MOST_LITERALS) {
+    for found in CODES.find_iter(code) {
         let numbers = found.as_str().split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u8>().ok());
         more.push('\n');
         more.extend(numbers.map(char::from));
@@ -241,22 +240,26 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Addresses that the page opens by itself; the worst of them counts, wherever it stands.
 fn leads_to_share(page: &Page, findings: &mut Findings) {
-    let either = |pattern| excerpt(pattern, &page.tags).or_else(|| excerpt(pattern, &page.plain));
-    let (severity, value, message) = if let Some(value) = either(&DIAGNOSTIC) {
-        (Severity::High, value, "the page opens the Windows diagnostic tool with arguments of its own")
-    } else if let Some(value) = either(&SEARCH) {
-        // A search of another machine shows its files as if they were here.
-        let severity = if REMOTE.is_match(&value) { Severity::High } else { Severity::Medium };
-        (severity, value, "the page opens a Windows search of a place of its choice")
-    } else if let Some(value) = either(&GOES_TO_SHARE) {
-        (Severity::High, value, "the page leads to a file share by itself")
-    } else if let Some(value) = either(&SHARE) {
-        (Severity::Medium, value, "the page leads to a file share by itself")
-    } else {
-        return;
+    let all = |pattern: &'static Regex| {
+        pattern.find_iter(&page.tags).chain(pattern.find_iter(&page.plain)).map(|m| m.as_str())
     };
-    findings.add(finding("page.search-ms", severity, message, &value).technique("T1187"));
+    let diagnostic = all(&DIAGNOSTIC)
+        .map(|value| (Severity::High, value, "the page opens the Windows diagnostic tool with arguments of its own"));
+    // A search of another machine shows its files as if they were here.
+    let search = all(&SEARCH).map(|value| {
+        let severity = if REMOTE.is_match(value) { Severity::High } else { Severity::Medium };
+        (severity, value, "the page opens a Windows search of a place of its choice")
+    });
+    let goes = all(&GOES_TO_SHARE).map(|value| (Severity::High, value, "the page leads to a file share by itself"));
+    let share = all(&SHARE).map(|value| (Severity::Medium, value, "the page leads to a file share by itself"));
+    let all = diagnostic.chain(search).chain(goes).chain(share);
+    // Of several as bad, the first.
+    let worst = all.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
+    if let Some((severity, value, message)) = worst {
+        findings.add(finding("page.search-ms", severity, message, value).technique("T1187"));
+    }
 }
 
 fn finding(id: &'static str, severity: Severity, message: &str, value: &str) -> Finding {

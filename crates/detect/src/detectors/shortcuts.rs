@@ -123,7 +123,7 @@ fn command(text: &str, findings: &mut Findings) {
         let found = behaviour("shortcut.reads-itself", Severity::High, message.into(), found.as_str());
         findings.add(found.technique("T1027.009").technique("T1204.002"));
     }
-    if let Some(place) = REMOTE_ARGUMENT.captures(&plain).and_then(|c| c.name("place")) {
+    for place in REMOTE_ARGUMENT.captures_iter(&plain).filter_map(|c| c.name("place")) {
         share(place.as_str(), "the command takes a file from another machine", findings);
     }
     if DDE.is_match(&plain) {

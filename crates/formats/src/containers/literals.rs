@@ -5,20 +5,43 @@
 
 use super::decode;
 use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::rc::Rc;
 
-/// Bytes of joined literals that are kept, in all.
+/// Bytes that are copied while literals are joined and decoded, beyond so many times the script's own.
 const MOST_BYTES: usize = 64 << 20;
+/// Bytes that are read again because a quote turned out not to begin a literal.
+const MOST_AGAIN: usize = 64 << 20;
 /// Characters from which a literal is decoded without being asked for.
 const LARGE: usize = 48;
-/// Payloads that are handed over, at most.
-const MOST_PAYLOADS: usize = 200;
 
-/// Bytes decoded from a script's literals, in order of appearance, each once.
-pub(super) fn payloads(text: &str) -> Vec<Vec<u8>> {
-    let mut reader = Reader { text: text.as_bytes(), at: 0, variables: HashMap::new(), found: Vec::new(), kept: 0 };
-    reader.read();
-    reader.found
+/// What was decoded from a script's literals, in order of appearance, each once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Payloads {
+    pub(super) found: Vec<Vec<u8>>,
+    /// Why the rest of the script was not read, if it was not.
+    pub(super) incomplete: Option<&'static str>,
 }
+
+/// Decodes what a script's literals hold.
+pub(super) fn payloads(text: &str) -> Payloads {
+    let mut reader = Reader {
+        text: text.as_bytes(),
+        at: 0,
+        variables: HashMap::new(),
+        considered: HashMap::new(),
+        known: HashMap::new(),
+        payloads: Payloads::default(),
+        kept: 0,
+        again: 0,
+    };
+    reader.read();
+    reader.payloads
+}
+
+/// A variable's value, or what is being joined; variables that hold the same share it.
+type Value = Rc<Vec<u8>>;
 
 enum Token<'t> {
     Text(Vec<u8>),
@@ -32,15 +55,22 @@ struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     /// Values of variables; none for those assigned anything else since.
-    variables: HashMap<&'t [u8], Vec<u8>>,
-    found: Vec<Vec<u8>>,
+    variables: HashMap<&'t [u8], Value>,
+    /// Values that were decoded already, and whether they had been asked for. They are kept, so that no address comes back.
+    considered: HashMap<(*const Vec<u8>, bool), Value>,
+    /// Places in `payloads`, by the hash of what stands there.
+    known: HashMap<u64, Vec<usize>>,
+    payloads: Payloads,
+    /// Bytes copied so far.
     kept: usize,
+    /// Bytes read again so far.
+    again: usize,
 }
 
 impl<'t> Reader<'t> {
     fn read(&mut self) {
         // What the joined literals so far are, whether another may follow, and what they are for.
-        let mut value: Option<Vec<u8>> = None;
+        let mut value: Option<Value> = None;
         let mut joining = false;
         let mut target: Option<&'t [u8]> = None;
         let mut appends = false;
@@ -49,7 +79,12 @@ impl<'t> Reader<'t> {
         let mut in_numbers = false;
         let mut word: Option<&'t [u8]> = None;
         loop {
-            if self.kept > MOST_BYTES || self.found.len() >= MOST_PAYLOADS {
+            if self.kept > MOST_BYTES + 8 * self.text.len() {
+                self.payloads.incomplete = Some("its literals come to more than 64 MiB when they are joined");
+                return;
+            }
+            if self.again > MOST_AGAIN {
+                self.payloads.incomplete = Some("it has too many quotes that are never closed");
                 return;
             }
             let token = self.next();
@@ -80,12 +115,12 @@ impl<'t> Reader<'t> {
             }
             match token {
                 Token::Text(text) => {
-                    self.kept += text.len();
                     match (&mut value, joining) {
-                        (Some(value), true) => value.extend(text),
+                        (Some(value), true) => self.kept += extended(value, &text),
                         _ => {
                             self.finish(value.take(), target, appends, decodes);
-                            value = Some(text);
+                            self.kept += text.len();
+                            value = Some(Rc::new(text));
                         }
                     }
                     joining = false;
@@ -96,8 +131,7 @@ impl<'t> Reader<'t> {
                     let known = self.variables.get(name).cloned();
                     match (known, &mut value, joining) {
                         (Some(text), Some(value), true) => {
-                            self.kept += text.len();
-                            value.extend(text);
+                            self.kept += extended(value, &text);
                             joining = false;
                         }
                         (Some(text), None, _) if decodes || target.is_some() => value = Some(text),
@@ -147,27 +181,37 @@ impl<'t> Reader<'t> {
             }
         }
         // What was put together piece by piece shows only at the end.
-        let values: Vec<Vec<u8>> = self.variables.drain().map(|v| v.1).collect();
+        let values: Vec<Value> = self.variables.drain().map(|v| v.1).collect();
         for value in values {
             self.consider(&value, false);
         }
     }
 
-    fn finish(&mut self, value: Option<Vec<u8>>, target: Option<&'t [u8]>, appends: bool, decodes: bool) {
+    fn finish(&mut self, value: Option<Value>, target: Option<&'t [u8]>, appends: bool, decodes: bool) {
         let Some(value) = value else { return };
         self.consider(&value, decodes);
-        if let Some(name) = target
-            && self.variables.len() < 10_000
-        {
-            let slot = self.variables.entry(name).or_default();
-            if !appends {
-                slot.clear();
+        let Some(name) = target else { return };
+        match self.variables.get_mut(name) {
+            Some(slot) if appends => self.kept += extended(slot, &value),
+            Some(slot) => *slot = value,
+            None => {
+                self.variables.insert(name, value);
             }
-            slot.extend(value);
         }
     }
 
-    fn consider(&mut self, value: &[u8], asked: bool) {
+    /// Decodes a value, unless that very value was decoded already.
+    fn consider(&mut self, value: &Value, asked: bool) {
+        if Rc::strong_count(value) > 1 {
+            if self.considered.contains_key(&(Rc::as_ptr(value), asked)) {
+                return;
+            }
+            self.considered.insert((Rc::as_ptr(value), asked), Rc::clone(value));
+        }
+        self.decode(value, asked);
+    }
+
+    fn decode(&mut self, value: &[u8], asked: bool) {
         let trimmed = value.trim_ascii();
         if decode::data_address(trimmed).is_some_and(|(_, bytes)| bytes.len() >= 8) {
             self.keep(decode::data_address(trimmed).unwrap_or_default().1, true);
@@ -197,10 +241,18 @@ impl<'t> Reader<'t> {
     fn keep(&mut self, bytes: Vec<u8>, asked: bool) {
         let found = crate::identify_head(&bytes);
         let something = !found.kind.is_unknown() && (found.kind.id != "text" || asked);
-        if bytes.len() >= 8 && (asked || something) && !self.found.contains(&bytes) {
-            self.kept += bytes.len();
-            self.found.push(bytes);
+        if bytes.len() < 8 || !(asked || something) {
+            return;
         }
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let places = self.known.entry(hasher.finish()).or_default();
+        if places.iter().any(|place| self.payloads.found.get(*place) == Some(&bytes)) {
+            return;
+        }
+        places.push(self.payloads.found.len());
+        self.kept += bytes.len();
+        self.payloads.found.push(bytes);
     }
 
     fn next(&mut self) -> Token<'t> {
@@ -262,6 +314,7 @@ impl<'t> Reader<'t> {
                 b => out.push(b),
             }
         }
+        self.again += at - start;
         self.at = start + 1;
         Token::Mark(b'\n')
     }
@@ -306,6 +359,13 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// Adds to a value, which others may hold as it was; the bytes that were copied for it.
+fn extended(value: &mut Value, more: &[u8]) -> usize {
+    let copied = if Rc::strong_count(value) > 1 { value.len() } else { 0 };
+    Rc::make_mut(value).extend_from_slice(more);
+    copied + more.len()
+}
+
 fn push(out: &mut Vec<u8>, byte: u8, at: usize) -> usize {
     out.push(byte);
     at + 1
@@ -325,8 +385,39 @@ mod tests {
 
     #[track_caller]
     fn check(script: &str, expected: &[&[u8]]) {
-        let found = payloads(script);
-        assert_eq!(found.iter().map(Vec::as_slice).collect::<Vec<_>>(), expected, "{script}");
+        let payloads = payloads(script);
+        assert_eq!(payloads.found.iter().map(Vec::as_slice).collect::<Vec<_>>(), expected, "{script}");
+        assert_eq!(payloads.incomplete, None, "{script}");
+    }
+
+    #[test]
+    fn no_number_of_others_hides_a_payload() {
+        // Base64 of texts that differ, as many as one likes.
+        let small =
+            |at: u32| format!("atob('{}');", data_encoding::BASE64.encode(format!("just text {at:06}").as_bytes()));
+        let padding: String = (0..20_000).map(small).collect();
+        let script = format!("{padding}x(atob('TEFaQVJFVC1NQVJLRVI='))");
+        assert!(payloads(&script).found.contains(&b"LAZARET-MARKER".to_vec()));
+    }
+
+    #[test]
+    fn what_is_not_read_any_more_is_said() {
+        let large = "QUFB".repeat(250_000);
+        let joined = format!("var a = '{large}'; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "f(a + a + a);".repeat(70));
+        let doubled = format!("var a = 'QUFBQUFB'; {}", "a += a;".repeat(40));
+        let quotes = format!("{}\n x(atob('TEFaQVJFVC1NQVJLRVI='))", "\\'".repeat(100_000));
+        for script in [joined, doubled, quotes] {
+            let payloads = payloads(&script);
+            let found = payloads.found.contains(&b"LAZARET-MARKER".to_vec());
+            assert!(found || payloads.incomplete.is_some(), "{}", &script[script.len() - 60..]);
+        }
+    }
+
+    #[test]
+    fn a_large_value_may_be_named_as_often_as_one_likes() {
+        let large = "just words, ".repeat(50_000);
+        let script = format!("var a = '{large}'; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "b = a; ".repeat(2_000));
+        check(&script, &[b"LAZARET-MARKER"]);
     }
 
     #[test]

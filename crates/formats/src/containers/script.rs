@@ -52,7 +52,11 @@ impl Format for Script {
             parts.add_content(member, Content::from(inner.as_bytes()))?;
         }
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        for payload in literals::payloads(&text) {
+        let payloads = literals::payloads(&text);
+        if let Some(reason) = payloads.incomplete {
+            parts.incomplete(reason);
+        }
+        for payload in payloads.found {
             parts.add_content(Member::unnamed(Role::Payload, "payload"), Content::from(payload))?;
         }
         Ok(())
@@ -73,7 +77,7 @@ fn encoded_commands(text: &str) -> Vec<String> {
             let bytes = super::decode::base64(word.as_bytes());
             let (command, ..) = encoding_rs::UTF_16LE.decode(&bytes);
             let command = command.into_owned();
-            if !commands.contains(&command) && commands.len() < 100 {
+            if !commands.contains(&command) {
                 commands.push(command);
             }
         }

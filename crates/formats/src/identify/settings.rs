@@ -1,13 +1,16 @@
-//! Settings and shortcuts as text, mail, calendars, tables: what shows in the form of its first lines.
+//! Settings and shortcuts as text, calendars, tables: what shows in the form of its first lines.
 
+use super::mails;
+use super::probe::Probe;
 use crate::containers::encoder;
 use memchr::memmem;
 
 /// Lines that are judged.
 const LINES: usize = 200;
 
-pub(super) fn look(text: &str) -> Option<&'static str> {
-    first_words(text).or_else(|| sections(text)).or_else(|| rdp(text)).or_else(|| mail(text)).or_else(|| json(text))
+pub(super) fn look(text: &str, probe: &Probe<'_>) -> Option<&'static str> {
+    let mail = || mails::look(text, probe);
+    first_words(text).or_else(|| sections(text)).or_else(|| rdp(text)).or_else(mail).or_else(|| json(text))
 }
 
 /// A desktop entry, which may follow an interpreter line.
@@ -241,89 +244,6 @@ fn rdp(text: &str) -> Option<&'static str> {
         );
     }
     (typed >= 1 && address).then_some("rdp")
-}
-
-/// Mail starts with header fields (RFC 5322, 2.2); a mailbox puts a `From ` line before them (RFC 4155).
-fn mail(text: &str) -> Option<&'static str> {
-    let boxed = text.starts_with("From ");
-    let body = if boxed { text.split_once('\n')?.1 } else { text };
-    let (mut fields, mut known, mut strong) = (0, 0, 0);
-    if boxed && text.lines().next().is_some_and(dated) {
-        strong += 1;
-        known += 1;
-    }
-    let mut related = false;
-    let mut saved = false;
-    for line in body.trim_start_matches(['\r', '\n']).lines().take(LINES) {
-        if line.trim().is_empty() {
-            break;
-        }
-        if line.starts_with([' ', '\t']) && fields > 0 {
-            continue;
-        }
-        let Some((name, value)) = line.split_once(':') else {
-            if fields >= 4 && known >= 3 {
-                break;
-            } else {
-                return None;
-            };
-        };
-        if name.is_empty()
-            || name.len() > 60
-            || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-        {
-            return None;
-        }
-        fields += 1;
-        let value = value.to_ascii_lowercase();
-        match name.to_ascii_lowercase().as_str() {
-            "received"
-            | "return-path"
-            | "message-id"
-            | "mime-version"
-            | "dkim-signature"
-            | "delivered-to"
-            | "x-mailer"
-            | "x-unsent"
-            | "content-transfer-encoding"
-            | "reply-to"
-            | "in-reply-to"
-            | "references" => strong += 1,
-            "content-type" => {
-                strong += 1;
-                related = value.trim_start().starts_with("multipart/related");
-            }
-            "from" => {
-                known += 1;
-                saved = value.contains("saved by");
-            }
-            "to" | "cc" | "bcc" | "subject" | "date" | "sender" => known += 1,
-            "snapshot-content-location" | "content-location" => saved = true,
-            _ => {}
-        }
-    }
-    // Prose like `From: here` has one of them; mail has several, or one that only mail has beside another.
-    let is_mail = strong >= 1 && known >= 1 || known >= 3 || strong >= 2;
-    if !is_mail {
-        return None;
-    }
-    Some(if boxed {
-        "mbox"
-    } else if related && (saved || text.contains("\nContent-Location:") && known == 0) {
-        "mht"
-    } else {
-        "eml"
-    })
-}
-
-/// Whether a line ends as the first of a message in a mailbox does: `Mon Jan  5 10:00:00 2026` (RFC 4155, appendix A).
-fn dated(line: &str) -> bool {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let time = words.iter().position(|word| word.len() == 8 && word.matches(':').count() == 2);
-    time.is_some_and(|at| {
-        let year = words.get(at + 1..).unwrap_or_default().iter().any(|w| w.len() == 4 && w.parse::<u16>().is_ok());
-        at >= 4 && year && words.get(at - 1).is_some_and(|day| day.parse::<u8>().is_ok())
-    })
 }
 
 /// JSON (RFC 8259): nothing but its tokens, up to the end or to where the head ends.

@@ -25,7 +25,7 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     let id = markup::look(text, found)
         .or_else(|| settings::entry(text))
         .or_else(|| scripts::shebang(text))
-        .or_else(|| settings::look(text))
+        .or_else(|| settings::look(text, probe))
         .or_else(|| if encoding == Encoding::Utf8 { magic::in_text(head) } else { None });
     if let Some(id) = id {
         found.add(id);

@@ -5,6 +5,7 @@ use lazaret_model::Class::Data;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
+    leaf("trailing-data", Data, "application/octet-stream", &["bin"], "bytes behind the end that are no file"),
     leaf("document-part", Data, "application/octet-stream", &["bin"], "bytes that only a document's own program reads"),
     leaf("3dm", Data, "model/x-3dm", &["3dm"], "openNURBS"),
     leaf("3ds", Data, "application/x-3ds", &["3ds"], "3D Studio"),

@@ -15,7 +15,9 @@ struct Opened {
 impl Visitor for Opened {
     fn begin(&mut self, _part: &Part) {}
 
-    fn inspect(&mut self, _part: &Part, _content: &Content) {}
+    fn inspect(&mut self, _part: &Part, _content: &Content) -> Vec<String> {
+        Vec::new()
+    }
 
     fn finding(&mut self, _part: &Part, _finding: Finding) {}
 

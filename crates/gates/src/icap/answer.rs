@@ -61,7 +61,7 @@ pub(super) fn described(refusal: &Refusal) -> String {
             let worst = report.findings.iter().max_by_key(|finding| finding.severity);
             let found = worst.filter(|_| matches!(report.verdict, Verdict::Malicious | Verdict::Suspicious));
             match found.filter(|finding| finding.severity > Severity::Low) {
-                Some(finding) => (0, finding.id.to_string(), finding.message.clone()),
+                Some(finding) => (0, finding.threat().to_owned(), finding.message.clone()),
                 None => {
                     let ruling = report.cause();
                     match ruling.and_then(|ruling| ruling.policies.first()) {

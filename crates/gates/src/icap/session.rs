@@ -8,12 +8,15 @@ use crate::Exchange;
 use crate::accept::closed;
 use crate::desk::Cargo;
 use crate::following::Following;
+use crate::framing;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
 use crate::refusal::{Reason, Refusal};
 use crate::spool::Spooled;
 use bytes::Bytes;
+use http::header::CONTENT_RANGE;
 use http::{HeaderMap, Method, StatusCode};
 use lazaret_model::{Direction, Gate};
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -141,7 +144,7 @@ where
         }
         None if message.head.allows("204") || message.preview.is_some() => unmodified(icap, writer, next).await?,
         None => {
-            let answer = start(icap, 200, "OK", next) + &message.encapsulated("null-body");
+            let answer = start(icap, 200, "OK", next) + &message.encapsulated(message.raw(), "null-body");
             writer.send(&[answer.as_bytes(), message.raw()].concat()).await?;
         }
     }
@@ -189,8 +192,7 @@ impl Message {
     }
 
     /// The `Encapsulated` field, and the end of the head, for an answer with those heads.
-    fn encapsulated(&self, body: &str) -> String {
-        let raw = self.raw();
+    fn encapsulated(&self, raw: &[u8], body: &str) -> String {
         match (raw.is_empty(), self.head.verb) {
             (true, _) => format!("Encapsulated: {body}=0\r\n\r\n"),
             (_, Verb::Request) => format!("Encapsulated: req-hdr=0, {body}={}\r\n\r\n", raw.len()),
@@ -230,8 +232,38 @@ impl Message {
     /// Whether the site sent only a piece of a file: that cannot be judged.
     fn is_piece(&self) -> bool {
         self.response.as_ref().is_some_and(|response| {
-            response.status == StatusCode::PARTIAL_CONTENT && !crate::exchange::is_all(&response.headers)
+            let partial = response.status == StatusCode::PARTIAL_CONTENT;
+            framing::is_piece(&response.headers) || partial && !response.headers.contains_key(CONTENT_RANGE)
         })
+    }
+
+    /// What the heads that are answered say about the length of the body; nothing where they contradict themselves.
+    fn announced(&self) -> Option<u64> {
+        framing::announced(self.fields()?).ok().flatten()
+    }
+
+    fn fields(&self) -> Option<&HeaderMap> {
+        match (self.head.verb, &self.request, &self.response) {
+            (Verb::Request, Some(request), _) => Some(&request.headers),
+            (_, _, Some(response)) => Some(&response.headers),
+            _ => None,
+        }
+    }
+
+    /// Whether the heads can go back as they came: they say nothing about the body's length that is not so. `length` is
+    /// nothing as long as that is not known.
+    fn is_framed_well(&self, length: Option<u64>) -> bool {
+        let odd = self.fields().is_some_and(framing::is_odd);
+        !odd && (length.is_none() || self.announced().is_none_or(|announced| Some(announced) == length))
+    }
+
+    /// The heads that are answered when nothing is changed: as they came, where what they say of the body is so.
+    fn heads(&self, length: Option<u64>) -> Cow<'_, [u8]> {
+        if self.raw().is_empty() || self.is_framed_well(length) {
+            Cow::Borrowed(self.raw())
+        } else {
+            Cow::Owned(framing::reframed(self.raw(), length))
+        }
     }
 }
 
@@ -290,7 +322,7 @@ where
         match early {
             Some(outcome) => outcome,
             None => {
-                begin(icap, writer, &message, next).await?;
+                begin(icap, writer, &message, None, next).await?;
                 let mut at = 0;
                 sent = Some(at);
                 let mut pace = tokio::time::interval_at(Instant::now() + patience, TRICKLE_TIME);
@@ -330,30 +362,36 @@ where
             deliver(icap, writer, &message, &progress, body, trailers, next).await?;
         }
         (Outcome::Deliver(body, trailers), Some(sent)) => {
+            if !message.is_framed_well(Some(body.len())) && message.announced().is_some() {
+                return Err(Fault::Gone("the body has another length than was announced".to_owned()));
+            }
             send(writer, &body, sent as u64).await?;
             finish(writer, &trailers).await?;
         }
         (Outcome::Stream(body, following), sent) => {
             if sent.is_none() {
-                begin(icap, writer, &message, next).await?;
+                begin(icap, writer, &message, None, next).await?;
             }
             send(writer, &body, sent.unwrap_or(0) as u64).await?;
+            let left = message.announced().map(|announced| announced.checked_sub(body.len()));
             drop(body);
-            stream(reader, writer, *following).await?;
+            stream(reader, writer, *following, left).await?;
         }
     }
     Ok(next)
 }
 
-/// Begins an answer that has the whole body.
+/// Begins an answer that has the whole body, of a length that may be known.
 async fn begin<W: AsyncWrite + Unpin>(
     icap: &Icap,
     writer: &mut Writer<W>,
     message: &Message,
+    length: Option<u64>,
     next: Next,
 ) -> Result<(), Fault> {
-    let answer = start(icap, 200, "OK", next) + &message.encapsulated(message.body_section());
-    writer.send(&[answer.as_bytes(), message.raw()].concat()).await
+    let heads = message.heads(length);
+    let answer = start(icap, 200, "OK", next) + &message.encapsulated(&heads, message.body_section());
+    writer.send(&[answer.as_bytes(), &heads].concat()).await
 }
 
 enum Preview {
@@ -475,15 +513,22 @@ async fn deliver<W: AsyncWrite + Unpin>(
     trailers: Bytes,
     next: Next,
 ) -> Result<(), Fault> {
+    // A gateway that takes its own copy back would send it under a length that is not its own.
+    if !message.is_framed_well(Some(body.len())) {
+        begin(icap, writer, message, Some(body.len()), next).await?;
+        send(writer, &body, 0).await?;
+        return finish(writer, &trailers).await;
+    }
     // RFC 3507, 4.6: inside a preview 204 is always understood, outside only where it is allowed.
     if message.head.allows("204") || message.preview.is_some() && !progress.continued {
         return unmodified(icap, writer, next).await;
     }
     if message.head.allows("206") {
-        let answer = start(icap, 206, "Partial Content", next) + &message.encapsulated(message.body_section());
+        let answer =
+            start(icap, 206, "Partial Content", next) + &message.encapsulated(message.raw(), message.body_section());
         return writer.send(&[answer.as_bytes(), message.raw(), b"0; use-original-body=0\r\n\r\n"].concat()).await;
     }
-    begin(icap, writer, message, next).await?;
+    begin(icap, writer, message, Some(body.len()), next).await?;
     send(writer, &body, 0).await?;
     finish(writer, &trailers).await
 }
@@ -502,19 +547,32 @@ async fn send<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, body: &Spooled, mut
     Ok(())
 }
 
-/// Passes on what is still to come.
-async fn stream<R, W>(reader: &mut Reader<R>, writer: &mut Writer<W>, mut following: Following) -> Result<(), Fault>
+/// Passes on what is still to come. `left` has what was announced of it, or that less was announced than came already.
+async fn stream<R, W>(
+    reader: &mut Reader<R>,
+    writer: &mut Writer<W>,
+    mut following: Following,
+    mut left: Option<Option<u64>>,
+) -> Result<(), Fault>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    let other = || Fault::Gone("the body has another length than was announced".to_owned());
     loop {
         match reader.piece().await? {
             Piece::Data(data) => {
+                left = left.map(|left| left?.checked_sub(data.len() as u64));
+                if left == Some(None) {
+                    return Err(other());
+                }
                 let passing = following.push(&data).await.map_err(Fault::Gone)?;
                 writer.send_chunk(&passing).await?;
             }
             Piece::End { trailers, .. } => {
+                if left.is_some_and(|left| left != Some(0)) {
+                    return Err(other());
+                }
                 let last = following.end().await.map_err(Fault::Gone)?;
                 writer.send_chunk(&last).await?;
                 return finish(writer, &trailers).await;

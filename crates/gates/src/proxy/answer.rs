@@ -1,16 +1,18 @@
 //! A site's answer: gathered, inspected, and only then handed over as it came.
 
-use super::body::{Body, BoxError, channel, full, next};
+use super::body::{Body, BoxError, channel, full, measured, next};
 use super::connection::EVENT_STREAM;
 use super::waiting::{FORGET_TIME, Key};
 use super::{Proxy, answer_with, fields};
 use crate::desk::{Cargo, HEAD};
 use crate::following::Following;
+use crate::framing;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
 use crate::refusal::{Refusal, Trouble, public_address};
 use crate::spool::Spooled;
 use crate::{Desk, Exchange};
 use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,12 +48,20 @@ pub(super) async fn inspected(
     key: Option<Key>,
 ) -> Result<Response<Body>, Trouble> {
     let (mut head, body) = answer.into_parts();
+    let announced =
+        framing::announced(&head.headers).map_err(|what| Trouble::Protocol(format!("the site sent {what}")))?;
     fields::inbound(&mut head.headers, &proxy.via);
     head.extensions.clear();
     // Nobody was asked for a piece: whoever sends one has something to hide from inspection.
-    if head.status == StatusCode::PARTIAL_CONTENT && !crate::exchange::is_all(&head.headers) {
+    let refuses_range = head.status == StatusCode::RANGE_NOT_SATISFIABLE;
+    if !refuses_range && (framing::is_piece(&head.headers) || is_partial(&head)) {
         return Err(Trouble::Protocol("the site sent a piece of a file where all of it was asked for".to_owned()));
     }
+    // A piece that is all of it is an answer like any other.
+    if head.status == StatusCode::PARTIAL_CONTENT {
+        head.status = StatusCode::OK;
+    }
+    head.headers.remove(CONTENT_RANGE);
     if head.status.is_informational() {
         return Err(Trouble::Protocol("the site changed the protocol unasked".to_owned()));
     }
@@ -60,6 +70,10 @@ pub(super) async fn inspected(
         return Ok(refused(&proxy.desk, &refusal, &exchange).await);
     }
     if events || exchange.method == Method::HEAD || body.is_end_stream() {
+        // Of a body that is not sent, the length is a fact about the file (RFC 9110, 8.6).
+        if exchange.method == Method::HEAD || head.status == StatusCode::NOT_MODIFIED {
+            head.headers.extend(announced.map(|length| (CONTENT_LENGTH, length.into())));
+        }
         return Ok(Response::from_parts(head, Body::new(http_body_util::BodyExt::map_err(body, BoxError::from))));
     }
     let mut cargo = Cargo::of(&exchange, head.status, &head.headers);
@@ -74,6 +88,11 @@ pub(super) async fn inspected(
         progress,
     };
     settled(proxy, work, key).await
+}
+
+/// Whether an answer calls itself a piece and does not say that it is all of the file.
+fn is_partial(head: &http::response::Parts) -> bool {
+    head.status == StatusCode::PARTIAL_CONTENT && !head.headers.contains_key(CONTENT_RANGE)
 }
 
 /// A stream of events, which has no end, for a page's own script that asked for one (HTML, 9.2).
@@ -164,9 +183,9 @@ pub(super) async fn settled(
                 let first = work.progress.beginning.get();
                 let Some(first) = first.filter(|first| first.len() == HEAD && inert(first)).cloned() else { continue };
                 let (sender, body) = channel();
-                let Work { head, exchange, task, .. } = work;
+                let Work { head, exchange, task, progress, .. } = work;
                 tokio::spawn(trickle(Arc::clone(proxy), exchange, task, first, sender));
-                return Ok(Response::from_parts(head, body));
+                return Ok(Response::from_parts(head, measured(body, progress.whole)));
             }
         }
     }
@@ -240,6 +259,8 @@ pub(super) fn stored(body: Spooled, trailers: Option<HeaderMap>) -> Body {
     if let (Spooled::Memory(bytes), None) = (&body, &trailers) {
         return full(bytes.clone());
     }
+    // Trailers need a body without a length (RFC 9112, 7.1.2).
+    let length = trailers.is_none().then(|| body.len());
     let (sender, answer) = channel();
     tokio::spawn(async move {
         if send(&body, 0, &sender).await
@@ -248,11 +269,12 @@ pub(super) fn stored(body: Spooled, trailers: Option<HeaderMap>) -> Body {
             let _ = sender.send(Ok(Frame::trailers(trailers))).await;
         }
     });
-    answer
+    measured(answer, length)
 }
 
 /// The inspected beginning of a film, then the rest of it as it comes.
 fn streamed(body: Spooled, rest: Rest) -> Body {
+    let length = rest.body.size_hint().exact().map(|left| left + body.len());
     let (sender, answer) = channel();
     tokio::spawn(async move {
         if send(&body, 0, &sender).await {
@@ -260,7 +282,7 @@ fn streamed(body: Spooled, rest: Rest) -> Body {
             pass(rest, &sender).await;
         }
     });
-    answer
+    measured(answer, length)
 }
 
 /// Sends what is still to come; what may not pass breaks it off.

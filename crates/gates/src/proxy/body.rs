@@ -48,20 +48,24 @@ pub(crate) fn idle_bounded(body: Incoming, silence: Duration) -> Body {
         let failed = frame.is_err();
         Some((frame.map_err(BoxError::from), (!failed).then_some((body, silence))))
     });
-    let stream = Box::pin(stream);
-    match exact {
-        Some(length) => Sized { inner: BodyExt::boxed_unsync(StreamBody::new(stream)), left: length }.boxed_unsync(),
-        None => BodyExt::boxed_unsync(StreamBody::new(stream)),
+    measured(BodyExt::boxed_unsync(StreamBody::new(Box::pin(stream))), exact)
+}
+
+/// A body whose length is known, so that the other side is told it; without a length it goes out as it is.
+pub(crate) fn measured(inner: Body, length: Option<u64>) -> Body {
+    match length {
+        Some(left) => Measured { inner, left }.boxed_unsync(),
+        None => inner,
     }
 }
 
-/// A body whose length is known, so that the site is told it.
-struct Sized {
+/// A body that fails where it is longer than was announced; hyper itself fails where it is shorter.
+struct Measured {
     inner: Body,
     left: u64,
 }
 
-impl HttpBody for Sized {
+impl HttpBody for Measured {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -73,7 +77,10 @@ impl HttpBody for Sized {
         if let std::task::Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.left = self.left.saturating_sub(data.len() as u64);
+            match self.left.checked_sub(data.len() as u64) {
+                Some(left) => self.left = left,
+                None => return std::task::Poll::Ready(Some(Err("the body is longer than was announced".into()))),
+            }
         }
         polled
     }

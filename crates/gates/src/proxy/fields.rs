@@ -1,8 +1,8 @@
 //! Header fields that a proxy takes out or puts in.
 
 use http::header::{
-    ACCEPT_ENCODING, ALT_SVC, CONNECTION, COOKIE, HOST, IF_RANGE, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, IF_RANGE, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lazaret_model::ContentCoding;
@@ -39,6 +39,7 @@ const OLD_HOP_BY_HOP: [&str; 2] = ["keep-alive", "proxy-connection"];
 /// Makes a client's fields fit to be sent to the site.
 pub(super) fn outbound(headers: &mut HeaderMap, via: &Via) {
     strip(headers);
+    headers.remove(CONTENT_LENGTH);
     headers.remove(HOST);
     // Pieces of a file cannot be inspected: the site is asked for all of it (RFC 9110, 14.2 lets it answer so).
     headers.remove(RANGE);
@@ -68,6 +69,8 @@ pub(super) fn outbound(headers: &mut HeaderMap, via: &Via) {
 /// Makes a site's fields fit to be sent to the client.
 pub(super) fn inbound(headers: &mut HeaderMap, via: &Via) {
     strip(headers);
+    // The length of what is sent is ours to say (RFC 9112, 6.3).
+    headers.remove(CONTENT_LENGTH);
     // HTTP/3 would go around this proxy.
     headers.remove(ALT_SVC);
     // Whoever is told that pieces may be had will ask for pieces.
@@ -115,6 +118,7 @@ mod tests {
             ("if-range", "\"x\""),
             ("accept-encoding", "gzip;q=0.8, sdch, br"),
             ("accept", "*/*"),
+            ("content-length", "5"),
         ]);
         outbound(&mut fields, &via());
         let left = [("accept-encoding", "gzip;q=0.8, br"), ("accept", "*/*"), ("via", "1.1 lazaret-1")];
@@ -141,7 +145,12 @@ mod tests {
 
     #[test]
     fn no_site_steers_around_the_proxy() {
-        let mut fields = headers(&[("alt-svc", "h3=\":443\""), ("accept-ranges", "bytes"), ("etag", "\"1\"")]);
+        let mut fields = headers(&[
+            ("alt-svc", "h3=\":443\""),
+            ("accept-ranges", "bytes"),
+            ("etag", "\"1\""),
+            ("content-length", "5"),
+        ]);
         inbound(&mut fields, &via());
         assert_eq!(fields, headers(&[("etag", "\"1\""), ("via", "1.1 lazaret-1")]));
     }

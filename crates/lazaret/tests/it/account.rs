@@ -1,5 +1,6 @@
 //! One's own account: one-time passwords, tokens, and what programs may do with them.
 
+use crate::described;
 use crate::gate::people::{Browser, Staff, administrator};
 use crate::gate::{Served, Site};
 use data_encoding::BASE32_NOPAD;
@@ -119,6 +120,7 @@ fn api(served: &Served, method: &str, path: &str, token: &str, body: Option<&Val
     let output = stranger.curl(&arguments);
     let (text, end) = output.rsplit_once('\n').unwrap();
     let (status, media_type) = end.split_once(' ').unwrap();
+    described::check(method, path, status.parse().unwrap(), media_type, text);
     (status.parse().unwrap(), media_type.to_owned(), serde_json::from_str(text).unwrap_or_default())
 }
 

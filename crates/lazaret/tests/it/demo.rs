@@ -57,7 +57,9 @@ fn every_stand_in_is_stopped_and_every_ordinary_file_arrives_as_it_is() {
             }
         } else {
             stopped += 1;
-            if got.status != 403 || !got.text().contains("Reference") {
+            // One whose inspection takes long is begun, and breaks off: at most a few bytes that do nothing have arrived.
+            let broken = got.exit == 18 && got.body.len() < 1_000;
+            if !broken && (got.status != 403 || !got.text().contains("Reference")) {
                 wrong.push(format!("{path}: {} {}", got.status, got.text()));
             }
         }

@@ -14,6 +14,7 @@ mod browser;
 mod command;
 mod console;
 mod demo;
+mod described;
 mod faults;
 mod gate;
 mod icap;

@@ -1,5 +1,6 @@
 //! The ATT&CK library's pages, its API and its TAXII server, as readers, programs and TAXII clients have them.
 
+use crate::described;
 use crate::gate::people::{Browser, Staff, administrator};
 use crate::gate::{Served, until};
 use crate::shelf::*;
@@ -22,7 +23,13 @@ pub fn fetched(staff: &Staff<'_>, path: &str, more: &[&str]) -> (u16, String, St
     let answer = staff.curl(&[&["-i", &url], more].concat());
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
-    (status, head.to_lowercase(), body.to_owned())
+    let head = head.to_lowercase();
+    // Answers of a method other than GET are held against the description where they are asked for.
+    if path.starts_with("/api/v1/") && !more.iter().any(|argument| ["-X", "-d"].contains(argument)) {
+        let media_type = head.split("content-type: ").nth(1).and_then(|rest| rest.lines().next()).unwrap_or_default();
+        described::check("GET", path, status, media_type, body);
+    }
+    (status, head, body.to_owned())
 }
 
 #[test]

@@ -37,16 +37,20 @@ pub(super) fn all() -> Vec<Standin> {
             [image::jpeg(), b"<<START>>".to_vec(), base64(&header).into_bytes()].concat(),
         ),
         carried("photo.jpg", "a program in Base64 backwards behind a JPEG", [image::jpeg(), backwards].concat()),
-        carried(
+        // Long enough to be taken for a program.
+        new(
+            "C4",
+            "detect/rules/carried",
             "photo.png",
             "a program behind a PNG",
             [
                 b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02\0\0\0\x90wS\xde\0\0\0\0IEND\xaeB`\x82"
                     .to_vec(),
-                header.clone(),
+                exe(),
             ]
             .concat(),
-        ),
+        )
+        .blocked(),
         carried(
             "server.cer",
             "a program that is called a certificate",

@@ -101,7 +101,7 @@ pub(super) fn runs(plain: &str) -> Vec<Run> {
     if !RUNNERS.iter().any(|runner| runner.names.contains(&&*name)) {
         return runs;
     }
-    for found in NESTED.captures_iter(arguments).filter_map(|c| c.name("name")).take(8) {
+    for found in NESTED.captures_iter(arguments).filter_map(|c| c.name("name")) {
         let rest = arguments.get(found.end()..).unwrap_or_default();
         let rest = rest.strip_prefix(".exe").unwrap_or(rest);
         if runs.iter().all(|run| run.name != found.as_str()) {

@@ -142,7 +142,14 @@ impl Staff<'_> {
     }
 
     pub fn get(&self, path: &str) -> String {
-        self.curl(&[&self.url(path)])
+        if !path.starts_with("/api/v1/") {
+            return self.curl(&[&self.url(path)]);
+        }
+        let answer = self.curl(&["-w", "\n%{http_code} %{content_type}", &self.url(path)]);
+        let (text, end) = answer.rsplit_once('\n').unwrap();
+        let (status, media_type) = end.split_once(' ').unwrap();
+        crate::described::check("GET", path, status.parse().unwrap(), media_type, text);
+        text.to_owned()
     }
 
     pub fn post(&self, path: &str, form: &[(&str, &str)]) -> String {

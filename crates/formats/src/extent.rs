@@ -1,0 +1,432 @@
+//! Where a file's own content ends, and what lies in it that no reader of its format would look at.
+//!
+//! What follows the end is a part of its own: whoever hangs an archive behind a picture, or behind another archive, relies on one
+//! program reading the first and another the second. Formats that say where they end are asked; in those that do not, what is
+//! hidden must begin with a signature, and is found by it wherever it stands.
+
+use crate::{Content, identify};
+use aho_corasick::AhoCorasick;
+use lazaret_model::{Class, Kind, Part};
+use std::io;
+use std::sync::LazyLock;
+
+/// Steps from one block, chunk or page to the next, until an end is given up.
+const MOST_STEPS: usize = 1 << 20;
+/// Bytes that are searched at a time.
+const WINDOW: usize = 4 << 20;
+/// Bytes by which windows overlap: what a signature is verified by stands that near.
+const OVERLAP: usize = 8 << 10;
+/// Things hidden in one part that are handed over.
+pub(crate) const MOST_HIDDEN: usize = 64;
+
+/// What hangs behind a part's end or is hidden in it.
+#[derive(Debug, Default)]
+pub(crate) struct HungOn {
+    /// Each with what it is called.
+    pub(crate) parts: Vec<(String, Content)>,
+    /// Whether there was more.
+    pub(crate) more: bool,
+}
+
+/// Looks for it where the kind leaves room for it: behind what says where it ends, and anywhere in what is opened by nothing here.
+pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
+    let mut found = HungOn::default();
+    let end = end(&part.kind.id, content)?.unwrap_or(content.len());
+    if searched(part) {
+        let (places, more) = hidden(&content.slice(0, end))?;
+        found.more = more;
+        for at in places {
+            let inner = content.slice(at, content.len() - at);
+            let kind = identify(&inner)?.kind;
+            // What the part itself also opens as is found by that opener.
+            if wanted(part, &kind) && !part.is(&kind.id) {
+                found.parts.push((format!("hidden-at-{at}"), inner));
+            }
+        }
+    }
+    let at = end + blank(content, end)?;
+    if at < content.len() {
+        let rest = content.slice(at, content.len() - at);
+        if !part.is(&identify(&rest)?.kind.id) || part.kind.class == Class::Archive {
+            found.parts.push(("after-the-end".to_owned(), rest));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a part is searched for what is hidden in it. What holds files by its nature is opened, and what runs is judged so.
+fn searched(part: &Part) -> bool {
+    match part.kind.class {
+        Class::Image
+        | Class::Audio
+        | Class::Video
+        | Class::Font
+        | Class::Text
+        | Class::Web
+        | Class::Data
+        | Class::Unknown => true,
+        Class::Document => part.is("pdf") || part.is("rtf"),
+        _ => false,
+    }
+}
+
+/// Whether something that was found counts. Data of programs holds files of its own, packed or not, but no programs.
+fn wanted(part: &Part, kind: &Kind) -> bool {
+    let runs = matches!(kind.class, Class::Executable | Class::Library | Class::Shortcut | Class::Installer);
+    match part.kind.class {
+        Class::Data | Class::Unknown => runs || matches!(&*kind.id, "rar4" | "rar5" | "7z"),
+        _ => !kind.is_unknown(),
+    }
+}
+
+/// How many bytes from a place on are padding: zeros and line ends.
+fn blank(content: &Content, from: u64) -> io::Result<u64> {
+    let mut blank = 0;
+    loop {
+        let window = content.window(from + blank, 64 << 10)?;
+        let run = window.iter().take_while(|byte| matches!(byte, 0 | b'\r' | b'\n' | b' ')).count();
+        blank += run as u64;
+        if run < window.len() || window.is_empty() {
+            return Ok(blank);
+        }
+    }
+}
+
+/// Where the content of this kind ends; nothing where the format does not say, or what it says leads nowhere.
+pub(crate) fn end(kind: &str, content: &Content) -> io::Result<Option<u64>> {
+    let walk = Walk { content };
+    let end = match kind {
+        "7z" => walk.seven_zip()?,
+        "rar5" => walk.rar5()?,
+        "png" | "apng" => walk.png()?,
+        "gif" => walk.gif()?,
+        "jpeg" => walk.jpeg()?,
+        "wav" | "avi" | "webp" => walk.riff()?,
+        "mp4" | "mov" | "m4a" | "m4v" | "heic" | "heif" | "avif" | "3gp" => walk.boxes()?,
+        "ttf" | "otf" => walk.font()?,
+        "woff" | "woff2" => walk.big(8)?.map(u64::from),
+        _ => None,
+    };
+    Ok(end.filter(|end| *end > 0 && *end <= content.len()))
+}
+
+/// Where something begins that is a file of another kind, verified by more than its signature; and whether there were more.
+pub(crate) fn hidden(content: &Content) -> io::Result<(Vec<u64>, bool)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < content.len() {
+        let window = content.window(at, WINDOW + OVERLAP)?;
+        let Some(signatures) = &*SIGNATURES else { return Ok((found, true)) };
+        for hit in signatures.find_iter(&*window) {
+            let signature = hit.pattern().as_usize();
+            // What lies in the overlap is met twice: here with what stands before it, in the next window with what follows.
+            let Some(start) = begins(signature, &window, hit.start()) else { continue };
+            let start = at + start as u64;
+            if start > 0 && !found.contains(&start) {
+                if found.len() >= MOST_HIDDEN {
+                    return Ok((found, true));
+                }
+                found.push(start);
+            }
+        }
+        at += WINDOW as u64;
+    }
+    found.sort_unstable();
+    Ok((found, false))
+}
+
+/// Signatures by which something hidden is found, each with what else must be so (`begins`).
+const PATTERNS: [&[u8]; 14] = [
+    b"PE\0\0\x4c\x01",
+    b"PE\0\0\x64\x86",
+    b"PE\0\0\x64\xaa",
+    b"\x7fELF",
+    b"Rar!\x1a\x07\x00",
+    b"Rar!\x1a\x07\x01\x00",
+    b"7z\xbc\xaf\x27\x1c",
+    b"MSCF\0\0\0\0",
+    b"PK\x03\x04",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+    b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F",
+    b"ustar",
+    b"\xfd7zXZ\0",
+    b"\x1f\x8b\x08",
+];
+
+// Short constants always make an automaton; a test holds it.
+static SIGNATURES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PATTERNS).ok());
+
+/// Where the file begins of which this signature is a part, if it really is one.
+fn begins(signature: usize, bytes: &[u8], at: usize) -> Option<usize> {
+    let from = bytes.get(at..)?;
+    let small = |place: usize| from.get(place..place + 2)?.try_into().ok().map(u16::from_le_bytes);
+    let number = |place: usize| from.get(place..place + 4)?.try_into().ok().map(u32::from_le_bytes);
+    match signature {
+        // A program's DOS header says where this stands (PE format, "MS-DOS Stub").
+        0..=2 => {
+            let reach = at.min(4096);
+            let before = bytes.get(at - reach..at)?;
+            memchr::memmem::rfind_iter(before, b"MZ").find_map(|found| {
+                let start = at - reach + found;
+                let place = bytes.get(start + 0x3c..start + 0x40)?.try_into().ok().map(u32::from_le_bytes)?;
+                let sections = bytes.get(at + 6..at + 8)?.try_into().ok().map(u16::from_le_bytes)?;
+                (start + place as usize == at && (1..=96).contains(&sections)).then_some(start)
+            })
+        }
+        // Class, byte order, version; type and machine of a program (ELF, "ELF header").
+        3 => {
+            let &[class @ (1 | 2), order @ (1 | 2), 1] = from.get(4..7)? else { return None };
+            let read = |place: usize| {
+                let pair = from.get(place..place + 2)?.try_into().ok()?;
+                Some(if order == 1 { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) })
+            };
+            let header = read(if class == 1 { 40 } else { 52 })?;
+            ((1..=4).contains(&read(16)?) && read(18)? > 0 && header == if class == 1 { 52 } else { 64 }).then_some(at)
+        }
+        // The header's size is that of an archive header, and its type (RAR 4.x technical note).
+        4 => (from.get(9) == Some(&0x73)).then_some(at),
+        // A first block of the type that begins an archive, or that says it is encrypted.
+        5 => (1..8).any(|place| matches!(from.get(12 + place), Some(1 | 4))).then_some(at),
+        // The start header's checksum (7zFormat.txt).
+        6 => {
+            let mut crc = flate2::Crc::new();
+            crc.update(from.get(12..32)?);
+            (number(8)? == crc.sum()).then_some(at)
+        }
+        // Version 1.3 (MS-CAB, CFHEADER).
+        7 => (from.get(24..26) == Some(&[3, 1])).then_some(at),
+        // A version that exists, a known method, and a name (APPNOTE, 4.3.7).
+        8 => {
+            let (version, method, name) = (small(4)? & 0xff, small(8)?, usize::from(small(26)?));
+            let text = from.get(30..30 + name)?;
+            let fits = (10..=63).contains(&version)
+                && matches!(method, 0 | 1..=6 | 8 | 9 | 10 | 12 | 14 | 93..=99)
+                && (1..=1024).contains(&name)
+                && !text.iter().any(|byte| *byte < 0x20);
+            fits.then_some(at)
+        }
+        // Byte order and sector size (MS-CFB, 2.2).
+        9 => (from.get(28..30) == Some(&[0xfe, 0xff]) && matches!(small(30)?, 9 | 12)).then_some(at),
+        10 => Some(at),
+        // The header block's checksum, with its own field as blanks (POSIX, pax, "ustar Interchange Format").
+        11 => {
+            let start = at.checked_sub(257)?;
+            let block = bytes.get(start..start + 512)?;
+            let field = block.get(148..156)?;
+            let digits: String = field.iter().map(|byte| char::from(*byte)).collect();
+            let said = u32::from_str_radix(digits.trim_matches(['\0', ' ']), 8).ok()?;
+            let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+            let own: u32 = field.iter().map(|byte| u32::from(*byte)).sum();
+            (sum - own + 8 * 0x20 == said).then_some(start)
+        }
+        // The stream flags' checksum (xz file format, 2.1.1).
+        12 => {
+            let mut crc = flate2::Crc::new();
+            crc.update(from.get(6..8)?);
+            (number(8)? == crc.sum()).then_some(at)
+        }
+        // Flags that exist, usual values of the rest (RFC 1952, 2.3.1), and a beginning that can be inflated.
+        13 => {
+            let &[flags, _, _, _, _, extra, system] = from.get(3..10)? else { return None };
+            let usual = flags & 0xe0 == 0 && matches!(extra, 0 | 2 | 4) && (system <= 13 || system == 255);
+            let mut out = [0; 64];
+            let mut decoder = flate2::bufread::GzDecoder::new(from.get(..from.len().min(OVERLAP))?);
+            (usual && io::Read::read(&mut decoder, &mut out).is_ok_and(|read| read > 0)).then_some(at)
+        }
+        _ => None,
+    }
+}
+
+/// Follows a format's own lengths.
+struct Walk<'c> {
+    content: &'c Content,
+}
+
+impl Walk<'_> {
+    fn bytes<const N: usize>(&self, at: u64) -> io::Result<Option<[u8; N]>> {
+        Ok(self.content.window(at, N)?.as_ref().try_into().ok())
+    }
+
+    fn big(&self, at: u64) -> io::Result<Option<u32>> {
+        Ok(self.bytes(at)?.map(u32::from_be_bytes))
+    }
+
+    /// 7zFormat.txt: the start header says where the last header lies and how long it is.
+    fn seven_zip(&self) -> io::Result<Option<u64>> {
+        let (Some(offset), Some(size)) = (self.bytes(12)?, self.bytes(20)?) else { return Ok(None) };
+        let (offset, size) = (u64::from_le_bytes(offset), u64::from_le_bytes(size));
+        Ok(offset.checked_add(size).and_then(|end| end.checked_add(32)))
+    }
+
+    /// RAR 5.0 archive format: blocks up to the one that ends the archive.
+    fn rar5(&self) -> io::Result<Option<u64>> {
+        let mut at = 8_u64;
+        for _ in 0..MOST_STEPS {
+            let head = self.content.window(at, 64)?;
+            let mut rest = head.get(4..).unwrap_or_default();
+            let Some((size, width)) = vint(&mut rest) else { return Ok(None) };
+            let Some((kind, _)) = vint(&mut rest) else { return Ok(None) };
+            let Some((flags, _)) = vint(&mut rest) else { return Ok(None) };
+            let extra = if flags & 1 != 0 { vint(&mut rest).map(|(extra, _)| extra) } else { Some(0) };
+            let data = if flags & 2 != 0 { vint(&mut rest).map(|(data, _)| data) } else { Some(0) };
+            // Behind an encryption header everything is encrypted, the lengths as well.
+            let (Some(_), Some(data), false) = (extra, data, kind == 4) else { return Ok(None) };
+            let next = at.checked_add(4 + width as u64).and_then(|at| at.checked_add(size)?.checked_add(data));
+            let Some(next) = next.filter(|next| *next > at) else { return Ok(None) };
+            if kind == 5 {
+                return Ok(Some(next));
+            }
+            at = next;
+        }
+        Ok(None)
+    }
+
+    /// PNG, 5.3: chunks up to `IEND`.
+    fn png(&self) -> io::Result<Option<u64>> {
+        let mut at = 8_u64;
+        for _ in 0..MOST_STEPS {
+            let (Some(length), Some(kind)) = (self.big(at)?, self.bytes::<4>(at + 4)?) else { return Ok(None) };
+            at += 12 + u64::from(length);
+            if &kind == b"IEND" {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// GIF89a, appendix B: blocks up to the trailer.
+    fn gif(&self) -> io::Result<Option<u64>> {
+        let colours = |flags: u8| if flags & 0x80 != 0 { 3_u64 << ((flags & 7) + 1) } else { 0 };
+        let Some([flags]) = self.bytes(10)? else { return Ok(None) };
+        let mut at = 13 + colours(flags);
+        for _ in 0..MOST_STEPS {
+            let Some([kind]) = self.bytes(at)? else { return Ok(None) };
+            at += match kind {
+                0x3b => return Ok(Some(at + 1)),
+                0x21 => 2,
+                0x2c => {
+                    let Some([flags]) = self.bytes(at + 9)? else { return Ok(None) };
+                    11 + colours(flags)
+                }
+                _ => return Ok(None),
+            };
+            loop {
+                let Some([length]) = self.bytes(at)? else { return Ok(None) };
+                at += 1 + u64::from(length);
+                if length == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// ITU-T T.81, B.1: segments, and coded data in which every 0xff is followed by 0 or a restart marker, up to `EOI`.
+    fn jpeg(&self) -> io::Result<Option<u64>> {
+        let mut at = 2_u64;
+        for _ in 0..MOST_STEPS {
+            let Some([0xff, marker]) = self.bytes(at)? else { return Ok(None) };
+            at += match marker {
+                0xd9 => return Ok(Some(at + 2)),
+                0xff => 1,
+                0x01 | 0xd0..=0xd7 => 2,
+                _ => {
+                    let Some(length) = self.bytes(at + 2)? else { return Ok(None) };
+                    2 + u64::from(u16::from_be_bytes(length).max(2))
+                }
+            };
+            if marker == 0xda {
+                let Some(next) = self.coded(at)? else { return Ok(None) };
+                at = next;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next marker behind coded data.
+    fn coded(&self, mut at: u64) -> io::Result<Option<u64>> {
+        while at < self.content.len() {
+            let window = self.content.window(at, 64 << 10)?;
+            let marker = memchr::memchr_iter(0xff, &window)
+                .find(|place| window.get(place + 1).is_some_and(|next| !matches!(next, 0 | 0xd0..=0xd7 | 0xff)));
+            if let Some(place) = marker {
+                return Ok(Some(at + place as u64));
+            }
+            // A marker may lie across the border.
+            at += (window.len() as u64).saturating_sub(1).max(1);
+        }
+        Ok(None)
+    }
+
+    /// RIFF: the length of all chunks stands behind the signature, and is padded to an even one.
+    fn riff(&self) -> io::Result<Option<u64>> {
+        let Some(length) = self.bytes(4)?.map(u32::from_le_bytes) else { return Ok(None) };
+        // Recorders that were cut off write 0 or as much as fits.
+        if length == 0 || length >= u32::MAX - 8 {
+            return Ok(None);
+        }
+        // A file beyond 4 GiB goes on in further RIFF chunks (OpenDML AVI).
+        let mut at = 8 + u64::from(length) + u64::from(length & 1);
+        while self.bytes(at)? == Some(*b"RIFF") {
+            let Some(length) = self.bytes(at + 4)?.map(u32::from_le_bytes) else { return Ok(None) };
+            at += 8 + u64::from(length) + u64::from(length & 1);
+        }
+        Ok(Some(at))
+    }
+
+    /// ISO/IEC 14496-12, 4.2: boxes, as long as what stands there can be one.
+    fn boxes(&self) -> io::Result<Option<u64>> {
+        let mut at = 0_u64;
+        for _ in 0..MOST_STEPS {
+            let (Some(length), Some(kind)) = (self.big(at)?, self.bytes::<4>(at + 4)?) else { break };
+            let is_box = kind.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | 0xa9));
+            if !is_box {
+                break;
+            }
+            let length = match length {
+                0 => return Ok(None),
+                1 => match self.bytes(at + 8)? {
+                    Some(length) => u64::from_be_bytes(length),
+                    None => break,
+                },
+                length => u64::from(length),
+            };
+            let next = at.checked_add(length).filter(|next| *next <= self.content.len());
+            match next {
+                Some(next) if length >= 8 => at = next,
+                _ => break,
+            }
+        }
+        Ok((at > 0).then_some(at))
+    }
+
+    /// OpenType, "Table Directory": the end of the last table.
+    fn font(&self) -> io::Result<Option<u64>> {
+        let Some(tables) = self.bytes(4)?.map(u16::from_be_bytes) else { return Ok(None) };
+        let mut end = 0;
+        for table in 0..u64::from(tables) {
+            let (Some(offset), Some(length)) = (self.big(20 + 16 * table)?, self.big(24 + 16 * table)?) else {
+                return Ok(None);
+            };
+            end = end.max((u64::from(offset) + u64::from(length)).next_multiple_of(4));
+        }
+        Ok(Some(end.min(self.content.len())).filter(|end| *end > 0))
+    }
+}
+
+/// A number of RAR 5: seven bits a byte, the lowest first, and how many bytes it takes.
+fn vint(bytes: &mut &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for place in 0..9 {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Some((value, place + 1));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+use super::{PATTERNS, SIGNATURES, end, hidden};
+use crate::Content;
+
+/// A program's headers, as far as they are looked at.
+fn program() -> Vec<u8> {
+    let mut bytes = vec![0; 0x200];
+    bytes[..2].copy_from_slice(b"MZ");
+    bytes[0x3c] = 0x80;
+    bytes[0x80..0x88].copy_from_slice(b"PE\0\0\x4c\x01\x01\0");
+    bytes
+}
+
+fn seven_zip() -> Vec<u8> {
+    let mut start = vec![0; 20];
+    start[8] = 4;
+    let mut crc = flate2::Crc::new();
+    crc.update(&start);
+    [&b"7z\xbc\xaf\x27\x1c\0\x04"[..], &crc.sum().to_le_bytes(), &start, b"last"].concat()
+}
+
+fn gzip() -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut encoder, b"LAZARET-MARKER, packed").unwrap();
+    encoder.finish().unwrap()
+}
+
+#[track_caller]
+fn found(bytes: Vec<u8>) -> Vec<u64> {
+    hidden(&Content::from(bytes)).unwrap().0
+}
+
+#[test]
+fn what_is_hidden_is_found_at_any_place() {
+    assert_eq!(SIGNATURES.as_ref().map(|automaton| automaton.patterns_len()), Some(PATTERNS.len()));
+    let zip = [&b"PK\x03\x04\x14\0\0\0\x08\0"[..], &[0; 16], b"\x05\0\0\0a.txt"].concat();
+    for (what, bytes) in [
+        ("program", program()),
+        ("7z", seven_zip()),
+        ("gzip", gzip()),
+        ("zip", zip),
+        ("rar4", [&b"Rar!\x1a\x07\0"[..], b"\xcf\x90\x73\0\0\x0d"].concat()),
+        ("cab", [&b"MSCF\0\0\0\0"[..], &[0; 16], &[3, 1, 1, 0]].concat()),
+        ("lnk", b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F".to_vec()),
+    ] {
+        for before in [1, 7, 500, (4 << 20) - 300, (4 << 20) - 1, (4 << 20) + 9_000] {
+            let whole = [vec![b'.'; before], bytes.clone(), vec![b'.'; 9_000]].concat();
+            assert_eq!(found(whole), [before as u64], "{what} behind {before}");
+        }
+    }
+}
+
+#[test]
+fn a_signature_alone_is_nothing() {
+    for signature in PATTERNS.iter().filter(|signature| signature.len() < 20) {
+        for around in [b'.', 0, 0xff] {
+            let whole = [vec![around; 600], signature.to_vec(), vec![around; 600]].concat();
+            assert_eq!(found(whole), [0; 0], "{signature:?} among {around}");
+        }
+    }
+    // What a text may say of them.
+    let text = "7z\u{bc} Rar! MSCF PK PE ELF ustar ".repeat(1_000);
+    assert_eq!(found(text.into_bytes()), [0; 0]);
+}
+
+#[track_caller]
+fn check(kind: &str, bytes: &[u8]) {
+    let length = bytes.len() as u64;
+    for behind in [&b""[..], b"x", b"PK\x03\x04 and more", &[0; 100]] {
+        let whole = [bytes, behind].concat();
+        assert_eq!(end(kind, &Content::from(whole)).unwrap(), Some(length), "{kind}");
+    }
+}
+
+#[test]
+fn formats_say_where_they_end() {
+    check("7z", &seven_zip());
+    let chunk = |kind: &[u8; 4], data: &[u8]| [&(data.len() as u32).to_be_bytes()[..], kind, data, &[0; 4]].concat();
+    check(
+        "png",
+        &[b"\x89PNG\r\n\x1a\n", &chunk(b"IHDR", &[0; 13])[..], &chunk(b"IDAT", b"xx"), &chunk(b"IEND", b"")].concat(),
+    );
+    check(
+        "gif",
+        b"GIF89a\x01\0\x01\0\x80\0\0abcdef\x21\xf9\x04\0\0\0\0\0\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b",
+    );
+    check("jpeg", b"\xff\xd8\xff\xe0\0\x04ab\xff\xda\0\x03a\x12\xff\0\x34\xff\xd0\x56\xff\xd9");
+    check("wav", b"RIFF\x05\0\0\0WAVEx\0");
+    check("mp4", b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x0amdatxx");
+    let rar = [
+        &b"Rar!\x1a\x07\x01\0"[..],
+        b"\0\0\0\0\x03\x01\0\0",
+        b"\0\0\0\0\x05\x02\x02\x03ab",
+        b"xyz",
+        b"\0\0\0\0\x03\x05\0\0",
+    ];
+    check("rar5", &rar.concat());
+}
+
+#[test]
+fn what_leads_nowhere_has_no_end() {
+    for (kind, bytes) in [
+        ("png", &b"\x89PNG\r\n\x1a\n\xff\xff\xff\xffIDAT"[..]),
+        ("gif", b"GIF89a\x01\0\x01\0\0\0\0\x99"),
+        ("jpeg", b"\xff\xd8\x00\x00"),
+        ("rar5", b"Rar!\x1a\x07\x01\0"),
+        ("7z", b"7z\xbc\xaf\x27\x1c"),
+        ("wav", b"RIFF\0\0\0\0WAVE"),
+        ("text", b"hello"),
+    ] {
+        assert_eq!(end(kind, &Content::from(bytes.to_vec())).unwrap(), None, "{kind}");
+    }
+}
