@@ -83,7 +83,7 @@ impl State<'_> {
             tried: &mut HashSet::new(),
             ancestors: &[],
             locked_members: &mut false,
-            findings: 0,
+            findings: HashMap::new(),
         }
         .read(member, data)
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 const CHUNK: usize = 64 << 10;
 /// Reasons of incompleteness kept per part.
 const MOST_REASONS: usize = 8;
-/// Findings an opener may report about one part.
+/// Findings of one sort that an opener may report about one part.
 const MOST_FINDINGS: u32 = 64;
 
 /// What is known about a part before its bytes are read.
@@ -95,7 +95,8 @@ pub struct Parts<'w, 'v> {
     pub(crate) tried: &'w mut HashSet<Arc<str>>,
     pub(crate) ancestors: &'w [String],
     pub(crate) locked_members: &'w mut bool,
-    pub(crate) findings: u32,
+    /// How many findings were reported, by their ids.
+    pub(crate) findings: HashMap<Cow<'static, str>, u32>,
 }
 
 impl Parts<'_, '_> {
@@ -250,10 +251,12 @@ impl Parts<'_, '_> {
         self.part.macros = true;
     }
 
-    /// Reports something about how the part is built, such as headers that disagree. At most 64 are kept.
+    /// Reports something about how the part is built, such as headers that disagree. At most 64 of one sort are kept, and
+    /// no number of one sort keeps another from being told.
     pub fn finding(&mut self, mut finding: Finding) {
-        self.findings += 1;
-        if self.findings <= MOST_FINDINGS {
+        let count = self.findings.entry(finding.id.clone()).or_default();
+        *count += 1;
+        if *count <= MOST_FINDINGS {
             finding.part.clone_from(&self.part.path);
             self.state.visitor.finding(self.part, finding);
         }

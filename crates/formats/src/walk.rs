@@ -210,7 +210,9 @@ impl State<'_> {
             line.push(part.sha256.clone());
             let mut names = HashMap::new();
             for format in formats {
-                if self.budget.exhausted().is_some() {
+                if let Some(limit) = self.budget.exhausted() {
+                    let limit = limit.describe(self.budget.limits());
+                    mark_incomplete(&mut part, format!("it was not opened: stopped at the limit of {limit}"));
                     break;
                 }
                 let mut parts = Parts {
@@ -222,7 +224,7 @@ impl State<'_> {
                     tried: &mut tried,
                     ancestors: &line,
                     locked_members: &mut locked_members,
-                    findings: 0,
+                    findings: HashMap::new(),
                 };
                 let result = format.open(&content, &mut parts);
                 self.conclude(&mut part, *format, result, &mut locked_members);
@@ -271,7 +273,7 @@ impl State<'_> {
                 tried: &mut tried,
                 ancestors: line,
                 locked_members,
-                findings: 0,
+                findings: HashMap::new(),
             };
             if let Err(error) = parts.add_content(Member::unnamed(Role::Appended, name), inner) {
                 let reason = error.to_string();
@@ -450,11 +452,20 @@ fn without_tags(text: &str) -> String {
 mod tests {
     use super::{HEXLOWER, State};
     use crate::parts::empty_part;
-    use crate::testing::{Recorded, build::crc_less_zip};
+    use crate::testing::{Recorded, build::crc_less_zip, walk_with};
     use crate::{Budget, Content, Passwords};
     use lazaret_model::{Limits, Part};
     use sha2::Digest;
     use std::sync::Arc;
+
+    #[test]
+    fn what_the_budget_leaves_unopened_says_so() {
+        let inner = crc_less_zip(&[("a.txt", b"LAZARET")]);
+        let limits = Limits { output_bytes: 10, ..Limits::default() };
+        let recorded = walk_with(crc_less_zip(&[("inner.zip", &inner)]), "x.zip", None, &[], limits);
+        let reasons = &recorded.part("//inner.zip").incomplete;
+        assert!(reasons.iter().any(|reason| reason.contains("was not opened")), "{reasons:?}");
+    }
 
     #[test]
     fn what_contains_itself_is_reported_and_not_opened_again() {

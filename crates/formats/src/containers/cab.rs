@@ -2,18 +2,25 @@
 
 mod folder;
 
+use super::Format;
 use super::bytes::{cp437, u16_le, u32_le, until_nul};
-use super::{Format, signature};
 use crate::{Content, Member, OpenError, Parts};
 use folder::{Folder, FolderReader};
 use lazaret_model::Role;
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 /// The opener.
 pub struct Cab;
 
-/// Signatures that are tried.
-const MOST_STARTS: usize = 64;
+/// What every cabinet begins with.
+const SIGNATURE: &[u8] = b"MSCF";
+/// Cabinets that are opened, one behind another.
+const MOST_CABINETS: usize = 1000;
+/// Bytes looked through at a time.
+const CHUNK: usize = 1 << 20;
+/// Bytes of a name; Windows takes 256.
+const MOST_NAME: usize = 1024;
 /// Times a folder is decoded again because its files overlap.
 const MOST_RESTARTS: u32 = 32;
 
@@ -31,31 +38,46 @@ impl Format for Cab {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let mut opened = false;
+        let mut opened = 0;
         let mut error = None;
-        let mut end = 0;
-        for start in signature::find_all(input, b"MSCF", MOST_STARTS, parts)? {
-            // What stands inside a cabinet is one of its files.
-            if start < end {
-                continue;
-            }
-            let slice = input.slice(start, u64::MAX);
-            match Cabinet::read(&slice, parts) {
-                Ok(cabinet) => {
-                    opened = true;
-                    end = start.saturating_add(cabinet.length);
-                    cabinet.add_all(&slice, parts)?;
-                    if start == 0 && end < input.len() && parts.part().kind.id == "cab" {
-                        parts.add_content(
-                            Member::unnamed(Role::Appended, "after-cabinet"),
-                            input.slice(end, u64::MAX),
-                        )?;
-                    }
+        // Where what was read for files stands, start to end: a cabinet in there is one of those files.
+        let mut read: BTreeMap<u64, u64> = BTreeMap::new();
+        let finder = memchr::memmem::Finder::new(SIGNATURE);
+        let mut at = 0;
+        'chunks: while at < input.len() {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            let window = input.window(at, CHUNK + SIGNATURE.len() - 1)?;
+            for start in finder.find_iter(&window).map(|found| at + found as u64) {
+                if read.range(..=start).next_back().is_some_and(|(_, end)| start < *end) {
+                    continue;
                 }
-                Err(found) => error = error.or(Some(found)),
+                let slice = input.slice(start, u64::MAX);
+                match Cabinet::read(&slice, parts) {
+                    Ok(_) if opened >= MOST_CABINETS => {
+                        parts.incomplete(format!("it has more than {MOST_CABINETS} cabinets"));
+                        break 'chunks;
+                    }
+                    Ok(cabinet) => {
+                        opened += 1;
+                        let end = start.saturating_add(cabinet.length);
+                        for (from, to) in cabinet.add_all(&slice, parts)? {
+                            let known = read.entry(start.saturating_add(from)).or_default();
+                            *known = start.saturating_add(to).max(*known);
+                        }
+                        if end > input.len() {
+                            parts.incomplete("it ends before the end of a cabinet");
+                        } else if start == 0 && end < input.len() && parts.part().kind.id == "cab" {
+                            let rest = input.slice(end, u64::MAX);
+                            parts.add_content(Member::unnamed(Role::Appended, "after-cabinet"), rest)?;
+                        }
+                    }
+                    Err(OpenError::Limit(limit)) => return Err(OpenError::Limit(limit)),
+                    Err(found) => error = error.or(Some(found)),
+                }
             }
+            at += CHUNK as u64;
         }
-        if opened { Ok(()) } else { Err(error.unwrap_or_else(|| OpenError::malformed("there is no cabinet", 0))) }
+        if opened > 0 { Ok(()) } else { Err(error.unwrap_or_else(|| OpenError::malformed("there is no cabinet", 0))) }
     }
 }
 
@@ -70,7 +92,7 @@ struct Cabinet {
     length: u64,
     folders: Vec<Folder>,
     files: Vec<File>,
-    /// Files or folders are missing from the header's lists.
+    /// Files or folders are missing from the header's lists, or a name has no end.
     cut: bool,
 }
 
@@ -95,12 +117,14 @@ impl Cabinet {
             data_reserve = header.get(39).copied().unwrap_or_default().into();
             at += 4 + u64::from(header_reserve);
         }
+        let mut cabinet = Self { length: length.into(), folders: Vec::new(), files: Vec::new(), cut: false };
         // Names of the cabinet and the disk before and after this one.
         for _ in 0..2 * u32::from(flags & 1 != 0) + 2 * u32::from(flags & 2 != 0) {
-            let text = input.window(at, 256)?;
-            at += until_nul(&text).len() as u64 + 1;
+            let text = input.window(at, MOST_NAME)?;
+            let name = until_nul(&text);
+            cabinet.cut |= name.len() == text.len();
+            at += name.len() as u64 + 1;
         }
-        let mut cabinet = Self { length: length.into(), folders: Vec::new(), files: Vec::new(), cut: false };
         for _ in 0..folder_count {
             let record = input.window(at, 8)?;
             let (Some(start), Some(blocks), Some(method)) =
@@ -115,7 +139,7 @@ impl Cabinet {
         let mut at = u64::from(files_at);
         for _ in 0..file_count {
             parts.budget().check_time().map_err(OpenError::Limit)?;
-            let record = input.window(at, 16 + 1024)?;
+            let record = input.window(at, 16 + MOST_NAME)?;
             let (Some(size), Some(offset), Some(folder), Some(attributes), Some(name)) = (
                 u32_le(&record, 0),
                 u32_le(&record, 4),
@@ -126,18 +150,25 @@ impl Cabinet {
                 cabinet.cut = true;
                 break;
             };
+            let ended = 16 + name.len() < record.len();
             at += 16 + name.len() as u64 + 1;
             // Bit 7: the name is UTF-8; else it is of some code page.
             let name = if attributes & 0x80 != 0 { String::from_utf8_lossy(name).into_owned() } else { cp437(name) };
             cabinet.files.push(File { name, size, offset, folder });
+            if !ended {
+                cabinet.cut = true;
+                break;
+            }
         }
         Ok(cabinet)
     }
 
-    fn add_all(mut self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    /// Hands every file over; answers where what was read for them stands.
+    fn add_all(mut self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<Vec<(u64, u64)>, OpenError> {
         if self.cut {
-            parts.incomplete("the lists of folders and files end early");
+            parts.incomplete("the lists of folders and files end early, or a name in them has no end");
         }
+        let mut read = Vec::new();
         self.files.sort_by_key(|file| (file.folder, file.offset));
         let mut current: Option<(u16, FolderReader)> = None;
         let mut restarts = 0;
@@ -177,7 +208,7 @@ impl Cabinet {
                     parts.add_content(member.incomplete("it overlaps too many others"), Content::from(&b""[..]))?;
                     continue;
                 }
-                current = Some((index, folder.reader(input)));
+                read.extend(current.replace((index, folder.reader(input))).map(|(_, reader)| reader.range()));
             }
             let Some((_, reader)) = current.as_mut() else { continue };
             let skip = u64::from(file.offset).saturating_sub(reader.position);
@@ -185,7 +216,8 @@ impl Cabinet {
             let _ = io::copy(&mut reader.take(skip), &mut io::sink());
             parts.add(member, &mut OneFile { reader, left: file.size.into() })?;
         }
-        Ok(())
+        read.extend(current.map(|(_, reader)| reader.range()));
+        Ok(read)
     }
 }
 
@@ -290,6 +322,56 @@ mod tests {
         let cabinet = build(cab::CompressionType::MsZip, &[("payload.exe", MARKER)]);
         let recorded = check([b"MZ MSCF stub".to_vec(), vec![0; 600], cabinet].concat());
         assert_eq!(recorded.bytes("//payload.exe"), MARKER);
+    }
+
+    #[test]
+    fn no_number_of_signatures_and_no_length_hides_a_cabinet() {
+        let cabinet = build(cab::CompressionType::MsZip, &[("payload.exe", MARKER)]);
+        let recorded = check([b"MZ".to_vec(), b"MSCF".repeat(500), cabinet.clone()].concat());
+        assert_eq!(recorded.bytes("//payload.exe"), MARKER);
+        // An empty cabinet that says it holds everything that follows.
+        let mut empty = cabinet[..36].to_vec();
+        empty[8..12].copy_from_slice(&1_000_000u32.to_le_bytes());
+        empty[26..30].fill(0);
+        let recorded = check([empty.clone(), cabinet.clone()].concat());
+        assert!(recorded.bytes("//payload.exe") == MARKER && !recorded.parts[0].complete);
+        // More than are opened.
+        let recorded = check(empty.repeat(super::MOST_CABINETS + 1));
+        assert!(recorded.parts[0].incomplete.iter().any(|given| given.contains("more than 1000 cabinets")));
+        // A cabinet in a cabinet is a file.
+        let recorded = check(build(cab::CompressionType::None, &[("inner.cab", &cabinet)]));
+        assert_eq!(recorded.parts.len(), 3, "{:?}", recorded.parts);
+    }
+
+    #[test]
+    fn names_without_an_end_and_blocks_that_are_too_large_are_said() {
+        let whole = build(cab::CompressionType::None, &[("a".repeat(200).as_str(), MARKER)]);
+        let name = memchr::memmem::find(&whole, b"aaaa").unwrap();
+        let mut long = [&whole[..name], &[b'a'; 2000], &whole[name..]].concat();
+        // The cabinet's length, and where the folder's data begins.
+        for at in [8, 36] {
+            let value = u32::from_le_bytes(long[at..at + 4].try_into().unwrap()) + 2000;
+            long[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        let recorded = check(long);
+        assert!(
+            recorded.contains(MARKER) && recorded.parts[0].incomplete[0].contains("no end"),
+            "{:?}",
+            recorded.parts
+        );
+        // [MS-MCI] 2.1: a block unpacks to 32 KiB at most.
+        let plain = [&[0; 32 << 10][..], MARKER].concat();
+        let mut deflated = flate2::write::DeflateEncoder::new(b"CK".to_vec(), flate2::Compression::default());
+        deflated.write_all(&plain).unwrap();
+        let data = deflated.finish().unwrap();
+        let stored = build(cab::CompressionType::None, &[("payload.exe", &plain[..32 << 10])]);
+        let block = stored.len() - (32 << 10) - 8;
+        let mut bytes = [&stored[..block], &[0; 4], &(data.len() as u16).to_le_bytes(), &[0, 0x80], &data].concat();
+        bytes[42..44].copy_from_slice(&1u16.to_le_bytes());
+        let size = bytes.len() as u32;
+        bytes[8..12].copy_from_slice(&size.to_le_bytes());
+        let recorded = check(bytes);
+        assert!(recorded.part("//payload.exe").incomplete[0].contains("32 KiB"), "{:?}", recorded.parts);
     }
 
     #[test]

@@ -27,19 +27,34 @@ impl Format for Calendar {
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
         let text = identify::decode_text(&bytes);
-        let mut runs = false;
+        let (mut alarm, mut runs) = (false, false);
+        // What an alarm holds is looked at at its end: what it does may stand behind what it does it with.
+        let mut waiting: Vec<Property> = Vec::new();
         for line in unfold(&text) {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let Some(property) = Property::parse(&line) else { continue };
+            let is =
+                |name: &str, value: &str| property.name == name && property.value.trim().eq_ignore_ascii_case(value);
+            let begins = is("BEGIN", "VALARM");
             // RFC 2445, 4.8.6.1: an alarm that starts a program. RFC 5545 dropped it; old readers have it.
-            match (&*property.name, property.value.trim().to_ascii_uppercase().as_str()) {
-                ("BEGIN", "VALARM") => runs = false,
-                ("ACTION", action) => runs = action == "PROCEDURE",
-                _ => property.open(runs, parts)?,
+            if begins || is("END", "VALARM") {
+                open_all(std::mem::take(&mut waiting), runs, parts)?;
+                alarm = begins;
+                runs &= !begins;
+            } else if property.name == "ACTION" {
+                runs = is("ACTION", "PROCEDURE") || alarm && runs;
+            } else if alarm {
+                waiting.push(property);
+            } else {
+                property.open(runs, parts)?;
             }
         }
-        Ok(())
+        open_all(waiting, runs, parts)
     }
+}
+
+fn open_all(properties: Vec<Property>, runs: bool, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    properties.into_iter().try_for_each(|property| property.open(runs, parts))
 }
 
 /// One content line: `NAME;PARAMETER=VALUE:VALUE`.
@@ -87,8 +102,9 @@ impl Property {
     /// RFC 5545, 3.2.7 (`ENCODING=BASE64`), vCard 3.0 (`ENCODING=b`), vCard 2.1 (`BASE64` alone).
     fn encoded(&self) -> bool {
         let bare = self.parameters.iter().any(|(name, value)| name.is_empty() && value.eq_ignore_ascii_case("BASE64"));
-        let encoding = self.parameter(&["ENCODING"]).unwrap_or_default();
-        bare || encoding.eq_ignore_ascii_case("BASE64") || encoding.eq_ignore_ascii_case("B")
+        // Where there are several, programs differ in which they heed.
+        let mut encodings = self.parameters.iter().filter(|(name, _)| name == "ENCODING");
+        bare || encodings.any(|(_, value)| value.eq_ignore_ascii_case("BASE64") || value.eq_ignore_ascii_case("B"))
     }
 
     fn open(&self, runs: bool, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -200,5 +216,21 @@ mod tests {
             assert_eq!(found.bytes("//photo"), b"LAZARET", "{photo}");
             assert_eq!(found.parts.len(), 2, "{photo}");
         }
+    }
+
+    #[test]
+    fn neither_order_nor_repetition_hides_anything() {
+        for lines in [
+            ["ATTACH:calc.exe", "ACTION:PROCEDURE"],
+            ["ACTION:PROCEDURE", "ATTACH:calc.exe\r\nACTION:DISPLAY"],
+            ["ACTION:DISPLAY", "ACTION:PROCEDURE\r\nATTACH:calc.exe"],
+        ] {
+            for end in ["END:VALARM", "BEGIN:VALARM", "X-CUT:"] {
+                let found = check(&["BEGIN:VALARM", lines[0], lines[1], end]);
+                assert_eq!(found.bytes("//command"), b"calc.exe", "{lines:?} {end}");
+            }
+        }
+        let found = check(&["ATTACH;ENCODING=8BIT;ENCODING=BASE64:TEFaQVJFVA=="]);
+        assert_eq!(found.bytes("//attach"), b"LAZARET");
     }
 }

@@ -22,6 +22,8 @@ pub struct Cfb;
 
 /// Bytes of a stream that is parsed here, such as a workbook.
 const MOST_PARSED: u64 = 64 << 20;
+/// The storage that says how an encrypted document is encrypted ([MS-OFFCRYPTO] 2.2).
+const DATA_SPACES: &str = "\u{6}DataSpaces/";
 /// Streams of documents that hold no code and no file.
 const PLAIN: &[&str] = &[
     "worddocument",
@@ -78,16 +80,22 @@ impl Format for Cfb {
         if let Some(damage) = compound.damage {
             parts.incomplete(damage);
         }
-        if compound.stream("EncryptedPackage").is_some() {
-            return encrypted::add_package(&compound, parts);
+        // One file may be several of these: every program looks only for what is its own.
+        let encrypted = compound.stream("EncryptedPackage").is_some();
+        let locked = match encrypted::add_package(&compound, parts) {
+            Err(error @ OpenError::Locked { .. }) => Some(error),
+            other => other.map(|()| None)?,
+        };
+        let message = compound.streams().any(|entry| entry.name == "__properties_version1.0");
+        if message {
+            message::add_all(&compound, parts)?;
         }
-        if compound.streams().any(|entry| entry.name == "__properties_version1.0") {
-            return message::add_all(&compound, parts);
+        let installer = !message && installer::is_one(&compound);
+        if installer {
+            installer::add_all(&compound, parts)?;
         }
-        if installer::is_one(&compound) {
-            return installer::add_all(&compound, parts);
-        }
-        if vba::add_projects(&compound, parts)? {
+        let modules = vba::add_projects(&compound, parts)?;
+        if modules.found {
             parts.has_macros();
         }
         // Streams of VBA projects were handed over already, as modules.
@@ -101,27 +109,36 @@ impl Format for Cfb {
             let name = entry.name.to_ascii_lowercase();
             match &*name {
                 "\u{1}ole10native" => add_package(&compound, entry, parts)?,
-                "workbook" | "book" => biff::add_macros(&compound.read(entry, MOST_PARSED), parts)?,
-                "powerpoint document" => add_slides_objects(&compound.read(entry, MOST_PARSED), parts)?,
+                "workbook" | "book" => {
+                    let workbook = compound.read(entry, MOST_PARSED, parts);
+                    biff::add_macros(&workbook, parts)?;
+                }
+                "powerpoint document" => {
+                    let slides = compound.read(entry, MOST_PARSED, parts);
+                    add_slides_objects(&slides, parts)?;
+                }
                 "worddocument" => {
                     // [MS-DOC] 2.5.2: bit 8 of the flags says that the text is encrypted.
-                    let head = compound.read(entry, 32);
+                    let head = compound.head(entry, 32);
                     if u16_le(&head, 10).is_some_and(|flags| flags & 0x100 != 0) {
                         parts.lock("the document is encrypted, and encrypted Office documents are not opened");
                     }
                 }
                 name if PLAIN.contains(&name) || name.starts_with("__srp_") || entry.size == 0 => {}
-                _ if projects.contains(&entry.parent) => {}
+                _ if projects.contains(&entry.parent) && modules.modules.contains(&std::ptr::from_ref(entry)) => {}
+                // What these have of their own was handed over already.
+                _ if installer || message && message::has(entry) => {}
+                _ if encrypted && entry.path.starts_with(DATA_SPACES) => {}
                 _ => parts.add(Member::named(Role::Embedded, entry.path.clone()), &mut compound.reader(entry))?,
             }
         }
-        Ok(())
+        locked.map_or(Ok(()), Err)
     }
 }
 
 /// A file packed by the Object Packager ([MS-OLEDS] 2.3.6 and OLE 1.0 packages).
 fn add_package(compound: &Compound, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    let head = compound.read(entry, 8192);
+    let head = compound.head(entry, 8192);
     let named = (|| {
         // Total size, type 2, label, file name, two words, length and text of the temporary path, length of the data.
         (u16_le(&head, 4)? == 2).then_some(())?;
@@ -163,7 +180,10 @@ fn add_slides_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), Op
             continue;
         }
         let data = stream.get(body..at.min(stream.len())).unwrap_or_default();
-        let member = Member::unnamed(Role::Embedded, "ole-object");
+        let mut member = Member::unnamed(Role::Embedded, "ole-object");
+        if at > stream.len() {
+            member = member.incomplete("the presentation ends before it does");
+        }
         if head >> 4 == 1 {
             let zlib = data.get(4..).unwrap_or_default();
             parts.add(member, &mut flate2::read::ZlibDecoder::new(zlib))?;

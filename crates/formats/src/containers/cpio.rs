@@ -10,6 +10,8 @@ pub struct Cpio;
 
 /// Bytes of a name that are read.
 const MOST_NAME: u64 = 64 << 10;
+/// Bytes of what a link points to; no system takes more.
+const MOST_TARGET: usize = 4096;
 
 struct Header {
     mode: u64,
@@ -39,9 +41,10 @@ impl Format for Cpio {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let block = input.window(at, 110)?.into_owned();
             let Some(header) = header(&block) else {
-                if ended && block.first() == Some(&0) {
+                let zeros = block.iter().take_while(|byte| **byte == 0).count();
+                if ended && zeros > 0 {
                     // Archives are padded, and an initramfs is several in a row.
-                    at += 4;
+                    at += zeros as u64;
                     continue;
                 }
                 let rest = input.slice(at, u64::MAX);
@@ -64,11 +67,18 @@ impl Format for Cpio {
             if data.len() < header.size {
                 member = member.incomplete("the archive ends before it does");
             }
+            if header.name_len > MOST_NAME {
+                member = member.incomplete(format!("its name has more than {MOST_NAME} bytes"));
+            }
             match header.mode & 0o170_000 {
                 0o120_000 => {
-                    let target = utf8_or_cp437(&data.window(0, 4096)?);
+                    let target = utf8_or_cp437(&data.window(0, MOST_TARGET)?);
                     if link_escapes(&name, &target) {
                         parts.finding(link_finding("cpio", &name, &target));
+                    }
+                    // What is too long to be a link's target is something else.
+                    if data.len() > MOST_TARGET as u64 {
+                        parts.add_content(member, data)?;
                     }
                 }
                 0o040_000 if header.size == 0 => {}
@@ -172,5 +182,20 @@ mod tests {
         let recorded = walk_with([first, second].concat(), "x", Some("cpio"), &[], Limits::default());
         assert_eq!(recorded.bytes("//b"), MARKER);
         assert!(recorded.findings.iter().any(|f| f.id == "archive.link-escapes"));
+    }
+
+    #[test]
+    fn nothing_hides_in_padding_names_or_links() {
+        let end = newc("TRAILER!!!", 0, b"");
+        // Every fourth byte is zero, as in text of two bytes a character.
+        let wide: Vec<u8> = "LAZARET-MARKER".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let recorded = walk_with([&end[..], &[0; 8], &wide].concat(), "x", Some("cpio"), &[], Limits::default());
+        assert!(recorded.bytes("//after-archive").ends_with(&wide[1..]));
+        let link = newc("l", 0o120_777, &[&[b'a'; 5000][..], MARKER].concat());
+        let recorded = walk_with([link, end.clone()].concat(), "x", Some("cpio"), &[], Limits::default());
+        assert!(recorded.bytes("//l").ends_with(MARKER));
+        let named = newc(&"n".repeat(70_000), 0o100_644, MARKER);
+        let recorded = walk_with([named, end].concat(), "x", Some("cpio"), &[], Limits::default());
+        assert!(recorded.contains(MARKER) && recorded.parts[1].incomplete[0].contains("65536 bytes"));
     }
 }

@@ -1,6 +1,20 @@
 //! Text encodings of bytes, read as leniently as the programs that open them do.
 
-/// Base64 (RFC 4648) with anything else skipped; stops at padding. Standard and URL alphabets.
+use lazaret_model::Bounded;
+
+/// Files of one encoding that are taken out of one text.
+const MOST_FILES: usize = 5000;
+/// Bytes that the BinHex files of one text unpack to, in all.
+const MOST_BINHEX: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
+/// What every BinHex file is announced with.
+const BINHEX: &[u8] = b"with BinHex";
+/// What stands for the numbers below 64 in BinHex.
+const BINHEX_LETTERS: &[u8; 64] = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
+
+/// Files within a text, and their names.
+pub(super) type Files = Bounded<(String, Vec<u8>)>;
+
+/// Base64 (RFC 4648) with anything else skipped; what follows padding goes on. Standard and URL alphabets.
 pub(super) fn base64(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut held) = (0u32, 0u32);
@@ -11,7 +25,10 @@ pub(super) fn base64(text: &[u8]) -> Vec<u8> {
             b'0'..=b'9' => byte - b'0' + 52,
             b'+' | b'-' => 62,
             b'/' | b'_' => 63,
-            b'=' => break,
+            b'=' => {
+                (bits, held) = (0, 0);
+                continue;
+            }
             _ => continue,
         };
         bits = bits << 6 | u32::from(value);
@@ -73,54 +90,64 @@ pub(super) fn quoted_printable(text: &[u8]) -> Vec<u8> {
 }
 
 /// The files of `begin MODE NAME … end` blocks (POSIX uuencode), and their names.
-pub(super) fn uuencoded(text: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    let mut lines = text.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l));
-    while let Some(line) = lines.next() {
-        let Some(rest) = line.strip_prefix(b"begin ") else { continue };
-        let mut words = rest.splitn(2, |b| *b == b' ');
-        let mode = words.next().unwrap_or_default();
-        let Some(name) = words.next().filter(|_| mode.len() >= 3 && mode.iter().all(u8::is_ascii_digit)) else {
+pub(super) fn uuencoded(text: &[u8]) -> Files {
+    let mut files = Bounded::new("uuencoded files", MOST_FILES);
+    let mut open: Option<(String, Vec<u8>)> = None;
+    let mut close = |file: Option<(String, Vec<u8>)>| {
+        if let Some(file) = file.filter(|(_, bytes)| !bytes.is_empty()) {
+            files.push(file);
+        }
+    };
+    for line in text.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l)) {
+        if let Some(name) = uuencoded_name(line) {
+            // No line of data has small letters, so that a file without an end ends here.
+            close(open.replace((name, Vec::new())));
             continue;
-        };
-        let mut out = Vec::new();
-        for line in lines.by_ref() {
-            let count = usize::from(line.first().copied().unwrap_or(b'`').wrapping_sub(32) & 63);
-            if line == b"end" || line.is_empty() && out.is_empty() {
-                break;
-            }
-            if count == 0 {
-                continue;
-            }
-            let start = out.len();
-            for four in line.get(1..).unwrap_or_default().chunks(4) {
-                let six = |at: usize| u32::from(four.get(at).copied().unwrap_or(b' ').wrapping_sub(32) & 63);
-                let bits = six(0) << 18 | six(1) << 12 | six(2) << 6 | six(3);
-                out.extend([(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]);
-            }
-            out.truncate(start + count.min(out.len() - start));
         }
-        if !out.is_empty() {
-            files.push((String::from_utf8_lossy(name).trim().to_owned(), out));
+        let Some((_, out)) = &mut open else { continue };
+        if line == b"end" || line.is_empty() && out.is_empty() {
+            close(open.take());
+            continue;
         }
-        if files.len() >= 1000 {
-            break;
+        let count = usize::from(line.first().copied().unwrap_or(b'`').wrapping_sub(32) & 63);
+        if count == 0 {
+            continue;
         }
+        let start = out.len();
+        for four in line.get(1..).unwrap_or_default().chunks(4) {
+            let six = |at: usize| u32::from(four.get(at).copied().unwrap_or(b' ').wrapping_sub(32) & 63);
+            let bits = six(0) << 18 | six(1) << 12 | six(2) << 6 | six(3);
+            out.extend([(bits >> 16) as u8, (bits >> 8) as u8, bits as u8]);
+        }
+        out.truncate(start + count.min(out.len() - start));
     }
+    close(open);
     files
 }
 
+/// The name in a line that begins a file.
+fn uuencoded_name(line: &[u8]) -> Option<String> {
+    let mut words = line.strip_prefix(b"begin ")?.splitn(2, |b| *b == b' ');
+    let mode = words.next().unwrap_or_default();
+    let name = words.next().filter(|_| mode.len() >= 3 && mode.iter().all(u8::is_ascii_digit))?;
+    Some(String::from_utf8_lossy(name).trim().to_owned())
+}
+
 /// The files of `=ybegin … =yend` blocks (yEnc 1.3), and their names.
-pub(super) fn yencoded(text: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
+pub(super) fn yencoded(text: &[u8]) -> Files {
+    let mut files = Bounded::new("yEnc files", MOST_FILES);
     let mut open: Option<(String, Vec<u8>)> = None;
     for line in text.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l)) {
         if let Some(rest) = line.strip_prefix(b"=ybegin ") {
             let rest = String::from_utf8_lossy(rest);
             let name = rest.split_once("name=").map_or("yenc", |(_, name)| name).trim().to_owned();
-            open = Some((name, Vec::new()));
+            if let Some(file) = open.replace((name, Vec::new())) {
+                files.push(file);
+            }
         } else if line.starts_with(b"=yend") {
-            files.extend(open.take());
+            if let Some(file) = open.take() {
+                files.push(file);
+            }
         } else if let Some((_, out)) = &mut open
             && !line.starts_with(b"=ypart ")
         {
@@ -134,23 +161,46 @@ pub(super) fn yencoded(text: &[u8]) -> Vec<(String, Vec<u8>)> {
             }
         }
     }
-    files.extend(open);
+    if let Some(file) = open {
+        files.push(file);
+    }
     files
 }
 
-/// The data fork of a BinHex 4.0 file (RFC 1741, appendix A), and its name.
-pub(super) fn binhex(text: &[u8]) -> Option<(String, Vec<u8>)> {
-    const ALPHABET: &[u8; 64] = b"!\"#$%&'()*+,-012345689@ABCDEFGHIJKLMNPQRSTUVXYZ[`abcdefhijklmpqr";
-    let mark = memchr::memmem::find(text, b"with BinHex")?;
-    let rest = text.get(mark..)?;
-    let start = memchr::memmem::find(rest, b"\n:").or_else(|| memchr::memmem::find(rest, b"\r:"))?;
+/// The data forks of BinHex 4.0 files (RFC 1741, appendix A), and their names; why there may be more, if there may.
+pub(super) fn binhexed(text: &[u8]) -> (Files, Option<String>) {
+    let mut files = Bounded::new("BinHex files", MOST_FILES);
+    let mut left = MOST_BINHEX;
+    let mut rest = text;
+    while let Some(mark) = memchr::memmem::find(rest, BINHEX) {
+        rest = rest.get(mark + BINHEX.len()..).unwrap_or_default();
+        // The data stands between a colon that begins a line and another one.
+        let before = |at: usize| at.checked_sub(1).and_then(|before| rest.get(before));
+        let start = memchr::memchr_iter(b':', rest).find(|at| matches!(before(*at), Some(b'\r' | b'\n')));
+        let Some(start) = start else { break };
+        let body = rest.get(start + 1..).unwrap_or_default();
+        // A file without an end ends where the next one is announced.
+        let body = body.get(..memchr::memmem::find(body, BINHEX).unwrap_or(body.len())).unwrap_or_default();
+        let body = body.get(..memchr::memchr(b':', body).unwrap_or(body.len())).unwrap_or_default();
+        rest = rest.get(start + 1 + body.len()..).unwrap_or_default();
+        let bytes = without_runs(&binhex_bytes(body), left);
+        if let Some(file) = data_fork(&bytes) {
+            files.push(file);
+        }
+        match left.checked_sub(bytes.len()) {
+            Some(more) => left = more,
+            None => return (files, Some(format!("its BinHex files unpack to more than {MOST_BINHEX} bytes"))),
+        }
+    }
+    (files, None)
+}
+
+/// Characters of six bits each as bytes; others are skipped.
+fn binhex_bytes(text: &[u8]) -> Vec<u8> {
     let (mut bits, mut held) = (0u32, 0u32);
     let mut packed = Vec::new();
-    for byte in rest.get(start + 2..)? {
-        if *byte == b':' {
-            break;
-        }
-        let Some(value) = ALPHABET.iter().position(|a| a == byte) else { continue };
+    for byte in text {
+        let Some(value) = BINHEX_LETTERS.iter().position(|a| a == byte) else { continue };
         bits = bits << 6 | value as u32;
         held += 6;
         if held >= 8 {
@@ -159,9 +209,13 @@ pub(super) fn binhex(text: &[u8]) -> Option<(String, Vec<u8>)> {
             bits &= (1 << held) - 1;
         }
     }
-    // Runs: the byte before 0x90 is repeated; a count of zero means 0x90 itself.
+    packed
+}
+
+/// Runs undone: the byte before 0x90 is repeated; a count of zero means 0x90 itself. Ends soon after `most` bytes.
+fn without_runs(packed: &[u8], most: usize) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::new();
-    let mut bytes = packed.into_iter();
+    let mut bytes = packed.iter().copied();
     while let Some(byte) = bytes.next() {
         match (byte, out.last().copied()) {
             (0x90, last) => match bytes.next() {
@@ -170,16 +224,21 @@ pub(super) fn binhex(text: &[u8]) -> Option<(String, Vec<u8>)> {
             },
             (byte, _) => out.push(byte),
         }
-        if out.len() > 64 << 20 {
+        if out.len() > most {
             break;
         }
     }
-    let name_len = usize::from(*out.first()?);
-    let name = String::from_utf8_lossy(out.get(1..1 + name_len)?).into_owned();
+    out
+}
+
+/// The data fork of a BinHex file, and the file's name.
+fn data_fork(bytes: &[u8]) -> Option<(String, Vec<u8>)> {
+    let name_len = usize::from(*bytes.first()?);
+    let name = String::from_utf8_lossy(bytes.get(1..1 + name_len)?).into_owned();
     // Name, version, type, creator, flags, two lengths, a checksum.
     let header = 1 + name_len + 1 + 4 + 4 + 2;
-    let size = u32::from_be_bytes(out.get(header..header + 4)?.try_into().ok()?) as usize;
-    let data = out.get(header + 10..)?;
+    let size = u32::from_be_bytes(bytes.get(header..header + 4)?.try_into().ok()?) as usize;
+    let data = bytes.get(header + 10..)?;
     Some((name, data.get(..size).unwrap_or(data).to_vec()))
 }
 
@@ -224,12 +283,57 @@ mod tests {
         assert_eq!(base64(b"TEFa\r\n!QVJF VA=="), b"LAZARET");
         assert!(is_base64(b"TEFaQVJFVA==") && !is_base64(b"two words"));
         assert_eq!(hex(b"4c 41\n5a"), b"LAZ");
-        assert_eq!(uuencoded(b"text\nbegin 644 a.txt\n#3$%:\n`\nend\n"), [("a.txt".into(), b"LAZ".to_vec())]);
+        let uuencoded = uuencoded(b"text\nbegin 644 a.txt\n#3$%:\n`\nend\n");
+        assert_eq!(uuencoded.as_slice(), [("a.txt".into(), b"LAZ".to_vec())]);
         let line: Vec<u8> = b"LAZ".iter().map(|b| b + 42).collect();
         let yenc = [b"=ybegin line=128 size=3 name=a.txt\r\n", line.as_slice(), b"\r\n=yend size=3\r\n"].concat();
-        assert_eq!(yencoded(&yenc), [("a.txt".into(), b"LAZ".to_vec())]);
+        assert_eq!(yencoded(&yenc).as_slice(), [("a.txt".into(), b"LAZ".to_vec())]);
         assert_eq!(data_address(b"data:text/html;base64,TEFa"), Some(("text/html".into(), b"LAZ".to_vec())));
         assert_eq!(data_address(b"DATA:,a%20b"), Some((String::new(), b"a b".to_vec())));
-        assert_eq!(binhex(b"(This file must be converted with BinHex 4.0)\n:"), None);
+        assert!(binhexed(b"(This file must be converted with BinHex 4.0)\n:").0.is_empty());
+    }
+
+    /// A BinHex file as its text.
+    fn binhex(name: &str, data: &[u8]) -> String {
+        let mut bytes = [&[name.len() as u8][..], name.as_bytes(), &[0; 11]].concat();
+        bytes.extend((data.len() as u32).to_be_bytes().iter().chain(&[0; 6]).chain(data));
+        let six = |three: &[u8]| {
+            let bits = (0..3).fold(0u32, |bits, at| bits << 8 | u32::from(three.get(at).copied().unwrap_or(0)));
+            [18, 12, 6, 0].map(|by| char::from(BINHEX_LETTERS[(bits >> by & 63) as usize]))
+        };
+        let text: String = bytes.chunks(3).flat_map(six).collect();
+        format!("(This file must be converted with BinHex 4.0)\n\n:{text}")
+    }
+
+    #[test]
+    fn bytes_behind_padding_are_decoded() {
+        assert_eq!(base64(b"TEE=WkE=UkVU"), b"LAZARET");
+        assert_eq!(base64(b"TA==\r\nQVpBUkVU===="), b"LAZARET");
+    }
+
+    #[test]
+    fn no_number_of_files_and_none_without_an_end_hides_one() {
+        let last = ("last".to_owned(), b"LAZ".to_vec());
+        let uu = format!("{}begin 644 last\n#3$%:\n", "begin 644 a\n#3$%:\n".repeat(1500));
+        assert_eq!(uuencoded(uu.as_bytes()).as_slice()[1500], last);
+        let lines = |name: &str| format!("=ybegin line=128 size=3 name={name}\nvkx\n");
+        let files = yencoded((lines("a").repeat(1500) + &lines("last")).as_bytes());
+        assert_eq!((files.as_slice().len(), &*files.as_slice()[1500].0), (1501, "last"));
+        let (files, cut) = binhexed((binhex("a", b"data") + "\n" + &binhex("last", b"LAZ") + ":").as_bytes());
+        assert_eq!((&files.as_slice()[1], cut), (&last, None));
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        let uu = "begin 644 a\n#3$%:\nend\n".repeat(MOST_FILES + 1);
+        assert_eq!(
+            uuencoded(uu.as_bytes()).overflow().as_deref(),
+            Some("it has more than 5000 uuencoded files, and only so many are looked at")
+        );
+        let yenc = "=ybegin name=a\nvk\n=yend\n".repeat(MOST_FILES + 1);
+        assert!(yencoded(yenc.as_bytes()).overflow().is_some());
+        let large = binhex("a", &[b'x'; MOST_BINHEX]) + ":\n" + &binhex("last", b"LAZ") + ":";
+        let (files, cut) = binhexed(large.as_bytes());
+        assert!(cut.is_some() && files.as_slice().len() == 1);
     }
 }

@@ -69,9 +69,7 @@ pub(crate) fn decoder<'r>(
             let size = size.unwrap_or(u64::MAX);
             Box::new(lzma_rust2::LzmaReader::new_with_props(input, size, properties, dictionary, None)?)
         }
-        Codec::LzmaAlone => {
-            Box::new(lzma_rust2::LzmaReader::new_mem_limit(input, memory_kib(budget), None).map_err(memory)?)
-        }
+        Codec::LzmaAlone => Box::new(lzma_alone(input, budget)?),
         Codec::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(input, true, memory_kib(budget))),
         Codec::Lzip => {
             // Lzip 2, member header: the sixth byte codes a dictionary of up to 512 MiB.
@@ -95,8 +93,31 @@ pub(crate) fn decoder<'r>(
             Box::new(decoder.take(size.unwrap_or(u64::MAX)))
         }
         Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(input)),
-        Codec::Brotli => Box::new(brotli_decompressor::Decompressor::new(input, 64 << 10)),
+        Codec::Brotli => Box::new(Brotli(brotli_decompressor::Decompressor::new(input, 64 << 10))),
     })
+}
+
+/// A decoder of the .lzma file form, which can tell where it ended.
+pub(super) fn lzma_alone<R: Read>(input: R, budget: &Budget) -> Result<lzma_rust2::LzmaReader<R>, OpenError> {
+    lzma_rust2::LzmaReader::new_mem_limit(input, memory_kib(budget), None).map_err(memory)
+}
+
+/// Brotli, whose decoder tells of bytes behind the end only when it is asked once more.
+struct Brotli<R: Read>(brotli_decompressor::Decompressor<R>);
+
+impl<R: BufRead> Read for Brotli<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(out)?;
+        if n > 0 || out.is_empty() {
+            return Ok(n);
+        }
+        let nothing_held = matches!(self.0.read(out), Ok(0));
+        if nothing_held && self.0.get_mut().fill_buf()?.is_empty() {
+            Ok(0)
+        } else {
+            Err(invalid("bytes follow the end of the stream"))
+        }
+    }
 }
 
 fn memory(error: io::Error) -> OpenError {

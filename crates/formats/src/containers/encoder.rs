@@ -35,21 +35,23 @@ pub(super) fn looks_basic(script: &str) -> bool {
 pub(super) fn blocks(text: &str) -> Vec<Result<String, String>> {
     let mut found = Vec::new();
     let mut rest = text;
+    let mut without_length = false;
     while let Some((_, after)) = rest.split_once("#@~^") {
-        if found.len() >= 100 {
-            break;
-        }
         let Some(body) = after.get(8..).filter(|_| after.get(6..8) == Some("==")) else {
-            found.push(Err("an encoded script has no length and is not decoded".to_owned()));
+            // Once is enough: one may begin in every four characters.
+            if !std::mem::replace(&mut without_length, true) {
+                found.push(Err("an encoded script has no length and is not decoded".to_owned()));
+            }
             rest = after;
             continue;
         };
         let end = body.find("==^#~@");
-        let encoded = body.get(..end.unwrap_or(body.len()).saturating_sub(if end.is_some() { 6 } else { 0 }));
+        // The checksum has six characters before the end, which need not be those of a checksum.
+        let len = end.map_or(body.len(), |end| body.floor_char_boundary(end.saturating_sub(6)));
         if end.is_none() {
             found.push(Err("an encoded script ends early".to_owned()));
         }
-        found.push(Ok(decode(encoded.unwrap_or_default())));
+        found.push(Ok(decode(body.get(..len).unwrap_or_default())));
         rest = end.and_then(|end| body.get(end + 6..)).unwrap_or_default();
     }
     found
@@ -107,5 +109,14 @@ mod tests {
         assert_eq!(decode("\\ko$K6"), "MsgBox");
         assert!(matches!(blocks("#@~^AA")[..], [Err(_)]));
         assert!(matches!(blocks("#@~^AAAAAA==\\ko")[..], [Err(_), Ok(_)]));
+    }
+
+    #[test]
+    fn no_number_of_blocks_and_no_odd_checksum_hides_one() {
+        let many = encode("x = 1").repeat(150) + &encode("LAZARET");
+        assert_eq!(blocks(&many).last(), Some(&Ok("LAZARET".to_owned())));
+        assert_eq!(blocks(&("#@~^".repeat(150) + &encode("LAZARET")))[1..], [Ok("LAZARET".to_owned())]);
+        let odd = encode("LAZARET").replace("AAAAAA==^#~@", "\u{e9}AAAAA==^#~@");
+        assert!(matches!(&blocks(&odd)[..], [Ok(script)] if script.starts_with("LAZARET")));
     }
 }

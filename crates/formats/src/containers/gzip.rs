@@ -26,6 +26,9 @@ impl Format for Gzip {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let (mut members, name) = Members::new(input.reader())?;
+        if members.name_is_cut {
+            parts.incomplete(format!("the name in it has more than {MOST_TEXT} bytes"));
+        }
         let member = match name {
             Some(name) => Member::named(Role::Stream, name),
             None => Member::unnamed(Role::Stream, super::streams::stem(&parts.part().name, &[".gz", ".z", ".gzip"])),
@@ -60,9 +63,16 @@ pub(super) fn only_zeros(content: &Content, parts: &mut Parts<'_, '_>) -> Result
     }
 }
 
-/// Reads a member's header (RFC 1952, 2.3); the inner option is its FNAME. `None` when it is not one.
-#[allow(clippy::option_option)]
-fn header(reader: &mut ContentReader) -> io::Result<Option<Option<String>>> {
+/// What a member's header says (RFC 1952, 2.3).
+struct Header {
+    /// FNAME.
+    name: Option<String>,
+    /// The name is longer than what is read of it.
+    name_is_cut: bool,
+}
+
+/// Reads a member's header. `None` when it is not one.
+fn header(reader: &mut ContentReader) -> io::Result<Option<Header>> {
     let mut fixed = [0; 10];
     if reader.read_exact(&mut fixed).is_err() || !fixed.starts_with(&[0x1f, 0x8b, 8]) {
         return Ok(None);
@@ -73,24 +83,25 @@ fn header(reader: &mut ContentReader) -> io::Result<Option<Option<String>>> {
         reader.read_exact(&mut length)?;
         io::copy(&mut reader.by_ref().take(u64::from(u16::from_le_bytes(length))), &mut io::sink())?;
     }
-    let name = if flags & 8 != 0 { text(reader)? } else { Vec::new() };
+    let (name, name_is_cut) = if flags & 8 != 0 { text(reader)? } else { (Vec::new(), false) };
     if flags & 16 != 0 {
         text(reader)?;
     }
     if flags & 2 != 0 {
         reader.read_exact(&mut [0; 2])?;
     }
-    Ok(Some((!name.is_empty()).then(|| super::bytes::utf8_or_cp437(&name))))
+    Ok(Some(Header { name: (!name.is_empty()).then(|| super::bytes::utf8_or_cp437(&name)), name_is_cut }))
 }
 
-/// A text that ends with a NUL; what exceeds the bound is read and forgotten.
-fn text(reader: &mut ContentReader) -> io::Result<Vec<u8>> {
+/// A text that ends with a NUL, and whether it exceeds the bound: the rest is read and forgotten.
+fn text(reader: &mut ContentReader) -> io::Result<(Vec<u8>, bool)> {
     let mut kept = Vec::new();
+    let mut cut = false;
     for byte in reader.by_ref().bytes() {
         match byte? {
-            0 => return Ok(kept),
+            0 => return Ok((kept, cut)),
             byte if kept.len() < MOST_TEXT => kept.push(byte),
-            _ => {}
+            _ => cut = true,
         }
     }
     Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the gzip header ends early"))
@@ -102,6 +113,8 @@ pub(crate) struct Members {
     crc: flate2::Crc,
     len: u64,
     fault: Option<&'static str>,
+    /// The first member's name is longer than what is read of it.
+    name_is_cut: bool,
     /// Where the last member ended.
     end: u64,
 }
@@ -109,11 +122,11 @@ pub(crate) struct Members {
 impl Members {
     /// The members and the name that the first one stores.
     pub(crate) fn new(mut reader: ContentReader) -> Result<(Self, Option<String>), OpenError> {
-        let Some(name) = header(&mut reader)? else {
+        let Some(Header { name, name_is_cut }) = header(&mut reader)? else {
             return Err(OpenError::malformed("the gzip header is broken", 0));
         };
         let body = Some(flate2::bufread::DeflateDecoder::new(reader));
-        Ok((Self { body, crc: flate2::Crc::new(), len: 0, fault: None, end: 0 }, name))
+        Ok((Self { body, crc: flate2::Crc::new(), len: 0, fault: None, name_is_cut, end: 0 }, name))
     }
 
     /// Where the last whole member ended.
@@ -215,6 +228,17 @@ mod tests {
             bytes[at] ^= 0x11;
             let recorded = check(bytes);
             assert!(recorded.contains(MARKER) || !recorded.complete(), "flipped at {at}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_cut_is_said() {
+        for (letters, complete) in [(super::MOST_TEXT, true), (super::MOST_TEXT + 1, false)] {
+            let builder = flate2::GzBuilder::new().filename("a".repeat(letters));
+            let mut encoder = builder.write(Vec::new(), flate2::Compression::default());
+            encoder.write_all(MARKER).unwrap();
+            let recorded = check(encoder.finish().unwrap());
+            assert!(recorded.contains(MARKER) && recorded.complete() == complete, "{letters}");
         }
     }
 }

@@ -10,6 +10,8 @@ use lazaret_model::Role;
 
 /// Bytes of a page that are read.
 const MOST: u64 = 32 << 20;
+/// Comments within comments that are followed.
+const MOST_COMMENTS: u32 = 8;
 /// Letters of Base64 between tags from which they are decoded.
 const LARGE_TEXT: usize = 256;
 /// Letters of Base64 in an attribute from which they are decoded; tokens and digests are shorter.
@@ -40,7 +42,7 @@ impl Format for Html {
             None => return Ok(()),
         };
         let mut page = Page::default();
-        page.read(text, parts)?;
+        page.read(text, 0, parts)?;
         page.finish(parts)
     }
 }
@@ -57,7 +59,8 @@ struct Page {
 }
 
 impl Page {
-    fn read(&mut self, text: &str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    /// Reads a page, or what `depth` comments around each other hold.
+    fn read(&mut self, text: &str, depth: u32, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut emitter = DefaultEmitter::default();
         emitter.naively_switch_states(true);
         for (index, token) in Tokenizer::new_with_emitter(text, emitter).flatten().enumerate() {
@@ -86,8 +89,12 @@ impl Page {
                     // XML keeps scripts in CDATA sections, old pages in comments.
                     if let Some((_, script)) = &mut self.script {
                         script.push_str(text.strip_prefix("[CDATA[").unwrap_or(&text).trim_end_matches("]]"));
-                    } else if text.to_ascii_lowercase().contains("<script") && self.comments.len() < 20 {
-                        self.comments.push(text);
+                    } else if text.to_ascii_lowercase().contains("<script") {
+                        if depth < MOST_COMMENTS {
+                            self.comments.push(text);
+                        } else {
+                            parts.incomplete(format!("more than {MOST_COMMENTS} comments stand within each other"));
+                        }
                     }
                 }
                 _ => {}
@@ -96,7 +103,7 @@ impl Page {
         self.close(parts)?;
         for comment in std::mem::take(&mut self.comments) {
             if let Some(start) = comment.find('<') {
-                Page::default().read(comment.get(start..).unwrap_or_default(), parts)?;
+                Page::default().read(comment.get(start..).unwrap_or_default(), depth + 1, parts)?;
             }
         }
         Ok(())
@@ -107,18 +114,17 @@ impl Page {
             name == "meta" && attributes.iter().any(|(k, v)| k == "http-equiv" && v.eq_ignore_ascii_case("refresh"));
         for (key, value) in attributes {
             let value = value.trim();
-            let scheme = value.get(..11).unwrap_or_default().to_ascii_lowercase();
             if key.starts_with("on") && key.len() > 2 && !value.is_empty() {
                 self.handlers.push_str(value);
                 self.handlers.push('\n');
-            } else if scheme.starts_with("javascript:") || scheme.starts_with("vbscript:") {
+            } else if begins(value, "javascript:") || begins(value, "vbscript:") {
                 let code = value.split_once(':').map_or("", |(_, code)| code);
                 self.handlers.push_str(&String::from_utf8_lossy(&decode::percent(code.as_bytes())));
                 self.handlers.push('\n');
             } else if key == "srcdoc" {
                 let member = Member::unnamed(Role::Embedded, "srcdoc").of_kind("html");
                 parts.add_content(member, Content::from(value.as_bytes()))?;
-            } else if scheme.starts_with("data:") {
+            } else if begins(value, "data:") {
                 self.data(name, value, attributes, parts)?;
             } else if refresh && key == "content" {
                 if let Some((_, target)) = value.split_once('=') {
@@ -212,6 +218,11 @@ fn hidden(text: &[u8], least: usize) -> Option<Vec<u8>> {
     (!found.kind.is_unknown() && found.kind.id != "text").then_some(bytes)
 }
 
+/// Whether an address begins with a scheme, in letters of any size.
+fn begins(address: &str, scheme: &str) -> bool {
+    address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -264,5 +275,30 @@ mod tests {
         let found = walk(&b"<html><img src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUg==\"></html>"[..], "page");
         assert_eq!(found.parts.len(), 1);
         assert!(found.complete());
+    }
+
+    #[test]
+    fn no_number_of_comments_hides_a_script() {
+        let comments = "<!-- <script>old()</script> -->".repeat(30);
+        let page = format!("<html>{comments}<!--[if IE]><script>LAZARET_SCRIPT()</script><![endif]--></html>");
+        let found = walk(page.as_bytes(), "page");
+        assert!(found.complete());
+        assert!(found.parts[1..].iter().any(|p| found.bytes[&p.id].starts_with(b"LAZARET_SCRIPT()")));
+        // As many within each other as one likes: those that are not followed are said.
+        for (depth, complete) in [(3, true), (5000, false)] {
+            let page = format!("<html>{}<script>LAZARET_SCRIPT()</script>--></html>", "<!--".repeat(depth));
+            let found = walk(page.as_bytes(), "page");
+            assert_eq!(found.parts.len() > 1, complete, "{depth}");
+            assert_eq!(found.complete(), complete, "{depth}");
+        }
+    }
+
+    #[test]
+    fn letters_of_any_script_may_follow_a_scheme() {
+        let page =
+            "<html><a href='vbscript:a\u{e9} LAZARET-BASIC'>x</a><a href='data:,abcd\u{e9} LAZARET-DATA'>x</a></html>";
+        let found = walk(page.as_bytes(), "page");
+        assert!(found.bytes("//handlers").ends_with(b"LAZARET-BASIC\n"));
+        assert!(found.bytes("//data").ends_with(b"LAZARET-DATA"));
     }
 }

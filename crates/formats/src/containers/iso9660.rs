@@ -7,17 +7,24 @@ mod tests;
 mod tree;
 
 use super::bytes::{link_escapes, link_finding, u32_le};
-use super::{Format, signature, zisofs};
+use super::{Format, zisofs};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity};
-use std::collections::{BTreeMap, BTreeSet};
+use memchr::memmem;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tree::{File, SECTOR, Tree};
 
 /// The opener.
 pub struct Iso9660;
 
-/// Volume descriptors that are followed.
-const MOST_DESCRIPTORS: usize = 64;
+/// Trees that are read: a disc of many sessions has two for each.
+const MOST_TREES: usize = 256;
+/// Files that are listed, in all trees.
+const MOST_FILES: usize = 1_000_000;
+/// Sectors looked through at a time.
+const CHUNK: u64 = 512;
+/// Bytes from the start in which anything that looks like UDF is taken for it.
+const UDF_HEAD: usize = 512 << 10;
 
 impl Format for Iso9660 {
     fn id(&self) -> &'static str {
@@ -34,26 +41,37 @@ impl Format for Iso9660 {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut trees: Vec<Tree> = Vec::new();
+        let mut roots = HashSet::new();
+        let mut room = MOST_FILES;
         let mut volume_size = 0;
-        let mut udf = false;
-        for at in signature::find_all(input, b"CD001", 4 * MOST_DESCRIPTORS, parts)? {
-            let Some(at) = at.checked_sub(1).filter(|at| at % SECTOR == 0) else { continue };
+        let descriptors = Descriptors::find(input, parts)?;
+        for at in descriptors.found {
             let descriptor = input.window(at, SECTOR as usize)?.into_owned();
-            // ECMA-119, 8.4 and 8.5: the escape sequences of Joliet stand at 88.
+            // ECMA-119, 8.4 and 8.5: the escape sequences of Joliet stand at 88. Descriptors with others have trees as well.
             let joliet = match (descriptor.first(), descriptor.get(88..91)) {
-                (Some(1), _) => false,
                 (Some(2), Some([0x25, 0x2f, 0x40 | 0x43 | 0x45])) => true,
+                (Some(1 | 2), _) => false,
                 _ => continue,
             };
             volume_size = volume_size.max(u64::from(u32_le(&descriptor, 80).unwrap_or_default()) * SECTOR);
-            let Some(root) = descriptor.get(156..190) else { continue };
-            if trees.len() < MOST_DESCRIPTORS {
-                trees.push(Tree::read(input, root, joliet, parts)?);
+            let Some(root) = descriptor.get(156..190) else {
+                parts.incomplete("a volume descriptor is cut");
+                continue;
+            };
+            // Where it stands and how long it is; descriptors may well share a tree.
+            if !roots.insert((root.get(1..18).unwrap_or_default().to_vec(), joliet)) {
+                continue;
             }
+            if trees.len() >= MOST_TREES {
+                parts.incomplete(format!("it has more than {MOST_TREES} trees, and only so many are read"));
+                break;
+            }
+            let tree = Tree::read(input, root, joliet, room, parts)?;
+            room -= tree.files.len().min(room);
+            trees.push(tree);
         }
-        for at in [b"NSR02", b"NSR03"] {
-            udf |= !signature::find_all(&input.slice(0, 512 << 10), at, 1, parts)?.is_empty();
-        }
+        let head = input.window(0, UDF_HEAD)?;
+        let udf = descriptors.udf || [b"NSR02", b"NSR03"].iter().any(|id| memmem::find(&head, *id).is_some());
         if trees.is_empty() {
             return Err(OpenError::malformed("there is no volume descriptor", 16 * SECTOR));
         }
@@ -68,17 +86,53 @@ impl Format for Iso9660 {
     }
 }
 
+/// Sectors that are volume descriptors, or look like one.
+struct Descriptors {
+    found: Vec<u64>,
+    /// One of those that every system reads announces UDF.
+    udf: bool,
+}
+
+impl Descriptors {
+    fn find(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Self, OpenError> {
+        let (mut found, mut udf) = (Vec::new(), false);
+        // ECMA-167, 2/8.3: the sequence begins at sector 16 and goes on as long as its descriptors are known.
+        let mut sequence = true;
+        let mut at = 0;
+        while at < input.len() {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            let window = input.window(at, (CHUNK * SECTOR) as usize)?;
+            for (sector, start) in window.chunks(SECTOR as usize).zip((at..).step_by(SECTOR as usize)) {
+                let id = sector.get(1..6).unwrap_or_default();
+                if id == b"CD001" {
+                    found.push(start);
+                }
+                if start >= 16 * SECTOR {
+                    udf |= sequence && matches!(id, b"NSR02" | b"NSR03");
+                    sequence &=
+                        matches!(id, b"CD001" | b"CDW02" | b"BEA01" | b"BOOT2" | b"NSR02" | b"NSR03" | b"TEA01");
+                }
+            }
+            at += CHUNK * SECTOR;
+        }
+        Ok(Self { found, udf })
+    }
+}
+
 /// Reports files that only some of the trees show.
 fn disagreements(trees: &[Tree], parts: &mut Parts<'_, '_>) {
-    let sets: Vec<BTreeSet<(u64, u64)>> =
-        trees.iter().map(|tree| tree.files.iter().filter(|f| f.size > 0).map(|f| (f.at, f.size)).collect()).collect();
-    let union: BTreeSet<(u64, u64)> = sets.iter().flatten().copied().collect();
+    // In how many trees each extent is.
+    let mut shown: HashMap<(u64, u64), usize> = HashMap::new();
+    for tree in trees {
+        let files: HashSet<(u64, u64)> = tree.files.iter().filter(|f| f.size > 0).map(|f| (f.at, f.size)).collect();
+        files.into_iter().for_each(|file| *shown.entry(file).or_default() += 1);
+    }
     let hidden: Vec<&File> = trees
         .iter()
         .flat_map(|tree| &tree.files)
-        .filter(|file| file.size > 0 && sets.iter().any(|set| !set.contains(&(file.at, file.size))))
+        .filter(|file| shown.get(&(file.at, file.size)).is_some_and(|count| *count < trees.len()))
         .collect();
-    if hidden.is_empty() || union.is_empty() {
+    if hidden.is_empty() {
         return;
     }
     let names: BTreeSet<&str> = hidden.iter().map(|file| &*file.path).take(8).collect();

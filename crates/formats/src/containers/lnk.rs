@@ -3,9 +3,11 @@
 mod icon;
 
 use super::bytes::utf16_le;
+use super::gzip::only_zeros;
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
+use std::collections::HashSet;
 
 /// Bytes of a shortcut's own structures that are read; what follows is handed over by range.
 const MOST: usize = 4 << 20;
@@ -31,15 +33,21 @@ impl Format for Lnk {
         let mut reader = Reader { bytes: &bytes, at: 0 };
         let mut link = Link::default();
         let read = link.read(&mut reader);
-        let target = link.target();
-        let command = format!("{target} {}", link.arguments).trim().to_owned();
-        if !command.is_empty() {
-            let member = Member::unnamed(Role::Command, "command").of_kind("command-line");
-            parts.add_content(member, Content::from(command.into_bytes()))?;
+        if link.damaged {
+            parts.incomplete("its list of items is damaged, and not read to its end");
+        }
+        let targets = link.targets();
+        for target in targets.iter().copied().chain(targets.is_empty().then_some("")) {
+            let command = format!("{target} {}", link.arguments).trim().to_owned();
+            if !command.is_empty() {
+                let member = Member::unnamed(Role::Command, "command").of_kind("command-line");
+                parts.add_content(member, Content::from(command.into_bytes()))?;
+            }
         }
         let mut links = Links::default();
         let leads_away = |p: &str| p.starts_with("\\\\") || p.contains("://") || p.starts_with("file:");
-        for place in [&target, &link.local, &link.network, &link.environment, &link.directory] {
+        let others = [&link.local, &link.network, &link.environment, &link.directory].map(String::as_str);
+        for place in targets.iter().copied().chain(others) {
             if leads_away(place) {
                 links.add_as("target", place);
             }
@@ -47,7 +55,7 @@ impl Format for Lnk {
         if leads_away(&link.icon) {
             links.add_as("icon", &link.icon);
         }
-        if let Some(finding) = icon::finding(&target, &link.icon) {
+        if let Some(finding) = targets.iter().find_map(|target| icon::finding(target, &link.icon)) {
             parts.finding(finding);
         }
         links.hand_over(parts)?;
@@ -55,7 +63,7 @@ impl Format for Lnk {
             return Err(OpenError::malformed("the shortcut ends early", reader.at as u64));
         }
         let rest = input.slice(reader.at as u64, u64::MAX);
-        if !rest.is_empty() && !bytes.get(reader.at..).unwrap_or_default().iter().all(|b| *b == 0) {
+        if !only_zeros(&rest, parts)? {
             parts.add_content(Member::unnamed(Role::Appended, "appended"), rest)?;
         }
         Ok(())
@@ -73,6 +81,10 @@ struct Link {
     arguments: String,
     icon: String,
     environment: String,
+    /// What further blocks say that should be there once.
+    further: Vec<String>,
+    /// The list of items has one that is none.
+    damaged: bool,
 }
 
 impl Link {
@@ -82,7 +94,7 @@ impl Link {
         let has = |bit: u32| flags & (1 << bit) != 0;
         if has(0) {
             let size = usize::from(reader.u16()?);
-            self.items = items(reader.take(size)?);
+            (self.items, self.damaged) = items(reader.take(size)?);
         }
         if has(1) {
             let size = reader.u32_ahead()? as usize;
@@ -115,7 +127,13 @@ impl Link {
             if block.get(4..8) == Some(&[1, 0, 0, 0xa0]) {
                 let unicode = utf16_le(block.get(268..788).unwrap_or_default());
                 let ansi = narrow_text(block.get(8..268).unwrap_or_default());
-                self.environment = if unicode.is_empty() { ansi } else { unicode };
+                let environment = if unicode.is_empty() { ansi } else { unicode };
+                // Windows takes the first one.
+                if self.environment.is_empty() {
+                    self.environment = environment;
+                } else {
+                    self.further.push(environment);
+                }
             }
         }
     }
@@ -148,19 +166,36 @@ impl Link {
         }
     }
 
-    /// What runs, as Windows resolves it.
-    fn target(&self) -> String {
+    /// What it may run: first what Windows takes, then what else it names that is another program.
+    fn targets(&self) -> Vec<&str> {
         let first = [&self.environment, &self.local, &self.network, &self.items, &self.relative];
-        first.into_iter().find(|target| !target.is_empty()).cloned().unwrap_or_default()
+        let mut known = HashSet::new();
+        let mut targets = Vec::new();
+        for target in first.into_iter().chain(&self.further).filter(|target| !target.is_empty()) {
+            let program = icon::split(target);
+            // What has no extension is a folder, or a name that was not read to its end.
+            let named = targets.is_empty() || !program.1.is_empty();
+            if known.insert(program) && named {
+                targets.push(target.as_str());
+            }
+        }
+        targets
     }
 }
 
-/// 2.2, LinkTargetIDList: the names that its items hold, joined as a path.
-fn items(list: &[u8]) -> String {
+/// 2.2, LinkTargetIDList: the names that its items hold, joined as a path, and whether it has an item that is none.
+fn items(list: &[u8]) -> (String, bool) {
     let mut names: Vec<String> = Vec::new();
+    let mut damaged = false;
     let mut rest = list;
     while let Some(size) = rest.get(..2).and_then(|b| b.try_into().ok()).map(u16::from_le_bytes).map(usize::from) {
-        let Some(item) = rest.get(2..size).filter(|_| size > 2) else { break };
+        if size == 0 {
+            break;
+        }
+        let Some(item) = rest.get(2..size).filter(|_| size > 2) else {
+            damaged = true;
+            break;
+        };
         rest = rest.get(size..).unwrap_or_default();
         let name = match item.first() {
             // A drive, then file entries: a long name in UTF-16 follows the short one in an extension block.
@@ -177,11 +212,11 @@ fn items(list: &[u8]) -> String {
             Some(0x61) => longest_wide(item).unwrap_or_default(),
             _ => continue,
         };
-        if !name.is_empty() && names.len() < 256 {
+        if !name.is_empty() {
             names.push(name);
         }
     }
-    names.join("\\")
+    (names.join("\\"), damaged)
 }
 
 /// The long name of a file entry: the UTF-16 text in its extension block (signature 0xBEEF0004).
@@ -296,6 +331,43 @@ mod tests {
         for cut in 8..bytes.len() - 800 {
             let found = walk(&bytes[..cut], "x.lnk");
             assert!(cut == 76 || !found.parts[0].complete, "{cut}");
+        }
+    }
+
+    #[test]
+    fn zeros_hide_nothing_behind_the_end() {
+        let padded = [shortcut("a", "", "", ""), vec![0; super::MOST + 1000]].concat();
+        assert_eq!(walk(padded.clone(), "x.lnk").parts.len(), 2);
+        let found = walk([padded, b"@echo off\r\necho LAZARET-MARKER\r\n".to_vec()].concat(), "x.lnk");
+        assert!(found.bytes("//appended").ends_with(b"LAZARET-MARKER\r\n"));
+    }
+
+    #[test]
+    fn every_program_that_is_named_is_a_command() {
+        let found = walk(shortcut("..\\cmd.exe", "/c echo LAZARET", "", "C:\\Windows\\notepad.exe"), "x.lnk");
+        assert_eq!(found.bytes("//command"), b"C:\\Windows\\notepad.exe /c echo LAZARET");
+        assert_eq!(found.bytes("//command#2"), b"..\\cmd.exe /c echo LAZARET");
+        assert_eq!(walk(shortcut("..\\CMD.EXE", "x", "", "%windir%\\cmd.exe"), "x.lnk").parts.len(), 2);
+        // A second block of the environment.
+        let [first, second] = ["notepad.exe", "cmd.exe"].map(|name| shortcut("", "", "", name));
+        let bytes = [&first[..first.len() - 4], &second[second.len() - 792..]].concat();
+        let found = walk(bytes, "x.lnk");
+        assert_eq!((found.bytes("//command"), found.bytes("//command#2")), (&b"notepad.exe"[..], &b"cmd.exe"[..]));
+    }
+
+    #[test]
+    fn all_items_are_read_or_said_to_be_damaged() {
+        let item = |name: &str| {
+            let mut item = vec![0x32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            item.extend(name.bytes().chain([0]));
+            [(item.len() as u16 + 2).to_le_bytes().to_vec(), item].concat()
+        };
+        let many = [(0..300).flat_map(|_| item("folder")).collect::<Vec<u8>>(), item("LAZARET.exe")].concat();
+        let (path, damaged) = super::items(&[&many[..], &[0, 0]].concat());
+        assert!(path.ends_with("folder\\LAZARET.exe") && !damaged);
+        for odd in [1u16, 2, 900] {
+            let list = [&item("a")[..], &odd.to_le_bytes(), &item("b")].concat();
+            assert!(super::items(&list).1, "{odd}");
         }
     }
 }

@@ -9,6 +9,7 @@ use super::decode;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity};
 use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use std::borrow::Cow;
 
 /// Bytes of a message that are read; attachments of more than this are not sent by mail.
 const MOST: u64 = 128 << 20;
@@ -35,14 +36,52 @@ impl Format for Mail {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        if parts.part().is("mbox") {
+        let divided =
+            bytes.trim_ascii_start().starts_with(b"From ") || memchr::memmem::find(&bytes, b"\nFrom ").is_some();
+        if parts.part().is("mbox") && divided {
             return mailbox(&bytes, parts);
         }
+        let bytes = readable(&bytes);
         let Some(message) = MessageParser::default().parse(bytes.as_ref()) else {
             return Err(OpenError::malformed("the message has no header", 0));
         };
         open_message(&message, &bytes, parts)
     }
+}
+
+/// A message as readers take it: without lines in its header that are no fields (a length before it, `>From `, stray text), and
+/// without blanks between a field's name and the colon (RFC 5322, 4.5.3).
+fn readable(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let start = bytes.trim_ascii_start();
+    let (mut header, mut changed, mut fields) = (Vec::new(), start.len() < bytes.len(), false);
+    let mut rest = start;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        if line.trim_ascii().is_empty() {
+            break;
+        }
+        rest = after;
+        let continues = line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+        let colon = memchr::memchr(b':', line).unwrap_or(0);
+        let name = line.get(..colon).unwrap_or_default();
+        let trimmed = name.trim_ascii_end();
+        if continues && fields {
+            header.extend_from_slice(line);
+        } else if !trimmed.is_empty() && trimmed.iter().all(u8::is_ascii_graphic) {
+            changed |= trimmed.len() < name.len();
+            header.extend_from_slice(trimmed);
+            header.extend_from_slice(line.get(colon..).unwrap_or_default());
+            fields = true;
+        } else {
+            changed = true;
+        }
+    }
+    if !changed || !fields {
+        return Cow::Borrowed(bytes);
+    }
+    header.extend_from_slice(rest);
+    Cow::Owned(header)
 }
 
 /// Splits a mailbox at the lines that start with `From ` after an empty one (RFC 4155).
@@ -52,8 +91,16 @@ fn mailbox(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let before = bytes.get(..*at).unwrap_or_default();
         before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n")
     });
-    if bytes.starts_with(b"From ") {
-        starts.insert(0, 0);
+    // Empty lines before the first one do not matter.
+    let first = bytes.len() - bytes.trim_ascii_start().len();
+    if bytes.get(first..).is_some_and(|rest| rest.starts_with(b"From ")) && starts.first() != Some(&first) {
+        starts.insert(0, first);
+    }
+    // What stands before it belongs to no message for some programs, and is one for others.
+    let before = bytes.get(first..starts.first().copied().unwrap_or(bytes.len())).unwrap_or_default();
+    if !before.is_empty() {
+        let member = Member::unnamed(Role::Member, "before-messages").of_kind("eml");
+        parts.add_content(member, Content::from(before))?;
     }
     if starts.len() > MOST_MESSAGES {
         parts.incomplete(format!("only the first {MOST_MESSAGES} of {} messages were opened", starts.len()));
@@ -90,13 +137,19 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
         any |= attachment(part, index, raw, parts)?;
     }
     any |= rereading::other_borders(message, raw, parts)?;
-    if !any {
-        raw_base64(raw, parts)?;
-        let multipart =
-            |part: &MessagePart<'_>| part.content_type().is_some_and(|t| t.ctype().eq_ignore_ascii_case("multipart"));
-        if message.parts.iter().any(multipart) {
-            parts.incomplete("it claims to have several parts and none was found");
+    if any {
+        // Programs that see other borders find parts there.
+        for bytes in rereading::between(message, raw) {
+            raw_base64(bytes, parts)?;
         }
+    } else {
+        raw_base64(raw, parts)?;
+    }
+    let multipart =
+        |part: &MessagePart<'_>| part.content_type().is_some_and(|t| t.ctype().eq_ignore_ascii_case("multipart"));
+    let found = |part: &MessagePart<'_>| matches!(&part.body, PartType::Multipart(inner) if !inner.is_empty());
+    if message.parts.iter().any(|part| multipart(part) && !found(part)) {
+        parts.incomplete("it claims to have several parts and none was found");
     }
     Ok(())
 }
@@ -113,13 +166,22 @@ fn body(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result
         member = member.incomplete("its transfer encoding is damaged");
     }
     parts.add_content(member, Content::from(text))?;
-    let mut files = decode::uuencoded(text);
+    let mut encoded = vec![decode::uuencoded(text)];
     if memchr::memmem::find(text, b"=ybegin ").is_some() {
         // Its bytes are no text, which a character set would change.
-        files.extend(decode::yencoded(rereading::raw_body(part, raw)));
+        encoded.push(decode::yencoded(rereading::raw_body(part, raw)));
     }
-    files.extend(decode::binhex(text));
-    let readings = rereading::other_readings(part, raw, text);
+    let (binhexed, cut) = decode::binhexed(text);
+    encoded.push(binhexed);
+    let (readings, overflow) = rereading::other_readings(part, raw, text);
+    let mut reasons = vec![cut, overflow];
+    let mut files = Vec::new();
+    for list in encoded {
+        let (some, overflow) = list.into_parts();
+        files.extend(some);
+        reasons.push(overflow);
+    }
+    reasons.into_iter().flatten().for_each(|reason| parts.incomplete(reason));
     let found = !files.is_empty() || !readings.is_empty();
     for bytes in readings {
         parts.add_content(Member::unnamed(Role::Body, "body-decoded-otherwise"), Content::from(bytes))?;
@@ -162,7 +224,10 @@ fn attachment(part: &MessagePart<'_>, index: usize, raw: &[u8], parts: &mut Part
     }
     let other = Member::named(Role::Attachment, member.name.clone());
     parts.add_content(member, Content::from(bytes))?;
-    let readings = rereading::other_readings(part, raw, bytes);
+    let (readings, overflow) = rereading::other_readings(part, raw, bytes);
+    if let Some(reason) = overflow {
+        parts.incomplete(reason);
+    }
     let any = !bytes.is_empty() || !readings.is_empty();
     for bytes in readings {
         parts.add_content(other.clone(), Content::from(bytes))?;
@@ -318,5 +383,97 @@ mod tests {
         for cut in 0..mail.len() {
             crate::testing::walk_with(&mail.as_bytes()[..cut], "x", Some("eml"), &[], lazaret_model::Limits::default());
         }
+    }
+
+    #[test]
+    fn attachments_are_found_whatever_the_header_looks_like() {
+        let mail = "From: a@example.org\nTo: b@example.org\nSubject: Offer\nMIME-Version: 1.0\n\
+                    Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain\n\nhello\n--x\n\
+                    Content-Type: application/octet-stream; name=a.bin\nContent-Transfer-Encoding: base64\n\
+                    Content-Disposition: attachment; filename=a.bin\n\nTEFaQVJFVC1NQVJLRVI=\n--x--\n";
+        let recipients = "somebody@example.org,\n ".repeat(4_500);
+        for mail in [
+            mail.to_owned(),
+            mail.replace("Content-Type: multipart", "Content-Type : multipart"),
+            format!("1234      \n{mail}"),
+            format!(">From somebody\n{mail}"),
+            format!("\n\n{mail}"),
+            format!("a stray line\n{mail}"),
+            mail.replacen("MIME-Version", "a stray line\nMIME-Version", 1),
+            mail.replacen("b@example.org", &format!("{recipients}b@example.org"), 1),
+            mail.replace("Transfer-Encoding: base64", "Transfer-Encoding: (x) base64"),
+        ] {
+            let found = walk_with(mail.as_bytes(), "a.eml", None, &[], Limits::default());
+            let attached = found.bytes.values().any(|bytes| bytes == b"LAZARET-MARKER");
+            assert!(attached, "{}", &mail[..mail.len().min(300)]);
+        }
+    }
+
+    #[test]
+    fn no_message_hides_before_the_first_border_of_a_mailbox() {
+        let one = "From a@host.invalid Mon Jan  1 00:00:00 2024\nFrom: a\nTo: b\nSubject: x\n\nLAZARET-ONE\n\n";
+        let first = "From: a\nTo: b\nSubject: x\nMIME-Version: 1.0\n\nLAZARET-FIRST\n\n";
+        for (mailbox, messages) in
+            [(format!("\n{one}"), 1), (format!("\n\n{one}"), 1), (format!("{first}{one}"), 2), (first.to_owned(), 0)]
+        {
+            let found = walk_with(mailbox.as_bytes(), "x.mbox", Some("mbox"), &[], Limits::default());
+            assert_eq!(found.parts.iter().filter(|p| p.kind.id == "eml").count(), messages, "{mailbox}");
+            for text in ["LAZARET-FIRST", "LAZARET-ONE"].into_iter().filter(|text| mailbox.contains(text)) {
+                let read = |p: &lazaret_model::Part| found.bytes[&p.id].starts_with(text.as_bytes());
+                assert!(found.parts.iter().any(read), "{mailbox}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_last_border_is_searched() {
+        let zip = crate::testing::build::crc_less_zip(&[("LAZARET.txt", &[b'x'; 200])]);
+        let encoded = data_encoding::BASE64.encode(&zip);
+        let lines: Vec<_> = encoded.as_bytes().chunks(60).map(String::from_utf8_lossy).collect();
+        let mail = format!(
+            "{HEAD}Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: text/plain\r\n\
+             Content-Disposition: attachment; filename=a.txt\r\n\r\nhello\r\n--q--\r\n\
+             --q\r\nContent-Type: application/zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--q--\r\n",
+            lines.join("\r\n")
+        );
+        let found = walk(mail.as_bytes(), "x.eml");
+        assert_eq!(found.bytes("//a.txt"), b"hello");
+        assert_eq!(found.part("//base64").kind.id, "zip");
+    }
+
+    #[test]
+    fn a_message_in_two_forms_is_complete() {
+        let part = |kind: &str, text: &str| format!("--q\r\nContent-Type: text/{kind}\r\n\r\n{text}\r\n");
+        let parts = [part("plain", "hello"), part("html", "<p>hello</p>")].concat();
+        let mail = format!("{HEAD}Content-Type: multipart/alternative; boundary=q\r\n\r\n{parts}--q--\r\n");
+        let found = walk(mail.as_bytes(), "x.eml");
+        assert!(found.complete() && found.parts.len() == 3, "{:?}", found.parts);
+        let broken = mail.replace("boundary=q", "boundary=other");
+        assert!(!walk(broken.as_bytes(), "x.eml").complete());
+    }
+
+    #[test]
+    fn limits_on_borders_and_files_are_said() {
+        let borders: String = ["a", "b", "c", "d", "q"].map(|border| format!("; boundary={border}")).concat();
+        let mail = format!(
+            "{HEAD}Content-Type: multipart/mixed{borders}\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\nLAZARET\r\n--q--\r\n"
+        );
+        let found = walk(mail.as_bytes(), "x.eml");
+        let said = |text: &str| found.parts[0].incomplete.iter().any(|given| given.contains(text));
+        assert!(said("more than 4 borders"), "{:?}", found.parts[0].incomplete);
+        let files = "begin 644 a\r\n#3$%:\r\nend\r\n".repeat(5001);
+        let limits = Limits { parts: 20, ..Limits::default() };
+        let found = walk_with(format!("{HEAD}\r\n{files}").as_bytes(), "x.eml", Some("eml"), &[], limits);
+        let said = |text: &str| found.parts[0].incomplete.iter().any(|given| given.contains(text));
+        assert!(said("more than 5000 uuencoded files"), "{:?}", found.parts[0].incomplete);
+    }
+
+    #[test]
+    fn every_file_of_an_encoding_is_a_reading() {
+        let mail = format!(
+            "{HEAD}Content-Type: application/octet-stream; name=a\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n\
+             begin 644 a\r\n#3$%:\r\nend\r\nbegin 644 b\r\n'3$%:05)%5\r\n`\r\nend\r\n"
+        );
+        assert!(walk(mail.as_bytes(), "x.eml").parts.iter().any(|part| part.size == 7));
     }
 }

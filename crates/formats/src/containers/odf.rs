@@ -9,7 +9,7 @@ use lazaret_model::Role;
 pub struct Odf;
 
 /// Bytes of one XML part that are looked at.
-const MOST_XML: u64 = 16 << 20;
+const MOST_XML: u64 = if cfg!(test) { 1 << 20 } else { 32 << 20 };
 
 impl Format for Odf {
     fn id(&self) -> &'static str {
@@ -27,9 +27,9 @@ impl Format for Odf {
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let structure = zip::read_structure(input, parts)?;
         let mut modules = Vec::new();
-        for listed in &structure.members {
+        for entry in structure.members.iter().flat_map(|listed| [Some(&listed.entry), listed.other.as_ref()]).flatten()
+        {
             parts.budget().check_time().map_err(OpenError::Limit)?;
-            let entry = &listed.entry;
             let lower = entry.name.to_ascii_lowercase();
             if entry.encrypted() || !lower.ends_with(".xml") {
                 if lower.starts_with("scripts/") && !lower.ends_with('/') {
@@ -37,7 +37,10 @@ impl Format for Odf {
                 }
                 continue;
             }
-            let bytes = zip::read_member(input, entry, MOST_XML, parts);
+            let bytes = zip::read_member(input, entry, MOST_XML + 1, parts);
+            if bytes.len() as u64 > MOST_XML {
+                parts.incomplete(format!("only {MOST_XML} bytes of a part of XML are searched for macros"));
+            }
             let text = identify::decode_text(&bytes);
             if lower == "meta-inf/manifest.xml" && text.contains("encryption-data") {
                 // ODF 1.3, part 2, 3.4: parts are encrypted one by one, and the manifest says how.
@@ -50,7 +53,7 @@ impl Format for Odf {
                     match token {
                         Token::Open("module", attributes) => {
                             let name = attribute(attributes, "name").unwrap_or_else(|| entry.name.clone());
-                            module = Some((name, String::new()));
+                            modules.extend(module.replace((name, String::new())));
                         }
                         Token::Text(text) => {
                             if let Some((_, source)) = &mut module {
@@ -96,5 +99,28 @@ mod tests {
         let manifest = "<manifest:manifest><manifest:encryption-data/></manifest:manifest>";
         let bytes = package(&[("META-INF/manifest.xml", manifest.as_bytes()), ("content.xml", b"\x01\x02")]);
         assert!(walk_with(bytes, "a.odt", Some("odt"), &[], Limits::default()).parts[0].locked);
+    }
+
+    #[test]
+    fn a_module_within_another_is_read_as_well() {
+        let module = r#"<script:module script:name="A">LAZARET-A<script:module script:name="B">LAZARET-B"#;
+        let bytes = package(&[("content.xml", b"<x/>"), ("Basic/Standard/M.xml", module.as_bytes())]);
+        let recorded = walk_with(bytes, "a.odt", Some("odt"), &[], Limits::default());
+        assert_eq!((recorded.bytes("//A"), recorded.bytes("//B")), (&b"LAZARET-A"[..], &b"LAZARET-B"[..]));
+    }
+
+    #[test]
+    fn a_module_behind_the_limit_is_said() {
+        for (padding, complete) in [(1000, true), (super::MOST_XML as usize, false)] {
+            let module = format!(
+                r#"<script:module script:name="M">{}Shell(&quot;LAZARET&quot;)</script:module>"#,
+                " ".repeat(padding)
+            );
+            let bytes = package(&[("content.xml", b"<x/>"), ("Basic/Standard/M.xml", module.as_bytes())]);
+            let recorded = walk_with(bytes, "a.odt", Some("odt"), &[], Limits::default());
+            assert_eq!(recorded.bytes("//M").ends_with(b"Shell(\"LAZARET\")"), complete, "{padding}");
+            let said = recorded.parts[0].incomplete.iter().any(|given| given.contains("searched for macros"));
+            assert!(recorded.parts[0].macros && said != complete, "{padding}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
+use std::collections::HashSet;
 
 /// Bytes of a section that are searched.
 const MOST: u64 = 256 << 20;
@@ -55,6 +56,7 @@ impl Format for OneNote {
 /// File names kept beside embedded files: `EmbeddedFileName`, as UTF-16 with its length before it.
 fn names(bytes: &[u8]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     let mut run: Vec<u16> = Vec::new();
     for pair in bytes.as_chunks::<2>().0 {
         let unit = u16::from_le_bytes(*pair);
@@ -67,7 +69,7 @@ fn names(bytes: &[u8]) -> Vec<String> {
             let extension = text.rsplit_once('.').map(|(_, e)| e.len());
             if extension.is_some_and(|len| (1..=5).contains(&len))
                 && !text.contains(['\\', '/', ':'])
-                && !names.contains(&text)
+                && known.insert(text.clone())
             {
                 names.push(text);
             }

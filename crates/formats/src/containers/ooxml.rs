@@ -6,11 +6,12 @@
 pub(super) mod tests;
 
 use super::cfb::Compound;
-use super::xml::{Token, attribute, tokens, unescape};
-use super::{Format, vba, zip};
+use super::xml::{Token, attribute, tokens, unescape, values};
+use super::{Format, decode, vba, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
-use lazaret_model::{Family, Finding, Role, Severity};
-use std::borrow::Cow;
+use lazaret_model::{Bounded, Family, Finding, Role, Severity};
+use std::cmp::Reverse;
+use std::collections::HashSet;
 
 /// The opener.
 pub struct Ooxml;
@@ -19,8 +20,12 @@ pub struct Ooxml;
 const MOST_XML: u64 = 32 << 20;
 /// Bytes of all XML parts that are looked at.
 const MOST_XML_IN_ALL: u64 = 256 << 20;
-/// Commands and links of one document.
-const MOST_TARGETS: usize = 256;
+/// Bytes by which a part is told to be XML.
+const HEAD: u64 = 4096;
+/// Commands of one document, and places that it fetches something from; each becomes a part.
+const MOST_TARGETS: usize = 5000;
+/// Characters of a cell's name; Excel has none longer than `XFD1048576`.
+const MOST_CELL: usize = 32;
 /// Bytes of defined names and what they stand for.
 const MOST_NAMES: usize = 1 << 20;
 
@@ -42,7 +47,7 @@ impl Format for Ooxml {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let structure = zip::read_structure(input, parts)?;
-        let mut found = Found::default();
+        let mut found = Found::new();
         let mut left = MOST_XML_IN_ALL;
         for listed in &structure.members {
             for entry in [Some(&listed.entry), listed.other.as_ref()].into_iter().flatten() {
@@ -50,14 +55,17 @@ impl Format for Ooxml {
                 if entry.encrypted() {
                     continue;
                 }
-                let head = zip::read_member(input, entry, 4096, parts);
+                let head = zip::read_member(input, entry, HEAD, parts);
                 if is_project(input, entry, &head, parts) {
                     found.macros = true;
                 }
                 let lower = entry.name.to_ascii_lowercase();
                 let sheet = lower.contains("macrosheets/");
                 let text = identify::decode_text(&head);
-                if !text.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
+                let text = text.trim_start_matches('\u{feff}').trim_start();
+                // Behind that many blanks, anything may follow.
+                let blank = text.is_empty() && head.len() as u64 >= HEAD;
+                if !text.starts_with('<') && !blank {
                     found.macros |= sheet;
                     if sheet {
                         // In an xlsb the macro sheet is binary; the record readers of XLS do not fit it.
@@ -73,18 +81,23 @@ impl Format for Ooxml {
                 found.look(&entry.name, &identify::decode_text(&whole), sheet);
             }
         }
-        found.macros |= found.sheet_links > 0;
+        found.macros |= !found.sheet_links.is_empty();
         if found.macros {
             parts.has_macros();
         }
         if !found.sheets.is_empty() && found.names.len() >= MOST_NAMES {
             parts.incomplete("it has more defined names than are read");
         }
-        if found.unread_sheet || found.sheet_links > found.sheets.len() {
+        if found.unread_sheet || found.links_to_unread_sheet() {
             parts.incomplete("an Excel 4.0 macro sheet is recognised and not read");
         }
+        for reason in [found.external.overflow(), found.commands.overflow()].into_iter().flatten() {
+            parts.incomplete(reason);
+        }
+        // Before what the archive's structure says: only so many findings are kept.
+        found.report(parts);
         zip::add_all(input, &structure, parts)?;
-        found.report(parts)
+        found.hand_over(parts)
     }
 }
 
@@ -107,19 +120,33 @@ struct External {
     from: String,
 }
 
-#[derive(Default)]
 struct Found {
     macros: bool,
     unread_sheet: bool,
-    external: Vec<External>,
-    commands: Vec<String>,
+    /// What is fetched without a click.
+    external: Bounded<External>,
+    commands: Bounded<String>,
+    known_commands: HashSet<String>,
     sheets: Vec<(String, String)>,
-    /// Relationships to macro sheets, whatever their names and whether their parts can be read.
-    sheet_links: usize,
+    /// What relationships to macro sheets lead to, whatever it is called and whether it can be read.
+    sheet_links: Vec<String>,
     names: String,
 }
 
 impl Found {
+    fn new() -> Self {
+        Self {
+            macros: false,
+            unread_sheet: false,
+            external: Bounded::new("places that it fetches something from", MOST_TARGETS),
+            commands: Bounded::new("commands", MOST_TARGETS),
+            known_commands: HashSet::new(),
+            sheets: Vec::new(),
+            sheet_links: Vec::new(),
+            names: String::new(),
+        }
+    }
+
     fn look(&mut self, name: &str, text: &str, sheet: bool) {
         // The marker is part of what is otherwise text with tags.
         if text.contains("vbaProject") && text.contains("ContentType") {
@@ -154,11 +181,19 @@ impl Found {
                 attribute(attributes, "TargetMode").is_some_and(|mode| mode.eq_ignore_ascii_case("External"));
             let kind = kind.unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
             // [MS-OFFMACRO] 2.1.2 and 2.1.3: macro sheets of Excel, in its language and in any.
-            self.sheet_links += usize::from(kind == "xlMacrosheet" || kind == "xlIntlMacrosheet");
-            if (external || is_remote(&target)) && self.external.len() < MOST_TARGETS {
+            if kind == "xlMacrosheet" || kind == "xlIntlMacrosheet" {
+                self.sheet_links.push(resolved(name, &target));
+            }
+            if (external || is_remote(&target)) && is_fetched(&kind, &target) {
                 self.external.push(External { kind, target, from: name.to_owned() });
             }
         }
+    }
+
+    /// Whether a macro sheet is one that was not found as XML.
+    fn links_to_unread_sheet(&self) -> bool {
+        let read: HashSet<String> = self.sheets.iter().map(|(name, _)| resolved("", name)).collect();
+        self.sheet_links.iter().any(|link| !read.contains(link))
     }
 
     /// Names for cells, among them those that start macros (ECMA-376-1, 18.2.5); a line each.
@@ -186,9 +221,7 @@ impl Found {
                 Token::Open("instrText", _) => inside = true,
                 Token::Close("instrText") => inside = false,
                 Token::Text(text) if inside => code.push_str(&unescape(text)),
-                Token::Open("fldSimple", attributes) => {
-                    self.field(&attribute(attributes, "instr").unwrap_or_default());
-                }
+                Token::Open("fldSimple", attributes) => values(attributes, "instr").for_each(|code| self.field(&code)),
                 // The code ends where the field's result begins, or the field does.
                 Token::Open("fldChar", attributes) => {
                     let kind = attribute(attributes, "fldCharType").unwrap_or_default();
@@ -205,7 +238,7 @@ impl Found {
 
     fn field(&mut self, code: &str) {
         let upper = code.to_ascii_uppercase();
-        let Some(at) = upper.find("DDEAUTO").or_else(|| upper.find("DDE ")) else { return };
+        let Some(at) = [upper.find("DDEAUTO"), upper.find("DDE ")].into_iter().flatten().min() else { return };
         let command = code.get(at..).unwrap_or(code).trim();
         let command = command.split_once(char::is_whitespace).map_or(command, |(_, rest)| rest.trim());
         self.command(unquoted(command));
@@ -223,12 +256,26 @@ impl Found {
     }
 
     fn command(&mut self, command: String) {
-        if self.commands.len() < MOST_TARGETS && !command.trim().is_empty() && !self.commands.contains(&command) {
-            self.commands.push(command);
+        if !command.trim().is_empty() && !self.known_commands.contains(&command) && self.commands.push(command.clone())
+        {
+            self.known_commands.insert(command);
         }
     }
 
-    fn report(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    /// What the document does when it is opened, the worst first.
+    fn report(&self, parts: &mut Parts<'_, '_>) {
+        for command in self.commands.as_slice() {
+            let message = "the document asks another program for data by DDE, which runs a command";
+            let finding = Finding::new("ooxml.dde", "ooxml", Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1559.002").with("command", command.clone()));
+        }
+        let mut findings: Vec<Finding> = self.external.as_slice().iter().filter_map(External::finding).collect();
+        findings.sort_by_key(|finding| Reverse(finding.severity));
+        findings.into_iter().for_each(|finding| parts.finding(finding));
+    }
+
+    /// Hands over what is no member of the package: texts of macro sheets, commands and places.
+    fn hand_over(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut names = self.names;
         for (name, text) in self.sheets {
             // The first sheet bears the names of the whole workbook, which say what starts by itself.
@@ -236,51 +283,64 @@ impl Found {
             let member = Member::named(Role::Macro, name).of_kind("excel4-macro");
             parts.add_content(member, Content::from(text.into_bytes()))?;
         }
-        for command in self.commands {
-            let finding = Finding::new(
-                "ooxml.dde",
-                "ooxml",
-                Severity::High,
-                Family::Behaviour,
-                "the document asks another program for data by DDE, which runs a command",
-            )
-            .technique("T1559.002");
-            parts.finding(finding.with("command", command.clone()));
+        for command in self.commands.as_slice() {
             let member = Member::unnamed(Role::Command, "dde").of_kind("command-line");
-            parts.add_content(member, Content::from(command.into_bytes()))?;
+            parts.add_content(member, Content::from(command.as_bytes()))?;
         }
-        for External { kind, target, from } in self.external {
-            let fetched =
-                ["attachedTemplate", "oleObject", "frame", "subDocument", "externalLinkPath", "image", "oleLink"]
-                    .contains(&&*kind);
-            if !fetched || !is_remote(&target) && kind != "attachedTemplate" && kind != "oleObject" {
-                continue;
-            }
-            if is_remote(&target) {
-                let (id, severity, technique) = match &*kind {
-                    "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" => {
-                        ("ooxml.external-template", Severity::High, "T1221")
-                    }
-                    _ if target.starts_with("\\\\") || target.to_ascii_lowercase().starts_with("file:") => {
-                        ("ooxml.external-image", Severity::High, "T1187")
-                    }
-                    _ => ("ooxml.external-image", Severity::Low, "T1221"),
-                };
-                let finding = Finding::new(
-                    id,
-                    "ooxml",
-                    severity,
-                    Family::Behaviour,
-                    format!("opening the document fetches its {kind} from `{target}`"),
-                )
-                .technique(technique);
-                parts.finding(finding.with("target", target.clone()).with("relationship", kind).with("part", from));
-            }
+        for External { target, .. } in self.external.as_slice() {
             let member = Member::unnamed(Role::Link, "link").of_kind("url-target");
-            parts.add_content(member, Content::from(target.into_bytes()))?;
+            parts.add_content(member, Content::from(target.as_bytes()))?;
         }
         Ok(())
     }
+}
+
+impl External {
+    /// What it means that opening the document fetches it; nothing where it is on this machine.
+    fn finding(&self) -> Option<Finding> {
+        let Self { kind, target, from } = self;
+        if !is_remote(target) {
+            return None;
+        }
+        let (id, severity, technique) = match &**kind {
+            "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" => {
+                ("ooxml.external-template", Severity::High, "T1221")
+            }
+            _ if target.starts_with("\\\\") || target.to_ascii_lowercase().starts_with("file:") => {
+                ("ooxml.external-image", Severity::High, "T1187")
+            }
+            _ => ("ooxml.external-image", Severity::Low, "T1221"),
+        };
+        let message = format!("opening the document fetches its {kind} from `{target}`");
+        let finding = Finding::new(id, "ooxml", severity, Family::Behaviour, message).technique(technique);
+        Some(finding.with("target", target.clone()).with("relationship", kind.clone()).with("part", from.clone()))
+    }
+}
+
+/// Whether opening the document fetches what a relationship of this kind leads to.
+fn is_fetched(kind: &str, target: &str) -> bool {
+    let fetched = ["attachedTemplate", "oleObject", "frame", "subDocument", "externalLinkPath", "image", "oleLink"];
+    fetched.contains(&kind) && (is_remote(target) || kind == "attachedTemplate" || kind == "oleObject")
+}
+
+/// The name in the package of what a relationship leads to (ECMA-376-2, 6.5.3), in small letters: seen from the folder
+/// that `_rels` is in, unless it begins with a slash.
+fn resolved(relationships: &str, target: &str) -> String {
+    let target = String::from_utf8_lossy(&decode::percent(target.as_bytes())).replace('\\', "/");
+    let relationships = relationships.replace('\\', "/");
+    let folder = relationships.rsplit_once("_rels/").map_or("", |(folder, _)| folder);
+    let from = if target.starts_with('/') { "" } else { folder };
+    let mut steps: Vec<&str> = Vec::new();
+    for step in from.split('/').chain(target.split('/')) {
+        match step {
+            "" | "." => {}
+            ".." => {
+                steps.pop();
+            }
+            step => steps.push(step),
+        }
+    }
+    steps.join("/").to_lowercase()
 }
 
 /// Whether opening the target leaves this machine: a URL, a share, a file elsewhere, a script moniker.
@@ -297,10 +357,12 @@ fn unquoted(text: &str) -> String {
 
 /// Formulas and constants of a macro sheet, a line each.
 fn formulas(text: &str) -> String {
-    let (mut out, mut kind, mut cell) = (String::new(), "", Cow::Borrowed(""));
+    let (mut out, mut kind, mut cell) = (String::new(), "", String::new());
     for token in tokens(text) {
         match token {
-            Token::Open("c", attributes) => cell = attribute(attributes, "r").map_or(Cow::Borrowed(""), Cow::Owned),
+            Token::Open("c", attributes) => {
+                cell = attribute(attributes, "r").unwrap_or_default().chars().take(MOST_CELL).collect();
+            }
             Token::Open(name @ ("f" | "v" | "t"), _) => kind = name,
             Token::Close(_) => kind = "",
             Token::Text(text) if !kind.is_empty() => {

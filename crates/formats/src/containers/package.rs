@@ -2,12 +2,18 @@
 
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
-use serde_json::Value;
+use memchr::memmem;
 
 /// Bytes of a description that are read; npm's own registry refuses far smaller ones.
-const MOST: u64 = 4 << 20;
+const MOST: u64 = if cfg!(test) { 1 << 20 } else { 64 << 20 };
+/// Bytes looked through at a time.
+const CHUNK: u64 = 1 << 20;
+/// What the commands stand under.
+const SCRIPTS: &str = "scripts";
 /// What runs without being asked for: when the package itself, or one that depends on it, is installed.
 const HOOKS: &[&str] = &["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"];
+/// Small letters written as numbers, which no encoder does: any word may be meant.
+const HIDDEN: [&str; 2] = ["\\u006", "\\u007"];
 
 /// Opens descriptions of packages; other JSON has nothing in it.
 pub(super) struct Package;
@@ -26,33 +32,193 @@ impl Format for Package {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        if !may_describe(input, parts)? {
+            return Ok(());
+        }
         if input.len() > MOST {
+            parts.incomplete(format!("it may describe a package, and more than {MOST} bytes are not read"));
             return Ok(());
         }
         let bytes = input.window(0, usize::try_from(MOST).unwrap_or(usize::MAX))?;
-        if memchr::memmem::find(&bytes, b"\"scripts\"").is_none() {
-            return Ok(());
-        }
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let Ok(description) = serde_json::from_slice::<Value>(bytes) else { return Ok(()) };
         // A package has a name; other programs have settings called "scripts" too.
-        let (Some(Value::String(_)), Some(scripts)) = (description.get("name"), description.get("scripts")) else {
-            return Ok(());
-        };
+        let Some(Description { named: true, commands }) = Description::read(bytes) else { return Ok(()) };
         for hook in HOOKS {
-            let command = scripts.get(hook).and_then(Value::as_str);
-            if let Some(command) = command.filter(|command| !command.trim().is_empty()) {
+            for (_, command) in commands.iter().filter(|(name, command)| name == hook && !command.trim().is_empty()) {
                 let member = Member::unnamed(Role::Command, *hook).of_kind("command-line");
-                parts.add_content(member, Content::from(command.as_bytes().to_vec()))?;
+                parts.add_content(member, Content::from(command.as_bytes()))?;
             }
         }
         Ok(())
     }
 }
 
+/// Whether there may be commands that run at installation, by the words in it.
+fn may_describe(input: &Content, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+    let quoted = |word: &str| format!("\"{word}\"").into_bytes();
+    let (scripts, hooks) = (quoted(SCRIPTS), HOOKS.iter().map(|hook| quoted(hook)).collect::<Vec<_>>());
+    let (mut has_scripts, mut has_hooks) = (false, false);
+    let mut at = 0;
+    while at < input.len() && !(has_scripts && has_hooks) {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        // A little more, so that a word across the border is seen.
+        let window = input.window(at, CHUNK as usize + 16)?;
+        let has = |word: &[u8]| memmem::find(&window, word).is_some();
+        let hidden = HIDDEN.iter().any(|start| has(start.as_bytes()));
+        has_scripts |= hidden || has(&scripts);
+        has_hooks |= hidden || hooks.iter().any(|hook| has(hook));
+        at += CHUNK;
+    }
+    Ok(has_scripts && has_hooks)
+}
+
+/// What the description of a package says, as far as it matters here.
+#[derive(Default)]
+struct Description {
+    named: bool,
+    /// Hooks and what they run; where one is there twice, programs differ in which they take.
+    commands: Vec<(String, String)>,
+}
+
+impl Description {
+    /// Reads a description; none where it is no object, or something follows it.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut description = Self::default();
+        let mut json = Json { bytes, at: 0 };
+        json.object(&mut |json, name| {
+            let first = json.peek()?;
+            match &*name {
+                "name" => description.named |= first == b'"',
+                SCRIPTS if first == b'{' => return description.scripts(json),
+                _ => {}
+            }
+            json.skip()
+        })?;
+        json.peek().is_none().then_some(description)
+    }
+
+    fn scripts(&mut self, json: &mut Json<'_>) -> Option<()> {
+        json.object(&mut |json, name| {
+            if json.peek()? != b'"' || !HOOKS.contains(&&*name) {
+                return json.skip();
+            }
+            self.commands.push((name, text(json.string()?)));
+            Some(())
+        })
+    }
+}
+
+/// Reads JSON (RFC 8259) without a bound on how deep it is nested; what is not asked for is passed over.
+struct Json<'j> {
+    bytes: &'j [u8],
+    at: usize,
+}
+
+impl<'j> Json<'j> {
+    /// The next byte that is no blank.
+    fn peek(&mut self) -> Option<u8> {
+        while self.bytes.get(self.at).is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
+            self.at += 1;
+        }
+        self.bytes.get(self.at).copied()
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// What stands between the quotes of a string.
+    fn string(&mut self) -> Option<&'j [u8]> {
+        self.take(b'"')?;
+        let start = self.at;
+        loop {
+            match self.bytes.get(self.at)? {
+                b'"' => break,
+                b'\\' => self.at += 2,
+                _ => self.at += 1,
+            }
+        }
+        self.at += 1;
+        self.bytes.get(start..self.at - 1)
+    }
+
+    /// Gives the name of each member of an object to `each`, which passes over the value.
+    fn object(&mut self, each: &mut dyn FnMut(&mut Self, String) -> Option<()>) -> Option<()> {
+        self.take(b'{')?;
+        if self.peek()? == b'}' {
+            return self.take(b'}');
+        }
+        loop {
+            let name = text(self.string()?);
+            self.take(b':')?;
+            each(self, name)?;
+            if self.peek()? != b',' {
+                return self.take(b'}');
+            }
+            self.take(b',')?;
+        }
+    }
+
+    /// Passes over a value.
+    fn skip(&mut self) -> Option<()> {
+        let mut depth = 0usize;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.string()?;
+                }
+                b'{' | b'[' => {
+                    self.at += 1;
+                    depth += 1;
+                }
+                b'}' | b']' => {
+                    self.at += 1;
+                    depth = depth.checked_sub(1)?;
+                }
+                b',' | b':' if depth > 0 => self.at += 1,
+                byte if byte.is_ascii_alphanumeric() || byte == b'-' => {
+                    let rest = self.bytes.get(self.at..)?.iter();
+                    self.at += rest.take_while(|b| b.is_ascii_alphanumeric() || b"-+.".contains(b)).count();
+                }
+                _ => return None,
+            }
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+}
+
+/// A string's text. Bytes that are no text and halves of characters are let pass, as npm does.
+fn text(raw: &[u8]) -> String {
+    let raw = String::from_utf8_lossy(raw);
+    let unescaped = |text: &str| serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
+    unescaped(&raw).or_else(|| unescaped(&without_halves(&raw))).unwrap_or_else(|| raw.into_owned())
+}
+
+/// Text in which halves of characters (UTF-16 surrogates) that are written as numbers are replaced.
+fn without_halves(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\\u") {
+        out.push_str(before);
+        out.push_str("\\u");
+        let half = matches!(after.as_bytes(), [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
+        rest = match after.get(4..).filter(|_| half) {
+            Some(rest) => {
+                out.push_str("fffd");
+                rest
+            }
+            None => after,
+        };
+    }
+    out + rest
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::testing::walk;
+    use crate::testing::{walk, walk_with};
+    use lazaret_model::Limits;
 
     #[test]
     fn only_what_runs_at_installation_is_a_part() {
@@ -67,6 +233,46 @@ mod tests {
             r#"{"name": "a", "scripts": {"postinstall": 1}, "more": [1, 2, 3]}"#,
         ] {
             assert_eq!(walk(honest.as_bytes(), "package.json").parts.len(), 1, "{honest}");
+        }
+    }
+
+    #[test]
+    fn neither_depth_nor_letters_nor_repetition_hides_a_command() {
+        for json in [
+            format!(
+                r#"{{"x": {}1{}, "name": "a", "scripts": {{"postinstall": "LAZARET"}}}}"#,
+                "[".repeat(500),
+                "]".repeat(500)
+            ),
+            r#"{"name": "a", "\u0073cripts": {"post\u0069nstall": "LAZARE\u0054"}}"#.to_owned(),
+            r#"{"name": "a", "scripts": {"preinstall": 1, "postinstall": "LAZARET"}, "x": "\ud800"}"#.to_owned(),
+            r#"{"name": "a", "scripts": {"postinstall": "LAZARET"}, "scripts": {}, "y": [-1.5e+3, true, null]}"#
+                .to_owned(),
+            r#"{"scripts": {"a": "\"}", "postinstall": "LAZARET", "b": {"c": ["}"]}}, "name": "a"}"#.to_owned(),
+        ] {
+            let found = walk_with(json.as_bytes(), "package.json", Some("json"), &[], Limits::default());
+            assert_eq!(found.bytes("//postinstall"), b"LAZARET", "{json}");
+            assert!(found.parts.len() == 2 && found.complete(), "{json}");
+        }
+        let odd = [&br#"{"name": "a", "scripts": {"postinstall": "\u004cAZARET \ud800 "#[..], b"\xff\"}}"].concat();
+        let found = walk_with(odd, "package.json", Some("json"), &[], Limits::default());
+        assert_eq!(found.bytes("//postinstall"), "LAZARET \u{fffd} \u{fffd}".as_bytes());
+        for other in [r#"{"name": "a", "scripts": {"install": "x"}} {}"#, r#"["name", "scripts", "install"]"#] {
+            let found = walk_with(other.as_bytes(), "x", Some("json"), &[], Limits::default());
+            assert_eq!(found.parts.len(), 1, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_large_description_is_said_to_be_unread_and_other_large_files_are_complete() {
+        let padding = " ".repeat(super::MOST as usize);
+        for (json, complete) in [
+            (format!(r#"{{"name": "a", {padding} "scripts": {{"postinstall": "LAZARET"}}}}"#), false),
+            (format!(r#"{{"name": "a", {padding} "\u0073cripts": {{}}}}"#), false),
+            (format!(r#"{{"name": "a", {padding} "scripts": ["caf\u00e9"]}}"#), true),
+        ] {
+            let found = walk_with(json.as_bytes(), "package.json", Some("json"), &[], Limits::default());
+            assert_eq!(found.complete(), complete);
         }
     }
 }

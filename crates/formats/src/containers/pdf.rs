@@ -3,22 +3,23 @@
 //! Objects are found by searching for them, in every revision, so that no cross-reference table can hide one.
 //! Pictures, fonts and the content of pages are not parts.
 
+mod encrypted;
 mod filters;
 mod objects;
 
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
-use hayro_syntax::object::{MaybeRef, Object as Decrypted, ObjectIdentifier};
 use lazaret_model::Role;
-use objects::{Lexer, Object, Stream, Value};
-use std::collections::{HashMap, HashSet};
+use objects::{Index, Lexer, Object, Stream, Value, Work};
+use std::cell::Cell;
+use std::collections::HashSet;
 
 /// Bytes of a document that are read.
 const MOST: u64 = 128 << 20;
 /// Objects that are looked at.
 const MOST_OBJECTS: usize = 500_000;
-/// References followed from one value.
-const MOST_STEPS: u32 = 16;
+/// Revisions of one object that are followed from where it is referred to.
+const MOST_REVISIONS: usize = 1_000;
 
 /// Opens PDF.
 pub(super) struct Pdf;
@@ -38,239 +39,195 @@ impl Format for Pdf {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let mut objects = find(&bytes, parts)?;
-        if encrypted(&bytes, &objects) {
-            match decrypt(&bytes, parts)? {
+        let mut work = Work::new(bytes.len());
+        let mut objects = find(&bytes, &mut work, parts)?;
+        if encrypted::is_so(&bytes, &objects, parts)? {
+            match encrypted::decrypt(&bytes, parts)? {
                 Some(decrypted) => objects = decrypted,
                 None => return Ok(()),
             }
         } else {
-            unpack(&bytes, &mut objects, parts)?;
+            unpack(&bytes, &mut objects, &mut work, parts)?;
+        }
+        for reason in work.incomplete() {
+            parts.incomplete(reason);
         }
         if objects.is_empty() {
             return Err(OpenError::malformed("it holds no objects", 0));
         }
-        let mut document = Document {
+        let document = Document {
             bytes: &bytes,
-            objects: &objects,
-            by_number: HashMap::new(),
+            index: Index::new(&objects),
             done: HashSet::new(),
+            scripts: HashSet::new(),
+            attached: HashSet::new(),
             links: Links::default(),
+            more_revisions: Cell::new(false),
         };
-        for (index, object) in objects.iter().enumerate() {
-            document.by_number.entry(object.number).or_default().push(index);
-        }
         document.hand_over(parts)
     }
 }
 
 /// Every object in the file, in order.
-fn find(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Vec<Object>, OpenError> {
+fn find(bytes: &[u8], work: &mut Work, parts: &mut Parts<'_, '_>) -> Result<Vec<Object>, OpenError> {
     let mut found = Vec::new();
     for (index, at) in memchr::memmem::find_iter(bytes, b"obj").enumerate() {
         if index % 1024 == 0 {
             parts.budget().check_time().map_err(OpenError::Limit)?;
         }
+        if work.spent() {
+            break;
+        }
         if bytes.get(at.wrapping_sub(3)..at) == Some(b"end") {
             continue;
         }
-        if let Some(object) = objects::read_at(bytes, at) {
+        if let Some((object, others)) = objects::read_at(bytes, at, work) {
             if found.len() >= MOST_OBJECTS {
                 parts.incomplete(format!("only its first {MOST_OBJECTS} objects were looked at"));
                 break;
             }
+            // The usual reading counts as the newest.
+            found.extend(others);
             found.push(object);
         }
     }
+    lengthen(bytes, &mut found);
     Ok(found)
 }
 
+/// Gives streams whose length is an object of its own (7.3.8.2) all their bytes: the word that ends one may stand in
+/// its data as well.
+fn lengthen(bytes: &[u8], objects: &mut [Object]) {
+    let index = Index::new(objects);
+    let mut longer = Vec::new();
+    for (place, object) in objects.iter().enumerate() {
+        let (Some(Stream::Range(range)), Some(Value::Reference(number))) = (&object.stream, object.value.get("Length"))
+        else {
+            continue;
+        };
+        let lengths = index.revisions(*number).take(MOST_REVISIONS).filter_map(|object| object.value.integer());
+        let ends = lengths.filter_map(|length| range.start.checked_add(usize::try_from(length).ok()?));
+        let end = ends.filter(|end| *end > range.end && objects::ends_at(bytes, *end)).max();
+        longer.extend(end.map(|end| (place, range.start..end)));
+    }
+    for (place, range) in longer {
+        if let Some(object) = objects.get_mut(place) {
+            object.stream = Some(Stream::Range(range));
+        }
+    }
+}
+
 /// Adds what object streams hold (7.5.7).
-fn unpack(bytes: &[u8], objects: &mut Vec<Object>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+fn unpack(
+    bytes: &[u8],
+    objects: &mut Vec<Object>,
+    work: &mut Work,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
     let mut inner = Vec::new();
-    for object in objects.iter() {
+    let index = Index::new(objects);
+    'streams: for object in index.objects {
         let (Some(Stream::Range(range)), true) =
-            (&object.stream, object.value.get("Type").is_some_and(|t| t.is_name("ObjStm")))
+            (&object.stream, object.value.get("Type").is_some_and(|t| index.is_name(t, "ObjStm")))
         else {
             continue;
         };
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        let decoded = filters::decode(&object.value, bytes.get(range.clone()).unwrap_or_default());
+        let decoded = filters::decode(&object.value, bytes.get(range.clone()).unwrap_or_default(), &index);
         let _ = parts.budget().charge_output(decoded.bytes.len() as u64);
-        if let Some(problem) = decoded.problem {
+        if let Some(problem) = &decoded.problem {
             parts.incomplete(format!("object stream {}: {problem}", object.number));
         }
+        work.allow(decoded.bytes.len());
         let number = |key: &str| {
-            object.value.get(key).and_then(Value::integer).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
+            let value = object.value.get(key).map(|value| index.direct(value));
+            value.and_then(Value::integer).and_then(|n| usize::try_from(n).ok())
         };
-        let (count, first) = (number("N").min(MOST_OBJECTS), number("First"));
-        let mut index = Lexer { bytes: &decoded.bytes, at: 0 };
-        for _ in 0..count {
-            let (Some(Value::Integer(id)), Some(Value::Integer(offset))) = (index.value(0), index.value(0)) else {
+        let Some(count) = number("N") else {
+            parts.incomplete(format!("object stream {}: it does not say how many objects it has", object.number));
+            continue;
+        };
+        let first = number("First").unwrap_or(0);
+        if ["N", "First"].iter().filter_map(|key| object.value.get(key)).any(|value| index.differs(value)) {
+            parts.incomplete(format!("object stream {}: revisions differ in what it holds", object.number));
+        }
+        let mut head = Lexer::new(&decoded.bytes, 0);
+        for place in 0..count {
+            if place % 1024 == 0 {
+                parts.budget().check_time().map_err(OpenError::Limit)?;
+            }
+            if work.spent() {
+                break 'streams;
+            }
+            if inner.len() >= MOST_OBJECTS {
+                parts.incomplete(format!("only the first {MOST_OBJECTS} objects in its object streams were looked at"));
+                break 'streams;
+            }
+            let (Some(Value::Integer(id)), Some(Value::Integer(offset))) = (head.value(0), head.value(0)) else {
+                parts.incomplete(format!("object stream {}: its list of objects ends early", object.number));
                 break;
             };
             let Some(at) = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(first)) else { continue };
-            let value = Lexer { bytes: &decoded.bytes, at }.value(0);
-            if let (Ok(number), Some(value)) = (u32::try_from(id), value)
-                && inner.len() < MOST_OBJECTS
+            if let Ok(number) = u32::try_from(id)
+                && let Some((object, others)) = objects::packed_at(&decoded.bytes, at, number, work)
             {
-                inner.push(Object { number, value, stream: None });
+                inner.extend(others);
+                inner.push(object);
             }
         }
     }
     objects.extend(inner);
+    lengthen(bytes, objects);
     Ok(())
-}
-
-/// Whether a trailer or cross-reference stream names an encryption dictionary (7.6.1).
-fn encrypted(bytes: &[u8], objects: &[Object]) -> bool {
-    let in_trailer = memchr::memmem::find_iter(bytes, b"trailer")
-        .take(1000)
-        .filter_map(|at| Lexer { bytes, at: at + 7 }.value(0))
-        .any(|trailer| trailer.get("Encrypt").is_some_and(|e| *e != Value::Other));
-    in_trailer
-        || objects
-            .iter()
-            .any(|o| o.value.get("Type").is_some_and(|t| t.is_name("XRef")) && o.value.get("Encrypt").is_some())
-}
-
-/// The objects of an encrypted document, by the empty password or one of those to try; none when it stays locked.
-fn decrypt(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Option<Vec<Object>>, OpenError> {
-    use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
-    let shared = std::sync::Arc::new(bytes.to_vec());
-    let mut tried = 0;
-    let mut opened = Pdf::new(shared.clone());
-    let protected = |result: &Result<Pdf, LoadPdfError>| {
-        matches!(result, Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected)))
-    };
-    if protected(&opened) {
-        for password in parts.passwords() {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
-            tried += 1;
-            opened = Pdf::new_with_password(shared.clone(), &password);
-            if !protected(&opened) {
-                parts.opened_with(&password);
-                break;
-            }
-        }
-    }
-    match opened {
-        Ok(document) => copy(&document, parts).map(Some),
-        Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected)) => Err(OpenError::Locked { tried }),
-        Err(LoadPdfError::Decryption(_)) => {
-            parts.lock("encrypted in a way that is not read");
-            Ok(None)
-        }
-        Err(LoadPdfError::Invalid) => {
-            parts.lock("encrypted, and too damaged to be decrypted");
-            Ok(None)
-        }
-    }
-}
-
-/// Copies a decrypted document's objects, following references from those that are listed.
-fn copy(document: &hayro_syntax::Pdf, parts: &mut Parts<'_, '_>) -> Result<Vec<Object>, OpenError> {
-    let mut copied = Vec::new();
-    let mut wanted: Vec<u32> = Vec::new();
-    let mut seen = HashSet::new();
-    for object in document.objects() {
-        add(object, 0, &mut copied, &mut wanted, parts)?;
-    }
-    while let Some(number) = wanted.pop() {
-        if !seen.insert(number) || copied.len() >= MOST_OBJECTS {
-            continue;
-        }
-        let identifier = ObjectIdentifier::new(number, 0);
-        if let Some(object) = document.xref().get::<Decrypted<'_>>(identifier) {
-            add(object, number, &mut copied, &mut wanted, parts)?;
-        }
-    }
-    Ok(copied)
-}
-
-fn add(
-    object: Decrypted<'_>,
-    number: u32,
-    copied: &mut Vec<Object>,
-    wanted: &mut Vec<u32>,
-    parts: &mut Parts<'_, '_>,
-) -> Result<(), OpenError> {
-    parts.budget().check_time().map_err(OpenError::Limit)?;
-    let mut stream = None;
-    if let Decrypted::Stream(inner) = &object {
-        let value = dictionary(inner.dict(), 0, wanted);
-        if !value.get("Subtype").is_some_and(|s| s.is_name("Image")) {
-            let bytes = inner.decoded().map(std::borrow::Cow::into_owned);
-            stream = bytes.ok().map(Stream::Decoded);
-        }
-    }
-    let value = value_of(object, 0, wanted);
-    copied.push(Object { number, value, stream });
-    Ok(())
-}
-
-fn value_of(object: Decrypted<'_>, depth: u32, wanted: &mut Vec<u32>) -> Value {
-    if depth > MOST_STEPS * 3 {
-        return Value::Other;
-    }
-    match object {
-        Decrypted::String(text) => Value::Text(text.as_bytes().to_vec()),
-        Decrypted::Name(name) => Value::Name(name.as_str().to_owned()),
-        Decrypted::Dict(entries) => dictionary(&entries, depth, wanted),
-        Decrypted::Stream(stream) => dictionary(stream.dict(), depth, wanted),
-        Decrypted::Array(array) => {
-            let values = array.raw_iter().map(|value| maybe(value, depth, wanted)).collect();
-            Value::Array(values)
-        }
-        Decrypted::Null(_) | Decrypted::Boolean(_) | Decrypted::Number(_) => Value::Other,
-    }
-}
-
-fn dictionary(entries: &hayro_syntax::object::Dict<'_>, depth: u32, wanted: &mut Vec<u32>) -> Value {
-    let entries = entries.entries().map(|(key, value)| (key.as_str().to_owned(), maybe(value, depth, wanted)));
-    Value::Dictionary(entries.collect())
-}
-
-fn maybe(value: MaybeRef<Decrypted<'_>>, depth: u32, wanted: &mut Vec<u32>) -> Value {
-    match value {
-        MaybeRef::Ref(reference) => {
-            let number = reference.obj_number;
-            wanted.push(number);
-            Value::Reference(number)
-        }
-        MaybeRef::NotRef(value) => value_of(value, depth + 1, wanted),
-    }
 }
 
 /// A document whose objects are at hand, and what was handed over of it.
 struct Document<'d> {
     bytes: &'d [u8],
-    objects: &'d [Object],
-    by_number: HashMap<u32, Vec<usize>>,
-    /// Streams and texts handed over, by object and by content.
-    done: HashSet<Vec<u8>>,
+    index: Index<'d>,
+    /// Streams and texts handed over, by what they were said to be and by content.
+    done: HashSet<(Option<&'static str>, Vec<u8>)>,
+    /// Streams that were decoded already, as scripts and as attachments.
+    scripts: HashSet<*const Object>,
+    attached: HashSet<*const Object>,
     links: Links,
+    /// Whether something has more revisions than are followed.
+    more_revisions: Cell<bool>,
+}
+
+/// Where content comes from in the end.
+#[derive(Clone, Copy)]
+enum Source<'d> {
+    Text(&'d [u8]),
+    Stream(&'d Object),
 }
 
 impl<'d> Document<'d> {
     fn hand_over(mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        for (index, object) in self.objects.iter().enumerate() {
+        for (index, object) in self.index.objects.iter().enumerate() {
             if index % 256 == 0 {
                 parts.budget().check_time().map_err(OpenError::Limit)?;
             }
             self.visit(&object.value, 0, parts)?;
         }
         // Attachments that no file specification names.
-        for object in self.objects {
-            if object.stream.is_some() && object.value.get("Type").is_some_and(|t| t.is_name("EmbeddedFile")) {
+        for object in self.index.objects {
+            let kind = object.value.get("Type");
+            if object.stream.is_some() && kind.is_some_and(|kind| self.index.is_name(kind, "EmbeddedFile")) {
                 self.add_stream(object, Member::unnamed(Role::Attachment, "attachment"), parts)?;
             }
+        }
+        if self.more_revisions.get() {
+            parts.incomplete(format!(
+                "an object has more than {MOST_REVISIONS} revisions, and only so many are looked at"
+            ));
         }
         std::mem::take(&mut self.links).hand_over(parts)
     }
 
     fn visit(&mut self, value: &'d Value, depth: u32, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         match value {
+            // What was read nests less deep ([`objects::TOO_DEEP`]).
             Value::Array(values) if depth < 64 => values.iter().try_for_each(|v| self.visit(v, depth + 1, parts)),
             Value::Dictionary(entries) if depth < 64 => {
                 self.dictionary(value, parts)?;
@@ -282,50 +239,86 @@ impl<'d> Document<'d> {
 
     fn dictionary(&mut self, value: &'d Value, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if let Some(script) = value.get("JS") {
-            for (bytes, problem) in self.content(script) {
-                let mut member = Member::unnamed(Role::Script, "script").of_kind("js-embedded");
-                if let Some(problem) = problem {
-                    member = member.incomplete(problem);
-                }
-                self.add(text(&bytes).into_bytes(), member, parts)?;
+            for source in self.sources(script, parts)? {
+                self.script(source, parts)?;
             }
         }
         if let Some(uri) = value.get("URI") {
-            self.content(uri).iter().for_each(|(place, _)| self.links.add(&text(place)));
+            self.texts(uri, parts)?.iter().for_each(|place| self.links.add(place));
         }
-        for (key, name) in [("EF", "attachment"), ("RF", "attachment")] {
+        for key in ["EF", "RF"] {
             if let Some(files) = value.get(key) {
-                self.attachments(value, files, name, parts)?;
+                self.attachments(value, files, parts)?;
             }
         }
         if let Some(form) = value.get("XFA") {
-            let whole: Vec<u8> = self.content(form).into_iter().flat_map(|(bytes, _)| bytes).collect();
-            if !whole.is_empty() {
-                self.add(whole, Member::unnamed(Role::Embedded, "form").of_kind("xml"), parts)?;
-            }
+            self.form(form, parts)?;
         }
-        match value.get("S") {
-            Some(Value::Name(action)) if action == "Launch" => self.launch(value, parts),
-            Some(Value::Name(action))
-                if matches!(action.as_str(), "SubmitForm" | "ImportData" | "GoToR" | "GoToE" | "Thread") =>
+        for action in value.get("S").map(|action| self.resolve(action)).unwrap_or_default() {
+            let Value::Name(action) = action else { continue };
+            if action == "Launch" {
+                self.launch(value, parts)?;
+            } else if matches!(action.as_str(), "SubmitForm" | "ImportData" | "GoToR" | "GoToE" | "Thread")
+                && let Some(file) = value.get("F")
             {
-                let places: Vec<String> = value.get("F").map(|file| self.file_names(file)).unwrap_or_default();
-                places.iter().for_each(|place| self.links.add(place));
-                Ok(())
+                self.file_names(file, parts)?.iter().for_each(|place| self.links.add(place));
             }
-            _ => Ok(()),
         }
+        Ok(())
+    }
+
+    fn script(&mut self, source: Source<'d>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        if let Source::Stream(object) = source
+            && !self.scripts.insert(object)
+        {
+            return Ok(());
+        }
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let read = self.read(source);
+        let mut member = Member::unnamed(Role::Script, "script").of_kind("js-embedded");
+        if let Some(problem) = read.problem {
+            member = member.incomplete(problem);
+        }
+        self.add(text(&read.bytes).into_bytes(), member, parts)
+    }
+
+    /// 12.7.8: a form, whole or in pieces.
+    fn form(&mut self, form: &'d Value, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let (mut whole, mut problem) = (Vec::new(), None);
+        for source in self.sources(form, parts)? {
+            if whole.len() > filters::MOST {
+                problem = Some("it is larger than 64 MiB, and only so much is looked at".to_owned());
+                break;
+            }
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            let read = self.read(source);
+            whole.extend(read.bytes);
+            problem = problem.or(read.problem);
+        }
+        if whole.is_empty() && problem.is_none() {
+            return Ok(());
+        }
+        let mut member = Member::unnamed(Role::Embedded, "form").of_kind("xml");
+        if let Some(problem) = problem {
+            member = member.incomplete(problem);
+        }
+        self.add(whole, member, parts)
     }
 
     /// 12.6.4.5: the file or the Windows parameters of a launch action.
     fn launch(&mut self, action: &'d Value, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let mut commands = action.get("F").map(|file| self.file_names(file)).unwrap_or_default();
+        let mut commands = match action.get("F") {
+            Some(file) => self.file_names(file, parts)?,
+            None => Vec::new(),
+        };
         for windows in action.get("Win").map(|w| self.resolve(w)).unwrap_or_default() {
-            let field =
-                |key: &str| windows.get(key).and_then(|v| self.content(v).into_iter().next()).map(|(b, _)| text(&b));
-            let file = field("F").unwrap_or_default();
-            let with = field("P").unwrap_or_default();
-            commands.push(format!("{file} {with}").trim().to_owned());
+            let mut field = |key: &str| windows.get(key).map_or(Ok(Vec::new()), |value| self.texts(value, parts));
+            let (files, with) = (field("F")?, field("P")?);
+            // Revisions of either go together as far as there are some.
+            for place in 0..files.len().max(with.len()) {
+                let of = |texts: &[String]| texts.get(place).or(texts.last()).cloned().unwrap_or_default();
+                commands.push(format!("{} {}", of(&files), of(&with)).trim().to_owned());
+            }
         }
         for command in commands.into_iter().filter(|c| !c.is_empty()) {
             if command.starts_with("\\\\") || command.contains("://") {
@@ -337,57 +330,59 @@ impl<'d> Document<'d> {
     }
 
     /// The file names of a file specification (7.11).
-    fn file_names(&self, file: &Value) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
+    fn file_names(&self, file: &'d Value, parts: &mut Parts<'_, '_>) -> Result<Vec<String>, OpenError> {
+        let (mut names, mut known) = (Vec::new(), HashSet::new());
         for value in self.resolve(file) {
-            let texts: Vec<&Value> = match value {
+            let texts: Vec<&'d Value> = match value {
                 Value::Text(_) => vec![value],
                 other => ["UF", "F", "DOS", "Unix"].iter().filter_map(|key| other.get(key)).collect(),
             };
-            for (bytes, _) in texts.into_iter().flat_map(|t| self.content(t)) {
-                let name = text(&bytes);
-                if !name.is_empty() && !names.contains(&name) {
-                    names.push(name);
+            for value in texts {
+                for name in self.texts(value, parts)? {
+                    if !name.is_empty() && known.insert(name.clone()) {
+                        names.push(name);
+                    }
                 }
             }
         }
-        names
+        Ok(names)
     }
 
-    /// The streams of an `EF` dictionary, under the name of the specification around it.
+    /// The streams of an `EF` dictionary, or of the arrays of an `RF` dictionary (7.11.4.3), under the name of the
+    /// specification around it.
     fn attachments(
         &mut self,
-        specification: &Value,
-        files: &Value,
-        fallback: &'static str,
+        specification: &'d Value,
+        files: &'d Value,
         parts: &mut Parts<'_, '_>,
     ) -> Result<(), OpenError> {
-        let name = self.file_names(specification).into_iter().next();
-        let mut numbers = Vec::new();
+        let name = self.file_names(specification, parts)?.into_iter().next();
         for value in self.resolve(files) {
-            if let Value::Dictionary(entries) = value {
-                numbers.extend(
-                    entries
-                        .values()
-                        .filter_map(|v| if let Value::Reference(number) = v { Some(*number) } else { None }),
-                );
-            }
-        }
-        for number in numbers {
-            for index in self.by_number.get(&number).cloned().unwrap_or_default() {
-                let Some(object) = self.objects.get(index).filter(|o| o.stream.is_some()) else { continue };
-                let member = match &name {
-                    Some(name) => Member::named(Role::Attachment, name.clone()),
-                    None => Member::unnamed(Role::Attachment, fallback),
-                };
-                self.add_stream(object, member, parts)?;
+            let Value::Dictionary(entries) = value else { continue };
+            for value in entries.values() {
+                for source in self.sources(value, parts)? {
+                    let Source::Stream(object) = source else { continue };
+                    let member = match &name {
+                        Some(name) => Member::named(Role::Attachment, name.clone()),
+                        None => Member::unnamed(Role::Attachment, "attachment"),
+                    };
+                    self.add_stream(object, member, parts)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn add_stream(&mut self, object: &Object, mut member: Member, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let decoded = self.stream(object);
+    fn add_stream(
+        &mut self,
+        object: &'d Object,
+        mut member: Member,
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<(), OpenError> {
+        if !self.attached.insert(object) {
+            return Ok(());
+        }
+        let decoded = self.read(Source::Stream(object));
         if let Some(problem) = decoded.problem {
             member = member.incomplete(problem);
         }
@@ -396,65 +391,81 @@ impl<'d> Document<'d> {
 
     fn add(&mut self, bytes: Vec<u8>, member: Member, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         // Every revision repeats what it keeps; the same bytes are one part.
-        let key = <sha2::Sha256 as sha2::Digest>::digest(&bytes).to_vec();
-        if !self.done.insert(key) {
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(&bytes).to_vec();
+        if !self.done.insert((member.kind, digest)) {
             return Ok(());
         }
         parts.add_content(member, Content::from(bytes))
     }
 
-    fn stream(&self, object: &Object) -> filters::Decoded {
-        match &object.stream {
-            Some(Stream::Range(range)) => {
-                filters::decode(&object.value, self.bytes.get(range.clone()).unwrap_or_default())
-            }
-            Some(Stream::Decoded(bytes)) => filters::Decoded { bytes: bytes.clone(), problem: None },
-            None => filters::Decoded { bytes: Vec::new(), problem: None },
+    /// The bytes of a text, or of a stream after its filters.
+    fn read(&self, source: Source<'d>) -> filters::Decoded {
+        let whole = |bytes: &[u8]| filters::Decoded { bytes: bytes.to_vec(), problem: None };
+        match source {
+            Source::Text(bytes) => whole(bytes),
+            Source::Stream(object) => match &object.stream {
+                Some(Stream::Range(range)) => {
+                    filters::decode(&object.value, self.bytes.get(range.clone()).unwrap_or_default(), &self.index)
+                }
+                Some(Stream::Decoded(bytes)) => whole(bytes),
+                Some(Stream::Undecoded(problem)) => {
+                    filters::Decoded { bytes: Vec::new(), problem: Some((*problem).to_owned()) }
+                }
+                None => whole(b""),
+            },
         }
     }
 
+    /// The texts that a value is or refers to.
+    fn texts(&self, value: &'d Value, parts: &mut Parts<'_, '_>) -> Result<Vec<String>, OpenError> {
+        let sources = self.sources(value, parts)?;
+        Ok(sources.into_iter().map(|source| text(&self.read(source).bytes)).collect())
+    }
+
+    /// Every revision of an object, as far as they are followed.
+    fn revisions(&self, number: u32) -> Vec<&'d Object> {
+        let mut found: Vec<&'d Object> = self.index.revisions(number).take(MOST_REVISIONS + 1).collect();
+        if found.len() > MOST_REVISIONS {
+            self.more_revisions.set(true);
+            found.truncate(MOST_REVISIONS);
+        }
+        found
+    }
+
     /// A value itself, or the values of the object it refers to, in every revision.
-    fn resolve<'v>(&'v self, value: &'v Value) -> Vec<&'v Value> {
+    fn resolve(&self, value: &'d Value) -> Vec<&'d Value> {
         match value {
-            Value::Reference(number) => {
-                let indexes = self.by_number.get(number).map(Vec::as_slice).unwrap_or_default();
-                indexes
-                    .iter()
-                    .filter_map(|i| self.objects.get(*i))
-                    .map(|o| &o.value)
-                    .take(MOST_STEPS as usize)
-                    .collect()
-            }
+            Value::Reference(number) => self.revisions(*number).into_iter().map(|object| &object.value).collect(),
             other => vec![other],
         }
     }
 
-    /// The text or stream that a value is or refers to; the members of an array in their order.
-    fn content(&self, value: &Value) -> Vec<(Vec<u8>, Option<String>)> {
-        match value {
-            Value::Text(bytes) => vec![(bytes.clone(), None)],
-            Value::Array(values) => values
-                .iter()
-                .filter(|v| matches!(v, Value::Reference(_)))
-                .take(100)
-                .flat_map(|v| self.content(v))
-                .collect(),
-            Value::Reference(number) => {
-                let indexes = self.by_number.get(number).map(Vec::as_slice).unwrap_or_default();
-                let objects = indexes.iter().filter_map(|i| self.objects.get(*i)).take(MOST_STEPS as usize);
-                objects
-                    .filter_map(|object| match (&object.stream, &object.value) {
-                        (Some(_), _) => {
-                            let decoded = self.stream(object);
-                            Some((decoded.bytes, decoded.problem))
+    /// The texts and streams that a value is or leads to; the members of an array in their order.
+    fn sources(&self, value: &'d Value, parts: &mut Parts<'_, '_>) -> Result<Vec<Source<'d>>, OpenError> {
+        let (mut found, mut followed, mut left) = (Vec::new(), HashSet::new(), vec![value]);
+        while let Some(value) = left.pop() {
+            match value {
+                Value::Text(bytes) => found.push(Source::Text(bytes)),
+                Value::Array(values) => {
+                    left.extend(values.iter().rev().filter(|value| matches!(value, Value::Reference(_))));
+                }
+                Value::Reference(number) if followed.insert(*number) => {
+                    parts.budget().check_time().map_err(OpenError::Limit)?;
+                    let mut further = Vec::new();
+                    for object in self.revisions(*number) {
+                        match (&object.stream, &object.value) {
+                            (Some(_), _) => found.push(Source::Stream(object)),
+                            (None, Value::Text(bytes)) => found.push(Source::Text(bytes)),
+                            (None, value @ (Value::Array(_) | Value::Reference(_))) => further.push(value),
+                            _ => {}
                         }
-                        (None, Value::Text(bytes)) => Some((bytes.clone(), None)),
-                        _ => None,
-                    })
-                    .collect()
+                    }
+                    left.extend(further.into_iter().rev());
+                }
+                _ => {}
             }
-            _ => Vec::new(),
         }
+        Ok(found)
     }
 }
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub struct Rar;
 
 /// Signatures that are tried.
-const MOST_STARTS: usize = 16;
+const MOST_STARTS: usize = 1_000;
 /// Rounds of passwords: members of one archive may have different ones.
 const MOST_ROUNDS: usize = 4;
 
@@ -41,12 +41,17 @@ impl Format for Rar {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let mut starts = signature::find_all(input, b"Rar!\x1a\x07", MOST_STARTS, parts)?;
+        let mut starts = signature::find_all(input, b"Rar!\x1a\x07\0", MOST_STARTS + 1, parts)?;
+        starts.extend(signature::find_all(input, b"Rar!\x1a\x07\x01\0", MOST_STARTS + 1, parts)?);
+        starts.sort_unstable();
+        let more = starts.len() > MOST_STARTS;
+        starts.truncate(MOST_STARTS);
         if input.window(0, 4)?.starts_with(b"RE\x7e\x5e") {
             starts.insert(0, 0);
         }
         let mut first_error = None;
         for start in starts {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
             let slice = input.slice(start, u64::MAX);
             match self::read(&slice, parts) {
                 Ok(Some((archive, password, damage))) => {
@@ -67,6 +72,9 @@ impl Format for Rar {
                     first_error.get_or_insert(error);
                 }
             }
+        }
+        if more {
+            parts.incomplete(format!("it has more than {MOST_STARTS} RAR signatures, and only so many are tried"));
         }
         Err(first_error.unwrap_or_else(|| OpenError::malformed("there is no RAR signature", 0)))
     }

@@ -5,14 +5,16 @@
 
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
-use lazaret_model::{Family, Finding, Role, Severity};
+use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 
 /// Bytes of a document that are read.
 const MOST: u64 = 128 << 20;
-/// Groups inside groups that are followed.
-const MOST_DEPTH: usize = 4096;
 /// Objects that are opened.
-const MOST_OBJECTS: usize = 1000;
+const MOST_OBJECTS: usize = 5000;
+/// Fields that are read, of those that run something or name a place.
+const MOST_FIELDS: usize = 100_000;
+/// Words that begin fields which name a place.
+const PLACES: [&str; 5] = ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "IMPORT", "LINK"];
 
 /// Opens RTF.
 pub(super) struct Rtf;
@@ -34,30 +36,29 @@ impl Format for Rtf {
         let bytes = super::text_of(input, MOST, parts)?;
         let mut reader = Reader::new(&bytes);
         reader.read(parts)?;
-        if reader.updates {
+        let Reader { objects, fields, mut links, updates, end, open_groups, .. } = reader;
+        if updates {
             let message = "the document asks for an embedded object to be run as soon as it is opened";
             let finding = Finding::new("rtf.automatic-object", "rtf", Severity::Medium, Family::Structure, message);
             parts.finding(finding.technique("T1203"));
         }
-        let mut links = Links::default();
-        reader.templates.iter().for_each(|place| links.add(place));
-        for field in &reader.fields {
+        for reason in [fields.overflow(), objects.overflow()].into_iter().flatten() {
+            parts.incomplete(reason);
+        }
+        for field in fields.as_slice() {
             read_field(field, &mut links, parts)?;
         }
-        if reader.objects.len() > MOST_OBJECTS {
-            parts.incomplete(format!("only the first {MOST_OBJECTS} objects were opened"));
-        }
-        for object in reader.objects.iter().take(MOST_OBJECTS) {
+        for object in objects.as_slice() {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             open_object(object, &mut links, parts)?;
         }
         links.hand_over(parts)?;
-        let rest = bytes.get(reader.end..).unwrap_or_default();
+        let rest = bytes.get(end..).unwrap_or_default();
         if rest.iter().filter(|b| !b.is_ascii_whitespace() && **b != 0).count() >= 16 {
-            let appended = input.slice(reader.end as u64, u64::MAX);
+            let appended = input.slice(end as u64, u64::MAX);
             parts.add_content(Member::unnamed(Role::Appended, "appended"), appended)?;
         }
-        if reader.open_groups {
+        if open_groups {
             parts.incomplete("the document ends inside a group");
         }
         Ok(())
@@ -76,26 +77,53 @@ enum Destination {
 
 struct Reader<'b> {
     bytes: &'b [u8],
-    objects: Vec<Vec<u8>>,
-    templates: Vec<String>,
-    fields: Vec<String>,
+    objects: Bounded<Vec<u8>>,
+    /// Fields that run something or name a place.
+    fields: Bounded<String>,
+    /// Templates.
+    links: Links,
     updates: bool,
     /// Where the document's outermost group ends.
     end: usize,
     open_groups: bool,
 }
 
+/// What was gathered for each destination that is not closed yet.
+#[derive(Default)]
+struct Gathered {
+    data: Data,
+    template: String,
+    field: String,
+}
+
+impl Gathered {
+    /// The text of a destination that has one.
+    fn text(&mut self, destination: Destination) -> Option<&mut String> {
+        match destination {
+            Destination::Template => Some(&mut self.template),
+            Destination::Field => Some(&mut self.field),
+            Destination::Text | Destination::Object | Destination::Skipped => None,
+        }
+    }
+}
+
 impl<'b> Reader<'b> {
     fn new(bytes: &'b [u8]) -> Self {
-        let (objects, templates, fields) = (Vec::new(), Vec::new(), Vec::new());
-        Self { bytes, objects, templates, fields, updates: false, end: bytes.len(), open_groups: true }
+        Self {
+            bytes,
+            objects: Bounded::new("objects", MOST_OBJECTS),
+            fields: Bounded::new("fields that lead somewhere", MOST_FIELDS),
+            links: Links::default(),
+            updates: false,
+            end: bytes.len(),
+            open_groups: true,
+        }
     }
 
     fn read(&mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut stack: Vec<Destination> = Vec::new();
         let mut now = Destination::Text;
-        let mut data = Data::default();
-        let mut text = String::new();
+        let mut gathered = Gathered::default();
         let mut at = 0;
         let mut steps = 0u32;
         while let Some(byte) = self.bytes.get(at).copied() {
@@ -105,17 +133,11 @@ impl<'b> Reader<'b> {
             }
             at += 1;
             match byte {
-                b'{' => {
-                    if stack.len() >= MOST_DEPTH {
-                        parts.incomplete("its groups are nested too deep");
-                        return Ok(());
-                    }
-                    stack.push(now);
-                }
+                b'{' => stack.push(now),
                 b'}' => {
                     let outer = stack.pop().unwrap_or(Destination::Text);
                     if outer != now {
-                        self.close(now, &mut data, &mut text);
+                        self.close(now, &mut gathered);
                     }
                     now = outer;
                     if stack.is_empty() {
@@ -124,24 +146,31 @@ impl<'b> Reader<'b> {
                         break;
                     }
                 }
-                b'\\' => at = self.control(at, &mut now, &mut data, &mut text),
-                _ => match now {
-                    Destination::Object => data.digit(byte),
-                    Destination::Template | Destination::Field
-                        if !matches!(byte, b'\r' | b'\n') && text.len() < 65_536 =>
-                    {
+                b'\\' => {
+                    let before = now;
+                    at = self.control(at, &mut now, &mut gathered);
+                    // A group that becomes something else has said all of what it was.
+                    if now != before && stack.last() != Some(&before) {
+                        self.close(before, &mut gathered);
+                    }
+                }
+                _ if now == Destination::Object => gathered.data.digit(byte),
+                b'\r' | b'\n' => {}
+                _ => {
+                    if let Some(text) = gathered.text(now) {
                         text.push(char::from(byte));
                     }
-                    _ => {}
-                },
+                }
             }
         }
-        self.close(now, &mut data, &mut text);
+        for destination in [Destination::Object, Destination::Template, Destination::Field] {
+            self.close(destination, &mut gathered);
+        }
         Ok(())
     }
 
     /// A control word or symbol; returns where the text goes on.
-    fn control(&mut self, at: usize, now: &mut Destination, data: &mut Data, text: &mut String) -> usize {
+    fn control(&mut self, at: usize, now: &mut Destination, gathered: &mut Gathered) -> usize {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let len = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
         if len == 0 {
@@ -152,14 +181,14 @@ impl<'b> Reader<'b> {
                         .get(1..3)
                         .and_then(|d| std::str::from_utf8(d).ok())
                         .and_then(|d| u8::from_str_radix(d, 16).ok());
-                    if let (Some(value), Destination::Template | Destination::Field) = (value, *now) {
+                    if let (Some(value), Some(text)) = (value, gathered.text(*now)) {
                         text.push(char::from(value));
                     }
                     at + 3
                 }
-                Some(b'\\' | b'{' | b'}') => {
-                    if matches!(*now, Destination::Template | Destination::Field) {
-                        text.push(char::from(rest.first().copied().unwrap_or_default()));
+                Some(symbol @ (b'\\' | b'{' | b'}')) => {
+                    if let Some(text) = gathered.text(*now) {
+                        text.push(char::from(*symbol));
                     }
                     at + 1
                 }
@@ -189,12 +218,12 @@ impl<'b> Reader<'b> {
                     .unwrap_or(0)
                     .min(self.bytes.len().saturating_sub(next));
                 if *now == Destination::Object {
-                    data.raw(self.bytes.get(next..next + count).unwrap_or_default());
+                    gathered.data.raw(self.bytes.get(next..next + count).unwrap_or_default());
                 }
                 next += count;
             }
             b"u" => {
-                if let (Some(number), Destination::Template | Destination::Field) = (number, *now) {
+                if let (Some(number), Some(text)) = (number, gathered.text(*now)) {
                     text.extend(u16::try_from(number & 0xffff).ok().and_then(|unit| char::from_u32(u32::from(unit))));
                 }
             }
@@ -203,19 +232,29 @@ impl<'b> Reader<'b> {
         next
     }
 
-    fn close(&mut self, destination: Destination, data: &mut Data, text: &mut String) {
+    fn close(&mut self, destination: Destination, gathered: &mut Gathered) {
         match destination {
             Destination::Object => {
-                let bytes = std::mem::take(data).bytes;
-                if !bytes.is_empty() && self.objects.len() <= MOST_OBJECTS {
+                let bytes = std::mem::take(&mut gathered.data).bytes;
+                if !bytes.is_empty() {
                     self.objects.push(bytes);
                 }
             }
-            Destination::Template if self.templates.len() < 100 => self.templates.push(std::mem::take(text)),
-            Destination::Field if self.fields.len() < 10_000 => self.fields.push(std::mem::take(text)),
-            _ => text.clear(),
+            Destination::Template => self.links.add(&std::mem::take(&mut gathered.template)),
+            Destination::Field => {
+                let field = std::mem::take(&mut gathered.field);
+                if begins(&field, "DDE") || PLACES.iter().any(|word| begins(&field, word)) {
+                    self.fields.push(field);
+                }
+            }
+            Destination::Text | Destination::Skipped => {}
         }
     }
+}
+
+/// Whether a field begins with a word, in letters of any size.
+fn begins(field: &str, word: &str) -> bool {
+    field.trim_start().get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
 }
 
 /// Bytes from hexadecimal digits with anything between them.
@@ -242,13 +281,12 @@ impl Data {
 
 /// A field's instruction: places to fetch, and DDE, which runs a program.
 fn read_field(field: &str, links: &mut Links, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    let upper = field.trim_start().to_ascii_uppercase();
-    if upper.starts_with("DDE") {
+    if begins(field, "DDE") {
         let command = field.trim().split_once(' ').map_or("", |(_, command)| command);
         let member = Member::unnamed(Role::Command, "dde").of_kind("command-line");
         return parts.add_content(member, Content::from(command.as_bytes()));
     }
-    if ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "IMPORT", "LINK"].iter().any(|word| upper.starts_with(word)) {
+    if PLACES.iter().any(|word| begins(field, word)) {
         for place in field.split('"').skip(1).step_by(2) {
             links.add(place);
         }
@@ -287,11 +325,15 @@ fn open_object(object: &[u8], links: &mut Links, parts: &mut Parts<'_, '_>) -> R
     raw_object(native, parts)
 }
 
-/// Data that is no object by the rules: whatever compound file is in it, else as it is.
+/// Data that is no object by the rules: whatever compound file is in it, and what stands before that; else as it is.
 fn raw_object(data: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let start = memchr::memmem::find(data, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").unwrap_or(0);
-    let member = Member::unnamed(Role::Embedded, "object");
-    parts.add_content(member, Content::from(data.get(start..).unwrap_or_default()))
+    let (before, object) = data.split_at(start);
+    parts.add_content(Member::unnamed(Role::Embedded, "object"), Content::from(object))?;
+    if !before.is_empty() {
+        parts.add_content(Member::unnamed(Role::Embedded, "before-object"), Content::from(before))?;
+    }
+    Ok(())
 }
 
 /// A package's name and file: OLE10Native without its first length.
@@ -336,8 +378,9 @@ impl Ole<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::walk;
+    use crate::testing::{walk, walk_with};
     use data_encoding::HEXLOWER;
+    use lazaret_model::Limits;
 
     fn object(class: &str, native: &[u8]) -> Vec<u8> {
         let mut out = vec![1, 5, 0, 0, 2, 0, 0, 0];
@@ -387,5 +430,65 @@ mod tests {
         assert_eq!(found.bytes("//link"), b"http://host.invalid/t.dotm");
         assert_eq!(found.bytes("//dde"), b"c:\\windows\\cmd.exe \"/c echo LAZARET\"");
         assert_eq!(found.bytes("//appended"), b"LAZARET-APPENDED-DATA");
+    }
+
+    #[test]
+    fn no_number_of_templates_fields_or_groups_hides_one() {
+        let evil = "{\\*\\template http://host.invalid/LAZARET-MARKER}";
+        let templates: String = (0..150).map(|at| format!("{{\\*\\template http://host.invalid/{at}}}")).collect();
+        let fields = "{\\field{\\*\\fldinst PAGE}}".repeat(11_000);
+        let (opened, closed) = ("{".repeat(5000), "}".repeat(5000));
+        let dde = "{\\field{\\*\\fldinst DDEAUTO LAZARET-MARKER}}";
+        for document in [
+            format!("{{\\rtf1{templates}{evil}}}"),
+            format!("{{\\rtf1{fields}{dde}}}"),
+            format!("{{\\rtf1{opened}{evil}{closed}}}"),
+        ] {
+            let found = walk(document.as_bytes(), "x");
+            let held = |part: &lazaret_model::Part| found.bytes[&part.id].ends_with(b"LAZARET-MARKER");
+            assert!(found.parts[1..].iter().any(held) && found.complete());
+        }
+    }
+
+    #[test]
+    fn long_texts_are_whole() {
+        let long = " ".repeat(70_000);
+        let template = format!("{{\\rtf1{{\\*\\template{long}http://host.invalid/t.dotm}}}}");
+        assert_eq!(walk(template.as_bytes(), "x").bytes("//link"), b"http://host.invalid/t.dotm");
+        let field = format!("{{\\rtf1{{\\field{{\\*\\fldinst DDE x{long}LAZARET-MARKER}}}}}}");
+        assert!(walk(field.as_bytes(), "x").bytes("//dde").ends_with(b"LAZARET-MARKER"));
+    }
+
+    #[test]
+    fn more_objects_or_fields_than_are_opened_are_said() {
+        let limits = Limits { parts: 20, ..Limits::default() };
+        let object = "{\\*\\objdata 00}".repeat(super::MOST_OBJECTS);
+        let field = "{\\*\\fldinst LINK}".repeat(super::MOST_FIELDS);
+        for (more, reason) in [
+            (format!("{object}{{\\*\\objdata 4c415a41524554}}"), "it has more than 5000 objects"),
+            (format!("{field}{{\\*\\fldinst DDE LAZARET}}"), "it has more than 100000 fields"),
+        ] {
+            let found = walk_with(format!("{{\\rtf1{more}}}").as_bytes(), "x", Some("rtf"), &[], limits.clone());
+            assert!(found.parts[0].incomplete.iter().any(|given| given.starts_with(reason)), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_becomes_something_else_loses_nothing() {
+        let found = walk(&b"{\\rtf1{\\*\\objdata 4c415a41524554\\template x}{\\*\\objdata 00}}"[..], "x");
+        assert_eq!((found.bytes("//object"), found.bytes("//link")), (&b"LAZARET"[..], &b"x"[..]));
+        let found = walk(&b"{\\rtf1{\\*\\template http://host.invalid/t\\fldinst x}}"[..], "x");
+        assert_eq!(found.bytes("//link"), b"http://host.invalid/t");
+        // Groups within an object's data are passed over.
+        let found = walk(&b"{\\rtf1{\\*\\objdata 4c415a{\\*\\template x}41524554}}"[..], "x");
+        assert_eq!(found.bytes("//object"), b"LAZARET");
+    }
+
+    #[test]
+    fn what_stands_before_a_compound_file_is_a_part() {
+        let inner = crate::testing::build::compound(&[("LAZARET", b"x")]);
+        let data = HEXLOWER.encode(&[&b"LAZARET-MARKER"[..], &inner].concat());
+        let found = walk(format!("{{\\rtf1{{\\*\\objdata {data}}}}}").as_bytes(), "x");
+        assert_eq!((&*found.part("//object").kind.id, found.bytes("//before-object")), ("cfb", &b"LAZARET-MARKER"[..]));
     }
 }

@@ -12,7 +12,7 @@ pub struct SevenZ;
 
 const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
 /// Signatures that are tried.
-const MOST_STARTS: usize = 16;
+const MOST_STARTS: usize = 1_000;
 
 impl Format for SevenZ {
     fn id(&self) -> &'static str {
@@ -28,17 +28,19 @@ impl Format for SevenZ {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let starts = signature::find_all(input, SIGNATURE, MOST_STARTS, parts)?;
-        let mut first_error = None;
+        let mut starts = signature::find_all(input, SIGNATURE, MOST_STARTS + 1, parts)?;
+        let more = starts.len() > MOST_STARTS;
+        starts.truncate(MOST_STARTS);
+        let (mut first_error, mut empty) = (None, None);
         for start in starts {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
             let slice = input.slice(start, u64::MAX);
             // An archive without files has no second header: offset, length and checksum are zero.
             let head = slice.window(0, 32)?.into_owned();
             if head.len() == 32 && head.get(12..32).is_some_and(|rest| rest.iter().all(|byte| *byte == 0)) {
-                if slice.len() > 32 {
-                    parts.add_content(Member::unnamed(Role::Appended, "after-archive"), slice.slice(32, u64::MAX))?;
-                }
-                return Ok(());
+                // Another may follow that is not.
+                empty.get_or_insert(slice);
+                continue;
             }
             match read_header(&slice, parts) {
                 Ok(Some((archive, password))) => return add_all(&slice, &archive, password, parts),
@@ -54,7 +56,19 @@ impl Format for SevenZ {
                 }
             }
         }
-        Err(first_error.unwrap_or_else(|| OpenError::malformed("there is no 7z signature", 0)))
+        match empty {
+            Some(slice) if slice.len() > 32 => {
+                parts.add_content(Member::unnamed(Role::Appended, "after-archive"), slice.slice(32, u64::MAX))?;
+            }
+            Some(_) => {}
+            None => {
+                first_error.get_or_insert_with(|| OpenError::malformed("there is no 7z signature", 0));
+            }
+        }
+        if more {
+            parts.incomplete(format!("it has more than {MOST_STARTS} 7z signatures, and only so many are tried"));
+        }
+        first_error.map_or(Ok(()), Err)
     }
 }
 
@@ -402,6 +416,20 @@ AQmAkAAHCwEAAiQG8QcBElMPlHayK5wGvYSIRNWYTM6rKyMDAQEFXQAQAAABAAyAhYCeCgGqZaHZAAA=
         let stub = [b"MZ stub with 7z\xbc\xaf\x27\x1c in its text".to_vec(), vec![0; 5000]].concat();
         let recorded = check([stub, archive(vec![EncoderMethod::LZMA.into()], false)].concat(), &[]);
         assert_eq!(recorded.bytes("//dir/payload.exe"), MARKER);
+    }
+
+    #[test]
+    fn no_number_of_signatures_hides_an_archive() {
+        let bytes = archive(vec![EncoderMethod::LZMA.into()], false);
+        let decoy = [SIGNATURE, b" and "].concat();
+        let empty = [SIGNATURE, &[0, 4, 0x8d, 0x9b, 0xd5, 0x0f], &[0; 20]].concat();
+        for before in [decoy.repeat(100), [&empty[..], &[b'.'; 1_000]].concat()] {
+            assert_eq!(check([before, bytes.clone()].concat(), &[]).bytes("//dir/payload.exe"), MARKER);
+        }
+        let recorded = check([decoy.repeat(MOST_STARTS), bytes].concat(), &[]);
+        assert!(recorded.parts[0].incomplete.iter().any(|reason| reason.contains("1000 7z signatures")));
+        let recorded = check(empty, &[]);
+        assert!(recorded.complete() && recorded.parts.len() == 1, "{:#?}", recorded.parts);
     }
 
     #[test]

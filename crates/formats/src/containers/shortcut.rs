@@ -2,13 +2,17 @@
 //! `.settingcontent-ms`, `.scf`, `.rdp`, `.theme`, `.iqy`, `.slk`, `.jnlp`, ClickOnce and `.wsh`.
 
 use super::links::Links;
+use super::xml::{Token, tokens, unescape};
 use crate::{Content, Format, Member, OpenError, Parts, identify};
-use lazaret_model::Role;
+use lazaret_model::{Bounded, Role};
+use std::collections::HashSet;
 
 /// Bytes of a shortcut that are read.
 const MOST: u64 = 4 << 20;
-/// Commands handed over for one file.
-const MOST_COMMANDS: usize = 200;
+/// Commands handed over for one file, each as a part: a SYLK sheet may have one in every cell.
+const MOST_COMMANDS: usize = 5000;
+/// Bytes of sections that are never closed, and so begin in each other.
+const MOST_OPEN: usize = if cfg!(test) { 4 << 20 } else { 64 << 20 };
 
 /// Opens shortcuts.
 pub(super) struct Shortcut;
@@ -65,10 +69,11 @@ impl Format for Shortcut {
                 _ => markup(text, &mut found),
             }
         }
-        if found.commands.len() > MOST_COMMANDS {
-            parts.incomplete(format!("only the first {MOST_COMMANDS} commands are listed"));
+        let (commands, overflow) = found.commands.into_parts();
+        for reason in overflow.into_iter().chain(found.incomplete.map(str::to_owned)) {
+            parts.incomplete(reason);
         }
-        for command in found.commands.into_iter().take(MOST_COMMANDS) {
+        for command in commands {
             // Command lines of Unix and of Windows are judged apart.
             let name = if parts.part().is("desktop") { "exec" } else { "command" };
             let member = Member::unnamed(Role::Command, name).of_kind("command-line");
@@ -78,10 +83,19 @@ impl Format for Shortcut {
     }
 }
 
-#[derive(Default)]
 struct Found {
-    commands: Vec<String>,
+    commands: Bounded<String>,
+    known: HashSet<String>,
     links: Links,
+    /// Why not all of it was read, if it was not.
+    incomplete: Option<&'static str>,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        let commands = Bounded::new("commands", MOST_COMMANDS);
+        Self { commands, known: HashSet::new(), links: Links::default(), incomplete: None }
+    }
 }
 
 impl Found {
@@ -97,14 +111,15 @@ impl Found {
 
     fn command(&mut self, command: &str) {
         let command = command.trim();
-        if !command.is_empty() && self.commands.len() <= MOST_COMMANDS && !self.commands.iter().any(|c| c == command) {
-            self.commands.push(command.to_owned());
+        if !command.is_empty() && !self.known.contains(command) && self.commands.push(command.to_owned()) {
+            self.known.insert(command.to_owned());
         }
     }
 }
 
 /// Keys that run or fetch, in files of `[sections]` and `key=value`.
 fn settings(text: &str, found: &mut Found) {
+    let desktop = text.contains("[Desktop Entry]");
     for line in text.lines() {
         let Some((key, value)) = line.split_once('=') else { continue };
         let value = value.trim();
@@ -114,7 +129,7 @@ fn settings(text: &str, found: &mut Found) {
         let key = key.trim().split('[').next().unwrap_or_default().to_ascii_lowercase();
         match key.as_str() {
             "exec" | "tryexec" => found.command(value),
-            "path" if !text.contains("[Desktop Entry]") => found.command(value),
+            "path" if !desktop => found.command(value),
             "url" | "baseurl" | "originalurl" => found.target(value),
             "iconfile" | "icon" | "iconresource" if value.starts_with("\\\\") || value.contains("://") => {
                 found.icon(value)
@@ -171,11 +186,11 @@ fn citrix(text: &str, found: &mut Found) {
 /// The command that a window of macOS's Terminal begins with.
 fn terminal(text: &str, found: &mut Found) {
     let mut keyed = false;
-    for token in super::xml::tokens(text) {
+    for token in tokens(text) {
         match token {
-            super::xml::Token::Text(key) if key.trim() == "CommandString" => keyed = true,
-            super::xml::Token::Text(command) if keyed && !command.trim().is_empty() => {
-                found.command(&super::xml::unescape(command));
+            Token::Text(key) if key.trim() == "CommandString" => keyed = true,
+            Token::Text(command) if keyed && !command.trim().is_empty() => {
+                found.command(&unescape(command));
                 keyed = false;
             }
             _ => {}
@@ -185,22 +200,24 @@ fn terminal(text: &str, found: &mut Found) {
 
 /// Elements and attributes that hold commands and places.
 fn markup(text: &str, found: &mut Found) {
-    let unescape = |text: &str| {
-        text.replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&quot;", "\"")
-            .replace("&apos;", "'")
-            .replace("&amp;", "&")
-    };
     let mut rest = text;
+    let mut open = 0;
     while let Some((_, after)) = rest.split_once('<') {
         let (tag, tail) = after.split_once('>').unwrap_or((after, ""));
         let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
         let local = name.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-        let content = unescape(tail.split('<').next().unwrap_or_default().trim().trim_start_matches("![CDATA["));
         let inside = match tail.trim_start().strip_prefix("<![CDATA[") {
-            Some(data) => data.split("]]>").next().unwrap_or_default().to_owned(),
-            None => content,
+            Some(data) => {
+                let end = memchr::memmem::find(data.as_bytes(), b"]]>").unwrap_or(data.len());
+                let inside = data.get(..end).unwrap_or_default();
+                open += inside.len();
+                if open > MOST_OPEN {
+                    found.incomplete = Some("it has too many sections that are not closed");
+                    return;
+                }
+                inside.to_owned()
+            }
+            None => unescape(tail.split('<').next().unwrap_or_default().trim().trim_start_matches("![CDATA[")),
         };
         match local.as_str() {
             "deeplink" => found.command(&inside),
@@ -224,16 +241,20 @@ fn markup(text: &str, found: &mut Found) {
 /// The address in a binary property list: the printable text after its key.
 fn binary_list(bytes: &[u8], found: &mut Found) {
     for scheme in [&b"http"[..], b"file:", b"smb:", b"ftp:"] {
-        if let Some(at) = memchr::memmem::find(bytes, scheme) {
-            let text: Vec<u8> = bytes.iter().skip(at).copied().take_while(|b| (33..127).contains(b)).collect();
-            found.target(&String::from_utf8_lossy(&text));
+        let mut rest = bytes;
+        while let Some(at) = memchr::memmem::find(rest, scheme) {
+            rest = rest.get(at..).unwrap_or_default();
+            let (text, after) = rest.split_at(rest.iter().take_while(|b| (33..127).contains(*b)).count());
+            found.target(&String::from_utf8_lossy(text));
+            rest = after;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::walk;
+    use crate::testing::{walk, walk_with};
+    use lazaret_model::Limits;
 
     #[track_caller]
     fn check(text: &str, commands: &[&str], links: &[&str]) {
@@ -291,5 +312,37 @@ mod tests {
             &[],
             &["file://host.invalid/x"],
         );
+    }
+
+    #[test]
+    fn no_number_of_commands_or_places_hides_one() {
+        let cells: String = (0..300).map(|at| format!("C;X1;Y{at};K0;ECALL({at})\r\n")).collect();
+        let found = walk(format!("ID;PWXL\r\n{cells}C;X1;Y1;K0;EEXEC(\"LAZARET\")\r\nE\r\n").as_bytes(), "x");
+        assert_eq!(found.bytes("//command#301"), b"EXEC(\"LAZARET\")");
+        assert!(found.complete());
+        let list = b"bplist00\x5fhttp://decoy.invalid/?u=http://x\0\x5fhttp://host.invalid/LAZARET\0";
+        let found = walk_with(&list[..], "x", Some("webloc"), &[], Limits::default());
+        assert_eq!(found.bytes("//target"), b"http://decoy.invalid/?u=http://x");
+        assert_eq!(found.bytes("//target#2"), b"http://host.invalid/LAZARET");
+        check(
+            "<?xml version=\"1.0\"?><PCSettings><DeepLink>&#x63;md /c &amp;lt;LAZARET</DeepLink></PCSettings>",
+            &["cmd /c &lt;LAZARET"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn what_is_not_listed_is_said() {
+        let limits = Limits { parts: 20, ..Limits::default() };
+        let cells: String = (0..5001).map(|at| format!("C;ECALL({at})\r\n")).collect();
+        let open = "<url><![CDATA[a:".repeat(20_000);
+        for (kind, text, reason) in [
+            ("slk", format!("ID;PWXL\r\n{cells}E\r\n"), "it has more than 5000 commands"),
+            ("library-ms", format!("<libraryDescription>{open}"), "it has too many sections"),
+        ] {
+            let found = walk_with(text.as_bytes(), "x", Some(kind), &[], limits.clone());
+            let incomplete = &found.parts[0].incomplete;
+            assert!(incomplete.iter().any(|given| given.starts_with(reason)), "{incomplete:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::{Content, OpenError, Parts};
 /// Bytes looked through at a time.
 const CHUNK: u64 = 1 << 20;
 
-/// Offsets of `signature`, at most `most` of them.
+/// Offsets of `signature`, at most `most` of them; one more than are tried tells the caller that there are more.
 pub(super) fn find_all(
     input: &Content,
     signature: &[u8],

@@ -9,6 +9,7 @@ use super::bytes::{link_escapes, link_finding, until_nul, utf8_or_cp437};
 use crate::{Content, Member, OpenError, Parts};
 use header::{BLOCK, Header, number};
 use lazaret_model::Role;
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 /// The opener.
@@ -16,10 +17,14 @@ pub struct Tar;
 
 /// Bytes of a long name or a pax header that are read.
 const MOST_META: u64 = 1 << 20;
-/// Blocks that are searched for the next header after damage.
-const MOST_SEARCHED: u64 = 1 << 16;
-/// Pieces of a sparse file.
-const MOST_PIECES: usize = 1 << 16;
+/// Bytes in front of a sparse file's data that are read for its map.
+const MOST_MAP: usize = 16 << 20;
+/// Bytes that are searched at a time for the next header after damage.
+const WINDOW: u64 = 1 << 20;
+/// Numbers in the map of a sparse file: an offset and a length for every piece.
+const MOST_NUMBERS: usize = 1 << 20;
+/// Said where a sparse file has more.
+const MORE_PIECES: &str = "its map of holes has more than 524,288 pieces, and only so many are read";
 
 impl Format for Tar {
     fn id(&self) -> &'static str {
@@ -62,9 +67,7 @@ impl Format for Tar {
                 if members == 0 && found.is_none() {
                     return Err(OpenError::malformed("there is no tar header", at));
                 }
-                if !ended || found.is_none() {
-                    parts.add_content(Member::unnamed(Role::Appended, "between-members"), input.slice(at, rest))?;
-                }
+                parts.add_content(Member::unnamed(Role::Appended, "between-members"), input.slice(at, rest))?;
                 if !ended {
                     parts.incomplete("a header is damaged, so what follows it was searched for");
                 }
@@ -80,8 +83,8 @@ impl Format for Tar {
             match header.kind {
                 b'x' | b'X' => next.read_pax(&data, parts)?,
                 b'g' => global.read_pax(&data, parts)?,
-                b'L' => next.path = Some(long_text(&data)?),
-                b'K' => next.link = Some(long_text(&data)?),
+                b'L' => next.path = Some(long_text(&data, parts)?),
+                b'K' => next.link = Some(long_text(&data, parts)?),
                 _ => {
                     let extended = std::mem::take(&mut next).over(&global);
                     at = member(input, &header, extended, data_at, size, at, parts)?;
@@ -97,24 +100,30 @@ impl Format for Tar {
 
 /// Finds the next block that is a header.
 fn search(input: &Content, from: u64, parts: &mut Parts<'_, '_>) -> Result<Option<u64>, OpenError> {
-    for n in 1..MOST_SEARCHED {
-        let at = from.saturating_add(n * BLOCK);
-        if at >= input.len() {
-            return Ok(None);
+    let mut at = from.saturating_add(BLOCK);
+    while at < input.len() {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let window = input.window(at, WINDOW as usize)?;
+        let is_header = |block: &[u8]| Header::parse(block).is_some_and(|header| header.exact);
+        if let Some(place) = window.chunks(BLOCK as usize).position(is_header) {
+            return Ok(Some(at + place as u64 * BLOCK));
         }
-        if n % 256 == 0 {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
-        }
-        if Header::parse(&input.window(at, BLOCK as usize)?).is_some_and(|header| header.exact) {
-            return Ok(Some(at));
-        }
+        at += WINDOW;
     }
     Ok(None)
 }
 
-fn long_text(data: &Content) -> io::Result<Vec<u8>> {
-    let text = data.window(0, usize::try_from(data.len().min(MOST_META)).unwrap_or(0))?;
-    Ok(until_nul(&text).to_vec())
+/// The text in a header of GNU; what is longer than is read is said.
+fn long_text(data: &Content, parts: &mut Parts<'_, '_>) -> Result<Vec<u8>, OpenError> {
+    Ok(until_nul(&meta(data, "a long name", parts)?).to_vec())
+}
+
+/// The bytes of what describes a member.
+fn meta<'d>(data: &'d Content, what: &str, parts: &mut Parts<'_, '_>) -> Result<Cow<'d, [u8]>, OpenError> {
+    if data.len() > MOST_META {
+        parts.incomplete(format!("{what} has more than {MOST_META} bytes, and only so many are read"));
+    }
+    Ok(data.window(0, MOST_META as usize)?)
 }
 
 /// What pax and GNU headers say about the member that follows.
@@ -128,6 +137,7 @@ struct Extended {
     sparse_name: Option<Vec<u8>>,
     sparse_size: Option<u64>,
     sparse_map: Vec<u64>,
+    more_pieces: bool,
 }
 
 impl Extended {
@@ -141,10 +151,7 @@ impl Extended {
 
     /// `length key=value\n`, over and over (pax, extended header).
     fn read_pax(&mut self, data: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        if data.len() > MOST_META {
-            parts.incomplete("a pax header is longer than is read");
-        }
-        let text = data.window(0, usize::try_from(data.len().min(MOST_META)).unwrap_or(0))?;
+        let text = meta(data, "a pax header", parts)?;
         let mut rest: &[u8] = &text;
         while let Some(space) = rest.iter().take(20).position(|byte| *byte == b' ') {
             let digits = rest.get(..space).unwrap_or_default();
@@ -161,16 +168,28 @@ impl Extended {
                 b"GNU.sparse.major" => self.sparse_major = decimal(value),
                 b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
                 b"GNU.sparse.size" | b"GNU.sparse.realsize" => self.sparse_size = decimal(value),
-                b"GNU.sparse.offset" | b"GNU.sparse.numbytes" if self.sparse_map.len() < MOST_PIECES => {
-                    self.sparse_map.extend(decimal(value));
-                }
+                b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => self.keep_pieces(decimal(value)),
                 b"GNU.sparse.map" => {
-                    self.sparse_map = value.split(|b| *b == b',').take(MOST_PIECES).filter_map(decimal).collect();
+                    (self.sparse_map, self.more_pieces) = (Vec::new(), false);
+                    self.keep_pieces(value.split(|b| *b == b',').filter_map(decimal));
                 }
                 _ => {}
             }
         }
+        if data.len() <= MOST_META && rest.iter().any(|byte| *byte != 0) {
+            parts.incomplete("a pax header is damaged, and read only so far");
+        }
         Ok(())
+    }
+
+    fn keep_pieces(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        for number in numbers {
+            if self.sparse_map.len() >= MOST_NUMBERS {
+                self.more_pieces = true;
+                return;
+            }
+            self.sparse_map.push(number);
+        }
     }
 }
 
@@ -209,9 +228,8 @@ fn member(
             // pax allows data with a hard link.
             return if size > 0 { parts.add_content(member, data).map(|()| next_at) } else { Ok(next_at) };
         }
-        b'3' | b'4' | b'6' | b'V' => return Ok(next_at),
-        // GNU dump directories hold names only.
-        b'5' | b'D' if size == 0 || header.kind == b'D' => return Ok(next_at),
+        // By rule none has data, but for the names in a GNU dump directory; programs differ in what they make of some.
+        b'3' | b'4' | b'5' | b'6' | b'D' | b'V' if size == 0 => return Ok(next_at),
         b'M' => member = member.incomplete("it begins in another volume, which was not given"),
         _ => {}
     }
@@ -227,8 +245,12 @@ fn member(
         while more {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let block = input.window(at, BLOCK as usize)?.into_owned();
-            if block.len() < BLOCK as usize || map.len() >= MOST_PIECES {
+            if block.len() < BLOCK as usize {
                 member = member.incomplete("its map of holes is damaged");
+                break;
+            }
+            if map.len() >= MOST_NUMBERS {
+                member = member.incomplete(MORE_PIECES);
                 break;
             }
             map.extend(block.as_chunks::<12>().0.iter().take(42).filter(|f| f[0] != 0).filter_map(|f| number(f)));
@@ -239,24 +261,38 @@ fn member(
         content = input.slice(at, size);
     } else if extended.sparse_major == Some(1) {
         // Sparse format 1.0: the map is text at the start of the data, padded to a block.
-        let text = content.window(0, 1 << 20)?;
+        let text = content.window(0, MOST_MAP)?;
         let mut lines = text.split(|byte| *byte == b'\n');
-        let count = lines.next().and_then(decimal).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-        let mut used = 0usize;
-        let count = count.saturating_mul(2).min(MOST_PIECES) + 1;
-        for (n, line) in text.split(|byte| *byte == b'\n').take(count).enumerate() {
+        let first = lines.next().unwrap_or_default();
+        let count = decimal(first).and_then(|n| usize::try_from(n).ok()).unwrap_or(0).saturating_mul(2);
+        if count > MOST_NUMBERS {
+            member = member.incomplete(MORE_PIECES);
+        }
+        let count = count.min(MOST_NUMBERS);
+        let mut used = first.len() + 1;
+        let (known, mut read) = (map.len(), 0);
+        for line in lines.take(count) {
             used += line.len() + 1;
-            if n > 0 {
-                map.extend(decimal(line));
-            }
+            read += 1;
+            map.extend(decimal(line));
+        }
+        if read < count || map.len() - known < read {
+            member = member.incomplete("its map of holes is damaged");
         }
         let skip = (used as u64).div_ceil(BLOCK) * BLOCK;
         drop(text);
         content = content.slice(skip, u64::MAX);
     }
+    if extended.more_pieces {
+        member = member.incomplete(MORE_PIECES);
+    }
     if map.is_empty() {
         parts.add_content(member, content)?;
     } else {
+        let (pieces, _) = map.as_chunks::<2>();
+        if pieces.iter().fold(0u64, |sum, [_, length]| sum.saturating_add(*length)) < content.len() {
+            member = member.incomplete("its map of holes has no place for some of its data");
+        }
         let mut sparse = Sparse { data: content, map, piece: 0, at: 0, used: 0, size: real_size };
         parts.add(member, &mut sparse)?;
     }

@@ -4,11 +4,14 @@ use super::bytes::{u16_le, u32_le, utf16_le};
 use super::cfb::{Compound, Entry};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity};
+use std::collections::HashSet;
 
-/// Decompressed bytes of one stream, at most.
+/// Decompressed bytes of one source, at most.
 const MOST_SOURCE: usize = 16 << 20;
 /// Compressed bytes of one stream that are read.
 const MOST_STREAM: u64 = 32 << 20;
+/// Bytes that are read and written while sources are searched for in one stream.
+const MOST_SEARCHED: usize = 64 << 20;
 /// P-code of a module that truly has no source is smaller than this.
 const MOST_EMPTY_PCODE: usize = 8 << 10;
 
@@ -18,6 +21,23 @@ struct Module {
     name: String,
     stream: String,
     offset: usize,
+}
+
+/// What a compressed container holds, and why that is not all of it, if it is not.
+#[derive(Debug, Default)]
+struct Source {
+    bytes: Vec<u8>,
+    problem: Option<&'static str>,
+    /// Bytes of the container that were read.
+    read: usize,
+}
+
+/// What VBA projects were found in a compound file.
+#[derive(Debug, Default)]
+pub(super) struct Projects {
+    pub(super) found: bool,
+    /// Streams that were handed over as modules.
+    pub(super) modules: HashSet<*const Entry>,
 }
 
 /// Whether the compound file holds a VBA project, whatever its storage is called.
@@ -30,9 +50,9 @@ fn gives_away(entry: &Entry) -> bool {
     entry.name.eq_ignore_ascii_case("dir") || entry.name.eq_ignore_ascii_case("_VBA_PROJECT")
 }
 
-/// Hands the modules of every VBA project in the compound file over; true when there is one.
-pub(super) fn add_projects(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
-    let mut found = false;
+/// Hands the modules of every VBA project in the compound file over.
+pub(super) fn add_projects(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<Projects, OpenError> {
+    let mut projects = Projects::default();
     let mut storages: Vec<usize> =
         compound.streams().filter(|entry| gives_away(entry)).map(|entry| entry.parent).collect();
     storages.sort_unstable();
@@ -40,48 +60,71 @@ pub(super) fn add_projects(compound: &Compound, parts: &mut Parts<'_, '_>) -> Re
     for storage in storages {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let siblings: Vec<&Entry> = compound.streams().filter(|entry| entry.parent == storage).collect();
-        found |= add_project(compound, &siblings, parts)?;
+        projects.found |= add_project(compound, &siblings, &mut projects.modules, parts)?;
     }
-    Ok(found)
+    Ok(projects)
 }
 
-fn add_project(compound: &Compound, streams: &[&Entry], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
-    let named = |name: &str| streams.iter().find(|entry| entry.name.eq_ignore_ascii_case(name));
-    let dir = named("dir").map(|entry| decompress(&compound.read(entry, MOST_STREAM)));
-    let (code_page, modules) = dir.as_deref().map(parse_dir).unwrap_or_default();
-    let mut done: Vec<&str> = Vec::new();
+/// The streams of this name, of which a broken directory may have several.
+fn named<'e>(streams: &[&'e Entry], name: &str) -> Vec<&'e Entry> {
+    streams.iter().copied().filter(|entry| entry.name.eq_ignore_ascii_case(name)).collect()
+}
+
+fn add_project(
+    compound: &Compound,
+    streams: &[&Entry],
+    done: &mut HashSet<*const Entry>,
+    parts: &mut Parts<'_, '_>,
+) -> Result<bool, OpenError> {
+    let mut code_page = None;
+    let mut modules = Vec::new();
+    for entry in named(streams, "dir") {
+        let dir = decompress(&compound.read(entry, MOST_STREAM, parts));
+        if let Some(problem) = dir.problem {
+            parts.incomplete(format!("the directory of a VBA project: {problem}"));
+        }
+        let (own, listed) = parse_dir(&dir.bytes);
+        code_page.get_or_insert(own);
+        modules.extend(listed.into_iter().map(|module| (own, module)));
+    }
     let mut found = false;
-    for module in &modules {
+    for (code_page, module) in &modules {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         found = true;
-        let Some(entry) = named(&module.stream) else {
+        let entries = named(streams, &module.stream);
+        if entries.is_empty() {
             let member = Member::named(Role::Macro, module.name.clone()).of_kind("vba");
             parts.add_content(member.incomplete("the module's stream is missing"), Content::from(&b""[..]))?;
-            continue;
-        };
-        done.push(&entry.name);
-        let bytes = compound.read(entry, MOST_STREAM);
-        let mut source = bytes.get(module.offset..).map(decompress).unwrap_or_default();
-        if source.is_empty() {
-            // The offset may lie.
-            source = search(&bytes);
         }
-        add_module(&module.name, &source, module.offset.min(bytes.len()), code_page, parts)?;
+        for entry in entries {
+            done.insert(entry);
+            let bytes = compound.read(entry, MOST_STREAM, parts);
+            let source = bytes.get(module.offset..).map(decompress).unwrap_or_default();
+            // The offset may lie.
+            let mut sources = if source.bytes.is_empty() { search(&bytes, parts)? } else { vec![source] };
+            if sources.is_empty() {
+                sources.push(Source::default());
+            }
+            for source in sources {
+                add_module(&module.name, &source, module.offset.min(bytes.len()), *code_page, parts)?;
+            }
+        }
     }
     // Modules that the dir stream does not tell of, or all of them when it is broken.
-    for entry in streams {
+    for entry in streams.iter().copied() {
         let lower = entry.name.to_ascii_lowercase();
-        if done.contains(&&*entry.name) || lower == "dir" || lower == "_vba_project" || lower.starts_with("__srp_") {
+        let entry_at: *const Entry = entry;
+        if done.contains(&entry_at) || lower == "dir" || lower == "_vba_project" || lower.starts_with("__srp_") {
             continue;
         }
-        let bytes = compound.read(entry, MOST_STREAM);
-        let source = search(&bytes);
-        if !source.is_empty() {
+        let bytes = compound.read(entry, MOST_STREAM, parts);
+        for source in search(&bytes, parts)? {
             found = true;
-            add_module(&entry.name, &source, 0, code_page, parts)?;
+            done.insert(entry);
+            add_module(&entry.name, &source, 0, code_page.unwrap_or_default(), parts)?;
         }
     }
-    if !found && named("_VBA_PROJECT").is_some() {
+    if !found && !named(streams, "_VBA_PROJECT").is_empty() {
         parts.incomplete("a VBA project has no module that can be read");
         return Ok(true);
     }
@@ -90,14 +133,14 @@ fn add_project(compound: &Compound, streams: &[&Entry], parts: &mut Parts<'_, '_
 
 fn add_module(
     name: &str,
-    source: &[u8],
+    source: &Source,
     pcode: usize,
     code_page: u16,
     parts: &mut Parts<'_, '_>,
 ) -> Result<(), OpenError> {
-    let text = decode(source, code_page);
+    let text = decode(&source.bytes, code_page);
     let code = text.lines().any(|line| !line.trim().is_empty() && !line.starts_with("Attribute "));
-    let stomped = source.is_empty() && pcode > 0 || !code && pcode > MOST_EMPTY_PCODE;
+    let stomped = source.bytes.is_empty() && pcode > 0 || !code && pcode > MOST_EMPTY_PCODE;
     if stomped {
         let finding = Finding::new(
             "macro.stomped",
@@ -112,6 +155,9 @@ fn add_module(
     let mut member = Member::named(Role::Macro, name).of_kind("vba");
     if stomped {
         member = member.incomplete("only compiled code is there, which is not read");
+    }
+    if let Some(problem) = source.problem {
+        member = member.incomplete(problem);
     }
     parts.add_content(member, Content::from(text.into_bytes()))
 }
@@ -168,54 +214,87 @@ fn parse_dir(dir: &[u8]) -> (u16, Vec<Module>) {
     (code_page, modules)
 }
 
-/// Finds a compressed source by how every module begins: `Attribute VB_Name`, whose first eight bytes are literal.
-fn search(bytes: &[u8]) -> Vec<u8> {
-    let finder = memchr::memmem::Finder::new(b"\0Attribut");
-    finder
-        .find_iter(bytes)
-        .filter_map(|at| bytes.get(at.checked_sub(3)?..))
-        .map(decompress)
-        .max_by_key(Vec::len)
-        .unwrap_or_default()
+/// Finds compressed sources by how every module begins: `Attribute VB_Name`, whose first eight bytes are literal. The
+/// longest comes first.
+fn search(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Vec<Source>, OpenError> {
+    let mut found: Vec<Source> = Vec::new();
+    let mut left = MOST_SEARCHED;
+    for (index, at) in memchr::memmem::find_iter(bytes, b"\0Attribut").enumerate() {
+        if index % 1024 == 0 {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+        }
+        if left == 0 {
+            parts.incomplete("a stream has so many compressed sources that more than 64 MiB would have to be read");
+            break;
+        }
+        let Some(container) = at.checked_sub(3).and_then(|start| bytes.get(start..)) else { continue };
+        let source = decompress(container);
+        left = left.saturating_sub(source.read.saturating_add(source.bytes.len()));
+        if !source.bytes.is_empty() {
+            found.push(source);
+        }
+    }
+    found.sort_by(|a, b| b.bytes.len().cmp(&a.bytes.len()).then_with(|| a.bytes.cmp(&b.bytes)));
+    found.dedup_by(|a, b| a.bytes == b.bytes);
+    Ok(found)
 }
 
 /// Decompresses a container ([MS-OVBA] 2.4.1); what stands before damage.
-pub(super) fn decompress(container: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
+fn decompress(container: &[u8]) -> Source {
+    decompress_within(container, MOST_SOURCE)
+}
+
+fn decompress_within(container: &[u8], most: usize) -> Source {
+    let mut source = Source::default();
     if container.first() != Some(&1) {
-        return out;
+        return source;
     }
     let mut at = 1;
     while let Some(header) = u16_le(container, at) {
         // 2.4.1.1.5: three bits of signature, the size less three, and whether it is compressed.
-        if header & 0x7000 != 0x3000 || out.len() > MOST_SOURCE {
+        if header & 0x7000 != 0x3000 {
+            let rest = container.get(at..).unwrap_or_default();
+            if rest.iter().any(|byte| *byte != 0) {
+                source.problem = Some("its compressed source is damaged, and read only so far");
+            }
             break;
         }
-        let end = (at + usize::from(header & 0x0fff) + 3).min(container.len());
+        if source.bytes.len() > most {
+            source.problem = Some("its source is larger than 16 MiB, and only so much is read");
+            break;
+        }
+        let stated = at + usize::from(header & 0x0fff) + 3;
+        let end = stated.min(container.len());
         let chunk = container.get(at + 2..end).unwrap_or_default();
         at = end;
-        if header & 0x8000 == 0 {
-            out.extend_from_slice(chunk);
+        let whole = if header & 0x8000 == 0 {
+            source.bytes.extend_from_slice(chunk);
+            true
         } else {
-            decompress_chunk(chunk, &mut out);
+            decompress_chunk(chunk, &mut source.bytes)
+        };
+        if !whole || stated > end {
+            source.problem = Some("its compressed source is damaged or ends early");
         }
     }
-    out
+    source.read = at;
+    source
 }
 
-fn decompress_chunk(chunk: &[u8], out: &mut Vec<u8>) {
+/// Whether all of it could be decompressed.
+fn decompress_chunk(chunk: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let mut at = 0;
     while let Some(flags) = chunk.get(at) {
         at += 1;
         for bit in 0..8 {
             if flags >> bit & 1 == 0 {
-                let Some(byte) = chunk.get(at) else { return };
+                let Some(byte) = chunk.get(at) else { return true };
                 out.push(*byte);
                 at += 1;
                 continue;
             }
-            let Some(token) = u16_le(chunk, at) else { return };
+            let Some(token) = u16_le(chunk, at) else { return at >= chunk.len() };
             at += 2;
             // 2.4.1.3.19.1: the further in, the more bits the offset has.
             let done = out.len() - start;
@@ -224,7 +303,7 @@ fn decompress_chunk(chunk: &[u8], out: &mut Vec<u8>) {
             let length = usize::from(token & (0xffff >> bits)) + 3;
             let offset = usize::from(token >> (16 - bits)) + 1;
             if offset > done || done + length > 8192 {
-                return;
+                return false;
             }
             for _ in 0..length {
                 let byte = out.get(out.len() - offset).copied().unwrap_or_default();
@@ -232,6 +311,7 @@ fn decompress_chunk(chunk: &[u8], out: &mut Vec<u8>) {
             }
         }
     }
+    true
 }
 
 #[cfg(test)]
@@ -319,6 +399,48 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_source_that_is_larger_than_is_read_or_damaged_says_so() {
+        let large = compress(&b"Attribute VB_Name\r\n".repeat(1_000));
+        assert_eq!(decompress_within(&large, 20_000).problem, None);
+        let cut = decompress_within(&large, 7_000);
+        assert!(cut.problem.is_some_and(|problem| problem.contains("16 MiB")) && cut.bytes.len() < 12_000);
+        let module = compress(SOURCE.as_bytes());
+        for behind in [&b""[..], &[0; 40]] {
+            let recorded = check(project("/VBA", &compress(&dir("Module1", 0)), &[&module[..], behind].concat()));
+            assert!(recorded.complete(), "{:?}", recorded.parts);
+        }
+        for damaged in [[&module[..], b"\x01\x02\x03"].concat(), module[..module.len() - 5].to_vec()] {
+            let recorded = check(project("/VBA", &compress(&dir("Module1", 0)), &damaged));
+            assert!(recorded.contains(b"AutoOpen") && !recorded.complete());
+        }
+    }
+
+    #[test]
+    fn a_longer_source_hides_no_other() {
+        let long = format!("Attribute VB_Name = \"Module1\"\r\n{}", "' harmless\r\n".repeat(100));
+        // The directory is broken, and the stream holds two sources.
+        let module = [compress(long.as_bytes()), vec![0xee; 9], compress(SOURCE.as_bytes())].concat();
+        let recorded = check(project("/VBA", b"broken", &module));
+        assert!(recorded.contains(b"harmless") && recorded.contains(b"LAZARET-MARKER"));
+    }
+
+    #[test]
+    fn what_is_no_module_of_a_project_is_a_part_all_the_same() {
+        let mut file = cfb::CompoundFile::create(Cursor::new(Vec::new())).unwrap();
+        file.create_storage_all("/VBA").unwrap();
+        let module = compress(SOURCE.as_bytes());
+        let dir = compress(&dir("Module1", 0));
+        let names = ["dir", "Module1", "_VBA_PROJECT", "other"];
+        for (name, bytes) in names.into_iter().zip([&dir[..], &module, b"\xcc\x61\0\0", b"LAZARET-OTHER"]) {
+            file.create_stream(format!("/VBA/{name}")).unwrap().write_all(bytes).unwrap();
+        }
+        file.flush().unwrap();
+        let recorded = check(file.into_inner().into_inner());
+        assert_eq!(recorded.bytes("//VBA/other"), b"LAZARET-OTHER");
+        assert_eq!(recorded.parts.len(), 3);
+    }
+
+    #[test]
     fn copies_are_resolved() {
         // [MS-OVBA] 3.2.2, the example with copies.
         let container = [
@@ -327,7 +449,7 @@ pub(super) mod tests {
             0x70, 0x04, 0x10, 0x72, 0x73, 0x74, 0x75, 0x76, 0x10, 0x77, 0x78, 0x79, 0x7a, 0x00, 0x3c,
         ];
         assert_eq!(
-            String::from_utf8_lossy(&decompress(&container)),
+            String::from_utf8_lossy(&decompress(&container).bytes),
             "#aaabcdefaaaaghijaaaaaklaaamnopqaaaaaaaaaaaarstuvwxyzaaa"
         );
     }

@@ -14,6 +14,7 @@ pub(super) enum Token<'x> {
 /// Tokens of `text`, comments and instructions left out.
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     let mut rest = text;
+    let mut comments_end = true;
     std::iter::from_fn(move || {
         loop {
             if rest.is_empty() {
@@ -26,7 +27,10 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
                 return Some(Token::Text(piece));
             };
             if let Some(comment) = tail.strip_prefix("!--") {
-                rest = comment.split_once("-->").map_or("", |(_, after)| after);
+                // What has no end is no comment, and neither is what follows.
+                let after = if comments_end { comment.split_once("-->") } else { None };
+                comments_end = after.is_some();
+                rest = after.map_or(comment, |(_, after)| after);
                 continue;
             }
             if let Some(data) = tail.strip_prefix("![CDATA[") {
@@ -69,21 +73,38 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-/// The value of an attribute by its local name, entities resolved.
+/// The value of an attribute, entities resolved: of the one that is called so, else of the first with that local name.
 pub(super) fn attribute(attributes: &str, name: &str) -> Option<String> {
+    let mut like = None;
+    for (key, value) in pairs(attributes) {
+        if key == name {
+            return Some(unescape(value));
+        }
+        if like.is_none() && local(key) == name {
+            like = Some(value);
+        }
+    }
+    like.map(unescape)
+}
+
+/// The values of all attributes with a local name, entities resolved: which of them counts, their prefixes say.
+pub(super) fn values(attributes: &str, name: &str) -> impl Iterator<Item = String> {
+    pairs(attributes).filter(move |(key, _)| local(key) == name).map(|(_, value)| unescape(value))
+}
+
+/// Names and raw values of attributes.
+fn pairs(attributes: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = attributes;
-    while let Some((key, after)) = rest.split_once('=') {
+    std::iter::from_fn(move || {
+        let (key, after) = rest.split_once('=')?;
         let after = after.trim_start();
         let (value, next) = match after.chars().next()? {
             quote @ ('"' | '\'') => after.get(1..)?.split_once(quote)?,
             _ => after.split_once(char::is_whitespace).unwrap_or((after, "")),
         };
-        if local(key.trim()) == name {
-            return Some(unescape(value));
-        }
         rest = next;
-    }
-    None
+        Some((key.trim(), value))
+    })
 }
 
 /// Resolves the five named entities and numeric ones.
@@ -92,25 +113,7 @@ pub(super) fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('&') {
         out.push_str(before);
-        let resolved = after.split_once(';').filter(|(name, _)| name.len() <= 10).and_then(|(name, after)| {
-            let c = match name {
-                "lt" => '<',
-                "gt" => '>',
-                "amp" => '&',
-                "quot" => '"',
-                "apos" => '\'',
-                _ => {
-                    let digits = name.strip_prefix('#')?;
-                    let code = match digits.strip_prefix(['x', 'X']) {
-                        Some(hex) => u32::from_str_radix(hex, 16),
-                        None => digits.parse(),
-                    };
-                    char::from_u32(code.ok()?)?
-                }
-            };
-            Some((c, after))
-        });
-        match resolved {
+        match reference(after) {
             Some((c, after)) => {
                 out.push(c);
                 rest = after;
@@ -123,6 +126,29 @@ pub(super) fn unescape(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// What a reference stands for, and what follows it. Numbers may have any number of zeros before them.
+fn reference(text: &str) -> Option<(char, &str)> {
+    let len = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'#').count();
+    let (name, after) = text.split_at(len);
+    let after = after.strip_prefix(';')?;
+    let c = match name {
+        "lt" => '<',
+        "gt" => '>',
+        "amp" => '&',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let digits = name.strip_prefix('#')?;
+            let code = match digits.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16),
+                None => digits.parse(),
+            };
+            char::from_u32(code.ok()?)?
+        }
+    };
+    Some((c, after))
 }
 
 #[cfg(test)]
@@ -145,5 +171,22 @@ mod tests {
             attribute(text, "b");
             unescape(text);
         }
+    }
+
+    #[test]
+    fn attributes_that_only_look_alike_hide_none() {
+        assert_eq!(attribute(" x:Target='a' Target='b'", "Target").as_deref(), Some("b"));
+        assert_eq!(attribute(" x:instr='a' w:instr='b'", "instr").as_deref(), Some("a"));
+        assert_eq!(values(" x:instr='a' w:instr='&#98;' o='c'", "instr").collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn numbers_with_many_zeros_and_comments_without_an_end_hide_nothing() {
+        let zeros = "0".repeat(100);
+        assert_eq!(unescape(&format!("&#x{zeros}44;&#{zeros}68;E &#0; &;&lt")), "DDE \0 &;&lt");
+        assert_eq!(tokens("<a>t<!-- <b/>").collect::<Vec<_>>()[2..], [Token::Text(" "), Token::Open("b", "")]);
+        // Neither takes longer than it is long.
+        unescape(&"&".repeat(1 << 20));
+        assert_eq!(tokens(&"<!--".repeat(1 << 18)).count(), 0);
     }
 }

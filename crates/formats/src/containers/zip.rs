@@ -110,8 +110,8 @@ fn rank(entry: &Entry) -> u8 {
 
 /// What the structure itself says.
 fn report(input: &Content, structure: &Structure, parts: &mut Parts<'_, '_>) {
-    if structure.too_many {
-        parts.incomplete("it has more headers than are read");
+    for reason in &structure.left_out {
+        parts.incomplete(*reason);
     }
     if structure.multi_volume {
         parts.incomplete("it continues in other volumes, which were not given");
@@ -376,17 +376,19 @@ fn verify(input: &Content, entry: &Entry, cipher: &Cipher, parts: &mut Parts<'_,
     })
 }
 
-/// Bytes before the first header and after the last record, where the file is a ZIP first of all.
+/// Bytes before the first header, where the file is a ZIP first of all; after the last record, where it begins as one.
 fn appended(input: &Content, structure: &Structure, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    if parts.part().kind.id != "zip" || structure.members.is_empty() {
+    let zip = parts.part().kind.id == "zip";
+    if structure.members.is_empty() {
         return Ok(());
     }
-    if structure.first > 0 && structure.first < input.len() && structure.first != 4 {
+    if zip && structure.first > 0 && structure.first < input.len() && structure.first != 4 {
         parts.add_content(Member::unnamed(Role::Appended, "before-archive"), input.slice(0, structure.first))?;
     }
-    if structure.last < input.len() && structure.end_records > 0 {
+    let begins = zip || input.window(0, 2)?.as_ref() == b"PK";
+    if begins && structure.last < input.len() && structure.end_records > 0 {
         let rest = input.slice(structure.last, u64::MAX);
-        if rest.window(0, 64 << 10)?.iter().any(|byte| *byte != 0) {
+        if !super::gzip::only_zeros(&rest, parts)? {
             parts.add_content(Member::unnamed(Role::Appended, "after-archive"), rest)?;
         }
     }

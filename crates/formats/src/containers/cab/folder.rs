@@ -44,6 +44,7 @@ impl Folder {
         };
         FolderReader {
             input: input.clone(),
+            start: self.start,
             at: self.start,
             left: self.blocks,
             reserve: self.reserve,
@@ -76,6 +77,7 @@ fn window(method: u16) -> Option<WindowSize> {
 /// The unpacked bytes of a folder.
 pub(super) struct FolderReader {
     input: Content,
+    start: u64,
     at: u64,
     left: u16,
     reserve: u64,
@@ -89,6 +91,11 @@ pub(super) struct FolderReader {
 }
 
 impl FolderReader {
+    /// Where the blocks that were read so far begin and end.
+    pub(super) fn range(&self) -> (u64, u64) {
+        (self.start, self.at)
+    }
+
     fn next_block(&mut self) -> io::Result<()> {
         let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
         let header = self.input.window(self.at, 8)?.into_owned();
@@ -122,7 +129,11 @@ impl FolderReader {
                 input.extend_from_slice(deflated);
                 let mut out = Vec::with_capacity(history.len() + BLOCK);
                 let most = (history.len() + BLOCK) as u64;
-                let result = flate2::bufread::DeflateDecoder::new(&input[..]).take(most).read_to_end(&mut out);
+                let mut decoder = flate2::bufread::DeflateDecoder::new(&input[..]).take(most);
+                let result = decoder.read_to_end(&mut out);
+                if out.len() as u64 == most && matches!(decoder.get_mut().read(&mut [0]), Ok(1)) {
+                    self.fault = Some("a block unpacks to more than 32 KiB");
+                }
                 self.block = out.split_off(history.len().min(out.len()));
                 if let Err(error) = result {
                     self.fault = Some("a block could not be decoded to its end");

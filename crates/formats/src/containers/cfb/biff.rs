@@ -28,6 +28,8 @@ const FUNCTIONS: &[(u16, &str)] = &[
 
 /// Defined names that are read.
 const MOST_NAMES: usize = 10_000;
+/// Said where a formula has something that is not understood.
+const CUT: &str = "a formula of a macro sheet is not read to its end";
 
 /// Hands the formulas of every Excel 4.0 macro sheet over, as far as they can be read.
 pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -76,11 +78,17 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
     }
     let titles: Vec<&str> =
         places.iter().map(|place| sheets.get(usize::from(*place)).map_or("?", |(_, name, _)| name)).collect();
-    let mut names_text: String = names.iter().take(MOST_NAMES).filter_map(|data| defined_name(data, &titles)).collect();
+    let (mut names_text, mut whole) = (String::new(), true);
+    for data in names.iter().take(MOST_NAMES) {
+        names_text.extend(defined_name(data, &titles, &mut whole));
+    }
     for (start, name, _) in sheets.iter().filter(|(_, _, macros)| *macros) {
         parts.has_macros();
         if names.len() > MOST_NAMES {
-            parts.incomplete("it has more defined names than are read");
+            parts.incomplete(format!("it has more than {MOST_NAMES} defined names, and only so many are read"));
+        }
+        if !whole {
+            parts.incomplete(CUT);
         }
         // What starts by itself is told by names that belong to the whole workbook; the first sheet bears them.
         let text = std::mem::take(&mut names_text) + &sheet(stream, *start, parts)?;
@@ -91,7 +99,7 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
 }
 
 /// A defined name with what it stands for, such as `Auto_Open: =Macro1!R1C1` ([MS-XLS] 2.4.150, Lbl).
-fn defined_name(data: &[u8], titles: &[&str]) -> Option<String> {
+fn defined_name(data: &[u8], titles: &[&str], whole: &mut bool) -> Option<String> {
     // Flags, key, length of the name, length of the formula, 8 bytes of no use here; then a byte of flags and the name.
     let (flags, length) = (u16_le(data, 0)?, usize::from(*data.get(3)?));
     let wide = data.get(14)? & 1 != 0;
@@ -108,7 +116,7 @@ fn defined_name(data: &[u8], titles: &[&str]) -> Option<String> {
             _ => return None,
         };
     }
-    let tokens = data.get(15 + bytes..).unwrap_or_default();
+    let tokens = cut(data.get(15 + bytes..).unwrap_or_default(), u16_le(data, 4));
     // 2.5.198.85 and 2.5.198.28: a reference to another sheet, which is how a macro is named.
     let target = match tokens.first().map(|token| token & 0x1f) {
         Some(kind @ (0x1a | 0x1b)) => {
@@ -116,15 +124,20 @@ fn defined_name(data: &[u8], titles: &[&str]) -> Option<String> {
             let (row, column) = (u16_le(tokens, 3)?, u16_le(tokens, if kind == 0x1a { 5 } else { 7 })?);
             format!("{title}!R{}C{}", u32::from(row) + 1, (column & 0x3fff) + 1)
         }
-        _ => formula(tokens),
+        _ => formula(tokens, whole),
     };
     Some(format!("{name}: ={target}\n"))
+}
+
+/// The tokens of a formula, without what stands behind them.
+fn cut(tokens: &[u8], length: Option<u16>) -> &[u8] {
+    length.and_then(|length| tokens.get(..usize::from(length))).unwrap_or(tokens)
 }
 
 /// The cells of one sheet, a line each.
 fn sheet(stream: &[u8], mut at: usize, parts: &mut Parts<'_, '_>) -> Result<String, OpenError> {
     let mut out = String::new();
-    let mut depth = 0;
+    let (mut depth, mut whole) = (0, true);
     while let (Some(id), Some(len)) = (u16_le(stream, at), u16_le(stream, at + 2)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let data = stream.get(at + 4..at + 4 + usize::from(len)).unwrap_or_default();
@@ -137,11 +150,18 @@ fn sheet(stream: &[u8], mut at: usize, parts: &mut Parts<'_, '_>) -> Result<Stri
                     break;
                 }
             }
-            // Formula: row, column, format, value, flags, length, tokens.
-            0x06 => {
-                let (row, column) = (u16_le(data, 0).unwrap_or_default(), u16_le(data, 2).unwrap_or_default());
-                let tokens = data.get(22..).unwrap_or_default();
-                let _ = writeln!(out, "R{}C{}: ={}", row.saturating_add(1), column.saturating_add(1), formula(tokens));
+            // Formula: row, column, format, value, flags, length, tokens. Array: rows, columns of a byte each, flags,
+            // length, tokens, for formulas of several cells; ShrFmla: the same for those that cells share.
+            0x06 | 0x0221 | 0x04bc => {
+                let (column, length) = match id {
+                    0x06 => (u16_le(data, 2), 20),
+                    0x0221 => (data.get(4).copied().map(u16::from), 12),
+                    _ => (data.get(4).copied().map(u16::from), 8),
+                };
+                let (row, column) = (u16_le(data, 0).unwrap_or_default(), column.unwrap_or_default());
+                let tokens = cut(data.get(length + 2..).unwrap_or_default(), u16_le(data, length));
+                let formula = formula(tokens, &mut whole);
+                let _ = writeln!(out, "R{}C{}: ={formula}", row.saturating_add(1), column.saturating_add(1));
             }
             // String: the last formula's value.
             0x0207 => {
@@ -153,6 +173,9 @@ fn sheet(stream: &[u8], mut at: usize, parts: &mut Parts<'_, '_>) -> Result<Stri
             }
             _ => {}
         }
+    }
+    if !whole {
+        parts.incomplete(CUT);
     }
     Ok(out)
 }
@@ -170,8 +193,9 @@ fn string(data: &[u8], length: usize) -> String {
     }
 }
 
-/// Strings and calls of a formula, in the order of evaluation ([MS-XLS] 2.5.198).
-fn formula(tokens: &[u8]) -> String {
+/// Strings and calls of a formula, in the order of evaluation ([MS-XLS] 2.5.198); not `whole` where it has a token that
+/// does not exist.
+fn formula(tokens: &[u8], whole: &mut bool) -> String {
     let mut out: Vec<String> = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
@@ -193,7 +217,17 @@ fn formula(tokens: &[u8]) -> String {
             0x03..=0x07 | 0x09..=0x16 => {}
             0x1c | 0x1d => at += 1,
             0x1f => at += 8,
+            // PtgAttrChoose: an offset for every choice and one more.
+            0x19 if tokens.get(at).is_some_and(|kind| kind & 4 != 0) => {
+                at += 3 + 2 * (usize::from(u16_le(tokens, at + 1).unwrap_or_default()) + 1);
+            }
             0x19 => at += 3,
+            // Where the formula of several cells stands; an extended token; an array; references in memory.
+            0x01 | 0x02 => at += 4,
+            0x18 => at += 5,
+            0x20 => at += 7,
+            0x26..=0x28 => at += 6,
+            0x29 | 0x2e | 0x2f => at += 2,
             0x21 => {
                 out.push(function(u16_le(tokens, at)));
                 at += 2;
@@ -207,7 +241,11 @@ fn formula(tokens: &[u8]) -> String {
             0x25 | 0x2b | 0x2d => at += 8,
             0x39 | 0x3a | 0x3c => at += 6,
             0x3b | 0x3d => at += 10,
-            _ => break,
+            _ => {
+                *whole = false;
+                out.push("...".into());
+                break;
+            }
         }
     }
     out.join(" ")

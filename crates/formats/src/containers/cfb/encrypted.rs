@@ -33,7 +33,8 @@ const HMAC_VALUE: [u8; 8] = [0xa0, 0x67, 0x7f, 0x02, 0xb2, 0x2c, 0x84, 0x33];
 /// Hands the package inside over, decrypted, or marks the document locked.
 pub(super) fn add_package(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let Some(package) = compound.stream("EncryptedPackage") else { return Ok(()) };
-    let info = compound.stream("EncryptionInfo").map(|entry| compound.read(entry, MOST_INFO)).unwrap_or_default();
+    let info = compound.stream("EncryptionInfo").map(|entry| compound.read(entry, MOST_INFO, parts));
+    let info = info.unwrap_or_default();
     let Some(scheme) = Scheme::read(&info) else {
         parts.lock("the document is encrypted in a way that is not read");
         return Ok(());

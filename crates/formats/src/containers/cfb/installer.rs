@@ -49,17 +49,40 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
         }
         parts.add(Member::named(Role::Embedded, name), &mut compound.reader(entry))?;
     }
-    let read =
-        |name: &str| tables.iter().find(|(found, _)| found == name).map(|(_, entry)| compound.read(entry, MOST_TABLE));
-    let (Some(pool), Some(data)) = (read("_StringPool"), read("_StringData")) else {
+    let mut read = |name: &str| named(&tables, name).first().map(|entry| compound.read(entry, MOST_TABLE, parts));
+    let (pool, data, columns) = (read("_StringPool"), read("_StringData"), read("_Columns"));
+    let (Some(pool), Some(data)) = (pool, data) else {
         parts.incomplete("the installer's strings are missing");
         return Ok(());
     };
     let strings = strings(&pool, &data);
-    if let Some(actions) = read("CustomAction") {
-        add_actions(&actions, &strings, pool.get(3).is_some_and(|flags| flags & 0x80 != 0), parts)?;
+    let long = pool.get(3).is_some_and(|flags| flags & 0x80 != 0);
+    let columns = columns.map(|columns| count_columns(&columns, &strings, long)).filter(|count| *count > 0);
+    for entry in named(&tables, "CustomAction") {
+        let actions = compound.read(entry, MOST_TABLE, parts);
+        add_actions(&actions, &strings, long, columns, parts)?;
     }
     Ok(())
+}
+
+/// The tables of this name, of which a broken directory may have several.
+fn named<'e>(tables: &[(String, &'e Entry)], name: &str) -> Vec<&'e Entry> {
+    tables.iter().filter(|(found, _)| found == name).map(|(_, entry)| *entry).collect()
+}
+
+/// How many columns the CustomAction table has, by the table of all columns: the table's name, the column's number (16
+/// bits), its name and its type (16 bits).
+fn count_columns(columns: &[u8], strings: &[String], long: bool) -> usize {
+    let index = if long { 3 } else { 2 };
+    let rows = columns.len() / (2 * index + 4);
+    (0..rows).filter(|row| text(columns, row * index, strings, long).is_some_and(|name| name == "CustomAction")).count()
+}
+
+/// The string that a table refers to at `at`.
+fn text<'s>(table: &[u8], at: usize, strings: &'s [String], long: bool) -> Option<&'s String> {
+    let low = u16_le(table, at)?;
+    let high = if long { *table.get(at + 2)? } else { 0 };
+    strings.get(usize::from(low) | usize::from(high) << 16)
 }
 
 /// Strings by number: the pool holds lengths and counts of uses, four bytes each; the first is the code page.
@@ -83,26 +106,47 @@ fn strings(pool: &[u8], data: &[u8]) -> Vec<String> {
 
 /// Columns of CustomAction: Action, Type (16 bits), Source, Target and, since 5.0, ExtendedType (32 bits). A table is
 /// stored column by column.
-fn add_actions(table: &[u8], strings: &[String], long: bool, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+///
+/// Where nothing says which it is and the table's size fits both, it is read both ways.
+fn add_actions(
+    table: &[u8],
+    strings: &[String],
+    long: bool,
+    columns: Option<usize>,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
     let index = if long { 3 } else { 2 };
-    let candidates = [index * 3 + 2 + 4, index * 3 + 2];
-    let Some(width) = candidates.into_iter().find(|width| table.len().is_multiple_of(*width)) else {
+    let mut widths = vec![index * 3 + 2 + 4, index * 3 + 2];
+    widths.retain(|width| table.len().is_multiple_of(*width));
+    if let (2, Some(columns @ (4 | 5))) = (widths.len(), columns) {
+        widths.retain(|width| (*width == index * 3 + 2) == (columns == 4));
+    }
+    if widths.is_empty() {
         parts.incomplete("the table of custom actions is damaged");
-        return Ok(());
-    };
-    let rows = table.len() / width;
+    }
+    for width in widths {
+        add_rows(table, table.len() / width, strings, long, parts)?;
+    }
+    Ok(())
+}
+
+fn add_rows(
+    table: &[u8],
+    rows: usize,
+    strings: &[String],
+    long: bool,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
+    let index = if long { 3 } else { 2 };
     let text = |column: usize, row: usize| {
-        let at = column + row * index;
-        let low = u16_le(table, at)?;
-        let high = if long { *table.get(at + 2)? } else { 0 };
-        strings.get(usize::from(low) | usize::from(high) << 16)
+        let found = text(table, column + row * index, strings, long);
+        found.cloned().unwrap_or_default()
     };
     let (kinds, sources, targets) = (rows * index, rows * (index + 2), rows * (2 * index + 2));
     for row in 0..rows {
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        let (Some(action), Some(kind)) = (text(0, row), u16_le(table, kinds + row * 2)) else { continue };
-        let source = text(sources, row).cloned().unwrap_or_default();
-        let target = text(targets, row).cloned().unwrap_or_default();
+        let Some(kind) = u16_le(table, kinds + row * 2) else { continue };
+        let (action, source, target) = (text(0, row), text(sources, row), text(targets, row));
         // Integers are stored with the top bit flipped. The low six bits say what is run and where it comes from.
         let (role, of_kind) = match (kind ^ 0x8000) & 0x3f {
             2 | 18 | 34 | 50 => (Role::Command, Some("command-line")),
@@ -110,7 +154,7 @@ fn add_actions(table: &[u8], strings: &[String], long: bool, parts: &mut Parts<'
             _ => continue,
         };
         let code = if role == Role::Command { format!("{source} {target}") } else { target };
-        let mut member = Member::named(role, action.clone());
+        let mut member = Member::named(role, action);
         if let Some(kind) = of_kind {
             member = member.of_kind(kind);
         }

@@ -5,6 +5,19 @@ use crate::containers::bytes::{utf8_or_cp437, utf16_le};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 
+/// Bytes of a body in UTF-16 that are decoded.
+const MOST_BODY: u64 = 16 << 20;
+/// Where an OLE object that is attached is stored as a storage.
+const OBJECT: &str = "__SUBSTG1.0_3701000D/";
+
+/// Whether the stream is one of those that messages consist of.
+pub(super) fn has(entry: &Entry) -> bool {
+    let name = entry.name.to_ascii_uppercase();
+    name.starts_with("__SUBSTG1.0_")
+        || name.starts_with("__PROPERTIES")
+        || entry.path.to_ascii_uppercase().contains(OBJECT)
+}
+
 /// Hands bodies and attachments over.
 pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     // Bodies first: they may tell the password of an attachment.
@@ -22,8 +35,11 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
         };
         let member = Member::unnamed(Role::Body, body);
         if tag.ends_with("001F") {
-            let text = utf16_le(&compound.read(entry, 16 << 20));
-            parts.add_content(member, Content::from(text.into_bytes()))?;
+            let bytes = compound.read(entry, MOST_BODY, parts);
+            // What follows a NUL is not shown, and looked at all the same.
+            let whole = bytes.get(..bytes.len() & !1).unwrap_or_default();
+            let (text, _) = encoding_rs::UTF_16LE.decode_without_bom_handling(whole);
+            parts.add_content(member, Content::from(text.trim_end_matches('\0').as_bytes()))?;
         } else {
             parts.add(member, &mut compound.reader(entry))?;
         }
@@ -42,7 +58,7 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
                 None => member,
             };
             parts.add(member, &mut compound.reader(entry))?;
-        } else if entry.path.to_ascii_uppercase().contains("__SUBSTG1.0_3701000D/")
+        } else if entry.path.to_ascii_uppercase().contains(OBJECT)
             && !upper.starts_with("__SUBSTG1.0_")
             && !upper.starts_with("__PROPERTIES")
             && entry.size > 0
@@ -60,7 +76,8 @@ fn sibling(compound: &Compound, entry: &Entry, tag: &str) -> Option<String> {
     let found = compound
         .streams()
         .find(|other| other.parent == entry.parent && other.name.to_ascii_uppercase().starts_with(&prefix))?;
-    let bytes = compound.read(found, 4096);
+    // Longer than any name that a file can have.
+    let bytes = compound.head(found, 4096);
     let text = if found.name.to_ascii_uppercase().ends_with("001F") { utf16_le(&bytes) } else { utf8_or_cp437(&bytes) };
     let text = text.trim_end_matches('\0').to_owned();
     (!text.is_empty()).then_some(text)

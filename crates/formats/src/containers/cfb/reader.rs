@@ -74,7 +74,7 @@ impl Compound {
             let bytes = input.window(at, sector as usize)?.into_owned();
             file.entries.extend(bytes.as_chunks::<128>().0.iter().map(entry));
             if file.entries.len() > MOST_ENTRIES {
-                file.damage = Some("it has more directory entries than are read");
+                file.damage = Some("it has more than 100,000 directory entries, and only so many are looked at");
                 break;
             }
         }
@@ -208,8 +208,21 @@ impl Compound {
         StreamReader { input: self.input.clone(), offsets, unit, at: 0, size: entry.size }
     }
 
-    /// The first `most` bytes of a stream, or as many as its chain has.
-    pub(crate) fn read(&self, entry: &Entry, most: u64) -> Vec<u8> {
+    /// A stream that is parsed here; the part is incomplete where it has more than `most` bytes, or its chain has fewer
+    /// than it should have.
+    pub(crate) fn read(&self, entry: &Entry, most: u64, parts: &mut Parts<'_, '_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        if let Err(error) = self.reader(entry).take(most).read_to_end(&mut bytes) {
+            parts.incomplete(format!("the stream `{}` ends early or is damaged: {error}", entry.name));
+        } else if entry.size > most {
+            let name = &entry.name;
+            parts.incomplete(format!("the stream `{name}` has more than {most} bytes, and only so many are read"));
+        }
+        bytes
+    }
+
+    /// How a stream begins: its first `most` bytes, or as many as its chain has.
+    pub(crate) fn head(&self, entry: &Entry, most: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         let _ = self.reader(entry).take(most).read_to_end(&mut bytes);
         bytes

@@ -1,5 +1,6 @@
 //! Compound files built by the `cfb` crate.
 
+use crate::containers::vba::tests::{SOURCE, compress, dir};
 use crate::testing::{Recorded, walk_with};
 use lazaret_model::Limits;
 use std::io::{Cursor, Write as _};
@@ -61,16 +62,22 @@ fn attachments_and_bodies_of_a_message_are_parts() {
 }
 
 #[test]
-fn an_installer_gives_streams_and_commands() {
-    let strings = ["run", "cmd.exe", "/c echo LAZARET-MARKER"];
+fn a_nul_hides_nothing_of_a_message() {
+    let body = utf16("a\0LAZARET-MARKER\0");
+    let recorded = check(build(&[("/__properties_version1.0", b"p"), ("/__substg1.0_1000001F", &body)]));
+    assert_eq!(recorded.bytes("//body.txt"), b"a\0LAZARET-MARKER");
+}
+
+/// An installer with so many custom actions, all of them one command, and a table of columns if there is one.
+fn installer(actions: usize, columns: &[u8]) -> Vec<u8> {
+    let strings = ["run", "cmd.exe", "/c echo LAZARET-MARKER", "CustomAction"];
     let mut pool = vec![0; 4];
     for text in strings {
         pool.extend((text.len() as u16).to_le_bytes());
         pool.extend([1, 0]);
     }
-    let mut actions = vec![1, 0];
-    actions.extend((50u16 ^ 0x8000).to_le_bytes());
-    actions.extend([2, 0, 3, 0]);
+    let kind = (50u16 ^ 0x8000).to_le_bytes();
+    let actions = [[1, 0], kind, [2, 0], [3, 0]].map(|column| column.repeat(actions)).concat();
     let encode = |name: &str| {
         const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
         let mut out = String::from("/\u{4840}");
@@ -81,14 +88,87 @@ fn an_installer_gives_streams_and_commands() {
         }
         out
     };
-    let recorded = check(build(&[
-        (&encode("_StringPool"), &pool),
-        (&encode("_StringData"), strings.concat().as_bytes()),
-        (&encode("CustomAction"), &actions),
+    let (pool_name, data_name) = (encode("_StringPool"), encode("_StringData"));
+    let (actions_name, columns_name) = (encode("CustomAction"), encode("_Columns"));
+    let text = strings.concat();
+    let streams: [(&str, &[u8]); 5] = [
+        (&pool_name, &pool),
+        (&data_name, text.as_bytes()),
+        (&actions_name, &actions),
         ("/Binary.payload", MARKER),
-    ]));
+        (&columns_name, columns),
+    ];
+    build(&streams[..if columns.is_empty() { 4 } else { 5 }])
+}
+
+#[test]
+fn an_installer_gives_streams_and_commands() {
+    let recorded = check(installer(1, b""));
     assert_eq!(recorded.bytes("//run"), b"cmd.exe /c echo LAZARET-MARKER");
     assert_eq!(recorded.bytes("//Binary.payload"), MARKER);
+}
+
+#[test]
+fn custom_actions_are_read_whatever_their_number() {
+    // Three rows of four columns have the size of two rows of five.
+    let command = b"cmd.exe /c echo LAZARET-MARKER";
+    let commands = |columns: &[u8]| {
+        let recorded = check(installer(3, columns));
+        let commands = recorded.parts.iter().filter(|part| part.kind.id == "command-line");
+        commands.map(|part| recorded.bytes[&part.id] == command).collect::<Vec<_>>()
+    };
+    assert_eq!(commands(b"").into_iter().filter(|found| *found).count(), 3);
+    let columns = [[4, 0].repeat(4), vec![0; 24]].concat();
+    assert_eq!(commands(&columns), [true; 3]);
+}
+
+#[test]
+fn what_is_several_things_is_opened_as_all_of_them() {
+    let (module, dir) = (compress(SOURCE.as_bytes()), compress(&dir("Module1", 0)));
+    let project: [(&str, &[u8]); 4] =
+        [("/VBA/dir", &dir), ("/VBA/Module1", &module), ("/VBA/_VBA_PROJECT", b"x"), ("/payload", MARKER)];
+    for decoy in ["/EncryptedPackage", "/__properties_version1.0", "/\u{4840}\u{3f3f}"] {
+        let recorded = check(build(&[&project[..], &[(decoy, &b"decoy"[..])]].concat()));
+        assert!(recorded.contains(SOURCE.as_bytes()) && recorded.contains(MARKER), "{decoy}: {:#?}", recorded.parts);
+        assert!(recorded.parts[0].macros, "{decoy}");
+    }
+}
+
+#[test]
+fn a_stream_that_is_not_parsed_to_its_end_is_said() {
+    let mut bytes = build(&[("/Workbook", &[0; 5_000])]);
+    let name = utf16("Workbook");
+    let entry = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    bytes[entry + 120..entry + 128].copy_from_slice(&(70u64 << 20).to_le_bytes());
+    let recorded = check(bytes);
+    assert!(recorded.parts[0].incomplete.iter().any(|reason| reason.contains("the stream `Workbook`")));
+}
+
+fn record(id: u16, data: &[u8]) -> Vec<u8> {
+    [&id.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat()
+}
+
+/// A workbook with one macro sheet.
+fn macro_sheet(records: &[u8]) -> Vec<u8> {
+    let globals = |start: usize| {
+        let sheet = [&(start as u32).to_le_bytes()[..], &[0, 1, 6, 0], b"Macro1"].concat();
+        [record(0x809, &[0; 16]), record(0x85, &sheet), record(0x0a, &[])].concat()
+    };
+    let sheet = [&record(0x809, &[0; 16])[..], records, &record(0x0a, &[])].concat();
+    build(&[("/Workbook", &[globals(globals(0).len()), sheet].concat())])
+}
+
+#[test]
+fn formulas_of_several_cells_are_read_and_strange_ones_said() {
+    // A formula that says only where the array's is, and the array's.
+    let cell = record(6, &[&[0; 20][..], &[5, 0, 1, 0, 0, 0, 0]].concat());
+    let tokens = b"\x17\x04\0calc\x42\x01\x6e\0";
+    let array = record(0x0221, &[&[0; 12][..], &[tokens.len() as u8, 0], tokens].concat());
+    let recorded = check(macro_sheet(&[cell.clone(), array].concat()));
+    assert!(recorded.contains(b"\"calc\" EXEC()") && recorded.complete(), "{:#?}", recorded.parts);
+    let strange = record(6, &[&[0; 20][..], &[2, 0, 0x3f, 0]].concat());
+    let recorded = check(macro_sheet(&[cell, strange].concat()));
+    assert!(recorded.parts[0].incomplete.iter().any(|reason| reason.contains("a formula")));
 }
 
 #[test]
@@ -99,7 +179,6 @@ fn excel_4_macro_sheets_give_their_formulas() {
     let mut formula = vec![0; 20];
     formula.extend((tokens.len() as u16).to_le_bytes());
     formula.extend(&tokens);
-    let record = |id: u16, data: &[u8]| [&id.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat();
     let mut sheet = vec![0, 0, 0, 0, 0, 1, 6, 0];
     sheet.extend(b"Macro1");
     // A reference to row 1, column 2 of the first sheet, by built-in name 1 and by a name in full.

@@ -157,6 +157,88 @@ fn compressed_files_are_inflated_and_must_be_what_the_image_says() {
 }
 
 #[test]
+fn no_number_of_descriptors_hides_a_tree() {
+    // Decoys that look like descriptors, then a session of its own.
+    let mut bytes = image(&[record(b"DECOY.TXT;1", 23, 5, 0, &[])], None);
+    let primary = bytes[16 * 2048..17 * 2048].to_vec();
+    let mut decoy = vec![0; 2048];
+    decoy[..6].copy_from_slice(b"\xffCD001");
+    bytes.extend(decoy.repeat(300));
+    let at = (bytes.len() / 2048) as u32;
+    bytes.extend(&primary);
+    let end = bytes.len();
+    bytes[end - 2048 + 156..end - 2048 + 190].copy_from_slice(&record(&[0], at + 1, 2048, 2, &[]));
+    bytes.extend(folder(at + 1, &[payload(b"PAYLOAD.EXE;1", &[])]));
+    assert_eq!(check(bytes.clone()).bytes("//PAYLOAD.EXE"), MARKER);
+    // More trees than are read.
+    for root in 0..super::MOST_TREES as u32 {
+        bytes.extend(&primary);
+        let end = bytes.len();
+        bytes[end - 2048 + 156..end - 2048 + 190].copy_from_slice(&record(&[0], 20, 2048 + root, 2, &[]));
+    }
+    assert!(check(bytes).parts[0].incomplete.iter().any(|given| given.contains("more than 256 trees")));
+}
+
+#[test]
+fn supplementary_trees_without_joliet_are_read() {
+    let mut bytes = image(&[record(b"DECOY.TXT;1", 23, 5, 0, &[])], Some(&[payload(b"PAYLOAD.EXE;1", &[])]));
+    bytes[17 * 2048 + 88..17 * 2048 + 91].fill(0);
+    assert_eq!(check(bytes).bytes("//PAYLOAD.EXE"), MARKER);
+}
+
+#[test]
+fn a_long_sequence_of_descriptors_does_not_hide_udf() {
+    let mut bytes = image(&[payload(b"PAYLOAD.EXE;1", &[])], None);
+    let mut boot = vec![0; 2048];
+    boot[1..6].copy_from_slice(b"BOOT2");
+    let mut udf = boot.clone();
+    udf[1..6].copy_from_slice(b"NSR03");
+    bytes[17 * 2048 + 1..17 * 2048 + 6].copy_from_slice(b"BEA01");
+    let mut long = [&bytes[..18 * 2048], &boot.repeat(300), &udf].concat();
+    let end = long.len() as u32 / 2048;
+    long.extend(folder(end, &[record(b"PAYLOAD.EXE;1", end + 1, MARKER.len() as u32, 0, &[])]));
+    long.extend(MARKER);
+    long[16 * 2048 + 156..16 * 2048 + 190].copy_from_slice(&record(&[0], end, 2048, 2, &[]));
+    let recorded = check(long);
+    assert_eq!(recorded.bytes("//PAYLOAD.EXE"), MARKER);
+    assert!(recorded.parts[0].incomplete.iter().any(|given| given.contains("UDF")));
+    assert!(check(bytes).complete());
+}
+
+#[test]
+fn a_folder_named_again_with_a_greater_length_is_read_to_its_end() {
+    let root = [record(b"LONG", 24, 4096, 2, &[]), record(b"SHORT", 24, 2048, 2, &[])];
+    let mut bytes = image(&root, None);
+    bytes.extend(folder(24, &[record(b"DECOY.TXT;1", 23, 5, 0, &[])]));
+    bytes.extend(payload(b"PAYLOAD.EXE;1", &[]));
+    bytes.resize(26 * 2048, 0);
+    let recorded = check(bytes);
+    assert_eq!(recorded.bytes("//LONG/PAYLOAD.EXE"), MARKER);
+    assert_eq!(recorded.parts.len(), 3);
+}
+
+#[test]
+fn continued_fields_are_read_or_said_to_be_more() {
+    let place = |offset: usize| {
+        let number = |n: u32| [n.to_le_bytes(), n.to_be_bytes()].concat();
+        [&b"CE"[..], &[28, 1], &number(24), &number(offset as u32), &number(28)].concat()
+    };
+    let name = [&b"NM"[..], &[5 + 11, 1, 0], b"payload.exe"].concat();
+    for (continuations, complete) in [(1, true), (60, true), (70, false)] {
+        let mut bytes = image(&[payload(b"PAYLOAD.EXE;1", &place(0))], None);
+        for at in 1..continuations {
+            bytes.extend(place(28 * at));
+        }
+        bytes.extend(&name);
+        bytes.resize(25 * 2048, 0);
+        let recorded = check(bytes);
+        assert!(recorded.contains(MARKER));
+        assert_eq!(recorded.complete(), complete, "{continuations}");
+        assert_eq!(recorded.parts[1].name == "payload.exe", complete, "{continuations}");
+    }
+}
+
+#[test]
 fn truncation_and_noise_never_pass_for_whole() {
     let whole = image(&[payload(b"PAYLOAD.EXE;1", &[])], None);
     for sixteenth in 1..16 {

@@ -2,7 +2,7 @@
 
 use crate::containers::bytes::{u32_le, utf8_or_cp437};
 use crate::{Content, OpenError, Parts};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// Bytes of a logical sector.
 pub(super) const SECTOR: u64 = 2048;
@@ -12,8 +12,8 @@ const MOST_FOLDER: u64 = 16 << 20;
 const MOST_FILES: usize = 200_000;
 /// Bytes of a path beyond which it begins anew.
 const MOST_PATH: usize = 4096;
-/// Continuations of system use fields that are followed for one file.
-const MOST_CONTINUATIONS: usize = 16;
+/// Continuations of system use fields that are followed for one file; Linux follows 32.
+const MOST_CONTINUATIONS: usize = 64;
 
 /// A file as one tree shows it.
 #[derive(Debug, Clone)]
@@ -40,29 +40,36 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Walks from a root directory record.
+    /// Walks from a root directory record; lists `room` files at most.
     pub(super) fn read(
         input: &Content,
         root: &[u8],
         joliet: bool,
+        room: usize,
         parts: &mut Parts<'_, '_>,
     ) -> Result<Self, OpenError> {
+        let most = room.min(MOST_FILES);
         let mut tree = Self::default();
-        let mut seen = HashSet::new();
+        // Bytes that were read of the folder that begins there.
+        let mut seen: HashMap<u64, u64> = HashMap::new();
         let Some((at, size)) = extent(root) else { return Ok(tree) };
         let mut work = vec![(at, size, String::new())];
         while let Some((at, size, prefix)) = work.pop() {
             parts.budget().check_time().map_err(OpenError::Limit)?;
-            // A folder that contains itself is read once.
-            if !seen.insert(at) {
+            // A folder that contains itself is read once; one that is named again as a longer one, to its end.
+            let known = seen.get(&at).copied();
+            if known.is_some_and(|known| size <= known) {
                 continue;
             }
+            seen.insert(at, size);
+            let from = known.unwrap_or(0) / SECTOR * SECTOR;
             // A chain of folders must not make paths that grow with its square.
             let prefix = if prefix.len() > MOST_PATH { "…/".to_owned() } else { prefix };
             if at.saturating_add(size) > input.len() || size > MOST_FOLDER {
                 tree.damaged = true;
             }
-            let folder = input.window(at, usize::try_from(size.min(MOST_FOLDER)).unwrap_or(0))?.into_owned();
+            let length = usize::try_from(size.min(MOST_FOLDER).saturating_sub(from)).unwrap_or(0);
+            let folder = input.window(at.saturating_add(from), length)?.into_owned();
             let mut first = true;
             for sector in folder.chunks(SECTOR as usize) {
                 let mut at = 0;
@@ -78,19 +85,24 @@ impl Tree {
                         first = false;
                         continue;
                     }
-                    if tree.files.len() >= MOST_FILES {
-                        tree.damaged = true;
+                    if tree.files.len() >= most {
+                        parts.incomplete(format!("a tree has more than {most} files, and only so many are listed"));
                         return Ok(tree);
                     }
-                    tree.record(input, record, joliet, &prefix, &mut work)?;
+                    if tree.record(input, record, joliet, &prefix, &mut work)? {
+                        parts.incomplete(format!(
+                            "a file has Rock Ridge fields in more than {MOST_CONTINUATIONS} places, or in a large one"
+                        ));
+                    }
                 }
             }
             // Every folder begins with itself.
-            tree.damaged |= first;
+            tree.damaged |= first && from == 0;
         }
         Ok(tree)
     }
 
+    /// Adds what a record describes; says whether not all of its Rock Ridge fields were read.
     fn record(
         &mut self,
         input: &Content,
@@ -98,10 +110,10 @@ impl Tree {
         joliet: bool,
         prefix: &str,
         work: &mut Vec<(u64, u64, String)>,
-    ) -> Result<(), OpenError> {
+    ) -> Result<bool, OpenError> {
         let (Some((at, size)), Some(flags), Some(name_len)) = (extent(record), record.get(25), record.get(32)) else {
             self.damaged = true;
-            return Ok(());
+            return Ok(false);
         };
         let name_end = 33 + usize::from(*name_len);
         let raw = record.get(33..name_end).unwrap_or_default();
@@ -115,13 +127,15 @@ impl Tree {
         let stored = stored.rsplit_once(';').map_or(&*stored, |(name, _)| name);
         let stored = stored.strip_suffix('.').unwrap_or(stored);
         let rock = if joliet { RockRidge::default() } else { rock_ridge(input, record, name_end)? };
+        let cut = rock.cut;
         let path = format!("{prefix}{}", rock.name.as_deref().unwrap_or(stored));
         let is_folder = flags & 2 != 0;
         if let Some(relocated) = rock.child {
             // RRIP, CL: the folder stands elsewhere, since levels were limited.
             let own = input.window(relocated, 34)?;
-            if let Some((at, size)) = extent(&own) {
-                work.push((at, size, format!("{path}/")));
+            match extent(&own) {
+                Some((at, size)) => work.push((at, size, format!("{path}/"))),
+                None => self.damaged = true,
             }
         } else if is_folder {
             work.push((at, size, format!("{path}/")));
@@ -132,7 +146,7 @@ impl Tree {
                 Some(last) if last.at + last.size == at => {
                     last.size += size;
                     last.pieces = flags & 0x80 != 0;
-                    return Ok(());
+                    return Ok(cut);
                 }
                 _ => {}
             }
@@ -141,7 +155,7 @@ impl Tree {
             let (hidden, pieces) = (flags & 1 != 0, flags & 0x80 != 0);
             self.files.push(File { path, at, size, joliet, rock_ridge, link, hidden, compressed, pieces });
         }
-        Ok(())
+        Ok(cut)
     }
 }
 
@@ -158,6 +172,8 @@ struct RockRidge {
     link: Option<String>,
     child: Option<u64>,
     compressed: Option<(u8, u8)>,
+    /// There are more fields than were read.
+    cut: bool,
 }
 
 /// System use fields (SUSP 1.12, RRIP 1.12).
@@ -167,7 +183,7 @@ fn rock_ridge(input: &Content, record: &[u8], name_end: usize) -> Result<RockRid
     let mut area = record.get(name_end + usize::from(name_end % 2 == 1)..).unwrap_or_default().to_vec();
     let mut name: Vec<u8> = Vec::new();
     let mut link = String::new();
-    for _ in 0..MOST_CONTINUATIONS {
+    for continuation in 0..=MOST_CONTINUATIONS {
         let mut next = None;
         let mut at = 0;
         while let (Some(id), Some(length)) = (area.get(at..at + 2), area.get(at + 2)) {
@@ -185,6 +201,7 @@ fn rock_ridge(input: &Content, record: &[u8], name_end: usize) -> Result<RockRid
                         (u32_le(field, 4), u32_le(field, 12), u32_le(field, 20))
                     {
                         let start = u64::from(sector) * SECTOR + u64::from(offset);
+                        out.cut |= u64::from(length) > SECTOR;
                         next = Some(input.window(start, (length as usize).min(SECTOR as usize))?.into_owned());
                     }
                 }
@@ -195,6 +212,7 @@ fn rock_ridge(input: &Content, record: &[u8], name_end: usize) -> Result<RockRid
             Some(continued) => area = continued,
             None => break,
         }
+        out.cut |= continuation == MOST_CONTINUATIONS;
     }
     out.name = (!name.is_empty()).then(|| utf8_or_cp437(&name));
     out.link = (!link.is_empty()).then_some(link);

@@ -58,9 +58,12 @@ const DOCUMENTS: &[&str] = &[
 /// The finding that a shortcut runs an interpreter and is shown as a document.
 pub(super) fn finding(target: &str, icon: &str) -> Option<Finding> {
     let (program, _) = split(target);
-    // An icon may be followed by its number: `imageres.dll,-102`.
-    let (name, extension) = split(icon.split(',').next().unwrap_or_default());
-    let document = DOCUMENTS.contains(&&*extension) || READERS.contains(&&*name);
+    // An icon may be followed by its number: `imageres.dll,-102`; names of folders may hold commas as well.
+    let shown = [icon.split_once(','), icon.rsplit_once(',')].map(|pair| pair.map_or(icon, |(place, _)| place));
+    let document = shown
+        .into_iter()
+        .map(split)
+        .any(|(name, extension)| DOCUMENTS.contains(&&*extension) || READERS.contains(&&*name));
     (INTERPRETERS.contains(&&*program) && document).then(|| {
         let message = format!("the shortcut runs `{program}` and is shown with the icon of a document");
         Finding::new("shortcut.document-icon", "lnk", Severity::Medium, Family::Masquerade, message)
@@ -70,7 +73,7 @@ pub(super) fn finding(target: &str, icon: &str) -> Option<Finding> {
 }
 
 /// A path's last name and its extension, both in lower case.
-fn split(path: &str) -> (String, String) {
+pub(super) fn split(path: &str) -> (String, String) {
     let base = path.trim().trim_matches('"').rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
     match base.rsplit_once('.') {
         Some((name, extension)) => (name.to_owned(), extension.to_owned()),

@@ -2,7 +2,7 @@
 
 use crate::containers::decode;
 use crate::{Content, Member, OpenError, Parts};
-use lazaret_model::Role;
+use lazaret_model::{Bounded, Role};
 use mail_parser::{Encoding, Header, Message, MessageParser, MessagePart, PartType};
 
 /// Borders of one multipart that are tried.
@@ -19,28 +19,52 @@ pub(super) fn as_sent(part: &MessagePart<'_>, raw: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let body = raw_body(part, raw);
-    match part.encoding {
-        Encoding::None => Some(body.to_vec()),
-        Encoding::QuotedPrintable => decoded("quoted-printable", body),
-        Encoding::Base64 => decoded("base64", body),
+    let bytes = match part.encoding {
+        Encoding::None => return Some(body.to_vec()),
+        Encoding::QuotedPrintable => decode::quoted_printable(body),
+        Encoding::Base64 => decode::base64(body),
+    };
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+/// What of a message belongs to none of its parts: what stands before the first border and behind the last.
+pub(super) fn between<'r>(message: &Message<'_>, raw: &'r [u8]) -> Vec<&'r [u8]> {
+    let range = |part: &MessagePart<'_>| {
+        let several = matches!(part.body, PartType::Multipart(_));
+        let end = if several { part.raw_body_offset() } else { part.raw_end_offset() };
+        (part.raw_header_offset() as usize, end as usize)
+    };
+    let mut ranges: Vec<(usize, usize)> = message.parts.iter().map(range).collect();
+    ranges.sort_unstable();
+    let mut found = Vec::new();
+    let mut at = 0;
+    for (start, end) in ranges {
+        found.extend(raw.get(at..start).filter(|bytes| !bytes.is_empty()));
+        at = at.max(end);
     }
+    found.extend(raw.get(at..));
+    found
 }
 
 /// Reads a multipart by every border that its headers name, since programs differ in which of two they take.
 pub(super) fn other_borders(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
     let mut any = false;
     for part in &message.parts {
-        let mut borders: Vec<String> = Vec::new();
+        let mut borders: Bounded<String> = Bounded::new("borders for one of its parts", MOST_BORDERS);
         for border in values(part, "content-type", raw).flat_map(|value| parameters(value, "boundary")) {
             if !borders.contains(&border) {
                 borders.push(border);
             }
         }
+        let (borders, overflow) = borders.into_parts();
+        if let Some(reason) = overflow {
+            parts.incomplete(reason);
+        }
         if borders.len() < 2 {
             continue;
         }
         let body = raw.get(part.raw_body_offset() as usize..).unwrap_or_default();
-        for border in borders.iter().take(MOST_BORDERS) {
+        for border in &borders {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let border = border.replace('"', "");
             let head = format!("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"{border}\"\r\n\r\n");
@@ -70,19 +94,30 @@ pub(super) fn two_file_names(part: &MessagePart<'_>, raw: &[u8]) -> Option<(Stri
     })
 }
 
-/// Other readings of a part: by encodings that the parser did not take, and leniently where it found damage.
-pub(super) fn other_readings(part: &MessagePart<'_>, raw: &[u8], known: &[u8]) -> Vec<Vec<u8>> {
+/// Other readings of a part: by encodings that the parser did not take, and leniently where it found damage. Why they are
+/// not all, if they are not.
+pub(super) fn other_readings(part: &MessagePart<'_>, raw: &[u8], known: &[u8]) -> (Vec<Vec<u8>>, Option<String>) {
     let taken = match part.encoding {
         Encoding::None => "",
         Encoding::QuotedPrintable => "quoted-printable",
         Encoding::Base64 => "base64",
     };
     let mut found: Vec<Vec<u8>> = Vec::new();
-    for encoding in encodings(part, raw).iter().filter(|e| *e != taken || part.is_encoding_problem) {
-        let bytes = decoded(encoding, raw_body(part, raw)).filter(|bytes| bytes != known && !found.contains(bytes));
-        found.extend(bytes);
+    let mut overflow = None;
+    for encoding in encodings(part, raw).into_iter().filter(|e| *e != taken || part.is_encoding_problem) {
+        let body = raw_body(part, raw);
+        if encoding == "uuencode" {
+            let (files, more) = decode::uuencoded(body).into_parts();
+            overflow = more;
+            found.extend(files.into_iter().map(|(_, bytes)| bytes).filter(|bytes| bytes != known));
+            continue;
+        }
+        let bytes = if encoding == "base64" { decode::base64(body) } else { decode::quoted_printable(body) };
+        if !bytes.is_empty() && bytes != known && !found.contains(&bytes) {
+            found.push(bytes);
+        }
     }
-    found
+    (found, overflow)
 }
 
 /// The raw text of every header of this name, however the name is written.
@@ -99,28 +134,39 @@ fn parameters(value: &[u8], name: &str) -> Vec<String> {
     own.map(|(_, value)| value.trim().trim_matches('"').to_owned()).collect()
 }
 
+/// A field's value without its comments, which may stand anywhere and hold each other (RFC 5322, 3.2.2).
+fn without_comments(text: &str) -> String {
+    let (mut out, mut depth, mut escaped) = (String::with_capacity(text.len()), 0_usize, false);
+    for letter in text.chars() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if depth > 0 => escaped = true,
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
 /// What a part says its transfer encoding is, read as widely as any program does: in quotes, with comments, in any
-/// letters, and every one where there are several.
-fn encodings(part: &MessagePart<'_>, raw: &[u8]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+/// letters, and every one where there are several. Those that cannot be undone, or need not be, are left out.
+fn encodings(part: &MessagePart<'_>, raw: &[u8]) -> Vec<&'static str> {
+    let mut found: Vec<&'static str> = Vec::new();
     for value in values(part, "content-transfer-encoding", raw) {
         let text = String::from_utf8_lossy(value).to_ascii_lowercase();
-        let word = text.trim_start_matches([':', ' ', '\t']).split(['(', ';']).next().unwrap_or_default();
-        let word = word.trim().trim_matches(['"', '\'']).trim().to_owned();
-        if !word.is_empty() && !found.contains(&word) {
-            found.push(word);
+        let text = without_comments(text.trim_start_matches(':'));
+        let word = text.split(';').next().unwrap_or_default();
+        let encoding = match word.trim().trim_matches(['"', '\'']).trim() {
+            "base64" => "base64",
+            "quoted-printable" => "quoted-printable",
+            "x-uuencode" | "uuencode" | "x-uue" => "uuencode",
+            _ => continue,
+        };
+        if !found.contains(&encoding) {
+            found.push(encoding);
         }
     }
     found
-}
-
-/// The bytes of a part by one transfer encoding, decoded as leniently as any program does.
-fn decoded(encoding: &str, body: &[u8]) -> Option<Vec<u8>> {
-    let bytes = match encoding {
-        "base64" => decode::base64(body),
-        "quoted-printable" => decode::quoted_printable(body),
-        "x-uuencode" | "uuencode" | "x-uue" => decode::uuencoded(body).into_iter().next()?.1,
-        _ => return None,
-    };
-    (!bytes.is_empty()).then_some(bytes)
 }

@@ -141,3 +141,72 @@ fn what_only_the_document_s_program_reads_is_no_unknown_file() {
     let recorded = walk(package(&[("printerSettings1.bin", &settings)]), "a.zip");
     assert_eq!(recorded.part("printerSettings1.bin").kind.id, "unknown");
 }
+
+#[test]
+fn no_number_of_places_or_commands_hides_one() {
+    let links: String =
+        (0..300).map(|at| relation("hyperlink", &format!("http://host.invalid/{at}"), "External")).collect();
+    let images: String =
+        (0..300).map(|at| relation("image", &format!("http://host.invalid/{at}"), "External")).collect();
+    let template = relation("attachedTemplate", "http://host.invalid/LAZARET.dotm", "External");
+    let recorded = check(&[("word/_rels/settings.xml.rels", format!("{links}{images}{template}").as_bytes())]);
+    // Of the findings only so many are kept, and this one weighs most.
+    assert!(recorded.findings.iter().any(|f| f.id == "ooxml.external-template"));
+    assert!(recorded.contains(b"http://host.invalid/LAZARET.dotm") && recorded.complete());
+    assert_eq!(recorded.parts.iter().filter(|p| p.role == Role::Link).count(), 301);
+    let commands: String = (0..300).map(|at| format!(r#"<w:fldSimple w:instr="DDE cmd {at}"/>"#)).collect();
+    let text = format!(r#"<w:p>{commands}<w:fldSimple w:instr="DDE cmd LAZARET"/></w:p>"#);
+    let recorded = check(&[("word/document.xml", text.as_bytes())]);
+    assert_eq!(recorded.bytes("//dde#301"), b"cmd LAZARET");
+}
+
+#[test]
+fn more_places_or_commands_than_are_looked_at_are_said() {
+    let limits = Limits { parts: 20, ..Limits::default() };
+    let image = relation("image", "http://host.invalid/", "External");
+    let commands: String = (0..5001).map(|at| format!(r#"<w:fldSimple w:instr="DDE cmd {at}"/>"#)).collect();
+    for (name, text, reason) in [
+        ("word/_rels/a.rels", image.repeat(5001), "it has more than 5000 places"),
+        ("word/document.xml", commands, "it has more than 5000 commands"),
+    ] {
+        let recorded = walk_with(package(&[(name, text.as_bytes())]), "sample.docx", Some("docx"), &[], limits.clone());
+        let incomplete = &recorded.parts[0].incomplete;
+        assert!(incomplete.iter().any(|given| given.starts_with(reason)), "{incomplete:?}");
+    }
+}
+
+#[test]
+fn neither_blanks_nor_prefixes_nor_other_fields_hide_anything() {
+    let template = relation("attachedTemplate", "http://host.invalid/a.dotm", "External");
+    for rels in [format!("{}{template}", " ".repeat(5000)), template.replace("Target=", "x:Target=\"a\" Target=")] {
+        let recorded = check(&[("word/_rels/settings.xml.rels", rels.as_bytes())]);
+        assert!(recorded.findings.iter().any(|f| f.id == "ooxml.external-template"));
+        assert!(recorded.contains(b"http://host.invalid/a.dotm"));
+    }
+    for text in [
+        r#"<w:fldSimple x:instr="PAGE" w:instr="DDE cmd LAZARET"/>"#,
+        r#"<w:instrText>DDE cmd LAZARET DDEAUTO x y</w:instrText>"#,
+    ] {
+        assert!(check(&[("word/document.xml", text.as_bytes())]).bytes("//dde").starts_with(b"cmd LAZARET"), "{text}");
+    }
+}
+
+#[test]
+fn a_macro_sheet_that_is_read_does_not_stand_for_one_that_is_not() {
+    let rels = relation("xlMacrosheet", "x/renamed.bin", "Internal");
+    let sheet: &[u8] = br#"<xm:macrosheet><c r="A1"><f>HALT()</f></c></xm:macrosheet>"#;
+    let book = ("xl/_rels/workbook.bin.rels", rels.as_bytes());
+    for (read, complete) in [("xl/decoy.xml", false), ("xl/x/renamed.bin", true)] {
+        let recorded = check(&[book, (read, sheet)]);
+        assert_eq!(recorded.parts[0].complete, complete, "{read}");
+        assert!(recorded.parts[0].macros);
+    }
+}
+
+#[test]
+fn a_long_cell_name_does_not_multiply() {
+    let sheet =
+        format!(r#"<xm:macrosheet><c r="{}">{}</c></xm:macrosheet>"#, "A".repeat(10_000), "<f>1</f>".repeat(10_000));
+    let recorded = check(&[("xl/macrosheets/sheet1.xml", sheet.as_bytes())]);
+    assert!(recorded.parts.iter().filter(|p| p.kind.id == "excel4-macro").all(|p| p.size < 1 << 20));
+}

@@ -1,12 +1,17 @@
 //! PDF objects (ISO 32000-1, 7.3), read from anywhere: no cross-reference table is believed.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// Arrays and dictionaries inside each other.
 const MOST_DEPTH: u32 = 48;
-/// Entries of one array or dictionary.
-const MOST_ENTRIES: usize = 200_000;
+/// Bytes that are read beyond four times a document's own: objects may overlap.
+const MOST_AGAIN: usize = 64 << 20;
+/// References followed from one to the next.
+const MOST_STEPS: u32 = 16;
+/// Said where an object nests deeper than is followed.
+pub(super) const TOO_DEEP: &str = "an object nests more than 48 arrays and dictionaries, and only so many are read";
 
 /// An object's value.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,37 +57,178 @@ pub(super) struct Object {
 pub(super) enum Stream {
     Range(Range<usize>),
     Decoded(Vec<u8>),
+    /// It has none that can be looked at, and why.
+    Undecoded(&'static str),
 }
 
-/// The object whose `obj` keyword is at `keyword`.
-pub(super) fn read_at(bytes: &[u8], keyword: usize) -> Option<Object> {
+/// Objects by their numbers, in every revision.
+pub(super) struct Index<'d> {
+    pub(super) objects: &'d [Object],
+    places: HashMap<u32, Vec<usize>>,
+}
+
+impl<'d> Index<'d> {
+    pub(super) fn new(objects: &'d [Object]) -> Self {
+        let mut places: HashMap<u32, Vec<usize>> = HashMap::new();
+        for (place, object) in objects.iter().enumerate() {
+            places.entry(object.number).or_default().push(place);
+        }
+        Self { objects, places }
+    }
+
+    /// Every revision of an object, the oldest first.
+    pub(super) fn revisions(&self, number: u32) -> impl Iterator<Item = &'d Object> {
+        let objects = self.objects;
+        let places = self.places.get(&number).map(Vec::as_slice).unwrap_or_default();
+        places.iter().filter_map(move |place| objects.get(*place))
+    }
+
+    /// A value itself, or the newest object that it leads to; a reference where it leads nowhere.
+    pub(super) fn direct(&self, mut value: &'d Value) -> &'d Value {
+        for _ in 0..MOST_STEPS {
+            let Value::Reference(number) = value else { break };
+            let newest = self.places.get(number).and_then(|places| places.last());
+            let Some(object) = newest.and_then(|place| self.objects.get(*place)) else { break };
+            value = &object.value;
+        }
+        value
+    }
+
+    /// Whether the revisions of what a value refers to differ, so that programs may differ in which they take.
+    pub(super) fn differs(&self, value: &Value) -> bool {
+        let Value::Reference(number) = value else { return false };
+        let mut revisions = self.revisions(*number).take(super::MOST_REVISIONS).map(|object| &object.value);
+        let first = revisions.next();
+        revisions.any(|value| Some(value) != first)
+    }
+
+    /// Whether a value, or a revision of what it refers to, is this name.
+    pub(super) fn is_name(&self, value: &Value, name: &str) -> bool {
+        match value {
+            Value::Reference(number) => {
+                self.revisions(*number).take(super::MOST_REVISIONS).any(|object| object.value.is_name(name))
+            }
+            value => value.is_name(name),
+        }
+    }
+}
+
+/// What reading objects may still cost, and whether some were not read to their end.
+pub(super) struct Work {
+    left: usize,
+    too_deep: bool,
+}
+
+impl Work {
+    /// For a document of so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        let mut work = Self { left: MOST_AGAIN, too_deep: false };
+        work.allow(bytes);
+        work
+    }
+
+    /// Allows for bytes that were unpacked.
+    pub(super) fn allow(&mut self, bytes: usize) {
+        self.left = self.left.saturating_add(bytes.saturating_mul(4));
+    }
+
+    /// Whether nothing more may be read.
+    pub(super) fn spent(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Why not everything was read, if it was not.
+    pub(super) fn incomplete(&self) -> Vec<&'static str> {
+        let spent = self.spent().then_some("its objects overlap, and come to more than four times its size");
+        spent.into_iter().chain(self.too_deep.then_some(TOO_DEEP)).collect()
+    }
+
+    fn charge(&mut self, lexer: &Lexer<'_>, from: usize) {
+        self.left = self.left.saturating_sub(lexer.at.saturating_sub(from));
+        self.too_deep |= lexer.too_deep;
+    }
+}
+
+/// The object whose `obj` keyword is at `keyword`, and other ways to read what is in it ([`Lexer::others`]).
+pub(super) fn read_at(bytes: &[u8], keyword: usize, work: &mut Work) -> Option<(Object, Vec<Object>)> {
     let number = number_before(bytes.get(..keyword)?)?;
-    let mut lexer = Lexer { bytes, at: keyword + 3 };
-    let value = lexer.value(0)?;
-    let stream = match value {
-        Value::Dictionary(_) => lexer.stream(&value),
+    let mut lexer = Lexer::new(bytes, keyword + 3);
+    let value = lexer.value(0);
+    let stream = match &value {
+        Some(value @ Value::Dictionary(_)) => lexer.stream(value),
         _ => None,
     };
-    Some(Object { number, value, stream: stream.map(Stream::Range) })
+    work.charge(&lexer, keyword);
+    let others = std::mem::take(&mut lexer.others).into_iter().map(|(depth, value)| {
+        let stream = stream.clone().filter(|_| depth == 0);
+        Object { number, value, stream: stream.map(Stream::Range) }
+    });
+    let others = others.collect();
+    Some((Object { number, value: value?, stream: stream.map(Stream::Range) }, others))
 }
 
-/// The object number of `N G ` right before the keyword.
+/// The object in unpacked bytes at `at`, and other ways to read what is in it.
+pub(super) fn packed_at(bytes: &[u8], at: usize, number: u32, work: &mut Work) -> Option<(Object, Vec<Object>)> {
+    let mut lexer = Lexer::new(bytes, at);
+    let value = lexer.value(0);
+    work.charge(&lexer, at);
+    let others = std::mem::take(&mut lexer.others).into_iter();
+    let others = others.map(|(_, value)| Object { number, value, stream: None }).collect();
+    Some((Object { number, value: value?, stream: None }, others))
+}
+
+/// A value alone, such as a trailer.
+pub(super) fn value_at(bytes: &[u8], at: usize, work: &mut Work) -> Option<Value> {
+    packed_at(bytes, at, 0, work).map(|(object, _)| object.value)
+}
+
+/// Whether a stream's data ends here.
+pub(super) fn ends_at(bytes: &[u8], end: usize) -> bool {
+    let rest = bytes.get(end..);
+    rest.is_some_and(|rest| rest.get(..32).unwrap_or(rest).trim_ascii_start().starts_with(b"endstream"))
+}
+
+/// The object number of `N G ` right before the keyword, however much space there is.
 fn number_before(before: &[u8]) -> Option<u32> {
-    let mut words =
-        before.get(before.len().saturating_sub(32)..)?.trim_ascii_end().rsplit(|b| b.is_ascii_whitespace() || *b == 0);
-    let generation = words.next()?;
-    let number = words.find(|word| !word.is_empty())?;
+    let (before, generation) = digits_at_end(without_space(before))?;
+    let trimmed = without_space(before);
     // Data right before the number, such as `endobj1 0 obj`, does not hide it.
-    let digits = number.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let number = number.get(number.len() - digits..)?;
+    let (_, number) = digits_at_end(trimmed)?;
+    if trimmed.len() == before.len() {
+        return None;
+    }
     std::str::from_utf8(generation).ok()?.parse::<u32>().ok()?;
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
+fn without_space(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
+    bytes.get(..end).unwrap_or_default()
+}
+
+/// What stands before the digits at the end, and the digits.
+fn digits_at_end(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let digits = bytes.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.split_at_checked(bytes.len() - digits)
+}
+
 /// Reads values from bytes.
 pub(super) struct Lexer<'b> {
-    pub(super) bytes: &'b [u8],
-    pub(super) at: usize,
+    bytes: &'b [u8],
+    at: usize,
+    /// Arrays and dictionaries that are open.
+    arrays: u32,
+    dictionaries: u32,
+    /// Whether something nests deeper than is followed.
+    too_deep: bool,
+    /// Dictionaries with several entries of one name as they are to a reader that takes the first, each with its depth.
+    others: Vec<(u32, Value)>,
+}
+
+impl<'b> Lexer<'b> {
+    pub(super) fn new(bytes: &'b [u8], at: usize) -> Self {
+        Self { bytes, at, arrays: 0, dictionaries: 0, too_deep: false, others: Vec::new() }
+    }
 }
 
 impl Lexer<'_> {
@@ -106,6 +252,7 @@ impl Lexer<'_> {
 
     pub(super) fn value(&mut self, depth: u32) -> Option<Value> {
         if depth > MOST_DEPTH {
+            self.too_deep = true;
             return None;
         }
         self.skip_space();
@@ -228,6 +375,7 @@ impl Lexer<'_> {
 
     fn array(&mut self, depth: u32) -> Option<Value> {
         self.at += 1;
+        self.arrays += 1;
         let mut values = Vec::new();
         loop {
             self.skip_space();
@@ -237,18 +385,25 @@ impl Lexer<'_> {
                     self.at += 1;
                     break;
                 }
+                // Marks that end nothing: skipped, as readers do.
+                Some(b')' | b'{' | b'}') => self.at += 1,
+                Some(b'>') if self.dictionaries == 0 => self.at += 1,
                 _ => match self.value(depth + 1) {
-                    Some(value) if values.len() < MOST_ENTRIES => values.push(value),
-                    _ => break,
+                    Some(value) => values.push(value),
+                    None => break,
                 },
             }
         }
+        self.arrays -= 1;
         Some(Value::Array(values))
     }
 
     fn dictionary(&mut self, depth: u32) -> Option<Value> {
         self.at += 2;
+        self.dictionaries += 1;
         let mut entries = HashMap::new();
+        // Of several entries of one name readers take the last, or the first.
+        let mut first = HashMap::new();
         loop {
             self.skip_space();
             match self.peek() {
@@ -257,12 +412,14 @@ impl Lexer<'_> {
                     self.at += 2;
                     break;
                 }
-                Some(b'/') if entries.len() < MOST_ENTRIES => {
+                Some(b')' | b'{' | b'}') => self.at += 1,
+                Some(b']') if self.arrays == 0 => self.at += 1,
+                Some(b'/') => {
                     let key = self.name();
                     match self.value(depth + 1) {
-                        Some(value) => {
-                            entries.insert(key, value);
-                        }
+                        Some(value) => enter(key, value, &mut entries, &mut first),
+                        // A name without a value, and then an end or a mark.
+                        None if matches!(self.peek(), Some(b'>' | b')' | b'{' | b'}')) => {}
                         None => break,
                     }
                 }
@@ -273,6 +430,16 @@ impl Lexer<'_> {
                     }
                 }
             }
+        }
+        self.dictionaries -= 1;
+        if !first.is_empty() {
+            for (key, value) in &entries {
+                let plain = matches!(value, Value::Name(_) | Value::Text(_) | Value::Reference(_) | Value::Integer(_));
+                if plain && !first.contains_key(key) {
+                    first.insert(key.clone(), value.clone());
+                }
+            }
+            self.others.push((depth, Value::Dictionary(first)));
         }
         Some(Value::Dictionary(entries))
     }
@@ -288,10 +455,7 @@ impl Lexer<'_> {
         start += usize::from(self.bytes.get(start) == Some(&b'\n'));
         let stated = dictionary.get("Length").and_then(Value::integer).and_then(|n| usize::try_from(n).ok());
         if let Some(end) = stated.and_then(|len| start.checked_add(len))
-            && self
-                .bytes
-                .get(end..)
-                .is_some_and(|rest| rest.get(..32).unwrap_or(rest).trim_ascii_start().starts_with(b"endstream"))
+            && ends_at(self.bytes, end)
         {
             self.at = end;
             return Some(start..end);
@@ -304,10 +468,52 @@ impl Lexer<'_> {
     }
 }
 
+/// Adds an entry; the first of several of one name, where they differ, goes to `first`.
+fn enter(key: String, value: Value, entries: &mut HashMap<String, Value>, first: &mut HashMap<String, Value>) {
+    match entries.entry(key) {
+        Entry::Vacant(slot) => {
+            slot.insert(value);
+        }
+        Entry::Occupied(mut slot) if *slot.get() != value => {
+            let earlier = slot.insert(value);
+            first.entry(slot.key().clone()).or_insert(earlier);
+        }
+        Entry::Occupied(_) => {}
+    }
+}
+
 fn is_space(byte: u8) -> bool {
     matches!(byte, 0 | 9 | 10 | 12 | 13 | 32)
 }
 
 fn is_delimiter(byte: u8) -> bool {
     matches!(byte, b'(' | b')' | b'<' | b'>' | b'[' | b']' | b'{' | b'}' | b'/' | b'%')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_that_overlap_are_not_read_for_ever() {
+        let bytes = "1 0 obj (".repeat(20);
+        let mut work = Work { left: 500, too_deep: false };
+        let keywords: Vec<usize> = memchr::memmem::find_iter(bytes.as_bytes(), b"obj").collect();
+        for keyword in &keywords {
+            assert!(read_at(bytes.as_bytes(), *keyword, &mut work).is_some());
+        }
+        assert!(work.spent() && work.incomplete().iter().any(|reason| reason.contains("overlap")));
+        let mut work = Work::new(bytes.len());
+        keywords.iter().for_each(|keyword| assert!(read_at(bytes.as_bytes(), *keyword, &mut work).is_some()));
+        assert!(!work.spent() && work.incomplete().is_empty());
+    }
+
+    #[test]
+    fn marks_that_end_nothing_are_passed_over() {
+        for text in ["<</A 1]/B(x)>>", "<</A}/B(x)>>", "<</A/X/B(x){>>", "<</A[1}2]/B(x)/C>>"] {
+            let value = value_at(text.as_bytes(), 0, &mut Work::new(0));
+            let found = value.as_ref().and_then(|value| value.get("B"));
+            assert_eq!(found, Some(&Value::Text(b"x".to_vec())), "{text}");
+        }
+    }
 }

@@ -148,6 +148,103 @@ fn encrypted_documents_open_with_the_empty_or_a_given_password() {
     assert!(found.part("x.pdf").locked && found.parts.len() == 1);
 }
 
+/// Something in the document is not complete, and says so.
+#[track_caller]
+fn check_said(bytes: Vec<u8>, reason: &str) {
+    let found = walk(bytes, "x.pdf");
+    let reasons: Vec<_> = found.parts.iter().filter(|part| !part.complete).flat_map(|part| &part.incomplete).collect();
+    assert!(reasons.iter().any(|said| said.contains(reason)), "{reason}: {reasons:?}");
+}
+
+#[test]
+fn no_number_of_revisions_hides_a_script() {
+    let revised = |decoys: usize| {
+        let mut bytes = pdf(&["<</S/JavaScript/JS 2 0 R>>"]);
+        (0..decoys).for_each(|_| bytes.extend(b"2 0 obj(app)endobj\n"));
+        bytes.extend(b"2 0 obj(LAZARET)endobj\n");
+        bytes
+    };
+    let found = walk(revised(100), "x.pdf");
+    assert!(found.contains(b"app") && found.complete());
+    assert!(found.parts.iter().any(|part| found.bytes[&part.id] == b"LAZARET"));
+    check_said(revised(super::MOST_REVISIONS), "1000 revisions");
+}
+
+#[test]
+fn no_number_of_trailers_hides_that_it_is_encrypted() {
+    let mut bytes = pdf(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);
+    bytes.extend(b"trailer<<>>\n".repeat(1_100));
+    bytes.extend(b"trailer\n<</Root 1 0 R/Encrypt 2 0 R>>\n%%EOF\n");
+    assert!(walk(bytes, "x.pdf").part("x.pdf").locked);
+}
+
+#[test]
+fn no_number_of_entries_hides_a_script() {
+    let many = format!("<</A[{}]/S/JavaScript/JS(LAZARET)>>", "/".repeat(200_001));
+    check(&[&many], "//script", "LAZARET");
+}
+
+#[test]
+fn what_nests_too_deep_or_has_too_many_filters_is_said() {
+    let deep = format!("{}<</JS(LAZARET)>>{}", "[".repeat(60), "]".repeat(60));
+    check_said(pdf(&[&deep]), "more than 48 arrays");
+    let filters = format!("<</Filter[{}/AHx]>>stream\n4c415a41524554>\nendstream", "/Crypt".repeat(32));
+    check_said(pdf(&["<</JS 2 0 R>>", &filters]), "more than 32 filters");
+    let nowhere = "<</Filter 9 0 R>>stream\n4c415a41524554>\nendstream";
+    check_said(pdf(&["<</JS 2 0 R>>", nowhere]), "are not there");
+    let short = "<</Type/ObjStm/N 2/First 4>>stream\n7 0 <</JS(LAZARET)>>\nendstream";
+    check_said(pdf(&[short]), "ends early");
+}
+
+#[test]
+fn what_is_told_elsewhere_is_looked_up() {
+    let hex = "<</Filter 3 0 R/Length 99>>stream\n4c415a41524554>\nendstream";
+    check(&["<</JS 2 0 R>>", hex, "[/ASCIIHexDecode]"], "//script", "LAZARET");
+    let packed = "<</Type/ObjStm/N 2 0 R/First 4>>stream\n7 0 <</S/JavaScript/JS(LAZARET)>>\nendstream";
+    check(&[packed, "1"], "//script", "LAZARET");
+    check(&["<</S 2 0 R/F(calc.exe)>>", "/Launch"], "//launch", "calc.exe");
+    check(&["<</XFA 2 0 R>>", "[(a) 3 0 R]", "<<>>stream\n<x>LAZARET</x>\nendstream"], "//form", "<x>LAZARET</x>\n");
+    check(&["<</F(a.txt)/RF<</F[(a.txt) 2 0 R]>>>>", "<<>>stream\nLAZARET\nendstream"], "//a.txt", "LAZARET\n");
+    let twice = "<</Length 3 0 R>>stream\nx//endstream\nLAZARET\nendstream";
+    check(&["<</JS 2 0 R>>", twice, "20"], "//script", "x//endstream\nLAZARET");
+}
+
+#[test]
+fn no_amount_of_space_hides_an_object() {
+    let space = " ".repeat(100);
+    let bytes = format!("%PDF-1.7\n1{space}0{space}obj{space}<</S/JavaScript/JS(LAZARET)>>");
+    assert_eq!(walk(bytes.into_bytes(), "x.pdf").bytes("//script"), b"LAZARET");
+}
+
+#[test]
+fn a_revision_that_misleads_is_said() {
+    let hex = "<</Filter 3 0 R>>stream\n4c415a41524554>\nendstream";
+    let mut bytes = pdf(&["<</JS 2 0 R>>", hex, "/ASCIIHexDecode"]);
+    bytes.extend(b"3 0 obj/Crypt endobj\n");
+    check_said(bytes, "revisions differ");
+    let mut bytes = pdf(&["<</Type/ObjStm/N 2 0 R/First 4>>stream\n7 0 <</JS(LAZARET)>>\nendstream", "1"]);
+    bytes.extend(b"2 0 obj 0 endobj\n");
+    check_said(bytes, "revisions differ");
+}
+
+#[test]
+fn entries_of_one_name_are_all_looked_at() {
+    for object in ["<</S/JavaScript/JS(LAZARET)/JS(other)>>", "<</A[<</JS(other)/JS(LAZARET)>>]>>"] {
+        let found = walk(pdf(&[object]), "x.pdf");
+        let holds = |script: &[u8]| found.parts.iter().any(|part| found.bytes[&part.id] == script);
+        assert!(holds(b"LAZARET") && holds(b"other") && found.complete(), "{object}");
+    }
+}
+
+#[test]
+fn one_stream_may_be_several_things() {
+    let found = walk(pdf(&["<</XFA 2 0 R>>", "<</Type/EmbeddedFile>>stream\n<x>LAZARET</x>\nendstream"]), "x.pdf");
+    assert_eq!(found.bytes("//form"), found.bytes("//attachment"));
+    let mut bytes = pdf(&["<</S/Launch/Win<</F(cmd.exe)/P 2 0 R>>>>", "(/c one)"]);
+    bytes.extend(b"2 0 obj(/c LAZARET)endobj\n");
+    assert!(walk(bytes, "x.pdf").contains(b"cmd.exe /c LAZARET"));
+}
+
 #[test]
 fn hostile_documents_do_not_panic() {
     let seed = pdf(&[

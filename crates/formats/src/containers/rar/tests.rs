@@ -80,6 +80,18 @@ fn a_self_extractor_is_looked_behind() {
     assert_eq!(check([stub, bytes].concat(), &[]).bytes("//payload.exe"), MARKER);
 }
 
+#[test]
+fn no_number_of_signatures_hides_an_archive() {
+    let bytes = builder(ArchiveVersion::Rar50).to_bytes().unwrap();
+    for decoy in [&b"Rar!\x1a\x07\0 and "[..], b"Rar!\x1a\x07\x01\0 and ", b"Rar!\x1a\x07 and "] {
+        let found = check([decoy.repeat(100), bytes.clone()].concat(), &[]);
+        assert_eq!(found.bytes("//payload.exe"), MARKER);
+    }
+    let decoys = b"Rar!\x1a\x07\x01\0 and ".repeat(super::MOST_STARTS);
+    let found = check([decoys, bytes].concat(), &[]);
+    assert!(found.parts[0].incomplete.iter().any(|reason| reason.contains("1000 RAR signatures")));
+}
+
 // Vectors C 9.
 #[test]
 fn truncation_and_noise_never_pass_for_whole() {

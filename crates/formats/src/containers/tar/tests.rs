@@ -109,6 +109,52 @@ fn sparse_files_are_unfolded() {
     assert_eq!(recorded.bytes("//s"), holes);
 }
 
+/// A sparse file of the marker behind a hundred zeros, by a map.
+fn sparse(map: &str) -> Recorded {
+    let size = (100 + MARKER.len() + 10).to_string();
+    let header = pax("GNU.sparse.name", "s") + &pax("GNU.sparse.realsize", &size) + &pax("GNU.sparse.map", map);
+    check(ended(&[member(b"p", b'x', header.as_bytes()), member(b"x", b'0', MARKER)]))
+}
+
+#[test]
+fn no_number_of_pieces_moves_what_a_sparse_file_holds() {
+    let holes = [&[0u8; 100][..], MARKER, &[0; 10]].concat();
+    let last = format!("100,{}", MARKER.len());
+    let recorded = sparse(&format!("{}{last}", "0,0,".repeat(40_000)));
+    assert!(recorded.bytes("//s") == holes && recorded.complete(), "{:#?}", recorded.parts);
+    let header = pax("GNU.sparse.major", "1") + &pax("GNU.sparse.minor", "0");
+    let many = member(b"x", b'0', format!("{}\n0\n0\n", super::MOST_NUMBERS).as_bytes());
+    let recorded = check(ended(&[member(b"p", b'x', header.as_bytes()), many]));
+    assert!(recorded.part("//x").incomplete.iter().any(|reason| reason.contains("524,288 pieces")));
+    // Whoever does not know of maps sees all bytes.
+    assert!(!sparse("100,3").complete());
+}
+
+#[test]
+fn what_pax_headers_hide_is_said() {
+    for (behind, complete) in [(&b""[..], true), (b"\0\0", true), (b"x", false)] {
+        let header = [b"12 path=abc\n", behind].concat();
+        let recorded = check(ended(&[member(b"p", b'x', &header), member(b"a", b'0', MARKER)]));
+        assert_eq!((recorded.bytes("//abc"), recorded.complete()), (MARKER, complete));
+    }
+    let long = "n".repeat(super::MOST_META as usize + 1);
+    let recorded = check(ended(&[member(b"././@LongLink", b'L', long.as_bytes()), member(b"a", b'0', MARKER)]));
+    assert!(recorded.parts[0].incomplete.iter().any(|reason| reason.contains("a long name")));
+}
+
+#[test]
+fn data_where_none_should_be_is_a_part() {
+    for kind in *b"34567DV" {
+        let recorded = check(ended(&[member(b"a", kind, MARKER), member(b"b", b'0', b"second")]));
+        assert!(recorded.bytes("//a") == MARKER && recorded.bytes("//b") == b"second", "{}", char::from(kind));
+    }
+    let mut junk = MARKER.repeat(40);
+    junk.resize(1024, b'.');
+    let (first, second) = (ended(&[member(b"a", b'0', b"first")]), ended(&[member(b"b", b'0', b"second")]));
+    let recorded = check([first, junk, second].concat());
+    assert!(recorded.bytes("//between-members").starts_with(MARKER) && recorded.bytes("//b") == b"second");
+}
+
 #[test]
 fn a_bad_checksum_is_tolerated_and_said() {
     let mut bytes = ended(&[member(b"a", b'0', b"first"), member(b"b", b'0', MARKER)]);

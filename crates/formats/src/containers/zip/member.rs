@@ -99,8 +99,12 @@ pub(super) fn with_reader<T>(
                 None => {
                     let plain = through_zip_crate(reader, Some(password), |data| {
                         let mut plain = Vec::new();
-                        data.take(MOST_LEGACY).read_to_end(&mut plain).map(|_| plain)
+                        data.take(MOST_LEGACY + 1).read_to_end(&mut plain).map(|_| plain)
                     })??;
+                    if plain.len() as u64 > MOST_LEGACY {
+                        let what = "an encrypted member of more than 16 MiB in a method from before DEFLATE";
+                        return Err(OpenError::unsupported(what));
+                    }
                     let raw = Content::from(plain);
                     let reader = OneMember::new(&raw, entry, method, entry.flags & !1, None);
                     through_zip_crate(reader, None, |data| consume(&mut Checked::new(data, crc, size)))

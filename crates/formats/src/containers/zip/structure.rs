@@ -3,7 +3,7 @@
 use super::member::{Cipher, with_reader};
 use crate::containers::bytes::{u16_le, u32_le, u64_le, utf8_or_cp437};
 use crate::{Budget, Content, OpenError, Parts};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read as _;
 
 /// Bytes looked through at a time for signatures.
@@ -14,10 +14,12 @@ const MOST_HITS: usize = 250_000;
 const MOST_NAME_BYTES: usize = 32 << 20;
 /// Plain bytes of a member that are decoded to see whether headers belong to it.
 const MOST_DECODED: u64 = 64 << 20;
-/// Headers in one member's data for which that is tried.
+/// Headers in one member's data for which that is tried; all others count as headers of this archive.
 const MOST_TRIES: usize = 4;
-/// End records that are followed.
-const MOST_ENDS: usize = 64;
+/// Said where one of these limits is reached.
+const MORE_HEADERS: &str = "it has more than 250,000 headers of one sort, and only so many are looked at";
+const MORE_MEMBERS: &str = "it has more than 250,000 members, and only so many are looked at";
+const MORE_NAMES: &str = "the names of its members come to more than 32 MiB, and only so many are looked at";
 
 /// One way to read one member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +87,8 @@ pub(crate) struct Structure {
     pub(crate) directories: usize,
     pub(crate) end_records: usize,
     pub(crate) multi_volume: bool,
-    pub(crate) too_many: bool,
+    /// Why something was not looked at.
+    pub(crate) left_out: BTreeSet<&'static str>,
     /// Bytes before the first local header and after the last record.
     pub(crate) first: u64,
     pub(crate) last: u64,
@@ -96,23 +99,28 @@ struct Hits {
     local: Vec<u64>,
     central: Vec<u64>,
     end: Vec<u64>,
-    descriptor: Vec<u64>,
+    /// Data descriptors (4.3.9), by where the data would have to begin whose length they state.
+    descriptor: HashMap<u64, u64>,
     overflow: bool,
 }
 
 /// Reads the structure of a whole file.
 pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structure, OpenError> {
     let hits = signatures(input, parts)?;
-    let mut out = Structure { too_many: hits.overflow, first: input.len(), ..Structure::default() };
+    let mut out = Structure { first: input.len(), ..Structure::default() };
+    if hits.overflow {
+        out.left_out.insert(MORE_HEADERS);
+    }
     // More than may become parts: which of them deserve it is known only once all are.
     let most = MOST_HITS;
     let mut reader = Reader { input, hits: &hits, covered: BTreeMap::new(), seen: HashSet::new(), name_bytes: 0 };
     let mut walked = HashSet::new();
     // The last end record is the one that everything reads; those inside a stored member's data are that member's.
-    for end_at in hits.end.iter().rev().take(MOST_ENDS) {
+    for end_at in hits.end.iter().rev() {
         if reader.covers(*end_at) {
             continue;
         }
+        parts.budget().check_time().map_err(OpenError::Limit)?;
         reader.end_record(*end_at, &mut walked, most, &mut out, parts)?;
     }
     // Directory entries that no end record leads to.
@@ -126,7 +134,7 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
     // Local headers that no directory lists: hidden members, or a directory that is missing.
     for at in &hits.local {
         if out.members.len() >= most {
-            out.too_many = true;
+            out.left_out.insert(MORE_MEMBERS);
             break;
         }
         if reader.seen.contains(at) || reader.covers(*at) {
@@ -136,7 +144,7 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
         let Some(entry) = reader.local(*at)?.filter(plausible) else { continue };
         reader.name_bytes += 2 * entry.raw_name.len();
         if reader.name_bytes > MOST_NAME_BYTES {
-            out.too_many = true;
+            out.left_out.insert(MORE_NAMES);
             break;
         }
         reader.cover(&entry, parts.budget());
@@ -159,11 +167,12 @@ fn spelled(entry: &Entry) -> String {
 /// Whether a signature in the middle of nowhere is truly a local header.
 fn plausible(entry: &Entry) -> bool {
     let known = matches!(entry.method, 0..=10 | 12 | 14 | 16 | 18..=20 | 93..=99);
-    known && !entry.raw_name.is_empty() && entry.raw_name.len() <= 4096 && !entry.raw_name.contains(&0)
+    known && !entry.raw_name.is_empty() && !entry.raw_name.contains(&0)
 }
 
 fn signatures(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Hits, OpenError> {
     let mut hits = Hits::default();
+    let mut descriptors = Vec::new();
     let finder = memchr::memmem::Finder::new(b"PK");
     let mut at = 0;
     while at < input.len() {
@@ -178,7 +187,7 @@ fn signatures(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Hits, OpenEr
                 Some([1, 2]) => &mut hits.central,
                 Some([3, 4]) => &mut hits.local,
                 Some([5, 6]) => &mut hits.end,
-                Some([7, 8]) => &mut hits.descriptor,
+                Some([7, 8]) => &mut descriptors,
                 _ => continue,
             };
             if list.len() < MOST_HITS {
@@ -188,6 +197,18 @@ fn signatures(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Hits, OpenEr
             }
         }
         at += CHUNK;
+    }
+    for (index, at) in descriptors.into_iter().enumerate() {
+        if index % 1024 == 0 {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+        }
+        let record = input.window(at, 24)?;
+        // Lengths of four bytes, or of eight (ZIP64). The first descriptor that fits is the one.
+        for length in [u32_le(&record, 8).map(u64::from), u64_le(&record, 8)].into_iter().flatten() {
+            if let Some(from) = at.checked_sub(length) {
+                hits.descriptor.entry(from).or_insert(at);
+            }
+        }
     }
     Ok(hits)
 }
@@ -313,7 +334,7 @@ impl Reader<'_> {
     ) -> Result<(), OpenError> {
         while self.is_central(at) && walked.insert(at) {
             if out.members.len() >= most {
-                out.too_many = true;
+                out.left_out.insert(MORE_MEMBERS);
                 return Ok(());
             }
             parts.budget().check_time().map_err(OpenError::Limit)?;
@@ -323,7 +344,7 @@ impl Reader<'_> {
             out.multi_volume |= entry.elsewhere;
             self.name_bytes += 2 * entry.raw_name.len();
             if self.name_bytes > MOST_NAME_BYTES {
-                out.too_many = true;
+                out.left_out.insert(MORE_NAMES);
                 return Ok(());
             }
             let listed = self.join(entry, shift, parts.budget())?;
@@ -465,23 +486,18 @@ impl Reader<'_> {
     fn measure(&self, entry: &mut Entry) -> Result<(), OpenError> {
         entry.streamed = true;
         let from = entry.data_at;
-        let descriptors = &self.hits.descriptor;
-        let start = descriptors.partition_point(|at| *at < from);
-        for at in descriptors.get(start..).unwrap_or_default().iter().take(1000) {
+        if let Some(at) = self.hits.descriptor.get(&from) {
             let record = self.input.window(*at, 24)?;
             let length = at - from;
-            let (short, long) = (u32_le(&record, 8), u64_le(&record, 8));
-            if short.map(u64::from) == Some(length) || long == Some(length) {
-                entry.compressed = length;
-                entry.crc = u32_le(&record, 4).unwrap_or_default();
-                entry.size = if long == Some(length) {
-                    u64_le(&record, 16).unwrap_or_default()
-                } else {
-                    u64::from(u32_le(&record, 12).unwrap_or_default())
-                };
-                entry.streamed = false;
-                return Ok(());
-            }
+            entry.compressed = length;
+            entry.crc = u32_le(&record, 4).unwrap_or_default();
+            entry.size = if u64_le(&record, 8) == Some(length) {
+                u64_le(&record, 16).unwrap_or_default()
+            } else {
+                u64::from(u32_le(&record, 12).unwrap_or_default())
+            };
+            entry.streamed = false;
+            return Ok(());
         }
         // No descriptor fits: up to the next header; the decoder knows its own end.
         let after = |list: &[u64]| list.get(list.partition_point(|at| *at < from)).copied();

@@ -6,6 +6,8 @@ use std::io::{Cursor, Write as _};
 use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{AesMode, CompressionMethod};
 
+mod limits;
+
 const MARKER: &[u8] =
     b"LAZARET-MARKER payload of the test, long enough to be worth compressing compressing compressing";
 

@@ -1,0 +1,148 @@
+//! Encrypted documents (ISO 32000-1, 7.6), by the `hayro-syntax` crate.
+
+use super::MOST_OBJECTS;
+use super::objects::{self, Object, Stream, Value, Work};
+use crate::{OpenError, Parts};
+use hayro_syntax::object::{Dict, MaybeRef, Object as Decrypted, ObjectIdentifier};
+use std::collections::HashSet;
+
+/// Arrays and dictionaries inside each other.
+const MOST_DEPTH: u32 = 48;
+
+/// Whether a trailer or cross-reference stream names an encryption dictionary (7.6.1).
+pub(super) fn is_so(bytes: &[u8], objects: &[Object], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+    let named = |value: &Value| value.get("Encrypt").is_some_and(|entry| *entry != Value::Other);
+    let mut work = Work::new(bytes.len());
+    for (index, at) in memchr::memmem::find_iter(bytes, b"trailer").enumerate() {
+        if index % 1024 == 0 {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+        }
+        if work.spent() {
+            parts.incomplete("its trailers overlap, and come to more than four times its size");
+            break;
+        }
+        if objects::value_at(bytes, at + 7, &mut work).is_some_and(|trailer| named(&trailer)) {
+            return Ok(true);
+        }
+    }
+    let table = |object: &Object| object.value.get("Type").is_some_and(|kind| kind.is_name("XRef"));
+    Ok(objects.iter().any(|object| table(object) && object.value.get("Encrypt").is_some()))
+}
+
+/// The objects of an encrypted document, by the empty password or one of those to try; none when it stays locked.
+pub(super) fn decrypt(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Option<Vec<Object>>, OpenError> {
+    use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+    let shared = std::sync::Arc::new(bytes.to_vec());
+    let mut tried = 0;
+    let mut opened = Pdf::new(shared.clone());
+    let protected = |result: &Result<Pdf, LoadPdfError>| {
+        matches!(result, Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected)))
+    };
+    if protected(&opened) {
+        for password in parts.passwords() {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            tried += 1;
+            opened = Pdf::new_with_password(shared.clone(), &password);
+            if !protected(&opened) {
+                parts.opened_with(&password);
+                break;
+            }
+        }
+    }
+    match opened {
+        Ok(document) => copy(&document, parts).map(Some),
+        Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected)) => Err(OpenError::Locked { tried }),
+        Err(LoadPdfError::Decryption(_)) => {
+            parts.lock("encrypted in a way that is not read");
+            Ok(None)
+        }
+        Err(LoadPdfError::Invalid) => {
+            parts.lock("encrypted, and too damaged to be decrypted");
+            Ok(None)
+        }
+    }
+}
+
+/// Copies a decrypted document's objects, following references from those that are listed.
+fn copy(document: &hayro_syntax::Pdf, parts: &mut Parts<'_, '_>) -> Result<Vec<Object>, OpenError> {
+    let mut copied = Copied { objects: Vec::new(), wanted: Vec::new(), too_deep: false };
+    for object in document.objects() {
+        copied.add(object, 0, parts)?;
+    }
+    let mut seen = HashSet::new();
+    while let Some((number, generation)) = copied.wanted.pop() {
+        if !seen.insert((number, generation)) {
+            continue;
+        }
+        if copied.objects.len() >= MOST_OBJECTS {
+            parts.incomplete(format!("only its first {MOST_OBJECTS} objects were looked at"));
+            break;
+        }
+        let identifier = ObjectIdentifier::new(number, generation);
+        if let Some(object) = document.xref().get::<Decrypted<'_>>(identifier) {
+            copied.add(object, number, parts)?;
+        }
+    }
+    if copied.too_deep {
+        parts.incomplete(objects::TOO_DEEP);
+    }
+    Ok(copied.objects)
+}
+
+/// Objects that were copied, and what they refer to.
+struct Copied {
+    objects: Vec<Object>,
+    wanted: Vec<(u32, i32)>,
+    too_deep: bool,
+}
+
+impl Copied {
+    fn add(&mut self, object: Decrypted<'_>, number: u32, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let mut stream = None;
+        if let Decrypted::Stream(inner) = &object {
+            let value = self.dictionary(inner.dict(), 0);
+            stream = Some(if value.get("Subtype").is_some_and(|s| s.is_name("Image")) {
+                Stream::Undecoded("it says that it is a picture, and was not decoded")
+            } else {
+                match inner.decoded() {
+                    Ok(bytes) => Stream::Decoded(bytes.into_owned()),
+                    Err(_) => Stream::Undecoded("its filters could not be undone"),
+                }
+            });
+        }
+        let value = self.value(object, 0);
+        self.objects.push(Object { number, value, stream });
+        Ok(())
+    }
+
+    fn value(&mut self, object: Decrypted<'_>, depth: u32) -> Value {
+        if depth > MOST_DEPTH {
+            self.too_deep = true;
+            return Value::Other;
+        }
+        match object {
+            Decrypted::String(text) => Value::Text(text.as_bytes().to_vec()),
+            Decrypted::Name(name) => Value::Name(name.as_str().to_owned()),
+            Decrypted::Dict(entries) => self.dictionary(&entries, depth),
+            Decrypted::Stream(stream) => self.dictionary(stream.dict(), depth),
+            Decrypted::Array(array) => Value::Array(array.raw_iter().map(|value| self.entry(value, depth)).collect()),
+            Decrypted::Null(_) | Decrypted::Boolean(_) | Decrypted::Number(_) => Value::Other,
+        }
+    }
+
+    fn dictionary(&mut self, entries: &Dict<'_>, depth: u32) -> Value {
+        let entries = entries.entries().map(|(key, value)| (key.as_str().to_owned(), self.entry(value, depth)));
+        Value::Dictionary(entries.collect())
+    }
+
+    fn entry(&mut self, value: MaybeRef<Decrypted<'_>>, depth: u32) -> Value {
+        match value {
+            MaybeRef::Ref(reference) => {
+                self.wanted.push((reference.obj_number, reference.gen_number));
+                Value::Reference(reference.obj_number)
+            }
+            MaybeRef::NotRef(value) => self.value(value, depth + 1),
+        }
+    }
+}
