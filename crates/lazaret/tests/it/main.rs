@@ -16,6 +16,7 @@ mod console;
 mod demo;
 mod described;
 mod faults;
+mod framing;
 mod gate;
 mod icap;
 mod passed;
