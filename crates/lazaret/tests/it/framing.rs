@@ -19,7 +19,10 @@ fn ask(stream: &mut TcpStream, site: &Site, path: &str) -> (String, Vec<u8>) {
     assert!(chunked != length_of(&head).is_some(), "one framing, and not two: {head}");
     let mut body = vec![0; length_of(&head).unwrap_or(0)];
     stream.read_exact(&mut body).unwrap();
-    while chunked {
+    if !chunked {
+        return (head, body);
+    }
+    loop {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
             let mut byte = [0];
