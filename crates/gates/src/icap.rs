@@ -4,6 +4,7 @@
 //! that says why; afterwards, the connection breaks.
 
 mod answer;
+mod encapsulated;
 mod message;
 mod session;
 mod wire;

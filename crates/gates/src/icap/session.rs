@@ -2,21 +2,16 @@
 
 use super::Icap;
 use super::answer::{Next, described, options, services, start};
-use super::message::{Head, Section, Verb, WebRequest, WebResponse};
+use super::encapsulated::{self, Message};
+use super::message::{Head, Section, Verb, WebRequest};
 use super::wire::{Fault, Piece, Reader, Writer};
 use crate::Exchange;
 use crate::accept::closed;
-use crate::desk::Cargo;
 use crate::following::Following;
-use crate::framing;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
 use crate::refusal::{Reason, Refusal};
 use crate::spool::Spooled;
 use bytes::Bytes;
-use http::header::CONTENT_RANGE;
-use http::{HeaderMap, Method, StatusCode};
-use lazaret_model::{Direction, Gate};
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -25,23 +20,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-/// Bytes of encapsulated heads.
-const MOST_ENCAPSULATED: usize = 512 << 10;
 /// How long a client that cannot keep the whole body may send nothing until it gets the beginning of its answer.
 const STUCK_TIME: Duration = Duration::from_millis(400);
 /// Bytes that such a client may be sent for that, one by one.
 const MOST_NUDGES: usize = 16;
 /// Stands for the length of a body whose end has come.
 const ALL: u64 = u64::MAX;
-
-/// A request with its encapsulated heads; the body is still to come.
-struct Message {
-    head: Head,
-    request: Option<WebRequest>,
-    response: Option<WebResponse>,
-    has_body: bool,
-    preview: Option<u64>,
-}
 
 /// How taking in and judging a body ended.
 enum Outcome {
@@ -124,7 +108,7 @@ where
     if !serves.contains(&head.verb) {
         return Err(Fault::Status(405, "Method Not Allowed For Service"));
     }
-    let message = encapsulated(head, &sections, reader).await?;
+    let message = encapsulated::read(head, &sections, reader).await?;
     if message.has_body {
         return with_body(icap, reader, writer, message, next).await;
     }
@@ -154,117 +138,6 @@ where
 async fn unmodified<W: AsyncWrite + Unpin>(icap: &Icap, writer: &mut Writer<W>, next: Next) -> Result<(), Fault> {
     let answer = start(icap, 204, "No Modifications Needed", next) + "Encapsulated: null-body=0\r\n\r\n";
     writer.send(answer.as_bytes()).await
-}
-
-/// Reads the encapsulated heads.
-async fn encapsulated<R: AsyncRead + Unpin>(
-    head: Head,
-    sections: &[(Section, usize)],
-    reader: &mut Reader<R>,
-) -> Result<Message, Fault> {
-    let (last, len) = sections.last().copied().unwrap_or((Section::NoBody, 0));
-    if len > MOST_ENCAPSULATED {
-        return Err(Fault::Status(400, "Encapsulated Heads Too Large"));
-    }
-    let preview = head.preview()?;
-    let all = reader.exactly(len).await?;
-    let mut message = Message { head, request: None, response: None, has_body: last == Section::Body, preview };
-    for pair in sections.windows(2) {
-        let &[(section, from), (_, to)] = pair else { continue };
-        let raw = all.slice(from..to);
-        match section {
-            Section::RequestHead => message.request = Some(WebRequest::parse(raw)?),
-            Section::ResponseHead => message.response = Some(WebResponse::parse(raw)?),
-            Section::Body | Section::NoBody => {}
-        }
-    }
-    Ok(message)
-}
-
-impl Message {
-    /// The heads that are answered when nothing is changed, as they came.
-    fn raw(&self) -> &[u8] {
-        match (self.head.verb, &self.request, &self.response) {
-            (Verb::Request, Some(request), _) => &request.raw,
-            (_, _, Some(response)) => &response.raw,
-            _ => &[],
-        }
-    }
-
-    /// The `Encapsulated` field, and the end of the head, for an answer with those heads.
-    fn encapsulated(&self, raw: &[u8], body: &str) -> String {
-        match (raw.is_empty(), self.head.verb) {
-            (true, _) => format!("Encapsulated: {body}=0\r\n\r\n"),
-            (_, Verb::Request) => format!("Encapsulated: req-hdr=0, {body}={}\r\n\r\n", raw.len()),
-            _ => format!("Encapsulated: res-hdr=0, {body}={}\r\n\r\n", raw.len()),
-        }
-    }
-
-    fn body_section(&self) -> &'static str {
-        if self.head.verb == Verb::Request { "req-body" } else { "res-body" }
-    }
-
-    fn exchange(&self, icap: &Icap) -> Exchange {
-        let none = HeaderMap::new();
-        let (method, uri, headers) = match &self.request {
-            Some(request) => (request.method.clone(), request.uri.clone(), &request.headers),
-            None => (Method::GET, http::Uri::default(), &none),
-        };
-        let mut exchange = Exchange::of(Gate::Icap, self.head.client(), method, uri, headers);
-        (exchange.person, exchange.groups) = (self.head.person(), self.head.groups());
-        exchange.server = self.head.server();
-        if self.head.verb == Verb::Request {
-            exchange.direction = Direction::Upload;
-        }
-        icap.desk.directory().complete(&mut exchange);
-        exchange
-    }
-
-    fn cargo(&self, exchange: &Exchange) -> Cargo {
-        let none = HeaderMap::new();
-        match (self.head.verb, &self.request, &self.response) {
-            (Verb::Request, Some(request), _) => Cargo::upload(exchange, &request.headers),
-            (_, _, Some(response)) => Cargo::of(exchange, response.status, &response.headers),
-            _ => Cargo::of(exchange, StatusCode::OK, &none),
-        }
-    }
-
-    /// Whether the site sent only a piece of a file: that cannot be judged.
-    fn is_piece(&self) -> bool {
-        self.response.as_ref().is_some_and(|response| {
-            let partial = response.status == StatusCode::PARTIAL_CONTENT;
-            framing::is_piece(&response.headers) || partial && !response.headers.contains_key(CONTENT_RANGE)
-        })
-    }
-
-    /// What the heads that are answered say about the length of the body; nothing where they contradict themselves.
-    fn announced(&self) -> Option<u64> {
-        framing::announced(self.fields()?).ok().flatten()
-    }
-
-    fn fields(&self) -> Option<&HeaderMap> {
-        match (self.head.verb, &self.request, &self.response) {
-            (Verb::Request, Some(request), _) => Some(&request.headers),
-            (_, _, Some(response)) => Some(&response.headers),
-            _ => None,
-        }
-    }
-
-    /// Whether the heads can go back as they came: they say nothing about the body's length that is not so. `length` is
-    /// nothing as long as that is not known.
-    fn is_framed_well(&self, length: Option<u64>) -> bool {
-        let odd = self.fields().is_some_and(framing::is_odd);
-        !odd && (length.is_none() || self.announced().is_none_or(|announced| Some(announced) == length))
-    }
-
-    /// The heads that are answered when nothing is changed: as they came, where what they say of the body is so.
-    fn heads(&self, length: Option<u64>) -> Cow<'_, [u8]> {
-        if self.raw().is_empty() || self.is_framed_well(length) {
-            Cow::Borrowed(self.raw())
-        } else {
-            Cow::Owned(framing::reframed(self.raw(), length))
-        }
-    }
 }
 
 async fn with_body<R, W>(
