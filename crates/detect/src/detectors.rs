@@ -3,12 +3,15 @@
 mod bombs;
 mod documents;
 mod hooks;
+mod instructions;
 mod macros;
 mod masquerade;
 mod pages;
 mod pdfs;
 mod programs;
+mod schemes;
 mod scripts;
+mod settings;
 mod shortcuts;
 #[cfg(test)]
 mod test_part;
@@ -20,10 +23,13 @@ pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
     &masquerade::Masquerade,
     &documents::Documents,
     &hooks::Hooks,
+    &instructions::Instructions,
     &macros::Macros,
     &pages::Pages,
     &pdfs::Pdfs,
+    &schemes::Schemes,
     &scripts::Scripts,
+    &settings::Settings,
     &shortcuts::Shortcuts,
     &bombs::Bombs,
     &programs::Programs,

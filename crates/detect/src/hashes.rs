@@ -200,6 +200,7 @@ impl HashLists {
     }
 
     fn label(&mut self, label: &str) -> u32 {
+        // LIMIT: a label for people.
         let label: String = label.trim().chars().filter(|c| !c.is_control()).take(LABEL_LENGTH).collect();
         // Lists are usually sorted by time, so a label often repeats the one before it.
         if self.labels.last().is_none_or(|last| **last != *label) {

@@ -8,6 +8,7 @@
 
 mod detector;
 mod detectors;
+mod flat;
 mod hashes;
 #[cfg(feature = "signatures")]
 mod inspector;

@@ -44,6 +44,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()).0;
     }
+    // LIMIT: a proportion.
     let head = bytes.get(..SNIFF.min(bytes.len())).unwrap_or_default();
     let (mut even, mut odd) = (0, 0);
     for pair in head.chunks_exact(2) {
@@ -114,6 +115,7 @@ pub(crate) fn excerpt(pattern: &Regex, text: &str) -> Option<String> {
 
 /// At most 200 characters of a text.
 pub(crate) fn cut(text: &str) -> String {
+    // LIMIT: evidence for people.
     text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(EXCERPT).collect()
 }
 

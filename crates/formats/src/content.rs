@@ -183,6 +183,7 @@ impl BufRead for ContentReader {
                 let left = usize::try_from(self.content.len - self.position).unwrap_or(usize::MAX);
                 self.buffer.resize(FETCH.min(left), 0);
                 let n = source.read_at(&mut self.buffer, self.content.offset + self.position)?;
+                // LIMIT: a buffer to what was read into it.
                 self.buffer.truncate(n);
                 self.buffered_at = self.position;
             }

@@ -7,15 +7,20 @@
 use crate::{Content, identify};
 use aho_corasick::AhoCorasick;
 use lazaret_model::{Class, Kind, Part};
+use std::cell::Cell;
 use std::io;
 use std::sync::LazyLock;
 
 /// Steps from one block, chunk or page to the next, until an end is given up.
-const MOST_STEPS: usize = 1 << 20;
+pub(crate) const MOST_STEPS: usize = 1 << 20;
 /// Bytes that are searched at a time.
 const WINDOW: usize = 4 << 20;
 /// Bytes by which windows overlap: what a signature is verified by stands that near.
 const OVERLAP: usize = 8 << 10;
+/// How a compound file begins.
+const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+/// From here on numbers are not sectors (MS-CFB, 2.1).
+const FREE: u32 = 0xffff_fffa;
 /// Things hidden in one part that are handed over.
 pub(crate) const MOST_HIDDEN: usize = 64;
 
@@ -26,16 +31,20 @@ pub(crate) struct HungOn {
     pub(crate) parts: Vec<(String, Content)>,
     /// Whether there was more.
     pub(crate) more: bool,
+    /// Whether the way to the end was longer than is followed.
+    pub(crate) endless: bool,
 }
 
 /// Looks for it where the kind leaves room for it: behind what says where it ends, and anywhere in what is opened by nothing here.
 pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
     let mut found = HungOn::default();
-    let end = end(&part.kind.id, content)?.unwrap_or(content.len());
-    if searched(part) {
-        let (places, more) = hidden(&content.slice(0, end))?;
+    let (end, endless) = end(&part.kind.id, content)?;
+    let end = end.unwrap_or(content.len());
+    found.endless = endless;
+    if let Some(from) = searched_from(part, content)?.filter(|from| *from < end) {
+        let (places, more) = hidden(&content.slice(from, end - from))?;
         found.more = more;
-        for at in places {
+        for at in places.into_iter().map(|at| at + from) {
             let inner = content.slice(at, content.len() - at);
             let kind = identify(&inner)?.kind;
             // What the part itself also opens as is found by that opener.
@@ -54,7 +63,21 @@ pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
     Ok(found)
 }
 
-/// Whether a part is searched for what is hidden in it. What holds files by its nature is opened, and what runs is judged so.
+/// From where on a part is searched for what is hidden in it, if it is. What holds files by its nature is opened; a program and
+/// a compound file are searched behind what belongs to them.
+fn searched_from(part: &Part, content: &Content) -> io::Result<Option<u64>> {
+    Ok(match part.kind.class {
+        Class::Executable | Class::Library | Class::Installer if content.window(0, 2)?.as_ref() == b"MZ" => {
+            identify::overlay(content)?
+        }
+        Class::Document | Class::Installer | Class::Data if content.window(0, 8)?.as_ref() == COMPOUND => {
+            (Walk::new(content)).compound()?
+        }
+        _ => searched(part).then_some(0),
+    })
+}
+
+/// Whether a part is searched from its beginning.
 fn searched(part: &Part) -> bool {
     match part.kind.class {
         Class::Image
@@ -63,6 +86,8 @@ fn searched(part: &Part) -> bool {
         | Class::Font
         | Class::Text
         | Class::Web
+        | Class::Mail
+        | Class::Script
         | Class::Data
         | Class::Unknown => true,
         Class::Document => part.is("pdf") || part.is("rtf"),
@@ -92,9 +117,10 @@ fn blank(content: &Content, from: u64) -> io::Result<u64> {
     }
 }
 
-/// Where the content of this kind ends; nothing where the format does not say, or what it says leads nowhere.
-pub(crate) fn end(kind: &str, content: &Content) -> io::Result<Option<u64>> {
-    let walk = Walk { content };
+/// Where the content of this kind ends, and whether the way there was longer than is followed; nothing where the format does not
+/// say, or what it says leads nowhere.
+pub(crate) fn end(kind: &str, content: &Content) -> io::Result<(Option<u64>, bool)> {
+    let walk = Walk::new(content);
     let end = match kind {
         "7z" => walk.seven_zip()?,
         "rar5" => walk.rar5()?,
@@ -107,7 +133,7 @@ pub(crate) fn end(kind: &str, content: &Content) -> io::Result<Option<u64>> {
         "woff" | "woff2" => walk.big(8)?.map(u64::from),
         _ => None,
     };
-    Ok(end.filter(|end| *end > 0 && *end <= content.len()))
+    Ok((end.filter(|end| *end > 0 && *end <= content.len()), walk.endless.get()))
 }
 
 /// Where something begins that is a file of another kind, verified by more than its signature; and whether there were more.
@@ -123,6 +149,7 @@ pub(crate) fn hidden(content: &Content) -> io::Result<(Vec<u64>, bool)> {
             let Some(start) = begins(signature, &window, hit.start()) else { continue };
             let start = at + start as u64;
             if start > 0 && !found.contains(&start) {
+                // Whoever asks says that there was more.
                 if found.len() >= MOST_HIDDEN {
                     return Ok((found, true));
                 }
@@ -240,9 +267,58 @@ fn begins(signature: usize, bytes: &[u8], at: usize) -> Option<usize> {
 /// Follows a format's own lengths.
 struct Walk<'c> {
     content: &'c Content,
+    /// Whether it gave up.
+    endless: Cell<bool>,
 }
 
-impl Walk<'_> {
+impl<'c> Walk<'c> {
+    fn new(content: &'c Content) -> Self {
+        Self { content, endless: Cell::new(false) }
+    }
+
+    /// The steps that are taken from one piece to the next; whoever takes them all has given up.
+    fn steps(&self) -> impl Iterator<Item = ()> {
+        (0..=MOST_STEPS).map_while(|step| {
+            self.endless.set(step == MOST_STEPS);
+            (step < MOST_STEPS).then_some(())
+        })
+    }
+
+    /// MS-CFB, 2.2 to 2.5: behind the last sector that the allocation table has in use.
+    fn compound(&self) -> io::Result<Option<u64>> {
+        let header = self.content.window(0, 512)?.into_owned();
+        let field = |at: usize| header.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
+        let shift = header.get(30..32).and_then(|b| b.try_into().ok()).map_or(9, u16::from_le_bytes);
+        if !matches!(shift, 9 | 12) {
+            return Ok(None);
+        }
+        let size = 1_u64 << shift;
+        let mut tables: Vec<u32> = (0..109).filter_map(|place| field(76 + 4 * place)).collect();
+        let mut next = field(68).unwrap_or(FREE);
+        for () in self.steps() {
+            if next >= FREE {
+                break;
+            }
+            let mut words = self.words((u64::from(next) + 1) * size, size)?;
+            let Some(last) = words.pop() else { break };
+            tables.extend(words);
+            next = last;
+        }
+        let mut last = None;
+        for (place, table) in tables.into_iter().filter(|table| *table < FREE).enumerate() {
+            let words = self.words((u64::from(table) + 1) * size, size)?;
+            if let Some(used) = words.iter().rposition(|word| *word != u32::MAX) {
+                last = Some(place as u64 * (size / 4) + used as u64);
+            }
+        }
+        Ok(last.map(|sector| (sector + 2) * size))
+    }
+
+    fn words(&self, at: u64, size: u64) -> io::Result<Vec<u32>> {
+        let bytes = self.content.window(at, size as usize)?;
+        Ok(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
+    }
+
     fn bytes<const N: usize>(&self, at: u64) -> io::Result<Option<[u8; N]>> {
         Ok(self.content.window(at, N)?.as_ref().try_into().ok())
     }
@@ -261,7 +337,7 @@ impl Walk<'_> {
     /// RAR 5.0 archive format: blocks up to the one that ends the archive.
     fn rar5(&self) -> io::Result<Option<u64>> {
         let mut at = 8_u64;
-        for _ in 0..MOST_STEPS {
+        for () in self.steps() {
             let head = self.content.window(at, 64)?;
             let mut rest = head.get(4..).unwrap_or_default();
             let Some((size, width)) = vint(&mut rest) else { return Ok(None) };
@@ -284,7 +360,7 @@ impl Walk<'_> {
     /// PNG, 5.3: chunks up to `IEND`.
     fn png(&self) -> io::Result<Option<u64>> {
         let mut at = 8_u64;
-        for _ in 0..MOST_STEPS {
+        for () in self.steps() {
             let (Some(length), Some(kind)) = (self.big(at)?, self.bytes::<4>(at + 4)?) else { return Ok(None) };
             at += 12 + u64::from(length);
             if &kind == b"IEND" {
@@ -299,7 +375,7 @@ impl Walk<'_> {
         let colours = |flags: u8| if flags & 0x80 != 0 { 3_u64 << ((flags & 7) + 1) } else { 0 };
         let Some([flags]) = self.bytes(10)? else { return Ok(None) };
         let mut at = 13 + colours(flags);
-        for _ in 0..MOST_STEPS {
+        for () in self.steps() {
             let Some([kind]) = self.bytes(at)? else { return Ok(None) };
             at += match kind {
                 0x3b => return Ok(Some(at + 1)),
@@ -324,7 +400,7 @@ impl Walk<'_> {
     /// ITU-T T.81, B.1: segments, and coded data in which every 0xff is followed by 0 or a restart marker, up to `EOI`.
     fn jpeg(&self) -> io::Result<Option<u64>> {
         let mut at = 2_u64;
-        for _ in 0..MOST_STEPS {
+        for () in self.steps() {
             let Some([0xff, marker]) = self.bytes(at)? else { return Ok(None) };
             at += match marker {
                 0xd9 => return Ok(Some(at + 2)),
@@ -377,7 +453,7 @@ impl Walk<'_> {
     /// ISO/IEC 14496-12, 4.2: boxes, as long as what stands there can be one.
     fn boxes(&self) -> io::Result<Option<u64>> {
         let mut at = 0_u64;
-        for _ in 0..MOST_STEPS {
+        for () in self.steps() {
             let (Some(length), Some(kind)) = (self.big(at)?, self.bytes::<4>(at + 4)?) else { break };
             let is_box = kind.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | 0xa9));
             if !is_box {

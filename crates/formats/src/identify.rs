@@ -29,6 +29,17 @@ use std::io;
 
 pub(crate) use texts::decode as decode_text;
 
+/// Where the data behind a program's last section starts, if it is one of Windows and has any.
+///
+/// # Errors
+/// Whatever reading reports.
+pub(crate) fn overlay(content: &Content) -> io::Result<Option<u64>> {
+    let head = content.window(0, HEAD)?;
+    let probe = Probe::over(&head, content);
+    let overlay = programs::Pe::of(&probe).and_then(|pe| pe.overlay(probe.len()));
+    probe.finish().map(|()| overlay.map(|(start, _)| start))
+}
+
 /// Bytes of the head that are looked at.
 const HEAD: usize = 64 << 10;
 
@@ -39,6 +50,8 @@ pub struct Identified {
     pub kind: Kind,
     /// Other kinds the same bytes open as.
     pub also: Vec<Kind>,
+    /// Why it may be something else as well, where not all was looked at that tells.
+    pub doubts: Vec<&'static str>,
 }
 
 /// Identifies a part; looks at its head, its tail and, where the kind needs it, at a directory in between.
@@ -73,7 +86,7 @@ fn look(probe: &Probe<'_>) -> Identified {
     }
     let mut kinds = found.ids().filter_map(kinds::kind).map(kinds::KindRow::kind);
     let kind = kinds.next().unwrap_or(Kind::UNKNOWN);
-    Identified { kind, also: kinds.collect() }
+    Identified { kind, also: kinds.collect(), doubts: probe.doubts() }
 }
 
 /// Whatever has a structure of its own.

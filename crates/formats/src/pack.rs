@@ -26,6 +26,7 @@ pub fn pack(name: &str, content: &mut dyn Read, archive: impl Write + Seek) -> i
 /// The last piece of a name, without what no file system takes.
 fn member_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    // LIMIT: the name that a person gives a copy.
     let clean: String = last.chars().filter(|c| !c.is_control() && !r#"<>:"|?*"#.contains(*c)).take(200).collect();
     if clean.trim_matches('.').is_empty() { "sample".to_owned() } else { clean }
 }

@@ -84,6 +84,7 @@ impl Passwords {
 
     /// Takes the words of a text; those that follow a marker such as `password:` come before the others.
     pub fn learn_text(&mut self, text: &str) {
+        // LIMIT: what no password opens stays locked, and says so.
         let text = text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or_default();
         let lower = text.to_lowercase();
         if lower.len() == text.len() {
@@ -95,6 +96,7 @@ impl Passwords {
         }
         for word in text.split_whitespace() {
             self.add_near(trim(word));
+            // LIMIT: as above.
             if self.near.len() >= MOST_WORDS {
                 break;
             }
@@ -115,6 +117,7 @@ impl Passwords {
         {
             self.add_announced(phrase);
         }
+        // LIMIT: as above.
         for word in after.split_whitespace().take(4) {
             let bare = word.trim_start_matches([':', '=', '-', '>']);
             for candidate in [bare, trim(bare)] {
@@ -124,6 +127,7 @@ impl Passwords {
     }
 
     fn add_announced(&mut self, candidate: &str) {
+        // LIMIT: as above.
         let fits = (1..=64).contains(&candidate.len()) && self.announced.len() < MOST_WORDS;
         if fits && !self.announced_seen.contains(candidate) {
             let candidate: Arc<str> = candidate.into();
@@ -134,6 +138,7 @@ impl Passwords {
     }
 
     fn add_near(&mut self, word: &str) {
+        // LIMIT: as above.
         if (3..=64).contains(&word.len()) && self.near.len() < MOST_WORDS && !self.seen.contains(word) {
             let word: Arc<str> = word.into();
             self.seen.insert(word.clone());

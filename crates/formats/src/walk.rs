@@ -166,6 +166,8 @@ impl State<'_> {
                         part.kind = kinds::kind(TRAILING_DATA).map_or(Kind::UNKNOWN, KindRow::kind);
                     }
                     part.also = identified.also;
+                    as_declared(&mut part);
+                    identified.doubts.into_iter().for_each(|reason| mark_incomplete(&mut part, reason));
                 }
                 Err(error) => mark_incomplete(&mut part, format!("the bytes could not be read: {error}")),
             },
@@ -262,6 +264,10 @@ impl State<'_> {
             let most = extent::MOST_HIDDEN;
             mark_incomplete(part, format!("it hides more than {most} other files, and only so many are looked at"));
         }
+        if found.endless {
+            let most = extent::MOST_STEPS;
+            mark_incomplete(part, format!("it has more than {most} pieces, and what follows its end was not found"));
+        }
         let (mut names, mut tried) = (HashMap::new(), HashSet::new());
         for (name, inner) in found.parts {
             let mut parts = Parts {
@@ -337,6 +343,7 @@ impl State<'_> {
         mut tried: HashSet<Arc<str>>,
         retries: &mut Vec<Retry>,
     ) {
+        // LIMIT: what is not tried again stays locked, and says so.
         if content.as_slice().is_none()
             || self.retry_bytes + content.len() > RETRY_BYTES
             || retries.len() >= MOST_RETRIES
@@ -392,6 +399,7 @@ impl State<'_> {
     fn keep_unread(&mut self, len: usize, unread: Unread) {
         self.unread_bytes += len + size_of::<Unread>();
         self.unread.push(unread);
+        // LIMIT: they are read at once instead of later.
         if self.unread_bytes > MOST_UNREAD {
             self.passwords();
         }
@@ -424,6 +432,36 @@ fn unopened(part: &Part) -> Vec<String> {
 fn behind_media(part: &Part) -> bool {
     let parent = part.within.last().and_then(|id| kinds::kind(id));
     parent.is_some_and(|row| matches!(row.class, Class::Image | Class::Audio | Class::Video | Class::Font))
+}
+
+/// Browsers run what is declared as a script and show what is declared as a page, however long its first comment is: a text
+/// whose words do not tell is judged as what it is declared to be.
+fn as_declared(part: &mut Part) {
+    const DATA: &[&str] = &["json", "css", "csv", "xml", "vtt"];
+    if part.kind.class != Class::Text || DATA.contains(&&*part.kind.id) {
+        return;
+    }
+    let declared = part.declared_type.as_deref().unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        // WHATWG MIME Sniffing, "JavaScript MIME type".
+        "text/javascript"
+        | "application/javascript"
+        | "application/x-javascript"
+        | "text/ecmascript"
+        | "application/ecmascript"
+        | "application/x-ecmascript"
+        | "text/jscript"
+        | "text/livescript"
+        | "text/x-javascript"
+        | "text/x-ecmascript" => {
+            part.kind = kinds::kind("js").map_or(Kind::UNKNOWN, KindRow::kind);
+        }
+        "text/html" | "application/xhtml+xml" if !part.is("html") => {
+            part.also.extend(kinds::kind("html").map(KindRow::kind));
+        }
+        _ => {}
+    }
 }
 
 fn within_document(part: &Part) -> bool {

@@ -37,7 +37,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("clap", "lazaret"),
 ];
 
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -111,7 +111,7 @@ fn third_party_crates_are_used_by_their_owners_only() {
 }
 
 /// Every Rust file of ours, with its text.
-fn sources() -> Vec<(PathBuf, String)> {
+pub(super) fn sources() -> Vec<(PathBuf, String)> {
     let mut folders: Vec<_> = ["crates", "xtask", "fuzz"].map(|folder| root().join(folder)).into();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {

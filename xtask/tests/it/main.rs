@@ -3,3 +3,4 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, also where it asks a helper")]
 
 mod house;
+mod limits;

@@ -237,6 +237,7 @@ fn side_loading(children: &[Child], findings: &mut Findings) {
     }
     for members in folders.values() {
         let programs: Vec<_> =
+            // LIMIT: programs that are not compared can only excuse a library; fewer excuse fewer.
             members.iter().filter(|(_, child)| is_program(child)).map(|(base, _)| &**base).take(COMPARED).collect();
         let Some(program) = programs.first() else { continue };
         let few = members.len() <= FEW;

@@ -10,11 +10,10 @@ const ID: &str = "hooks";
 
 patterns! {
     // Python's `site`: a line of a path file that begins with `import` is executed at every start.
-    FOLDER_OPEN = r#""runOn"\s*:\s*"folderOpen""#;
     IMPORTS = r"(?m)^import[ \t][^\r\n]{0,160}";
 }
 
-/// Commands of npm packages, tasks of projects, path files and pickles of Python.
+/// Commands of npm packages, path files and pickles of Python.
 pub(crate) struct Hooks;
 
 impl Detector for Hooks {
@@ -23,7 +22,7 @@ impl Detector for Hooks {
     }
 
     fn summary(&self) -> &'static str {
-        "commands that run when a package is installed or a project opened, path files and pickles of Python"
+        "commands that run when a package is installed, path files and pickles of Python"
     }
 
     // Pickles hold whole models; what they call stands in a few bytes of them.
@@ -32,7 +31,7 @@ impl Detector for Hooks {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        at_installation(part) || path_file(part) || tasks(part) || pickle(part)
+        at_installation(part) || path_file(part) || pickle(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -41,13 +40,7 @@ impl Detector for Hooks {
             return Ok(());
         }
         let text = decode(bytes);
-        if tasks(part) {
-            if let Some(found) = FOLDER_OPEN.find(&text) {
-                let message = "the project runs a task by itself when its folder is opened";
-                let finding = Finding::new("hooks.folder-open", ID, Severity::Medium, Family::Behaviour, message);
-                findings.add(finding.with("value", cut(found.as_str())).technique("T1204.002").technique("T1059"));
-            }
-        } else if at_installation(part) {
+        if at_installation(part) {
             let message = format!("the package runs a command by itself when it is installed ({})", part.name);
             let found = Finding::new("hooks.installation", ID, Severity::Medium, Family::Behaviour, message);
             findings.add(found.with("value", cut(&text)).technique("T1195.002").technique("T1059"));
@@ -63,12 +56,6 @@ impl Detector for Hooks {
 /// Whether an opener of packages says that this runs at installation.
 fn at_installation(part: &Part) -> bool {
     part.role == Role::Command && part.within.iter().any(|kind| kind == "json")
-}
-
-/// Tasks of Visual Studio Code, which finds them by this name.
-fn tasks(part: &Part) -> bool {
-    let base = part.name.rsplit(['/', '\\']).next().unwrap_or_default();
-    part.named && base.eq_ignore_ascii_case("tasks.json")
 }
 
 /// Python's pickles (PEP 3154); the oldest form is text, known by its name.
@@ -170,13 +157,6 @@ mod tests {
         check(&path, "import os; os.system('echo')\n", &["hooks.python-start"]);
         check(&path, "../src\n# import nothing\n", &[]);
         check(&part("a.txt", "text", Class::Text), "import os\n", &[]);
-        let tasks = part("a/.vscode/tasks.json", "json", Class::Data);
-        check(
-            &tasks,
-            r#"{"tasks": [{"command": "x", "runOptions": {"runOn": "folderOpen"}}]}"#,
-            &["hooks.folder-open"],
-        );
-        check(&tasks, r#"{"tasks": [{"command": "x", "runOptions": {"runOn": "default"}}]}"#, &[]);
     }
 
     #[test]

@@ -109,6 +109,7 @@ fn finding(id: &'static str, severity: Severity, technique: &'static str, name: 
 /// The name with what cannot be seen written out, and bounded.
 fn printable(name: &str) -> String {
     let mut out = String::new();
+    // LIMIT: evidence for people.
     for c in name.chars().take(300) {
         if c.is_control() || is_bidi(c) || (is_blank(c) && c != ' ') {
             out.extend(c.escape_unicode());
@@ -247,6 +248,7 @@ fn bidi(base: &str, findings: &mut Findings) {
 /// The name about as it is drawn: what follows an override is reversed up to its end.
 fn shown(base: &str) -> String {
     let (mut out, mut reversed, mut inside) = (String::new(), Vec::new(), false);
+    // LIMIT: evidence for people.
     for c in base.chars().take(300) {
         match c {
             '\u{202e}' => inside = true,

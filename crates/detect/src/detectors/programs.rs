@@ -133,6 +133,9 @@ impl Detector for Programs {
             return Ok(());
         }
         let Some(image) = Image::read(bytes) else { return Ok(()) };
+        if let Some(what) = image.more {
+            findings.incomplete(format!("it has more {what} than are looked at"));
+        }
         packed(&image, bytes, findings);
         pieces(&image, findings);
         imports(&image, findings);

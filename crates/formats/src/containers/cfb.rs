@@ -68,7 +68,7 @@ impl Format for Cfb {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["cfb", "doc", "xls", "ppt", "msi", "msg", "pub", "vsd", "mpp", "ooxml-encrypted"]
+        &["cfb", "doc", "xls", "ppt", "msi", "msg", "pub", "vsd", "mpp", "ooxml-encrypted", "thumbs-db"]
     }
 
     fn summary(&self) -> &'static str {

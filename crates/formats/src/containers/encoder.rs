@@ -19,6 +19,7 @@ const TAB: &[u8; 3] = b"\x57\x6e\x7b";
 /// bytes do not begin with one. Both are encoded alike, and the encoding does not say which it is.
 pub(crate) fn is_basic(head: &[u8]) -> Option<bool> {
     let body = head.strip_prefix(b"#@~^").filter(|rest| rest.get(6..8) == Some(b"=="))?.get(8..)?;
+    // LIMIT: only tells which of two languages it is; both are judged alike.
     let body: String = body.iter().take(4096).map(|byte| char::from(*byte)).collect();
     let body = body.split("==^#~@").next().unwrap_or_default();
     Some(looks_basic(&decode(body)))

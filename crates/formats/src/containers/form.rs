@@ -84,6 +84,7 @@ impl Format for Form {
 /// The border that a form begins with.
 pub(crate) fn border(head: &[u8]) -> Option<&[u8]> {
     let line = head.strip_prefix(b"--")?;
+    // LIMIT: RFC 2046, 5.1.1 allows 70 characters; what has a longer border is no form, and policy holds what is declared as one.
     let end = memchr::memchr(b'\n', line.get(..line.len().min(MOST_BORDER + 2))?)?;
     let border = line.get(..end)?;
     let border = border.strip_suffix(b"\r").unwrap_or(border);

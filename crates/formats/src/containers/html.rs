@@ -14,6 +14,8 @@ const MOST: u64 = 32 << 20;
 const MOST_COMMENTS: u32 = 8;
 /// Letters of Base64 between tags from which they are decoded.
 const LARGE_TEXT: usize = 256;
+/// Letters of Base64 from which they are decoded in a page whose scripts decode something.
+const SHORT: usize = 16;
 /// Letters of Base64 in an attribute from which they are decoded; tokens and digests are shorter.
 const LARGE_VALUE: usize = 128;
 
@@ -56,6 +58,14 @@ struct Page {
     /// The open script: its kind and text.
     script: Option<(&'static str, String)>,
     comments: Vec<String>,
+    /// Whether a script decodes something, and whether one turns something around.
+    decodes: bool,
+    reverses: bool,
+    /// Texts and values that are nothing but Base64, too short to be decoded without a reason.
+    short: Vec<Vec<u8>>,
+    /// Such texts of elements that follow each other, as they come.
+    run: Vec<u8>,
+    runs: usize,
 }
 
 impl Page {
@@ -82,7 +92,7 @@ impl Page {
                 Token::EndTag(tag) if lossy(&tag.name).to_ascii_lowercase().ends_with("script") => self.close(parts)?,
                 Token::String(text) => match &mut self.script {
                     Some((_, script)) => script.push_str(&lossy(&text.value)),
-                    None => between_tags(&text.value, parts)?,
+                    None => self.between_tags(&text.value, parts)?,
                 },
                 Token::Comment(text) => {
                     let text = lossy(&text.value);
@@ -95,6 +105,8 @@ impl Page {
                         } else {
                             parts.incomplete(format!("more than {MOST_COMMENTS} comments stand within each other"));
                         }
+                    } else {
+                        self.between_tags(text.as_bytes(), parts)?;
                     }
                 }
                 _ => {}
@@ -103,7 +115,9 @@ impl Page {
         self.close(parts)?;
         for comment in std::mem::take(&mut self.comments) {
             if let Some(start) = comment.find('<') {
-                Page::default().read(comment.get(start..).unwrap_or_default(), depth + 1, parts)?;
+                let mut inner = Page::default();
+                inner.read(comment.get(start..).unwrap_or_default(), depth + 1, parts)?;
+                inner.finish(parts)?;
             }
         }
         Ok(())
@@ -142,6 +156,8 @@ impl Page {
             }
             if let Some(bytes) = hidden(value.as_bytes(), LARGE_VALUE) {
                 parts.add_content(Member::unnamed(Role::Payload, "value"), Content::from(bytes))?;
+            } else if key != "class" && key != "id" {
+                self.remember(value.as_bytes());
             }
         }
         Ok(())
@@ -177,10 +193,83 @@ impl Page {
         if text.is_empty() {
             return Ok(());
         }
+        self.weigh(text);
         parts.add_content(Member::unnamed(Role::Script, "script").of_kind(kind), Content::from(text.as_bytes()))
     }
 
-    fn finish(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    /// Bytes kept as Base64 in the text of a page.
+    fn between_tags(&mut self, text: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let trimmed = text.trim_ascii();
+        if trimmed.is_empty() {
+            return Ok(());
+        }
+        if decode::is_base64(trimmed) {
+            self.run.extend_from_slice(trimmed);
+            self.runs += 1;
+        } else {
+            self.end_run();
+        }
+        match hidden(text, LARGE_TEXT) {
+            Some(bytes) => parts.add_content(Member::unnamed(Role::Payload, "text"), Content::from(bytes)),
+            None => {
+                self.remember(trimmed);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if std::mem::take(&mut self.runs) > 1 {
+            self.remember(&run);
+        }
+    }
+
+    fn remember(&mut self, text: &[u8]) {
+        let text = text.trim_ascii();
+        let turned =
+            || text.iter().skip_while(|byte| **byte == b'=').all(u8::is_ascii_graphic) && text.first() == Some(&b'=');
+        if text.len() >= SHORT && (decode::is_base64(text) || turned()) {
+            self.short.push(text.to_vec());
+        }
+    }
+
+    /// Notes what a script does to texts.
+    fn weigh(&mut self, script: &str) {
+        let lower = script.to_ascii_lowercase();
+        self.decodes |= ["atob", "frombase64", "base64", "uint8array"].iter().any(|word| lower.contains(word));
+        self.reverses |= lower.contains("reverse");
+    }
+
+    /// Hands over what short texts decode to, where a script decodes something and it is of a kind that has a form.
+    fn decode_short(&mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        self.end_run();
+        let handlers = std::mem::take(&mut self.handlers);
+        self.weigh(&handlers);
+        self.handlers = handlers;
+        if !self.decodes {
+            return Ok(());
+        }
+        let mut known = std::collections::HashSet::new();
+        for text in std::mem::take(&mut self.short) {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+            let turned = self.reverses.then(|| text.iter().rev().copied().collect::<Vec<u8>>());
+            for text in [Some(text), turned].into_iter().flatten() {
+                if !known.insert(text.clone()) || !decode::is_base64(&text) {
+                    continue;
+                }
+                let bytes = decode::base64(&text);
+                let found = crate::identify_head(&bytes);
+                if !found.kind.is_unknown() {
+                    parts.add_content(Member::unnamed(Role::Payload, "text"), Content::from(bytes))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        self.decode_short(parts)?;
         if !self.handlers.is_empty() {
             let member = Member::unnamed(Role::Script, "handlers").of_kind("js-embedded");
             parts.add_content(member, Content::from(self.handlers.into_bytes()))?;
@@ -197,14 +286,6 @@ fn language(attributes: &[(String, String)]) -> &'static str {
             .any(|(k, v)| matches!(k.as_str(), "language" | "type") && v.to_ascii_lowercase().contains(word))
     };
     if says("vbscript") || says("vbs") { "vbs" } else { "js-embedded" }
-}
-
-/// Bytes kept as Base64 in the text of a page.
-fn between_tags(text: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    match hidden(text, LARGE_TEXT) {
-        Some(bytes) => parts.add_content(Member::unnamed(Role::Payload, "text"), Content::from(bytes)),
-        None => Ok(()),
-    }
 }
 
 /// What a text that is nothing but Base64 decodes to, where that is of a kind that has a form.
@@ -267,6 +348,34 @@ mod tests {
                     && found.parts[1..].iter().any(|p| found.bytes[&p.id].starts_with(b"LAZARET_SVG()")),
                 "{page}"
             );
+        }
+    }
+
+    #[test]
+    fn short_payloads_are_found_where_a_script_decodes() {
+        let page = "<html><script>LAZARET_INNER()</script></html>";
+        let text = data_encoding::BASE64.encode(page.as_bytes());
+        let turned: String = text.chars().rev().collect();
+        let spans: String = text
+            .as_bytes()
+            .chunks(7)
+            .map(|piece| format!("<span>{}</span>\n", String::from_utf8_lossy(piece)))
+            .collect();
+        let script = "<script>go(atob(x.textContent.split('').reverse().join('')))</script>";
+        for hidden in [
+            format!("<div hidden id=x>{text}</div>"),
+            format!("<div data-x='{text}'></div>"),
+            format!("<textarea>{text}</textarea>"),
+            format!("<div hidden>{turned}</div>"),
+            format!("<input type=hidden value='{turned}'>"),
+            format!("<!-- {text} -->"),
+            spans,
+        ] {
+            let found = walk(format!("<html><body>{hidden}{script}</body></html>").as_bytes(), "page");
+            assert!(found.parts.iter().any(|part| found.bytes[&part.id] == page.as_bytes()), "{hidden}");
+            // Nothing decodes it: it is a token.
+            let found = walk(format!("<html><body>{hidden}<script>go()</script></body></html>").as_bytes(), "page");
+            assert_eq!(found.parts.len(), 2, "{hidden}");
         }
     }
 

@@ -3,7 +3,10 @@
 //! This is no interpreter. It joins neighbouring literals, follows variables that are assigned once, and decodes what
 //! then looks like encoded bytes: what HTML smuggling and droppers do nearly always.
 
+mod methods;
+
 use super::decode;
+use methods::{Pieces, Subject};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
@@ -15,6 +18,8 @@ const MOST_BYTES: usize = 64 << 20;
 const MOST_AGAIN: usize = 64 << 20;
 /// Characters from which a literal is decoded without being asked for.
 const LARGE: usize = 48;
+/// Percent codes from which a literal is decoded without being asked for.
+const MANY_CODES: usize = 6;
 
 /// What was decoded from a script's literals, in order of appearance, each once.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,6 +35,7 @@ pub(super) fn payloads(text: &str) -> Payloads {
         text: text.as_bytes(),
         at: 0,
         variables: HashMap::new(),
+        arrays: HashMap::new(),
         considered: HashMap::new(),
         known: HashMap::new(),
         payloads: Payloads::default(),
@@ -56,6 +62,8 @@ struct Reader<'t> {
     at: usize,
     /// Values of variables; none for those assigned anything else since.
     variables: HashMap<&'t [u8], Value>,
+    /// Texts of variables that are arrays.
+    arrays: HashMap<&'t [u8], Rc<Pieces>>,
     /// Values that were decoded already, and whether they had been asked for. They are kept, so that no address comes back.
     considered: HashMap<(*const Vec<u8>, bool), Value>,
     /// Places in `payloads`, by the hash of what stands there.
@@ -78,6 +86,8 @@ impl<'t> Reader<'t> {
         let mut numbers: Vec<u8> = Vec::new();
         let mut in_numbers = false;
         let mut word: Option<&'t [u8]> = None;
+        // Texts of the array that is being read.
+        let mut pieces: Option<Pieces> = None;
         loop {
             if self.kept > MOST_BYTES + 8 * self.text.len() {
                 self.payloads.incomplete = Some("its literals come to more than 64 MiB when they are joined");
@@ -115,6 +125,10 @@ impl<'t> Reader<'t> {
             }
             match token {
                 Token::Text(text) => {
+                    if let Some(pieces) = &mut pieces {
+                        self.kept += text.len();
+                        pieces.push(text.clone());
+                    }
                     match (&mut value, joining) {
                         (Some(value), true) => self.kept += extended(value, &text),
                         _ => {
@@ -128,6 +142,24 @@ impl<'t> Reader<'t> {
                 }
                 Token::Mark(b'+' | b'&' | b'.') if value.is_some() && !joining => joining = true,
                 Token::Word(name) => {
+                    let (owner, method) = split_method(name);
+                    let subject = match (&value, joining) {
+                        (Some(value), true) => Some((Subject::Text(Rc::clone(value)), name)),
+                        _ => self.subject(owner).map(|subject| (subject, method)),
+                    };
+                    if let Some((subject, method)) = subject.filter(|(_, method)| is_method(method)) {
+                        let back = self.at;
+                        let changed = self.applied(subject, method);
+                        if changed.is_none() {
+                            self.at = back;
+                        } else if !joining {
+                            self.finish(value.take(), target, appends, decodes);
+                        }
+                        if changed.is_some() {
+                            (value, joining, word) = (changed, false, None);
+                            continue;
+                        }
+                    }
                     let known = self.variables.get(name).cloned();
                     match (known, &mut value, joining) {
                         (Some(text), Some(value), true) => {
@@ -157,13 +189,41 @@ impl<'t> Reader<'t> {
                     }
                     joining = false;
                 }
+                Token::Mark(b']') if pieces.as_ref().is_some_and(|pieces| pieces.len() > 1) => {
+                    if let Some(last) = value.take() {
+                        self.consider(&last, decodes);
+                    }
+                    joining = false;
+                    word = None;
+                    let read = pieces.take().unwrap_or_default();
+                    let back = self.at;
+                    let first = self.next_method();
+                    if let Some(name) = target
+                        && first.is_none()
+                    {
+                        self.arrays.insert(name, Rc::new(read));
+                        self.at = back;
+                    } else if let Some(first) = first {
+                        value = self.applied(Subject::Pieces(read), &first);
+                        if value.is_none() {
+                            self.at = back;
+                        }
+                    } else {
+                        self.at = back;
+                    }
+                }
                 Token::Mark(mark) => {
                     self.finish(value.take(), target, appends, decodes);
                     joining = false;
+                    match mark {
+                        b'[' => pieces = Some(Vec::new()),
+                        b',' | b'\n' => {}
+                        _ => pieces = None,
+                    }
                     if matches!(mark, b';' | b'\n' | b'}') {
                         (target, appends) = (None, false);
                     }
-                    if mark != b'\n' {
+                    if mark != b'\n' && !(pieces.is_some() && matches!(mark, b'[' | b',')) {
                         decodes = false;
                     }
                     if !matches!(mark, b'+' | b'&') {
@@ -185,6 +245,15 @@ impl<'t> Reader<'t> {
         for value in values {
             self.consider(&value, false);
         }
+    }
+
+    /// What a variable holds that a method may be called on.
+    fn subject(&mut self, name: &[u8]) -> Option<Subject> {
+        if let Some(pieces) = self.arrays.get(name) {
+            self.kept += pieces.iter().map(Vec::len).sum::<usize>();
+            return Some(Subject::Pieces(pieces.to_vec()));
+        }
+        self.variables.get(name).map(|value| Subject::Text(Rc::clone(value)))
     }
 
     fn finish(&mut self, value: Option<Value>, target: Option<&'t [u8]>, appends: bool, decodes: bool) {
@@ -218,6 +287,8 @@ impl<'t> Reader<'t> {
         } else if trimmed.len() >= if asked { 8 } else { LARGE } && decode::is_base64(trimmed) {
             let all_hex = trimmed.len().is_multiple_of(2) && trimmed.iter().all(u8::is_ascii_hexdigit);
             self.keep(if all_hex { decode::hex(trimmed) } else { decode::base64(trimmed) }, asked);
+        } else if let Some(bytes) = percent_codes(trimmed, asked) {
+            self.keep(bytes, asked);
         } else if trimmed.iter().any(|b| !matches!(b, 9 | 10 | 13 | 32..=126)) && trimmed.len() >= 8 {
             // Escapes: the literal itself is the bytes.
             self.keep(value.to_vec(), false);
@@ -263,10 +334,14 @@ impl<'t> Reader<'t> {
                 b' ' | b'\t' | b'\r' => self.at += 1,
                 b'_' if rest.get(1..3).is_some_and(|r| r.trim_ascii().is_empty()) => self.at += 2,
                 b'/' if rest.starts_with(b"//") => {
-                    self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len()).max(1);
+                    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len()).max(1);
+                    self.comment(rest.get(2..end).unwrap_or_default());
+                    self.at += end;
                 }
                 b'/' if rest.starts_with(b"/*") => {
-                    self.at += memchr::memmem::find(rest, b"*/").map_or(rest.len(), |end| end + 2);
+                    let end = memchr::memmem::find(rest, b"*/").map_or(rest.len(), |end| end + 2);
+                    self.comment(rest.get(2..end.saturating_sub(2)).unwrap_or_default());
+                    self.at += end;
                 }
                 b'"' | b'\'' | b'`' => return self.string(first),
                 b'0'..=b'9' => return self.number(rest),
@@ -283,6 +358,14 @@ impl<'t> Reader<'t> {
                     return Token::Mark(mark);
                 }
             }
+        }
+    }
+
+    /// A function's own text has its comments, and so they may hold what it decodes.
+    fn comment(&mut self, text: &[u8]) {
+        let text = text.trim_ascii();
+        if text.len() >= LARGE && decode::is_base64(text) {
+            self.keep(decode::base64(text), false);
         }
     }
 
@@ -371,12 +454,46 @@ fn push(out: &mut Vec<u8>, byte: u8, at: usize) -> usize {
     at + 1
 }
 
+/// What percent codes stand for (RFC 3986, 2.1), where there are enough of them.
+fn percent_codes(text: &[u8], asked: bool) -> Option<Vec<u8>> {
+    let code = |at: usize| text.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+    let codes = memchr::memchr_iter(b'%', text).filter(|at| code(*at)).count();
+    (codes >= if asked { 1 } else { MANY_CODES }).then(|| decode::percent(text))
+}
+
+/// A name and the method behind its last dot.
+fn split_method(name: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memrchr(b'.', name) {
+        Some(at) => (name.get(..at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default()),
+        None => (name, b""),
+    }
+}
+
+/// Methods that change a text in a way that is followed.
+fn is_method(name: &[u8]) -> bool {
+    [&b"replace"[..], b"replaceall", b"split", b"reverse", b"toreversed", b"join", b"trim"]
+        .iter()
+        .any(|method| name.eq_ignore_ascii_case(method))
+}
+
 /// Functions that are given encoded bytes.
 fn is_decoder(word: &[u8]) -> bool {
     let word = word.to_ascii_lowercase();
-    [&b"atob"[..], b"frombase64string", b"b64decode", b"base64todata", b"base64_decode", b"decodebase64", b"b64toblob"]
-        .iter()
-        .any(|name| word.ends_with(name))
+    [
+        &b"atob"[..],
+        b"unescape",
+        b"decodeuricomponent",
+        b"decodeuri",
+        b"frombase64string",
+        b"frombase64",
+        b"b64decode",
+        b"base64todata",
+        b"base64_decode",
+        b"decodebase64",
+        b"b64toblob",
+    ]
+    .iter()
+    .any(|name| word.ends_with(name))
 }
 
 #[cfg(test)]
@@ -434,6 +551,13 @@ mod tests {
         check("f('data:text/plain;base64,TEFaQVJFVC1NQVJLRVI=')", &[marker]);
         check("var s = '\\x50\\x4b\\x05\\x06\\x00\\x00\\x00\\x00\\x00\\x00';", &[b"PK\x05\x06\0\0\0\0\0\0"]);
         check("var words = 'nothing here to decode at all, only a sentence of some length'; f([1,2,3]);", &[]);
+        check("/* TEFaQVJFVC1NQVJLRVI= */ f(1)", &[]);
+        let page = "PGh0bWw+PHNjcmlwdD5MQVpBUkVUKCk8L3NjcmlwdD48L2h0bWw+PCEtLSBhIC0tPg==";
+        check(&format!("function f() {{/* {page} */}}"), &[b"<html><script>LAZARET()</script></html><!-- a -->"]);
+        check(
+            "document.write('%3Chtml%3E%3Cscript%3ELAZARET()%3C/script%3E%3C/html%3E')",
+            &[b"<html><script>LAZARET()</script></html>"],
+        );
         check("it's \\ broken 'a\n", &[]);
     }
 }

@@ -3,23 +3,22 @@
 //! Objects are found by searching for them, in every revision, so that no cross-reference table can hide one.
 //! Pictures, fonts and the content of pages are not parts.
 
+mod actions;
 mod encrypted;
 mod filters;
 mod objects;
 
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
+use actions::Trigger;
 use lazaret_model::Role;
 use objects::{Index, Lexer, Object, Stream, Value, Work};
-use std::cell::Cell;
 use std::collections::HashSet;
 
 /// Bytes of a document that are read.
 const MOST: u64 = 128 << 20;
 /// Objects that are looked at.
 const MOST_OBJECTS: usize = 500_000;
-/// Revisions of one object that are followed from where it is referred to.
-const MOST_REVISIONS: usize = 1_000;
 
 /// Opens PDF.
 pub(super) struct Pdf;
@@ -41,13 +40,22 @@ impl Format for Pdf {
         let bytes = super::text_of(input, MOST, parts)?;
         let mut work = Work::new(bytes.len());
         let mut objects = find(&bytes, &mut work, parts)?;
-        if encrypted::is_so(&bytes, &objects, parts)? {
-            match encrypted::decrypt(&bytes, parts)? {
+        match encrypted::is_so(&bytes, &objects, parts)? {
+            encrypted::Claim::None => unpack(&bytes, &mut objects, &mut work, parts)?,
+            encrypted::Claim::All => match encrypted::decrypt(&bytes, parts)? {
                 Some(decrypted) => objects = decrypted,
                 None => return Ok(()),
+            },
+            // A reader that believes the other trailer sees another document: both count.
+            encrypted::Claim::Some => {
+                parts.incomplete("its trailers disagree on whether it is encrypted");
+                unpack(&bytes, &mut objects, &mut work, parts)?;
+                match encrypted::decrypt(&bytes, parts) {
+                    Ok(decrypted) => objects.extend(decrypted.into_iter().flatten()),
+                    Err(error @ OpenError::Locked { .. }) => parts.lock(error.to_string()),
+                    Err(error) => return Err(error),
+                }
             }
-        } else {
-            unpack(&bytes, &mut objects, &mut work, parts)?;
         }
         for reason in work.incomplete() {
             parts.incomplete(reason);
@@ -61,8 +69,8 @@ impl Format for Pdf {
             done: HashSet::new(),
             scripts: HashSet::new(),
             attached: HashSet::new(),
+            acted: HashSet::new(),
             links: Links::default(),
-            more_revisions: Cell::new(false),
         };
         document.hand_over(parts)
     }
@@ -105,7 +113,7 @@ fn lengthen(bytes: &[u8], objects: &mut [Object]) {
         else {
             continue;
         };
-        let lengths = index.revisions(*number).take(MOST_REVISIONS).filter_map(|object| object.value.integer());
+        let lengths = index.revisions(*number).filter_map(|object| object.value.integer());
         let ends = lengths.filter_map(|length| range.start.checked_add(usize::try_from(length).ok()?));
         let end = ends.filter(|end| *end > range.end && objects::ends_at(bytes, *end)).max();
         longer.extend(end.map(|end| (place, range.start..end)));
@@ -190,9 +198,9 @@ struct Document<'d> {
     /// Streams that were decoded already, as scripts and as attachments.
     scripts: HashSet<*const Object>,
     attached: HashSet<*const Object>,
+    /// Objects whose actions were followed, by what sets them off.
+    acted: HashSet<(u32, Trigger)>,
     links: Links,
-    /// Whether something has more revisions than are followed.
-    more_revisions: Cell<bool>,
 }
 
 /// Where content comes from in the end.
@@ -204,11 +212,20 @@ enum Source<'d> {
 
 impl<'d> Document<'d> {
     fn hand_over(mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        for (index, object) in self.index.objects.iter().enumerate() {
-            if index % 256 == 0 {
-                parts.budget().check_time().map_err(OpenError::Limit)?;
+        // What nobody has to ask for comes first: the same script is handed over once.
+        for visit in [Self::triggers, Self::dictionary] {
+            for (index, object) in self.index.objects.iter().enumerate() {
+                if index % 256 == 0 {
+                    parts.budget().check_time().map_err(OpenError::Limit)?;
+                }
+                self.visit(&object.value, 0, visit, parts)?;
             }
-            self.visit(&object.value, 0, parts)?;
+        }
+        // 7.3.8.2: the data of a stream may lie in another file.
+        for object in self.index.objects.iter().filter(|object| object.stream.is_some()) {
+            if let Some(file) = object.value.get("F") {
+                self.file_names(file, parts)?.iter().for_each(|place| self.links.add(place));
+            }
         }
         // Attachments that no file specification names.
         for object in self.index.objects {
@@ -217,21 +234,25 @@ impl<'d> Document<'d> {
                 self.add_stream(object, Member::unnamed(Role::Attachment, "attachment"), parts)?;
             }
         }
-        if self.more_revisions.get() {
-            parts.incomplete(format!(
-                "an object has more than {MOST_REVISIONS} revisions, and only so many are looked at"
-            ));
+        if let Some(reason) = self.index.overflow() {
+            parts.incomplete(reason);
         }
         std::mem::take(&mut self.links).hand_over(parts)
     }
 
-    fn visit(&mut self, value: &'d Value, depth: u32, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    fn visit(
+        &mut self,
+        value: &'d Value,
+        depth: u32,
+        each: fn(&mut Self, &'d Value, &mut Parts<'_, '_>) -> Result<(), OpenError>,
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<(), OpenError> {
         match value {
             // What was read nests less deep ([`objects::TOO_DEEP`]).
-            Value::Array(values) if depth < 64 => values.iter().try_for_each(|v| self.visit(v, depth + 1, parts)),
+            Value::Array(values) if depth < 64 => values.iter().try_for_each(|v| self.visit(v, depth + 1, each, parts)),
             Value::Dictionary(entries) if depth < 64 => {
-                self.dictionary(value, parts)?;
-                entries.values().try_for_each(|v| self.visit(v, depth + 1, parts))
+                each(self, value, parts)?;
+                entries.values().try_for_each(|v| self.visit(v, depth + 1, each, parts))
             }
             _ => Ok(()),
         }
@@ -240,7 +261,7 @@ impl<'d> Document<'d> {
     fn dictionary(&mut self, value: &'d Value, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if let Some(script) = value.get("JS") {
             for source in self.sources(script, parts)? {
-                self.script(source, parts)?;
+                self.script(source, Trigger::Click, parts)?;
             }
         }
         if let Some(uri) = value.get("URI") {
@@ -267,7 +288,7 @@ impl<'d> Document<'d> {
         Ok(())
     }
 
-    fn script(&mut self, source: Source<'d>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    fn script(&mut self, source: Source<'d>, trigger: Trigger, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if let Source::Stream(object) = source
             && !self.scripts.insert(object)
         {
@@ -275,7 +296,7 @@ impl<'d> Document<'d> {
         }
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let read = self.read(source);
-        let mut member = Member::unnamed(Role::Script, "script").of_kind("js-embedded");
+        let mut member = Member::unnamed(Role::Script, trigger.script()).of_kind("js-embedded");
         if let Some(problem) = read.problem {
             member = member.incomplete(problem);
         }
@@ -298,6 +319,7 @@ impl<'d> Document<'d> {
         if whole.is_empty() && problem.is_none() {
             return Ok(());
         }
+        self.scripts_of_form(&whole, parts)?;
         let mut member = Member::unnamed(Role::Embedded, "form").of_kind("xml");
         if let Some(problem) = problem {
             member = member.incomplete(problem);
@@ -305,12 +327,17 @@ impl<'d> Document<'d> {
         self.add(whole, member, parts)
     }
 
-    /// 12.6.4.5: the file or the Windows parameters of a launch action.
+    /// 12.6.4.5: the file or the Windows parameters of a launch action; `Mac` and `Unix` are left open by the standard.
     fn launch(&mut self, action: &'d Value, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut commands = match action.get("F") {
             Some(file) => self.file_names(file, parts)?,
             None => Vec::new(),
         };
+        for key in ["Mac", "Unix"] {
+            if let Some(file) = action.get(key) {
+                commands.extend(self.file_names(file, parts)?);
+            }
+        }
         for windows in action.get("Win").map(|w| self.resolve(w)).unwrap_or_default() {
             let mut field = |key: &str| windows.get(key).map_or(Ok(Vec::new()), |value| self.texts(value, parts));
             let (files, with) = (field("F")?, field("P")?);
@@ -422,20 +449,10 @@ impl<'d> Document<'d> {
         Ok(sources.into_iter().map(|source| text(&self.read(source).bytes)).collect())
     }
 
-    /// Every revision of an object, as far as they are followed.
-    fn revisions(&self, number: u32) -> Vec<&'d Object> {
-        let mut found: Vec<&'d Object> = self.index.revisions(number).take(MOST_REVISIONS + 1).collect();
-        if found.len() > MOST_REVISIONS {
-            self.more_revisions.set(true);
-            found.truncate(MOST_REVISIONS);
-        }
-        found
-    }
-
     /// A value itself, or the values of the object it refers to, in every revision.
     fn resolve(&self, value: &'d Value) -> Vec<&'d Value> {
         match value {
-            Value::Reference(number) => self.revisions(*number).into_iter().map(|object| &object.value).collect(),
+            Value::Reference(number) => self.index.revisions(*number).map(|object| &object.value).collect(),
             other => vec![other],
         }
     }
@@ -452,7 +469,7 @@ impl<'d> Document<'d> {
                 Value::Reference(number) if followed.insert(*number) => {
                     parts.budget().check_time().map_err(OpenError::Limit)?;
                     let mut further = Vec::new();
-                    for object in self.revisions(*number) {
+                    for object in self.index.revisions(*number) {
                         match (&object.stream, &object.value) {
                             (Some(_), _) => found.push(Source::Stream(object)),
                             (None, Value::Text(bytes)) => found.push(Source::Text(bytes)),

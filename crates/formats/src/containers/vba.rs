@@ -241,6 +241,7 @@ fn search(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Vec<Source>, OpenEr
 
 /// Decompresses a container ([MS-OVBA] 2.4.1); what stands before damage.
 fn decompress(container: &[u8]) -> Source {
+    // LIMIT: `decompress_within` says that there was too much.
     decompress_within(container, MOST_SOURCE)
 }
 

@@ -67,7 +67,7 @@ fn check(kind: &str, bytes: &[u8]) {
     let length = bytes.len() as u64;
     for behind in [&b""[..], b"x", b"PK\x03\x04 and more", &[0; 100]] {
         let whole = [bytes, behind].concat();
-        assert_eq!(end(kind, &Content::from(whole)).unwrap(), Some(length), "{kind}");
+        assert_eq!(end(kind, &Content::from(whole)).unwrap().0, Some(length), "{kind}");
     }
 }
 
@@ -107,6 +107,6 @@ fn what_leads_nowhere_has_no_end() {
         ("wav", b"RIFF\0\0\0\0WAVE"),
         ("text", b"hello"),
     ] {
-        assert_eq!(end(kind, &Content::from(bytes.to_vec())).unwrap(), None, "{kind}");
+        assert_eq!(end(kind, &Content::from(bytes.to_vec())).unwrap().0, None, "{kind}");
     }
 }

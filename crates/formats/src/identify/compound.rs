@@ -2,8 +2,12 @@
 
 use super::probe::{Found, Probe, has, u16_at, u32_at};
 
-/// Directory sectors that are read.
-const MOST_SECTORS: usize = 64;
+/// Directory sectors that are read: as many hold 260,000 entries of the larger sort.
+const MOST_SECTORS: usize = 8192;
+/// Sectors that continue the header's list of the allocation table's own.
+const MOST_CONTINUED: usize = 4096;
+/// Said where not the whole directory was read.
+const MORE: &str = "its directory is longer than what was read to tell what it is";
 /// CLSIDs of the root entry of installer packages, patches and transforms: 000C1084, 000C1086, 000C1082.
 const INSTALLER: [&[u8]; 3] = [
     b"\x84\x10\x0c\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
@@ -25,8 +29,13 @@ fn directory(probe: &Probe<'_>) -> Vec<u8> {
     let size = 1usize << shift;
     let sector = |number: u32| (u64::from(number) + 1) << shift;
     let mut all = Vec::new();
+    let mut continued = None;
     let mut next = u32_at(head, 48).unwrap_or(u32::MAX);
-    for _ in 0..MOST_SECTORS {
+    for count in 0..=MOST_SECTORS {
+        if count == MOST_SECTORS {
+            probe.doubt(MORE);
+            break;
+        }
         // MS-CFB 2.1: numbers from 0xFFFFFFFA on are not sectors.
         if next >= 0xffff_fffa {
             break;
@@ -36,13 +45,40 @@ fn directory(probe: &Probe<'_>) -> Vec<u8> {
             break;
         }
         all.extend_from_slice(&bytes);
-        // The allocation table's own sectors: the first 109 are listed in the header (2.2).
+        // The allocation table's own sectors: the first 109 are listed in the header (2.2), the others in sectors of their own (2.5).
         let (table, entry) = (next as usize / (size / 4), next as usize % (size / 4));
-        let Some(table) = (table < 109).then(|| u32_at(head, 76 + 4 * table)).flatten() else { break };
+        let table = match table.checked_sub(109) {
+            None => u32_at(head, 76 + 4 * table),
+            Some(further) => {
+                let list = continued.get_or_insert_with(|| continued_list(probe, head, size, sector));
+                list.get(further).copied()
+            }
+        };
+        let Some(table) = table else { break };
         let Some(follow) = u32_at(&probe.at(sector(table).saturating_add(4 * entry as u64), 4), 0) else { break };
         next = follow;
     }
     all
+}
+
+/// The numbers of the allocation table's sectors beyond the first 109 (2.5), each sector of them ending with the next.
+fn continued_list(probe: &Probe<'_>, head: &[u8], size: usize, sector: impl Fn(u32) -> u64) -> Vec<u32> {
+    let (mut list, mut next) = (Vec::new(), u32_at(head, 68).unwrap_or(u32::MAX));
+    for count in 0..=MOST_CONTINUED {
+        if next >= 0xffff_fffa {
+            break;
+        }
+        if count == MOST_CONTINUED {
+            probe.doubt(MORE);
+            break;
+        }
+        let bytes = probe.at(sector(next), size);
+        let mut numbers: Vec<u32> = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        let Some(last) = numbers.pop() else { break };
+        list.extend(numbers);
+        next = last;
+    }
+    list
 }
 
 fn subtype(directory: &[u8]) -> &'static str {

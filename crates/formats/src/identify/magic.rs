@@ -200,6 +200,7 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
 /// What stands behind skippable frames, which begin alike in Zstandard and LZ4 (RFC 8878, 3.1.2).
 fn skippable(probe: &Probe<'_>) -> Option<&'static str> {
     let mut at = 0u64;
+    // LIMIT: what is skipped so often is unknown, and held as that.
     for _ in 0..MOST_SKIPPED {
         let frame = probe.at(at, 8);
         match (u32_at(&frame, 0), u32_at(&frame, 4)) {

@@ -59,6 +59,7 @@ fn headless(probe: &Probe<'_>, found: &mut Found) {
 }
 
 fn late_pdf(head: &[u8]) -> bool {
+    // LIMIT: ISO 32000-1, annex H, note 13: readers look no further.
     let start = head.get(..1024).unwrap_or(head);
     let Some(at) = memchr::memmem::find(start, b"%PDF-") else { return false };
     let rest = head.get(at..).unwrap_or_default();
@@ -68,6 +69,7 @@ fn late_pdf(head: &[u8]) -> bool {
 /// The data after a program's last section: self-extractors, and whatever else was appended.
 fn after_program(probe: &Probe<'_>, found: &mut Found) {
     let Some((start, end)) = Pe::of(probe).and_then(|pe| pe.overlay(probe.len())) else { return };
+    // LIMIT: which installer it is; archives further on are found by their signatures (`extent.rs`).
     let wanted = usize::try_from(end - start).unwrap_or(usize::MAX).min(SEARCHED);
     let overlay = probe.at(start, wanted);
     archive_in(&overlay, found);

@@ -11,16 +11,34 @@ pub(super) struct Probe<'a> {
     head: &'a [u8],
     content: Option<&'a Content>,
     error: RefCell<Option<io::Error>>,
+    doubts: RefCell<Vec<&'static str>>,
     encoding: OnceCell<Option<Encoding>>,
 }
 
 impl<'a> Probe<'a> {
     pub(super) fn of_head(head: &'a [u8]) -> Self {
-        Self { head, content: None, error: RefCell::new(None), encoding: OnceCell::new() }
+        Self { content: None, ..Self::new(head) }
     }
 
     pub(super) fn over(head: &'a [u8], content: &'a Content) -> Self {
-        Self { head, content: Some(content), error: RefCell::new(None), encoding: OnceCell::new() }
+        Self { content: Some(content), ..Self::new(head) }
+    }
+
+    fn new(head: &'a [u8]) -> Self {
+        Self { head, content: None, error: RefCell::default(), doubts: RefCell::default(), encoding: OnceCell::new() }
+    }
+
+    /// Notes that not all was looked at that says what this is, and why.
+    pub(super) fn doubt(&self, reason: &'static str) {
+        let mut doubts = self.doubts.borrow_mut();
+        if !doubts.contains(&reason) {
+            doubts.push(reason);
+        }
+    }
+
+    /// What was noted so.
+    pub(super) fn doubts(&self) -> Vec<&'static str> {
+        self.doubts.borrow().clone()
     }
 
     /// The first bytes.

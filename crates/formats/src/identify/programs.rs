@@ -2,10 +2,10 @@
 
 use super::probe::{Found, Probe, be32_at, u16_at, u32_at};
 
-/// Sections of a PE file that are read, at most.
+/// Sections of a PE file that are read: Windows loads no program with more.
 const MOST_SECTIONS: usize = 96;
-/// Exported names that are read, at most.
-const MOST_EXPORTS: usize = 512;
+/// Exported names that are read, at most: ordinals have 16 bits (section 6.3.3).
+const MOST_EXPORTS: usize = 65_536;
 
 pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     let head = probe.head();
@@ -52,6 +52,7 @@ pub(super) struct Pe {
 impl Pe {
     /// Reads the headers at `PE\0\0` (sections 3.3 and 3.4 of the specification).
     pub(super) fn read(header: &[u8]) -> Option<Self> {
+        // LIMIT: Windows loads no program with more.
         let count = usize::from(u16_at(header, 6)?).min(MOST_SECTIONS);
         let optional_size = usize::from(u16_at(header, 20)?);
         let characteristics = u16_at(header, 22)?;
@@ -109,6 +110,7 @@ impl Pe {
             return None;
         }
         let directory = probe.at(self.offset_of(self.export_directory)?, 40);
+        // LIMIT: only tells one sort of library from another, and all are treated alike.
         let count = usize::try_from(u32_at(&directory, 24)?).ok()?.min(MOST_EXPORTS);
         let pointers = probe.at(self.offset_of(u32_at(&directory, 32)?)?, count.checked_mul(4)?);
         for index in 0..count {

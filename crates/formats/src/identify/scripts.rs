@@ -153,6 +153,7 @@ fn weigh(text: &str) -> [u32; LANGUAGES] {
     let mut scores = [0; LANGUAGES];
     let Some((words, start, tokens)) = WORDS.as_ref() else { return scores };
     let bytes = text.as_bytes();
+    // LIMIT: what follows so much else is told by its name or declared type (`walk.rs`, `as_declared`; policy `names-that-run`).
     let bytes = bytes.get(..WEIGHED).unwrap_or(bytes);
     let mut hits = vec![0u8; tokens.len()];
     let mut comment = Comments::new(bytes);
@@ -168,6 +169,7 @@ fn weigh(text: &str) -> [u32; LANGUAGES] {
             let (Some(count), Some((word, place, worth))) = (hits.get_mut(index), tokens.get(index)) else { continue };
             let end = at + 1;
             let begin = end.saturating_sub(word.len());
+            // LIMIT: a weight, not a search.
             if *count >= MOST_HITS || !stands(bytes, begin, end, word, *place) {
                 continue;
             }
@@ -297,6 +299,7 @@ impl Form {
         // Looked for once in all, since most texts have none.
         let any_caret = memchr::memchr(b'^', text.as_bytes()).is_some();
         let any_docstring = memchr::memmem::find(text.as_bytes(), b"\"\"\"").is_some();
+        // LIMIT: as for words (`weigh`).
         for line in lines(text).map(str::trim).filter(|l| !l.is_empty()).take(LINES) {
             form.lines += 1;
             if any_caret {
@@ -355,6 +358,7 @@ impl Form {
         if self.lines < 3 {
             return None;
         }
+        // LIMIT: the form of a table shows in its first lines.
         let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')).take(12).collect();
         [('\t', 1usize), (',', 2), (';', 2), ('|', 2)].into_iter().find_map(|(separator, least)| {
             let count = lines.first()?.matches(separator).count();
@@ -367,6 +371,7 @@ impl Form {
 
     /// Whether it is one line of code rather than of words.
     fn dense(&self, text: &str) -> bool {
+        // LIMIT: a proportion.
         let head: Vec<u8> = text.bytes().take(4096).collect();
         let blanks = head.iter().filter(|b| **b == b' ').count();
         blanks * 8 < head.len()
@@ -380,6 +385,7 @@ fn holds_steps(text: &str) -> bool {
         !name.is_empty()
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'"' | b'\''))
     };
+    // LIMIT: tells a description of builds from a shell script; both are judged by name where they run.
     let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).take(400);
     let mut margin = 0;
     let all = lines.all(|line| {
@@ -514,6 +520,7 @@ fn carets(line: &str) -> usize {
 
 /// Whether the text is a command file once the carets are gone.
 fn without_carets(text: &str) -> bool {
+    // LIMIT: as for words (`weigh`).
     let plain: String = text.chars().filter(|c| *c != '^').take(WEIGHED).collect();
     weigh(&plain).get(Language::Bat as usize).is_some_and(|points| *points >= ENOUGH) || commands_only(&plain)
 }
@@ -547,6 +554,7 @@ fn commands_only(text: &str) -> bool {
         "rem",
     ];
     let mut lines = 0;
+    // LIMIT: one line more than a text of commands alone may have.
     for line in text.lines().map(str::trim).filter(|l| !l.is_empty()).take(16) {
         lines += 1;
         let line = line.trim_start_matches('@');

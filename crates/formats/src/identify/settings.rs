@@ -5,9 +5,6 @@ use super::probe::Probe;
 use crate::containers::encoder;
 use memchr::memmem;
 
-/// Lines that are judged.
-const LINES: usize = 200;
-
 pub(super) fn look(text: &str, probe: &Probe<'_>) -> Option<&'static str> {
     let mail = || mails::look(text, probe);
     first_words(text).or_else(|| sections(text)).or_else(|| rdp(text)).or_else(mail).or_else(|| json(text))
@@ -22,6 +19,7 @@ pub(super) fn entry(text: &str) -> Option<&'static str> {
 /// Formats that announce themselves in their first line.
 fn first_words(text: &str) -> Option<&'static str> {
     let start = text.trim_start();
+    // LIMIT: longer than any word in the table.
     let lower: String = start.chars().take(64).collect::<String>().to_ascii_lowercase();
     const FIRST: &[(&str, &str)] = &[
         ("windows registry editor version", "reg"),
@@ -100,6 +98,7 @@ fn first_words(text: &str) -> Option<&'static str> {
     if (start.starts_with("--- ") && start.contains("\n+++ ")) && start.contains("\n@@ ") {
         return Some("diff");
     }
+    // LIMIT: encoded scripts run by their name, which policy goes by.
     if memmem::find(start.get(..4096).unwrap_or(start).as_bytes(), b"#@~^").is_some()
         && start.contains("==")
         && start.contains("^#~@")
@@ -118,6 +117,7 @@ fn uuencoded(text: &str) -> bool {
 
 /// Encoded scripts do not say their language; JScript is the commoner, and a marked one may say.
 fn encoded_script(text: &str) -> &'static str {
+    // LIMIT: tells which of two languages it is; both are judged alike.
     let lower = text.get(..4096).unwrap_or(text).to_ascii_lowercase();
     if let Some(basic) = encoder::is_basic(text.as_bytes()) {
         return if basic { "vbe" } else { "jse" };
@@ -143,13 +143,13 @@ fn sections(text: &str) -> Option<&'static str> {
     let (mut pairs, mut quoted, mut others, mut lines) = (0u32, 0u32, 0u32, 0u32);
     let mut keys: Vec<String> = Vec::new();
     let mut before = 0u32;
-    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()).take(LINES) {
+    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
         lines += 1;
         if line.starts_with([';', '#']) {
             continue;
         }
         if let Some(header) = line.strip_prefix('[').and_then(|l| l.split(']').next()) {
-            if line.contains(']') && headers.len() < 32 {
+            if line.contains(']') {
                 headers.push(header.to_ascii_lowercase());
             } else if headers.is_empty() {
                 others += 1;
@@ -167,9 +167,7 @@ fn sections(text: &str) -> Option<&'static str> {
                 {
                     quoted += u32::from(key.ends_with(' '));
                 }
-                if keys.len() < 64 {
-                    keys.push(key.trim().to_ascii_lowercase());
-                }
+                keys.push(key.trim().to_ascii_lowercase());
             }
             _ => others += 1,
         }
@@ -225,7 +223,7 @@ fn sections(text: &str) -> Option<&'static str> {
 fn rdp(text: &str) -> Option<&'static str> {
     let mut typed = 0;
     let mut address = false;
-    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()).take(LINES) {
+    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
         let mut fields = line.splitn(3, ':');
         let (Some(name), Some(kind), Some(_)) = (fields.next(), fields.next(), fields.next()) else { return None };
         if !matches!(kind, "s" | "i" | "b") || name.contains(['=', '{', '(']) {

@@ -19,6 +19,7 @@ pub(super) enum Encoding {
 pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     let head = probe.head();
     let Some(encoding) = probe.encoding() else { return };
+    // LIMIT: the same bytes as the head that identification is given.
     let text = decode_as(head.get(..JUDGED).unwrap_or(head), encoding);
     // A byte-order mark kept as a character would hide the first word.
     let text = text.trim_start_matches('\u{feff}');
@@ -121,6 +122,7 @@ fn decode_as(bytes: &[u8], encoding: Encoding) -> Cow<'_, str> {
 
 /// Whether two-byte units look like text: mostly ASCII, or few kinds of control characters.
 fn plausible_wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> bool {
+    // LIMIT: a proportion.
     let units = || bytes.as_chunks::<2>().0.iter().take(512).map(|pair| unit(*pair));
     let all = units().count();
     let odd = units().filter(|u| matches!(u, 0..=8 | 14..=31 | 0x80..=0x9f | 0xfffe | 0xffff)).count();
@@ -132,6 +134,7 @@ fn plausible_wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> bool {
 fn wide_without_mark(sample: &[u8]) -> Option<Encoding> {
     let mut little = 0usize;
     let mut big = 0usize;
+    // LIMIT: a proportion.
     let pairs = sample.chunks_exact(2).take(2048);
     let all = pairs.len();
     for pair in pairs {

@@ -6,10 +6,8 @@ use std::borrow::Cow;
 
 /// Bytes of the tail searched for the end record: its own 22 and the longest comment.
 const TAIL: usize = (64 << 10) + 22;
-/// Bytes of the central directory that are read.
-const DIRECTORY: usize = 1 << 20;
-/// Members that are looked at.
-const MOST_MEMBERS: usize = 20_000;
+/// Bytes of the central directory that are read: beyond them an archive has more members than are opened.
+const DIRECTORY: usize = 32 << 20;
 /// Bytes of a member that are unpacked.
 const MEMBER: usize = 64 << 10;
 
@@ -69,10 +67,13 @@ impl Directory {
         let start = directory_end.checked_sub(size)?;
         let shift = start.saturating_sub(stated);
         let wanted = usize::try_from(size).unwrap_or(usize::MAX).min(DIRECTORY);
+        if size > DIRECTORY as u64 {
+            probe.doubt("its directory is larger than 32 MiB, and only so much tells what it is");
+        }
         let mut bytes = probe.at(start, wanted);
         let mut shift = shift;
         if !bytes.starts_with(b"PK\x01\x02") {
-            bytes = probe.at(stated, DIRECTORY);
+            bytes = probe.at(stated, wanted.max(1 << 20));
             shift = 0;
         }
         Some(Self { members: parse(&bytes, shift) })
@@ -82,7 +83,7 @@ impl Directory {
     fn from_local_headers(probe: &Probe<'_>) -> Option<Self> {
         let head = probe.head();
         let mut members = Vec::new();
-        for at in memchr::memmem::find_iter(head, b"PK\x03\x04").take(256) {
+        for at in memchr::memmem::find_iter(head, b"PK\x03\x04") {
             let header = head.get(at..)?;
             let (Some(method), Some(packed), Some(name_len)) =
                 (u16_at(header, 8), u32_at(header, 18), u16_at(header, 26))
@@ -117,6 +118,7 @@ impl Directory {
         let skip = 30 + u64::from(u16_at(&local, 26)?) + u64::from(u16_at(&local, 28)?);
         let packed = match usize::try_from(member.packed).ok()? {
             0 | 0xffff_ffff => MEMBER,
+            // LIMIT: content types beyond it are told by the names of members.
             size => size.min(MEMBER),
         };
         let bytes: Cow<'_, [u8]> = probe.at(member.header.checked_add(skip)?, packed);
@@ -133,7 +135,7 @@ impl Directory {
 fn parse(bytes: &[u8], shift: u64) -> Vec<Member> {
     let mut members = Vec::new();
     let mut rest = bytes;
-    while members.len() < MOST_MEMBERS && rest.starts_with(b"PK\x01\x02") {
+    while rest.starts_with(b"PK\x01\x02") {
         let fields = (
             u16_at(rest, 10),
             u32_at(rest, 20),

@@ -96,6 +96,7 @@ impl Table {
 /// The first PKCS #7 message of a table; reports what hides behind it.
 fn signed_message<'b>(table: &'b [u8], findings: &mut Findings) -> Option<&'b [u8]> {
     let mut rest = table;
+    // LIMIT: a signature further on is none: the program counts as unsigned.
     for _ in 0..MOST {
         let length = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
         let kind = u16::from_le_bytes(rest.get(6..8)?.try_into().ok()?);
@@ -177,6 +178,7 @@ impl<'b> Signed<'b> {
         let Some(attributes) = self.attributes else {
             return certificate.verify(self.algorithm, hash, &content, self.signature);
         };
+        // LIMIT: a digest that is not found differs: the signature does not hold.
         let noted = Elements(attributes.value).take(MOST).find_map(|attribute| {
             let mut fields = Elements(attribute.value);
             (fields.value(OID)? == MESSAGE_DIGEST).then(|| Elements(fields.value(SET)?).value(OCTETS))?

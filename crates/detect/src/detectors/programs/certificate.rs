@@ -162,6 +162,7 @@ impl<'b> Certificate<'b> {
 
     /// The certificate that a `SignerIdentifier` names (RFC 5652, 5.3).
     pub(super) fn find(certificates: &'b [u8], signer: Element<'_>) -> Option<Self> {
+        // LIMIT: a signer that is not found vouches for nothing.
         let mut all = Elements(certificates).take(MOST_CERTIFICATES).filter_map(Self::read);
         if signer.tag != SEQUENCE {
             // The key's identifier stands in an extension, which is found by its bytes.

@@ -11,10 +11,10 @@ use object::{Endianness, LittleEndian, elf, macho, pe};
 /// Sections and segments that are looked at; Windows itself loads 96 of old and few programs have 40.
 const MOST_SECTIONS: usize = 128;
 /// Libraries whose imports are read.
-const MOST_LIBRARIES: usize = 1024;
+const MOST_LIBRARIES: usize = 4096;
 /// Imported or exported names that are read.
-const MOST_NAMES: usize = 16 << 10;
-/// Bytes of a name.
+const MOST_NAMES: usize = 128 << 10;
+/// Bytes of a name: names that say something are shorter, and what is longer is none of them.
 const MOST_NAME: usize = 128;
 
 /// A program's headers, read.
@@ -34,6 +34,8 @@ pub(super) struct Image<'b> {
     pub(super) managed: bool,
     /// PE, whose loader maps nothing but sections.
     pub(super) windows: bool,
+    /// What there is more of than was read.
+    pub(super) more: Option<&'static str>,
 }
 
 /// A piece of a program as it is mapped.
@@ -52,6 +54,9 @@ pub(super) struct Section<'b> {
     /// Mapped executable.
     pub(super) runs: bool,
 }
+
+/// What there is more of where not all sections or segments were read.
+const SECTIONS: &str = "sections";
 
 /// Imports below which a program of Windows cannot do much that it does openly.
 const LITTLE: usize = 30;
@@ -87,6 +92,7 @@ impl<'b> Image<'b> {
     fn windows<Pe: ImageNtHeaders>(bytes: &'b [u8]) -> Option<Self> {
         let file = PeFile::<Pe>::parse(bytes).ok()?;
         let mut image = Self { windows: true, ..Self::default() };
+        image.more = (file.section_table().iter().count() > MOST_SECTIONS).then_some(SECTIONS);
         for header in file.section_table().iter().take(MOST_SECTIONS) {
             let raw = header.name.split(|byte| *byte == 0).next().unwrap_or_default();
             let (size, start) =
@@ -125,15 +131,23 @@ impl<'b> Image<'b> {
     fn read_imports(&mut self, at: u64, wide: bool) {
         let width = if wide { 8 } else { 4 };
         let mut names = Vec::new();
-        for library in self.at(at).chunks_exact(20).take(MOST_LIBRARIES) {
+        for (place, library) in self.at(at).chunks_exact(20).enumerate() {
             let (lookup, table) = (u32_at(library, 0), u32_at(library, 16));
             let table = if lookup == 0 { table } else { lookup };
-            if table == 0 || u32_at(library, 12) == 0 || names.len() >= MOST_NAMES {
+            if table == 0 || u32_at(library, 12) == 0 {
                 break;
             }
-            for entry in self.at(table.into()).chunks_exact(width).take(MOST_NAMES.saturating_sub(names.len())) {
+            if place >= MOST_LIBRARIES || names.len() >= MOST_NAMES {
+                self.more = Some("imports");
+                break;
+            }
+            for entry in self.at(table.into()).chunks_exact(width) {
                 let (low, high) = (u32_at(entry, 0), if wide { u32_at(entry, 4) } else { 0 });
                 if low == 0 && high == 0 {
+                    break;
+                }
+                if names.len() >= MOST_NAMES {
+                    self.more = Some("imports");
                     break;
                 }
                 let by_ordinal = if wide { high >> 31 == 1 } else { low >> 31 == 1 };
@@ -148,8 +162,12 @@ impl<'b> Image<'b> {
     /// The export directory: a count of names at 24, a table of their addresses at 32.
     fn read_exports(&mut self, at: u64) {
         let directory = self.at(at);
-        let count = (u32_at(directory, 24) as usize).min(MOST_NAMES);
+        let count = u32_at(directory, 24) as usize;
         let table = self.at(u32_at(directory, 32).into());
+        if count.min(table.len() / 4) > MOST_NAMES {
+            self.more = Some("exports");
+        }
+        let count = count.min(MOST_NAMES);
         self.exports = table.chunks_exact(4).take(count).map(|entry| name(self.at(u32_at(entry, 0).into()))).collect();
     }
 
@@ -164,7 +182,9 @@ impl<'b> Image<'b> {
         let header = Elf::parse(bytes).ok()?;
         let endian = header.endian().ok()?;
         let mut image = Self { imports_little: true, ..Self::default() };
-        for segment in header.program_headers(endian, bytes).ok()?.iter().take(MOST_SECTIONS) {
+        let segments = header.program_headers(endian, bytes).ok()?;
+        image.more = (segments.len() > MOST_SECTIONS).then_some(SECTIONS);
+        for segment in segments.iter().take(MOST_SECTIONS) {
             match segment.p_type(endian) {
                 elf::PT_LOAD => image.sections.push(Section {
                     name: String::new(),
@@ -189,7 +209,11 @@ impl<'b> Image<'b> {
         let mut commands = header.load_commands(endian, bytes, 0).ok()?;
         let mut rest = MOST_SECTIONS;
         while let Ok(Some(command)) = commands.next() {
-            rest = rest.checked_sub(1)?;
+            let Some(left) = rest.checked_sub(1) else {
+                image.more = Some(SECTIONS);
+                break;
+            };
+            rest = left;
             match command.variant().ok()? {
                 LoadCommandVariant::Segment32(s, _) => image.sections.push(Section {
                     name: text(&s.segname),
@@ -227,6 +251,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn name(bytes: &[u8]) -> String {
+    // LIMIT: no name that says something is as long.
     text(bytes.get(..MOST_NAME.min(bytes.len())).unwrap_or_default())
 }
 

@@ -85,6 +85,7 @@ impl Pe {
         let mut raw = 0x1000_u32;
         for (index, (name, bytes, flags)) in self.sections.iter().enumerate() {
             let size = bytes.len() as u32;
+            // LIMIT: a field of eight bytes.
             out.extend(name.bytes().chain([0; 8]).take(8));
             out.extend([size, APART * (index as u32 + 1), size, raw].into_iter().flat_map(u32::to_le_bytes));
             out.extend([0; 12]);

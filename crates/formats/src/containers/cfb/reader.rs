@@ -169,6 +169,7 @@ impl Compound {
         }
         for (index, parent) in order {
             // A chain of storages must not make paths that grow with its square.
+            // LIMIT: a longer path begins anew; nothing is opened by it.
             let above = self.entries.get(parent).filter(|above| parent != 0 && above.path.len() <= MOST_PATH);
             let base = above.map(|above| format!("{}/", above.path)).unwrap_or_default();
             if let Some(entry) = self.entries.get_mut(index) {

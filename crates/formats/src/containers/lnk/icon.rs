@@ -68,6 +68,7 @@ pub(super) fn finding(target: &str, icon: &str) -> Option<Finding> {
         let message = format!("the shortcut runs `{program}` and is shown with the icon of a document");
         Finding::new("shortcut.document-icon", "lnk", Severity::Medium, Family::Masquerade, message)
             .technique("T1036")
+            // LIMIT: evidence for people.
             .with("icon", icon.chars().take(200).collect::<String>())
     })
 }

@@ -9,9 +9,25 @@ use std::collections::HashSet;
 /// Arrays and dictionaries inside each other.
 const MOST_DEPTH: u32 = 48;
 
-/// Whether a trailer or cross-reference stream names an encryption dictionary (7.6.1).
-pub(super) fn is_so(bytes: &[u8], objects: &[Object], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
-    let named = |value: &Value| value.get("Encrypt").is_some_and(|entry| *entry != Value::Other);
+/// What a document's trailers say about encryption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// None names an encryption dictionary.
+    None,
+    /// Each of those that name a catalogue does.
+    All,
+    /// Some do and others do not, which no honest program writes.
+    Some,
+}
+
+/// Whether trailers or cross-reference streams name an encryption dictionary (7.6.1), as every one with a catalogue must.
+pub(super) fn is_so(bytes: &[u8], objects: &[Object], parts: &mut Parts<'_, '_>) -> Result<Claim, OpenError> {
+    let (mut with, mut without) = (false, false);
+    let mut note = |trailer: &Value| {
+        let named = trailer.get("Encrypt").is_some_and(|entry| *entry != Value::Other);
+        with |= named;
+        without |= !named && trailer.get("Root").is_some();
+    };
     let mut work = Work::new(bytes.len());
     for (index, at) in memchr::memmem::find_iter(bytes, b"trailer").enumerate() {
         if index % 1024 == 0 {
@@ -21,12 +37,17 @@ pub(super) fn is_so(bytes: &[u8], objects: &[Object], parts: &mut Parts<'_, '_>)
             parts.incomplete("its trailers overlap, and come to more than four times its size");
             break;
         }
-        if objects::value_at(bytes, at + 7, &mut work).is_some_and(|trailer| named(&trailer)) {
-            return Ok(true);
+        if let Some(trailer) = objects::value_at(bytes, at + 7, &mut work) {
+            note(&trailer);
         }
     }
-    let table = |object: &Object| object.value.get("Type").is_some_and(|kind| kind.is_name("XRef"));
-    Ok(objects.iter().any(|object| table(object) && object.value.get("Encrypt").is_some()))
+    let table = |object: &&Object| object.value.get("Type").is_some_and(|kind| kind.is_name("XRef"));
+    objects.iter().filter(table).for_each(|object| note(&object.value));
+    Ok(match (with, without) {
+        (false, _) => Claim::None,
+        (true, false) => Claim::All,
+        (true, true) => Claim::Some,
+    })
 }
 
 /// The objects of an encrypted document, by the empty password or one of those to try; none when it stays locked.

@@ -23,6 +23,7 @@ pub(super) struct Decoded {
 
 /// Applies the filters that the dictionary names, by themselves or as objects elsewhere.
 pub(super) fn decode<'d>(dictionary: &'d Value, encoded: &[u8], index: &Index<'d>) -> Decoded {
+    // LIMIT: `decode_within` says what it leaves out.
     decode_within(dictionary, encoded, index, MOST)
 }
 
@@ -93,6 +94,7 @@ impl<'d> Lookup<'d, '_> {
     fn list(&self, value: Option<&'d Value>) -> Vec<&'d Value> {
         match value {
             Some(Value::Array(values)) => {
+                // LIMIT: one more than are undone, which `decode_within` says.
                 values.iter().take(MOST_FILTERS + 1).map(|value| self.direct(value)).collect()
             }
             Some(value) => vec![value],

@@ -1,5 +1,6 @@
 //! PDF objects (ISO 32000-1, 7.3), read from anywhere: no cross-reference table is believed.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
@@ -8,8 +9,12 @@ use std::ops::Range;
 const MOST_DEPTH: u32 = 48;
 /// Bytes that are read beyond four times a document's own: objects may overlap.
 const MOST_AGAIN: usize = 64 << 20;
-/// References followed from one to the next.
+/// Revisions of one object that are followed from where it is referred to.
+pub(super) const MOST_REVISIONS: usize = 1_000;
+/// References followed from one to the next; what is not reached is no number, name or dictionary to whoever asks.
 const MOST_STEPS: u32 = 16;
+/// Bytes of a comment between an object's number and its keyword.
+const LONGEST_COMMENT: usize = 4096;
 /// Said where an object nests deeper than is followed.
 pub(super) const TOO_DEEP: &str = "an object nests more than 48 arrays and dictionaries, and only so many are read";
 
@@ -65,6 +70,8 @@ pub(super) enum Stream {
 pub(super) struct Index<'d> {
     pub(super) objects: &'d [Object],
     places: HashMap<u32, Vec<usize>>,
+    /// Whether something has more revisions than are followed.
+    more: Cell<bool>,
 }
 
 impl<'d> Index<'d> {
@@ -73,18 +80,29 @@ impl<'d> Index<'d> {
         for (place, object) in objects.iter().enumerate() {
             places.entry(object.number).or_default().push(place);
         }
-        Self { objects, places }
+        Self { objects, places, more: Cell::new(false) }
     }
 
-    /// Every revision of an object, the oldest first.
+    /// Every revision of an object, the oldest first, as far as they are followed.
     pub(super) fn revisions(&self, number: u32) -> impl Iterator<Item = &'d Object> {
         let objects = self.objects;
         let places = self.places.get(&number).map(Vec::as_slice).unwrap_or_default();
-        places.iter().filter_map(move |place| objects.get(*place))
+        let followed = places.get(..MOST_REVISIONS).unwrap_or(places);
+        if followed.len() < places.len() {
+            self.more.set(true);
+        }
+        followed.iter().filter_map(move |place| objects.get(*place))
+    }
+
+    /// Why not every revision was followed, if they were not.
+    pub(super) fn overflow(&self) -> Option<String> {
+        let reason = "an object has more than 1000 revisions, and only so many are looked at";
+        self.more.get().then(|| reason.to_owned())
     }
 
     /// A value itself, or the newest object that it leads to; a reference where it leads nowhere.
     pub(super) fn direct(&self, mut value: &'d Value) -> &'d Value {
+        // LIMIT: what is not reached stays a reference, and whoever needs a number, name or dictionary there says so.
         for _ in 0..MOST_STEPS {
             let Value::Reference(number) = value else { break };
             let newest = self.places.get(number).and_then(|places| places.last());
@@ -97,7 +115,7 @@ impl<'d> Index<'d> {
     /// Whether the revisions of what a value refers to differ, so that programs may differ in which they take.
     pub(super) fn differs(&self, value: &Value) -> bool {
         let Value::Reference(number) = value else { return false };
-        let mut revisions = self.revisions(*number).take(super::MOST_REVISIONS).map(|object| &object.value);
+        let mut revisions = self.revisions(*number).map(|object| &object.value);
         let first = revisions.next();
         revisions.any(|value| Some(value) != first)
     }
@@ -105,9 +123,7 @@ impl<'d> Index<'d> {
     /// Whether a value, or a revision of what it refers to, is this name.
     pub(super) fn is_name(&self, value: &Value, name: &str) -> bool {
         match value {
-            Value::Reference(number) => {
-                self.revisions(*number).take(super::MOST_REVISIONS).any(|object| object.value.is_name(name))
-            }
+            Value::Reference(number) => self.revisions(*number).any(|object| object.value.is_name(name)),
             value => value.is_name(name),
         }
     }
@@ -188,7 +204,7 @@ pub(super) fn ends_at(bytes: &[u8], end: usize) -> bool {
     rest.is_some_and(|rest| rest.get(..32).unwrap_or(rest).trim_ascii_start().starts_with(b"endstream"))
 }
 
-/// The object number of `N G ` right before the keyword, however much space there is.
+/// The object number of `N G ` right before the keyword, however much space there is and with comments between (7.2.3).
 fn number_before(before: &[u8]) -> Option<u32> {
     let (before, generation) = digits_at_end(without_space(before))?;
     let trimmed = without_space(before);
@@ -201,9 +217,24 @@ fn number_before(before: &[u8]) -> Option<u32> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-fn without_space(bytes: &[u8]) -> &[u8] {
-    let end = bytes.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
-    bytes.get(..end).unwrap_or_default()
+/// Without the space and the comments at the end. A comment is looked for only behind what is neither space nor a digit,
+/// as hardly any `obj` has, so that long lines are not searched again and again.
+fn without_space(mut bytes: &[u8]) -> &[u8] {
+    loop {
+        let end = bytes.iter().rposition(|byte| !is_space(*byte)).map_or(0, |last| last + 1);
+        let ends_line = bytes.get(end..).is_some_and(|space| memchr::memchr2(b'\r', b'\n', space).is_some());
+        bytes = bytes.get(..end).unwrap_or_default();
+        if !ends_line {
+            return bytes;
+        }
+        let start = bytes.len().saturating_sub(LONGEST_COMMENT);
+        let line = bytes.get(start..).unwrap_or_default();
+        let line = line.rsplit(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        let Some(mark) = memchr::memchr(b'%', line) else { return bytes };
+        // A `%` behind something else may be data: what is right before the comment must be space or a number.
+        let kept = bytes.len() - line.len() + mark;
+        bytes = bytes.get(..kept).unwrap_or_default();
+    }
 }
 
 /// What stands before the digits at the end, and the digits.

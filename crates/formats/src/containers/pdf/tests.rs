@@ -4,11 +4,17 @@ use crate::testing::{walk, walk_with};
 use lazaret_model::Limits;
 use std::io::Write;
 
-fn pdf(objects: &[&str]) -> Vec<u8> {
+/// Without a trailer.
+fn body(objects: &[&str]) -> Vec<u8> {
     let mut out = b"%PDF-1.7\n".to_vec();
     for (index, object) in objects.iter().enumerate() {
         out.extend(format!("{} 0 obj\n{object}\nendobj\n", index + 1).bytes());
     }
+    out
+}
+
+fn pdf(objects: &[&str]) -> Vec<u8> {
+    let mut out = body(objects);
     out.extend(b"trailer\n<</Root 1 0 R>>\n%%EOF\n");
     out
 }
@@ -27,10 +33,14 @@ fn check(objects: &[&str], name: &str, expected: &str) {
 
 #[test]
 fn scripts_are_found_however_they_are_written() {
-    check(&["<</OpenAction<</S/JavaScript/JS(app.alert\\('LAZARET'\\))>>>>"], "//script", "app.alert('LAZARET')");
+    check(
+        &["<</OpenAction<</S/JavaScript/JS(app.alert\\('LAZARET'\\))>>>>"],
+        "//opening-script",
+        "app.alert('LAZARET')",
+    );
     check(&["<</S/J#61vaScript/J#53 <4c415a 41524554>>>"], "//script", "LAZARET");
     check(&["<</S/JavaScript/JS<FEFF004C0041005A>>>"], "//script", "LAZ");
-    check(&["<</AA<</O<</S/JavaScript/JS 2 0 R>>>>>>", "(LAZARET)"], "//script", "LAZARET");
+    check(&["<</AA<</O<</S/JavaScript/JS 2 0 R>>>>>>", "(LAZARET)"], "//opening-script", "LAZARET");
     check(
         &["<</JS 2 0 R>>", "<</Filter/ASCIIHexDecode/Length 99>>stream\n4c415a41524554>\nendstream"],
         "//script",
@@ -82,7 +92,7 @@ fn attachments_and_actions_are_parts() {
 
 #[test]
 fn an_encrypted_document_that_stays_shut_is_locked() {
-    let mut bytes = pdf(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);
+    let mut bytes = body(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);
     bytes.extend(b"trailer\n<</Root 1 0 R/Encrypt 2 0 R>>\n%%EOF\n");
     let found = walk(bytes, "x.pdf");
     assert!(found.part("x.pdf").locked && found.parts.len() == 1);
@@ -117,7 +127,7 @@ fn encrypted_pdf(password: &str, script: &[u8]) -> Vec<u8> {
     let user = rc4(&key, PADDING);
     let object_key = |number: u8| Md5::digest([key.as_slice(), &[number, 0, 0, 0, 0]].concat())[..10].to_vec();
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-    let mut out = pdf(&[
+    let mut out = body(&[
         "<</Type/Catalog/Pages 2 0 R/OpenAction 4 0 R>>",
         "<</Type/Pages/Kids[3 0 R]/Count 1>>",
         "<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>",
@@ -139,10 +149,10 @@ fn encrypted_pdf(password: &str, script: &[u8]) -> Vec<u8> {
 #[test]
 fn encrypted_documents_open_with_the_empty_or_a_given_password() {
     let found = walk(encrypted_pdf("", b"LAZARET"), "x.pdf");
-    assert_eq!(found.bytes("//script"), b"LAZARET");
+    assert_eq!(found.bytes("//opening-script"), b"LAZARET");
     let bytes = encrypted_pdf("infected", b"LAZARET");
     let found = walk_with(bytes.as_slice(), "x.pdf", None, &["wrong", "infected"], Limits::default());
-    assert_eq!(found.bytes("//script"), b"LAZARET");
+    assert_eq!(found.bytes("//opening-script"), b"LAZARET");
     assert_eq!(found.part("x.pdf").password.as_deref(), Some("infected"));
     let found = walk_with(encrypted_pdf("unheard-of-0815", b"x"), "x.pdf", None, &[], Limits::default());
     assert!(found.part("x.pdf").locked && found.parts.len() == 1);
@@ -167,12 +177,12 @@ fn no_number_of_revisions_hides_a_script() {
     let found = walk(revised(100), "x.pdf");
     assert!(found.contains(b"app") && found.complete());
     assert!(found.parts.iter().any(|part| found.bytes[&part.id] == b"LAZARET"));
-    check_said(revised(super::MOST_REVISIONS), "1000 revisions");
+    check_said(revised(super::objects::MOST_REVISIONS), "1000 revisions");
 }
 
 #[test]
 fn no_number_of_trailers_hides_that_it_is_encrypted() {
-    let mut bytes = pdf(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);
+    let mut bytes = body(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);
     bytes.extend(b"trailer<<>>\n".repeat(1_100));
     bytes.extend(b"trailer\n<</Root 1 0 R/Encrypt 2 0 R>>\n%%EOF\n");
     assert!(walk(bytes, "x.pdf").part("x.pdf").locked);

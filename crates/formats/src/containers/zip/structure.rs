@@ -256,14 +256,18 @@ impl Reader<'_> {
         let decodes = |compressed: u64| {
             let entry = Entry { compressed, ..entry.clone() };
             let copied = with_reader(self.input, &entry, &Cipher::Plain, budget, |data| {
+                // LIMIT: a member that decodes to so much counts as not decoding: its headers stay suspicious, which is the safe side.
                 std::io::copy(&mut data.take(MOST_DECODED), &mut std::io::sink())
             });
+            // LIMIT: as above.
             matches!(copied, Ok(Ok(length)) if length < MOST_DECODED)
         };
+        // LIMIT: as above.
         if hits.is_empty() || entry.encrypted() || entry.size >= MOST_DECODED || !decodes(entry.compressed) {
             return 0;
         }
         let read = |hit: &&u64| !decodes(hit.saturating_sub(entry.data_at));
+        // LIMIT: where none of the last ones is read, all headers stay suspicious, which is the safe side.
         hits.iter().rev().take(MOST_TRIES).find(read).map_or(0, |hit| hit + 4 - entry.data_at)
     }
 

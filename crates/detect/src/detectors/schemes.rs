@@ -1,0 +1,154 @@
+//! Links that start a program instead of leading to a page, by one table (`content/schemes.txt`).
+//!
+//! A link is a part wherever it was found: in a page, a PDF document, a shortcut, a calendar or a QR code.
+
+use crate::text::{cut, decode, patterns};
+use crate::{DetectError, Detector, Findings};
+use lazaret_model::{Family, Finding, Part, Role, Severity};
+use std::sync::LazyLock;
+
+const ID: &str = "schemes";
+const TABLE: &str = include_str!("../../content/schemes.txt");
+
+/// Names of links that nobody has to click: the openers of pages and documents give them.
+const BY_ITSELF: &[&str] = &["refresh", "frame", "opening-link"];
+
+patterns! {
+    // A share reached over the web: `\\host@SSL\DavWWWRoot\…` (MS-WDV).
+    WEBDAV = r"(?:^|[^a-z0-9])(?:\\\\|//)[^\\/\s]+(?:@ssl)?(?:@[0-9]{1,5})?[\\/]davwwwroot[\\/]|(?:\\\\|//)[^\\/\s]+@(?:ssl|[0-9]{1,5})[\\/@]";
+    // A script that goes there.
+    GOES = r#"(?:location(?:\.href)?\s*=|location\s*\.\s*(?:replace|assign)\s*\(|window\s*\.\s*open\s*\()\s*["'`]\s*(?P<place>[a-z][a-z0-9+.-]{1,40}:[^"'`\r\n]{0,200})"#;
+}
+
+/// Links, and the scripts of pages that follow some.
+pub(crate) struct Schemes;
+
+impl Detector for Schemes {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn summary(&self) -> &'static str {
+        "links that start a program instead of leading to a page"
+    }
+
+    fn wants(&self, part: &Part) -> bool {
+        part.role == Role::Link || part.is("js-embedded")
+    }
+
+    fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        let text = decode(bytes);
+        if part.role == Role::Link {
+            judge(&text, BY_ITSELF.contains(&&*part.name), findings);
+            return Ok(());
+        }
+        let plain = crate::text::normalise(&text);
+        for found in GOES.captures_iter(&plain) {
+            judge(found.name("place").map_or("", |place| place.as_str()), part.name != "handlers", findings);
+        }
+        Ok(())
+    }
+}
+
+/// Judges one place.
+fn judge(place: &str, by_itself: bool, findings: &mut Findings) {
+    // Browsers drop tabs and line ends wherever they stand (WHATWG URL, 4.4).
+    let plain: String = place.trim().chars().filter(|c| !c.is_control()).collect::<String>().to_lowercase();
+    let unescaped = plain.replace("%7c", "|").replace("%3a", ":");
+    let row = ROWS.iter().filter(|row| unescaped.starts_with(row.scheme)).max_by_key(|row| row.scheme.len());
+    if let Some(row) = row {
+        let severity = if by_itself { stronger(row.severity) } else { row.severity };
+        let message =
+            if by_itself { format!("without a click, {}", row.what) } else { format!("at a click, {}", row.what) };
+        let found = Finding::new("link.starts-program", ID, severity, Family::Behaviour, message);
+        findings.add(found.with("value", cut(place)).technique("T1204.001"));
+    }
+    if WEBDAV.is_match(&plain.replace("%5c", "\\")) {
+        let message = "the link leads to a file share on the web, whose files open as if they were here";
+        let found = Finding::new("link.web-share", ID, Severity::High, Family::Behaviour, message);
+        findings.add(found.with("value", cut(place)).technique("T1204.001").technique("T1187"));
+    }
+}
+
+fn stronger(severity: Severity) -> Severity {
+    match severity {
+        Severity::Info => Severity::Low,
+        Severity::Low => Severity::Medium,
+        _ => Severity::High,
+    }
+}
+
+/// One row of the table.
+struct Row {
+    scheme: &'static str,
+    severity: Severity,
+    what: &'static str,
+}
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| table().filter_map(read).collect());
+
+fn table() -> impl Iterator<Item = &'static str> {
+    TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn read(line: &'static str) -> Option<Row> {
+    let mut cells = line.split(" | ").map(str::trim);
+    let scheme = cells.next()?;
+    let severity = match cells.next()? {
+        "low" => Severity::Low,
+        "medium" => Severity::Medium,
+        "high" => Severity::High,
+        _ => return None,
+    };
+    Some(Row { scheme, severity, what: cells.next()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROWS, Schemes, table};
+    use crate::{Detector, Findings};
+    use lazaret_model::{Class, Role};
+
+    #[track_caller]
+    fn check(name: &str, role: Role, text: &str, expected: &str) {
+        let kind = if role == Role::Link { "url-target" } else { "js-embedded" };
+        let mut part = crate::testing::part(name, kind, Class::Shortcut);
+        part.role = role;
+        let mut findings = Findings::default();
+        assert!(Schemes.wants(&part));
+        Schemes.inspect(&part, text.as_bytes(), 0, &mut findings).unwrap();
+        let found: Vec<_> = findings.list().iter().map(|f| format!("{} {}", f.id, f.severity)).collect();
+        assert_eq!(found.join(", "), expected, "{name}: {text}");
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        assert_eq!(ROWS.len(), table().count());
+        assert!(ROWS.iter().all(|row| row.scheme == row.scheme.to_lowercase() && row.scheme.contains(':')));
+    }
+
+    #[test]
+    fn links_that_start_programs_are_told() {
+        for (name, text, expected) in [
+            ("link", "ms-appinstaller:?source=https://host.invalid/a.msix", "link.starts-program high"),
+            ("link", "MS-WORD:ofe%7Cu%7Chttps://host.invalid/a.docm", "link.starts-program medium"),
+            ("refresh", "ms-word:ofe|u|https://host.invalid/a.docm", "link.starts-program high"),
+            ("link", "java\nscript:x", ""),
+            ("link", "app\tlescript://com.apple.scripteditor?action=new&script=echo", "link.starts-program high"),
+            ("link", "vscode:mcp/install?%7B%7D", "link.starts-program medium"),
+            ("link", "vscode:extension/x.y", "link.starts-program low"),
+            ("link", "\\\\host.invalid@SSL\\DavWWWRoot\\a", "link.web-share high"),
+            ("target", "file://host.invalid@8080/a/b.lnk", "link.web-share high"),
+            ("link", "https://host.invalid/ms-word:ofe", ""),
+            ("link", "mailto:a@host.invalid", ""),
+            ("link", "zoommtg://host.invalid/join", ""),
+            ("link", "//host.invalid/x@2x.png", ""),
+        ] {
+            check(name, Role::Link, text, expected);
+        }
+        check("script", Role::Script, "window.location.href = 'ms-officecmd:{}'", "link.starts-program high");
+        check("script", Role::Script, "location.replace('vscode:extension/x')", "link.starts-program medium");
+        check("handlers", Role::Script, "location='ms-quick-assist:'", "link.starts-program medium");
+        check("script", Role::Script, "var help = 'ms-officecmd:'; location = '/next'", "");
+    }
+}

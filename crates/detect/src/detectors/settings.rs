@@ -1,0 +1,361 @@
+//! Settings that run something: of editors, agents, shells, Git and package managers, by one table
+//! (`content/settings-that-run.txt`).
+//!
+//! Each row is a place, a name in it and what happens. The files are parsed, not searched: escapes, comments and names that come
+//! twice hide nothing, and words in a comment are not settings.
+
+use crate::text::{cut, decode};
+use crate::{DetectError, Detector, Findings, Reads, flat};
+use lazaret_model::{Family, Finding, Part, Role, Severity};
+use std::sync::LazyLock;
+
+const ID: &str = "settings";
+const TABLE: &str = include_str!("../../content/settings-that-run.txt");
+
+/// Settings of editors, agents, shells, Git and package managers.
+pub(crate) struct Settings;
+
+impl Detector for Settings {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn summary(&self) -> &'static str {
+        "settings of editors, agents, shells, Git and package managers that run something by themselves"
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Everything
+    }
+
+    fn wants(&self, part: &Part) -> bool {
+        part.named && part.size > 0 && part.role != Role::Command && rows(part).next().is_some()
+    }
+
+    fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        let text = decode(bytes);
+        let rows: Vec<&Row> = rows(part).collect();
+        let mut found: Vec<(&Row, String)> = Vec::new();
+        let mut meet = |row: &'static Row, path: &flat::Path, value: &str| {
+            let known = found.iter().any(|(other, _)| other.what == row.what && other.finding == row.finding);
+            if !known && row.value.fits(value) {
+                let name = if path.is_empty() { String::new() } else { format!("{}: ", path.join(".")) };
+                found.push((row, format!("{name}{value}")));
+            }
+        };
+        for form in [Form::Json, Form::Yaml, Form::Toml, Form::Ini, Form::Lines, Form::Any] {
+            let own: Vec<&'static Row> = rows.iter().copied().filter(|row| row.form == form).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let mut each = |path: &flat::Path, value: &str| {
+                own.iter().filter(|row| row.leads(path)).for_each(|row| meet(row, path, value));
+            };
+            let read = match form {
+                Form::Json => {
+                    flat::json(&text, &mut each);
+                    Ok(())
+                }
+                Form::Yaml => flat::yaml(&text, &mut each),
+                Form::Toml => flat::toml(&text, &mut each),
+                Form::Ini => {
+                    flat::sections(&text, &mut each);
+                    Ok(())
+                }
+                Form::Lines => {
+                    lines(&text, &mut each);
+                    Ok(())
+                }
+                Form::Any => {
+                    each(&[], "");
+                    Ok(())
+                }
+            };
+            if let Err(problem) = read {
+                findings
+                    .incomplete(format!("it is called like settings that run programs, and cannot be read: {problem}"));
+            }
+        }
+        for (row, value) in found {
+            findings.add(row.tell(&value));
+        }
+        Ok(())
+    }
+}
+
+/// Lines that are no comments, each as a value without a name.
+fn lines(text: &str, each: &mut dyn FnMut(&flat::Path, &str)) {
+    let comment = |line: &str| {
+        line.starts_with('#') && !line.starts_with("#!")
+            || line.starts_with(";;")
+            || line.starts_with('"') && !line.contains(':')
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !comment(line));
+    lines.for_each(|line| each(&[], line));
+}
+
+/// Rows whose place a part may be at.
+fn rows(part: &Part) -> impl Iterator<Item = &'static Row> {
+    let name = part.name.replace('\\', "/").to_lowercase();
+    // Git runs no hook that is called so.
+    let example = name.ends_with(".sample");
+    ROWS.iter().filter(move |row| !example && row.place.fits(&name))
+}
+
+/// The form of a file of settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Json,
+    Yaml,
+    Toml,
+    Ini,
+    Lines,
+    Any,
+}
+
+/// One row of the table.
+struct Row {
+    place: Place,
+    form: Form,
+    key: Vec<&'static str>,
+    value: Value,
+    finding: &'static str,
+    what: &'static str,
+}
+
+impl Row {
+    fn read(line: &'static str) -> Option<Self> {
+        let mut cells = line.split('|').map(str::trim);
+        let place = cells.next()?;
+        let form = match cells.next()? {
+            "json" => Form::Json,
+            "yaml" => Form::Yaml,
+            "toml" => Form::Toml,
+            "ini" => Form::Ini,
+            "lines" => Form::Lines,
+            "any" => Form::Any,
+            _ => return None,
+        };
+        let key = cells.next()?.split('.').filter(|name| !name.is_empty()).collect();
+        let value = Value::read(cells.next()?);
+        let (finding, what) = (cells.next()?, cells.next()?);
+        Some(Self { place: Place(place), form, key, value, finding, what })
+    }
+
+    /// Whether names lead to this row's setting. Programs that write `a.b` as one name mean the same by it.
+    fn leads(&self, path: &flat::Path) -> bool {
+        let names: Vec<&str> = path.iter().flat_map(|name| name.split('.')).collect();
+        leads(&self.key, &names)
+    }
+
+    fn tell(&self, value: &str) -> Finding {
+        // (id, severity, techniques): what is at once a project's own habit weighs less than what runs unasked.
+        let (id, severity, techniques): (_, _, &[&'static str]) = match self.finding {
+            "folder-open" => ("hooks.folder-open", Severity::Medium, &["T1204.002", "T1059"]),
+            "agent" => ("hooks.agent", Severity::Medium, &["T1204.002", "T1059"]),
+            "shell-entry" => ("hooks.shell-entry", Severity::Medium, &["T1546.004"]),
+            "git" => ("hooks.git", Severity::Medium, &["T1204.002", "T1059"]),
+            "installation" => ("hooks.installation", Severity::Medium, &["T1195.002", "T1059"]),
+            "extension" => ("hooks.extension", Severity::Low, &["T1176.002"]),
+            "build" => ("hooks.build", Severity::Medium, &["T1195.001", "T1059"]),
+            _ => ("hooks.container-start", Severity::Medium, &["T1204.003"]),
+        };
+        let found = Finding::new(id, ID, severity, Family::Behaviour, self.what).with("value", cut(value));
+        techniques.iter().fold(found, |found, technique| found.technique(technique))
+    }
+}
+
+/// Whether the names of a row's key, some of which stand for any, are these.
+fn leads(key: &[&str], names: &[&str]) -> bool {
+    match (key, names) {
+        ([], []) => true,
+        (["**", rest @ ..], _) => (0..=names.len()).any(|by| leads(rest, names.get(by..).unwrap_or_default())),
+        ([first, rest @ ..], [name, names @ ..]) => {
+            (*first == "*" || first.eq_ignore_ascii_case(name)) && leads(rest, names)
+        }
+        _ => false,
+    }
+}
+
+/// The end of a path, with `*` for any letters of a name.
+struct Place(&'static str);
+
+impl Place {
+    /// Whether a name in lower case ends so; folders that it does not have are taken to fit.
+    fn fits(&self, name: &str) -> bool {
+        let mut names = name.rsplit('/');
+        let mut own = self.0.rsplit('/');
+        let (Some(last), Some(pattern)) = (names.next(), own.next()) else { return false };
+        if !glob(&pattern.to_lowercase(), last) {
+            return false;
+        }
+        // A file alone is known by its name, if that says anything.
+        let alone =
+            !name.contains('/') && !pattern.starts_with('*') && pattern != "config" && pattern != "settings.json";
+        alone || own.all(|pattern| names.next().is_some_and(|name| glob(&pattern.to_lowercase(), name)))
+    }
+}
+
+/// Whether a name is as the pattern says, in which one `*` stands for any letters.
+fn glob(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((start, end)) => name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end),
+        None => name == pattern,
+    }
+}
+
+/// Values that count.
+enum Value {
+    Any,
+    Is(&'static str),
+    Begins(&'static str),
+    Contains(&'static str),
+    OtherThan(Vec<&'static str>),
+}
+
+impl Value {
+    fn read(cell: &'static str) -> Self {
+        let rest = cell.get(1..).unwrap_or_default();
+        match cell.chars().next() {
+            Some('=') => Self::Is(rest),
+            Some('^') => Self::Begins(rest),
+            Some('~') => Self::Contains(rest),
+            Some('!') => Self::OtherThan(rest.split(',').collect()),
+            _ => Self::Any,
+        }
+    }
+
+    fn fits(&self, value: &str) -> bool {
+        let value = value.trim();
+        match self {
+            Self::Any => true,
+            Self::Is(wanted) => value.eq_ignore_ascii_case(wanted),
+            Self::Begins(wanted) => value.starts_with(wanted),
+            Self::Contains(wanted) => value.to_lowercase().contains(&wanted.to_lowercase()),
+            // The usual program, without a second one behind it.
+            Self::OtherThan(usual) => {
+                let is_usual = |known: &&str| {
+                    value.strip_prefix(*known).is_some_and(|rest| {
+                        !rest.starts_with(|c: char| c.is_alphanumeric()) && !rest.contains([';', '&', '|', '$', '`'])
+                    })
+                };
+                !value.is_empty() && !usual.iter().any(|known| is_usual(&known))
+            }
+        }
+    }
+}
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| table().filter_map(Row::read).collect());
+
+fn table() -> impl Iterator<Item = &'static str> {
+    TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROWS, Settings, table};
+    use crate::testing::{ids, part};
+    use lazaret_model::Class;
+
+    #[track_caller]
+    fn check(name: &str, text: &str, expected: &[&str]) {
+        let mut part = part(name, "text", Class::Text);
+        part.size = text.len() as u64;
+        assert_eq!(ids(&Settings, &part, text.as_bytes()), expected, "{name}: {text}");
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        assert_eq!(ROWS.len(), table().count());
+        for row in ROWS.iter() {
+            let tells = row.tell("x");
+            let known =
+                ["folder-open", "agent", "shell-entry", "git", "installation", "extension", "build", "container-start"];
+            assert!(known.contains(&row.finding) && tells.id.ends_with(row.finding), "{}", row.finding);
+            assert!(!row.what.is_empty() && !row.what.ends_with('.'), "{}", row.what);
+        }
+    }
+
+    #[test]
+    fn settings_that_run_something_are_found() {
+        for (name, text, id) in [
+            (
+                "a/.vscode/tasks.json",
+                r#"{"tasks": [{"command": "x", "runOptions": {"run\u004fn": "folderOpen"}}]}"#,
+                "hooks.folder-open",
+            ),
+            ("tasks.json", "{// c\n'tasks': [{'runOptions': {'runOn': /**/ 'folderOpen',},},]}", "hooks.folder-open"),
+            (
+                "x.code-workspace",
+                r#"{"tasks": {"tasks": [{"runOptions": {"runOn": "folderOpen"}}]}}"#,
+                "hooks.folder-open",
+            ),
+            ("a/.vscode/settings.json", r#"{"chat.tools.autoApprove": true}"#, "hooks.agent"),
+            ("a/.mcp.json", r#"{"mcpServers": {"x": {"command": "echo"}}}"#, "hooks.agent"),
+            (
+                ".claude/settings.local.json",
+                r#"{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "echo"}]}]}}"#,
+                "hooks.agent",
+            ),
+            (".devcontainer/devcontainer.json", r#"{"initializeCommand": ["echo"]}"#, "hooks.folder-open"),
+            (".devcontainer/x/devcontainer.json", r#"{"postCreateCommand": "echo"}"#, "hooks.container-start"),
+            ("a/.envrc", "# comment\necho\n", "hooks.shell-entry"),
+            ("a/.git/hooks/post-checkout", "#!/bin/sh\necho\n", "hooks.git"),
+            ("a/.git/config", "[core]\n\tfsmonitor = ./echo\n", "hooks.git"),
+            ("a/.git/config", "[core]\n\thooksPath = .hidden\n", "hooks.git"),
+            ("a/.git/config", "[filter \"lfs\"]\n\tclean = git-lfs clean; echo\n", "hooks.git"),
+            ("a/.git/config", "[alias]\n\tst = !echo\n", "hooks.git"),
+            (".gitmodules", "[submodule \"x\"]\n url = -u./echo\n", "hooks.git"),
+            ("a/binding.gyp", "{'targets': [{'sources': ['<!(echo)']}]}", "hooks.installation"),
+            ("pyproject.toml", "[build-system]\nbackend-path = ['.']\n", "hooks.installation"),
+            ("composer.json", r#"{"scripts": {"post-install-cmd": ["echo"]}}"#, "hooks.installation"),
+            ("composer.json", r#"{"type": "composer-plugin"}"#, "hooks.installation"),
+            ("a.gemspec", "s.extensions = ['ext/extconf.rb']\n", "hooks.installation"),
+            (".yarnrc.yml", "yarnPath: ./echo.cjs\n", "hooks.installation"),
+            ("package.json", r#"{"activationEvents": ["*"]}"#, "hooks.extension"),
+            (".cargo/config.toml", "[build]\nrustc-wrapper = './echo'\n", "hooks.build"),
+            ("etc/wsl.conf", "[boot]\ncommand = echo\n", "hooks.container-start"),
+            (".idea/startup.xml", "<x>\n<configuration name='a'/>\n</x>", "hooks.folder-open"),
+        ] {
+            check(name, text, &[id]);
+        }
+    }
+
+    #[test]
+    fn ordinary_settings_are_left_alone() {
+        for (name, text) in [
+            ("a/.vscode/tasks.json", r#"{"tasks": [{"command": "make", "runOptions": {"runOn": "default"}}]}"#),
+            (
+                "a/.vscode/tasks.json",
+                r#"{// "runOn": "folderOpen"
+                "tasks": [{"label": "runOn: folderOpen"}]}"#,
+            ),
+            ("a/.vscode/settings.json", r#"{"editor.tabSize": 4, "task.allowAutomaticTasks": "off"}"#),
+            ("a/.claude/settings.json", r#"{"permissions": {"allow": ["Bash(ls)"]}}"#),
+            ("a/.git/hooks/post-checkout.sample", "#!/bin/sh\necho\n"),
+            (
+                "a/.git/config",
+                "[core]\n\tbare = false\n\tfsmonitor = true\n[filter \"lfs\"]\n\tclean = git-lfs clean -- %f\n[credential]\n\thelper = store\n",
+            ),
+            (".gitmodules", "[submodule \"x\"]\n url = https://host.invalid/x.git\n"),
+            ("binding.gyp", "{'targets': [{'target_name': 'x', 'sources': ['a.cc']}]}"),
+            ("pyproject.toml", "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n"),
+            ("composer.json", r#"{"scripts": {"test": "phpunit"}}"#),
+            (".yarnrc.yml", "yarnPath: .yarn/releases/yarn-4.0.0.cjs\n"),
+            ("package.json", r#"{"activationEvents": ["onLanguage:x"]}"#),
+            ("config", "[core]\n\tfsmonitor = x\n"),
+            ("docs/.envrc.md", "echo\n"),
+            ("a/.envrc", "# nothing\n"),
+        ] {
+            check(name, text, &[]);
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_be_read_are_incomplete() {
+        let mut findings = crate::Findings::default();
+        let part = part(".yarnrc.yml", "text", Class::Text);
+        crate::Detector::inspect(&Settings, &part, b"a: [", 0, &mut findings).unwrap();
+        assert!(findings.into_parts().1.iter().any(|reason| reason.contains("cannot be read")));
+    }
+}
