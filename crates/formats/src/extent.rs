@@ -80,7 +80,7 @@ fn wanted(part: &Part, kind: &Kind) -> bool {
 }
 
 /// How many bytes from a place on are padding: zeros and line ends.
-fn blank(content: &Content, from: u64) -> io::Result<u64> {
+pub(crate) fn blank(content: &Content, from: u64) -> io::Result<u64> {
     let mut blank = 0;
     loop {
         let window = content.window(from + blank, 64 << 10)?;
