@@ -348,6 +348,23 @@ mod tests {
     }
 
     #[test]
+    fn the_subject_may_tell_the_password() {
+        let mut archive = std::io::Cursor::new(Vec::new());
+        crate::pack("offer.txt", &mut &b"LAZARET-MARKER"[..], &mut archive).unwrap();
+        let encoded = data_encoding::BASE64.encode(&archive.into_inner());
+        let lines: Vec<_> = encoded.as_bytes().chunks(60).map(String::from_utf8_lossy).collect();
+        for subject in ["Offer, password: infected", "=?utf-8?B?T2ZmZXIsIHBhc3N3b3JkOiBpbmZlY3RlZA==?="] {
+            let mail = format!(
+                "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n\
+                 Content-Type: application/zip; name=a.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+                lines.join("\r\n")
+            );
+            let found = walk(mail.as_bytes(), "x.eml");
+            assert_eq!(found.bytes("//a.zip//offer.txt"), b"LAZARET-MARKER", "{subject}");
+        }
+    }
+
+    #[test]
     fn conflicting_headers_are_a_finding() {
         let mail = format!(
             "{HEAD}Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: text/plain; name=a.txt\r\n\

@@ -147,8 +147,8 @@ fn add_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError
     while let (Some(head), Some((kind, length))) = (u16_le(stream, at), record(stream, at)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let body = at.saturating_add(HEADER);
-        // Version 15 marks a container; its records follow at once.
-        if head & 15 == 15 {
+        // Version 15 marks a container; its records follow at once. The description of the encryption has none.
+        if head & 15 == 15 && kind != CRYPT_SESSION {
             at = body;
             continue;
         }
@@ -169,4 +169,66 @@ fn add_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::containers::cfb::rc4::tests::sealed;
+    use crate::containers::cfb::tests::build;
+    use crate::testing::{Recorded, walk_with};
+    use lazaret_model::Limits;
+
+    const MARKER: &[u8] = b"LAZARET-MARKER in a presentation";
+
+    fn record(version: u16, kind: u16, body: &[u8]) -> Vec<u8> {
+        [&version.to_le_bytes()[..], &kind.to_le_bytes(), &(body.len() as u32).to_le_bytes(), body].concat()
+    }
+
+    /// `Current User` and `PowerPoint Document`, which holds one object.
+    fn presentation(password: &str) -> (Vec<u8>, Vec<u8>) {
+        let (description, key) = sealed(password, Some(16));
+        let mut object = record(0, OLE_OBJECT, MARKER);
+        key.block(1).apply(&mut object);
+        let session = record(15, CRYPT_SESSION, &description[2..]);
+        let places = [0x0020_0001, 0, object.len() as u32].map(u32::to_le_bytes).concat();
+        let directory = record(0, PERSIST_DIRECTORY, &places);
+        let directory_at = (object.len() + session.len()) as u32;
+        let edit = record(0, USER_EDIT, &[0, 0, 0, directory_at, 1, 2, 0, 2].map(u32::to_le_bytes).concat());
+        let user = [20, ENCRYPTED, directory_at + directory.len() as u32].map(u32::to_le_bytes).concat();
+        (record(0, 0x0ff6, &user), [object, session, directory, edit].concat())
+    }
+
+    fn check(streams: &[(&str, &[u8])], passwords: &[&str]) -> Recorded {
+        walk_with(build(streams), "offer.ppt", Some("ppt"), passwords, Limits::default())
+    }
+
+    #[test]
+    fn an_encrypted_presentation_opens_with_its_password_or_is_locked() {
+        for (password, given) in [("infected", &["wrong", "infected"][..]), (DEFAULT, &[])] {
+            let (user, document) = presentation(password);
+            let recorded = check(&[("/Current User", &user), ("/PowerPoint Document", &document)], given);
+            assert_eq!(recorded.bytes("//ole-object"), MARKER);
+            assert!(recorded.complete() && recorded.parts[0].password.as_deref() == Some(password));
+        }
+        let (user, document) = presentation("infected");
+        let locked: [&[(&str, &[u8])]; 3] = [
+            &[("/Current User", &user), ("/PowerPoint Document", &document)],
+            &[("/Current User", &user), ("/PowerPoint Document", b"x")],
+            &[("/EncryptedSummary", b"x"), ("/PowerPoint Document", b"x")],
+        ];
+        for streams in locked {
+            let recorded = check(streams, &["wrong"]);
+            assert!(recorded.parts[0].locked && !recorded.parts[0].complete, "{:#?}", recorded.parts);
+        }
+    }
+
+    #[test]
+    fn a_presentation_that_is_not_encrypted_is_complete() {
+        let document = record(0, OLE_OBJECT, MARKER);
+        let user = record(0, 0x0ff6, &[20, 0xe391_c05f, 0].map(u32::to_le_bytes).concat());
+        let recorded = check(&[("/Current User", &user), ("/PowerPoint Document", &document)], &[]);
+        assert_eq!(recorded.bytes("//ole-object"), MARKER);
+        assert!(recorded.complete(), "{:#?}", recorded.parts);
+    }
 }
