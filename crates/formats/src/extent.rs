@@ -57,6 +57,8 @@ pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
 /// Whether a part is searched for what is hidden in it. What holds files by its nature is opened, and what runs is judged so.
 fn searched(part: &Part) -> bool {
     match part.kind.class {
+        // Their content is opened; as it lies in them, it may be in pieces.
+        Class::Data if matches!(&*part.kind.id, "pkcs7" | "pgp-binary") => false,
         Class::Image
         | Class::Audio
         | Class::Video

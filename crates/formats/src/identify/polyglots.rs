@@ -22,6 +22,8 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     }
     let zip_based = probe.head().starts_with(b"PK");
     let packed = matches!(class, Class::Archive | Class::DiskImage) && first != "tar";
+    // Their content is opened, and what follows them; as it lies in them, it may be in pieces.
+    let packed = packed || matches!(first, "pkcs7" | "pgp-binary");
     if !zip_based
         && !packed
         && let Some(id) = zips::at_the_end(probe)

@@ -36,11 +36,11 @@ fn packet(tag: u8, body: &[u8]) -> Vec<u8> {
 /// An OpenPGP message whose literal data lies in packed packets, which are packed with nothing.
 pub fn literal(name: &str, content: &[u8]) -> Vec<u8> {
     let head = [&[b'b', name.len() as u8][..], name.as_bytes(), &[0x65, 0, 0, 1]].concat();
-    packet(8, &[&[0][..], &packet(11, &[&head[..], content].concat())].concat())
+    packet(8, &[&[0_u8][..], &packet(11, &[&head[..], content].concat())].concat())
 }
 
 /// An OpenPGP message that says to be encrypted with a password.
 pub fn encrypted() -> Vec<u8> {
     let key = packet(3, &[4, 9, 3, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0x60]);
-    [key, packet(18, &[&[1][..], &super::noise(200)].concat())].concat()
+    [key, packet(18, &[&[1_u8][..], &super::noise(200)].concat())].concat()
 }

@@ -72,6 +72,15 @@ fn what_is_signed_is_a_part() {
 }
 
 #[test]
+fn an_archive_in_pieces_is_read_once() {
+    let zip = build::crc_less_zip(&[("empty.txt", b"")]);
+    let pieces: Vec<Vec<u8>> = zip.chunks(20).map(|piece| der(4, &[piece])).collect();
+    let recorded = check(signed(open_ended, &open_ended(0x24, &[&pieces.concat()])), "a.zip.p7m");
+    assert_eq!(recorded.bytes("//a.zip"), zip);
+    assert!(recorded.complete() && recorded.parts[0].also.is_empty(), "{:#?}", recorded.parts);
+}
+
+#[test]
 fn every_type_that_can_be_opened_is() {
     let content = typed(der, PKCS7, 1, &der(4, &[MARKER]));
     let algorithm = |oid: &[u8]| der(0x30, &[&der(6, &[oid])]);
