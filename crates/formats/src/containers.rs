@@ -5,6 +5,7 @@ mod bytes;
 mod cab;
 mod calendar;
 mod cfb;
+pub(crate) mod cms;
 mod compress;
 mod cpio;
 mod decode;
@@ -21,6 +22,7 @@ mod mail;
 mod odf;
 mod onenote;
 mod ooxml;
+pub(crate) mod openpgp;
 mod package;
 mod pdf;
 mod rar;
@@ -87,6 +89,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &iso9660::Iso9660,
     &zisofs::Zisofs,
     &cfb::Cfb,
+    &cms::Cms,
     &ooxml::Ooxml,
     &odf::Odf,
     &ar::Ar,
@@ -97,6 +100,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &lnk::Lnk,
     &mail::Mail,
     &onenote::OneNote,
+    &openpgp::OpenPgp,
     &package::Package,
     &pdf::Pdf,
     &rtf::Rtf,

@@ -80,6 +80,8 @@ fn searched_from(part: &Part, content: &Content) -> io::Result<Option<u64>> {
 /// Whether a part is searched from its beginning.
 fn searched(part: &Part) -> bool {
     match part.kind.class {
+        // Their content is opened; as it lies in them, it may be in pieces.
+        Class::Data if matches!(&*part.kind.id, "pkcs7" | "pgp-binary") => false,
         Class::Image
         | Class::Audio
         | Class::Video
@@ -105,7 +107,7 @@ fn wanted(part: &Part, kind: &Kind) -> bool {
 }
 
 /// How many bytes from a place on are padding: zeros and line ends.
-fn blank(content: &Content, from: u64) -> io::Result<u64> {
+pub(crate) fn blank(content: &Content, from: u64) -> io::Result<u64> {
     let mut blank = 0;
     loop {
         let window = content.window(from + blank, 64 << 10)?;

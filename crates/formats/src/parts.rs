@@ -127,6 +127,11 @@ impl Parts<'_, '_> {
         candidates
     }
 
+    /// Keeps a text that people read beside the part, such as a subject or an archive's comment, for the passwords in it.
+    pub fn hint(&mut self, text: &str) {
+        self.state.hint(text);
+    }
+
     /// Adds a member: reads `data` to its end, inspects it, and opens it in turn before returning.
     ///
     /// An error while reading does not end the container: what was read is inspected and the member is marked

@@ -405,6 +405,14 @@ impl State<'_> {
         }
     }
 
+    /// Remembers a text that is no part, for the passwords in it.
+    pub(crate) fn hint(&mut self, text: &str) {
+        let text = text.get(..text.floor_char_boundary(TEXT_FOR_WORDS)).unwrap_or_default().trim();
+        if !text.is_empty() {
+            self.keep_unread(text.len(), Unread::Text(text.as_bytes().to_vec()));
+        }
+    }
+
     /// Remembers what people are meant to read, for the passwords in it.
     fn learn(&mut self, part: &Part, content: &Content) {
         if part.named {

@@ -4,6 +4,7 @@ pub mod archive;
 pub mod compound;
 pub mod image;
 pub mod mail;
+pub mod message;
 pub mod ooxml;
 pub mod page;
 pub mod program;

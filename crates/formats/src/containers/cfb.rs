@@ -6,6 +6,7 @@ mod installer;
 mod message;
 mod rc4;
 mod reader;
+mod slides;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -49,6 +50,7 @@ const PLAIN: &[&str] = &[
     "projectwm",
     "encryptedpackage",
     "encryptioninfo",
+    "encryptedsummary",
     "msodatastore",
     "\u{1}ole10native",
     "\u{1}compobjstream",
@@ -115,14 +117,26 @@ impl Format for Cfb {
                 }
                 "powerpoint document" => {
                     let slides = compound.read(entry, MOST_PARSED, parts);
-                    add_slides_objects(&slides, parts)?;
+                    let beside = |name: &str| {
+                        let own =
+                            |other: &&Entry| other.parent == entry.parent && other.name.eq_ignore_ascii_case(name);
+                        compound.streams().find(own)
+                    };
+                    let user = beside("Current User").map(|user| compound.head(user, 64)).unwrap_or_default();
+                    // [MS-PPT] 2.1.4: what takes the place of the summary in an encrypted presentation.
+                    let sealed = beside("EncryptedSummary").is_some();
+                    slides::add_all(&slides, &user, sealed, parts)?;
                 }
                 "worddocument" => {
-                    // [MS-DOC] 2.5.2: bit 8 of the flags says that the text is encrypted.
+                    // [MS-DOC] 2.5.2: bit 8 of the flags says that the text is encrypted or, with bit 15, obfuscated.
                     let head = compound.head(entry, 32);
                     if u16_le(&head, 10).is_some_and(|flags| flags & 0x100 != 0) {
                         parts.lock("the document is encrypted, and encrypted Office documents are not opened");
                     }
+                }
+                // [MS-OFFCRYPTO] 2.2: rights that a server grants.
+                "\u{9}drmcontent" | "\u{9}drmviewercontent" => {
+                    parts.lock("the document is protected by rights management, and is not opened");
                 }
                 name if PLAIN.contains(&name) || name.starts_with("__srp_") || entry.size == 0 => {}
                 _ if projects.contains(&entry.parent) && modules.modules.contains(&std::ptr::from_ref(entry)) => {}
@@ -161,35 +175,4 @@ fn add_package(compound: &Compound, entry: &Entry, parts: &mut Parts<'_, '_>) ->
         member = member.incomplete("the package is shorter than it says");
     }
     parts.add(member, &mut reader.take(size))
-}
-
-/// OLE objects and VBA projects in a presentation ([MS-PPT] 2.10.34: ExOleObjStg).
-fn add_slides_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    let mut at = 0usize;
-    while let (Some(head), Some(kind), Some(len)) = (u16_le(stream, at), u16_le(stream, at + 2), u32_le(stream, at + 4))
-    {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
-        let body = at + 8;
-        // Version 15 marks a container; its records follow at once.
-        if head & 15 == 15 {
-            at = body;
-            continue;
-        }
-        at = body.saturating_add(len as usize);
-        if kind != 0x1011 {
-            continue;
-        }
-        let data = stream.get(body..at.min(stream.len())).unwrap_or_default();
-        let mut member = Member::unnamed(Role::Embedded, "ole-object");
-        if at > stream.len() {
-            member = member.incomplete("the presentation ends before it does");
-        }
-        if head >> 4 == 1 {
-            let zlib = data.get(4..).unwrap_or_default();
-            parts.add(member, &mut flate2::read::ZlibDecoder::new(zlib))?;
-        } else {
-            parts.add_content(member, Content::from(data))?;
-        }
-    }
-    Ok(())
 }

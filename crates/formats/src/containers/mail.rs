@@ -5,8 +5,8 @@
 
 mod rereading;
 
-use super::decode;
-use crate::{Content, Format, Member, OpenError, Parts};
+use super::{decode, openpgp};
+use crate::{Content, Format, Member, OpenError, Parts, identify};
 use lazaret_model::{Family, Finding, Role, Severity};
 use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use std::borrow::Cow;
@@ -121,6 +121,7 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
     for part in &message.parts {
         conflicts(part, raw, parts);
     }
+    hints(message, parts);
     // Bodies first: they may hold the password of what is attached.
     let is_body = |part: &MessagePart<'_>| {
         part.is_text()
@@ -154,6 +155,18 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
     Ok(())
 }
 
+/// What a message says in its header may be the password of what is attached (RFC 5322, 3.6.5).
+fn hints(message: &Message<'_>, parts: &mut Parts<'_, '_>) {
+    let told =
+        |name: &HeaderName<'_>| matches!(name, HeaderName::Subject | HeaderName::Comments | HeaderName::Keywords);
+    let headers = message.parts.first().map(|first| first.headers.as_slice()).unwrap_or_default();
+    for header in headers.iter().filter(|header| told(&header.name)) {
+        for text in header.value.as_text_list().unwrap_or_default() {
+            parts.hint(text);
+        }
+    }
+}
+
 /// A body and the files encoded in its text; whether there were any.
 fn body(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
     let text = part.contents();
@@ -173,6 +186,11 @@ fn body(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result
     }
     let (binhexed, cut) = decode::binhexed(text);
     encoded.push(binhexed);
+    // A message in armor, perhaps below a greeting.
+    if !part.is_text_html() && openpgp::is_in_text(&identify::decode_text(text)) {
+        let member = Member::unnamed(Role::Embedded, "pgp-message").of_kind("pgp-message");
+        parts.add_content(member, Content::from(text))?;
+    }
     let (readings, overflow) = rereading::other_readings(part, raw, text);
     let mut reasons = vec![cut, overflow];
     let mut files = Vec::new();
@@ -327,6 +345,23 @@ mod tests {
         assert_eq!(found.bytes("caf\u{e9}.exe"), b"LAZARET-MARKER");
         assert_eq!(found.part("caf\u{e9}.exe").declared_type.as_deref(), Some("application/octet-stream"));
         assert!(found.parts.iter().any(|p| p.depth == 2 && found.bytes[&p.id].starts_with(b"LAZARET-INNER")));
+    }
+
+    #[test]
+    fn the_subject_may_tell_the_password() {
+        let mut archive = std::io::Cursor::new(Vec::new());
+        crate::pack("offer.txt", &mut &b"LAZARET-MARKER"[..], &mut archive).unwrap();
+        let encoded = data_encoding::BASE64.encode(&archive.into_inner());
+        let lines: Vec<_> = encoded.as_bytes().chunks(60).map(String::from_utf8_lossy).collect();
+        for subject in ["Offer, password: infected", "=?utf-8?B?T2ZmZXIsIHBhc3N3b3JkOiBpbmZlY3RlZA==?="] {
+            let mail = format!(
+                "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: {subject}\r\nMIME-Version: 1.0\r\n\
+                 Content-Type: application/zip; name=a.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n",
+                lines.join("\r\n")
+            );
+            let found = walk(mail.as_bytes(), "x.eml");
+            assert_eq!(found.bytes("//a.zip//offer.txt"), b"LAZARET-MARKER", "{subject}");
+        }
     }
 
     #[test]

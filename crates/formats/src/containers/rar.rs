@@ -24,6 +24,8 @@ pub struct Rar;
 
 /// Signatures that are tried.
 const MOST_STARTS: usize = 1_000;
+/// Bytes of a comment that is searched for passwords.
+const MOST_COMMENT: u64 = 256 << 10;
 /// Rounds of passwords: members of one archive may have different ones.
 const MOST_ROUNDS: usize = 4;
 
@@ -188,6 +190,9 @@ impl Session<'_> {
             members.iter().enumerate().filter(|(_, m)| wanted(m)).map(|(index, _)| index).collect();
         let encrypted: Vec<usize> =
             members.iter().enumerate().filter(|(_, m)| wanted(m) && m.meta.is_encrypted).map(|(i, _)| i).collect();
+        if !encrypted.is_empty() {
+            self.hint(parts);
+        }
         // Without a password: everything that needs none. In a solid archive only what stands before an encrypted
         // member can be had.
         if self.password.is_none() && encrypted.len() < left.len() {
@@ -226,6 +231,15 @@ impl Session<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The archive's comment may tell the password. One that cannot be read is no more than a guess less.
+    fn hint(&self, parts: &mut Parts<'_, '_>) {
+        let limits = options(self.password.as_deref(), parts);
+        if let Ok(Some(comment)) = self.archive.comment_with_options(limits.with_max_member_output_bytes(MOST_COMMENT))
+        {
+            parts.hint(&utf8_or_cp437(&comment));
+        }
     }
 
     /// Whether the password decodes a member, checksum included.

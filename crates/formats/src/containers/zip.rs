@@ -77,6 +77,7 @@ pub(crate) fn add_all(input: &Content, structure: &Structure, parts: &mut Parts<
         return Err(OpenError::malformed("there is neither a local header nor a central directory", 0));
     }
     report(input, structure, parts);
+    parts.hint(&bytes::utf8_or_cp437(&structure.comments));
     let mut readings: Vec<(&Listed, &Entry, usize)> = Vec::new();
     for listed in &structure.members {
         readings.push((listed, &listed.entry, readings.len()));

@@ -1,7 +1,8 @@
 //! Magic numbers. Ours first; then those of the `file-format` crate, mapped to our rows by media type.
 
 use super::probe::{Found, Probe, be32_at, has, u16_at, u32_at, u64_at};
-use crate::containers::encoder;
+use super::texts::Encoding;
+use crate::containers::{cms, encoder, openpgp};
 use crate::kinds::KINDS;
 use file_format::FileFormat;
 use std::collections::HashMap;
@@ -187,6 +188,15 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add(id);
         return;
     }
+    // A text that is signed as it is would make text of the whole message.
+    if cms::is_message(head) {
+        found.add("pkcs7");
+        return;
+    }
+    if probe.encoding() != Some(Encoding::Utf8) && pgp(probe) {
+        found.add("pgp-binary");
+        return;
+    }
     if probe.encoding().is_some() {
         return;
     }
@@ -221,7 +231,6 @@ pub(super) fn weak(probe: &Probe<'_>, found: &mut Found) {
     let id = match head {
         [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => "zlib",
         [0x5d, 0, 0, ..] if lzma(head) => "lzma",
-        [0x99 | 0x98 | 0x95 | 0x85 | 0x84 | 0x8c | 0xc6 | 0xc1 | 0xc3 | 0xd2, _, _, ..] if pgp(head) => "pgp-binary",
         [_, 0 | 1, 1 | 2 | 3 | 9 | 10 | 11, ..] if targa(head) => "tga",
         [0xe9 | 0xeb, ..] if probe.len() <= 0xff00 && has(head, b"\xcd\x21") => "com",
         [0x80, 2..=5, ..] if head.last() == Some(&b'.') => "pickle",
@@ -358,10 +367,6 @@ fn der(probe: &Probe<'_>) -> Option<&'static str> {
         return None;
     }
     let body = head.get(skip..)?;
-    // PKCS #7 signedData and envelopedData: 1.2.840.113549.1.7.
-    if body.starts_with(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07") {
-        return Some("pkcs7");
-    }
     match body {
         [2, 1, 3, 0x30, ..] => Some("pkcs12"),
         [0x30, 0x81..=0x84, ..] | [2, 1, 0 | 1, ..] | [0x30, ..] => Some("der"),
@@ -369,12 +374,18 @@ fn der(probe: &Probe<'_>) -> Option<&'static str> {
     }
 }
 
-/// OpenPGP (RFC 9580, 4.2 and 5): a packet tag, a length, and a version that exists.
-fn pgp(head: &[u8]) -> bool {
-    matches!(
-        head,
-        [0x99 | 0x98 | 0x95 | 0xc6 | 0x85 | 0x84 | 0xc1, ..] if head.iter().skip(2).take(2).any(|b| matches!(b, 3 | 4 | 6))
-    ) || matches!(head, [0x8c | 0xc3, _, 4..=6, ..] | [0xd2, _, 1 | 2, ..])
+/// OpenPGP (RFC 9580, 4.2 and 5): a packet whose fields make sense, and behind it another one or the end.
+pub(super) fn pgp(probe: &Probe<'_>) -> bool {
+    let Some(first) = openpgp::first_packet(probe.head()) else { return false };
+    let Some(end) = first.end else { return !first.only_by_end };
+    if end == probe.len() {
+        return true;
+    }
+    if first.only_by_end || probe.sees_all() && end > probe.len() {
+        return false;
+    }
+    let unseen = !probe.sees_all() && end >= probe.len();
+    unseen || first.may_precede(&probe.at(end, 6))
 }
 
 fn targa(head: &[u8]) -> bool {

@@ -2,7 +2,8 @@
 
 use super::probe::{Found, Probe, has, has_any_case};
 use super::programs::Pe;
-use super::zips;
+use super::texts::Encoding;
+use super::{magic, zips};
 use crate::kinds;
 use lazaret_model::Class;
 
@@ -21,6 +22,8 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     }
     let zip_based = probe.head().starts_with(b"PK");
     let packed = matches!(class, Class::Archive | Class::DiskImage) && first != "tar";
+    // Their content is opened, and what follows them; as it lies in them, it may be in pieces.
+    let packed = packed || matches!(first, "pkcs7" | "pgp-binary");
     if !zip_based
         && !packed
         && let Some(id) = zips::at_the_end(probe)
@@ -31,6 +34,13 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
         Class::Executable | Class::Library if probe.head().starts_with(b"MZ") => after_program(probe, found),
         Class::Image | Class::Audio | Class::Video => after_picture(probe, found),
         _ => {}
+    }
+    // A message whose every byte is a letter of some alphabet.
+    if probe.encoding() == Some(Encoding::Utf8)
+        && probe.head().first().is_some_and(|byte| *byte >= 0x80)
+        && magic::pgp(probe)
+    {
+        found.add("pgp-binary");
     }
     if matches!(first, "lnk" | "gif" | "bmp" | "jpeg" | "png" | "ico" | "cab" | "chm") {
         page_within(probe.head(), found);

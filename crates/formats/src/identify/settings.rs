@@ -2,7 +2,7 @@
 
 use super::mails;
 use super::probe::Probe;
-use crate::containers::encoder;
+use crate::containers::{cms, encoder};
 use memchr::memmem;
 
 pub(super) fn look(text: &str, probe: &Probe<'_>) -> Option<&'static str> {
@@ -46,6 +46,9 @@ fn first_words(text: &str) -> Option<&'static str> {
         ("-----begin pgp", "pgp-message"),
         ("-----begin openssh", "ssh-key"),
         ("-----begin pkcs7", "pkcs7"),
+        ("-----begin pkcs #7", "pkcs7"),
+        ("-----begin pkcs#7", "pkcs7"),
+        ("-----begin cms", "pkcs7"),
         ("-----begin ", "pem"),
         ("---- begin ssh2", "ssh-key"),
         ("ssh-rsa aaaa", "ssh-key"),
@@ -66,10 +69,15 @@ fn first_words(text: &str) -> Option<&'static str> {
     if let Some((_, id)) = FIRST.iter().find(|(word, _)| lower.starts_with(word)) {
         return Some(match *id {
             "jse" => encoded_script(text),
+            // What is signed in clear is text, and looked at as such.
+            "pgp-message" if lower.starts_with("-----begin pgp signed") => return None,
             // `Index: ` also starts prose.
             "diff" if lower.starts_with("index") && !text.contains("\n+++ ") => return None,
             id => id,
         });
+    }
+    if cms::is_encoded(start) {
+        return Some("pkcs7");
     }
     if let Some(rest) = lower.strip_prefix("begin ")
         && rest

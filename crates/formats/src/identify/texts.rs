@@ -2,6 +2,7 @@
 
 use super::probe::{Found, Probe};
 use super::{magic, markup, scripts, settings};
+use crate::containers::{cms, openpgp};
 use std::borrow::Cow;
 
 /// Bytes of text that are judged.
@@ -27,15 +28,36 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
         .or_else(|| settings::entry(text))
         .or_else(|| scripts::shebang(text))
         .or_else(|| settings::look(text, probe))
-        .or_else(|| if encoding == Encoding::Utf8 { magic::in_text(head) } else { None });
+        .or_else(|| if encoding == Encoding::Utf8 { magic::in_text(head) } else { None })
+        // Text that is signed in clear is called a message by others.
+        .filter(|id| *id != "pgp-message" || !openpgp::is_clear(text));
     if let Some(id) = id {
         found.add(id);
         scripts::dangerous(text, found);
+        messages(text, found);
         return;
     }
     scripts::look(text, probe.len(), found);
     if found.is_empty() {
         found.add("text");
+    }
+    messages(text, found);
+}
+
+/// Messages in armor that stand in a text, perhaps behind other lines, which their programs skip. Source code and pages have
+/// them as examples.
+fn messages(text: &str, found: &mut Found) {
+    if openpgp::is_clear(text) {
+        found.add("pgp-message");
+    }
+    if !matches!(found.first(), Some("text" | "markdown" | "csv" | "ini" | "yaml")) || !text.contains("-----BEGIN ") {
+        return;
+    }
+    if openpgp::is_in_text(text) {
+        found.add("pgp-message");
+    }
+    if cms::is_in_text(text) {
+        found.add("pkcs7");
     }
 }
 

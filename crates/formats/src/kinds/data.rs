@@ -1,6 +1,6 @@
 //! Structured data: databases, certificates, models, maps, firmware.
 
-use super::{KindRow, leaf};
+use super::{KindRow, holder, leaf};
 use lazaret_model::Class::Data;
 
 #[rustfmt::skip]
@@ -55,7 +55,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("pcap", Data, "application/vnd.tcpdump.pcap", &["pcap"], "PCAP Dump"),
     leaf("pcapng", Data, "application/x-pcapng", &["pcapng"], "PCAP Next Generation Dump"),
     leaf("pgp-key", Data, "application/pgp-keys", &["asc"], "PGP key"),
-    leaf("pgp-message", Data, "application/pgp", &["asc", "pgp"], "PGP message"),
+    holder("pgp-message", Data, "application/pgp", &["asc", "pgp"], "PGP message"),
     leaf("pgp-signature", Data, "application/pgp-signature", &["asc", "sig"], "PGP signature"),
     leaf("ply", Data, "model/x-ply-ascii", &["ply"], "Polygon ASCII"),
     leaf("ply-data", Data, "model/x-ply-binary", &["ply"], "Polygon Binary"),
@@ -79,9 +79,9 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("pem", Data, "application/x-pem-file", &["pem", "crt", "key", "csr"], "certificate or key (PEM)"),
     leaf("der", Data, "application/x-x509-ca-cert", &["der", "cer", "crt"], "certificate (DER)"),
     leaf("pkcs12", Data, "application/x-pkcs12", &["p12", "pfx"], "certificate and key (PKCS #12)"),
-    leaf("pkcs7", Data, "application/pkcs7-mime", &["p7b", "p7s", "p7m", "cat"], "signed message (PKCS #7)"),
+    holder("pkcs7", Data, "application/pkcs7-mime", &["p7b", "p7s", "p7m", "cat"], "signed message (PKCS #7)"),
     leaf("ssh-key", Data, "application/x-ssh-key", &["pub", "key"], "SSH key"),
-    leaf("pgp-binary", Data, "application/pgp-encrypted", &["gpg", "pgp"], "PGP data, binary"),
+    holder("pgp-binary", Data, "application/pgp-encrypted", &["gpg", "pgp"], "PGP data, binary"),
     leaf("mo", Data, "application/x-gettext-catalog", &["mo"], "compiled translations"),
     leaf("evtx", Data, "application/x-ms-evtx", &["evtx"], "Windows event log"),
     leaf("registry-hive", Data, "application/x-ms-registry-hive", &["dat", "hiv"], "Windows registry hive"),

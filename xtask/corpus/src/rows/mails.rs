@@ -2,6 +2,7 @@
 
 use crate::Standin;
 use crate::build::mail::{attached, message, uuencode, with_attachment, yenc};
+use crate::build::message as sealed;
 use crate::build::program::exe;
 use crate::build::{base64, base64_lines, eicar};
 
@@ -57,7 +58,14 @@ pub(super) fn all() -> Vec<Standin> {
         );
         [head.as_bytes(), content, b"\r\n--border--\r\n"].concat()
     };
+    let letter: &[u8] = b"Dear customer,\r\nsee you on Monday.\r\n";
     vec![
+        Standin::new("C21", "formats/cms", "offer.com.p7m", "a signed message with a payload", sealed::signed(&eicar())).kind("pkcs7").payload("offer.com"),
+        Standin::new("C21", "formats/cms", "smime.p7m", "an enveloped message", sealed::enveloped()).kind("pkcs7").locked().held(),
+        Standin::new("H", "formats/cms", "letter.txt.p7m", "a signed letter", sealed::signed(letter)).kind("pkcs7").delivered(),
+        Standin::new("C21", "formats/openpgp", "offer.gpg", "a packed message with a payload", sealed::literal("offer.com", &eicar())).kind("pgp-binary").payload("offer.com"),
+        Standin::new("C21", "formats/openpgp", "secret.gpg", "a message with a password", sealed::encrypted()).kind("pgp-binary").locked().held(),
+        Standin::new("H", "formats/openpgp", "letter.gpg", "a letter in a message", sealed::literal("letter.txt", letter)).kind("pgp-binary").delivered(),
         Standin::new("C22", "formats/form", "form", "a form with a file", form("a.com", &eicar())).kind("form-data").payload("a.com"),
         Standin::new("H", "formats/form", "form", "a form with a text", form("letter.txt", b"Dear customer,\r\nsee you on Monday.\r\n")).kind("form-data").delivered(),
         invitation("an invitation that carries a file", &carried).payload("a.com"),

@@ -7,6 +7,8 @@ use lazaret_model::Role;
 
 /// Bytes of a body in UTF-16 that are decoded.
 const MOST_BODY: u64 = 16 << 20;
+/// The subject: PidTagSubject ([MS-OXPROPS]).
+const SUBJECT: &str = "__SUBSTG1.0_0037";
 /// Where an OLE object that is attached is stored as a storage.
 const OBJECT: &str = "__SUBSTG1.0_3701000D/";
 
@@ -20,7 +22,10 @@ pub(super) fn has(entry: &Entry) -> bool {
 
 /// Hands bodies and attachments over.
 pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    // Bodies first: they may tell the password of an attachment.
+    // The subject and bodies first: they may tell the password of an attachment.
+    for entry in compound.streams().filter(|entry| entry.name.to_ascii_uppercase().starts_with(SUBJECT)) {
+        parts.hint(&text(compound, entry));
+    }
     for entry in compound.streams() {
         let tag = entry.name.strip_prefix("__substg1.0_").unwrap_or_default().to_ascii_uppercase();
         let body = match tag.get(..4).unwrap_or_default() {
@@ -76,9 +81,14 @@ fn sibling(compound: &Compound, entry: &Entry, tag: &str) -> Option<String> {
     let found = compound
         .streams()
         .find(|other| other.parent == entry.parent && other.name.to_ascii_uppercase().starts_with(&prefix))?;
-    // Longer than any name that a file can have.
-    let bytes = compound.head(found, 4096);
-    let text = if found.name.to_ascii_uppercase().ends_with("001F") { utf16_le(&bytes) } else { utf8_or_cp437(&bytes) };
-    let text = text.trim_end_matches('\0').to_owned();
+    let text = text(compound, found);
     (!text.is_empty()).then_some(text)
+}
+
+/// What a short text property says.
+fn text(compound: &Compound, entry: &Entry) -> String {
+    // Longer than any name that a file can have.
+    let bytes = compound.head(entry, 4096);
+    let text = if entry.name.to_ascii_uppercase().ends_with("001F") { utf16_le(&bytes) } else { utf8_or_cp437(&bytes) };
+    text.trim_end_matches('\0').to_owned()
 }

@@ -1,4 +1,4 @@
-//! Workbooks of Excel 97 that are encrypted with RC4 ([MS-OFFCRYPTO] 2.3.5 and 2.3.6, [MS-XLS] 2.2.10).
+//! Encryption with RC4 ([MS-OFFCRYPTO] 2.3.5 and 2.3.6), as workbooks of Excel 97 have it ([MS-XLS] 2.2.10), and presentations.
 
 use super::encrypted::DEFAULT;
 use crate::containers::bytes::{array, u16_le, u32_le};
@@ -22,13 +22,22 @@ pub(super) fn decrypt(
     file_pass: &[u8],
     parts: &mut Parts<'_, '_>,
 ) -> Result<Option<Vec<u8>>, OpenError> {
-    let Some(scheme) = Scheme::read(file_pass) else { return Ok(None) };
-    for password in std::iter::once(Arc::from(DEFAULT)).chain(parts.passwords()) {
+    match unlock(file_pass, &[DEFAULT], parts)? {
+        Some(key) => key.stream(stream, parts).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The key by the first password that fits a description, the known ones tried before others.
+pub(super) fn unlock(description: &[u8], known: &[&str], parts: &mut Parts<'_, '_>) -> Result<Option<Key>, OpenError> {
+    let Some(scheme) = Scheme::read(description) else { return Ok(None) };
+    let candidates: Vec<Arc<str>> = known.iter().map(|word| Arc::from(*word)).chain(parts.passwords()).collect();
+    for password in candidates {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let key = scheme.key(&password);
         if key.fits(&scheme) {
             parts.opened_with(&password);
-            return key.stream(stream, parts).map(Some);
+            return Ok(Some(key));
         }
     }
     Ok(None)
@@ -90,13 +99,14 @@ impl Scheme {
 }
 
 /// What the keys of all blocks come from.
-struct Key {
+pub(super) struct Key {
     state: Vec<u8>,
     bytes: Option<usize>,
 }
 
 impl Key {
-    fn block(&self, number: u32) -> Rc4 {
+    /// The cipher of one block.
+    pub(super) fn block(&self, number: u32) -> Rc4 {
         let input = [&self.state[..], &number.to_le_bytes()].concat();
         match self.bytes {
             None => Rc4::new(&Md5::digest(input)),
@@ -154,7 +164,7 @@ impl Key {
 }
 
 /// The cipher itself: a permutation of all bytes that every byte of the key stream stirs.
-struct Rc4 {
+pub(super) struct Rc4 {
     state: [u8; 256],
     i: u8,
     j: u8,
@@ -172,7 +182,8 @@ impl Rc4 {
         Self { state, i: 0, j: 0 }
     }
 
-    fn apply(&mut self, bytes: &mut [u8]) {
+    /// Encrypts or decrypts what comes next.
+    pub(super) fn apply(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             self.i = self.i.wrapping_add(1);
             let first = self.state[usize::from(self.i)];
@@ -185,7 +196,7 @@ impl Rc4 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::containers::cfb::tests::build;
     use crate::testing::{Recorded, walk_with};
@@ -195,8 +206,8 @@ mod tests {
         [&id.to_le_bytes()[..], &(data.len() as u16).to_le_bytes(), data].concat()
     }
 
-    /// A workbook with one macro sheet, more than a block long.
-    fn workbook(password: &str, key_bytes: Option<usize>) -> Vec<u8> {
+    /// A description of the encryption, and the key that belongs to it.
+    pub(in crate::containers::cfb) fn sealed(password: &str, key_bytes: Option<usize>) -> (Vec<u8>, Key) {
         let mut scheme = Scheme { key_bytes, salt: *b"salt of the test", verifier: [7; 16], hash: Vec::new() };
         let key = scheme.key(password);
         let mut cipher = key.block(0);
@@ -214,6 +225,12 @@ mod tests {
                 [&head[..], &[16, 0, 0, 0], &scheme.salt, &scheme.verifier, &[20, 0, 0, 0], &scheme.hash].concat()
             }
         };
+        (pass, key)
+    }
+
+    /// A workbook with one macro sheet, more than a block long.
+    fn workbook(password: &str, key_bytes: Option<usize>) -> Vec<u8> {
+        let (pass, key) = sealed(password, key_bytes);
         let globals = |start: usize| {
             let sheet = [&(start as u32).to_le_bytes()[..], &[0, 1, 6, 0], b"Macro1"].concat();
             let filler = record(0x3c, &[5; 1500]);

@@ -54,6 +54,7 @@ fn attachments_and_bodies_of_a_message_are_parts() {
     let recorded = check(build(&[
         ("/__properties_version1.0", b"p"),
         ("/__substg1.0_1000001F", &utf16("the password is infected")),
+        ("/__substg1.0_0037001F", &utf16("an offer")),
         ("/__attach_version1.0_#00000000/__substg1.0_37010102", MARKER),
         ("/__attach_version1.0_#00000000/__substg1.0_3707001F", &utf16("invoice.exe")),
     ]));
@@ -213,6 +214,19 @@ fn excel_4_macro_sheets_give_their_formulas() {
 
 #[test]
 fn encrypted_packages_are_locked() {
+    let head = |flags: u16| [&[0; 10][..], &flags.to_le_bytes(), &[0; 20]].concat();
+    let xor = [record(0x809, &[0; 16]), record(0x2f, &[0, 0, 1, 2, 3, 4])].concat();
+    let old_xor = [record(0x809, &[0; 16]), record(0x2f, &[1, 2, 3, 4])].concat();
+    for (name, stream) in [
+        ("/WordDocument", head(0x0100)),
+        ("/WordDocument", head(0x8100)),
+        ("/Workbook", xor),
+        ("/Book", old_xor),
+        ("/\u{9}DRMContent", vec![7; 40]),
+    ] {
+        assert!(check(build(&[(name, &stream)])).parts[0].locked, "{name}");
+    }
+    assert!(check(build(&[("/WordDocument", &head(0))])).complete());
     assert!(check(build(&[("/EncryptedPackage", MARKER), ("/EncryptionInfo", b"x")])).parts[0].locked);
 }
 

@@ -120,3 +120,13 @@ fn the_last_member_of_a_cut_archive_is_read_as_far_as_it_goes() {
     let recorded = check(whole[..1500].to_vec(), &[]);
     assert!(recorded.contains(MARKER) && !recorded.complete());
 }
+
+#[test]
+fn a_comment_may_tell_the_password() {
+    for version in [ArchiveVersion::Rar29, ArchiveVersion::Rar50] {
+        let built = builder(version).password(Some(b"Offer2024!".to_vec()));
+        let built = built.comment(Some(b"The password is Offer2024!".to_vec()));
+        let recorded = check(built.to_bytes().unwrap(), &[]);
+        assert_eq!(recorded.bytes("//payload.exe"), MARKER, "{version:?}");
+    }
+}

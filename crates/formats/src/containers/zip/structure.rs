@@ -16,6 +16,8 @@ const MOST_NAME_BYTES: usize = 32 << 20;
 const MOST_DECODED: u64 = 64 << 20;
 /// Headers in one member's data for which that is tried; all others count as headers of this archive.
 const MOST_TRIES: usize = 4;
+/// Bytes of comments that are searched for passwords.
+const MOST_COMMENTS: usize = 256 << 10;
 /// Said where one of these limits is reached.
 const MORE_HEADERS: &str = "it has more than 250,000 headers of one sort, and only so many are looked at";
 const MORE_MEMBERS: &str = "it has more than 250,000 members, and only so many are looked at";
@@ -87,11 +89,25 @@ pub(crate) struct Structure {
     pub(crate) directories: usize,
     pub(crate) end_records: usize,
     pub(crate) multi_volume: bool,
+    /// Comments of the archive and of members (4.4.26 and 4.4.18), which may tell the password.
+    pub(crate) comments: Vec<u8>,
     /// Why something was not looked at.
     pub(crate) left_out: BTreeSet<&'static str>,
     /// Bytes before the first local header and after the last record.
     pub(crate) first: u64,
     pub(crate) last: u64,
+}
+
+impl Structure {
+    /// Keeps a comment. What has no room is no more than a guess less: what stays locked says so.
+    fn keep_comment(&mut self, input: &Content, at: u64, length: usize) -> Result<(), OpenError> {
+        let room = MOST_COMMENTS.saturating_sub(self.comments.len());
+        if length > 0 && room > 0 {
+            self.comments.extend_from_slice(&input.window(at, length.min(room))?);
+            self.comments.push(b'\n');
+        }
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -291,6 +307,7 @@ impl Reader<'_> {
             return Ok(());
         };
         out.end_records += 1;
+        out.keep_comment(self.input, end_at.saturating_add(22), usize::from(comment))?;
         out.last = out.last.max((end_at + 22 + u64::from(comment)).min(self.input.len()));
         if disk != 0 && disk != u16::MAX {
             out.multi_volume = true;
@@ -342,7 +359,8 @@ impl Reader<'_> {
                 return Ok(());
             }
             parts.budget().check_time().map_err(OpenError::Limit)?;
-            let Some((entry, next)) = self.central(at)? else { break };
+            let Some((entry, next, comment)) = self.central(at)? else { break };
+            out.keep_comment(self.input, next.saturating_sub(comment as u64), comment)?;
             at = next;
             out.last = out.last.max(at);
             out.multi_volume |= entry.elsewhere;
@@ -406,8 +424,8 @@ impl Reader<'_> {
         Ok(Listed { entry, other, differs, unlisted: false, headless: false })
     }
 
-    /// Central header (4.3.12) and where the next one stands.
-    fn central(&self, at: u64) -> Result<Option<(Entry, u64)>, OpenError> {
+    /// Central header (4.3.12), where the next one stands, and how long the comment before that is.
+    fn central(&self, at: u64) -> Result<Option<(Entry, u64, usize)>, OpenError> {
         let header = self.input.window(at, 46)?.into_owned();
         let lengths = (|| {
             Some((
@@ -444,7 +462,7 @@ impl Reader<'_> {
             Some(entry)
         })();
         let length = 46 + (name_len + extra_len + comment_len) as u64;
-        Ok(entry.map(|entry| (entry, at.saturating_add(length))))
+        Ok(entry.map(|entry| (entry, at.saturating_add(length), comment_len)))
     }
 
     /// Local header (4.3.7).

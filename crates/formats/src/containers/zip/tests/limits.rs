@@ -3,6 +3,9 @@
 use super::{MARKER, Raw, build, check, deflated, holds, raw};
 use crate::testing::walk_with;
 use lazaret_model::Limits;
+use std::io::{Cursor, Write as _};
+use zip::AesMode;
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 #[test]
 fn no_number_of_end_records_hides_an_archive() {
@@ -45,4 +48,27 @@ fn zeros_and_other_kinds_hide_nothing_behind_the_archive() {
         assert!(opened(&behind).bytes("//after-archive").ends_with(MARKER), "{kind}");
         assert_eq!(opened(&[&archive[..], &[0; 70_000]].concat()).parts.len(), 2, "{kind}");
     }
+}
+
+#[test]
+fn comments_may_tell_the_password() {
+    let options = || SimpleFileOptions::default().with_aes_encryption(AesMode::Aes256, "Offer2024!");
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("offer.txt", options()).unwrap();
+    writer.write_all(MARKER).unwrap();
+    writer.set_comment("The password is Offer2024!").unwrap();
+    holds(&check(writer.finish().unwrap().into_inner(), &[]));
+    let comment = b"pw: Offer2024!";
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("offer.txt", options()).unwrap();
+    writer.write_all(MARKER).unwrap();
+    let mut bytes = writer.finish().unwrap().into_inner();
+    // The only member's comment stands behind its header, and the end record behind that.
+    let end = bytes.len() - 22;
+    let directory = u32::from_le_bytes(bytes[end + 16..end + 20].try_into().unwrap()) as usize;
+    bytes[directory + 32..directory + 34].copy_from_slice(&(comment.len() as u16).to_le_bytes());
+    let size = (end - directory + comment.len()) as u32;
+    bytes[end + 12..end + 16].copy_from_slice(&size.to_le_bytes());
+    bytes.splice(end..end, comment.iter().copied());
+    holds(&check(bytes, &[]));
 }
