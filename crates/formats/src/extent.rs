@@ -151,7 +151,7 @@ pub(crate) fn hidden(content: &Content) -> io::Result<(Vec<u64>, bool)> {
             let Some(start) = begins(signature, &window, hit.start()) else { continue };
             let start = at + start as u64;
             if start > 0 && !found.contains(&start) {
-                // Whoever asks says that there was more.
+                // LIMIT: `hung_on` hands on that there was more, and the walk says so.
                 if found.len() >= MOST_HIDDEN {
                     return Ok((found, true));
                 }
@@ -295,6 +295,7 @@ impl<'c> Walk<'c> {
             return Ok(None);
         }
         let size = 1_u64 << shift;
+        // LIMIT: the header's own list; the sectors that continue it follow.
         let mut tables: Vec<u32> = (0..109).filter_map(|place| field(76 + 4 * place)).collect();
         let mut next = field(68).unwrap_or(FREE);
         for () in self.steps() {

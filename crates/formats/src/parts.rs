@@ -95,8 +95,8 @@ pub struct Parts<'w, 'v> {
     pub(crate) tried: &'w mut HashSet<Arc<str>>,
     pub(crate) ancestors: &'w [String],
     pub(crate) locked_members: &'w mut bool,
-    /// How many findings were reported, by their ids.
-    pub(crate) findings: HashMap<Cow<'static, str>, u32>,
+    /// How many findings were reported, by their ids and severities.
+    pub(crate) findings: HashMap<(Cow<'static, str>, Severity), u32>,
 }
 
 impl Parts<'_, '_> {
@@ -123,6 +123,7 @@ impl Parts<'_, '_> {
                 candidates.push(candidate);
             }
         }
+        // LIMIT: what no password opens stays locked, and says so.
         candidates.truncate(most);
         candidates
     }
@@ -256,11 +257,12 @@ impl Parts<'_, '_> {
         self.part.macros = true;
     }
 
-    /// Reports something about how the part is built, such as headers that disagree. At most 64 of one sort are kept, and
-    /// no number of one sort keeps another from being told.
+    /// Reports something about how the part is built, such as headers that disagree. At most 64 of one sort and severity are
+    /// kept, and no number of one keeps another from being told.
     pub fn finding(&mut self, mut finding: Finding) {
-        let count = self.findings.entry(finding.id.clone()).or_default();
+        let count = self.findings.entry((finding.id.clone(), finding.severity)).or_default();
         *count += 1;
+        // LIMIT: each further one says what sixty-four have said.
         if *count <= MOST_FINDINGS {
             finding.part.clone_from(&self.part.path);
             self.state.visitor.finding(self.part, finding);

@@ -220,7 +220,7 @@ impl<'t> Reader<'t> {
                         b',' | b'\n' => {}
                         _ => pieces = None,
                     }
-                    if matches!(mark, b';' | b'\n' | b'}') {
+                    if matches!(mark, b';' | b'}') || mark == b'\n' && pieces.is_none() {
                         (target, appends) = (None, false);
                     }
                     if mark != b'\n' && !(pieces.is_some() && matches!(mark, b'[' | b',')) {

@@ -117,8 +117,9 @@ pub(crate) fn is_in_text(text: &str) -> bool {
         if line.starts_with(CLEAR) {
             return true;
         }
-        let block = lines.clone().take(JUDGED).skip_while(|line| line.contains(':') || line.trim().is_empty());
-        let encoded: String = block.take_while(|line| !line.starts_with(['-', '='])).collect();
+        let block = lines.clone().skip_while(|line| line.contains(':') || line.trim().is_empty());
+        // LIMIT: the first packet's head stands in the first lines behind the headers.
+        let encoded: String = block.take(JUDGED).take_while(|line| !line.starts_with(['-', '='])).collect();
         let holds_message = !line.contains("KEY BLOCK") && !line.contains("SIGNATURE");
         if holds_message && first_packet(&decode::base64(encoded.as_bytes())).is_some() {
             return true;

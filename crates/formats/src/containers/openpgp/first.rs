@@ -147,6 +147,7 @@ fn packed(body: &[u8], level: u32) -> bool {
     let Some((algorithm, data)) = body.split_first() else { return false };
     let mut start = Vec::new();
     // What could be decoded before an error counts.
+    // LIMIT: the head of the first packet inside tells.
     match algorithm {
         0 => start.extend_from_slice(data),
         1 => _ = flate2::bufread::DeflateDecoder::new(data).take(PACKED).read_to_end(&mut start),
@@ -155,6 +156,7 @@ fn packed(body: &[u8], level: u32) -> bool {
         3 => return matches!(data, [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]),
         _ => return false,
     }
+    // LIMIT: what is packed deeper is unknown, and held as that.
     level < MOST_LEVELS && first_within(&start, level + 1).is_some()
 }
 
