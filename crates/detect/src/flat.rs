@@ -87,8 +87,8 @@ impl Json<'_> {
     }
 
     fn enter(&mut self, object: bool) {
+        // LIMIT: nothing that reads settings nests as deep, so that nothing runs from there.
         if self.deeper > 0 || self.open.len() >= MOST_DEPTH {
-            // LIMIT: nothing that reads settings nests as deep, so that nothing runs from there.
             self.deeper += 1;
             return;
         }

@@ -46,7 +46,9 @@ fn cuts(line: &str) -> bool {
         || after("get(..", &|rest| {
             constant(rest) && !rest.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with("4096")
         })
-        || after("0..", &constant)
+        || after(" 0..", &|rest| {
+            rest.starts_with("MOST") || rest.starts_with(|c: char| c.is_ascii_digit()) && constant(rest)
+        })
         || after(".min(", &|rest| constant(rest) && rest.starts_with(|c: char| c.is_ascii_uppercase()))
         || named
         || compared

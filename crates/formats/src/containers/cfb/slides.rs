@@ -94,6 +94,7 @@ impl Layout {
                 let Some(place) = u32_le(stream, at).filter(|_| at < end) else { break };
                 at = at.saturating_add(4);
                 *seen = seen.saturating_add(1);
+                // LIMIT: the document stays locked, and says so.
                 if *seen > MOST_OBJECTS {
                     return false;
                 }

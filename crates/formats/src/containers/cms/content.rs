@@ -9,8 +9,6 @@ use std::io::Read;
 
 /// Bytes of content by which it is told what it is.
 pub(super) const HEAD: usize = 64 << 10;
-/// Lines of a header that are no fields, and are skipped as mail readers do.
-const MOST_STRAY: usize = 3;
 /// The end marks of the elements that `wrapped` begins.
 const END_MARKS: [u8; 4] = [0; 4];
 
@@ -60,7 +58,7 @@ pub(super) fn described(member: Member, head: &[u8], kind: ContentType) -> Membe
 /// Whether content is a MIME entity, which S/MIME signs (RFC 8551, 3.1): a header that has a field of such entities and may have
 /// no other, so that it does not look like a mail.
 fn is_entity(head: &[u8]) -> bool {
-    let (mut told, mut stray) = (false, 0);
+    let mut told = false;
     for line in head.trim_ascii_start().split(|byte| *byte == b'\n') {
         if line.trim_ascii().is_empty() {
             break;
@@ -73,11 +71,6 @@ fn is_entity(head: &[u8]) -> bool {
         if !name.is_empty() && name.iter().all(u8::is_ascii_graphic) {
             told |= name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"));
             told |= name.eq_ignore_ascii_case(b"mime-version");
-        } else {
-            stray += 1;
-            if stray > MOST_STRAY {
-                break;
-            }
         }
     }
     told
