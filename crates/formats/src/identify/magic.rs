@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"Rar!\x1a\x07\x01\x00", "rar5"),
     (0, b"Rar!\x1a\x07\x00", "rar4"),
+    (0, b"RE\x7e\x5e", "rar14"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"L\0\0\0\x01\x14\x02\0", "lnk"),
     // MS-ONESTORE 2.3.1: {7B5C52E4-D88C-4DA7-AEB1-5378D02996D3} and {43FF2FA1-EFD9-4C76-9EE2-10EA5722765F}.

@@ -7,6 +7,7 @@ use lazaret_model::Class::{Archive, DiskImage};
 pub(super) const ROWS: &[KindRow] = &[
     holder("zip", Archive, "application/zip", &["zip"], "ZIP archive"),
     holder("7z", Archive, "application/x-7z-compressed", &["7z"], "7-Zip archive"),
+    holder("rar14", Archive, "application/x-rar-compressed", &["rar"], "RAR archive, version 1.4"),
     holder("rar4", Archive, "application/vnd.rar", &["rar"], "RAR archive, version 4"),
     holder("rar5", Archive, "application/vnd.rar", &["rar"], "RAR archive, version 5"),
     holder("tar", Archive, "application/x-tar", &["tar"], "tar archive"),
