@@ -14,10 +14,12 @@ mod form;
 mod gzip;
 mod html;
 mod iso9660;
+mod json;
 mod links;
 mod literals;
 mod lnk;
 mod mail;
+mod notebook;
 mod odf;
 mod onenote;
 mod ooxml;
@@ -96,6 +98,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &html::Html,
     &lnk::Lnk,
     &mail::Mail,
+    &notebook::Notebook,
     &onenote::OneNote,
     &package::Package,
     &pdf::Pdf,
