@@ -25,6 +25,7 @@ mod onenote;
 mod ooxml;
 mod package;
 mod pdf;
+mod pickle;
 mod rar;
 mod rpm;
 mod rtf;
@@ -102,6 +103,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &onenote::OneNote,
     &package::Package,
     &pdf::Pdf,
+    &pickle::Pickle,
     &rtf::Rtf,
     &script::Script,
     &shortcut::Shortcut,

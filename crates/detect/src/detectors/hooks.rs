@@ -1,5 +1,7 @@
 //! What runs without being started, because something was installed, opened or loaded: hooks.
 
+mod imports;
+
 use crate::text::{cut, decode, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
 use lazaret_model::{Family, Finding, Part, Role, Severity};
@@ -32,7 +34,7 @@ impl Detector for Hooks {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        at_installation(part) || path_file(part) || tasks(part) || pickle(part)
+        at_installation(part) || path_file(part) || tasks(part) || pickle(part) || part.is("pickle-imports")
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -41,6 +43,10 @@ impl Detector for Hooks {
             return Ok(());
         }
         let text = decode(bytes);
+        if part.is("pickle-imports") {
+            imports::judge(&text, findings);
+            return Ok(());
+        }
         if tasks(part) {
             if let Some(found) = FOLDER_OPEN.find(&text) {
                 let message = "the project runs a task by itself when its folder is opened";

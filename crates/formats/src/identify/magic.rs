@@ -86,6 +86,8 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (6, b"%!PS-AdobeFont", "type1"),
     (6, b"%!FontType1", "type1"),
     (0, b"\x80\x02]", "pickle"),
+    // What PyTorch began its files with before it took to ZIP.
+    (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "pickle"),
     (0, b"\xde\x12\x04\x95", "mo"),
     (0, b"\x95\x04\x12\xde", "mo"),
     (0, b"Xcur\x10\0\0\0", "xcursor"),
@@ -224,7 +226,9 @@ pub(super) fn weak(probe: &Probe<'_>, found: &mut Found) {
         [0x99 | 0x98 | 0x95 | 0x85 | 0x84 | 0x8c | 0xc6 | 0xc1 | 0xc3 | 0xd2, _, _, ..] if pgp(head) => "pgp-binary",
         [_, 0 | 1, 1 | 2 | 3 | 9 | 10 | 11, ..] if targa(head) => "tga",
         [0xe9 | 0xeb, ..] if probe.len() <= 0xff00 && has(head, b"\xcd\x21") => "com",
-        [0x80, 2..=5, ..] if head.last() == Some(&b'.') => "pickle",
+        [0x80, 2..=5, ..] if probe.tail(1).1.last() == Some(&b'.') => "pickle",
+        // A frame that fits (PEP 3154); anything may follow the end.
+        [0x80, 4 | 5, 0x95, ..] if u64_at(head, 3).is_some_and(|len| len <= probe.len()) => "pickle",
         [0xff, 0xfb | 0xfa | 0xf3 | 0xf2, ..] => "mp3",
         _ => return,
     };

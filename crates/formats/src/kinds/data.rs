@@ -90,6 +90,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("minidump", Data, "application/x-ms-minidump", &["dmp"], "Windows memory dump"),
     leaf("numpy", Data, "application/x-npy", &["npy"], "NumPy array"),
     leaf("pickle", Data, "application/x-python-pickle", &["pkl", "pickle"], "Python pickle, which runs code when loaded"),
+    leaf("pickle-imports", Data, "text/x-python-pickle-imports", &["txt"], "what a Python pickle imports"),
     leaf("hdf5", Data, "application/x-hdf5", &["h5", "hdf5"], "HDF5 data"),
     leaf("terminfo", Data, "application/x-terminfo", &["ti"], "terminal description"),
     leaf("timezone", Data, "application/x-tzif", &["tzif"], "time zone"),
