@@ -19,6 +19,7 @@ mod links;
 mod literals;
 mod lnk;
 mod mail;
+mod matroska;
 mod notebook;
 mod odf;
 mod onenote;
@@ -36,6 +37,7 @@ mod signature;
 mod streams;
 mod tar;
 mod vba;
+mod warc;
 mod xml;
 mod zip;
 mod zisofs;
@@ -85,6 +87,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &sevenz::SevenZ,
     &rar::Rar,
     &tar::Tar,
+    &warc::Warc,
     &form::Form,
     &cab::Cab,
     &iso9660::Iso9660,
@@ -99,6 +102,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &html::Html,
     &lnk::Lnk,
     &mail::Mail,
+    &matroska::Matroska,
     &notebook::Notebook,
     &onenote::OneNote,
     &package::Package,

@@ -50,6 +50,8 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("zpaq", Archive, "application/x-zpaq", &["zpaq"], "ZPAQ archive"),
     holder("age", Archive, "application/x-age-encryption", &["age"], "file encrypted with age"),
     holder("wim", DiskImage, "application/x-ms-wim", &["wim", "esd", "swm"], "Windows image"),
+    holder("warc", Archive, "application/warc", &["warc"], "archive of the web (WARC)"),
+    holder("arc-web", Archive, "application/x-ia-arc", &["arc"], "archive of the web (ARC)"),
     holder("asar", Archive, "application/x-asar", &["asar"], "Electron archive"),
     holder("uuencode", Archive, "text/x-uuencode", &["uu", "uue"], "uuencoded file"),
     holder("yenc", Archive, "application/x-yenc", &["yenc"], "yEnc encoded file"),
