@@ -38,6 +38,7 @@ mod streams;
 mod tar;
 mod vba;
 mod warc;
+mod webarchive;
 mod xml;
 mod zip;
 mod zisofs;
@@ -111,6 +112,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &rtf::Rtf,
     &script::Script,
     &shortcut::Shortcut,
+    &webarchive::WebArchive,
 ];
 
 /// The bytes of a part for a parser that needs them as one slice; the part is incomplete where it has more.

@@ -33,7 +33,7 @@ impl Format for Warc {
         loop {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let at = lines.reader.position();
-            let Some(line) = lines.next()? else { return Ok(()) };
+            let Some(line) = lines.line()? else { return Ok(()) };
             if line.is_empty() {
                 continue;
             }
@@ -55,7 +55,7 @@ struct Lines {
 
 impl Lines {
     /// The next line, without its end; none at the end.
-    fn next(&mut self) -> Result<Option<String>, OpenError> {
+    fn line(&mut self) -> Result<Option<String>, OpenError> {
         let at = self.reader.position();
         let mut line = Vec::new();
         self.reader.by_ref().take(MOST_LINE).read_until(b'\n', &mut line)?;
@@ -71,12 +71,12 @@ impl Lines {
     /// Fields up to an empty line; their names are in small letters.
     fn fields(&mut self) -> Result<Vec<(String, String)>, OpenError> {
         let mut fields = Vec::new();
-        while let Some(line) = self.next()?.filter(|line| !line.is_empty()) {
+        while let Some(line) = self.line()?.filter(|line| !line.is_empty()) {
             if fields.len() >= MOST_LINES {
                 let at = self.reader.position();
                 return Err(OpenError::malformed(format!("a header has more than {MOST_LINES} lines"), at));
             }
-            let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+            let (name, value) = line.split_once(':').unwrap_or((line.as_str(), ""));
             fields.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
         }
         Ok(fields)
@@ -84,7 +84,7 @@ impl Lines {
 }
 
 fn field<'f>(fields: &'f [(String, String)], wanted: &str) -> &'f str {
-    fields.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value)
+    fields.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value.as_str())
 }
 
 /// A record's header.
@@ -128,7 +128,7 @@ impl Record {
         let (mut coding, mut chunked, mut body) = (String::new(), false, block.clone());
         if http {
             let mut lines = Lines { reader: block.reader() };
-            let _ = lines.next()?;
+            let _ = lines.line()?;
             let fields = lines.fields()?;
             field(&fields, "content-type").clone_into(&mut media_type);
             coding = field(&fields, "content-encoding").to_ascii_lowercase();
@@ -164,7 +164,7 @@ impl Record {
 }
 
 /// The last step of an address, without what is asked for.
-fn name(address: &str) -> String {
+pub(super) fn name(address: &str) -> String {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let path = path.split_once("://").map_or(path, |(_, rest)| rest);
     let last = path.rsplit_once('/').map_or("", |(_, last)| last);
@@ -174,7 +174,7 @@ fn name(address: &str) -> String {
 
 /// RFC 9112, 7.1: a size in hexadecimal digits, and extensions; none where there is no size.
 fn chunk_size(lines: &mut Lines) -> Result<Option<u64>, OpenError> {
-    let Some(line) = lines.next()? else { return Ok(None) };
+    let Some(line) = lines.line()? else { return Ok(None) };
     let digits = line.split(';').next().unwrap_or_default().trim();
     Ok(u64::from_str_radix(digits, 16).ok())
 }
@@ -206,7 +206,7 @@ impl Read for Chunks {
         self.left = self.left.saturating_sub(read as u64);
         if self.left == 0 {
             // Each chunk is followed by an end of line.
-            let _ = self.lines.next().map_err(|error| io::Error::other(error.to_string()))?;
+            let _ = self.lines.line().map_err(|error| io::Error::other(error.to_string()))?;
         }
         Ok(read)
     }
@@ -218,10 +218,13 @@ mod tests {
     use lazaret_model::Role;
 
     fn record(kind: &str, media_type: &str, block: &[u8]) -> Vec<u8> {
+        let address = match kind {
+            "warcinfo" => "",
+            _ => "WARC-Target-URI: http://host.invalid/a/page.htm?x=1\r\n",
+        };
+        let length = block.len();
         let head = format!(
-            "WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: http://host.invalid/a/page.htm?x=1\r\n\
-             Content-Type: {media_type}\r\nContent-Length: {}\r\n\r\n",
-            block.len()
+            "WARC/1.0\r\nWARC-Type: {kind}\r\n{address}Content-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n"
         );
         [head.as_bytes(), block, b"\r\n\r\n"].concat()
     }

@@ -175,6 +175,10 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add("webloc");
         return;
     }
+    if head.starts_with(b"bplist00") && has(head, b"WebMainResource") {
+        found.add("webarchive");
+        return;
+    }
     // An encoded character may be one that text does not have.
     if let Some(basic) = encoder::is_basic(head) {
         found.add(if basic { "vbe" } else { "jse" });
