@@ -9,6 +9,7 @@ mod compress;
 mod cpio;
 mod decode;
 mod decoders;
+mod encoded;
 pub(crate) mod encoder;
 mod form;
 mod gzip;
@@ -90,6 +91,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &tar::Tar,
     &warc::Warc,
     &form::Form,
+    &encoded::Encoded,
     &cab::Cab,
     &iso9660::Iso9660,
     &zisofs::Zisofs,

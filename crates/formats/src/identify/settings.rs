@@ -58,6 +58,7 @@ fn first_words(text: &str) -> Option<&'static str> {
         ("[playlist]", "pls"),
         ("#@~^", "jse"),
         ("<?php", "php"),
+        ("begin-base64", "uuencode"),
         ("=ybegin ", "yenc"),
         ("(this file must be converted with binhex", "binhex"),
         ("# this is a shell archive", "shar"),
