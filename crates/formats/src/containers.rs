@@ -31,6 +31,7 @@ mod pickle;
 mod rar;
 mod rpm;
 mod rtf;
+mod scene;
 mod script;
 mod sevenz;
 mod shortcut;
@@ -112,6 +113,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &pdf::Pdf,
     &pickle::Pickle,
     &rtf::Rtf,
+    &scene::Scene,
     &script::Script,
     &shortcut::Shortcut,
     &webarchive::WebArchive,

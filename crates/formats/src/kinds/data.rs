@@ -1,6 +1,6 @@
 //! Structured data: databases, certificates, models, maps, firmware.
 
-use super::{KindRow, leaf};
+use super::{KindRow, holder, leaf};
 use lazaret_model::Class::Data;
 
 #[rustfmt::skip]
@@ -44,8 +44,8 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("kml", Data, "application/vnd.google-earth.kml+xml", &["kml"], "Keyhole Markup Language"),
     leaf("m3d", Data, "model/x-3d-model", &["m3d"], "Model 3D Binary"),
     leaf("ma", Data, "application/x-maya-ascii", &["ma"], "Maya ASCII"),
-    leaf("maya-binary", Data, "application/x-maya-binary", &["mb"], "Maya Binary"),
-    leaf("mdb", Data, "application/x-msaccess", &["mdb", "accdb"], "Access database"),
+    holder("maya-binary", Data, "application/x-maya-binary", &["mb"], "Maya Binary"),
+    holder("mdb", Data, "application/x-msaccess", &["mdb", "accdb"], "Access database, which may hold macros"),
     leaf("mega-drive-rom", Data, "application/x-genesis-rom", &["md"], "Mega Drive ROM"),
     leaf("mie", Data, "application/x-mie", &["mie"], "Meta Information Encapsulation"),
     leaf("nds", Data, "application/x-nintendo-ds-rom", &["nds"], "Nintendo DS ROM"),
