@@ -4,33 +4,49 @@
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 
+/// What scenes consist of, and that runs nothing.
+const PLAIN: &[&str] = &[
+    "requires",
+    "currentUnit",
+    "fileInfo",
+    "file",
+    "select",
+    "connectAttr",
+    "createNode",
+    "setAttr",
+    "addAttr",
+    "parent",
+    "rename",
+];
 /// Commands that run a string, and those of which the string is one for a shell.
-const RUN: &[&str] = &["python", "eval", "evalEcho", "evalDeferred", "scriptJob", "exec", "system", "popen", "source", "loadPlugin"];
+const RUN: &[&str] =
+    &["python", "eval", "evalEcho", "evalDeferred", "scriptJob", "exec", "system", "popen", "source", "loadPlugin"];
 
 pub(super) fn open(text: &str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let mut in_script = false;
     let mut commands = String::new();
-    for statement in Statements { rest: text } {
+    let statements = Statements { rest: text };
+    for statement in statements {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let statement = statement.trim_start();
         let word = statement.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or_default();
-        match word {
-            // A node and the attributes that are set behind it.
-            "createNode" => in_script = statement.split_whitespace().nth(1) == Some("script"),
-            "setAttr" if in_script => {
-                // The last string is the value; the others name the attribute and its type.
-                if let Some(source) = strings(statement).pop().filter(|source| source.contains(['(', ';', '\n', ' '])) {
-                    let member = Member::unnamed(Role::Script, "script-node").of_kind("interpreted");
-                    parts.add_content(member, Content::from(source.into_bytes()))?;
-                }
+        // A node and the attributes that are set behind it.
+        if word == "createNode" {
+            in_script = statement.split_whitespace().nth(1) == Some("script");
+        }
+        if word == "setAttr" && in_script {
+            // The last string is the value; the others name the attribute and its type.
+            let source = strings(statement).pop().filter(|source| source.contains(['(', ';', '\n', ' ']));
+            if let Some(source) = source {
+                let member = Member::unnamed(Role::Script, "script-node").of_kind("interpreted");
+                parts.add_content(member, Content::from(source.into_bytes()))?;
             }
-            // Files that are needed, units and the like, which every scene begins with.
-            "requires" | "currentUnit" | "fileInfo" | "file" | "select" | "connectAttr" | "setAttr" | "addAttr" | "parent" => {}
-            _ if RUN.contains(&word) || RUN.iter().any(|run| calls(statement, run)) => {
-                commands.push_str(statement.trim_end());
-                commands.push_str(";\n");
-            }
-            _ => {}
+        }
+        // A quote in a comment moves where statements end.
+        let certain = PLAIN.contains(&word) && !statement.contains("//") && !statement.contains("/*");
+        if !certain && (RUN.contains(&word) || RUN.iter().any(|run| calls(statement, run))) {
+            commands.push_str(statement.trim_end());
+            commands.push_str(";\n");
         }
     }
     if commands.is_empty() {
@@ -145,7 +161,10 @@ mod tests {
 
     #[test]
     fn honest_scenes_have_nothing_in_them() {
-        check("createNode transform -n \"system\";\n\tsetAttr \".t\" -type \"double3\" 1 2 3;\nselect -ne :time1;\n", &[]);
+        check(
+            "createNode transform -n \"system\";\n\tsetAttr \".t\" -type \"double3\" 1 2 3;\nselect -ne :time1;\n",
+            &[],
+        );
         check("createNode script -n \"s\";\n\tsetAttr \".st\" 3;\nfileInfo \"application\" \"maya\";\n", &[]);
     }
 }
