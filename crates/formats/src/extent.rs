@@ -4,7 +4,7 @@
 //! program reading the first and another the second. Formats that say where they end are asked; in those that do not, what is
 //! hidden must begin with a signature, and is found by it wherever it stands.
 
-use crate::{Content, identify};
+use crate::{Content, identify, kinds};
 use aho_corasick::AhoCorasick;
 use lazaret_model::{Class, Kind, Part};
 use std::io;
@@ -47,11 +47,33 @@ pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
     let at = end + blank(content, end)?;
     if at < content.len() {
         let rest = content.slice(at, content.len() - at);
-        if !part.is(&identify(&rest)?.kind.id) || part.kind.class == Class::Archive {
+        if matches!(part.kind.class, Class::Executable | Class::Library) {
+            behind_program(part, &rest, at, &mut found)?;
+        } else if !part.is(&identify(&rest)?.kind.id) || part.kind.class == Class::Archive {
             found.parts.push(("after-the-end".to_owned(), rest));
         }
     }
     Ok(found)
+}
+
+/// What stands behind a program that is known: a self-extractor's archive, often behind settings for the extractor. The program itself
+/// may read anything there, so that what is not known is no file.
+fn behind_program(part: &Part, rest: &Content, at: u64, found: &mut HungOn) -> io::Result<()> {
+    let kind = identify(rest)?.kind;
+    if kinds::kind(&kind.id).is_some_and(|row| row.container) && !part.is(&kind.id) {
+        found.parts.push(("after-the-end".to_owned(), rest.clone()));
+        return Ok(());
+    }
+    let (places, more) = hidden(rest)?;
+    found.more |= more;
+    for place in places {
+        let inner = rest.slice(place, rest.len() - place);
+        let kind = identify(&inner)?.kind;
+        if !kind.is_unknown() && !part.is(&kind.id) {
+            found.parts.push((format!("hidden-at-{}", at + place), inner));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a part is searched for what is hidden in it. What holds files by its nature is opened, and what runs is judged so.
@@ -104,6 +126,8 @@ pub(crate) fn end(kind: &str, content: &Content) -> io::Result<Option<u64>> {
         "wav" | "avi" | "webp" => walk.riff()?,
         "mp4" | "mov" | "m4a" | "m4v" | "heic" | "heif" | "avif" | "3gp" => walk.boxes()?,
         "ttf" | "otf" => walk.font()?,
+        "elf-executable" | "elf-shared-object" => walk.elf()?,
+        "dos-exe" => walk.dos()?,
         "woff" | "woff2" => walk.big(8)?.map(u64::from),
         _ => None,
     };
@@ -398,6 +422,52 @@ impl Walk<'_> {
             }
         }
         Ok((at > 0).then_some(at))
+    }
+
+    /// System V ABI, "ELF header": the end of the last segment, section or table, whichever is last.
+    fn elf(&self) -> io::Result<Option<u64>> {
+        let head = self.content.window(0, 64)?;
+        let wide = head.get(4) == Some(&2);
+        let little = head.get(5) == Some(&1);
+        let number = |bytes: Option<&[u8]>| {
+            let join = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+            bytes.map(|bytes| if little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) })
+        };
+        // Where each table stands, how long an entry is and how many there are; then its usual length, and offset and size in it.
+        let (tables, fields) = if wide {
+            ([(32..40, 54..56, 56..58), (40..48, 58..60, 60..62)], [(56, 8..16, 32..40), (64, 24..32, 32..40)])
+        } else {
+            ([(28..32, 42..44, 44..46), (32..36, 46..48, 48..50)], [(32, 4..8, 16..20), (40, 16..20, 20..24)])
+        };
+        let mut end = 0_u64;
+        for (index, ((place, size, count), (usual, offset, length))) in tables.into_iter().zip(fields).enumerate() {
+            let read = (number(head.get(place)), number(head.get(size)), number(head.get(count)));
+            let (Some(place), Some(size), Some(count)) = read else { return Ok(None) };
+            if size != usual || count == 0 {
+                continue;
+            }
+            // Both are numbers of two bytes.
+            let table = self.content.window(place, usize::try_from(size * count).unwrap_or(0))?;
+            end = end.max(place.saturating_add(size * count));
+            for entry in table.chunks(usize::try_from(size).unwrap_or(64)) {
+                // SHT_NOBITS has a size and no bytes.
+                if index == 1 && number(entry.get(4..8)) == Some(8) {
+                    continue;
+                }
+                let (from, bytes) = (number(entry.get(offset.clone())), number(entry.get(length.clone())));
+                end = end.max(from.unwrap_or(0).saturating_add(bytes.unwrap_or(0)));
+            }
+        }
+        Ok(Some(end))
+    }
+
+    /// The header of a DOS program: bytes in the last page of 512, and pages.
+    fn dos(&self) -> io::Result<Option<u64>> {
+        let Some([last_low, last_high, pages_low, pages_high]) = self.bytes(2)? else { return Ok(None) };
+        let last = u64::from(u16::from_le_bytes([last_low, last_high]));
+        let pages = u64::from(u16::from_le_bytes([pages_low, pages_high]));
+        let all = pages * 512;
+        Ok(Some(if last == 0 { all } else { all.saturating_sub(512) + last }))
     }
 
     /// OpenType, "Table Directory": the end of the last table.

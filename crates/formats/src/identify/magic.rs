@@ -36,6 +36,8 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\x45\x3d\xcd\x28", "cramfs"),
     (0, b"vhdxfile", "vhdx"),
     (0, b"conectix", "vhd"),
+    // VirtualBox: `VDI_IMAGE_SIGNATURE`, behind a text of 64 bytes.
+    (0x40, b"\x7f\x10\xda\xbe", "vdi"),
     (0, b"KDMV", "vmdk"),
     (0, b"COWD\x01\0\0\0", "vmdk"),
     (0, b"QFI\xfb", "qcow2"),
