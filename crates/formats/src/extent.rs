@@ -435,7 +435,10 @@ impl Walk<'_> {
         };
         // Where each table stands, how long an entry is and how many there are; then its usual length, and offset and size in it.
         let (tables, fields) = if wide {
-            ([(32..40, 54..56, 56..58), (40..48, 58..60, 60..62)], [(56, 8..16, 32..40), (64, 24..32, 32..40)])
+            (
+                [(32_usize..40, 54_usize..56, 56_usize..58), (40..48, 58..60, 60..62)],
+                [(56_u64, 8_usize..16, 32_usize..40), (64, 24..32, 32..40)],
+            )
         } else {
             ([(28..32, 42..44, 44..46), (32..36, 46..48, 48..50)], [(32, 4..8, 16..20), (40, 16..20, 20..24)])
         };
