@@ -4,7 +4,7 @@
 //! through strings that stand before other values. What would be computed is said to be. NumPy's own format (NEP 1) may have a
 //! pickle behind its header.
 
-use crate::{Content, ContentReader, Format, Member, OpenError, Parts};
+use crate::{Content, ContentReader, Format, Member, OpenError, Parts, identify};
 use lazaret_model::{Bounded, Role};
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, Read, Seek, SeekFrom};
@@ -33,7 +33,7 @@ impl Format for Pickle {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["pickle", "numpy"]
+        &["pickle", "numpy", "text"]
     }
 
     fn summary(&self) -> &'static str {
@@ -43,6 +43,11 @@ impl Format for Pickle {
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if parts.part().is("numpy") {
             return array(input, parts);
+        }
+        // The oldest form is text, and known by its name alone.
+        let named = parts.part().extension();
+        if !parts.part().is("pickle") && !matches!(&*named, "pkl" | "pickle" | "joblib") {
+            return Ok(());
         }
         let mut imports = Imports { list: Bounded::new("imports", MOST_IMPORTS), seen: HashSet::new() };
         let mut start = 0;
@@ -82,7 +87,7 @@ fn array(input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let head = input.window(0, 12)?.into_owned();
     let (start, length) = match head.get(6..) {
         Some([1, _, low, high, ..]) => (10, u64::from(u16::from_le_bytes([*low, *high]))),
-        Some([2.., _, a, b, c, d, ..]) => (12, u64::from(u32::from_le_bytes([*a, *b, *c, *d]))),
+        Some([2..=u8::MAX, _, a, b, c, d, ..]) => (12, u64::from(u32::from_le_bytes([*a, *b, *c, *d]))),
         _ => return Err(OpenError::malformed("the header of the array ends early", 0)),
     };
     let header = input.window(start, usize::try_from(length).unwrap_or(usize::MAX).min(MOST_HEADER))?;
@@ -91,7 +96,8 @@ fn array(input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     }
     let data = input.slice(start.saturating_add(length), u64::MAX);
     let objects = has_objects(&header);
-    let pickled = matches!(&*data.window(0, 2)?, [0x80, 2..=5]);
+    // Numbers may begin so by chance.
+    let pickled = matches!(&*data.window(0, 2)?, [0x80, 2..=5]) && identify(&data)?.kind.id == "pickle";
     if (objects || pickled) && !data.is_empty() {
         let member = Member::unnamed(Role::Embedded, "objects");
         let member = if objects { member.of_kind("pickle") } else { member };
@@ -492,6 +498,8 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(found.bytes("//imports")), expected, "{bytes:?}");
             assert!(found.complete(), "{bytes:?} {:?}", found.parts[0].incomplete);
         }
+        let oldest = walk(&b"cos\nsystem\n(S'echo'\ntR."[..], "model.pkl");
+        assert_eq!(oldest.bytes("//imports"), b"os system");
         let plain = check(b"\x80\x04\x95\x07\0\0\0\0\0\0\0]\x94(K\x01e.");
         assert!(plain.parts.len() == 1 && plain.complete());
     }

@@ -229,7 +229,7 @@ fn a_ribbon_that_calls_a_macro_by_itself_is_reported() {
         let text = ribbon(attributes);
         let mut members = vec![("[Content_Types].xml", TYPES.as_bytes()), ("customUI/customUI14.xml", text.as_bytes())];
         if with_macros {
-            members.push(("word/vbaProject.bin", &bin));
+            members.push(("word/vbaProject.bin", &bin[..]));
         }
         let recorded = check(&members);
         assert_eq!(recorded.findings.iter().any(|f| f.id == "macros.auto-run"), reported, "{attributes} {with_macros}");
