@@ -169,11 +169,11 @@ mod tests {
     }
 
     fn string(text: &str) -> Vec<u8> {
-        [&[0x5f, 0x10, text.len() as u8], text.as_bytes()].concat()
+        [&[0x5f, 0x10, text.len() as u8][..], text.as_bytes()].concat()
     }
 
     fn data(bytes: &[u8]) -> Vec<u8> {
-        [&[0x40 | bytes.len() as u8], bytes].concat()
+        [&[0x40 | bytes.len() as u8][..], bytes].concat()
     }
 
     fn saved() -> Vec<Vec<u8>> {

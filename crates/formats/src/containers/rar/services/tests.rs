@@ -26,16 +26,16 @@ fn archive(version: ArchiveVersion) -> Vec<u8> {
 fn five(kind: &str, data_record: &[u8], method: u8, data: &[u8]) -> Vec<u8> {
     let extra = match data_record {
         [] => Vec::new(),
-        record => [&[record.len() as u8 + 1, 7], record].concat(),
+        record => [&[record.len() as u8 + 1, 7][..], record].concat(),
     };
     // Type 3, with extra area and data; no file flags; size, attributes, compression, system, name.
     let fields = [3, 3, extra.len() as u8, data.len() as u8, 0, data.len() as u8, 0, method << 7, 0, kind.len() as u8];
     // The method stands in bits 7 to 9, so that a number of two bytes is needed for it.
     let fields: Vec<u8> =
         if method == 0 { fields.to_vec() } else { [&fields[..7], &[0x80, method], &fields[8..]].concat() };
-    let body = [&fields, kind.as_bytes(), &extra].concat();
-    let sized = [&[body.len() as u8], &body[..]].concat();
-    [&crc(&sized).to_le_bytes(), &sized[..], data].concat()
+    let body = [&fields[..], kind.as_bytes(), &extra].concat();
+    let sized = [&[body.len() as u8][..], &body].concat();
+    [&crc(&sized).to_le_bytes()[..], &sized, data].concat()
 }
 
 /// Puts blocks before the last eight bytes, the block that ends an archive of RAR 5.
@@ -65,7 +65,7 @@ fn four(kind: &str, sub_data: &[u8], data: &[u8]) -> Vec<u8> {
         sub_data,
     ]
     .concat();
-    [&(crc(&header) as u16).to_le_bytes(), &header[..], data].concat()
+    [&(crc(&header) as u16).to_le_bytes()[..], &header, data].concat()
 }
 
 /// Puts a block before the one that ends an archive of RAR 4, or at the end where there is none.
