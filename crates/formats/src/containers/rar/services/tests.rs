@@ -28,11 +28,17 @@ fn five(kind: &str, data_record: &[u8], method: u8, data: &[u8]) -> Vec<u8> {
         [] => Vec::new(),
         record => [&[record.len() as u8 + 1, 7][..], record].concat(),
     };
-    // Type 3, with extra area and data; no file flags; size, attributes, compression, system, name.
-    let fields = [3, 3, extra.len() as u8, data.len() as u8, 0, data.len() as u8, 0, method << 7, 0, kind.len() as u8];
+    // Type 3, with data, and an extra area where there is one.
+    let mut fields = vec![3, if extra.is_empty() { 2 } else { 3 }];
+    if !extra.is_empty() {
+        fields.push(extra.len() as u8);
+    }
+    // No file flags; size and attributes.
+    fields.extend([data.len() as u8, 0, data.len() as u8, 0]);
     // The method stands in bits 7 to 9, so that a number of two bytes is needed for it.
-    let fields: Vec<u8> =
-        if method == 0 { fields.to_vec() } else { [&fields[..7], &[0x80, method], &fields[8..]].concat() };
+    fields.extend(if method == 0 { vec![0] } else { vec![0x80, method] });
+    // The system, and the name's length.
+    fields.extend([0, kind.len() as u8]);
     let body = [&fields[..], kind.as_bytes(), &extra].concat();
     let sized = [&[body.len() as u8][..], &body].concat();
     [&crc(&sized).to_le_bytes()[..], &sized, data].concat()
