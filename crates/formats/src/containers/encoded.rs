@@ -124,7 +124,7 @@ fn armored(text: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
             add_block(open.take(), &mut found)?;
             let label = String::from_utf8_lossy(label.strip_suffix(b"-----").unwrap_or(label)).to_ascii_uppercase();
             // What is signed or encrypted has openers of its own.
-            let other = ["PGP ", "PKCS7", "PKCS #7", "CMS", "OPENVPN"].iter().any(|own| label.starts_with(own));
+            let other = ["PGP ", "PKCS7", "PKCS #7", "CMS"].iter().any(|own| label.starts_with(own));
             open = (!other).then(|| (label, Vec::new(), false));
         } else if line.starts_with(b"-----END ") {
             add_block(open.take(), &mut found)?;
@@ -160,8 +160,8 @@ fn add_block(block: Option<(String, Vec<u8>, bool)>, found: &mut Bounded<(String
     let kind = identify(&content)?.kind;
     let honest = match &*kind.id {
         "der" | "pkcs12" => whole,
-        // Ciphertext, and keys of forms that are not known; no certificate is one.
-        "unknown" => encrypted || !label.contains("CERTIFICATE"),
+        // Ciphertext, and keys of forms that are not known; no certificate is one, but those of Nebula, which are no DER.
+        "unknown" => encrypted || !label.contains("CERTIFICATE") || label.contains("NEBULA"),
         _ => false,
     };
     if !honest {
