@@ -10,24 +10,30 @@ mod compress;
 mod cpio;
 mod decode;
 mod decoders;
+mod encoded;
 pub(crate) mod encoder;
 mod form;
 mod gzip;
 mod html;
 mod iso9660;
+mod json;
 mod links;
 mod literals;
 mod lnk;
 mod mail;
+mod matroska;
+mod notebook;
 mod odf;
 mod onenote;
 mod ooxml;
 pub(crate) mod openpgp;
 mod package;
 mod pdf;
+mod pickle;
 mod rar;
 mod rpm;
 mod rtf;
+mod scene;
 mod script;
 mod sevenz;
 mod shortcut;
@@ -35,6 +41,8 @@ mod signature;
 mod streams;
 mod tar;
 mod vba;
+mod warc;
+mod webarchive;
 mod xml;
 mod zip;
 mod zisofs;
@@ -84,7 +92,9 @@ pub static FORMATS: &[&dyn Format] = &[
     &sevenz::SevenZ,
     &rar::Rar,
     &tar::Tar,
+    &warc::Warc,
     &form::Form,
+    &encoded::Encoded,
     &cab::Cab,
     &iso9660::Iso9660,
     &zisofs::Zisofs,
@@ -99,13 +109,18 @@ pub static FORMATS: &[&dyn Format] = &[
     &html::Html,
     &lnk::Lnk,
     &mail::Mail,
+    &matroska::Matroska,
+    &notebook::Notebook,
     &onenote::OneNote,
     &openpgp::OpenPgp,
     &package::Package,
     &pdf::Pdf,
+    &pickle::Pickle,
     &rtf::Rtf,
+    &scene::Scene,
     &script::Script,
     &shortcut::Shortcut,
+    &webarchive::WebArchive,
 ];
 
 /// The bytes of a part for a parser that needs them as one slice; the part is incomplete where it has more.

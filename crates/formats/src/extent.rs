@@ -4,7 +4,7 @@
 //! program reading the first and another the second. Formats that say where they end are asked; in those that do not, what is
 //! hidden must begin with a signature, and is found by it wherever it stands.
 
-use crate::{Content, identify};
+use crate::{Content, identify, kinds};
 use aho_corasick::AhoCorasick;
 use lazaret_model::{Class, Kind, Part};
 use std::cell::Cell;
@@ -39,12 +39,21 @@ pub(crate) struct HungOn {
 pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
     let mut found = HungOn::default();
     let (end, endless) = end(&part.kind.id, content)?;
-    let end = end.unwrap_or(content.len());
     found.endless = endless;
-    if let Some(from) = searched_from(part, content)?.filter(|from| *from < end) {
-        let (places, more) = hidden(&content.slice(from, end - from))?;
+    let walk = Walk::new(content);
+    let start = content.window(0, 8)?;
+    let compound = start.as_ref() == COMPOUND;
+    let end = match end {
+        Some(end) => end,
+        None if start.starts_with(b"MZ") => identify::overlay(content)?.unwrap_or(content.len()),
+        None if compound => walk.compound()?.unwrap_or(content.len()),
+        None => content.len(),
+    };
+    found.endless |= walk.endless.get();
+    if searched(part) {
+        let (places, more) = hidden(&content.slice(0, end))?;
         found.more = more;
-        for at in places.into_iter().map(|at| at + from) {
+        for at in places {
             let inner = content.slice(at, content.len() - at);
             let kind = identify(&inner)?.kind;
             // What the part itself also opens as is found by that opener.
@@ -53,28 +62,36 @@ pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
             }
         }
     }
-    let at = end + blank(content, end)?;
+    let at = end.saturating_add(blank(content, end)?);
     if at < content.len() {
         let rest = content.slice(at, content.len() - at);
-        if !part.is(&identify(&rest)?.kind.id) || part.kind.class == Class::Archive {
+        if compound || matches!(part.kind.class, Class::Executable | Class::Library | Class::Installer) {
+            behind_program(part, &rest, at, &mut found)?;
+        } else if !part.is(&identify(&rest)?.kind.id) || part.kind.class == Class::Archive {
             found.parts.push(("after-the-end".to_owned(), rest));
         }
     }
     Ok(found)
 }
 
-/// From where on a part is searched for what is hidden in it, if it is. What holds files by its nature is opened; a program and
-/// a compound file are searched behind what belongs to them.
-fn searched_from(part: &Part, content: &Content) -> io::Result<Option<u64>> {
-    Ok(match part.kind.class {
-        Class::Executable | Class::Library | Class::Installer if content.window(0, 2)?.as_ref() == b"MZ" => {
-            identify::overlay(content)?
+/// What stands behind a program or a compound file that is known: a self-extractor's archive, often behind settings for the extractor.
+/// The program itself may read anything there, so that what is not known is no file.
+fn behind_program(part: &Part, rest: &Content, at: u64, found: &mut HungOn) -> io::Result<()> {
+    let kind = identify(rest)?.kind;
+    if kinds::kind(&kind.id).is_some_and(|row| row.container) && !part.is(&kind.id) {
+        found.parts.push(("after-the-end".to_owned(), rest.clone()));
+        return Ok(());
+    }
+    let (places, more) = hidden(rest)?;
+    found.more |= more;
+    for place in places {
+        let inner = rest.slice(place, rest.len() - place);
+        let kind = identify(&inner)?.kind;
+        if !kind.is_unknown() && !part.is(&kind.id) {
+            found.parts.push((format!("hidden-at-{}", at + place), inner));
         }
-        Class::Document | Class::Installer | Class::Data if content.window(0, 8)?.as_ref() == COMPOUND => {
-            (Walk::new(content)).compound()?
-        }
-        _ => searched(part).then_some(0),
-    })
+    }
+    Ok(())
 }
 
 /// Whether a part is searched from its beginning.
@@ -132,6 +149,8 @@ pub(crate) fn end(kind: &str, content: &Content) -> io::Result<(Option<u64>, boo
         "wav" | "avi" | "webp" => walk.riff()?,
         "mp4" | "mov" | "m4a" | "m4v" | "heic" | "heif" | "avif" | "3gp" => walk.boxes()?,
         "ttf" | "otf" => walk.font()?,
+        "elf-executable" | "elf-shared-object" => walk.elf()?,
+        "dos-exe" => walk.dos()?,
         "woff" | "woff2" => walk.big(8)?.map(u64::from),
         _ => None,
     };
@@ -477,6 +496,55 @@ impl<'c> Walk<'c> {
             }
         }
         Ok((at > 0).then_some(at))
+    }
+
+    /// System V ABI, "ELF header": the end of the last segment, section or table, whichever is last.
+    fn elf(&self) -> io::Result<Option<u64>> {
+        let head = self.content.window(0, 64)?;
+        let wide = head.get(4) == Some(&2);
+        let little = head.get(5) == Some(&1);
+        let number = |bytes: Option<&[u8]>| {
+            let join = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+            bytes.map(|bytes| if little { bytes.iter().rev().fold(0, join) } else { bytes.iter().fold(0, join) })
+        };
+        // Where each table stands, how long an entry is and how many there are; then its usual length, and offset and size in it.
+        let (tables, fields) = if wide {
+            (
+                [(32_usize..40, 54_usize..56, 56_usize..58), (40..48, 58..60, 60..62)],
+                [(56_u64, 8_usize..16, 32_usize..40), (64, 24..32, 32..40)],
+            )
+        } else {
+            ([(28..32, 42..44, 44..46), (32..36, 46..48, 48..50)], [(32, 4..8, 16..20), (40, 16..20, 20..24)])
+        };
+        let mut end = 0_u64;
+        for (index, ((place, size, count), (usual, offset, length))) in tables.into_iter().zip(fields).enumerate() {
+            let read = (number(head.get(place)), number(head.get(size)), number(head.get(count)));
+            let (Some(place), Some(size), Some(count)) = read else { return Ok(None) };
+            if size != usual || count == 0 {
+                continue;
+            }
+            // Both are numbers of two bytes.
+            let table = self.content.window(place, usize::try_from(size * count).unwrap_or(0))?;
+            end = end.max(place.saturating_add(size * count));
+            for entry in table.chunks(usize::try_from(size).unwrap_or(64)) {
+                // SHT_NOBITS has a size and no bytes.
+                if index == 1 && number(entry.get(4..8)) == Some(8) {
+                    continue;
+                }
+                let (from, bytes) = (number(entry.get(offset.clone())), number(entry.get(length.clone())));
+                end = end.max(from.unwrap_or(0).saturating_add(bytes.unwrap_or(0)));
+            }
+        }
+        Ok(Some(end))
+    }
+
+    /// The header of a DOS program: bytes in the last page of 512, and pages.
+    fn dos(&self) -> io::Result<Option<u64>> {
+        let Some([last_low, last_high, pages_low, pages_high]) = self.bytes(2)? else { return Ok(None) };
+        let last = u64::from(u16::from_le_bytes([last_low, last_high]));
+        let pages = u64::from(u16::from_le_bytes([pages_low, pages_high]));
+        let all = pages * 512;
+        Ok(Some(if last == 0 { all } else { all.saturating_sub(512) + last }))
     }
 
     /// OpenType, "Table Directory": the end of the last table.

@@ -1,6 +1,7 @@
 //! The stand-ins, one file for what belongs together.
 
 mod archives;
+mod data;
 mod honest;
 mod images;
 mod mails;
@@ -19,7 +20,7 @@ use super::Standin;
 /// another one.
 type Group = (&'static [&'static str], fn() -> Vec<Standin>);
 
-const GROUPS: [Group; 19] = [
+const GROUPS: [Group; 20] = [
     (&["A1", "A2", "A10", "A20", "A24", "A25"], programs::all),
     (&["A3", "A4", "A5"], shortcuts::all),
     (&["A6", "A7", "C24"], scripts::all),
@@ -39,6 +40,7 @@ const GROUPS: [Group; 19] = [
     (&["B7", "C21", "C22", "H"], mails::all),
     (&["C4", "C23"], polyglots::all),
     (&["H"], honest::all),
+    (&["H"], data::all),
 ];
 
 pub(super) fn all() -> Vec<Standin> {

@@ -1,5 +1,7 @@
 //! What runs without being started, because something was installed, opened or loaded: hooks.
 
+mod imports;
+
 use crate::text::{cut, decode, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
 use lazaret_model::{Family, Finding, Part, Role, Severity};
@@ -31,7 +33,7 @@ impl Detector for Hooks {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        at_installation(part) || path_file(part) || pickle(part)
+        at_installation(part) || path_file(part) || pickle(part) || part.is("pickle-imports")
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -40,6 +42,10 @@ impl Detector for Hooks {
             return Ok(());
         }
         let text = decode(bytes);
+        if part.is("pickle-imports") {
+            imports::judge(&text, findings);
+            return Ok(());
+        }
         if at_installation(part) {
             let message = format!("the package runs a command by itself when it is installed ({})", part.name);
             let found = Finding::new("hooks.installation", ID, Severity::Medium, Family::Behaviour, message);

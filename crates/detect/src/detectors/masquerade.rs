@@ -470,7 +470,9 @@ fn path(name: &str, findings: &mut Findings) {
         (Some(letter), Some(':'), Some('\\' | '/')) if letter.is_ascii_alphabetic()
     );
     let mut segments = name.split(['/', '\\']).map(|segment| segment.trim_end_matches(' '));
-    let (severity, what) = if segments.clone().any(|segment| segment == "..") {
+    // A colon parts a file from its named stream, which may climb just as well.
+    let mut steps = name.split(['/', '\\', ':']).map(|step| step.trim_end_matches(' '));
+    let (severity, what) = if steps.any(|step| step == "..") {
         (Severity::Medium, "climbs out of the folder it is unpacked to")
     } else if drive {
         (Severity::Medium, "begins with a drive letter")

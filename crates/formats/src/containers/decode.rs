@@ -133,6 +133,36 @@ fn uuencoded_name(line: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(name).trim().to_owned())
 }
 
+/// The files of `begin-base64 MODE NAME … ====` blocks (POSIX uuencode, `-m`), and their names, which newer writers may encode too.
+pub(super) fn begin_base64(text: &[u8]) -> Files {
+    let mut files = Bounded::new("files in Base64", MOST_FILES);
+    if memchr::memmem::find(text, b"begin-base64").is_none() {
+        return files;
+    }
+    let mut open: Option<(String, Vec<u8>)> = None;
+    let mut close = |file: Option<(String, Vec<u8>)>| {
+        if let Some((name, packed)) = file.filter(|(_, packed)| !packed.is_empty()) {
+            files.push((name, base64(&packed)));
+        }
+    };
+    for line in text.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l)) {
+        let begins = line.strip_prefix(b"begin-base64").and_then(|rest| {
+            let encoded = rest.strip_prefix(b"-encoded");
+            let name = uuencoded_name(&[&b"begin"[..], encoded.unwrap_or(rest)].concat())?;
+            Some(if encoded.is_some() { String::from_utf8_lossy(&base64(name.as_bytes())).into_owned() } else { name })
+        });
+        if let Some(name) = begins {
+            close(open.replace((name, Vec::new())));
+        } else if line.starts_with(b"====") {
+            close(open.take());
+        } else if let Some((_, packed)) = &mut open {
+            packed.extend(line);
+        }
+    }
+    close(open);
+    files
+}
+
 /// The files of `=ybegin … =yend` blocks (yEnc 1.3), and their names.
 pub(super) fn yencoded(text: &[u8]) -> Files {
     let mut files = Bounded::new("yEnc files", MOST_FILES);
@@ -321,6 +351,15 @@ mod tests {
         assert_eq!((files.as_slice().len(), &*files.as_slice()[1500].0), (1501, "last"));
         let (files, cut) = binhexed((binhex("a", b"data") + "\n" + &binhex("last", b"LAZ") + ":").as_bytes());
         assert_eq!((&files.as_slice()[1], cut), (&last, None));
+    }
+
+    #[test]
+    fn files_of_the_base64_form_are_decoded() {
+        let text = b"see\nbegin-base64 644 a.txt\nTEFa\r\nQVJFVA==\n====\nbegin-base64-encoded 644 Yi50eHQ=\nTEFa\n";
+        let found = begin_base64(text);
+        let file = |name: &str, bytes: &[u8]| (name.to_owned(), bytes.to_vec());
+        assert_eq!(found.as_slice(), [file("a.txt", b"LAZARET"), file("b.txt", b"LAZ")]);
+        assert!(begin_base64(b"begin-base64 is a word").is_empty());
     }
 
     #[test]

@@ -179,7 +179,7 @@ fn body(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result
         member = member.incomplete("its transfer encoding is damaged");
     }
     parts.add_content(member, Content::from(text))?;
-    let mut encoded = vec![decode::uuencoded(text)];
+    let mut encoded = vec![decode::uuencoded(text), decode::begin_base64(text)];
     if memchr::memmem::find(text, b"=ybegin ").is_some() {
         // Its bytes are no text, which a character set would change.
         encoded.push(decode::yencoded(rereading::raw_body(part, raw)));

@@ -26,6 +26,27 @@ const HEAD: u64 = 4096;
 const MOST_TARGETS: usize = 5000;
 /// Characters of a cell's name; Excel has none longer than `XFD1048576`.
 const MOST_CELL: usize = 32;
+/// Callbacks of a ribbon that are called without a click, when it is loaded or shown ([MS-CUSTOMUI], 2.2).
+const CALLBACKS: &[&str] = &[
+    "onLoad",
+    "loadImage",
+    "getVisible",
+    "getEnabled",
+    "getLabel",
+    "getImage",
+    "getContent",
+    "getPressed",
+    "getText",
+    "getTitle",
+    "getItemCount",
+    "getSize",
+    "getShowLabel",
+    "getShowImage",
+    "getScreentip",
+    "getSupertip",
+    "getDescription",
+    "getHelperText",
+];
 /// Bytes of defined names and what they stand for.
 const MOST_NAMES: usize = 1 << 20;
 
@@ -131,6 +152,8 @@ struct Found {
     /// What relationships to macro sheets lead to, whatever it is called and whether it can be read.
     sheet_links: Vec<String>,
     names: String,
+    /// A callback that the ribbon has called by itself, and the macro that it names.
+    callback: Option<(&'static str, String)>,
 }
 
 impl Found {
@@ -144,6 +167,7 @@ impl Found {
             sheets: Vec::new(),
             sheet_links: Vec::new(),
             names: String::new(),
+            callback: None,
         }
     }
 
@@ -164,9 +188,29 @@ impl Found {
         if text.contains("definedName") {
             self.defined_names(text);
         }
+        if text.contains("customUI") {
+            self.ribbon(text);
+        }
         if sheet || text.contains("<xm:macrosheet") || text.contains(":macrosheet ") || text.contains("<macrosheet") {
             self.macros = true;
             self.sheets.push((name.to_owned(), formulas(text)));
+        }
+    }
+
+    /// The ribbon of a document: macros that it names as callbacks.
+    fn ribbon(&mut self, text: &str) {
+        let mut within = false;
+        for token in tokens(text) {
+            let Token::Open(name, attributes) = token else { continue };
+            within |= name == "customUI";
+            if !within || self.callback.as_ref().is_some_and(|(callback, _)| *callback == "onLoad") {
+                continue;
+            }
+            let called = |name: &&&'static str| attributes.contains(**name) && attribute(attributes, name).is_some();
+            if let Some(callback) = CALLBACKS.iter().find(called) {
+                let named = attribute(attributes, callback).unwrap_or_default();
+                self.callback = Some((*callback, named));
+            }
         }
     }
 
@@ -264,6 +308,15 @@ impl Found {
 
     /// What the document does when it is opened, the worst first.
     fn report(&self, parts: &mut Parts<'_, '_>) {
+        // A macro of another document is named with its place, and needs none in this one.
+        if let Some((callback, named)) =
+            self.callback.as_ref().filter(|(_, named)| self.macros || named.contains(['!', '\\']))
+        {
+            let message =
+                format!("the document's ribbon calls a macro by itself ({callback}), when the document is opened");
+            let finding = Finding::new("macros.auto-run", "ooxml", Severity::Medium, Family::Behaviour, message);
+            parts.finding(finding.technique("T1137").technique("T1204.002").with("value", named.clone()));
+        }
         for command in self.commands.as_slice() {
             let message = "the document asks another program for data by DDE, which runs a command";
             let finding = Finding::new("ooxml.dde", "ooxml", Severity::High, Family::Behaviour, message);

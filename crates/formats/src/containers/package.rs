@@ -1,5 +1,6 @@
 //! `package.json` of npm: the commands that run when the package is installed (npm documentation, "scripts").
 
+use super::json::{Json, text};
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
 use memchr::memmem;
@@ -84,7 +85,7 @@ impl Description {
     /// Reads a description; none where it is no object, or something follows it.
     fn read(bytes: &[u8]) -> Option<Self> {
         let mut description = Self::default();
-        let mut json = Json { bytes, at: 0 };
+        let mut json = Json::new(bytes);
         json.object(&mut |json, name| {
             let first = json.peek()?;
             match &*name {
@@ -106,113 +107,6 @@ impl Description {
             Some(())
         })
     }
-}
-
-/// Reads JSON (RFC 8259) without a bound on how deep it is nested; what is not asked for is passed over.
-struct Json<'j> {
-    bytes: &'j [u8],
-    at: usize,
-}
-
-impl<'j> Json<'j> {
-    /// The next byte that is no blank.
-    fn peek(&mut self) -> Option<u8> {
-        while self.bytes.get(self.at).is_some_and(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')) {
-            self.at += 1;
-        }
-        self.bytes.get(self.at).copied()
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    /// What stands between the quotes of a string.
-    fn string(&mut self) -> Option<&'j [u8]> {
-        self.take(b'"')?;
-        let start = self.at;
-        loop {
-            match self.bytes.get(self.at)? {
-                b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        self.at += 1;
-        self.bytes.get(start..self.at - 1)
-    }
-
-    /// Gives the name of each member of an object to `each`, which passes over the value.
-    fn object(&mut self, each: &mut dyn FnMut(&mut Self, String) -> Option<()>) -> Option<()> {
-        self.take(b'{')?;
-        if self.peek()? == b'}' {
-            return self.take(b'}');
-        }
-        loop {
-            let name = text(self.string()?);
-            self.take(b':')?;
-            each(self, name)?;
-            if self.peek()? != b',' {
-                return self.take(b'}');
-            }
-            self.take(b',')?;
-        }
-    }
-
-    /// Passes over a value.
-    fn skip(&mut self) -> Option<()> {
-        let mut depth = 0usize;
-        loop {
-            match self.peek()? {
-                b'"' => {
-                    self.string()?;
-                }
-                b'{' | b'[' => {
-                    self.at += 1;
-                    depth += 1;
-                }
-                b'}' | b']' => {
-                    self.at += 1;
-                    depth = depth.checked_sub(1)?;
-                }
-                b',' | b':' if depth > 0 => self.at += 1,
-                byte if byte.is_ascii_alphanumeric() || byte == b'-' => {
-                    let rest = self.bytes.get(self.at..)?.iter();
-                    self.at += rest.take_while(|b| b.is_ascii_alphanumeric() || b"-+.".contains(b)).count();
-                }
-                _ => return None,
-            }
-            if depth == 0 {
-                return Some(());
-            }
-        }
-    }
-}
-
-/// A string's text. Bytes that are no text and halves of characters are let pass, as npm does.
-fn text(raw: &[u8]) -> String {
-    let raw = String::from_utf8_lossy(raw);
-    let unescaped = |text: &str| serde_json::from_str::<String>(&format!("\"{text}\"")).ok();
-    unescaped(&raw).or_else(|| unescaped(&without_halves(&raw))).unwrap_or_else(|| raw.into_owned())
-}
-
-/// Text in which halves of characters (UTF-16 surrogates) that are written as numbers are replaced.
-fn without_halves(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("\\u") {
-        out.push_str(before);
-        out.push_str("\\u");
-        let half = matches!(after.as_bytes(), [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
-        rest = match after.get(4..).filter(|_| half) {
-            Some(rest) => {
-                out.push_str("fffd");
-                rest
-            }
-            None => after,
-        };
-    }
-    out + rest
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! RAR 1.3 to 7 (technote.txt of RAR), decoded by the `rars` crate; see docs/decisions/0002-rar.md.
 
 mod blocks;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -35,11 +36,11 @@ impl Format for Rar {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["rar4", "rar5"]
+        &["rar4", "rar5", "rar14"]
     }
 
     fn summary(&self) -> &'static str {
-        "RAR 1.3 to 7: solid, PPMd, filters, encrypted data and headers, behind a self-extractor; one volume at a time"
+        "RAR 1.3 to 7: solid, PPMd, filters, named streams, comments, encrypted data and headers, behind a self-extractor; one volume at a time"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -64,7 +65,7 @@ impl Format for Rar {
                     if let Some(damage) = damage {
                         parts.incomplete(damage);
                     }
-                    return Session { archive: &archive, password }.add_all(parts);
+                    return Session { archive: &archive, input: &slice, password }.add_all(parts);
                 }
                 Ok(None) => return Err(OpenError::Locked { tried: parts.passwords().len() }),
                 Err(error) => {
@@ -164,11 +165,15 @@ struct Pending {
 
 struct Session<'a> {
     archive: &'a Archive,
+    /// The bytes of the archive, from its signature on.
+    input: &'a Content,
     password: Option<Arc<str>>,
 }
 
 impl Session<'_> {
     fn add_all(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        // Comments first: people write passwords there.
+        services::comments(self.archive, options(self.password.as_deref(), parts), parts)?;
         let members: Vec<ArchiveMember> = self.archive.members().collect();
         let split = members.iter().any(|m| m.meta.is_split_before || m.meta.is_split_after);
         if split {
@@ -230,7 +235,7 @@ impl Session<'_> {
                 parts.add_content(described, Content::from(&b""[..]))?;
             }
         }
-        Ok(())
+        services::streams(self.archive, self.input, self.password.as_ref(), parts)
     }
 
     /// The archive's comment may tell the password. One that cannot be read is no more than a guess less.

@@ -71,8 +71,35 @@ fn check(kind: &str, bytes: &[u8]) {
     }
 }
 
+/// A program of Linux with one segment of so many bytes and no sections.
+fn elf(length: u64) -> Vec<u8> {
+    let mut head = vec![0; 64 + 56];
+    head[..20].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0");
+    head[32] = 64;
+    head[52] = 64;
+    head[54] = 56;
+    head[56] = 1;
+    head[64 + 32..64 + 40].copy_from_slice(&length.to_le_bytes());
+    head.resize(length as usize, 0x90);
+    head
+}
+
+#[test]
+fn what_stands_behind_a_program_is_a_part_where_it_is_known() {
+    let dos = [&b"MZ\0\0\x01\0"[..], &[0; 506]].concat();
+    for program in [elf(600), dos] {
+        let settings = [&b";!@Install@!UTF-8!\n"[..], &seven_zip()].concat();
+        for (behind, parts) in [(&gzip()[..], 2), (&settings[..], 2), (&b"data of its own"[..], 1)] {
+            let found = crate::testing::walk([&program[..], behind].concat(), "setup");
+            let own = found.parts.iter().filter(|part| part.depth <= 1).count();
+            assert_eq!(own, parts, "{behind:?} {:?}", found.parts);
+        }
+    }
+}
+
 #[test]
 fn formats_say_where_they_end() {
+    check("elf-executable", &elf(600));
     check("7z", &seven_zip());
     let chunk = |kind: &[u8; 4], data: &[u8]| [&(data.len() as u32).to_be_bytes()[..], kind, data, &[0; 4]].concat();
     check(

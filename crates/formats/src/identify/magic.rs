@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"Rar!\x1a\x07\x01\x00", "rar5"),
     (0, b"Rar!\x1a\x07\x00", "rar4"),
+    (0, b"RE\x7e\x5e", "rar14"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"L\0\0\0\x01\x14\x02\0", "lnk"),
     // MS-ONESTORE 2.3.1: {7B5C52E4-D88C-4DA7-AEB1-5378D02996D3} and {43FF2FA1-EFD9-4C76-9EE2-10EA5722765F}.
@@ -36,6 +37,8 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\x45\x3d\xcd\x28", "cramfs"),
     (0, b"vhdxfile", "vhdx"),
     (0, b"conectix", "vhd"),
+    // VirtualBox: `VDI_IMAGE_SIGNATURE`, behind a text of 64 bytes.
+    (0x40, b"\x7f\x10\xda\xbe", "vdi"),
     (0, b"KDMV", "vmdk"),
     (0, b"COWD\x01\0\0\0", "vmdk"),
     (0, b"QFI\xfb", "qcow2"),
@@ -45,6 +48,10 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"!<arch>\n", "ar"),
     (0, b"!<thin>\n", "ar"),
     (0, b"Cr24", "crx"),
+    (0, b"WARC/0.", "warc"),
+    (0, b"WARC/1.", "warc"),
+    (0, b"filedesc://", "arc-web"),
+    (0, b"\x1a\x45\xdf\xa3", "matroska"),
     (257, b"ustar", "tar"),
     (0, b"\x1f\x8b\x08", "gzip"),
     (0, b"\x1f\x9d", "compress"),
@@ -86,6 +93,8 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (6, b"%!PS-AdobeFont", "type1"),
     (6, b"%!FontType1", "type1"),
     (0, b"\x80\x02]", "pickle"),
+    // What PyTorch began its files with before it took to ZIP.
+    (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "pickle"),
     (0, b"\xde\x12\x04\x95", "mo"),
     (0, b"\x95\x04\x12\xde", "mo"),
     (0, b"Xcur\x10\0\0\0", "xcursor"),
@@ -169,6 +178,10 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add("webloc");
         return;
     }
+    if head.starts_with(b"bplist00") && has(head, b"WebMainResource") {
+        found.add("webarchive");
+        return;
+    }
     // An encoded character may be one that text does not have.
     if let Some(basic) = encoder::is_basic(head) {
         found.add(if basic { "vbe" } else { "jse" });
@@ -233,7 +246,9 @@ pub(super) fn weak(probe: &Probe<'_>, found: &mut Found) {
         [0x5d, 0, 0, ..] if lzma(head) => "lzma",
         [_, 0 | 1, 1 | 2 | 3 | 9 | 10 | 11, ..] if targa(head) => "tga",
         [0xe9 | 0xeb, ..] if probe.len() <= 0xff00 && has(head, b"\xcd\x21") => "com",
-        [0x80, 2..=5, ..] if head.last() == Some(&b'.') => "pickle",
+        [0x80, 2..=5, ..] if probe.tail(1).1.last() == Some(&b'.') => "pickle",
+        // A frame that fits (PEP 3154); anything may follow the end.
+        [0x80, 4 | 5, 0x95, ..] if u64_at(head, 3).is_some_and(|len| len <= probe.len()) => "pickle",
         [0xff, 0xfb | 0xfa | 0xf3 | 0xf2, ..] => "mp3",
         _ => return,
     };

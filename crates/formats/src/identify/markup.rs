@@ -158,6 +158,7 @@ fn by_root(root: &Root<'_>, page: &[u8]) -> Option<&'static str> {
         {
             "mobileconfig"
         }
+        "plist" if has_any_case(page, b"<key>webmainresource</key>") => "webarchive",
         "plist" => "plist",
         "librarydescription" => "library-ms",
         "searchconnectordescription" => "searchconnector-ms",

@@ -10,6 +10,11 @@ use lazaret_model::Class;
 /// Bytes after a program or picture that are searched for an archive.
 const SEARCHED: usize = 256 << 10;
 
+/// What stands near the end of a program that PyInstaller made (`pyi_archive.h`), before a signature if there is one.
+const PYINSTALLER: &[u8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
+/// Bytes of a script in which it says what made it.
+const PREFACE: usize = 4096;
+
 pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     let Some(first) = found.first() else {
         headless(probe, found);
@@ -33,6 +38,7 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     match class {
         Class::Executable | Class::Library if probe.head().starts_with(b"MZ") => after_program(probe, found),
         Class::Image | Class::Audio | Class::Video => after_picture(probe, found),
+        Class::Script | Class::Text => after_script(probe.head(), found),
         _ => {}
     }
     // A message whose every byte is a letter of some alphabet.
@@ -41,6 +47,9 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
         && magic::pgp(probe)
     {
         found.add("pgp-binary");
+    }
+    if matches!(class, Class::Executable | Class::Library) && has(&probe.tail(SEARCHED).1, PYINSTALLER) {
+        found.add("pyinstaller");
     }
     if matches!(first, "lnk" | "gif" | "bmp" | "jpeg" | "png" | "ico" | "cab" | "chm") {
         page_within(probe.head(), found);
@@ -92,6 +101,18 @@ fn after_program(probe: &Probe<'_>, found: &mut Found) {
         found.add("inno-setup");
     }
     page_within(&overlay, found);
+}
+
+/// Scripts for a shell that unpack what stands behind them, by what they say of themselves.
+fn after_script(head: &[u8], found: &mut Found) {
+    let preface = head.get(..PREFACE).unwrap_or(head);
+    if has(preface, b"\n# This script was generated using Makeself") {
+        found.add("makeself");
+    }
+    // GNU sharutils, and others before it.
+    if preface.starts_with(b"#") && has(preface, b"\n# This is a shell archive") {
+        found.add("shar");
+    }
 }
 
 fn after_picture(probe: &Probe<'_>, found: &mut Found) {

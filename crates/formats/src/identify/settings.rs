@@ -59,6 +59,7 @@ fn first_words(text: &str) -> Option<&'static str> {
         ("[playlist]", "pls"),
         ("#@~^", "jse"),
         ("<?php", "php"),
+        ("begin-base64", "uuencode"),
         ("=ybegin ", "yenc"),
         ("(this file must be converted with binhex", "binhex"),
         ("# this is a shell archive", "shar"),
@@ -281,8 +282,11 @@ fn json(text: &str) -> Option<&'static str> {
                         Some(b'\\') => end += 2,
                         Some(b'\n') => return None,
                         Some(_) => end += 1,
-                        // Cut off inside a string.
-                        None => return (values > 2 && text.len() > 60_000).then_some("json"),
+                        // Cut off inside a string, of which the first may be longer than the head.
+                        None => {
+                            let begun = values > 2 || matches!(last, b'{' | b':');
+                            return (begun && text.len() > 60_000).then_some("json");
+                        }
                     }
                 }
                 if !matches!(last, 0 | b'{' | b'[' | b',' | b':' | b'}') {
@@ -296,8 +300,9 @@ fn json(text: &str) -> Option<&'static str> {
                     return None;
                 }
             }
-            b't' | b'f' | b'n' => {
-                let word = ["true", "false", "null"]
+            // Python writes and reads the last two.
+            b't' | b'f' | b'n' | b'N' | b'I' => {
+                let word = ["true", "false", "null", "NaN", "Infinity"]
                     .iter()
                     .find(|w| bytes.get(at..).is_some_and(|r| r.starts_with(w.as_bytes())))?;
                 at += word.len() - 1;

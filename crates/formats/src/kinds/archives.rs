@@ -7,6 +7,7 @@ use lazaret_model::Class::{Archive, DiskImage};
 pub(super) const ROWS: &[KindRow] = &[
     holder("zip", Archive, "application/zip", &["zip"], "ZIP archive"),
     holder("7z", Archive, "application/x-7z-compressed", &["7z"], "7-Zip archive"),
+    holder("rar14", Archive, "application/x-rar-compressed", &["rar"], "RAR archive, version 1.4"),
     holder("rar4", Archive, "application/vnd.rar", &["rar"], "RAR archive, version 4"),
     holder("rar5", Archive, "application/vnd.rar", &["rar"], "RAR archive, version 5"),
     holder("tar", Archive, "application/x-tar", &["tar"], "tar archive"),
@@ -49,6 +50,8 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("zpaq", Archive, "application/x-zpaq", &["zpaq"], "ZPAQ archive"),
     holder("age", Archive, "application/x-age-encryption", &["age"], "file encrypted with age"),
     holder("wim", DiskImage, "application/x-ms-wim", &["wim", "esd", "swm"], "Windows image"),
+    holder("warc", Archive, "application/warc", &["warc"], "archive of the web (WARC)"),
+    holder("arc-web", Archive, "application/x-ia-arc", &["arc"], "archive of the web (ARC)"),
     holder("asar", Archive, "application/x-asar", &["asar"], "Electron archive"),
     holder("uuencode", Archive, "text/x-uuencode", &["uu", "uue"], "uuencoded file"),
     holder("yenc", Archive, "application/x-yenc", &["yenc"], "yEnc encoded file"),

@@ -98,6 +98,8 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("msi", Installer, "application/x-msi", &["msi", "msp", "mst"], "Windows installer package"),
     holder("nsis", Installer, "application/x-nsis", &["exe"], "NSIS installer data"),
     holder("inno-setup", Installer, "application/x-inno-setup", &["exe"], "Inno Setup installer data"),
+    holder("pyinstaller", Installer, "application/x-pyinstaller", &["exe"], "files of a Python program (PyInstaller)"),
+    holder("makeself", Installer, "application/x-makeself", &["run", "sh"], "files behind a shell script (Makeself)"),
     holder("msix", Installer, "application/msix", &["msix", "appx"], "Windows app package"),
     holder("msixbundle", Installer, "application/msixbundle", &["msixbundle", "appxbundle"], "Windows app bundle"),
     holder("appinstaller", Installer, "application/appinstaller", &["appinstaller"], "Windows app installer reference"),

@@ -6,6 +6,7 @@ use lazaret_model::Class::{Data, Text, Unknown, Web};
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
     holder("html", Web, "text/html", &["html", "htm", "xhtml", "shtml"], "web page"),
+    holder("webarchive", Web, "application/x-webarchive", &["webarchive"], "page that Safari saved, with its files"),
     leaf("css", Web, "text/css", &["css", "scss", "less"], "style sheet"),
     leaf("rss", Web, "application/rss+xml", &["rss"], "RSS feed"),
     leaf("atom", Web, "application/atom+xml", &["atom"], "Atom feed"),

@@ -31,6 +31,7 @@ fn names_that_hide_what_runs() {
         ("setup.eхe", &["masquerade.homoglyph"]),
         ("../../setup.exe", &["masquerade.path"]),
         ("a\\..\\..\\setup.exe", &["masquerade.path"]),
+        ("notes.txt:..\\setup.exe", &["masquerade.path"]),
         ("/etc/setup.exe", &["masquerade.path"]),
         ("C:\\Windows\\setup.exe", &["masquerade.path"]),
         ("NUL.exe", &["masquerade.path"]),

@@ -210,3 +210,28 @@ fn a_long_cell_name_does_not_multiply() {
     let recorded = check(&[("xl/macrosheets/sheet1.xml", sheet.as_bytes())]);
     assert!(recorded.parts.iter().filter(|p| p.kind.id == "excel4-macro").all(|p| p.size < 1 << 20));
 }
+
+#[test]
+fn a_ribbon_that_calls_a_macro_by_itself_is_reported() {
+    let bin = project("/VBA", &compress(&dir("Module1", 0)), &compress(SOURCE.as_bytes()));
+    let ribbon = |attributes: &str| {
+        format!(
+            r#"<customUI xmlns="http://schemas.microsoft.com/office/2009/07/customui" {attributes}><ribbon/></customUI>"#
+        )
+    };
+    for (attributes, with_macros, reported) in [
+        ("onLoad=\"Start\"", true, true),
+        ("loadImage='Start'", true, true),
+        ("onLoad=\"Start\"", false, false),
+        ("onLoad=\"a.xlam!Start\"", false, true),
+        ("x=\"onLoad\"", true, false),
+    ] {
+        let text = ribbon(attributes);
+        let mut members = vec![("[Content_Types].xml", TYPES.as_bytes()), ("customUI/customUI14.xml", text.as_bytes())];
+        if with_macros {
+            members.push(("word/vbaProject.bin", &bin[..]));
+        }
+        let recorded = check(&members);
+        assert_eq!(recorded.findings.iter().any(|f| f.id == "macros.auto-run"), reported, "{attributes} {with_macros}");
+    }
+}
