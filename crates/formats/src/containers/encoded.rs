@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn honest_armor_has_nothing_in_it() {
-        let encrypted = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n8J+SqfCf\nkqk=\n-----END RSA PRIVATE KEY-----\n";
+        let encrypted = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n8f+Sq+Cf\nkqk=\n-----END RSA PRIVATE KEY-----\n";
         for text in [
             armor("CERTIFICATE", DER).repeat(50),
             armor("PRIVATE KEY", DER) + &armor("CERTIFICATE", DER),

@@ -59,6 +59,11 @@ impl Format for Matroska {
             if !BESIDE.contains(&element.id) && ![FILE_NAME, FILE_MEDIA_TYPE, FILE_DATA].contains(&element.id) {
                 file.hand_over(input, parts)?;
             }
+            if matches!(element.id, ATTACHMENTS | ATTACHED_FILE)
+                && element.size.is_some_and(|size| element.start.saturating_add(size) > input.len())
+            {
+                parts.incomplete("what is attached to it ends early");
+            }
             at = match (element.id, element.size) {
                 (SEGMENT | ATTACHMENTS | ATTACHED_FILE, _) | (CLUSTER, None) => element.start,
                 (FILE_DATA, size) => {
@@ -145,6 +150,9 @@ fn text(input: &Content, at: u64, size: u64, parts: &mut Parts<'_, '_>) -> Resul
         parts.incomplete(format!("the name of an attachment is longer than {MOST_NAME} bytes"));
     }
     let bytes = input.window(at, usize::try_from(size.min(MOST_NAME)).unwrap_or(0))?;
+    if (bytes.len() as u64) < size.min(MOST_NAME) {
+        parts.incomplete("what is attached to it ends early");
+    }
     Ok(String::from_utf8_lossy(super::bytes::until_nul(&bytes)).into_owned())
 }
 

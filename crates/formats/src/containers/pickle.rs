@@ -398,6 +398,7 @@ impl<'m> Machine<'m> {
     }
 
     fn pop(&mut self, count: usize) {
+        // LIMIT: a stack that is popped.
         self.stack.truncate(self.stack.len().saturating_sub(count));
     }
 
@@ -418,6 +419,7 @@ impl<'m> Machine<'m> {
     }
 
     fn text(&mut self, at: u64, len: u64) {
+        // LIMIT: a longer text names no module, and what is imported by it is told as computed.
         let len = u16::try_from(len).ok().filter(|len| u64::from(*len) <= MOST_NAME);
         self.push(len.map_or(Value::Other, |len| Value::Text { at, len }));
     }
@@ -463,6 +465,7 @@ impl<'m> Machine<'m> {
 
     /// The name that stands somewhere, if it is one: letters, digits and dots.
     fn identifier(&self, place: Option<(u64, u64)>) -> Result<Option<String>, Stop> {
+        // LIMIT: as above.
         let Some((at, len)) = place.filter(|(_, len)| (1..=MOST_NAME).contains(len)) else { return Ok(None) };
         let text = self.content.window(at, usize::try_from(len).unwrap_or(0))?;
         let plain = text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'<' | b'>'));

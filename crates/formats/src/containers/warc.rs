@@ -168,6 +168,7 @@ pub(super) fn name(address: &str) -> String {
     let path = address.split(['?', '#']).next().unwrap_or_default();
     let path = path.split_once("://").map_or(path, |(_, rest)| rest);
     let last = path.rsplit_once('/').map_or("", |(_, last)| last);
+    // LIMIT: a name for people, of which the end says what it is.
     let last = last.get(last.ceil_char_boundary(last.len().saturating_sub(MOST_NAME))..).unwrap_or_default();
     if last.is_empty() { "index".to_owned() } else { last.to_owned() }
 }

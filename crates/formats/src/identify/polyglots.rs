@@ -105,6 +105,7 @@ fn after_program(probe: &Probe<'_>, found: &mut Found) {
 
 /// Scripts for a shell that unpack what stands behind them, by what they say of themselves.
 fn after_script(head: &[u8], found: &mut Found) {
+    // LIMIT: these programs write their mark at the beginning; archives further on are found by their signatures.
     let preface = head.get(..PREFACE).unwrap_or(head);
     if has(preface, b"\n# This script was generated using Makeself") {
         found.add("makeself");

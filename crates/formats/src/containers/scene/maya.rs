@@ -153,7 +153,14 @@ mod tests {
     fn scripts_and_commands_are_parts() {
         check(
             "createNode script -n \"s\";\n\tsetAttr \".b\" -type \"string\" (\n\t\t\"python(\\\"import os\\\");\"\n\t\t+ \" // LAZARET\\n\");\n",
-            &[("//script-node", "python(\"import os\"); // LAZARET\n")],
+            &[
+                ("//script-node", "python(\"import os\"); // LAZARET\n"),
+                // What a comment may hide is shown as well.
+                (
+                    "//commands",
+                    "setAttr \".b\" -type \"string\" (\n\t\t\"python(\\\"import os\\\");\"\n\t\t+ \" // LAZARET\\n\");\n",
+                ),
+            ],
         );
         check("python(\"import os; os.getcwd()\");", &[("//commands", "python(\"import os; os.getcwd()\");\n")]);
         check("string $x = `system \"echo LAZARET\"`;", &[("//commands", "string $x = `system \"echo LAZARET\"`;\n")]);
