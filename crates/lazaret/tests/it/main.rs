@@ -20,6 +20,7 @@ mod framing;
 mod gate;
 mod icap;
 mod passed;
+mod properties;
 mod proxy;
 mod senders;
 mod shelf;
