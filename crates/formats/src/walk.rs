@@ -442,8 +442,8 @@ fn behind_media(part: &Part) -> bool {
     parent.is_some_and(|row| matches!(row.class, Class::Image | Class::Audio | Class::Video | Class::Font))
 }
 
-/// Browsers run what is declared as a script and show what is declared as a page, however long its first comment is: a text
-/// whose words do not tell is judged as what it is declared to be.
+/// Browsers run what is declared as a script and show what is declared as a page, and desktops open a page by its name, however
+/// long its first comment is: a text whose words do not tell is judged as what it is declared or called.
 fn as_declared(part: &mut Part) {
     const DATA: &[&str] = &["json", "css", "csv", "xml", "vtt"];
     if part.kind.class != Class::Text || DATA.contains(&&*part.kind.id) {
@@ -469,6 +469,15 @@ fn as_declared(part: &mut Part) {
             part.also.extend(kinds::kind("html").map(KindRow::kind));
         }
         _ => {}
+    }
+    let called = match part.extension().as_str() {
+        "html" | "htm" | "xhtml" | "shtml" | "xht" => "html",
+        "svg" => "svg",
+        "mht" | "mhtml" => "mht",
+        _ => return,
+    };
+    if !part.is(called) {
+        part.also.extend(kinds::kind(called).map(KindRow::kind));
     }
 }
 

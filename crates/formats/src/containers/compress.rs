@@ -1,8 +1,7 @@
 //! compress (.Z): LZW with codes of up to 16 bits, as by `compress` 4.
 
 use super::Format;
-use crate::{Content, ContentReader, Member, OpenError, Parts};
-use lazaret_model::Role;
+use crate::{Content, ContentReader, OpenError, Parts};
 use std::io::{self, Read};
 
 /// The opener.
@@ -22,7 +21,7 @@ impl Format for Compress {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let member = Member::unnamed(Role::Stream, super::streams::stem(&parts.part().name, &[".z"]));
+        let member = super::streams::member_of(parts.part(), &[".z"]);
         let mut reader = input.reader();
         let mut header = [0; 3];
         reader.read_exact(&mut header)?;

@@ -31,7 +31,7 @@ impl Format for Gzip {
         }
         let member = match name {
             Some(name) => Member::named(Role::Stream, name),
-            None => Member::unnamed(Role::Stream, super::streams::stem(&parts.part().name, &[".gz", ".z", ".gzip"])),
+            None => super::streams::member_of(parts.part(), &[".gz", ".z", ".gzip"]),
         };
         parts.add(member, &mut members)?;
         let end = members.end;

@@ -4,7 +4,7 @@ use super::Format;
 use super::decoders::{Codec, decoder, lzma_alone};
 use super::gzip::only_zeros;
 use crate::{Content, ContentReader, Member, OpenError, Parts};
-use lazaret_model::Role;
+use lazaret_model::{Part, Role};
 use std::io::{self, BufRead, Read};
 
 /// Bytes at the end of an LZMA stream that a decoder may leave unread: an end marker behind a size that was stated, and
@@ -80,6 +80,16 @@ pub static BROTLI: Stream = Stream {
     summary: "only where something says that it is Brotli, since it has no signature",
 };
 
+/// What is in a stream whose name says nothing.
+const NAMELESS: &str = "stream";
+
+/// What a stream holds, under the name that unpacking it gives: the stream's own without its suffix.
+pub(super) fn member_of(part: &Part, suffixes: &[&str]) -> Member {
+    let name = stem(&part.name, suffixes);
+    let named = part.named && name != NAMELESS && part.name.starts_with(&name);
+    if named { Member::named(Role::Stream, name) } else { Member::unnamed(Role::Stream, name) }
+}
+
 /// The name of what a stream holds: the stream's own without its suffix.
 pub(super) fn stem(name: &str, suffixes: &[&str]) -> String {
     let lower = name.to_ascii_lowercase();
@@ -90,7 +100,7 @@ pub(super) fn stem(name: &str, suffixes: &[&str]) -> String {
         }
     }
     let cut = suffixes.iter().find_map(|suffix| lower.strip_suffix(suffix)).and_then(|stem| name.get(..stem.len()));
-    cut.filter(|stem| !stem.is_empty()).unwrap_or("stream").to_owned()
+    cut.filter(|stem| !stem.is_empty()).unwrap_or(NAMELESS).to_owned()
 }
 
 impl Format for Stream {
@@ -107,7 +117,7 @@ impl Format for Stream {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let member = Member::unnamed(Role::Stream, stem(&parts.part().name, self.suffixes));
+        let member = member_of(parts.part(), self.suffixes);
         match self.codec {
             Codec::Bzip2 => {
                 let mut streams = Bzip2Streams { current: None, next: Some(input.reader()), end: 0 };

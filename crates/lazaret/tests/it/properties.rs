@@ -77,12 +77,17 @@ fn delivered(made: Vec<(String, String, Vec<u8>)>) -> Vec<String> {
     through.map(|(number, report)| format!("{}: {}", what[*number], report["kind"]["id"])).collect()
 }
 
+/// Whether every way is tried for every stand-in, which takes minutes; what is tried otherwise changes from one to the next.
+fn everything() -> bool {
+    std::env::var_os("LAZARET_TEST_EVERYTHING").is_some()
+}
+
 fn wrapped(name: &str, bytes: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
     use corpus::build::{archive, mail, zip};
     let base: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')).collect();
     let base = if base.is_empty() { "file".to_owned() } else { base };
-    let zipped = zip::of(&[("readme.txt", b"see the other file"), (&base, bytes)]);
-    let tar = archive::tar(&[("readme.txt", b"see the other file"), (&base, bytes)]);
+    let zipped = zip::of(&[("decoy.txt", b"see the other file"), (&base, bytes)]);
+    let tar = archive::tar(&[("decoy.txt", b"see the other file"), (&base, bytes)]);
     let mailed = mail::with_attachment("See the file.", &base, bytes);
     vec![
         ("in a ZIP", "a.zip".into(), zipped.clone()),
@@ -92,7 +97,7 @@ fn wrapped(name: &str, bytes: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
         ("packed with xz", format!("{base}.xz"), archive::xz(bytes)),
         ("in a mail", "a.eml".into(), mailed.clone()),
         ("in a mail in a ZIP", "a.zip".into(), zip::of(&[("a.eml", &mailed)])),
-        ("in a cabinet", "a.cab".into(), archive::cab(&[&[("readme.txt", b"see the other file"), (&base, bytes)]])),
+        ("in a cabinet", "a.cab".into(), archive::cab(&[&[("decoy.txt", b"see the other file"), (&base, bytes)]])),
         (
             "behind a ZIP behind a 7z",
             "a.7z".into(),
@@ -104,9 +109,12 @@ fn wrapped(name: &str, bytes: &[u8]) -> Vec<(&'static str, String, Vec<u8>)> {
 #[test]
 fn wrapping_what_is_stopped_never_gets_it_through() {
     let own = stopped();
-    let made = own.iter().flat_map(|own| {
+    let made = own.iter().enumerate().flat_map(|(number, own)| {
         let told = format!("{} `{}`", own.row, own.name);
-        wrapped(&own.name, &own.bytes).into_iter().map(move |(how, name, bytes)| (format!("{told} {how}"), name, bytes))
+        let all = wrapped(&own.name, &own.bytes).into_iter().enumerate();
+        // Three ways each, other ones for the next.
+        let some = all.filter(move |(way, _)| everything() || (way + number).is_multiple_of(3));
+        some.map(move |(_, (how, name, bytes))| (format!("{told} {how}"), name, bytes))
     });
     let through = delivered(made.collect());
     assert!(through.is_empty(), "{} are delivered:\n{}", through.len(), through.join("\n"));
@@ -185,11 +193,15 @@ fn padded(name: &str, bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn padding_what_is_stopped_never_gets_it_through() {
-    let made = stopped().into_iter().flat_map(|own| {
+    // The test file is none with anything behind it; Brotli has no end and no mark, and is not read then; and a filler is a format's
+    // own only where the name is true.
+    let own = stopped().into_iter().filter(|own| !matches!(own.row, "A23" | "C15" | "B1" | "B2" | "B3"));
+    let made = own.enumerate().flat_map(|(number, own)| {
         let variants = padded(&own.name, &own.bytes).into_iter().filter(|(_, bytes)| !bytes.is_empty());
-        let all: Vec<_> = variants
-            .map(|(how, bytes)| (format!("{} `{}` with {how}", own.row, own.name), own.name.clone(), bytes))
-            .collect();
+        let some = variants.enumerate().filter(|(way, _)| everything() || (way + number).is_multiple_of(2));
+        let told = format!("{} `{}`", own.row, own.name);
+        let all: Vec<_> =
+            some.map(|(_, (how, bytes))| (format!("{told} with {how}"), own.name.clone(), bytes)).collect();
         all
     });
     let through = delivered(made.collect());

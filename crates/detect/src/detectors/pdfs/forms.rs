@@ -3,17 +3,15 @@
 //! An allow list: what is called and what is reached behind a dot must be known to be harmless ("JavaScript for Acrobat API
 //! Reference", Doc, Event, Field, util and the `AF…` functions of its appendix). Whatever is not understood is no such script.
 
-use std::collections::HashSet;
-
 /// Functions and methods of the viewer that reach nothing outside the document's own fields.
 const OF_THE_VIEWER: &[&str] = &[
+    "println",
     "getfield",
     "getnthfieldname",
     "printd",
     "printx",
     "scand",
     "resetform",
-    "setaction",
     "calculatenow",
     "setfocus",
     "currentvalueindices",
@@ -162,58 +160,27 @@ const KEYWORDS: &[&str] = &[
     "if", "for", "while", "switch", "return", "function", "catch", "typeof", "else", "case", "in", "new", "do", "with",
 ];
 
-/// Objects that reach further than fields, or that make code of text.
+/// Objects that reach further than fields or make code of text, and what the document itself can do, which may be called by its
+/// bare name.
+#[rustfmt::skip]
 const REACHING: &[&str] = &[
-    "app",
-    "eval",
-    "function",
-    "unescape",
-    "collab",
-    "soap",
-    "net",
-    "adbc",
-    "media",
-    "global",
-    "spell",
-    "search",
-    "console",
-    "identity",
-    "security",
-    "dbg",
-    "ttsobj",
-    "xfa",
-    "host",
-    "doc",
-    "constructor",
-    "prototype",
-    "globalthis",
-    "window",
-    "settimeout",
-    "setinterval",
-    "readstream",
-    "stringfromstream",
-    "streamfromstring",
-    "import",
-    "require",
-    "proxy",
-    "reflect",
+    "app", "eval", "function", "unescape", "collab", "soap", "net", "adbc", "media", "global", "spell", "search", "console",
+    "identity", "security", "dbg", "ttsobj", "xfa", "host", "doc", "constructor", "prototype", "globalthis", "window", "settimeout",
+    "setinterval", "readstream", "stringfromstream", "streamfromstring", "import", "require", "proxy", "reflect", "addscript",
+    "closedoc", "createdataobject", "embeddocasdataobject", "encryptforrecipients", "execmenuitem", "exportasfdf", "exportastext",
+    "exportasxfdf", "exportdataobject", "exportxfadata", "extractpages", "getdataobject", "getdataobjectcontents", "geturl",
+    "gotonameddest", "importanfdf", "importanxfdf", "importdataobject", "importtextdata", "importxfadata", "insertpages", "launchurl",
+    "maildoc", "mailform", "newdoc", "opendataobject", "opendoc", "print", "removedataobject", "saveas", "setaction",
+    "setdataobjectcontents", "setpageaction", "submitform", "addlink", "addannot", "addfield", "addicon", "addwatermarkfromfile",
+    "browsefordoc", "listmenuitems", "newcollection", "newfdf", "popupmenu", "addmenuitem", "addtoolbutton", "trustedfunction",
 ];
 
 /// Whether all that a script does is to fill in fields. One that runs at opening has nobody to warn: `app.alert` and
 /// `app.beep` are what a field's own script may do when it is filled in wrongly.
 pub(super) fn only_fills_in(script: &str, at_opening: bool) -> bool {
     let Some(tokens) = tokens(script) else { return false };
-    let mut own = HashSet::new();
-    for pair in tokens.windows(2) {
-        if let [Token::Word(first), Token::Word(name)] = pair
-            && first == "function"
-        {
-            own.insert(name.clone());
-        }
-    }
     let known = |name: &str| {
-        own.contains(name)
-            || name.starts_with("af") && name.len() > 4
+        name.starts_with("af") && name.len() > 4
             || OF_THE_VIEWER.contains(&name)
             || OF_THE_LANGUAGE.contains(&name)
             || !at_opening && matches!(name, "alert" | "beep")
@@ -238,9 +205,14 @@ pub(super) fn only_fills_in(script: &str, at_opening: bool) -> bool {
                     return false;
                 }
             }
+            Token::Word(word) if word == "console" && !behind_dot => {
+                if !matches!(tokens.get(at + 2), Some(Token::Word(what)) if what == "println") {
+                    return false;
+                }
+            }
+            // A function of the document's own is judged where it is written.
             Token::Word(word) if called => {
-                let declared = *before == Token::Word("function".to_owned());
-                if !declared && !known(word) || REACHING.contains(&word.as_str()) {
+                if behind_dot && !known(word) || REACHING.contains(&word.as_str()) {
                     return false;
                 }
             }
@@ -339,6 +311,7 @@ mod tests {
             "var d = new Date(); event.value = util.printd('dd.mm.yyyy', d);",
             "function netto(x) { return Math.round(x / 1.19 * 100) / 100; } event.value = netto(getField(\"a\").value);",
             "if (event.value != '' && !/^[0-9]+$/.test(event.value)) { app.alert('digits only'); event.rc = false; }",
+            "total(); console.println('done');",
             "for (var i = 0; i < 3; i++) { this.getField('a.' + i).display = display.hidden; }",
         ] {
             assert!(only_fills_in(script, false), "{script}");
@@ -359,6 +332,9 @@ mod tests {
             "(0, eval)(x)",
             "this.exportDataObject({ cName: 'a', nLaunch: 2 })",
             "getURL('http://host.invalid')",
+            "submitForm('http://host.invalid')",
+            "f = exportDataObject; f({ cName: 'a', nLaunch: 2 })",
+            "console['show']()",
             "setTimeout('x', 1)",
             "x = `a`",
             "/* never ends",
