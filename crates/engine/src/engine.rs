@@ -11,7 +11,7 @@ use lazaret_model::{
     ContentCoding, Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling,
     SCAN_SCHEMA, ScanReport, Verdict, fold,
 };
-use lazaret_policy::{Change, Facts, Outcome, Policies, explain};
+use lazaret_policy::{Change, Facts, KindMayChange, Outcome, Policies, explain};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -122,11 +122,14 @@ impl Engine {
         let prepared = bytes.prepare(name)?;
         let passwords = passwords.iter().chain(&self.passwords).cloned().collect();
         let analysis = std::thread::scope(|scope| {
-            let clamd = self.clamd.as_ref().map(|clamd| scope.spawn(|| ask(clamd, &prepared, &self.limits)));
+            let clamd = self.clamd.as_ref().map(|clamd| (clamd, scope.spawn(|| ask(clamd, &prepared, &self.limits))));
             let whole = whole(name, prepared.handed.size, origin);
             let lent = Lent { codings, passwords };
             let mut analysis = self.pool.analyse(name, &prepared.handed, &self.limits, lent, whole)?;
-            if let Some(Ok(Some(mut finding))) = clamd.map(std::thread::ScopedJoinHandle::join) {
+            // A thread that dies has no opinion, and says so.
+            let failed = |clamd: &Clamd| clamd.failed(&std::io::Error::other("asking it failed"));
+            let opinion = clamd.map(|(clamd, asked)| asked.join().unwrap_or_else(|_| Some(failed(clamd))));
+            if let Some(mut finding) = opinion.flatten() {
                 if let Some(sample) = analysis.parts.first_mut() {
                     finding.part.clone_from(&sample.path);
                     // Whoever asks for a second opinion does not want to go without it unnoticed.
@@ -161,10 +164,16 @@ impl Engine {
         let identified = lazaret_formats::identify_head(head);
         let mut part = whole(name, head.len() as u64, origin);
         (part.kind, part.also) = (identified.kind, identified.also);
+        lazaret_formats::settle(&mut part);
+        // What is built on these shows further on.
+        let open = part.kind.is_unknown() || matches!(&*part.kind.id, "zip" | "cfb" | "empty");
+        let kind = if open { KindMayChange::Yes } else { KindMayChange::No };
+        let judged = Judged::new(std::slice::from_ref(&part), &[]);
+        let facts = judged.facts(&part, Verdict::Benign, origin);
+        let outcome = self.policies.forbids_early(&part.path, &facts, kind);
+        let outcome = outcome.map_err(|source| EngineError::Policy { name: part.path.clone(), source })?;
         let why = "policy forbids it whatever it holds: only its first bytes were fetched";
-        let report = self.unopened(part, why, origin)?;
-        // Where nothing but the lack of a permit speaks against it, what follows may still bring one.
-        Ok(Some(report).filter(|report| report.decision == Decision::Block && !report.policies.is_empty()))
+        Ok(outcome.map(|outcome| unopened(part, why, outcome, Instant::now())))
     }
 
     /// What policy says of a connection that nobody looks into. `name` is what events call it.
@@ -181,28 +190,9 @@ impl Engine {
         let start = Instant::now();
         part.complete = true;
         let judged = Judged::new(std::slice::from_ref(&part), &[]);
-        let name = part.path.clone();
-        let outcome = self.policies.decide(&name, &judged.facts(&part, Verdict::Benign, origin));
-        let outcome = outcome.map_err(|source| EngineError::Policy { name: name.clone(), source })?;
-        part.complete = false;
-        part.incomplete.push(why.to_owned());
-        let mut policies: Vec<_> = outcome.policies.iter().map(|policy| policy.id.clone()).collect();
-        policies.sort();
-        Ok(ScanReport {
-            schema: SCAN_SCHEMA.to_owned(),
-            path: name.clone(),
-            sha256: String::new(),
-            size: part.size,
-            kind: part.kind.clone(),
-            verdict: Verdict::Unknown,
-            decision: outcome.decision,
-            policies,
-            complete: false,
-            elapsed_ms: milliseconds(start),
-            rulings: vec![Ruling { part: name, decision: outcome.decision, policies: outcome.policies }],
-            parts: vec![part],
-            findings: Vec::new(),
-        })
+        let outcome = self.policies.decide(&part.path, &judged.facts(&part, Verdict::Benign, origin));
+        let outcome = outcome.map_err(|source| EngineError::Policy { name: part.path.clone(), source })?;
+        Ok(unopened(part, why, outcome, start))
     }
 
     /// What decided each part that is not simply delivered, and what would change it: the worst parts first.
@@ -356,6 +346,30 @@ impl<'a> Judged<'a> {
         }
         let findings = self.findings.get(part.path.as_str()).map_or(&[][..], Vec::as_slice);
         Facts::of(part, verdict, findings, &parents, origin)
+    }
+}
+
+/// The report about a part that nobody has opened.
+fn unopened(mut part: Part, why: &str, outcome: Outcome, start: Instant) -> ScanReport {
+    part.complete = false;
+    part.incomplete.push(why.to_owned());
+    let name = part.path.clone();
+    let mut policies: Vec<_> = outcome.policies.iter().map(|policy| policy.id.clone()).collect();
+    policies.sort();
+    ScanReport {
+        schema: SCAN_SCHEMA.to_owned(),
+        path: name.clone(),
+        sha256: String::new(),
+        size: part.size,
+        kind: part.kind.clone(),
+        verdict: Verdict::Unknown,
+        decision: outcome.decision,
+        policies,
+        complete: false,
+        elapsed_ms: milliseconds(start),
+        rulings: vec![Ruling { part: name, decision: outcome.decision, policies: outcome.policies }],
+        parts: vec![part],
+        findings: Vec::new(),
     }
 }
 

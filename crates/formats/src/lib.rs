@@ -31,4 +31,4 @@ pub use kinds::{KINDS, KindRow, kind};
 pub use pack::{PASSWORD, pack};
 pub use parts::{Member, Parts, Retry};
 pub use passwords::Passwords;
-pub use walk::{Setup, Visitor, walk, walk_as};
+pub use walk::{Setup, Visitor, settle, walk, walk_as};

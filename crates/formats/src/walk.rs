@@ -166,7 +166,7 @@ impl State<'_> {
                         part.kind = kinds::kind(TRAILING_DATA).map_or(Kind::UNKNOWN, KindRow::kind);
                     }
                     part.also = identified.also;
-                    as_declared(&mut part);
+                    settle(&mut part);
                     identified.doubts.into_iter().for_each(|reason| mark_incomplete(&mut part, reason));
                 }
                 Err(error) => mark_incomplete(&mut part, format!("the bytes could not be read: {error}")),
@@ -444,7 +444,7 @@ fn behind_media(part: &Part) -> bool {
 
 /// Browsers run what is declared as a script and show what is declared as a page, and desktops open a page by its name, however
 /// long its first comment is: a text whose words do not tell is judged as what it is declared or called.
-fn as_declared(part: &mut Part) {
+pub fn settle(part: &mut Part) {
     const DATA: &[&str] = &["json", "css", "csv", "xml", "vtt"];
     if part.kind.class != Class::Text || DATA.contains(&&*part.kind.id) {
         return;

@@ -17,4 +17,4 @@ pub use explain::{Change, explain};
 pub use facts::{Facts, SiteFacts};
 pub use listing::PolicyDescription;
 pub use permissions::{Permissions, ROLES};
-pub use policies::{Outcome, Policies, PolicyFile, built_in_policies};
+pub use policies::{KindMayChange, Outcome, Policies, PolicyFile, built_in_policies};

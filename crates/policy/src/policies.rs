@@ -1,10 +1,13 @@
 //! A validated set of policies, and the decision it takes.
 
+mod early;
+
 use crate::{Facts, PolicyError, PolicyProblem};
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
     PolicyId, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
+pub use early::KindMayChange;
 use lazaret_model::{Decision, PolicyMatch};
 use miette::Diagnostic;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -41,6 +44,8 @@ pub struct Policies {
     person: EntityTypeName,
     group: EntityTypeName,
     part: EntityTypeName,
+    /// What forbids by facts that are known early, beside a permit for everything: with the kind, and without.
+    early: [PolicySet; 2],
     /// Facts that differ from file to file, by their names in the schema, of which these policies speak.
     spoken_of: HashSet<&'static str>,
     /// What was decided on facts, those left out that no policy here speaks of.
@@ -110,6 +115,7 @@ impl Policies {
                 .filter(|name| set.policies().any(|policy| mentions(policy, name)))
                 .collect(),
             known: Mutex::default(),
+            early: early::sets(&set),
             set,
             authorizer: Authorizer::new(),
             actions: ["deliver", "hold"].map(|name| uid(&type_name("Lazaret::Action"), name)),
@@ -202,13 +208,24 @@ impl Policies {
         action: &EntityUid,
         entities: &Entities,
     ) -> Result<(bool, Vec<PolicyMatch>), PolicyError> {
+        self.ask_of(&self.set, part, facts, action, entities)
+    }
+
+    fn ask_of(
+        &self,
+        set: &PolicySet,
+        part: &str,
+        facts: &Facts,
+        action: &EntityUid,
+        entities: &Entities,
+    ) -> Result<(bool, Vec<PolicyMatch>), PolicyError> {
         let wrong = |why: String| PolicyError::Request { part: part.to_owned(), why };
         let principal = uid(&self.person, person_name(facts));
         let resource = uid(&self.part, "part");
         let context = Context::from_pairs(context(facts)).map_err(|error| wrong(error.to_string()))?;
         let request = Request::new(principal, action.clone(), resource, context, Some(schema_ref()))
             .map_err(|error| wrong(error.to_string()))?;
-        let response = self.authorizer.is_authorized(&request, &self.set, entities);
+        let response = self.authorizer.is_authorized(&request, set, entities);
         if let Some(cedar_policy::AuthorizationError::PolicyEvaluationError(error)) =
             response.diagnostics().errors().next()
         {

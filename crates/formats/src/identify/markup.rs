@@ -18,7 +18,7 @@ pub(super) fn look(text: &str, found: &mut Found) -> Option<&'static str> {
         return Some("text");
     }
     let bytes = text.as_bytes();
-    // LIMIT: what is declared as a page is opened as one whatever stands in front (`walk.rs`, `as_declared`); what is not is shown as text.
+    // LIMIT: what is declared as a page is opened as one whatever stands in front (`walk.rs`, `settle`); what is not is shown as text.
     let page = bytes.get(..PAGE).unwrap_or(bytes);
     let declared = start.starts_with("<?xml");
     let root = Root::find(start);
@@ -53,7 +53,7 @@ pub(super) fn look(text: &str, found: &mut Found) -> Option<&'static str> {
 /// A page after something else, as `mshta` reads it: only what no prose has.
 fn later_page(text: &str) -> Option<&'static str> {
     let bytes = text.as_bytes();
-    // LIMIT: what is declared as a page is opened as one whatever stands in front (`walk.rs`, `as_declared`); what is not is shown as text.
+    // LIMIT: what is declared as a page is opened as one whatever stands in front (`walk.rs`, `settle`); what is not is shown as text.
     let page = bytes.get(..PAGE).unwrap_or(bytes);
     // Source code that writes about HTA has it in quotes; a page does not.
     has_tag(page, b"\n<hta:application").then_some("hta")

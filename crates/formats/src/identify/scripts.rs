@@ -153,7 +153,7 @@ fn weigh(text: &str) -> [u32; LANGUAGES] {
     let mut scores = [0; LANGUAGES];
     let Some((words, start, tokens)) = WORDS.as_ref() else { return scores };
     let bytes = text.as_bytes();
-    // LIMIT: what follows so much else is told by its name or declared type (`walk.rs`, `as_declared`; policy `names-that-run`).
+    // LIMIT: what follows so much else is told by its name or declared type (`walk.rs`, `settle`; policy `names-that-run`).
     let bytes = bytes.get(..WEIGHED).unwrap_or(bytes);
     let mut hits = vec![0u8; tokens.len()];
     let mut comment = Comments::new(bytes);
