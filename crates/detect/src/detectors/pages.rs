@@ -1,5 +1,7 @@
 //! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share.
 
+mod pictures;
+
 use super::clipboard::{CLICK_FIX, Code, Lure, command_value, of_a_site, plainly_offered, report, shown_command};
 use crate::text::{cut, decode, excerpt, normalise, patterns, without_entities};
 use crate::{DetectError, Detector, Findings};
@@ -28,8 +30,6 @@ patterns! {
     PROGRAM_DATA = r#"data:application/(?:octet-stream|zip|x-msdownload|x-msdos-program|x-zip-compressed|x-7z-compressed|x-rar[a-z-]*|vnd\.rar|x-iso9660-image|hta|java-archive|vnd\.ms-[a-z.-]*macro[a-z.0-9]*|x-ms[a-z-]*|x-dosexec)[^"'\s,]{0,60}[,]"#;
     DOWNLOAD_DATA = r#"(?is)<a\b[^<>]*(?:\sdownload\b[^<>]*href\s*=\s*["']?\s*data:(?:application|text/html|image/svg)|href\s*=\s*["']?\s*data:application/[^<>]*\sdownload\b)"#;
 
-    LEADS_ON = r"location\b|\bfetch\s*\(|\batob\s*\(|xmlhttprequest|window\s*\.\s*open|\beval\s*\(|document\s*\.\s*write|\.src\s*=|createelement|fromcharcode|insertadjacenthtml";
-    FOREIGN_PAGE = r"(?s)<(?:\w+:)?foreignobject\b.*?<(?:\w+:)?(?:iframe|form|embed|object|meta)\b";
     SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,300}(?:crumb|location)|//?query)[^\s<>]{0,160}|search-ms:[^\s<>]{1,160}";
     DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
     REMOTE = r"\\\\[a-z0-9]|%5c%5c[a-z0-9]|https?:|https?%3a|file:|davwwwroot|@ssl";
@@ -59,12 +59,8 @@ impl Detector for Pages {
         smuggles(&page, findings);
         copies_command(part, &page, findings);
         leads_to_share(&page, findings);
-        if part.is("svg") && (page.handlers || page.scripts) {
-            let leads = excerpt(&LEADS_ON, &page.plain).or_else(|| excerpt(&FOREIGN_PAGE, &page.markup));
-            let severity = if leads.is_some() { Severity::Medium } else { Severity::Low };
-            let value = leads.unwrap_or_else(|| page.plain.clone());
-            let message = "the picture carries a script";
-            findings.add(finding("page.script-in-image", severity, message, &value).technique("T1027.017"));
+        if part.is("svg") {
+            pictures::acts(&page, findings);
         }
         Ok(())
     }
