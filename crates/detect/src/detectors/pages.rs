@@ -1,35 +1,20 @@
 //! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share.
 
 mod pictures;
+mod smuggling;
 
 use super::clipboard::{CLICK_FIX, Code, Lure, command_value, of_a_site, plainly_offered, report, shown_command};
-use crate::text::{cut, decode, excerpt, normalise, patterns, without_entities};
+use crate::text::{cut, decode, normalise, patterns, without_entities};
 use crate::{DetectError, Detector, Findings};
 use lazaret_model::{Family, Finding, Part, Severity};
 use regex::Regex;
 
 const ID: &str = "pages";
-/// Script beyond which a page is taken to carry libraries, which hold every pattern sooner or later.
-const SMALL: usize = 64 << 10;
-/// Characters of Base64 that are a file and not a token.
-const LARGE: usize = 1 << 10;
 
 patterns! {
     SCRIPT = r"(?is)<(?:[a-z]{1,20}:)?script\b(?P<tag>(?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*)>(?P<code>.*?)(?:</(?:[a-z]{1,20}:)?script|\z)";
     TAG = r"(?is)<[a-z](?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*>";
     HANDLER = r"(?is)[\s\x22'/](?:on[a-z]{3,24}|(?:xlink:)?href|action|src)\s*=\s*(?P<value>\x22[^\x22]*\x22|'[^']*'|[^\s>\x22']+)";
-    LITERAL = r"[\x22'`>,]([A-Za-z0-9+/]{16,}={0,2})[\x22'`<]";
-
-    // Values of attributes, and texts between tags, that are nothing but Base64. Tokens and digests are shorter.
-    HIDDEN = r#"(?:=\s*["']|>)\s*([A-Za-z0-9+/]{32,}[A-Za-z0-9+/\s]*={0,2})\s*["'<]"#;
-    NUMBERS = r"[\[(](?:\s*(?:0x[0-9a-fA-F]{1,2}|-?[0-9]{1,3})\s*,){64,}";
-
-    BLOB = r"new\s+blob\s*\(|new\s+file\s*\(|createobjecturl|mssaveblob|mssaveoropenblob|showsavefilepicker";
-    HAND_OVER = r"mssaveblob|mssaveoropenblob|\.download\s*=|setattribute\s*\(\s*.download|\.click\s*\(|location(?:\.href)?\s*=|createobjecturl|saveas\s*\(|showsavefilepicker";
-    DECODES = r"\batob\s*\(|uint8array|charcodeat|fromcharcode|\.frombase64\b|;base64,";
-    PROGRAM_DATA = r#"data:application/(?:octet-stream|zip|x-msdownload|x-msdos-program|x-zip-compressed|x-7z-compressed|x-rar[a-z-]*|vnd\.rar|x-iso9660-image|hta|java-archive|vnd\.ms-[a-z.-]*macro[a-z.0-9]*|x-ms[a-z-]*|x-dosexec)[^"'\s,]{0,60}[,]"#;
-    DOWNLOAD_DATA = r#"(?is)<a\b[^<>]*(?:\sdownload\b[^<>]*href\s*=\s*["']?\s*data:(?:application|text/html|image/svg)|href\s*=\s*["']?\s*data:application/[^<>]*\sdownload\b)"#;
-
     SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,300}(?:crumb|location)|//?query)[^\s<>]{0,160}|search-ms:[^\s<>]{1,160}";
     DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
     REMOTE = r"\\\\[a-z0-9]|%5c%5c[a-z0-9]|https?:|https?%3a|file:|davwwwroot|@ssl";
@@ -46,17 +31,22 @@ impl Detector for Pages {
     }
 
     fn summary(&self) -> &'static str {
-        "pages that assemble a file, copy a command to the clipboard or lead to a remote share, pictures with scripts"
+        "pages and scripts that make a file, pages that copy a command or lead to a share, pictures that are pages"
     }
 
     fn wants(&self, part: &Part) -> bool {
-        ["html", "svg", "hta", "mht", "xml"].iter().any(|kind| part.is(kind))
+        is_page(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let text = decode(bytes);
+        if !is_page(part) {
+            // LIMIT: larger scripts are libraries, which hold every pattern sooner or later.
+            smuggling::smuggles(&Page::of_code(&text), findings);
+            return Ok(());
+        }
         let page = Page::of(&text);
-        smuggles(&page, findings);
+        smuggling::smuggles(&page, findings);
         copies_command(part, &page, findings);
         leads_to_share(&page, findings);
         if part.is("svg") {
@@ -66,7 +56,12 @@ impl Detector for Pages {
     }
 }
 
+fn is_page(part: &Part) -> bool {
+    ["html", "svg", "hta", "mht", "xml"].iter().any(|kind| part.is(kind))
+}
+
 /// A page taken apart: what runs, and what is shown.
+#[derive(Default)]
 struct Page {
     /// Scripts and handlers as written.
     code: String,
@@ -83,6 +78,12 @@ struct Page {
 }
 
 impl Page {
+    /// A script of a page, which shows nothing by itself.
+    fn of_code(text: &str) -> Self {
+        let (code, plain) = (text.to_owned(), normalise(&text.replace('`', "\"")));
+        Self { code, plain, scripts: true, ..Self::default() }
+    }
+
     fn of(text: &str) -> Self {
         let mut code = String::new();
         for script in SCRIPT.captures_iter(text) {
@@ -109,47 +110,11 @@ impl Page {
                 }
             }
         }
-        let plain = normalise(&code);
+        // The marks of template literals are no escape characters here.
+        let plain = normalise(&code.replace('`', "\""));
         let shown = markup.into_owned();
         Self { plain, code, tags, markup: shown.to_ascii_lowercase(), shown, scripts, handlers }
     }
-}
-
-/// A file that the page holds as text and hands to the browser as a download.
-fn smuggles(page: &Page, findings: &mut Findings) {
-    let in_code = LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)).map(|m| m.as_str());
-    let hidden = HIDDEN.captures_iter(&page.shown).filter_map(|c| c.get(1)).map(|m| m.as_str().trim());
-    let found: Vec<&str> = in_code.collect();
-    // Outside scripts only what begins as a file does, or is too long for a token, counts.
-    let hidden: Vec<&str> = hidden.filter(|text| text.len() >= LARGE || starts_as_file(text)).collect();
-    let literals = || found.iter().chain(&hidden).copied();
-    let program = literals().find(|literal| starts_as_file(literal));
-    let longest = literals().map(str::len).max().unwrap_or(0);
-    let file = literals().any(|l| l.len() >= 40 && l.len() % 4 == 0);
-    let hands_over = BLOB.is_match(&page.plain) && HAND_OVER.is_match(&page.plain);
-    let decodes = DECODES.is_match(&page.plain);
-    let small = page.code.len() < SMALL + longest;
-    let program_data = excerpt(&PROGRAM_DATA, &page.plain).filter(|_| HAND_OVER.is_match(&page.plain));
-    let (severity, value) = if let Some(value) = excerpt(&DOWNLOAD_DATA, &page.tags).or(program_data) {
-        (Severity::High, value)
-    } else if hands_over && decodes {
-        let value = excerpt(&HAND_OVER, &page.plain).unwrap_or_default();
-        let sure = program.is_some() || small && (file || longest >= LARGE || NUMBERS.is_match(&page.code));
-        (if sure { Severity::High } else { Severity::Low }, program.map_or(value, str::to_owned))
-    } else {
-        return;
-    };
-    let message = "the page assembles a file out of its own text and hands it over as a download";
-    findings.add(finding("page.html-smuggling", severity, message, &value).technique("T1027.006"));
-}
-
-/// How programs, archives and other carriers begin in Base64.
-fn starts_as_file(text: &str) -> bool {
-    let files = [
-        "TVqQ", "TVpQ", "TVoA", "TVpA", "UEsDB", "UmFyI", "N3q8", "0M8R4KG", "TVNDRg", "WDVPIVAl", "AQAAAA8A",
-        "TAAAAAEU",
-    ];
-    files.iter().any(|start| text.starts_with(start))
 }
 
 /// A command that the page puts on the clipboard for people to paste and run; what of it the page has, where it has not all.
