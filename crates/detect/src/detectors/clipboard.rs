@@ -11,7 +11,7 @@ use crate::{DetectError, Detector, Findings, Reads};
 use data_encoding::{BASE64, HEXLOWER};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use std::borrow::Cow;
-pub(super) use words::Lure;
+pub(super) use words::{Lure, said};
 
 const ID: &str = "clipboard";
 /// A page or script that does it all.

@@ -1,6 +1,7 @@
-//! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share.
+//! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share, take over a sign-in.
 
 mod pictures;
+mod sign_in;
 mod smuggling;
 
 use super::clipboard::{CLICK_FIX, Code, Lure, command_value, of_a_site, plainly_offered, report, shown_command};
@@ -10,6 +11,8 @@ use lazaret_model::{Family, Finding, Part, Severity};
 use regex::Regex;
 
 const ID: &str = "pages";
+/// Bytes of a text that is a message and no book.
+const MESSAGE: u64 = 256 << 10;
 
 patterns! {
     SCRIPT = r"(?is)<(?:[a-z]{1,20}:)?script\b(?P<tag>(?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*)>(?P<code>.*?)(?:</(?:[a-z]{1,20}:)?script|\z)";
@@ -31,15 +34,19 @@ impl Detector for Pages {
     }
 
     fn summary(&self) -> &'static str {
-        "pages and scripts that make a file, pages that copy a command or lead to a share, pictures that are pages"
+        "pages that make a file, copy a command, lead to a share or take over a sign-in, pictures that are pages"
     }
 
     fn wants(&self, part: &Part) -> bool {
-        is_page(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
+        is_page(part) || is_message(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let text = decode(bytes);
+        if !is_page(part) && is_message(part) {
+            sign_in::asks(&text, &[&text.to_ascii_lowercase()], findings);
+            return Ok(());
+        }
         if !is_page(part) {
             // LIMIT: larger scripts are libraries, which hold every pattern sooner or later.
             smuggling::smuggles(&Page::of_code(&text), findings);
@@ -49,11 +56,17 @@ impl Detector for Pages {
         smuggling::smuggles(&page, findings);
         copies_command(part, &page, findings);
         leads_to_share(&page, findings);
+        sign_in::asks(&page.shown, &[&page.markup, &page.plain], findings);
         if part.is("svg") {
             pictures::acts(&page, findings);
         }
         Ok(())
     }
+}
+
+/// Whether the part is a text that somebody sends: longer ones are no messages.
+fn is_message(part: &Part) -> bool {
+    (part.is("text") || part.is("mail-body")) && part.size <= MESSAGE
 }
 
 fn is_page(part: &Part) -> bool {

@@ -84,6 +84,11 @@ impl Lure {
     }
 }
 
+/// What a page or text says, in lower case and without punctuation, a blank between two words.
+pub(in crate::detectors) fn said(text: &str) -> String {
+    simplified(&TAG.replace_all(&without_entities(text), " ")).trim_end().to_owned()
+}
+
 /// Words in lower case with single blanks between them, nothing else but `+`.
 fn simplified(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
