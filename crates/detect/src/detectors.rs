@@ -1,6 +1,7 @@
 //! The list of detectors. To add one: a file in `detectors/`, a line in [`DETECTORS`], a folder in `corpus/`.
 
 mod bombs;
+mod clipboard;
 mod documents;
 mod hooks;
 mod instructions;
@@ -21,6 +22,7 @@ use crate::Detector;
 /// Every detector that needs no configuration; signatures and hash lists come on top, see [`crate::Inspector`].
 pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
     &masquerade::Masquerade,
+    &clipboard::Clipboard,
     &documents::Documents,
     &hooks::Hooks,
     &instructions::Instructions,

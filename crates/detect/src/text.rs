@@ -36,6 +36,7 @@ patterns! {
     JOIN_SINGLE = r"'[ \t\r\n]*\+[ \t\r\n]*'";
     // Between two words a comment parts them as a space does; elsewhere it is nothing.
     INNER_COMMENT = r"(?:(\b)/\*[^*\r\n]{0,200}\*/\b)|/\*[^*\r\n]{0,200}\*/";
+    ENTITY = r"(?i)&(?:#x(?P<x>[0-9a-f]{1,6})|#(?P<d>[0-9]{1,7})|(?P<n>quot|apos|lt|gt|amp|colon|lpar|rpar|tab|newline|nbsp|plus));";
     CONTINUED = r"[ \t]_[ \t]*\r?\n";
 }
 
@@ -84,6 +85,32 @@ pub(crate) fn normalise(text: &str) -> String {
     });
     let plain = replace(&JOIN_DOUBLE, plain, |_| String::new());
     replace(&JOIN_SINGLE, plain, |_| String::new())
+}
+
+/// With the character references of HTML (WHATWG HTML, 13.5) that disguise code or stand in ordinary text replaced.
+pub(crate) fn without_entities(text: &str) -> String {
+    let replaced = ENTITY.replace_all(text, |found: &Captures<'_>| {
+        let code = |name, radix| found.name(name).and_then(|m| u32::from_str_radix(m.as_str(), radix).ok());
+        if let Some(code) = code("x", 16).or_else(|| code("d", 10)) {
+            return char::from_u32(code).map(String::from).unwrap_or_default();
+        }
+        let name = found.name("n").map(|m| m.as_str().to_ascii_lowercase());
+        match name.as_deref() {
+            Some("quot") => "\"",
+            Some("apos") => "'",
+            Some("lt") => "<",
+            Some("gt") => ">",
+            Some("amp") => "&",
+            Some("colon") => ":",
+            Some("lpar") => "(",
+            Some("rpar") => ")",
+            Some("nbsp") => " ",
+            Some("plus") => "+",
+            _ => "",
+        }
+        .to_owned()
+    });
+    replaced.into_owned()
 }
 
 /// Leaves out the lines that are comments in this kind of script, so that prose is not taken for code.

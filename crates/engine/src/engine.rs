@@ -4,6 +4,7 @@ use crate::assembly::Analysis;
 use crate::pool::{Arsenal, Lent, Pool};
 use crate::remembered::Remembered;
 use crate::sample::Prepared;
+use crate::together::{Signs, Together};
 use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
 use data_encoding::HEXLOWER;
 use lazaret_detect::{HashLists, RuleSource, rules_fingerprint};
@@ -75,6 +76,7 @@ pub struct Engine {
     /// A policy depends on how often something was seen.
     counts: bool,
     remembered: Remembered,
+    together: Together,
     fingerprint: String,
 }
 
@@ -101,6 +103,7 @@ impl Engine {
             clamd: settings.clamd,
             counts: settings.policies.text().contains("prevalence"),
             remembered: Remembered::default(),
+            together: Together::default(),
             policies: settings.policies,
             fingerprint,
         };
@@ -116,12 +119,13 @@ impl Engine {
         // Another scanner may have learnt something, and numbers of times only grow.
         let key = if self.clamd.is_none() && !self.counts { Remembered::key(&request) } else { None };
         if let Some(report) = key.as_ref().and_then(|key| self.remembered.recall(key)) {
+            let report = self.put_together(report, request.origin, None, start)?;
             return Ok(ScanReport { elapsed_ms: milliseconds(start), ..report });
         }
         let Request { name, bytes, origin, passwords, codings, prevalence } = request;
         let prepared = bytes.prepare(name)?;
         let passwords = passwords.iter().chain(&self.passwords).cloned().collect();
-        let analysis = std::thread::scope(|scope| {
+        let mut analysis = std::thread::scope(|scope| {
             let clamd = self.clamd.as_ref().map(|clamd| (clamd, scope.spawn(|| ask(clamd, &prepared, &self.limits))));
             let whole = whole(name, prepared.handed.size, origin);
             let lent = Lent { codings, passwords };
@@ -143,10 +147,37 @@ impl Engine {
             Ok::<_, EngineError>(analysis)
         })?;
         prepared.check_unchanged(name)?;
-        let report = self.judge(name, &prepared, analysis, origin, prevalence, start)?;
+        if let Some(sample) = analysis.parts.first_mut().filter(|sample| sample.sha256.is_empty()) {
+            let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
+            sample.sha256 = prepared.sha256().map_err(hand)?;
+        }
+        let report = self.judge(name, analysis, origin, prevalence, start)?;
         if let Some(key) = key {
             self.remembered.keep(key, &report);
         }
+        self.put_together(report, origin, prevalence, start)
+    }
+
+    /// The report, or another one where the sample does something together with what the same site sent the same client before.
+    fn put_together(
+        &self,
+        report: ScanReport,
+        origin: &Origin,
+        prevalence: Option<&dyn Fn(&str) -> u64>,
+        start: Instant,
+    ) -> Result<ScanReport, EngineError> {
+        let Some(signs) = Signs::of(&report.path, &report.parts, &report.findings, origin) else { return Ok(report) };
+        let (waiting, found) = self.together.join(signs, Instant::now());
+        let report = match found {
+            Some(mut finding) => {
+                finding.part = report.parts.first().map(|sample| sample.path.clone()).unwrap_or_default();
+                let ScanReport { path, parts, mut findings, .. } = report;
+                findings.push(finding);
+                self.judge(&path, Analysis { parts, findings }, origin, prevalence, start)?
+            }
+            None => report,
+        };
+        self.together.settle(waiting, report.decision == Decision::Deliver);
         Ok(report)
     }
 
@@ -244,17 +275,12 @@ impl Engine {
     fn judge(
         &self,
         name: &str,
-        prepared: &Prepared,
         analysis: Analysis,
         origin: &Origin,
         prevalence: Option<&dyn Fn(&str) -> u64>,
         start: Instant,
     ) -> Result<ScanReport, EngineError> {
-        let Analysis { mut parts, findings } = analysis;
-        if let Some(sample) = parts.first_mut().filter(|sample| sample.sha256.is_empty()) {
-            let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
-            sample.sha256 = prepared.sha256().map_err(hand)?;
-        }
+        let Analysis { parts, findings } = analysis;
         let judged = Judged::new(&parts, &findings);
         let nothing = || EngineError::Worker("it reported nothing, not even the sample itself".to_owned());
         let (sample, verdict_on_sample) = judged.parts().next().ok_or_else(nothing)?;

@@ -18,6 +18,7 @@ mod replay;
 mod sample;
 mod sandbox;
 mod system;
+mod together;
 mod worker;
 
 pub use clamd::Clamd;

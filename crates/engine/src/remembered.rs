@@ -3,7 +3,7 @@
 //! Rules, policies and version need no place in the key, since every engine has a memory of its own.
 
 use crate::{Request, SampleBytes};
-use lazaret_model::ScanReport;
+use lazaret_model::{Origin, ScanReport};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -26,8 +26,10 @@ impl Remembered {
     pub(crate) fn key(request: &Request<'_>) -> Option<Key> {
         let SampleBytes::Memory(bytes) = &request.bytes else { return None };
         let codings: Vec<_> = request.codings.iter().map(|coding| coding.token()).collect();
+        // Who asked, and for which page, matters only for what came before: `together` is asked about that each time.
+        let origin = Origin { client: None, page: None, ..request.origin.clone() };
         // As JSON, so that no two requests can be written the same way.
-        let about = serde_json::to_vec(&(request.name, request.origin, request.passwords, codings)).ok()?;
+        let about = serde_json::to_vec(&(request.name, origin, request.passwords, codings)).ok()?;
         let mut hash = Sha256::new();
         hash.update((about.len() as u64).to_le_bytes());
         hash.update(&about);
@@ -60,7 +62,7 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lazaret_model::{ContentCoding, Direction, Origin};
+    use lazaret_model::{ContentCoding, Direction};
 
     fn key(name: &str, bytes: &[u8], origin: &Origin, codings: &[ContentCoding]) -> Option<Key> {
         let bytes = SampleBytes::Memory(bytes.to_vec());
@@ -72,6 +74,8 @@ mod tests {
         let origin = Origin::default();
         let one = key("a.txt", b"hello", &origin, &[]);
         assert_eq!(one, key("a.txt", b"hello", &origin.clone(), &[]));
+        let asked = Origin { client: "192.0.2.1".parse().ok(), page: Some("host.invalid".into()), ..Origin::default() };
+        assert_eq!(one, key("a.txt", b"hello", &asked, &[]));
         let upload = Origin { direction: Direction::Upload, ..Origin::default() };
         let listed = Origin { suspicious: true, ..Origin::default() };
         for other in [

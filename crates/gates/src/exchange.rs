@@ -45,6 +45,8 @@ pub struct Exchange {
     pub uri: Uri,
     /// A person navigated to it or a program downloads it, as opposed to a page fetching it for itself.
     pub navigation: bool,
+    /// The registered domain of the page that fetches it, or its host where that has none.
+    pub page: Option<String>,
     /// A page's script asks for a stream of events, not for a file.
     pub event_stream: bool,
     /// What a refusal should look like.
@@ -86,6 +88,7 @@ impl Exchange {
             method,
             uri,
             navigation,
+            page: page(headers, &destination, &accept),
             event_stream: !navigation && accept.contains("text/event-stream"),
             wants,
             languages: text(headers, ACCEPT_LANGUAGE.as_str()),
@@ -113,6 +116,8 @@ impl Exchange {
             direction: self.direction,
             person: self.person.clone(),
             groups: self.groups.clone(),
+            client: self.client,
+            page: self.page.clone(),
             host: Some(host).filter(|host| !host.is_empty()),
             domain,
             lists: Vec::new(),
@@ -138,6 +143,23 @@ impl Exchange {
         let name = clean(&stated.unwrap_or_else(last));
         if name.is_empty() { self.host() } else { name }
     }
+}
+
+/// The site of the page for which something is fetched. What a person navigates to belongs to no page, wherever the link was.
+fn page(headers: &HeaderMap, destination: &str, accept: &str) -> Option<String> {
+    // Sites without TLS are not told what it is for (Fetch Metadata, 2).
+    if destination == "document" || destination.is_empty() && accept.contains("text/html") {
+        return None;
+    }
+    let field = |name| {
+        let address: Uri = text(headers, name).parse().ok()?;
+        // `null` stands for a site that is not told (RFC 6454, 7.3).
+        address.scheme()?;
+        let host = normal_host(address.host()?);
+        Some(registered_domain(&host).unwrap_or(host)).filter(|site| !site.is_empty())
+    };
+    // RFC 9110, 10.1.3. A page may keep that to itself; for what a script fetches from another site there is still `Origin`.
+    field("referer").or_else(|| field("origin"))
 }
 
 /// How the body of an answer or request with these headers is packed.
@@ -364,6 +386,25 @@ mod tests {
         ] {
             let origin = script.origin(&headers(&[("content-disposition", disposition)]));
             assert_eq!(origin.navigation, saved, "{disposition}");
+        }
+    }
+
+    #[test]
+    fn what_is_fetched_for_a_page_is_told_by_its_site() {
+        let referer = ("referer", "https://www.Shop.example/a?b=c");
+        for (fields, site) in [
+            (vec![referer, ("sec-fetch-dest", "script")], Some("shop.example")),
+            (vec![referer, ("sec-fetch-dest", "iframe")], Some("shop.example")),
+            (vec![referer, ("accept", "*/*")], Some("shop.example")),
+            (vec![("origin", "https://shop.example"), ("sec-fetch-dest", "empty")], Some("shop.example")),
+            (vec![("referer", "http://192.0.2.1:8080/"), ("sec-fetch-dest", "script")], Some("192.0.2.1")),
+            (vec![referer, ("sec-fetch-dest", "document")], None),
+            (vec![referer, ("accept", "text/html,*/*")], None),
+            (vec![("origin", "null"), ("sec-fetch-dest", "empty")], None),
+            (vec![("sec-fetch-dest", "script")], None),
+        ] {
+            let exchange = exchange("http://cdn.example/x", &fields);
+            assert_eq!(exchange.origin(&headers(&[])).page.as_deref(), site, "{fields:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::net::IpAddr;
 
 /// The door a sample came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -72,6 +73,10 @@ pub struct Origin {
     pub person: Option<String>,
     /// The groups of that person.
     pub groups: Vec<String>,
+    /// Address of the asking machine, where it is known.
+    pub client: Option<IpAddr>,
+    /// Registered domain of the page for which it is fetched, or its host where that has none; none for what is no piece of a page.
+    pub page: Option<String>,
     /// Host name of the site the bytes came from.
     pub host: Option<String>,
     /// Registered domain of that host, by the Public Suffix List; the host itself where it has none.

@@ -17,6 +17,7 @@ const BY_ITSELF: &[&str] = &[
     "macros.auto-run",
     "pdf.runs-by-itself",
     "page.script-in-image",
+    "page.active-image",
     "hooks.installation",
     "hooks.python-start",
     "hooks.folder-open",

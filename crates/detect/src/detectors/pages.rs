@@ -1,45 +1,23 @@
-//! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share.
+//! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share, take over a sign-in.
 
-use crate::text::{cut, decode, excerpt, normalise, patterns};
+mod pictures;
+mod sign_in;
+mod smuggling;
+
+use super::clipboard::{CLICK_FIX, Code, Lure, command_value, of_a_site, plainly_offered, report, shown_command};
+use crate::text::{cut, decode, normalise, patterns, without_entities};
 use crate::{DetectError, Detector, Findings};
-use data_encoding::BASE64;
 use lazaret_model::{Family, Finding, Part, Severity};
 use regex::Regex;
 
 const ID: &str = "pages";
-/// Script beyond which a page is taken to carry libraries, which hold every pattern sooner or later.
-const SMALL: usize = 64 << 10;
-/// Characters of Base64 that are a file and not a token.
-const LARGE: usize = 1 << 10;
+/// Bytes of a text that is a message and no book.
+const MESSAGE: u64 = 256 << 10;
 
 patterns! {
     SCRIPT = r"(?is)<(?:[a-z]{1,20}:)?script\b(?P<tag>(?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*)>(?P<code>.*?)(?:</(?:[a-z]{1,20}:)?script|\z)";
     TAG = r"(?is)<[a-z](?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*>";
     HANDLER = r"(?is)[\s\x22'/](?:on[a-z]{3,24}|(?:xlink:)?href|action|src)\s*=\s*(?P<value>\x22[^\x22]*\x22|'[^']*'|[^\s>\x22']+)";
-    ENTITY = r"(?i)&(?:#x(?P<x>[0-9a-f]{1,6})|#(?P<d>[0-9]{1,7})|(?P<n>quot|apos|lt|gt|amp|colon|lpar|rpar|tab|newline));";
-    LITERAL = r"[\x22'`>,]([A-Za-z0-9+/]{16,}={0,2})[\x22'`<]";
-
-    // Values of attributes, and texts between tags, that are nothing but Base64. Tokens and digests are shorter.
-    HIDDEN = r#"(?:=\s*["']|>)\s*([A-Za-z0-9+/]{32,}[A-Za-z0-9+/\s]*={0,2})\s*["'<]"#;
-    NUMBERS = r"[\[(](?:\s*(?:0x[0-9a-fA-F]{1,2}|-?[0-9]{1,3})\s*,){64,}";
-
-    BLOB = r"new\s+blob\s*\(|new\s+file\s*\(|createobjecturl|mssaveblob|mssaveoropenblob|showsavefilepicker";
-    HAND_OVER = r"mssaveblob|mssaveoropenblob|\.download\s*=|setattribute\s*\(\s*.download|\.click\s*\(|location(?:\.href)?\s*=|createobjecturl|saveas\s*\(|showsavefilepicker";
-    DECODES = r"\batob\s*\(|uint8array|charcodeat|fromcharcode|\.frombase64\b|;base64,";
-    PROGRAM_DATA = r#"data:application/(?:octet-stream|zip|x-msdownload|x-msdos-program|x-zip-compressed|x-7z-compressed|x-rar[a-z-]*|vnd\.rar|x-iso9660-image|hta|java-archive|vnd\.ms-[a-z.-]*macro[a-z.0-9]*|x-ms[a-z-]*|x-dosexec)[^"'\s,]{0,60}[,]"#;
-    DOWNLOAD_DATA = r#"(?is)<a\b[^<>]*(?:\sdownload\b[^<>]*href\s*=\s*["']?\s*data:(?:application|text/html|image/svg)|href\s*=\s*["']?\s*data:application/[^<>]*\sdownload\b)"#;
-
-    PIECES = r#"["']\s*,\s*["']"#;
-    PERCENT = r"(?:%[0-9a-f]{2}){4,}[^\x22'`\r\n]{0,400}";
-    CODES = r"[\[(](?:\s*[0-9]{1,3}\s*,){8,}\s*[0-9]{1,3}\s*[\])]";
-
-    CLIPBOARD = r"clipboard\s*(?:\??\.|\[\s*.)write(?:text)?\b|execcommand\s*\(\s*.copy|setdata\s*\(\s*.text(?:/plain)?|clipboarddata\s*\.\s*setdata|new\s+clipboarditem";
-    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)[^\r\n]{0,160}|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)[^\r\n]{0,120}|\bcmd(?:\.exe)?\s+/[ckv][^\r\n]{0,160}|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)[^\r\n]{0,120}|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:[^\r\n]{0,80}|\brundll32(?:\.exe)?\s+\\\\[^\r\n]{0,120}|\bosascript\s+-e[^\r\n]{0,120}|\bconhost(?:\.exe)?\s+[^\r\n]{0,120}|\bcertutil(?:\.exe)?\s+-[^\r\n]{0,120}"#;
-    UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}|base64\s+(?:-d|--decode)\s*\|\s*(?:ba|z)?sh";
-    LURE = r"win(?:dows)?(?:\s|<[^<>]{0,80}>|&nbsp;|key|button|logo|\(|\)){0,12}(?:\+|plus|&plus;)(?:\s|<[^<>]{0,80}>|&nbsp;){0,12}[rx]\b|run\s+(?:dialog|box|window)|(?:open|press|in)\s+(?:the\s+|a\s+)?terminal|verify\s+(?:that\s+)?you\s+are\s+(?:a\s+)?human|not\s+a\s+robot|verification\s+steps|ctrl(?:\s|<[^<>]{0,80}>){0,12}\+(?:\s|<[^<>]{0,80}>){0,12}v\b";
-
-    LEADS_ON = r"location\b|\bfetch\s*\(|\batob\s*\(|xmlhttprequest|window\s*\.\s*open|\beval\s*\(|document\s*\.\s*write|\.src\s*=|createelement|fromcharcode|insertadjacenthtml";
-    FOREIGN_PAGE = r"(?s)<(?:\w+:)?foreignobject\b.*?<(?:\w+:)?(?:iframe|form|embed|object|meta)\b";
     SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,300}(?:crumb|location)|//?query)[^\s<>]{0,160}|search-ms:[^\s<>]{1,160}";
     DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
     REMOTE = r"\\\\[a-z0-9]|%5c%5c[a-z0-9]|https?:|https?%3a|file:|davwwwroot|@ssl";
@@ -56,31 +34,47 @@ impl Detector for Pages {
     }
 
     fn summary(&self) -> &'static str {
-        "pages that assemble a file, copy a command to the clipboard or lead to a remote share, pictures with scripts"
+        "pages that make a file, copy a command, lead to a share or take over a sign-in, pictures that are pages"
     }
 
     fn wants(&self, part: &Part) -> bool {
-        ["html", "svg", "hta", "mht", "xml"].iter().any(|kind| part.is(kind))
+        is_page(part) || is_message(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let text = decode(bytes);
+        if !is_page(part) && is_message(part) {
+            sign_in::asks(&text, &[&text.to_ascii_lowercase()], findings);
+            return Ok(());
+        }
+        if !is_page(part) {
+            // LIMIT: larger scripts are libraries, which hold every pattern sooner or later.
+            smuggling::smuggles(&Page::of_code(&text), findings);
+            return Ok(());
+        }
         let page = Page::of(&text);
-        smuggles(&page, findings);
-        copies_command(&page, findings);
+        smuggling::smuggles(&page, findings);
+        copies_command(part, &page, findings);
         leads_to_share(&page, findings);
-        if part.is("svg") && (page.handlers || page.scripts) {
-            let leads = excerpt(&LEADS_ON, &page.plain).or_else(|| excerpt(&FOREIGN_PAGE, &page.markup));
-            let severity = if leads.is_some() { Severity::Medium } else { Severity::Low };
-            let value = leads.unwrap_or_else(|| page.plain.clone());
-            let message = "the picture carries a script";
-            findings.add(finding("page.script-in-image", severity, message, &value).technique("T1027.017"));
+        sign_in::asks(&page.shown, &[&page.markup, &page.plain], findings);
+        if part.is("svg") {
+            pictures::acts(&page, findings);
         }
         Ok(())
     }
 }
 
+/// Whether the part is a text that somebody sends: longer ones are no messages.
+fn is_message(part: &Part) -> bool {
+    (part.is("text") || part.is("mail-body")) && part.size <= MESSAGE
+}
+
+fn is_page(part: &Part) -> bool {
+    ["html", "svg", "hta", "mht", "xml"].iter().any(|kind| part.is(kind))
+}
+
 /// A page taken apart: what runs, and what is shown.
+#[derive(Default)]
 struct Page {
     /// Scripts and handlers as written.
     code: String,
@@ -97,6 +91,12 @@ struct Page {
 }
 
 impl Page {
+    /// A script of a page, which shows nothing by itself.
+    fn of_code(text: &str) -> Self {
+        let (code, plain) = (text.to_owned(), normalise(&text.replace('`', "\"")));
+        Self { code, plain, scripts: true, ..Self::default() }
+    }
+
     fn of(text: &str) -> Self {
         let mut code = String::new();
         for script in SCRIPT.captures_iter(text) {
@@ -123,121 +123,46 @@ impl Page {
                 }
             }
         }
-        let plain = normalise(&code);
+        // The marks of template literals are no escape characters here.
+        let plain = normalise(&code.replace('`', "\""));
         let shown = markup.into_owned();
         Self { plain, code, tags, markup: shown.to_ascii_lowercase(), shown, scripts, handlers }
     }
 }
 
-/// A file that the page holds as text and hands to the browser as a download.
-fn smuggles(page: &Page, findings: &mut Findings) {
-    let in_code = LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)).map(|m| m.as_str());
-    let hidden = HIDDEN.captures_iter(&page.shown).filter_map(|c| c.get(1)).map(|m| m.as_str().trim());
-    let found: Vec<&str> = in_code.collect();
-    // Outside scripts only what begins as a file does, or is too long for a token, counts.
-    let hidden: Vec<&str> = hidden.filter(|text| text.len() >= LARGE || starts_as_file(text)).collect();
-    let literals = || found.iter().chain(&hidden).copied();
-    let program = literals().find(|literal| starts_as_file(literal));
-    let longest = literals().map(str::len).max().unwrap_or(0);
-    let file = literals().any(|l| l.len() >= 40 && l.len() % 4 == 0);
-    let hands_over = BLOB.is_match(&page.plain) && HAND_OVER.is_match(&page.plain);
-    let decodes = DECODES.is_match(&page.plain);
-    let small = page.code.len() < SMALL + longest;
-    let program_data = excerpt(&PROGRAM_DATA, &page.plain).filter(|_| HAND_OVER.is_match(&page.plain));
-    let (severity, value) = if let Some(value) = excerpt(&DOWNLOAD_DATA, &page.tags).or(program_data) {
-        (Severity::High, value)
-    } else if hands_over && decodes {
-        let value = excerpt(&HAND_OVER, &page.plain).unwrap_or_default();
-        let sure = program.is_some() || small && (file || longest >= LARGE || NUMBERS.is_match(&page.code));
-        (if sure { Severity::High } else { Severity::Low }, program.map_or(value, str::to_owned))
+/// A command that the page puts on the clipboard for people to paste and run; what of it the page has, where it has not all.
+fn copies_command(part: &Part, page: &Page, findings: &mut Findings) {
+    let code = Code::of(&page.code);
+    let words = Lure::of(&page.shown);
+    let lure = if words.as_ref().is_some_and(|words| words.sure) {
+        words
     } else {
-        return;
+        Lure::of(&page.plain).filter(|lure| lure.sure || words.is_none()).or(words)
     };
-    let message = "the page assembles a file out of its own text and hands it over as a download";
-    findings.add(finding("page.html-smuggling", severity, message, &value).technique("T1027.006"));
-}
-
-/// How programs, archives and other carriers begin in Base64.
-fn starts_as_file(text: &str) -> bool {
-    let files = [
-        "TVqQ", "TVpQ", "TVoA", "TVpA", "UEsDB", "UmFyI", "N3q8", "0M8R4KG", "TVNDRg", "WDVPIVAl", "AQAAAA8A",
-        "TAAAAAEU",
-    ];
-    files.iter().any(|start| text.starts_with(start))
-}
-
-/// A command that the page puts on the clipboard for people to paste and run.
-fn copies_command(page: &Page, findings: &mut Findings) {
-    if !CLIPBOARD.is_match(&page.plain) {
-        return;
-    }
-    let mut code = page.plain.clone();
-    for literal in LITERAL.captures_iter(&page.code).filter_map(|c| c.get(1)) {
-        if let Ok(bytes) = BASE64.decode(literal.as_str().as_bytes()) {
-            code.push('\n');
-            code.push_str(&normalise(&decode(&bytes)));
+    let writes = code.writes();
+    if writes.is_some() {
+        // Manuals show commands and offer to copy them.
+        let shown = lure.as_ref().filter(|lure| lure.pretext || lure.keys).and_then(|_| shown_command(&page.markup));
+        let found = match code.of_windows().or(shown) {
+            Some(value) if lure.is_some() || !plainly_offered(&value, &page.code) => Some((Severity::High, value)),
+            Some(value) => Some((Severity::Medium, value)),
+            None if lure.is_some() => code.of_manuals().map(|value| (Severity::High, value)),
+            None => code.of_manuals().map(|value| (Severity::Medium, value)),
+        };
+        if let Some((severity, value)) = found {
+            let message = "the page copies a command to the clipboard, for people to paste and run";
+            let mut found = finding(CLICK_FIX, severity, message, &value).technique("T1204.004");
+            if let Some(lure) = &lure {
+                found = found.with("words", cut(&lure.words));
+            }
+            findings.add(found);
         }
     }
-    unveil(&mut code);
-    let lure = excerpt(&LURE, &page.markup).or_else(|| excerpt(&LURE, &page.plain));
-    let shown = || lure.is_some().then(|| excerpt(&COMMAND, &page.markup).or_else(|| excerpt(&UNIX, &page.markup)));
-    let (severity, value) = match excerpt(&COMMAND, &code).or_else(|| shown().flatten()) {
-        Some(value) => (Severity::High, value),
-        None => match excerpt(&UNIX, &code) {
-            // Manuals of honest programs offer such lines to copy, too.
-            Some(value) if lure.is_none() => (Severity::Medium, value),
-            Some(value) => (Severity::High, value),
-            None => return,
-        },
-    };
-    let message = "the page copies a command to the clipboard, for people to paste and run";
-    let mut found = finding("page.click-fix", severity, message, &value).technique("T1204.004");
-    if let Some(words) = lure {
-        found = found.with("words", cut(&words));
+    if of_a_site(part) {
+        let shown = || lure.as_ref().filter(|lure| lure.sure && lure.pretext).and_then(|_| shown_command(&page.markup));
+        let command = code.command_value().or_else(|| command_value(&page.tags)).or_else(shown);
+        report(ID, lure.as_ref(), writes, command, findings);
     }
-    findings.add(found);
-}
-
-/// Adds what the code would make of texts that are kept in percent codes, in numbers, backwards, or in pieces.
-fn unveil(code: &mut String) {
-    let mut more = String::new();
-    for found in PERCENT.find_iter(code) {
-        more.push('\n');
-        more.push_str(&percent_decoded(found.as_str()));
-    }
-    for found in CODES.find_iter(code) {
-        let numbers = found.as_str().split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u8>().ok());
-        more.push('\n');
-        more.extend(numbers.map(char::from));
-    }
-    if code.contains("reverse") {
-        more.push('\n');
-        more.extend(code.chars().rev());
-    }
-    if code.contains("join") {
-        more.push('\n');
-        more.push_str(&PIECES.replace_all(code, ""));
-    }
-    code.push_str(&normalise(&more));
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = (byte == b'%').then(|| after.get(..2)).flatten().and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(decoded) => {
-                out.push(decoded);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                out.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Addresses that the page opens by itself; the worst of them counts, wherever it stands.
@@ -264,29 +189,6 @@ fn leads_to_share(page: &Page, findings: &mut Findings) {
 
 fn finding(id: &'static str, severity: Severity, message: &str, value: &str) -> Finding {
     Finding::new(id, ID, severity, Family::Behaviour, message).with("value", cut(value))
-}
-
-fn without_entities(text: &str) -> String {
-    let replaced = ENTITY.replace_all(text, |found: &regex::Captures<'_>| {
-        let code = |name, radix| found.name(name).and_then(|m| u32::from_str_radix(m.as_str(), radix).ok());
-        if let Some(code) = code("x", 16).or_else(|| code("d", 10)) {
-            return char::from_u32(code).map(String::from).unwrap_or_default();
-        }
-        let name = found.name("n").map(|m| m.as_str().to_ascii_lowercase());
-        match name.as_deref() {
-            Some("quot") => "\"",
-            Some("apos") => "'",
-            Some("lt") => "<",
-            Some("gt") => ">",
-            Some("amp") => "&",
-            Some("colon") => ":",
-            Some("lpar") => "(",
-            Some("rpar") => ")",
-            _ => "",
-        }
-        .to_owned()
-    });
-    replaced.into_owned()
 }
 
 #[cfg(test)]

@@ -91,8 +91,12 @@ pub(crate) fn check_member(detector: &dyn Detector, kind: &'static str, member: 
 }
 
 fn ids(findings: &Findings) -> Vec<String> {
-    let mut ids: Vec<_> = findings.list().iter().map(|f| format!("{} {}", f.id, f.severity)).collect();
-    for finding in findings.list() {
+    use super::clipboard::{COMMAND_TEXT, LURE_WORDS, WRITES_CLIPBOARD};
+    // What says nothing by itself has a test of its own.
+    let facts = [LURE_WORDS, WRITES_CLIPBOARD, COMMAND_TEXT];
+    let counted = || findings.list().iter().filter(|finding| !facts.contains(&&*finding.id));
+    let mut ids: Vec<_> = counted().map(|f| format!("{} {}", f.id, f.severity)).collect();
+    for finding in counted() {
         assert!(!finding.techniques.is_empty() && finding.techniques.iter().all(|t| t.is_well_formed()));
         assert!(finding.evidence.values().all(|v| v.as_str().is_none_or(|s| s.chars().count() <= 200)));
     }

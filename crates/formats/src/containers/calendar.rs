@@ -1,12 +1,42 @@
-//! Calendars (RFC 5545, iCalendar) and address cards (RFC 6350, vCard; vCard 2.1): pictures, sounds and files that they
-//! carry, and what an alarm would run or fetch from another machine.
+//! Calendars (RFC 5545, iCalendar), address cards (RFC 6350, vCard; vCard 2.1) and contacts of Windows: pictures, sounds,
+//! pages and files that they carry, places that they lead to, and what an alarm would run or fetch from another machine.
+
+mod contact;
+mod places;
 
 use super::decode;
+use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts, identify};
 use lazaret_model::Role;
+use std::borrow::Cow;
 
 /// Bytes that are read.
 const MOST: u64 = 64 << 20;
+/// Properties that hold an address and no text (RFC 5545, 3.8; RFC 7986, 5; RFC 6350, 6; vCard 3.0 and 2.1).
+const ADDRESSES: &[&str] = &[
+    "ATTACH",
+    "URL",
+    "SOURCE",
+    "PHOTO",
+    "LOGO",
+    "SOUND",
+    "KEY",
+    "IMAGE",
+    "CONFERENCE",
+    "LINK",
+    "FBURL",
+    "CALURI",
+    "CALADRURI",
+    "TZURL",
+    "IMPP",
+    "RELATED",
+    "MEMBER",
+    "AGENT",
+    "X-SOCIALPROFILE",
+    "SOCIALPROFILE",
+];
+/// Properties that hold a page (Outlook; RFC 9073, 6.5).
+const PAGES: &[&str] = &["X-ALT-DESC", "STYLED-DESCRIPTION"];
 
 /// Opens calendars and address cards.
 pub(super) struct Calendar;
@@ -17,16 +47,21 @@ impl Format for Calendar {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["ics", "vcard"]
+        &["ics", "vcard", "contact"]
     }
 
     fn summary(&self) -> &'static str {
-        "attachments, pictures and keys within; programs that alarms run; files on other machines"
+        "attachments, pictures, keys and pages within; programs that alarms run; places that are no web sites"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
         let text = identify::decode_text(&bytes);
+        let mut links = Links::default();
+        if parts.part().is("contact") {
+            contact::open(&text, &mut links, parts)?;
+            return links.hand_over(parts);
+        }
         let (mut alarm, mut runs) = (false, false);
         // What an alarm holds is looked at at its end: what it does may stand behind what it does it with.
         let mut waiting: Vec<Property> = Vec::new();
@@ -38,7 +73,7 @@ impl Format for Calendar {
             let begins = is("BEGIN", "VALARM");
             // RFC 2445, 4.8.6.1: an alarm that starts a program. RFC 5545 dropped it; old readers have it.
             if begins || is("END", "VALARM") {
-                open_all(std::mem::take(&mut waiting), runs, parts)?;
+                open_all(std::mem::take(&mut waiting), runs, &mut links, parts)?;
                 alarm = begins;
                 runs &= !begins;
             } else if property.name == "ACTION" {
@@ -46,15 +81,21 @@ impl Format for Calendar {
             } else if alarm {
                 waiting.push(property);
             } else {
-                property.open(runs, parts)?;
+                property.open(runs, &mut links, parts)?;
             }
         }
-        open_all(waiting, runs, parts)
+        open_all(waiting, runs, &mut links, parts)?;
+        links.hand_over(parts)
     }
 }
 
-fn open_all(properties: Vec<Property>, runs: bool, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    properties.into_iter().try_for_each(|property| property.open(runs, parts))
+fn open_all(
+    properties: Vec<Property>,
+    runs: bool,
+    links: &mut Links,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
+    properties.into_iter().try_for_each(|property| property.open(runs, links, parts))
 }
 
 /// One content line: `NAME;PARAMETER=VALUE:VALUE`.
@@ -104,11 +145,43 @@ impl Property {
         let bare = self.parameters.iter().any(|(name, value)| name.is_empty() && value.eq_ignore_ascii_case("BASE64"));
         // Where there are several, programs differ in which they heed.
         let mut encodings = self.parameters.iter().filter(|(name, _)| name == "ENCODING");
+        let binary =
+            || self.parameters.iter().any(|(name, value)| name == "VALUE" && value.eq_ignore_ascii_case("BINARY"));
         bare || encodings.any(|(_, value)| value.eq_ignore_ascii_case("BASE64") || value.eq_ignore_ascii_case("B"))
+            || binary()
     }
 
-    fn open(&self, runs: bool, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let value = self.value.trim();
+    /// vCard 2.1 and vCalendar 1.0: `ENCODING=QUOTED-PRINTABLE`, or the value alone.
+    fn quoted_printable(&self) -> bool {
+        self.parameters.iter().any(|(name, value)| {
+            (name.is_empty() || name == "ENCODING")
+                && (value.eq_ignore_ascii_case("QUOTED-PRINTABLE") || value.eq_ignore_ascii_case("Q"))
+        })
+    }
+
+    /// The value as a reader takes it.
+    fn text(&self) -> Cow<'_, str> {
+        if self.quoted_printable() {
+            let bytes = decode::quoted_printable(self.value.as_bytes());
+            return Cow::Owned(String::from_utf8_lossy(&bytes).trim().to_owned());
+        }
+        Cow::Borrowed(self.value.trim())
+    }
+
+    fn open(&self, runs: bool, links: &mut Links, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        for (name, parameter) in &self.parameters {
+            // RFC 5545, 3.2.1: another form of the text, at an address that may hold it.
+            match decode::data_address(parameter.as_bytes()) {
+                Some((media_type, bytes)) if !bytes.is_empty() => {
+                    let member = Member::unnamed(Role::Embedded, name.to_lowercase()).declared(media_type);
+                    parts.add_content(member, Content::from(bytes))?;
+                }
+                _ if matches!(name.as_str(), "ALTREP" | "DIR" | "SENT-BY") => places::add(parameter, links),
+                _ => {}
+            }
+        }
+        let value = self.text();
+        let value = &*value;
         let carried = if self.encoded() {
             let bytes = decode::base64(value.as_bytes());
             if bytes.is_empty() && !value.is_empty() {
@@ -129,18 +202,26 @@ impl Property {
             }
             return if bytes.is_empty() { Ok(()) } else { parts.add_content(member, Content::from(bytes)) };
         }
-        if self.name != "ATTACH" {
-            return Ok(());
-        }
-        if runs {
+        if runs && self.name == "ATTACH" {
             let member = Member::unnamed(Role::Command, "command").of_kind("command-line");
             return parts.add_content(member, Content::from(value.as_bytes().to_vec()));
         }
-        let lower = value.to_ascii_lowercase();
-        if lower.starts_with("file:") || lower.starts_with("\\\\") {
-            let member = Member::unnamed(Role::Link, "target").of_kind("url-target");
-            return parts.add_content(member, Content::from(value.as_bytes().to_vec()));
+        if ADDRESSES.contains(&self.name.as_str()) {
+            // An address is not to be escaped; many programs do so all the same, and a share has two of these in front.
+            places::add(value, links);
+            if value.contains("\\:") {
+                places::add(&places::unescape(value), links);
+            }
+            return Ok(());
         }
+        let text = places::unescape(value);
+        let declared = self.parameter(&["FMTTYPE", "MEDIATYPE"]).unwrap_or_default();
+        let page = PAGES.contains(&self.name.as_str()) || declared.eq_ignore_ascii_case("text/html");
+        if text.contains('<') && (page || text.contains("</")) {
+            let member = Member::unnamed(Role::Embedded, self.name.to_lowercase()).of_kind("html");
+            return parts.add_content(member, Content::from(text.into_bytes()));
+        }
+        places::add_from_text(&text, links);
         Ok(())
     }
 }
@@ -149,14 +230,28 @@ impl Property {
 /// Base64 need not begin with one, and an empty line ends them.
 fn unfold(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    let mut encoded = false;
+    let (mut encoded, mut quoted) = (false, false);
+    // Only the old versions know it, and what follows is a line of its own to others.
+    let old = ["VERSION:1.0", "VERSION:2.1"].iter().any(|version| text.contains(version));
     for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+        // Quoted-printable has line ends of its own (RFC 2045, 6.7).
+        if quoted && let Some(mut last) = lines.pop_if(|last| last.ends_with('=')) {
+            last.pop();
+            last.push_str(line);
+            if Property::parse(line).is_some() {
+                lines.push(line.to_owned());
+            }
+            lines.push(last);
+            continue;
+        }
         let folded = line.strip_prefix([' ', '\t']);
         let more = folded.or_else(|| (encoded && !line.contains([':', ';'])).then_some(line));
         match (more, lines.last_mut()) {
             (Some(rest), Some(last)) => last.push_str(rest),
             _ => {
-                encoded = Property::parse(line).is_some_and(|property| property.encoded());
+                let property = Property::parse(line);
+                encoded = property.as_ref().is_some_and(Property::encoded);
+                quoted = old && property.as_ref().is_some_and(Property::quoted_printable);
                 lines.push(line.to_owned());
             }
         }
@@ -216,6 +311,67 @@ mod tests {
             assert_eq!(found.bytes("//photo"), b"LAZARET", "{photo}");
             assert_eq!(found.parts.len(), 2, "{photo}");
         }
+    }
+
+    #[test]
+    fn places_that_are_no_web_sites_are_parts() {
+        for (line, path, place) in [
+            ("URL:search-ms:query=a&crumb=location:x", "//link", "search-ms:query=a&crumb=location:x"),
+            ("URL;VALUE=URI:file://host.invalid/share/a", "//target", "file://host.invalid/share/a"),
+            ("PHOTO;VALUE=uri:\\\\host.invalid\\share\\a.png", "//target", "\\\\host.invalid\\share\\a.png"),
+            ("URL:ms-word\\:ofe|u|https\\://host.invalid/a", "//link", "ms-word:ofe|u|https://host.invalid/a"),
+            ("DESCRIPTION:see <ms-appinstaller:?source=x>\\, please", "//link", "ms-appinstaller:?source=x"),
+            ("DESCRIPTION:see \\\\\\\\host.invalid\\\\share", "//link", "\\\\host.invalid\\share"),
+            ("DESCRIPTION;ALTREP=\"vscode://x\":see", "//link", "vscode://x"),
+            ("VERSION:1.0\r\nNOTE;ENCODING=QUOTED-PRINTABLE:see ms-=\r\nword:ofe=7Cu", "//link", "ms-word:ofe|u"),
+        ] {
+            assert_eq!(check(&[line]).bytes(path), place.as_bytes(), "{line}");
+        }
+        for line in [
+            "URL:https://host.invalid/",
+            "URL:http\\://host.invalid/",
+            "URL:mailto:a@host.invalid",
+            "URL:webcal://host.invalid/a.ics",
+            "IMPP:xmpp:a@host.invalid",
+            "DESCRIPTION:Note: at 10:30. Agenda:one\\, see https://host.invalid/",
+            "ORGANIZER;CN=\"Ada: x\":mailto:a@host.invalid",
+            "DTSTART;TZID=Europe/Berlin:20250101T100000",
+        ] {
+            let found = check(&[line]);
+            assert!(found.parts.len() == 1 && found.complete(), "{line}: {:?}", found.parts);
+        }
+    }
+
+    #[test]
+    fn descriptions_that_are_pages_are_parts() {
+        for (line, path) in [
+            ("X-ALT-DESC;FMTTYPE=text/html:<html><body><script>LAZARET()\\;</script></body></html>", "//x-alt-desc"),
+            ("X-ALT-DESC:<b>LAZARET();</b>", "//x-alt-desc"),
+            ("DESCRIPTION:see <a href=\"https://host.invalid\">LAZARET();</a>", "//description"),
+            ("DESCRIPTION;ALTREP=\"data:text/html,%3Cb%3ELAZARET();%3C/b%3E\":see", "//altrep"),
+            ("VERSION:2.1\r\nDESCRIPTION;ENCODING=QUOTED-PRINTABLE:=3Cb=3ELAZA=\r\nRET();=3C/b=3E", "//description"),
+        ] {
+            let found = check(&[line]);
+            assert_eq!(found.part(path).kind.id, "html", "{line}");
+            assert!(memchr::memmem::find(found.bytes(path), b"LAZARET();").is_some(), "{line}");
+        }
+    }
+
+    #[test]
+    fn contacts_of_windows_are_opened() {
+        let picture = data_encoding::BASE64.encode(&[b"LAZARET-MARKER ".as_slice(); 10].concat());
+        let text = format!(
+            "<?xml version=\"1.0\"?><c:contact xmlns:c=\"http://schemas.microsoft.com/Contact\"><c:CreationDate>2025-01-01T10:00:00Z</c:CreationDate>\
+             <c:UrlCollection><c:Url><c:Value>\\\\host.invalid\\share\\a.cpl</c:Value></c:Url><c:Url><c:Value>https://host.invalid</c:Value></c:Url>\
+             <c:Url><c:Value>search-ms:query=a&amp;b</c:Value></c:Url></c:UrlCollection>\
+             <c:PhotoCollection><c:Photo><c:Value c:ContentType=\"image/png\">{picture}</c:Value></c:Photo></c:PhotoCollection></c:contact>"
+        );
+        let found = walk(text.as_bytes(), "a.contact");
+        assert_eq!(found.part("a.contact").kind.id, "contact");
+        assert_eq!(found.bytes("//target"), b"\\\\host.invalid\\share\\a.cpl");
+        assert_eq!(found.bytes("//link"), b"search-ms:query=a&b");
+        assert!(found.bytes("//value").starts_with(b"LAZARET-MARKER"));
+        assert!(found.complete());
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Format for Html {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["html", "hta", "svg", "wsf", "sct", "xslt", "xml", "msc", "php"]
+        &["html", "hta", "svg", "wsf", "sct", "xslt", "xml", "msc", "php", "contact"]
     }
 
     fn summary(&self) -> &'static str {

@@ -163,6 +163,7 @@ fn by_root(root: &Root<'_>, page: &[u8]) -> Option<&'static str> {
         "librarydescription" => "library-ms",
         "searchconnectordescription" => "searchconnector-ms",
         "persistedquery" => "search-ms",
+        "contact" if has_any_case(page, b"schemas.microsoft.com/contact") => "contact",
         "pcsettings" => "settingcontent-ms",
         "job" | "package" if has_any_case(page, b"<script") && has_any_case(page, b"<job") => "wsf",
         "job" if has_any_case(page, b"<script") => "wsf",

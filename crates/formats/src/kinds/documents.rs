@@ -90,5 +90,6 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("mht", Web, "multipart/related", &["mht", "mhtml"], "web page with its files (MHTML)"),
     holder("form-data", Data, "multipart/form-data", &[], "form that a browser sends"),
     holder("vcard", Data, "text/vcard", &["vcf"], "address card"),
+    holder("contact", Data, "text/x-ms-contact", &["contact"], "Windows contact"),
     holder("ics", Data, "text/calendar", &["ics", "vcs"], "calendar"),
 ];

@@ -1,0 +1,288 @@
+//! Commands that a site puts on the clipboard for people to paste and run, whole or in pieces.
+//!
+//! The words may stand in the page, the code that copies in a script of the site, and the command in data that the script
+//! fetches. What one of them does says nothing against it; it is reported under fixed ids, of severity `info`, for the engine
+//! to put together by site and client. Where one page or script does it all, that is a finding by itself.
+
+mod words;
+
+use crate::text::{cut, decode, excerpt, normalise, patterns};
+use crate::{DetectError, Detector, Findings, Reads};
+use data_encoding::{BASE64, HEXLOWER};
+use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
+use std::borrow::Cow;
+pub(super) use words::{Lure, said};
+
+const ID: &str = "clipboard";
+/// A page or script that does it all.
+pub(super) const CLICK_FIX: &str = "page.click-fix";
+/// What a page or script shows, does or holds of it.
+pub(crate) const LURE_WORDS: &str = "page.lure-words";
+pub(crate) const WRITES_CLIPBOARD: &str = "page.writes-clipboard";
+pub(crate) const COMMAND_TEXT: &str = "page.command-text";
+
+/// Bytes of a text that is no more than a command with what belongs to it.
+const SHORT_TEXT: usize = 4 << 10;
+/// Bytes before a command within one value.
+const LEAD: usize = 300;
+
+/// How words of commands look backwards: only then the whole code is turned around.
+const TURNED: &[&str] = &[
+    "llehsrewop",
+    "hswp",
+    "athsm",
+    "exe.dmc",
+    "c/ dmc",
+    "k/ dmc",
+    "lruc",
+    "tegw",
+    "xei",
+    "cexeism",
+    "23lldnur",
+    "tsohnoc",
+    "litutrec",
+    "tpircsaso",
+    "txetetirw",
+    "draobpilc",
+];
+
+patterns! {
+    LITERAL = r"[\x22'`>,]([A-Za-z0-9+/]{16,}={0,2})[\x22'`<]";
+    SHORT_LITERAL = r"\(\s*[\x22'`]([A-Za-z0-9+/]{8,}={0,2})[\x22'`]\s*\)";
+    // Texts as chains keep them: bytes in hexadecimal.
+    HEX = r"[\x22'](?:0x)?((?:[0-9a-f]{2}){16,})[\x22']";
+    PIECES = r#"["']\s*,\s*["']"#;
+    CONCATENATED = r#"["']\s*\.\s*concat\s*\(\s*["']"#;
+    PERCENT = r"(?:%[0-9a-f]{2}){4,}[^\x22'`\r\n]{0,400}";
+    CODES = r"[\[(](?:\s*[0-9]{1,3}\s*,){8,}\s*[0-9]{1,3}\s*[\])]";
+
+    // Names may stand in brackets: `clipboard["writetext"]`, `document["execcommand"]("copy")`.
+    CLIPBOARD = r#"clipboard["'\s\])]*(?:\?\.\s*\[|\?\.|\.|\[)[\s"'(]*write(?:text)?\b|execcommand[^;{}\r\n]{0,60}?["'](?:copy|cut)\b|setdata["'\s\])]*\(\s*["'(\s]*text(?:/plain)?|clipboarddata["'\s\])]*[.\[][\s"'(]*setdata|new\s+clipboarditem"#;
+    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)[^\r\n]{0,160}|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)[^\r\n]{0,120}|\bcmd(?:\.exe)?\s+/[ckv][^\r\n]{0,160}|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)[^\r\n]{0,120}|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:[^\r\n]{0,80}|\brundll32(?:\.exe)?\s+\\\\[^\r\n]{0,120}|\bosascript\s+-e[^\r\n]{0,120}|\bconhost(?:\.exe)?\s+[^\r\n]{0,120}|\bcertutil(?:\.exe)?\s+-[^\r\n]{0,120}|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
+    UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:/\S{0,20}/)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}";
+
+    // What no manual offers: commands that start others from afar, that hide their window or what they are.
+    HIDES = r#"\b(?:mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
+
+    // What may stand before a command in a value of its own: a byte of length, a path, other words of a command line, comments.
+    BEFORE = r"(?s)\A.?(?:[\s(@&|;\\]|\\[nrt]|(?:#|::|rem\s)[^\n]*\n|\$\(|(?:start|sudo|call|nohup|exec|env|do|then)\s|/(?:min|b|wait|i|d)\s|-\w+\s|\w+=[^\s]*\s|echo\s[^\n&|;]*[&|;\n]|set\s[^\n&|;]*[&|;\n]|cd\s[^\n&|;]*[&|;\n]|[a-z]:[\\/][^\s]*[\\/]|%\w+%[\\/]?|[\\/][^\s]*[\\/])*\z";
+}
+
+/// Scripts, and data and texts that scripts of a page fetch.
+pub(crate) struct Clipboard;
+
+impl Detector for Clipboard {
+    fn id(&self) -> &'static str {
+        ID
+    }
+
+    fn summary(&self) -> &'static str {
+        "scripts that copy a command to the clipboard, and what of it stands in data that a page fetches"
+    }
+
+    fn reads(&self) -> Reads {
+        // LIMIT: data that a page fetches to show something is smaller; honest tables and logs are not to wait for this.
+        Reads::Beginning
+    }
+
+    fn wants(&self, part: &Part) -> bool {
+        of_a_site(part) && (is_script(part) || is_data(part))
+    }
+
+    fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        let text = decode(bytes);
+        let code = Code::of(&text);
+        let lure = Lure::of(&code.plain).filter(|lure| lure.sure);
+        let script = is_script(part);
+        let writes = if script { code.writes() } else { None };
+        let whole = part.kind.class == Class::Text && text.len() <= SHORT_TEXT;
+        let command = if whole { code.command() } else { code.command_value() };
+        if let (Some(lure), Some(_), Some(command)) = (&lure, &writes, &command) {
+            let message = "the script talks people into pasting a command that it copies to the clipboard";
+            let found = Finding::new(CLICK_FIX, ID, Severity::High, Family::Behaviour, message);
+            let found = found.with("value", cut(command)).with("words", cut(&lure.words));
+            findings.add(found.technique("T1204.004"));
+        }
+        report(ID, lure.as_ref(), writes, command, findings);
+        Ok(())
+    }
+}
+
+/// Whether a part belongs to what a site shows, and is no file in an archive or a mail.
+pub(super) fn of_a_site(part: &Part) -> bool {
+    matches!(part.role, Role::Sample | Role::Script | Role::Embedded | Role::Payload | Role::Stream | Role::Appended)
+}
+
+fn is_script(part: &Part) -> bool {
+    part.is("js") || part.is("js-embedded")
+}
+
+/// Whether a page's script would take the part for data or a text.
+fn is_data(part: &Part) -> bool {
+    part.kind.class == Class::Text || ["json", "ndjson", "css"].iter().any(|kind| part.is(kind))
+}
+
+/// Reports what is seen of it, each under an id of its own.
+pub(super) fn report(
+    detector: &'static str,
+    lure: Option<&Lure>,
+    writes: Option<String>,
+    command: Option<String>,
+    findings: &mut Findings,
+) {
+    let mut add = |id, message: &str, value: &str| {
+        let found = Finding::new(id, detector, Severity::Info, Family::Behaviour, message);
+        findings.add(found.with("value", cut(value)));
+    };
+    if let Some(lure) = lure.filter(|lure| lure.sure) {
+        add(LURE_WORDS, "it asks people to paste something where it runs", &lure.words);
+    }
+    if let Some(value) = writes {
+        add(WRITES_CLIPBOARD, "it copies something to the clipboard", &value);
+    }
+    if let Some(value) = command {
+        add(COMMAND_TEXT, "it holds a command line as a value", &value);
+    }
+}
+
+/// Code, normalised, with what it would make of texts that it keeps in disguise behind it.
+pub(super) struct Code {
+    plain: String,
+}
+
+impl Code {
+    /// Of code or data as written.
+    pub(super) fn of(text: &str) -> Self {
+        // The marks of template literals are no escape characters here.
+        let text = if text.contains('`') { Cow::Owned(text.replace('`', "\"")) } else { Cow::Borrowed(text) };
+        let mut plain = normalise(&text);
+        let mut hidden = Vec::new();
+        let short = if plain.contains("atob") { Some(&SHORT_LITERAL) } else { None };
+        for literal in short.into_iter().chain([&LITERAL]).flat_map(|pattern| pattern.captures_iter(&text)) {
+            let literal = literal.get(1).map_or("", |literal| literal.as_str());
+            hidden.extend(BASE64.decode(literal.as_bytes()));
+        }
+        for literal in HEX.captures_iter(&plain) {
+            let literal = literal.get(1).map_or("", |literal| literal.as_str());
+            hidden.extend(HEXLOWER.decode(literal.as_bytes()));
+        }
+        for bytes in hidden {
+            // As values of their own; between texts in binary data stand bytes that are none.
+            for text in decode(&bytes).split(|c: char| c.is_control() && !matches!(c, '\t' | '\r' | '\n')) {
+                plain.push_str("\n\"");
+                plain.push_str(&normalise(text));
+                plain.push('"');
+            }
+        }
+        unveil(&mut plain);
+        Self { plain }
+    }
+
+    /// The code that writes to the clipboard.
+    pub(super) fn writes(&self) -> Option<String> {
+        // The names may come together by way of variables.
+        let has = |word: &str| self.plain.contains(word);
+        let named = || {
+            let both = has("clipboard") && has("writetext") || has("execcommand") && (has("\"copy\"") || has("'copy'"));
+            both.then(|| "the names of what copies, in pieces".to_owned())
+        };
+        excerpt(&CLIPBOARD, &self.plain).or_else(named)
+    }
+
+    /// A command line of Windows or macOS that no page has a reason to copy, wherever it stands.
+    pub(super) fn of_windows(&self) -> Option<String> {
+        excerpt(&COMMAND, &self.plain)
+    }
+
+    /// A command line that manuals offer to copy, too.
+    pub(super) fn of_manuals(&self) -> Option<String> {
+        excerpt(&UNIX, &self.plain)
+    }
+
+    fn command(&self) -> Option<String> {
+        self.of_windows().or_else(|| self.of_manuals())
+    }
+
+    /// A command line that is a value: a literal that begins with it, or all of the text.
+    pub(super) fn command_value(&self) -> Option<String> {
+        command_value(&self.plain)
+    }
+}
+
+/// A command line in text that people see.
+pub(super) fn shown_command(markup: &str) -> Option<String> {
+    excerpt(&COMMAND, markup).or_else(|| excerpt(&UNIX, markup))
+}
+
+/// Whether a command is written as manuals write theirs: in full, and to be seen when it runs.
+pub(super) fn plainly_offered(value: &str, code: &str) -> bool {
+    !HIDES.is_match(value) && COMMAND.is_match(&code.to_ascii_lowercase())
+}
+
+/// A command line that is a value of its own in normalised code or in tags.
+pub(super) fn command_value(plain: &str) -> Option<String> {
+    let mut values = COMMAND.find_iter(plain).chain(UNIX.find_iter(plain));
+    values.find(|found| is_value(plain, found.start())).map(|found| cut(found.as_str()))
+}
+
+/// Whether a literal, or the text itself, begins with what starts there.
+fn is_value(text: &str, start: usize) -> bool {
+    let mut from = start.saturating_sub(LEAD);
+    while !text.is_char_boundary(from) {
+        from = from.saturating_add(1);
+    }
+    let before = text.get(from..start).unwrap_or_default();
+    match before.rsplit_once(['"', '\'']) {
+        Some((_, lead)) => BEFORE.is_match(lead),
+        None => from == 0 && BEFORE.is_match(before),
+    }
+}
+
+/// Adds what the code would make of texts that are kept in percent codes, in numbers, backwards, or in pieces.
+fn unveil(code: &mut String) {
+    let mut more = String::new();
+    for found in PERCENT.find_iter(code) {
+        more.push_str("\n\"");
+        more.push_str(&percent_decoded(found.as_str()));
+    }
+    for found in CODES.find_iter(code) {
+        let numbers = found.as_str().split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse::<u8>().ok());
+        more.push_str("\n\"");
+        more.extend(numbers.map(char::from));
+    }
+    if code.contains("reverse") && TURNED.iter().any(|word| code.contains(word)) {
+        more.push('\n');
+        more.extend(code.chars().rev());
+    }
+    if code.contains("join") {
+        more.push('\n');
+        more.push_str(&PIECES.replace_all(code, ""));
+    }
+    if CONCATENATED.is_match(code) {
+        more.push('\n');
+        more.push_str(&CONCATENATED.replace_all(code, ""));
+    }
+    code.push_str(&normalise(&more));
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = (byte == b'%').then(|| after.get(..2)).flatten().and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(decoded) => {
+                out.push(decoded);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

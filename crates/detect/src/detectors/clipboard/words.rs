@@ -1,0 +1,216 @@
+//! Words that talk people into pasting something and running it, by one table (`content/lure-words.txt`).
+
+use crate::text::{cut, patterns, without_entities};
+use regex::Regex;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+const TABLE: &str = include_str!("../../../content/lure-words.txt");
+/// Bytes within which words of two groups belong together: a paragraph or two, or one list of steps.
+const NEAR: usize = 2_000;
+
+patterns! {
+    // What a browser takes for a tag: a letter follows the bracket (WHATWG HTML, 13.2.5.6).
+    TAG = r"</?[A-Za-z!][^<>]*>";
+    // Line ends and tabs in the literals of a script.
+    ESCAPED = r"\\[nrt]";
+}
+
+/// What some words are there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Group {
+    Place,
+    Opens,
+    Keys,
+    Paste,
+    Pretext,
+}
+
+/// Words of a text that talk people into pasting something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::detectors) struct Lure {
+    /// The words, for people.
+    pub(in crate::detectors) words: String,
+    /// They are said to be a verification or a repair.
+    pub(in crate::detectors) pretext: bool,
+    /// They name keys that paste.
+    pub(in crate::detectors) keys: bool,
+    /// They ask to paste where a command runs: manuals say so seldom.
+    pub(in crate::detectors) sure: bool,
+    /// Something of the kind is said: enough beside a command that is copied on the same page.
+    pub(in crate::detectors) any: bool,
+}
+
+impl Lure {
+    /// What a text says, tags and entities included; `None` for nothing of the kind.
+    pub(in crate::detectors) fn of(text: &str) -> Option<Self> {
+        let mut found = Self::default();
+        let text = without_entities(text);
+        let text = if text.contains('\\') { ESCAPED.replace_all(&text, " ").into_owned() } else { text };
+        // A tag stands between two words, or within one that is not to be found.
+        found.read(&simplified(&TAG.replace_all(&text, " ")));
+        if !found.sure && text.contains('<') {
+            found.read(&simplified(&TAG.replace_all(&text, "")));
+        }
+        found.any.then_some(found)
+    }
+
+    /// Adds what a simplified text says.
+    fn read(&mut self, text: &str) {
+        let mut last: HashMap<Group, usize> = HashMap::new();
+        let mut words: Vec<&str> = Vec::new();
+        for found in PHRASES.0.find_iter(text) {
+            let before = text.get(..found.start()).and_then(|text| text.chars().next_back());
+            let after = text.get(found.end()..).and_then(|text| text.chars().next());
+            let whole = |c: Option<char>| c.is_none_or(|c| c == ' ' || c == '+');
+            let Some(group) = PHRASES.1.get(found.as_str()).filter(|_| whole(before) && whole(after)) else { continue };
+            let at = found.start();
+            last.insert(*group, at);
+            let near = |other: Group| last.get(&other).is_some_and(|seen| at.abs_diff(*seen) <= NEAR);
+            self.pretext |= *group == Group::Pretext;
+            self.keys |= *group == Group::Keys;
+            self.sure |= *group == Group::Place
+                || near(Group::Keys) && (near(Group::Opens) || near(Group::Pretext))
+                || near(Group::Pretext) && near(Group::Opens) && near(Group::Paste);
+            self.any |=
+                self.sure || matches!(*group, Group::Pretext | Group::Keys) || near(Group::Opens) && near(Group::Paste);
+            if !words.contains(&found.as_str()) {
+                words.push(found.as_str());
+            }
+        }
+        if self.words.is_empty() {
+            self.words = cut(&words.join(", "));
+        }
+    }
+}
+
+/// What a page or text says, in lower case and without punctuation, a blank between two words.
+pub(in crate::detectors) fn said(text: &str) -> String {
+    simplified(&TAG.replace_all(&without_entities(text), " ")).trim_end().to_owned()
+}
+
+/// Words in lower case with single blanks between them, nothing else but `+`.
+fn simplified(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let apart = |out: &mut String| {
+        if !out.is_empty() && !out.ends_with([' ', '+']) {
+            out.push(' ');
+        }
+    };
+    for c in text.chars() {
+        match c {
+            // Characters that nobody sees.
+            '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {}
+            '⌘' => {
+                apart(&mut out);
+                out.push_str("cmd+");
+            }
+            '+' | '＋' => {
+                if out.ends_with(' ') {
+                    out.pop();
+                }
+                if !out.ends_with('+') {
+                    out.push('+');
+                }
+            }
+            c if c.is_alphanumeric() => out.extend(c.to_lowercase()),
+            _ => apart(&mut out),
+        }
+    }
+    if out.contains(" plus ") { out.replace(" plus ", "+") } else { out }
+}
+
+/// The phrases of the table as one pattern, the longest first, and the group of each.
+static PHRASES: LazyLock<(Regex, HashMap<String, Group>)> = LazyLock::new(|| {
+    let rows: Vec<(Group, String)> = table().filter_map(read).flatten().collect();
+    let mut phrases: Vec<String> = rows.iter().map(|(_, phrase)| regex::escape(phrase)).collect();
+    phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.len()));
+    (crate::text::compiled(&phrases.join("|")), rows.into_iter().map(|(group, phrase)| (phrase, group)).collect())
+});
+
+fn table() -> impl Iterator<Item = &'static str> {
+    TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn read(line: &'static str) -> Option<impl Iterator<Item = (Group, String)>> {
+    let (group, phrases) = line.split_once(" | ")?;
+    let group = match group.trim() {
+        "place" => Group::Place,
+        "opens" => Group::Opens,
+        "keys" => Group::Keys,
+        "paste" => Group::Paste,
+        "pretext" => Group::Pretext,
+        _ => return None,
+    };
+    Some(phrases.split(';').map(move |phrase| (group, simplified(phrase.trim()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lure, PHRASES, read, simplified, table};
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        let mut phrases = 0;
+        for line in table() {
+            let row = read(line).unwrap_or_else(|| panic!("no group: {line}"));
+            phrases += row.inspect(|(_, phrase)| assert!(phrase.len() > 2, "{line}")).count();
+        }
+        assert_eq!(PHRASES.1.len(), phrases, "no phrase stands twice");
+        for line in table() {
+            for phrase in line.split_once(" | ").unwrap().1.split(';') {
+                assert_eq!(simplified(phrase.trim()), phrase.trim(), "as it is looked for");
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let said = Lure::of(text).map_or("", |lure| if lure.sure { "sure" } else { "any" });
+        assert_eq!(said, expected, "{text}");
+    }
+
+    #[test]
+    fn words_that_ask_to_paste_and_run_are_told() {
+        for text in [
+            "Press Win + R",
+            "Press <b>Win</b>&nbsp;+&nbsp;<b>R</b>",
+            "press <kbd>⊞ Windows</kbd> <kbd>R</kbd>",
+            "Press W<i></i>in&plus;R",
+            "Press Windows key plus R",
+            "Press W\u{200b}in+R",
+            "Drücken Sie die Windows-Taste + R",
+            "Appuyez sur la touche Windows + R",
+            "Pulse la tecla Windows + R",
+            "Premi il tasto Windows + R",
+            "Press Alt + F2 and run it",
+            "Paste it into the File Explorer's address bar",
+            "Verify you are human: hold &#67;trl and press V, that is Ctrl + V",
+            "Bestätigen Sie, dass Sie ein Mensch sind. Strg + V, Eingabetaste",
+            "Open Terminal, press ⌘V",
+            "Open File Explorer, choose the address bar, press Ctrl+V",
+            "Je ne suis pas un robot: ouvrez le terminal, collez",
+            "t('Press\\nWin+R')",
+        ] {
+            check(text, "sure");
+        }
+    }
+
+    #[test]
+    fn words_of_manuals_are_not_sure() {
+        for (text, expected) in [
+            ("Open a terminal and paste the following command, then press Enter", "any"),
+            ("I'm not a robot", "any"),
+            ("Je ne suis pas un robot: collez le code", "any"),
+            ("On Windows run it. For Windows R is there.", ""),
+            ("Copy with Ctrl+C, paste with Ctrl+V", "any"),
+            ("Run this in your terminal", ""),
+            ("Press any key. Darwin+R is no key.", ""),
+            ("Paste the link in an email and press enter", ""),
+        ] {
+            check(text, expected);
+        }
+        let apart = format!("Open Terminal {} Ctrl+V", "word ".repeat(1_000));
+        check(&apart, "any");
+    }
+}
