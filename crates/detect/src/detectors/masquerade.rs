@@ -50,6 +50,11 @@ const RUNS: &[&str] = &[
     "appref-ms",
     "gadget",
     "msc",
+    "mcpb",
+    "dxt",
+    "vsix",
+    "crx",
+    "xpi",
 ];
 const DOCUMENTS: &[&str] = &[
     "pdf", "doc", "docx", "docm", "dot", "dotx", "xls", "xlsx", "xlsm", "xlsb", "ppt", "pptx", "pptm", "pps", "ppsx",
