@@ -1,12 +1,14 @@
-//! Pictures: the QR codes in them, since people scan what they see (ISO/IEC 18004).
+//! Pictures: the QR codes in them, since people scan what they see (ISO/IEC 18004), and what only programs see beside the pixels;
+//! the tags of sounds for the same reason.
 //!
 //! A picture that cannot be decoded shows nobody a code, and nothing is said about it.
 
 mod pixels;
+mod words;
 
 use crate::qr::{Codes, Luma};
-use crate::{Content, Format, OpenError, Parts, kinds};
-use lazaret_model::Class;
+use crate::{Content, Format, Member, OpenError, Parts, kinds};
+use lazaret_model::{Class, Role};
 
 /// Bytes of a picture that are read.
 const MOST_BYTES: u64 = 64 << 20;
@@ -26,16 +28,25 @@ impl Format for Picture {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["png", "apng", "jpeg", "gif", "bmp", "webp"]
+        &["png", "apng", "jpeg", "gif", "bmp", "webp", "mp3-id3"]
     }
 
     fn summary(&self) -> &'static str {
-        "QR codes in PNG, JPEG, GIF, BMP and WebP, also in two halves"
+        "QR codes in PNG, JPEG, GIF, BMP and WebP, also in two halves; commands in their comments and in the tags of MP3"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         // LIMIT: a picture of so many bytes is a photo or a plan.
         let Some(bytes) = input.whole(MOST_BYTES)? else { return Ok(()) };
+        let (texts, overflow) = words::find(&bytes).into_parts();
+        if let Some(reason) = overflow {
+            parts.incomplete(reason);
+        }
+        for (text, is_command) in texts {
+            let member = Member::unnamed(Role::Embedded, "comment");
+            let member = if is_command { member.of_kind("command-line") } else { member };
+            parts.add_content(member, Content::from(text))?;
+        }
         let within =
             |class: Class| parts.part().within.iter().filter_map(|id| kinds::kind(id)).any(|row| row.class == class);
         let (mail, archive) = (within(Class::Mail), within(Class::Archive));

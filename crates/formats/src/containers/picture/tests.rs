@@ -137,3 +137,48 @@ fn halves_of_a_code_are_joined() {
         }
     }
 }
+
+/// A chunk of PNG, with a checksum of zero.
+fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    [&(data.len() as u32).to_be_bytes()[..], kind, data, &[0; 4]].concat()
+}
+
+#[test]
+fn commands_beside_the_pixels_are_parts() {
+    const COMMAND: &[u8] = b"powershell -w hidden -c echo LAZARET-MARKER";
+    let plain = png(&Luma::white(32, 32).unwrap());
+    // Behind the header, which is 33 bytes long with the signature.
+    let with = |chunk: Vec<u8>| [&plain[..33], &chunk, &plain[33..]].concat();
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, COMMAND).unwrap();
+    let packed = packed.finish().unwrap();
+    let photo = jpeg(&Luma::white(32, 32).unwrap());
+    let segment =
+        |marker: u8, body: &[u8]| [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat();
+    let in_photo = |segment: Vec<u8>| [&photo[..2], &segment, &photo[2..]].concat();
+    let wide: Vec<u8> = COMMAND.iter().flat_map(|byte| [*byte, 0]).collect();
+    let moving = gif(&Luma::white(32, 32).unwrap());
+    let remark = [&[0x21, 0xfe, COMMAND.len() as u8][..], COMMAND, &[0]].concat();
+    // The header is 13 bytes long, the table of two colours six.
+    let in_moving = [&moving[..19], &remark, &moving[19..]].concat();
+    let frame = [&b"COMM"[..], &(COMMAND.len() as u32 + 1).to_be_bytes(), &[0, 0, 0], COMMAND].concat();
+    let tag = [&b"ID3\x03\0\0\0\0\0"[..], &[frame.len() as u8], &frame, b"\xff\xfb\x90\x64", &[0; 400]].concat();
+    for (what, bytes, kind) in [
+        ("tEXt", with(chunk(b"tEXt", &[&b"Comment\0"[..], COMMAND].concat())), "png"),
+        ("zTXt", with(chunk(b"zTXt", &[&b"Comment\0\0"[..], &packed].concat())), "png"),
+        ("iTXt", with(chunk(b"iTXt", &[&b"Comment\0\0\0\0\0"[..], COMMAND].concat())), "png"),
+        ("iTXt, packed", with(chunk(b"iTXt", &[&b"Comment\0\x01\0\0\0"[..], &packed].concat())), "png"),
+        ("COM", in_photo(segment(0xfe, COMMAND)), "jpeg"),
+        ("EXIF in UTF-16", in_photo(segment(0xe1, &[&b"Exif\0\0"[..], &wide].concat())), "jpeg"),
+        ("comment", in_moving, "gif"),
+        ("ID3", tag, "mp3-id3"),
+    ] {
+        let found = walk_with(bytes, "x", Some(kind), &[], Limits::default());
+        assert!(found.bytes("//comment").ends_with(COMMAND), "{what}");
+        assert_eq!(found.part("//comment").kind.id, "command-line", "{what}");
+    }
+    for harmless in [&b"Comment\0A lesson on PowerShell and the command prompt"[..], b"Software\0cmd"] {
+        let found = walk_with(with(chunk(b"tEXt", harmless)), "x", Some("png"), &[], Limits::default());
+        assert!(found.parts.len() == 1 && found.complete());
+    }
+}
