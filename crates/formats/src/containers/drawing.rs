@@ -50,7 +50,7 @@ mod tests {
         let code = QrCode::new(text).unwrap();
         let width = code.width();
         let colors = code.to_colors();
-        let row = |y: usize| (0..width + 4).map(|x| dark(&colors, width, x, y)).collect();
+        let row = |y: usize| (0..width + 4).map(|x| dark(&colors, width, x, y)).collect::<Vec<bool>>();
         (0..width + 4).map(row).collect()
     }
 
