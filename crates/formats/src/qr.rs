@@ -40,6 +40,7 @@ pub(crate) struct Pictures {
 impl Pictures {
     /// Counts a picture of so many pixels; says whether there was room for it.
     pub(crate) fn take(&mut self, pixels: u64, in_mail: bool) -> bool {
+        // LIMIT: who asks says what was left out, where it is not ordinary.
         let most = if in_mail { MOST_PIXELS * 4 } else { MOST_PIXELS };
         let pixels = self.pixels.saturating_add(pixels);
         if pixels > most {

@@ -42,6 +42,7 @@ impl Cells {
             (None, Some(class)) => self.class(class),
             (None, None) => u8::MAX,
         };
+        // LIMIT: no code is wider.
         let columns = of("colspan").and_then(|text| text.trim().parse::<usize>().ok()).unwrap_or(1).clamp(1, MOST);
         let Some(row) = self.rows.last_mut() else { return };
         // LIMIT: as above.

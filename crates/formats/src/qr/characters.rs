@@ -55,6 +55,7 @@ enum Sort {
 }
 
 fn sort_of(line: &[char]) -> Sort {
+    // LIMIT: no code is wider, and what it is part of is no drawing.
     if line.len() > MOST || line.len() < LEAST_LENGTH {
         return Sort::None;
     }

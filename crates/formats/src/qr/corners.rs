@@ -124,6 +124,7 @@ fn add(corners: &mut Vec<Corner>, new: Corner) -> bool {
             return true;
         }
     }
+    // LIMIT: the caller is told, and says so.
     if corners.len() >= MOST_CORNERS {
         return false;
     }

@@ -42,6 +42,7 @@ pub(super) fn read(
                 let (Some(one), Some(other)) = (corners.get(*first), corners.get(*second)) else { continue };
                 let Some((right, below)) = square(corner, (one, *from_first), (other, *from_second)) else { continue };
                 tries += 1;
+                // LIMIT: the caller is told, and says so.
                 if tries > MOST_TRIES || reads > MOST_READS {
                     return Ok(true);
                 }

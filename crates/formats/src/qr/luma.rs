@@ -20,6 +20,7 @@ pub(crate) struct Luma {
 impl Luma {
     /// A white picture; none where it would be larger than what is searched.
     pub(crate) fn white(width: usize, height: usize) -> Option<Self> {
+        // LIMIT: drawings that large show no code to scan.
         let count = width.checked_mul(height).filter(|count| *count > 0 && *count <= MOST_PIXELS)?;
         Some(Self { width, height, pixels: vec![WHITE; count] })
     }
@@ -55,6 +56,7 @@ impl Luma {
     /// Two pictures as one, the second to the right of the first; none where they are not equally high.
     pub(super) fn beside(first: &Self, second: &Self) -> Option<Self> {
         let (width, height) = (first.width.checked_add(second.width)?, first.height);
+        // LIMIT: halves that large are photos.
         if second.height != height || width.checked_mul(height)? > MOST_PIXELS {
             return None;
         }
@@ -65,6 +67,7 @@ impl Luma {
     /// Two pictures as one, the second below the first; none where they are not equally wide.
     pub(super) fn below(first: &Self, second: &Self) -> Option<Self> {
         let (width, height) = (first.width, first.height.checked_add(second.height)?);
+        // LIMIT: halves that large are photos.
         if second.width != width || width.checked_mul(height)? > MOST_PIXELS {
             return None;
         }
@@ -93,6 +96,7 @@ impl Rows {
             return None;
         }
         let mut factor = 1_usize;
+        // LIMIT: the whole picture is kept, smaller.
         while count / (factor * factor) > MOST_PIXELS {
             factor += 1;
         }

@@ -71,6 +71,7 @@ impl Rectangles {
             (edge(&small, |one| one.left, f64::min) - border, edge(&small, |one| one.top, f64::min) - border);
         let right = edge(&small, |one| one.left + one.width, f64::max) + border;
         let bottom = edge(&small, |one| one.top + one.height, f64::max) + border;
+        // LIMIT: the whole drawing is kept, smaller.
         let scale = (MODULE / side).min(LONGEST / (right - left).max(bottom - top));
         // A module of less than a pixel shows nothing.
         if scale * side < 1.0 {

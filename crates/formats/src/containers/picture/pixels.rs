@@ -100,6 +100,7 @@ fn png(bytes: &[u8]) -> Option<Luma> {
         }
         return Some(rows.finish());
     }
+    // LIMIT: larger ones that cannot be read row by row are photos.
     let count = width.checked_mul(height).filter(|count| *count as u64 <= MOST_WHOLE)?;
     let mut whole = vec![WHITE; count];
     while let Ok(Some(row)) = reader.next_interlaced_row() {
@@ -133,6 +134,7 @@ fn frame_of_jpeg(bytes: &[u8]) -> Option<(u64, u64, u64)> {
 fn jpeg(bytes: &[u8]) -> Option<Luma> {
     use zune_jpeg::zune_core::colorspace::ColorSpace;
     use zune_jpeg::zune_core::options::DecoderOptions;
+    // LIMIT: no encoder writes more passes; viewers give up as well.
     let options = DecoderOptions::default().jpeg_set_max_scans(MOST_SCANS);
     let mut decoder = zune_jpeg::JpegDecoder::new_with_options(Cursor::new(bytes), options);
     decoder.decode_headers().ok()?;
@@ -150,12 +152,14 @@ fn jpeg(bytes: &[u8]) -> Option<Luma> {
 fn gif(bytes: &[u8]) -> Vec<Luma> {
     let mut options = gif::DecodeOptions::new();
     options.set_color_output(gif::ColorOutput::RGBA);
+    // LIMIT: as for the canvas below, of four bytes a pixel.
     if let Some(most) = std::num::NonZeroU64::new(MOST_WHOLE * 4) {
         options.set_memory_limit(gif::MemoryLimit::Bytes(most));
     }
     let Ok(mut decoder) = options.read_info(bytes) else { return Vec::new() };
     let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
     let mut frames = Vec::new();
+    // LIMIT: a drawing that large is no code to scan.
     let Some(count) = width.checked_mul(height).filter(|count| *count as u64 <= MOST_WHOLE) else { return frames };
     let mut canvas = vec![WHITE; count];
     // LIMIT: nobody scans a picture that is shown for a moment; what moves shows its code early and again.
@@ -183,6 +187,7 @@ fn gif(bytes: &[u8]) -> Vec<Luma> {
 fn webp(bytes: &[u8]) -> Option<Luma> {
     let mut decoder = image_webp::WebPDecoder::new(Cursor::new(bytes)).ok()?;
     let (width, height) = decoder.dimensions();
+    // LIMIT: larger ones are photos.
     if u64::from(width) * u64::from(height) > MOST_WHOLE {
         return None;
     }
