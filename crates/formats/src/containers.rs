@@ -10,6 +10,7 @@ mod compress;
 mod cpio;
 mod decode;
 mod decoders;
+mod drawing;
 mod encoded;
 pub(crate) mod encoder;
 mod form;
@@ -30,6 +31,7 @@ pub(crate) mod openpgp;
 mod package;
 mod pdf;
 mod pickle;
+mod picture;
 mod rar;
 mod rpm;
 mod rtf;
@@ -105,6 +107,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &ar::Ar,
     &calendar::Calendar,
     &cpio::Cpio,
+    &drawing::Drawing,
     &rpm::Rpm,
     &html::Html,
     &lnk::Lnk,
@@ -116,6 +119,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &package::Package,
     &pdf::Pdf,
     &pickle::Pickle,
+    &picture::Picture,
     &rtf::Rtf,
     &scene::Scene,
     &script::Script,

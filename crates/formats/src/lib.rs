@@ -17,6 +17,7 @@ mod kinds;
 mod pack;
 mod parts;
 mod passwords;
+mod qr;
 #[cfg(test)]
 #[allow(dead_code, reason = "every opener uses what it needs")]
 mod testing;

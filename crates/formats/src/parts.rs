@@ -110,6 +110,11 @@ impl Parts<'_, '_> {
         &mut self.state.budget
     }
 
+    /// What the pictures of the sample have cost, and halves of codes among them.
+    pub(crate) fn pictures(&mut self) -> &mut crate::qr::Pictures {
+        &mut self.state.pictures
+    }
+
     /// Passwords to try, the likeliest first; at most as many as the limits allow. Those that failed on this part in
     /// an earlier attempt are left out.
     pub fn passwords(&mut self) -> Vec<Arc<str>> {

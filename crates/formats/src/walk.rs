@@ -5,7 +5,9 @@
 
 use crate::kinds::KindRow;
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
-use crate::{Budget, Clock, Content, FORMATS, Format, Member, OpenError, Passwords, Spool, extent, identify, kinds};
+use crate::{
+    Budget, Clock, Content, FORMATS, Format, Member, OpenError, Passwords, Spool, extent, identify, kinds, qr,
+};
 use data_encoding::HEXLOWER;
 use lazaret_model::{Child, Class, ContentCoding, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
 use sha2::Digest;
@@ -76,6 +78,7 @@ pub(crate) struct State<'v> {
     next_id: u32,
     legacy_hashes: bool,
     retry_bytes: u64,
+    pub(crate) pictures: qr::Pictures,
 }
 
 /// Something that people read, and that may announce a password.
@@ -112,6 +115,7 @@ pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: 
         next_id: 0,
         legacy_hashes: setup.legacy_hashes,
         retry_bytes: 0,
+        pictures: qr::Pictures::default(),
     };
     let mut part = Part {
         id: state.next_id(),
@@ -542,6 +546,7 @@ mod tests {
                 next_id: 0,
                 legacy_hashes: false,
                 retry_bytes: 0,
+                pictures: crate::qr::Pictures::default(),
             };
             let part = Part { id: state.next_id(), ..empty_part() };
             state.visit(part, None, Content::from(bytes.clone()), &ancestors, &mut Vec::new());

@@ -8,9 +8,11 @@ mod words;
 
 use crate::text::{cut, decode, excerpt, normalise, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
+use aho_corasick::AhoCorasick;
 use data_encoding::{BASE64, HEXLOWER};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 pub(super) use words::{Lure, said};
 
 const ID: &str = "clipboard";
@@ -91,9 +93,12 @@ impl Detector for Clipboard {
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let text = decode(bytes);
-        let code = Code::of(&text);
-        let lure = Lure::of(&code.plain).filter(|lure| lure.sure);
         let script = is_script(part);
+        if !script && !may_hold_a_command(text.as_bytes()) {
+            return Ok(());
+        }
+        let code = Code::of(&text);
+        let lure = Lure::of_code(&code.plain).filter(|lure| lure.sure);
         let writes = if script { code.writes() } else { None };
         let whole = part.kind.class == Class::Text && text.len() <= SHORT_TEXT;
         let command = if whole { code.command() } else { code.command_value() };
@@ -107,6 +112,55 @@ impl Detector for Clipboard {
         Ok(())
     }
 }
+
+/// Whether data may hold a command or words about one: a word of theirs, or a run of letters and digits that may be one in
+/// disguise. Prose and tables have neither, and are most of what there is.
+fn may_hold_a_command(bytes: &[u8]) -> bool {
+    const RUN: usize = 24;
+    let mut run = 0_usize;
+    let disguised = bytes.iter().any(|byte| {
+        let part = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'%');
+        run = if part { run + 1 } else { 0 };
+        run >= RUN
+    });
+    disguised || WORDS.as_ref().is_none_or(|words| words.is_match(bytes))
+}
+
+/// Words of commands, of what copies them and of what says where they go.
+static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = [
+        "powershell",
+        "pwsh",
+        "mshta",
+        "cmd",
+        "iex",
+        "irm ",
+        "iwr ",
+        "msiexec",
+        "rundll32",
+        "osascript",
+        "conhost",
+        "certutil",
+        "base64",
+        "curl",
+        "wget",
+        "bash",
+        "| sh",
+        "|sh",
+        "clipboard",
+        "fromcharcode",
+        "\\x",
+        "\\u00",
+        "`",
+        "^",
+        "[char]",
+        "chr(",
+        "\0",
+        "\u{200b}",
+        "\u{ad}",
+    ];
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+});
 
 /// Whether a part belongs to what a site shows, and is no file in an archive or a mail.
 pub(super) fn of_a_site(part: &Part) -> bool {

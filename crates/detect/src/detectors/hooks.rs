@@ -1,6 +1,7 @@
 //! What runs without being started, because something was installed, opened or loaded: hooks.
 
 mod imports;
+mod models;
 
 use crate::text::{cut, decode, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
@@ -15,7 +16,7 @@ patterns! {
     IMPORTS = r"(?m)^import[ \t][^\r\n]{0,160}";
 }
 
-/// Commands of npm packages, path files and pickles of Python.
+/// Commands of npm packages, path files and pickles of Python, code in models.
 pub(crate) struct Hooks;
 
 impl Detector for Hooks {
@@ -24,7 +25,7 @@ impl Detector for Hooks {
     }
 
     fn summary(&self) -> &'static str {
-        "commands that run when a package is installed, path files and pickles of Python"
+        "commands that run when a package is installed, path files and pickles of Python, code in models"
     }
 
     // Pickles hold whole models; what they call stands in a few bytes of them.
@@ -33,12 +34,17 @@ impl Detector for Hooks {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        at_installation(part) || path_file(part) || pickle(part) || part.is("pickle-imports")
+        let model = models::of(part).is_some();
+        at_installation(part) || path_file(part) || pickle(part) || part.is("pickle-imports") || model
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         if pickle(part) {
             unpickled(bytes, findings);
+            return Ok(());
+        }
+        if let Some(model) = models::of(part) {
+            models::judge(model, bytes, findings);
             return Ok(());
         }
         let text = decode(bytes);

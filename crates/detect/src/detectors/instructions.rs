@@ -96,8 +96,15 @@ fn for_agents(part: &Part) -> bool {
 
 /// Text in letters that have no shape: tags (Unicode, "Tags" block) and long runs of variation selectors or of marks without width.
 fn unseen(text: &str) -> Option<String> {
-    // Each of them begins with one of these bytes in UTF-8, and most text has neither.
-    if memchr::memchr3(0xf3, 0xef, 0xe2, text.as_bytes()).is_none() {
+    // How each of them begins in UTF-8: most text has none, or too few.
+    let count = |start: &[u8]| memchr::memmem::find_iter(text.as_bytes(), start).count();
+    let few = count(b"\xf3\xa0") + count(b"\xef\xb8") < HIDDEN_LETTERS;
+    let marks: usize = [&b"\xe2\x80\x8b"[..], b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x81\xa0", b"\xe2\x81\xa1"]
+        .into_iter()
+        .chain([&b"\xe2\x81\xa2"[..], b"\xe2\x81\xa3", b"\xe2\x81\xa4", b"\xe1\xa0\x8e", b"\xef\xbb\xbf"])
+        .map(count)
+        .sum();
+    if few && marks < HIDDEN_MARKS {
         return None;
     }
     let (mut letters, mut selectors, mut marks) = (String::new(), Vec::new(), 0usize);

@@ -50,6 +50,11 @@ const RUNS: &[&str] = &[
     "appref-ms",
     "gadget",
     "msc",
+    "mcpb",
+    "dxt",
+    "vsix",
+    "crx",
+    "xpi",
 ];
 const DOCUMENTS: &[&str] = &[
     "pdf", "doc", "docx", "docm", "dot", "dotx", "xls", "xlsx", "xlsm", "xlsb", "ppt", "pptx", "pptm", "pps", "ppsx",
@@ -81,7 +86,7 @@ impl Detector for Masquerade {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.named || part.role == Role::Sample
+        part.named || part.role == Role::Sample || part.declared_type.is_some()
     }
 
     fn inspect(&self, part: &Part, _: &[u8], offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -89,12 +94,19 @@ impl Detector for Masquerade {
             return Ok(());
         }
         let base = part.name.rsplit(['/', '\\']).next().unwrap_or_default();
+        // A name made up by an opener says nothing.
+        if !part.named && part.role != Role::Sample {
+            declared_type(part, base, findings);
+            return Ok(());
+        }
         double_extension(part, base, findings);
         bidi(base, findings);
         padding(base, findings);
         trailing(base, findings);
         homoglyph(base, findings);
-        content(part, base, findings);
+        if !content(part, base, findings) {
+            declared_type(part, base, findings);
+        }
         if part.role == Role::Member && part.depth > 0 {
             path(&part.name, findings);
         }
@@ -370,23 +382,25 @@ fn latin(c: char) -> char {
     }
 }
 
-fn content(part: &Part, base: &str, findings: &mut Findings) {
+/// Judges content by the name, or by the declared type where the name says nothing; says whether it lies.
+fn content(part: &Part, base: &str, findings: &mut Findings) -> bool {
     let extension = split(kept(base)).map(|(_, e)| e).unwrap_or_default();
     let kind = part.kind.id.as_ref();
-    let declared = part.declared_type.as_deref().unwrap_or_default().to_lowercase();
-    let declared = declared.split(';').next().unwrap_or_default().trim();
+    let declared = declared(part);
+    let declared = declared.as_str();
     // In transit the name is an address, which may end in anything; whoever declares the truth does not pretend.
     if part.role == Role::Sample
         && matches!(part.kind.class, Class::Web | Class::Script)
         && truthful(kind, declared, part)
     {
-        return;
+        return false;
     }
     let by_name = claims(&extension);
     let by_type = match declared.split_once('/') {
         Some(("image", _)) => Some(Class::Image),
         Some(("audio", _)) => Some(Class::Audio),
-        Some(("video", _)) => Some(Class::Video),
+        // TypeScript is declared so as well, after the letters its name ends in.
+        Some(("video", minor)) if minor != "mp2t" => Some(Class::Video),
         Some(("font", _)) => Some(Class::Font),
         Some(("application", "pdf" | "msword")) => Some(Class::Document),
         // Servers that know no better call anything text; only a name that says nothing lets it count.
@@ -396,24 +410,24 @@ fn content(part: &Part, base: &str, findings: &mut Findings) {
     let (claim, claimed) = match (by_name, by_type) {
         (Some(class), _) => (class, format!(".{extension}")),
         (None, Some(class)) => (class, declared.to_owned()),
-        (None, None) => return,
+        (None, None) => return false,
     };
     let severity = match part.kind.class {
-        _ if WEAK.contains(&kind) => return,
+        _ if WEAK.contains(&kind) => return false,
         Class::Executable | Class::Library | Class::Installer if claim == Class::Archive => {
             // A JAR, a wheel or an add-on is a ZIP, and is often called so.
             let native = ["pe", "elf-", "macho", "cpl", "xll", "sys", "ne-exe", "dos-exe"];
             if !native.iter().any(|prefix| kind.starts_with(prefix)) {
-                return;
+                return false;
             }
             Severity::High
         }
         Class::Executable | Class::Library | Class::Installer => Severity::High,
         Class::Shortcut if kind == "lnk" || kind == "pif" => Severity::High,
-        Class::Shortcut | Class::Script if claim == Class::Text => return,
+        Class::Shortcut | Class::Script if claim == Class::Text => return false,
         Class::Shortcut => Severity::Medium,
         // Message catalogues of Tcl programs are Tcl sources called .msg.
-        Class::Script if kind == "tcl" && extension == "msg" => return,
+        Class::Script if kind == "tcl" && extension == "msg" => return false,
         // Old manuals are plain text called .doc, and may begin as a script does.
         Class::Script if matches!(extension.as_str(), "doc" | "dot" | "pub" | "one" | "msg") => Severity::Medium,
         Class::Script => Severity::High,
@@ -422,7 +436,7 @@ fn content(part: &Part, base: &str, findings: &mut Findings) {
             // Web applications export pages as .doc and .xls.
             "doc" => Severity::Low,
             "" if declared == "application/pdf" => Severity::Medium,
-            _ => return,
+            _ => return false,
         },
         // Packages of documents are archives of their own kinds; a plain one under such a name is a wrapping.
         Class::Archive | Class::DiskImage
@@ -432,13 +446,55 @@ fn content(part: &Part, base: &str, findings: &mut Findings) {
         {
             Severity::Medium
         }
-        _ => return,
+        _ => return false,
     };
     let message = format!("the content is of the kind {kind}, while {claimed} claims {}", dressed_class(claim));
     findings.add(
         finding("masquerade.content", severity, "T1036.008", base, message)
             .with("kind", kind.to_owned())
             .with("claims", claimed),
+    );
+    true
+}
+
+/// The essence of the declared type, in lower case.
+fn declared(part: &Part) -> String {
+    let declared = part.declared_type.as_deref().unwrap_or_default();
+    declared.split(';').next().unwrap_or_default().trim().to_lowercase()
+}
+
+/// What is declared as something that only shows, sounds or styles, and is something to run or to unpack: browsers keep it unread, and
+/// a script finds it in their cache.
+fn declared_type(part: &Part, base: &str, findings: &mut Findings) {
+    let (kind, declared) = (part.kind.id.as_ref(), declared(part));
+    let (major, minor) = declared.split_once('/').unwrap_or_default();
+    let style = declared == "text/css";
+    if !matches!(major, "image" | "audio" | "video" | "font") && !style || WEAK.contains(&kind) {
+        return;
+    }
+    let severity = match part.kind.class {
+        Class::Executable | Class::Library | Class::Installer => Severity::High,
+        // Compressed drawings are drawings; TypeScript is called after the same letters as a film's stream.
+        Class::Archive if minor.starts_with("svg") && kind == "gzip" => return,
+        Class::Script | Class::Shortcut if minor == "mp2t" => return,
+        // Words of style sheets are those of scripts; what only Windows or a shell runs is none.
+        Class::Script
+            if style && !matches!(kind, "ps1" | "vbs" | "bat" | "hta" | "wsf" | "sh" | "php" | "command-line") =>
+        {
+            return;
+        }
+        // Playlists are declared as sound.
+        Class::Shortcut if major != "image" => return,
+        Class::Script | Class::Shortcut | Class::Archive | Class::DiskImage => Severity::Medium,
+        // Servers answer with a page where a picture is missing.
+        Class::Web if kind == "html" && !minor.starts_with("svg") => Severity::Low,
+        _ => return,
+    };
+    let message = format!("the content is of the kind {kind}, while its declared type is {declared}");
+    findings.add(
+        finding("masquerade.declared-type", severity, "T1036.008", base, message)
+            .with("kind", kind.to_owned())
+            .with("claims", declared),
     );
 }
 

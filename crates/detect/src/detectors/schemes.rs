@@ -42,6 +42,11 @@ impl Detector for Schemes {
             judge(&text, BY_ITSELF.contains(&&*part.name), findings);
             return Ok(());
         }
+        // What goes somewhere says so with one of these, in pieces or not.
+        let lower = text.to_ascii_lowercase();
+        if !["locat", "cation", "open", "\\x", "\\u00"].iter().any(|word| lower.contains(word)) {
+            return Ok(());
+        }
         let plain = crate::text::normalise(&text);
         for found in GOES.captures_iter(&plain) {
             judge(found.name("place").map_or("", |place| place.as_str()), part.name != "handlers", findings);

@@ -6,7 +6,7 @@
 
 use crate::text::{cut, decode};
 use crate::{DetectError, Detector, Findings, Reads, flat};
-use lazaret_model::{Family, Finding, Part, Role, Severity};
+use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use std::sync::LazyLock;
 
 const ID: &str = "settings";
@@ -29,7 +29,9 @@ impl Detector for Settings {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.named && part.size > 0 && part.role != Role::Command && rows(part).next().is_some()
+        // Layers of images have no names of their own, and stand beside their settings.
+        let held = matches!(part.kind.class, Class::Archive | Class::DiskImage);
+        part.named && part.size > 0 && part.role != Role::Command && !held && rows(part).next().is_some()
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -71,7 +73,11 @@ impl Detector for Settings {
                     Ok(())
                 }
             };
-            if let Err(problem) = read {
+            // What is only a fact is no reason to stop a file that a template engine has yet to fill in.
+            let facts = own.iter().all(|row| row.finding == "container");
+            if let Err(problem) = read
+                && !facts
+            {
                 findings
                     .incomplete(format!("it is called like settings that run programs, and cannot be read: {problem}"));
             }
@@ -157,6 +163,8 @@ impl Row {
             "git" => ("hooks.git", Severity::Medium, &["T1204.002", "T1059"]),
             "installation" => ("hooks.installation", Severity::Medium, &["T1195.002", "T1059"]),
             "extension" => ("hooks.extension", Severity::Low, &["T1176.002"]),
+            "browser-extension" => ("hooks.browser-extension", Severity::Low, &["T1176.001"]),
+            "container" => ("hooks.container", Severity::Low, &["T1204.003"]),
             "build" => ("hooks.build", Severity::Medium, &["T1195.001", "T1059"]),
             _ => ("hooks.container-start", Severity::Medium, &["T1204.003"]),
         };
@@ -269,8 +277,18 @@ mod tests {
         assert_eq!(ROWS.len(), table().count());
         for row in ROWS.iter() {
             let tells = row.tell("x");
-            let known =
-                ["folder-open", "agent", "shell-entry", "git", "installation", "extension", "build", "container-start"];
+            let known = [
+                "folder-open",
+                "agent",
+                "shell-entry",
+                "git",
+                "installation",
+                "extension",
+                "browser-extension",
+                "build",
+                "container",
+                "container-start",
+            ];
             assert!(known.contains(&row.finding) && tells.id.ends_with(row.finding), "{}", row.finding);
             assert!(!row.what.is_empty() && !row.what.ends_with('.'), "{}", row.what);
         }
@@ -315,6 +333,19 @@ mod tests {
             ("package.json", r#"{"activationEvents": ["*"]}"#, "hooks.extension"),
             (".cargo/config.toml", "[build]\nrustc-wrapper = './echo'\n", "hooks.build"),
             ("etc/wsl.conf", "[boot]\ncommand = echo\n", "hooks.container-start"),
+            ("./etc/wsl.conf", "[boot]\r\ncommand=\"echo\"\r\n", "hooks.container-start"),
+            ("./etc/wsl-distribution.conf", "[oobe]\ncommand = /etc/oobe.sh\n", "hooks.container-start"),
+            ("Dockerfile", "FROM scratch\nENTRYPOINT [\"echo\"]\n", "hooks.container"),
+            ("config.json", r#"{"config": {"Entrypoint": ["/bin/sh", "-c", "echo"]}}"#, "hooks.container"),
+            ("blobs/sha256/00ff", r#"{"config": {"Cmd": ["echo"]}}"#, "hooks.container"),
+            ("docker-compose.yml", "services:\n  a:\n    privileged: true\n", "hooks.container"),
+            ("compose.yaml", "services: {a: {volumes: ['/:/host']}}\n", "hooks.container"),
+            ("manifest.json", r#"{"server": {"mcp_config": {"command": "node"}}}"#, "hooks.agent"),
+            ("extension/package.json", r#"{"activationEvents": ["onStartupFinished"]}"#, "hooks.extension"),
+            ("extension/package.json", r#"{"extensionPack": ["a.b"]}"#, "hooks.extension"),
+            ("manifest.json", r#"{"permissions": ["storage", "debugger"]}"#, "hooks.browser-extension"),
+            ("manifest.json", r#"{"host_permissions": ["*://*/*"]}"#, "hooks.browser-extension"),
+            ("a/manifest.json", r#"{"content_scripts": [{"matches": ["<all_urls>"]}]}"#, "hooks.browser-extension"),
             (".idea/startup.xml", "<x>\n<configuration name='a'/>\n</x>", "hooks.folder-open"),
         ] {
             check(name, text, &[id]);
@@ -344,6 +375,13 @@ mod tests {
             (".yarnrc.yml", "yarnPath: .yarn/releases/yarn-4.0.0.cjs\n"),
             ("package.json", r#"{"activationEvents": ["onLanguage:x"]}"#),
             ("config", "[core]\n\tfsmonitor = x\n"),
+            ("etc/wsl.conf", "[boot]\nsystemd = true\n"),
+            ("docker-compose.yml", "services:\n  a:\n    image: x\n    volumes: ['./data:/data']\n"),
+            ("docker-compose.yml", "services: {{ services\n"),
+            ("config.json", r#"{"model_type": "x", "config": {"name": "y"}}"#),
+            ("manifest.json", r#"{"name": "App", "start_url": "/", "display": "standalone"}"#),
+            ("manifest.json", r#"{"permissions": ["storage"], "host_permissions": ["https://host.invalid/*"]}"#),
+            ("extension/package.json", r#"{"extensionDependencies": ["vscode.git"]}"#),
             ("docs/.envrc.md", "echo\n"),
             ("a/.envrc", "# nothing\n"),
         ] {

@@ -3,7 +3,8 @@
 
 use super::decode;
 use super::links::Links;
-use crate::{Content, Format, Member, OpenError, Parts, identify};
+use crate::qr::{Cells, Codes, Rectangles};
+use crate::{Content, Format, Member, OpenError, Parts, identify, qr};
 use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{Token, Tokenizer};
 use lazaret_model::Role;
@@ -19,6 +20,9 @@ const SHORT: usize = 16;
 /// Letters of Base64 in an attribute from which they are decoded; tokens and digests are shorter.
 const LARGE_VALUE: usize = 128;
 
+/// Bytes of text that may be drawn.
+const MOST_DRAWN: usize = 1 << 20;
+
 /// Opens pages.
 pub(super) struct Html;
 
@@ -32,7 +36,7 @@ impl Format for Html {
     }
 
     fn summary(&self) -> &'static str {
-        "scripts, handlers, data addresses, inner pages and links of pages, SVG, HTA, WSF and scriptlets"
+        "scripts, handlers, data addresses, inner pages, links and QR codes of pages, SVG, HTA, WSF and scriptlets"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -66,6 +70,13 @@ struct Page {
     /// Such texts of elements that follow each other, as they come.
     run: Vec<u8>,
     runs: usize,
+    /// What may be a QR code: the table that is open, shapes, and text whose lines may be one.
+    codes: Codes,
+    cells: Cells,
+    shapes: Rectangles,
+    drawing: String,
+    /// Elements around the text that keep its lines.
+    kept: u32,
 }
 
 impl Page {
@@ -84,15 +95,30 @@ impl Page {
                         tag.attributes.iter().map(|(k, v)| (lossy(k).to_ascii_lowercase(), lossy(&v.value))).collect();
                     self.tag(&name, &attributes, parts)?;
                     let local = name.rsplit(':').next().unwrap_or_default();
+                    self.shape(local, &attributes, parts)?;
                     if local == "script" && !tag.self_closing {
                         self.close(parts)?;
                         self.script = Some((language(&attributes), String::new()));
                     }
                 }
-                Token::EndTag(tag) if lossy(&tag.name).to_ascii_lowercase().ends_with("script") => self.close(parts)?,
+                Token::EndTag(tag) => {
+                    let name = lossy(&tag.name).to_ascii_lowercase();
+                    if name.ends_with("script") {
+                        self.close(parts)?;
+                    }
+                    match name.as_str() {
+                        "table" => self.end_table(parts)?,
+                        "pre" | "code" | "samp" | "tt" => self.kept = self.kept.saturating_sub(1),
+                        _ => {}
+                    }
+                    self.end_line(&name);
+                }
                 Token::String(text) => match &mut self.script {
                     Some((_, script)) => script.push_str(&lossy(&text.value)),
-                    None => self.between_tags(&text.value, parts)?,
+                    None => {
+                        self.draw(&text.value);
+                        self.between_tags(&text.value, parts)?;
+                    }
                 },
                 Token::Comment(text) => {
                     let text = lossy(&text.value);
@@ -176,6 +202,9 @@ impl Page {
         let found = crate::identify_head(&bytes);
         let picture = matches!(found.kind.class, lazaret_model::Class::Image | lazaret_model::Class::Font)
             && found.also.is_empty();
+        if picture && name != "a" {
+            super::picture::look(&bytes, u64::MAX, false, &mut self.codes, parts)?;
+        }
         if bytes.is_empty() || picture && found.kind.id != "svg" && name != "a" {
             return Ok(());
         }
@@ -185,6 +214,62 @@ impl Page {
             None => Member::unnamed(Role::Payload, "data"),
         };
         parts.add_content(member.declared(media_type), Content::from(bytes))
+    }
+
+    /// Notes what an element draws, for codes that are made of many.
+    fn shape(
+        &mut self,
+        name: &str,
+        attributes: &[(String, String)],
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<(), OpenError> {
+        match name {
+            "table" => self.end_table(parts)?,
+            "tr" => self.cells.row(),
+            "td" | "th" => self.cells.cell(attributes),
+            "rect" | "use" | "path" => qr::element(name, attributes, &mut self.shapes),
+            "pre" | "code" | "samp" | "tt" => self.kept = self.kept.saturating_add(1),
+            _ => {}
+        }
+        self.end_line(name);
+        Ok(())
+    }
+
+    fn end_table(&mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        for picture in std::mem::take(&mut self.cells).pictures() {
+            self.codes.look(&picture, parts)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps text whose lines may be drawn: with blocks anywhere, with other characters where lines are kept as they are.
+    fn draw(&mut self, text: &[u8]) {
+        // LIMIT: a code is small; a page that draws more shows none that is scanned.
+        if self.drawing.len() < MOST_DRAWN && (self.kept > 0 || qr::draws(text)) {
+            // Outside of kept lines, those of the page's source are blanks.
+            let text = lossy(text);
+            if self.kept > 0 {
+                self.drawing.push_str(&text);
+            } else {
+                self.drawing.push_str(text.trim_matches(['\r', '\n']));
+            }
+        }
+    }
+
+    fn end_line(&mut self, name: &str) {
+        let ends = matches!(name, "br" | "div" | "p" | "tr" | "li" | "pre" | "h1" | "h2" | "h3" | "blockquote");
+        if ends && !self.drawing.is_empty() && !self.drawing.ends_with('\n') {
+            self.drawing.push('\n');
+        }
+    }
+
+    fn hand_over_codes(&mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        self.end_table(parts)?;
+        let mut codes = std::mem::take(&mut self.codes);
+        for picture in self.shapes.picture().into_iter().chain(qr::pictures_of(&self.drawing)) {
+            codes.look(&picture, parts)?;
+        }
+        codes.hand_over(parts)
     }
 
     fn close(&mut self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -272,8 +357,9 @@ impl Page {
         self.decode_short(parts)?;
         if !self.handlers.is_empty() {
             let member = Member::unnamed(Role::Script, "handlers").of_kind("js-embedded");
-            parts.add_content(member, Content::from(self.handlers.into_bytes()))?;
+            parts.add_content(member, Content::from(std::mem::take(&mut self.handlers).into_bytes()))?;
         }
+        self.hand_over_codes(parts)?;
         self.links.hand_over(parts)
     }
 }
@@ -409,5 +495,38 @@ mod tests {
         let found = walk(page.as_bytes(), "page");
         assert!(found.bytes("//handlers").ends_with(b"LAZARET-BASIC\n"));
         assert!(found.bytes("//data").ends_with(b"LAZARET-DATA"));
+    }
+
+    #[test]
+    fn codes_drawn_of_cells_and_shapes_are_links() {
+        let text = "https://host.invalid/LAZARET";
+        let code = qrcode::QrCode::new(text).unwrap();
+        let (width, colors) = (code.width(), code.to_colors());
+        let dark = |x: usize, y: usize| colors[y * width + x] == qrcode::Color::Dark;
+        let all = |each: &dyn Fn(usize, usize) -> String, end: &str| -> String {
+            (0..width).map(|y| (0..width).map(|x| each(x, y)).collect::<String>() + end).collect()
+        };
+        let cells = |dark_cell: &str, light_cell: &str| {
+            let cell = |x: usize, y: usize| String::from(if dark(x, y) { dark_cell } else { light_cell });
+            all(&cell, "</tr><tr>")
+        };
+        let shapes = |form: &dyn Fn(usize, usize) -> String| {
+            all(&|x, y| if dark(x, y) { form(x, y) } else { String::new() }, "")
+        };
+        for page in [
+            format!("<table><tr>{}</tr></table>", cells("<td bgcolor=black></td>", "<td bgcolor=white></td>")),
+            format!("<table><tr>{}</tr></table>", cells("<td style='background:#001;width:4px'>", "<td>")),
+            format!("<table><tr>{}</tr></table>", cells("<td class=b></td>", "<td class=a></td>")),
+            format!(
+                "<svg>{}</svg>",
+                shapes(&|x, y| format!("<rect x='{x}' y='{y}' width='1' height='1' fill='#000'/>"))
+            ),
+            format!("<svg><path d='{}'/></svg>", shapes(&|x, y| format!("M{x} {y}h1v1h-1z"))),
+            format!("<svg><path stroke='#000' d='{}'/></svg>", shapes(&|x, y| format!("M{x} {y}.5h1"))),
+        ] {
+            let found = walk(format!("<!DOCTYPE html><html><body>{page}</body></html>").as_bytes(), "page");
+            assert_eq!(found.bytes("//qr-code"), text.as_bytes(), "{}", &page[..60]);
+            assert!(found.complete());
+        }
     }
 }

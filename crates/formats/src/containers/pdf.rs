@@ -1,12 +1,13 @@
 //! PDF (ISO 32000-1): attachments, JavaScript, actions that run or fetch, and XFA forms.
 //!
 //! Objects are found by searching for them, in every revision, so that no cross-reference table can hide one.
-//! Pictures, fonts and the content of pages are not parts.
+//! Pictures, fonts and the content of pages are not parts; the QR codes in them are looked for.
 
 mod actions;
 mod encrypted;
 mod filters;
 mod objects;
+mod pictures;
 
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
@@ -33,7 +34,7 @@ impl Format for Pdf {
     }
 
     fn summary(&self) -> &'static str {
-        "attachments, JavaScript, launch and link actions and XFA forms of every revision; encrypted documents by password"
+        "attachments, JavaScript, launch and link actions, XFA forms and QR codes of every revision; encrypted documents by password"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -234,6 +235,7 @@ impl<'d> Document<'d> {
                 self.add_stream(object, Member::unnamed(Role::Attachment, "attachment"), parts)?;
             }
         }
+        self.codes(parts)?;
         if let Some(reason) = self.index.overflow() {
             parts.incomplete(reason);
         }

@@ -38,6 +38,7 @@ impl Format for Zip {
             "nupkg",
             "vsix",
             "xpi",
+            "mcpb",
             "crx",
             "whl",
             "epub",

@@ -175,7 +175,23 @@ fn subtype(probe: &Probe<'_>, directory: &Directory) -> &'static str {
     {
         return open_packaging(probe, directory).unwrap_or("zip");
     }
+    if let Some(id) = extension(probe, directory) {
+        return id;
+    }
     by_members(directory).unwrap_or("zip")
+}
+
+/// Extensions of agents (MCPB, formerly DXT: `manifest.json`, "server") and of browsers (WebExtensions, "manifest_version").
+fn extension(probe: &Probe<'_>, directory: &Directory) -> Option<&'static str> {
+    if !directory.has(b"manifest.json") {
+        return None;
+    }
+    let manifest = directory.read(probe, b"manifest.json")?;
+    let says = |word: &[u8]| has(&manifest, word);
+    if says(b"\"mcp_config\"") || says(b"\"dxt_version\"") || says(b"\"mcpb_version\"") {
+        return Some("mcpb");
+    }
+    says(b"\"manifest_version\"").then_some("xpi")
 }
 
 fn by_members(directory: &Directory) -> Option<&'static str> {

@@ -1,6 +1,7 @@
 //! Words that talk people into pasting something and running it, by one table (`content/lure-words.txt`).
 
 use crate::text::{cut, patterns, without_entities};
+use aho_corasick::AhoCorasick;
 use regex::Regex;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -53,6 +54,15 @@ impl Lure {
             found.read(&simplified(&TAG.replace_all(&text, "")));
         }
         found.any.then_some(found)
+    }
+
+    /// What code or data says in its literals: one pass tells most of them apart, since no tag parts their words.
+    pub(in crate::detectors) fn of_code(text: &str) -> Option<Self> {
+        // Escapes, entities and characters that nobody sees may part a word.
+        const PARTS: [&str; 9] = ["&#", "\\u", "\\x", "<", "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{ad}"];
+        let parted = PARTS.iter().any(|part| memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some());
+        let possible = parted || ROOTS.as_ref().is_none_or(|roots| roots.is_match(text));
+        if possible { Self::of(text) } else { None }
     }
 
     /// Adds what a simplified text says.
@@ -113,6 +123,8 @@ fn simplified(text: &str) -> String {
                     out.push('+');
                 }
             }
+            c if c.is_ascii_alphanumeric() => out.push(c.to_ascii_lowercase()),
+            c if c.is_ascii() => apart(&mut out),
             c if c.is_alphanumeric() => out.extend(c.to_lowercase()),
             _ => apart(&mut out),
         }
@@ -126,6 +138,16 @@ static PHRASES: LazyLock<(Regex, HashMap<String, Group>)> = LazyLock::new(|| {
     let mut phrases: Vec<String> = rows.iter().map(|(_, phrase)| regex::escape(phrase)).collect();
     phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.len()));
     (crate::text::compiled(&phrases.join("|")), rows.into_iter().map(|(group, phrase)| (phrase, group)).collect())
+});
+
+/// The longest word of every phrase, whatever its letters' size; none where they make no automaton, which a test excludes.
+static ROOTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let longest = |phrase: &String| phrase.split([' ', '+']).max_by_key(|word| word.len()).map(str::to_owned);
+    let words: Vec<String> = PHRASES.1.keys().filter_map(longest).collect();
+    // Letters beyond ASCII are of one size here: a capital one begins a word, and what follows it is looked for.
+    let plain = |word: &String| word.split(|c: char| !c.is_ascii()).max_by_key(|part| part.len()).map(str::to_owned);
+    let words: Vec<String> = words.iter().filter_map(plain).filter(|word| !word.is_empty()).collect();
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
 });
 
 fn table() -> impl Iterator<Item = &'static str> {

@@ -146,3 +146,29 @@ fn made_up_names_say_nothing() {
     part.named = false;
     assert!(ids(&Masquerade, &part, b"").is_empty());
 }
+
+#[test]
+fn declared_pictures_that_are_none_are_told_whatever_they_are_called() {
+    const TOLD: &[&str] = &["masquerade.declared-type"];
+    for (name, kind, class, declared, named, unnamed) in [
+        ("a.zip", "zip", Class::Archive, "image/jpeg", TOLD, TOLD),
+        ("a.js", "js", Class::Script, "video/mp4", &["masquerade.content"], TOLD),
+        ("a.exe", "pe32", Class::Executable, "image/png; x=y", &["masquerade.content"], TOLD),
+        ("a.ps1", "ps1", Class::Script, "text/css", TOLD, TOLD),
+        ("a.css", "zip", Class::Archive, "text/css", TOLD, TOLD),
+        ("a.html", "html", Class::Web, "image/gif", TOLD, TOLD),
+        ("a.css", "js", Class::Script, "text/css", &[], &[]),
+        ("a.svgz", "gzip", Class::Archive, "image/svg+xml", &[], &[]),
+        ("a.ts", "js", Class::Script, "video/mp2t", &[], &[]),
+        ("a.png", "jpeg", Class::Image, "image/png", &[], &[]),
+        ("a.zip", "zip", Class::Archive, "application/zip", &[], &[]),
+    ] {
+        let mut part = part(name, kind, class);
+        part.declared_type = Some(declared.to_owned());
+        part.role = Role::Attachment;
+        assert_eq!(ids(&Masquerade, &part, b""), named, "{name} as {declared}");
+        // A name that an opener made up says nothing, and hides nothing.
+        part.named = false;
+        assert_eq!(ids(&Masquerade, &part, b""), unnamed, "{kind} as {declared}");
+    }
+}

@@ -268,3 +268,69 @@ fn hostile_documents_do_not_panic() {
     walk([b"%PDF-1.4\n1 0 obj ".as_slice(), &vec![b'['; 100_000]].concat(), "x.pdf");
     assert!(!walk(&b"%PDF-1.4\nnothing"[..], "x.pdf").complete());
 }
+
+mod codes {
+    use super::{flate, pdf};
+    use crate::qr::tests::code;
+    use crate::testing::walk;
+    use qrcode::{Color, QrCode};
+
+    const TEXT: &str = "https://host.invalid/LAZARET";
+
+    /// A document whose second object is this stream.
+    fn with_stream(dictionary: &str, data: &[u8]) -> Vec<u8> {
+        let mut out = pdf(&["<</Type/Page/Contents 2 0 R>>"]);
+        out.extend(format!("2 0 obj\n<<{dictionary}/Length {}>>\nstream\n", data.len()).bytes());
+        out.extend(data);
+        out.extend(b"\nendstream\nendobj\n%%EOF\n");
+        out
+    }
+
+    #[track_caller]
+    fn check(dictionary: &str, data: &[u8]) {
+        let found = walk(with_stream(dictionary, data), "x.pdf");
+        assert_eq!(found.bytes("//qr-code"), TEXT.as_bytes(), "{dictionary}");
+        assert!(found.complete(), "{:?}", found.parts[0].incomplete);
+    }
+
+    #[test]
+    fn codes_in_pictures_are_read() {
+        let picture = code(TEXT, 4);
+        let (width, height) = (picture.width(), picture.height());
+        let size = format!("/Subtype/Image/Width {width}/Height {height}");
+        let gray: Vec<u8> = picture.rows().flatten().copied().collect();
+        check(&format!("{size}/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/FlateDecode"), &flate(&gray));
+        let rgb: Vec<u8> = gray.iter().flat_map(|value| [*value; 3]).collect();
+        check(&format!("{size}/BitsPerComponent 8/ColorSpace/DeviceRGB/Filter/FlateDecode"), &flate(&rgb));
+        let indexes: Vec<u8> = gray.iter().map(|value| value / 255).collect();
+        let space = "/ColorSpace[/Indexed/DeviceRGB 1<000000FFFFFF>]";
+        check(&format!("{size}/BitsPerComponent 8{space}/Filter/FlateDecode"), &flate(&indexes));
+        let bits: Vec<u8> = picture
+            .rows()
+            .flat_map(|row| {
+                row.chunks(8).map(|byte| byte.iter().enumerate().map(|(at, v)| (v & 1) << (7 - at)).sum::<u8>())
+            })
+            .collect();
+        check(&format!("{size}/ImageMask true/Filter/FlateDecode"), &flate(&bits));
+    }
+
+    #[test]
+    fn codes_drawn_of_shapes_are_read() {
+        let code = QrCode::new(TEXT).unwrap();
+        let (width, colors) = (code.width(), code.to_colors());
+        let dark =
+            (0..width * width).filter(|at| colors[*at] == Color::Dark).map(|at| (at % width, width - at / width));
+        let squares: String =
+            dark.clone().map(|(x, y)| format!("{} {} 3 3 re f\n", 100 + x * 3, 200 + y * 3)).collect();
+        let moved: String = dark.clone().map(|(x, y)| format!("q 1 0 0 1 {x} {y} cm 0 0 1 1 re f Q\n")).collect();
+        let paths: String =
+            dark.map(|(x, y)| format!("{x} {y} m {0} {y} l {0} {1} l {x} {1} l h\n", x + 1, y + 1)).collect();
+        for content in [
+            format!("1 g 0 0 600 800 re f 0 g\n{squares}"),
+            format!("3 0 0 3 90 90 cm\n{moved}"),
+            format!("0 0 0 rg\n{paths}f"),
+        ] {
+            check("/Filter/FlateDecode", &flate(content.as_bytes()));
+        }
+    }
+}

@@ -566,3 +566,16 @@ fn links_out_of_the_archive_are_reported() {
     let recorded = check(writer.finish().unwrap().into_inner(), &[]);
     assert!(recorded.findings.iter().any(|f| f.id == "archive.link-escapes"));
 }
+
+#[test]
+fn extensions_of_browsers_are_opened_behind_their_signatures() {
+    let archive = crate::testing::build::crc_less_zip(&[("manifest.json", MARKER)]);
+    // Version 2: the lengths of a key and a signature; version 3: the length of a header.
+    let second = [&b"Cr24\x02\0\0\0\x04\0\0\0\x04\0\0\0keyssign"[..], &archive].concat();
+    let third = [&b"Cr24\x03\0\0\0\x08\0\0\0\x12\x06header"[..], &archive].concat();
+    for bytes in [second, third] {
+        let found = crate::testing::walk(bytes, "x.crx");
+        assert_eq!(found.parts[0].kind.id, "crx");
+        assert_eq!(found.bytes("//manifest.json"), MARKER);
+    }
+}

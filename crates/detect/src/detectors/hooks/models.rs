@@ -1,0 +1,132 @@
+//! Models that carry code: Lambda layers of Keras, code of Hugging Face models, operators of ONNX that are Python, and what TorchScript
+//! may read and write.
+
+use super::ID;
+use crate::Findings;
+use crate::flat;
+use crate::text::{cut, decode, patterns};
+use lazaret_model::{Family, Finding, Part, Severity};
+use regex::bytes::Regex;
+use std::sync::LazyLock;
+
+patterns! {
+    // TorchScript is a language of its own, whose programs reach files by these alone.
+    FILES = r"\b(?:ops\.aten|torch|aten)\.?(?:::|\.)?(?:from_file|save)\s*\(";
+}
+
+/// A layer of Keras whose function is Python code, as the JSON in HDF5 writes it.
+#[expect(clippy::expect_used, reason = "a constant pattern, which the tests of models compile")]
+static LAMBDA: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"(?-u)"class_name"[ \t\r\n]*:[ \t\r\n]*"Lambda""#).expect("a constant pattern"));
+/// Operators of ONNX Runtime Extensions that call Python, and tensors that are read from a folder above.
+#[expect(clippy::expect_used, reason = "a constant pattern, which the tests of models compile")]
+static ONNX: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?s-u)\x22.PyOp|\x22.PyCustomOp|ai\.onnx\.contrib|location\x12(?:[\x01-\x7f]|[\x80-\xff].)(?:\.\./|/|[A-Za-z]:\\)")
+        .expect("a constant pattern")
+});
+
+/// What a part says of a model.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Model {
+    /// The description of a Keras or Hugging Face model.
+    Settings,
+    Hdf5,
+    Onnx,
+    /// Code of a TorchScript model.
+    Script,
+}
+
+/// Whether a part is of a model, by its kind and by the name that programs find it under.
+pub(super) fn of(part: &Part) -> Option<Model> {
+    if part.is("hdf5") {
+        return Some(Model::Hdf5);
+    }
+    if !part.named {
+        return None;
+    }
+    let name = part.name.replace('\\', "/").to_lowercase();
+    let base = name.rsplit('/').next().unwrap_or_default();
+    match base {
+        "config.json" | "tokenizer_config.json" | "model.json" => Some(Model::Settings),
+        _ if base.ends_with(".onnx") => Some(Model::Onnx),
+        _ if base.ends_with(".py") && format!("/{name}").contains("/code/__torch__") => Some(Model::Script),
+        _ => None,
+    }
+}
+
+/// Tells what code a model carries.
+pub(super) fn judge(model: Model, bytes: &[u8], findings: &mut Findings) {
+    match model {
+        Model::Hdf5 => {
+            if LAMBDA.is_match(bytes) {
+                lambda(findings);
+            }
+        }
+        Model::Settings => {
+            let (mut layer, mut automatic) = (false, None);
+            flat::json(&decode(bytes), &mut |path, value| {
+                layer |= value == "Lambda" && path.last().is_some_and(|name| name == "class_name");
+                if path.first().is_some_and(|name| name == "auto_map") && automatic.is_none() {
+                    automatic = Some(value.to_owned());
+                }
+            });
+            if layer {
+                lambda(findings);
+            }
+            if let Some(code) = automatic {
+                let message = "the model brings Python code, which runs where its loader is told to trust it";
+                let found = Finding::new("hooks.model-loader", ID, Severity::Low, Family::Behaviour, message);
+                findings.add(found.with("value", cut(&code)).technique("T1059.006"));
+            }
+        }
+        Model::Onnx => {
+            if let Some(found) = ONNX.find(bytes) {
+                let message = "the model calls Python code, or reads files outside of its folder";
+                findings.add(finding(message).with("value", cut(&decode(found.as_bytes()))));
+            }
+        }
+        Model::Script => {
+            if let Some(found) = FILES.find(&decode(bytes)) {
+                let message = "the model reads or writes files when it runs";
+                findings.add(finding(message).with("value", cut(found.as_str())));
+            }
+        }
+    }
+}
+
+fn lambda(findings: &mut Findings) {
+    let message = "a layer of the model is Python code, which runs when the model is loaded";
+    findings.add(finding(message).with("value", "Lambda"));
+}
+
+fn finding(message: &'static str) -> Finding {
+    let finding = Finding::new("hooks.model-code", ID, Severity::Medium, Family::Behaviour, message);
+    finding.technique("T1204.002").technique("T1059.006")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Hooks;
+    use crate::testing::{ids, part};
+    use lazaret_model::Class;
+
+    #[test]
+    fn code_in_models_is_found() {
+        let check = |name: &str, kind: &str, bytes: &[u8], expected: &[&str]| {
+            let part = part(name, if kind == "hdf5" { "hdf5" } else { "json" }, Class::Data);
+            assert_eq!(ids(&Hooks, &part, bytes), expected, "{name}: {}", String::from_utf8_lossy(bytes));
+        };
+        let code: &[&str] = &["hooks.model-code"];
+        check("config.json", "json", br#"{"config": {"layers": [{"class_name": "Lambda", "config": {}}]}}"#, code);
+        check("config.json", "json", br#"{"config": {"layers": [{"class_n\u0061me":"L\u0061mbda"}]}}"#, code);
+        check("config.json", "json", br#"{"config": {"layers": [{"class_name": "Dense"}], "name": "Lambda"}}"#, &[]);
+        check("m/config.json", "json", br#"{"auto_map": {"AutoModel": "modeling.Model"}}"#, &["hooks.model-loader"]);
+        check("model.h5", "hdf5", b"\x89HDF\r\n\x1a\n\0\0{\"class_name\": \"Lambda\", \"config\"", code);
+        check("model.h5", "hdf5", b"\x89HDF\r\n\x1a\n\0\0{\"class_name\": \"Dense\", \"config\"", &[]);
+        check("model.onnx", "json", b"\x08\x07\x3a\x20\x0a\x01x\x22\x04PyOp", code);
+        check("model.onnx", "json", b"\x0a\x08location\x12\x10../../etc/secret", code);
+        check("model.onnx", "json", b"\x0a\x08location\x12\x0cweights.data\x22\x04Conv", &[]);
+        check("m/code/__torch__/a.py", "json", b"y = ops.aten.from_file(\"x\")\n", code);
+        check("m/code/__torch__/a.py", "json", b"y = torch.add(x, 1)\n", &[]);
+    }
+}

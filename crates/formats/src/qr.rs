@@ -1,0 +1,167 @@
+//! QR codes (ISO/IEC 18004): people scan them and follow what they say, so what they say is a part.
+//!
+//! Codes are looked for in pictures, and in what is drawn of rectangles, of the cells of tables and of characters, which becomes
+//! a picture first. Corners and the grid between them are found here, in bounded steps; `rqrr` corrects and reads the grid.
+
+mod bits;
+mod cells;
+mod characters;
+mod corners;
+mod grid;
+mod luma;
+mod paths;
+mod rectangles;
+
+pub(crate) use cells::{Cells, brightness, of_rgb};
+pub(crate) use characters::{draws, pictures_of};
+pub(crate) use luma::{Luma, Rows};
+pub(crate) use paths::element;
+pub(crate) use rectangles::Rectangles;
+
+use crate::{Content, Member, OpenError, Parts};
+use bits::Bits;
+use lazaret_model::{Bounded, PartId, Role};
+use std::collections::HashSet;
+
+/// Codes of one file that are handed over; a sheet of labels has some dozens.
+const MOST_CODES: usize = 256;
+/// Pixels looked at in one sample: some twenty photos. Pictures in mail, which people scan at once, have four times as many.
+const MOST_PIXELS: u64 = 256 << 20;
+/// Pictures with corners and without a code that wait for their other half.
+const MOST_HALVES: usize = 8;
+
+/// What the pictures of one sample have cost, and those that may be halves of a code.
+#[derive(Default)]
+pub(crate) struct Pictures {
+    pixels: u64,
+    halves: Vec<(Option<PartId>, Luma)>,
+}
+
+impl Pictures {
+    /// Counts a picture of so many pixels; says whether there was room for it.
+    pub(crate) fn take(&mut self, pixels: u64, in_mail: bool) -> bool {
+        // LIMIT: who asks says what was left out, where it is not ordinary.
+        let most = if in_mail { MOST_PIXELS * 4 } else { MOST_PIXELS };
+        let pixels = self.pixels.saturating_add(pixels);
+        if pixels > most {
+            return false;
+        }
+        self.pixels = pixels;
+        true
+    }
+
+    /// Every picture that a half and earlier halves of the same parent make, side by side and on top of each other.
+    pub(crate) fn join(&mut self, parent: Option<PartId>, half: Luma) -> Vec<Luma> {
+        self.halves.retain(|(other, _)| *other == parent);
+        let mut joined = Vec::new();
+        for (_, other) in &self.halves {
+            for [first, second] in [[other, &half], [&half, other]] {
+                joined.extend(Luma::beside(first, second));
+                joined.extend(Luma::below(first, second));
+            }
+        }
+        // LIMIT: the latest wait; halves stand next to each other.
+        if self.halves.len() >= MOST_HALVES {
+            self.halves.remove(0);
+        }
+        self.halves.push((parent, half));
+        joined
+    }
+}
+
+/// What the codes of one file say, once each.
+pub(crate) struct Codes {
+    found: Bounded<Vec<u8>>,
+    known: HashSet<Vec<u8>>,
+    /// Whether a picture had more to look at than was looked at.
+    more: bool,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self { found: Bounded::new("QR codes", MOST_CODES), known: HashSet::new(), more: false }
+    }
+}
+
+impl Codes {
+    /// Looks for codes in a picture, dark on light and light on dark; answers how many corners were seen where no code was read.
+    ///
+    /// # Errors
+    /// [`OpenError::Limit`] when the budget is exhausted.
+    pub(crate) fn look(&mut self, picture: &Luma, parts: &mut Parts<'_, '_>) -> Result<usize, OpenError> {
+        // One bit a pixel is what the search keeps.
+        let _ = parts.budget().charge_output(picture.pixels() / 8);
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let Some(mut bits) = Bits::of(picture) else { return Ok(0) };
+        let (mut seen, mut read) = (0, 0_usize);
+        for _ in 0..2 {
+            let (corners, more) = corners::find(&bits, parts.budget()).map_err(OpenError::Limit)?;
+            self.more |= more;
+            if corners.len() >= 3 {
+                let mut each = |text: Vec<u8>| {
+                    read = read.saturating_add(1);
+                    if !self.known.contains(&text) && self.found.push(text.clone()) {
+                        self.known.insert(text);
+                    }
+                };
+                let more = grid::read(&bits, &corners, parts.budget(), &mut each).map_err(OpenError::Limit)?;
+                self.more |= more;
+            }
+            seen = seen.max(corners.len());
+            bits.invert();
+        }
+        Ok(if read == 0 { seen } else { 0 })
+    }
+
+    /// Whether no code was read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Hands over what the codes say: addresses as links, anything else as text.
+    ///
+    /// # Errors
+    /// As [`Parts::add`].
+    pub(crate) fn hand_over(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let (found, overflow) = self.found.into_parts();
+        if let Some(reason) = overflow {
+            parts.incomplete(reason);
+        }
+        if self.more {
+            let most = corners::MOST_CORNERS;
+            parts.incomplete(format!("it shows more than {most} corners of QR codes, and only so many are looked at"));
+        }
+        for text in found {
+            let member = if is_address(&text) {
+                Member::unnamed(Role::Link, "qr-code").of_kind("url-target")
+            } else {
+                Member::unnamed(Role::Embedded, "qr-text")
+            };
+            parts.add_content(member, Content::from(text))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a phone would offer to open it: a scheme (RFC 3986, 3.1), or the name of a site alone.
+fn is_address(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_whitespace) && !text.contains("://") {
+        return false;
+    }
+    if let Some((scheme, rest)) = text.split_once(':') {
+        let letters = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+        // Cards, dates and networks are texts in forms of their own.
+        let form =
+            ["BEGIN", "WIFI", "MECARD", "BIZCARD", "MATMSG"].iter().any(|form| scheme.eq_ignore_ascii_case(form));
+        return letters && !form && scheme.len() > 1 && !rest.is_empty();
+    }
+    let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let top = host.rsplit_once('.').map_or("", |(_, top)| top);
+    top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic()) && !host.contains('@')
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
