@@ -73,13 +73,11 @@ impl Pictures {
 pub(crate) struct Codes {
     found: Bounded<Vec<u8>>,
     known: HashSet<Vec<u8>>,
-    /// Whether a picture had more to look at than was looked at.
-    more: bool,
 }
 
 impl Default for Codes {
     fn default() -> Self {
-        Self { found: Bounded::new("QR codes", MOST_CODES), known: HashSet::new(), more: false }
+        Self { found: Bounded::new("QR codes", MOST_CODES), known: HashSet::new() }
     }
 }
 
@@ -95,8 +93,7 @@ impl Codes {
         let Some(mut bits) = Bits::of(picture) else { return Ok(0) };
         let (mut seen, mut read) = (0, 0_usize);
         for _ in 0..2 {
-            let (corners, more) = corners::find(&bits, parts.budget()).map_err(OpenError::Limit)?;
-            self.more |= more;
+            let corners = corners::find(&bits, parts.budget()).map_err(OpenError::Limit)?;
             if corners.len() >= 3 {
                 let mut each = |text: Vec<u8>| {
                     read = read.saturating_add(1);
@@ -104,8 +101,7 @@ impl Codes {
                         self.known.insert(text);
                     }
                 };
-                let more = grid::read(&bits, &corners, parts.budget(), &mut each).map_err(OpenError::Limit)?;
-                self.more |= more;
+                grid::read(&bits, &corners, parts.budget(), &mut each).map_err(OpenError::Limit)?;
             }
             seen = seen.max(corners.len());
             bits.invert();
@@ -126,10 +122,6 @@ impl Codes {
         let (found, overflow) = self.found.into_parts();
         if let Some(reason) = overflow {
             parts.incomplete(reason);
-        }
-        if self.more {
-            let most = corners::MOST_CORNERS;
-            parts.incomplete(format!("it shows more than {most} corners of QR codes, and only so many are looked at"));
         }
         for text in found {
             let member = if is_address(&text) {

@@ -95,6 +95,8 @@ impl Detector for Clipboard {
         let text = decode(bytes);
         let script = is_script(part);
         if !script && !may_hold_a_command(text.as_bytes()) {
+            let lure = Lure::of_code(&text).filter(|lure| lure.sure);
+            report(ID, lure.as_ref(), None, None, findings);
             return Ok(());
         }
         let code = Code::of(&text);

@@ -5,8 +5,13 @@ use super::bits::Bits;
 use crate::Budget;
 use lazaret_model::Limit;
 
-/// Corners of one picture that are looked at.
-pub(super) const MOST_CORNERS: usize = 1024;
+/// Corners of one picture that are looked at, the largest ones: people scan what they see at once, and the noise of photos and
+/// the dots of printed ones look like corners of single pixels.
+const MOST_CORNERS: usize = 512;
+/// Pixels on each side of a picture in which a module may be a single pixel: whoever shows a code so enlarges it.
+const SMALL: usize = 256;
+/// Pixels of a module elsewhere: smaller ones are no code that a phone reads.
+const LEAST_MODULE: f64 = 1.75;
 
 /// The middle of a corner, in pixels, and how large a module is there.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +29,10 @@ impl Corner {
     }
 }
 
-/// Every corner, and whether there are more than are looked at.
-pub(super) fn find(bits: &Bits, budget: &mut Budget) -> Result<(Vec<Corner>, bool), Limit> {
-    let (mut corners, mut more) = (Vec::new(), false);
+/// The corners in a picture, the largest first.
+pub(super) fn find(bits: &Bits, budget: &mut Budget) -> Result<Vec<Corner>, Limit> {
+    let mut corners = Vec::new();
+    let least = if bits.height().max(bits.row(0).len()) <= SMALL { 0.0 } else { LEAST_MODULE };
     // The middle of a corner is three modules high: every second row meets it.
     let step = if bits.height() > 1000 { 2 } else { 1 };
     for y in (0..bits.height()).step_by(step) {
@@ -44,15 +50,17 @@ pub(super) fn find(bits: &Bits, budget: &mut Budget) -> Result<(Vec<Corner>, boo
             let [_, second, third, fourth, fifth] = runs;
             runs = [second, third, fourth, fifth, length];
             if colour
+                && runs.iter().sum::<usize>() as f64 >= 7.0 * least
                 && fits(&runs)
                 && let Some(corner) = check(bits, &runs, x, y)
             {
-                more |= !add(&mut corners, corner);
+                add(&mut corners, corner);
             }
             (colour, length) = (black, 1);
         }
     }
-    Ok((corners, more))
+    corners.sort_by(|one: &Corner, other| other.module.total_cmp(&one.module));
+    Ok(corners)
 }
 
 /// Whether runs are as long as those of a line through the middle of a corner.
@@ -113,21 +121,24 @@ fn across(bits: &Bits, x: i64, y: i64, step: (i64, i64), most: i64) -> Option<(f
     fits(&runs).then_some(((after - before + 1) as f64 / 2.0, total))
 }
 
-/// Adds a corner, or makes a known one better; says whether there was room for it.
-fn add(corners: &mut Vec<Corner>, new: Corner) -> bool {
+/// Adds a corner, or makes a known one better. Where there are enough, the smallest makes room for a larger one.
+fn add(corners: &mut Vec<Corner>, new: Corner) {
     for known in corners.iter_mut() {
         let near = (known.x - new.x).abs().max((known.y - new.y).abs()) < 2.0 * known.module;
         if near && known.is_like(&new) {
             known.x = f64::midpoint(known.x, new.x);
             known.y = f64::midpoint(known.y, new.y);
             known.module = f64::midpoint(known.module, new.module);
-            return true;
+            return;
         }
     }
-    // LIMIT: the caller is told, and says so.
-    if corners.len() >= MOST_CORNERS {
-        return false;
+    // LIMIT: so many corners are no code but a pattern, and the largest of them are looked at.
+    if corners.len() < MOST_CORNERS {
+        corners.push(new);
+        return;
     }
-    corners.push(new);
-    true
+    let smallest = corners.iter_mut().min_by(|one, other| one.module.total_cmp(&other.module));
+    if let Some(smallest) = smallest.filter(|smallest| smallest.module < new.module) {
+        *smallest = new;
+    }
 }

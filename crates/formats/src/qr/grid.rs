@@ -9,19 +9,19 @@ use lazaret_model::Limit;
 const MOST_NEAR: usize = 64;
 /// Triples of corners in the right places that are tried, and grids that are read.
 const MOST_TRIES: usize = 20_000;
-const MOST_READS: usize = 1024;
+const MOST_READS: usize = 512;
 /// Modules on each side of the smallest and the largest code (ISO/IEC 18004, 6.1).
 const SIDES: (usize, usize) = (21, 177);
 /// The share of right modules between the corners from which they are taken for the timing pattern (6.3.5).
 const LEAST_TIMING: f64 = 0.75;
 
-/// Reads the codes that corners belong to, and hands what they say to `each`; answers whether there was more to try.
+/// Reads the codes that corners belong to, and hands what they say to `each`.
 pub(super) fn read(
     bits: &Bits,
     corners: &[Corner],
     budget: &mut Budget,
     each: &mut dyn FnMut(Vec<u8>),
-) -> Result<bool, Limit> {
+) -> Result<(), Limit> {
     let mut used = vec![false; corners.len()];
     let is_used = |used: &[bool], place: usize| used.get(place).copied().unwrap_or(true);
     let (mut tries, mut reads) = (0_usize, 0_usize);
@@ -42,9 +42,9 @@ pub(super) fn read(
                 let (Some(one), Some(other)) = (corners.get(*first), corners.get(*second)) else { continue };
                 let Some((right, below)) = square(corner, (one, *from_first), (other, *from_second)) else { continue };
                 tries += 1;
-                // LIMIT: the caller is told, and says so.
+                // LIMIT: the largest corners come first; a pattern of so many is no code that somebody scans.
                 if tries > MOST_TRIES || reads > MOST_READS {
-                    return Ok(true);
+                    return Ok(());
                 }
                 if tries % 64 == 0 {
                     budget.check_time()?;
@@ -60,7 +60,7 @@ pub(super) fn read(
             }
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Corners that may stand at the other ends of a code's sides, the nearest first, with their distances.

@@ -36,55 +36,17 @@ fn gif(picture: &Luma) -> Vec<u8> {
     out
 }
 
-/// A baseline JPEG (T.81) of blocks that are one shade each.
-fn jpeg(picture: &Luma) -> Vec<u8> {
-    let (width, height) = (picture.width(), picture.height());
-    let segment =
-        |marker: u8, body: &[u8]| [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat();
-    let mut out = vec![0xff, 0xd8];
-    out.extend(segment(0xdb, &[&[0_u8][..], &[1; 64]].concat()));
-    let (high, wide) = ((height as u16).to_be_bytes(), (width as u16).to_be_bytes());
-    out.extend(segment(0xc0, &[&[8_u8][..], &high, &wide, &[1, 1, 0x11, 0]].concat()));
-    // Twelve codes of four bits for the first coefficient, one of one bit for the end of a block.
-    let lengths = |at: usize, count: u8| (1..=16).map(|bits| if bits == at { count } else { 0 }).collect::<Vec<u8>>();
-    out.extend(segment(0xc4, &[&[0_u8][..], &lengths(4, 12), &(0..12).collect::<Vec<u8>>()].concat()));
-    out.extend(segment(0xc4, &[&[0x10_u8][..], &lengths(1, 1), &[0]].concat()));
-    out.extend(segment(0xda, &[1, 0, 0, 0, 63, 0]));
-    let pixels = gray(picture);
-    let (mut bits, mut before) = (String::new(), 0_i32);
-    for y in (0..height).step_by(8) {
-        for x in (0..width).step_by(8) {
-            let value = (i32::from(pixels[y * width + x]) - 128) * 8;
-            let difference = value - before;
-            before = value;
-            let size = (32 - difference.unsigned_abs().leading_zeros()) as usize;
-            let coded = if difference < 0 { difference + (1 << size) - 1 } else { difference };
-            bits.push_str(&format!("{size:04b}"));
-            if size > 0 {
-                bits.push_str(&format!("{coded:0size$b}"));
-            }
-            bits.push('0');
-        }
-    }
-    while bits.len() % 8 != 0 {
-        bits.push('1');
-    }
-    for byte in bits.as_bytes().chunks(8) {
-        let byte = u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap();
-        out.push(byte);
-        if byte == 0xff {
-            out.push(0);
-        }
-    }
-    out.extend([0xff, 0xd9]);
-    out
+/// A JPEG of that code, as an editor of pictures saves it.
+fn jpeg() -> Vec<u8> {
+    let lines = include_str!("code.jpg.b64").lines().collect::<String>();
+    data_encoding::BASE64.decode(lines.as_bytes()).unwrap()
 }
 
 #[test]
 fn codes_are_read_in_every_form() {
     let picture = code(TEXT, 8);
     for (name, bytes) in
-        [("x.png", png(&picture)), ("x.gif", gif(&picture)), ("x.jpg", jpeg(&picture)), ("x.bmp", bmp(&picture))]
+        [("x.png", png(&picture)), ("x.gif", gif(&picture)), ("x.jpg", jpeg()), ("x.bmp", bmp(&picture))]
     {
         let found = walk(bytes.clone(), name);
         assert_eq!(found.bytes("//qr-code"), TEXT.as_bytes(), "{name}");
@@ -108,7 +70,7 @@ fn honest_and_damaged_pictures_have_nothing_in_them() {
         photo.paint(x, x % 480, 200, 50, (x % 251) as u8);
     }
     let whole = png(&code(TEXT, 4));
-    for bytes in [png(&photo), gif(&photo), jpeg(&photo), png(&photo)[..200].to_vec(), whole[..60].to_vec()] {
+    for bytes in [png(&photo), gif(&photo), jpeg()[..500].to_vec(), png(&photo)[..200].to_vec(), whole[..60].to_vec()] {
         let found = walk_with(bytes, "x", Some("png"), &[], Limits::default());
         assert!(found.parts.len() == 1 && found.complete());
     }
@@ -152,7 +114,7 @@ fn commands_beside_the_pixels_are_parts() {
     let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut packed, COMMAND).unwrap();
     let packed = packed.finish().unwrap();
-    let photo = jpeg(&Luma::white(32, 32).unwrap());
+    let photo = jpeg();
     let segment =
         |marker: u8, body: &[u8]| [&[0xff, marker][..], &(body.len() as u16 + 2).to_be_bytes(), body].concat();
     let in_photo = |segment: Vec<u8>| [&photo[..2], &segment, &photo[2..]].concat();
