@@ -40,8 +40,9 @@ fn counterparts() -> Vec<Standin> {
         "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Annots [4 0 R] >>",
         "<< /Type /Annot /Subtype /Widget /FT /Tx /T (sum) /Rect [9 9 90 20] /P 3 0 R /AA << /F << /S /JavaScript /JS (AFNumber_Format\\(2, 0, 0, 0, \"\", true\\);) >> >> >>",
     ]);
-    // A sequence of two sequences and a bit string, as every certificate is (RFC 5280, 4.1).
-    let certificate = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(b"\x30\x0b\x30\x03\x02\x01\x01\x30\x00\x03\x02\x00\x00"));
+    // Version, number, and 256 bytes of zeros where names and a key belong; an empty algorithm and an empty signature (RFC 5280, 4.1).
+    let certificate = [&b"\x30\x82\x01\x16\x30\x82\x01\x0c\xa0\x03\x02\x01\x02\x02\x01\x01\x04\x82\x01\x00"[..], &[0; 256], b"\x30\x00\x03\x02\x00\x00"].concat();
+    let certificate = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(&certificate));
     let (head, foot) = ("-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----");
     let signature = format!("{head}\n\n{}\n{foot}\n", base64(b"\xc2\x0a\x04\x00\x16\x08\x00\x00\x00\x00\x00\x00"));
     vec![
