@@ -37,6 +37,17 @@ pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
     &programs::Programs,
 ];
 
+/// Has what texts and scripts need built: children that are forked later share it. Patterns for other kinds are left, since
+/// every fork costs by what the process holds.
+pub(crate) fn warm_up() {
+    crate::text::warm_up();
+    clipboard::warm_up();
+    clipboard::words::warm_up();
+    clipboard::warm_up_tables();
+    instructions::warm_up();
+    schemes::warm_up();
+}
+
 #[cfg(test)]
 mod tests {
     use super::DETECTORS;

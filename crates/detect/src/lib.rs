@@ -18,6 +18,11 @@ mod signatures;
 mod testing;
 mod text;
 
+/// Builds the patterns that most files need and that are compiled on first use, so that processes that are forked later share them.
+pub fn warm_up() {
+    detectors::warm_up();
+}
+
 pub use detector::{DetectError, Detector, Findings, Reads};
 pub use detectors::DETECTORS;
 pub use hashes::{HashListError, HashLists};

@@ -15,6 +15,12 @@ macro_rules! patterns {
         $(static $name: std::sync::LazyLock<regex::Regex> =
             std::sync::LazyLock::new(|| $crate::text::compiled($pattern));)*
 
+        /// Compiles every pattern here, and has each look at something, so that children that are forked later need not.
+        #[allow(dead_code, reason = "only what most files need is built before any is looked at")]
+        pub(crate) fn warm_up() {
+            $($name.find($crate::text::SOMETHING);)*
+        }
+
         #[test]
         fn every_pattern_compiles() {
             $(std::sync::LazyLock::force(&$name);)*
@@ -22,6 +28,10 @@ macro_rules! patterns {
     };
 }
 pub(crate) use patterns;
+
+/// What patterns look at once before anything is asked of them.
+pub(crate) const SOMETHING: &str =
+    "Nothing to see here: <p class=\"a\">Aa 09 = 'b' + (c); // %41 \\x41 https://host.invalid/</p>\n";
 
 /// For `patterns!` alone: every text that comes here is a constant.
 #[expect(clippy::expect_used, reason = "a constant pattern; `patterns!` makes a test that compiles it")]
@@ -138,6 +148,17 @@ pub(crate) fn without_inner_comments(text: &str) -> String {
 /// The first match as evidence, cut to a length people read.
 pub(crate) fn excerpt(pattern: &Regex, text: &str) -> Option<String> {
     pattern.find(text).map(|found| cut(found.as_str()))
+}
+
+/// [`excerpt`] up to the end of the line: patterns need not spell the rest out.
+pub(crate) fn excerpt_line(pattern: &Regex, text: &str) -> Option<String> {
+    pattern.find(text).map(|found| cut(up_to(text, found.start(), |c| matches!(c, '\r' | '\n'))))
+}
+
+/// What stands from a place on, up to the first character that ends it.
+pub(crate) fn up_to(text: &str, from: usize, ends: impl Fn(char) -> bool) -> &str {
+    let rest = text.get(from..).unwrap_or_default();
+    rest.get(..rest.find(ends).unwrap_or(rest.len())).unwrap_or_default()
 }
 
 /// At most 200 characters of a text.

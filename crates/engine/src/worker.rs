@@ -173,6 +173,7 @@ fn read_all(file: OwnedFd, len: u64) -> Result<Vec<u8>, String> {
 
 /// Runs everything once, so that what is built lazily is built before the doors close and before any fork.
 fn warm_up(inspector: &Inspector) {
+    lazaret_detect::warm_up();
     let clock = child::clock();
     let setup = lazaret_formats::Setup {
         limits: lazaret_model::Limits::default(),

@@ -4,6 +4,8 @@ mod archives;
 mod data;
 mod honest;
 mod images;
+mod limits;
+mod lures;
 mod mails;
 mod names;
 mod office;
@@ -11,6 +13,7 @@ mod pages;
 mod polyglots;
 mod programs;
 mod scripts;
+mod settings;
 mod shortcuts;
 mod zips;
 
@@ -20,7 +23,7 @@ use super::Standin;
 /// another one.
 type Group = (&'static [&'static str], fn() -> Vec<Standin>);
 
-const GROUPS: [Group; 20] = [
+const GROUPS: [Group; 23] = [
     (&["A1", "A2", "A10", "A20", "A24", "A25"], programs::all),
     (&["A3", "A4", "A5"], shortcuts::all),
     (&["A6", "A7", "C24"], scripts::all),
@@ -39,6 +42,9 @@ const GROUPS: [Group; 20] = [
     (&["B1", "B2", "B3", "B4", "B5", "B8"], names::all),
     (&["B7", "C21", "C22", "H"], mails::all),
     (&["C4", "C23"], polyglots::all),
+    (&["A21", "A27", "A28", "A29", "A30", "A34", "C26"], settings::all),
+    (&["A17", "A18", "A26", "A31", "A33"], lures::all),
+    (&["A13", "A16", "C4", "C19", "C21", "C28", "C29", "H"], limits::all),
     (&["H"], honest::all),
     (&["H"], data::all),
 ];

@@ -4,9 +4,9 @@
 //! fetches. What one of them does says nothing against it; it is reported under fixed ids, of severity `info`, for the engine
 //! to put together by site and client. Where one page or script does it all, that is a finding by itself.
 
-mod words;
+pub(super) mod words;
 
-use crate::text::{cut, decode, excerpt, normalise, patterns};
+use crate::text::{cut, decode, excerpt, excerpt_line, normalise, patterns, up_to};
 use crate::{DetectError, Detector, Findings, Reads};
 use aho_corasick::AhoCorasick;
 use data_encoding::{BASE64, HEXLOWER};
@@ -55,12 +55,12 @@ patterns! {
     HEX = r"[\x22'](?:0x)?((?:[0-9a-f]{2}){16,})[\x22']";
     PIECES = r#"["']\s*,\s*["']"#;
     CONCATENATED = r#"["']\s*\.\s*concat\s*\(\s*["']"#;
-    PERCENT = r"(?:%[0-9a-f]{2}){4,}[^\x22'`\r\n]{0,400}";
+    PERCENT = r"(?:%[0-9a-f]{2}){4,}[^\x22'`\r\n]*";
     CODES = r"[\[(](?:\s*[0-9]{1,3}\s*,){8,}\s*[0-9]{1,3}\s*[\])]";
 
     // Names may stand in brackets: `clipboard["writetext"]`, `document["execcommand"]("copy")`.
     CLIPBOARD = r#"clipboard["'\s\])]*(?:\?\.\s*\[|\?\.|\.|\[)[\s"'(]*write(?:text)?\b|execcommand[^;{}\r\n]{0,60}?["'](?:copy|cut)\b|setdata["'\s\])]*\(\s*["'(\s]*text(?:/plain)?|clipboarddata["'\s\])]*[.\[][\s"'(]*setdata|new\s+clipboarditem"#;
-    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)[^\r\n]{0,160}|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)[^\r\n]{0,120}|\bcmd(?:\.exe)?\s+/[ckv][^\r\n]{0,160}|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)[^\r\n]{0,120}|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:[^\r\n]{0,80}|\brundll32(?:\.exe)?\s+\\\\[^\r\n]{0,120}|\bosascript\s+-e[^\r\n]{0,120}|\bconhost(?:\.exe)?\s+[^\r\n]{0,120}|\bcertutil(?:\.exe)?\s+-[^\r\n]{0,120}|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
+    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
     UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:/\S{0,20}/)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}";
 
     // What no manual offers: commands that start others from afar, that hide their window or what they are.
@@ -164,6 +164,13 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
 });
 
+/// Builds what is made of tables.
+pub(super) fn warm_up_tables() {
+    let _ = WORDS.as_ref().map(|words| words.is_match(crate::text::SOMETHING));
+    let _ = Lure::of(crate::text::SOMETHING);
+    let _ = Lure::of_code("nothing");
+}
+
 /// Whether a part belongs to what a site shows, and is no file in an archive or a mail.
 pub(super) fn of_a_site(part: &Part) -> bool {
     matches!(part.role, Role::Sample | Role::Script | Role::Embedded | Role::Payload | Role::Stream | Role::Appended)
@@ -247,7 +254,7 @@ impl Code {
 
     /// A command line of Windows or macOS that no page has a reason to copy, wherever it stands.
     pub(super) fn of_windows(&self) -> Option<String> {
-        excerpt(&COMMAND, &self.plain)
+        excerpt_line(&COMMAND, &self.plain)
     }
 
     /// A command line that manuals offer to copy, too.
@@ -267,7 +274,7 @@ impl Code {
 
 /// A command line in text that people see.
 pub(super) fn shown_command(markup: &str) -> Option<String> {
-    excerpt(&COMMAND, markup).or_else(|| excerpt(&UNIX, markup))
+    excerpt_line(&COMMAND, markup).or_else(|| excerpt(&UNIX, markup))
 }
 
 /// Whether a command is written as manuals write theirs: in full, and to be seen when it runs.
@@ -278,7 +285,8 @@ pub(super) fn plainly_offered(value: &str, code: &str) -> bool {
 /// A command line that is a value of its own in normalised code or in tags.
 pub(super) fn command_value(plain: &str) -> Option<String> {
     let mut values = COMMAND.find_iter(plain).chain(UNIX.find_iter(plain));
-    values.find(|found| is_value(plain, found.start())).map(|found| cut(found.as_str()))
+    let found = values.find(|found| is_value(plain, found.start()))?;
+    Some(cut(up_to(plain, found.start(), |c| matches!(c, '\r' | '\n'))))
 }
 
 /// Whether a literal, or the text itself, begins with what starts there.

@@ -59,7 +59,7 @@ patterns! {
     NOISE = r"\\bin[0-9]{1,8}|\\'[0-9a-f]{2}|\\\*|\\[a-z]{1,32}-?[0-9]{0,10}";
     // Rich Text 1.9.1: the template that is attached; its address may be written in character codes.
     TEMPLATE = r"\\\*\\template\b\s*(?P<place>[^{}]{1,600})";
-    FIELD = r"\\fldinst\b(?P<code>[^\x00]{1,1200})";
+    FIELD = r"\\fldinst\b";
     FIELD_COMMAND = r#"^[^a-z]{0,40}(?:dde(?:auto)?)\s+(?P<rest>[^\r\n]{1,300})"#;
     FIELD_FETCH = r#"^[^a-z]{0,40}(?:includepicture|includetext|import|include|link)\s+(?:[a-z.0-9]{1,40}\s+)?["']?\s*(?P<place>(?:https?:|ftp:|file:|\\{2,4}[a-z0-9])[^"'{}\r\n]{1,300})"#;
     CONTROL = r"\\[a-z]{1,32}-?[0-9]{0,10} ?|[{}\r\n]";
@@ -150,8 +150,8 @@ fn fetched(text: &str, findings: &mut Findings) {
             findings.add(finding("document.remote-template", Severity::High, message, &place).technique("T1221"));
         }
     }
-    let codes = FIELD.captures_iter(text).filter_map(|found| found.name("code"));
-    for code in codes.map(|code| plain(code.as_str())) {
+    // A field ends at the latest where the next begins: a harmless one swallows none behind it.
+    for code in FIELD.split(text).skip(1).map(plain) {
         if let Some(command) = FIELD_COMMAND.captures(&code).and_then(|found| found.name("rest")) {
             let message = "a field of the document asks another program to run a command (DDE)";
             findings
@@ -216,8 +216,9 @@ fn finding(id: &'static str, severity: Severity, message: &str, value: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::Documents;
-    use crate::detectors::test_part::{check, check_member};
-    use lazaret_model::{Class, Kind};
+    use crate::detectors::test_part::{check, check_member, part};
+    use crate::{Detector, Findings};
+    use lazaret_model::{Class, Kind, Severity};
 
     const EQUATION: &str = "document.equation-editor high";
     const LINK: &str = "document.ole-link medium";
@@ -264,11 +265,27 @@ mod tests {
                 r#"{\rtf1{\field{\*\fldinst{ INCLUDEPICTURE "\\\\\\\\host.invalid\\\\a.png"}}}}"#,
                 &["document.remote-field high"],
             ),
+            (
+                r#"{\rtf1{\field{\*\fldinst{ PAGE }}}{\field{\*\fldinst{ INCLUDEPICTURE "\\\\\\\\host.invalid\\\\a.png"}}}}"#,
+                &["document.remote-field high"],
+            ),
             (r#"{\rtf1{\field{\*\fldinst{ HYPERLINK "https://host.invalid/" }}}}"#, &[]),
             (r"{\rtf1 the words template http://host.invalid and DDEAUTO in prose}", &[]),
         ] {
             check(&Documents, "rtf", text, expected);
         }
+    }
+
+    #[test]
+    fn neither_fields_nor_control_words_before_it_hide_a_field() {
+        let share = r#"INCLUDEPICTURE "\\\\\\\\host.invalid\\\\a.png""#;
+        let fields = r#"{\field{\*\fldinst{ INCLUDEPICTURE "http://host.invalid/a" }}}"#.repeat(9);
+        let padded = format!(r"{{\rtf1{{\field{{\*\fldinst{{{} {share}}}}}}}}}", r"\rtlch".repeat(300));
+        check(&Documents, "rtf", &padded, &["document.remote-field high"]);
+        let late = format!(r"{{\rtf1{fields}{{\field{{\*\fldinst{{ {share}}}}}}}}}");
+        let mut findings = Findings::default();
+        Documents.inspect(&part("rtf"), late.as_bytes(), 0, &mut findings).unwrap();
+        assert!(findings.list().iter().any(|found| found.severity == Severity::High), "{:?}", findings.list());
     }
 
     #[test]

@@ -22,10 +22,10 @@ const FOR_AGENTS: &[&str] = &[
 ];
 
 patterns! {
-    FETCHES_AND_RUNS = r#"(?i)(?:curl|wget)\s[^|\r\n`]{1,300}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|(?:ba|z)?sh\s+(?:-c\s+)?["']?(?:<\(|\$\()\s*(?:curl|wget)|\b(?:iex|invoke-expression)\b[^\r\n]{0,40}\b(?:irm|iwr|curl|invoke-|new-object)|\b(?:irm|iwr|invoke-restmethod|invoke-webrequest)\s[^|\r\n]{1,300}\|\s*(?:iex|invoke-expression)|base64\s+(?:-d|-D|--decode)[^\r\n|]{0,80}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|powershell(?:\.exe)?\s+[^\r\n]{0,80}-e(?:nc|ncodedcommand)?\s+[A-Za-z0-9+/=]{16,}|python3?\s+-c\s+["'][^"'\r\n]{0,200}(?:urlopen|requests\.get)[^\r\n]{0,200}exec"#;
-    COMMANDS_AN_AGENT = r"(?i)\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:of\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|preceding)\s+(?:instructions|prompts|messages|rules)|\bdo\s+not\s+(?:tell|inform|mention\s+(?:this\s+)?to|ask|alert)\s+the\s+user\b|<\s*/?\s*(?:system|important|instructions?)\s*>\s*[^<]{0,200}\b(?:run|execute|send|upload|fetch|curl)\b";
+    FETCHES_AND_RUNS = r#"(?i)(?:curl|wget)\s[^|\r\n`]{1,120}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|(?:ba|z)?sh\s+(?:-c\s+)?["']?(?:<\(|\$\()\s*(?:curl|wget)|\b(?:iex|invoke-expression)\b[^\r\n]{0,40}\b(?:irm|iwr|curl|invoke-|new-object)|\b(?:irm|iwr|invoke-restmethod|invoke-webrequest)\s[^|\r\n]{1,120}\|\s*(?:iex|invoke-expression)|base64\s+(?:-d|-D|--decode)[^\r\n|]{0,80}\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|powershell(?:\.exe)?\s+[^\r\n]{0,80}-e(?:nc|ncodedcommand)?\s+[A-Za-z0-9+/=]{16,}|python3?\s+-c\s+["'][^"'\r\n]{0,80}(?:urlopen|requests\.get)[^\r\n]{0,80}exec"#;
+    COMMANDS_AN_AGENT = r"(?i)\b(?:ignore|disregard|forget)\s+(?:all\s+|any\s+)?(?:of\s+)?(?:the\s+|your\s+)?(?:previous|prior|above|earlier|preceding)\s+(?:instructions|prompts|messages|rules)|\bdo\s+not\s+(?:tell|inform|mention\s+(?:this\s+)?to|ask|alert)\s+the\s+user\b|<\s*/?\s*(?:system|important|instructions?)\s*>\s*[^<]{0,80}\b(?:run|execute|send|upload|fetch|curl)\b";
     // Elements that are not shown: by a style, a colour like the page's, or a size of nothing.
-    UNSEEN_ELEMENT = r#"(?is)<(?P<tag>[a-z][a-z0-9]*)\b[^<>]*(?:style\s*=\s*["'][^"']*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*[01](?:px|pt)?\s*[;"']|opacity\s*:\s*0(?:\.0+)?\s*[;"']|color\s*:\s*(?:#fff(?:fff)?|white|transparent)\b)|\shidden\b)[^<>]*>(?P<text>[^<]{16,4000})"#;
+    UNSEEN_ELEMENT = r#"(?is)<(?P<tag>[a-z][a-z0-9]*)\b[^<>]*(?:style\s*=\s*["'][^"']*(?:display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*[01](?:px|pt)?\s*[;"']|opacity\s*:\s*0(?:\.0+)?\s*[;"']|color\s*:\s*(?:#fff(?:fff)?|white|transparent)\b)|\shidden\b)[^<>]*>(?P<text>[^<]+)"#;
 }
 
 /// Texts, pages and mails.

@@ -5,7 +5,7 @@ mod sign_in;
 mod smuggling;
 
 use super::clipboard::{CLICK_FIX, Code, Lure, command_value, of_a_site, plainly_offered, report, shown_command};
-use crate::text::{cut, decode, normalise, patterns, without_entities};
+use crate::text::{cut, decode, normalise, patterns, up_to, without_entities};
 use crate::{DetectError, Detector, Findings};
 use lazaret_model::{Family, Finding, Part, Severity};
 use regex::Regex;
@@ -18,7 +18,7 @@ patterns! {
     SCRIPT = r"(?is)<(?:[a-z]{1,20}:)?script\b(?P<tag>(?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*)>(?P<code>.*?)(?:</(?:[a-z]{1,20}:)?script|\z)";
     TAG = r"(?is)<[a-z](?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*>";
     HANDLER = r"(?is)[\s\x22'/](?:on[a-z]{3,24}|(?:xlink:)?href|action|src)\s*=\s*(?P<value>\x22[^\x22]*\x22|'[^']*'|[^\s>\x22']+)";
-    SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,300}(?:crumb|location)|//?query)[^\s<>]{0,160}|search-ms:[^\s<>]{1,160}";
+    SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,120}(?:crumb|location)|//?query)|search-ms:[^\s<>]";
     DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
     REMOTE = r"\\\\[a-z0-9]|%5c%5c[a-z0-9]|https?:|https?%3a|file:|davwwwroot|@ssl";
     GOES_TO_SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z0-9][/@:\\]|\\\\[a-z0-9])[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["'](?:file:/{2,5}[a-z0-9.-]+\.[a-z0-9-]{2,}[/@:\\]|\\\\\\?\\?[a-z0-9])[^\r\n]{0,160}"#;
@@ -173,7 +173,10 @@ fn leads_to_share(page: &Page, findings: &mut Findings) {
     let diagnostic = all(&DIAGNOSTIC)
         .map(|value| (Severity::High, value, "the page opens the Windows diagnostic tool with arguments of its own"));
     // A search of another machine shows its files as if they were here.
-    let search = all(&SEARCH).map(|value| {
+    let places = [&page.tags, &page.plain].into_iter().flat_map(|text| {
+        SEARCH.find_iter(text).map(|found| up_to(text, found.start(), |c| c.is_whitespace() || matches!(c, '<' | '>')))
+    });
+    let search = places.map(|value| {
         let severity = if REMOTE.is_match(value) { Severity::High } else { Severity::Medium };
         (severity, value, "the page opens a Windows search of a place of its choice")
     });

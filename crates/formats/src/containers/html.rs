@@ -168,8 +168,12 @@ impl Page {
                 self.data(name, value, attributes, parts)?;
             } else if refresh && key == "content" {
                 if let Some((_, target)) = value.split_once('=') {
-                    self.links.add(target.trim().trim_matches(['"', '\'']));
+                    self.links.add_as("refresh", target.trim().trim_matches(['"', '\'']));
                 }
+            } else if matches!(name, "iframe" | "frame" | "embed" | "object") && matches!(key.as_str(), "src" | "data")
+            {
+                // Nobody has to click for it.
+                self.links.add_as("frame", value);
             } else if matches!(name, "script" | "iframe" | "frame" | "embed" | "object" | "base")
                 && matches!(key.as_str(), "src" | "data" | "href" | "codebase")
             {
@@ -417,6 +421,16 @@ mod tests {
             links,
             [b"https://host.invalid/next".to_vec(), b"search-ms:query=x&crumb=location:\\\\host.invalid\\s".to_vec()]
         );
+    }
+
+    #[test]
+    fn places_that_a_page_goes_to_by_itself_have_names_of_their_own() {
+        let page =
+            "<html><meta http-equiv=refresh content='0;url=odd:a'><iframe src='odd:b'></iframe><a href='odd:c'>x</a>";
+        let found = walk(page.as_bytes(), "page");
+        for (name, place) in [("//refresh", "odd:a"), ("//frame", "odd:b"), ("//link", "odd:c")] {
+            assert_eq!(found.bytes(name), place.as_bytes());
+        }
     }
 
     #[test]

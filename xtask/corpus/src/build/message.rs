@@ -23,6 +23,12 @@ pub fn signed(content: &[u8]) -> Vec<u8> {
     typed(2, &der(SEQUENCE, &[&[2, 1, 1], &der(SET, &[]), &encapsulated, &der(SET, &[])]))
 }
 
+/// A CMS message that says to sign something that lies elsewhere, and has no signer (RFC 5652, 5.2).
+pub fn detached() -> Vec<u8> {
+    let absent = der(SEQUENCE, &[&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1]]);
+    typed(2, &der(SEQUENCE, &[&[2, 1, 1], &der(SET, &[]), &absent, &der(SET, &[])]))
+}
+
 /// A CMS message that says to be encrypted.
 pub fn enveloped() -> Vec<u8> {
     let content = typed(1, &der(OCTETS, &[&super::noise(200)]));

@@ -51,8 +51,6 @@ pub(super) fn hooks() -> Vec<Standin> {
         ("stand_in-1.dist-info/METADATA", b"Metadata-Version: 2.1\nName: stand-in\nVersion: 1\n"),
         ("stand_in-1.dist-info/WHEEL", b"Wheel-Version: 1.0\n"),
     ]);
-    let vsix = zip::of(&[("extension.vsixmanifest", b"<PackageManifest xmlns=\"http://schemas.microsoft.com/developer/vsx-schema/2011\"/>"), ("[Content_Types].xml", b"<Types/>"), ("extension/package.json", b"{\"name\":\"stand-in\",\"main\":\"./a.js\",\"activationEvents\":[\"*\"],\"engines\":{\"vscode\":\"^1.0.0\"}}"), ("extension/a.js", b"require('child_process').exec('echo hello');\n")]);
-    let crx = [&b"Cr24\x03\0\0\0\x04\0\0\0\0\0\0\0"[..], &zip::of(&[("manifest.json", b"{\"manifest_version\":3,\"name\":\"stand-in\",\"version\":\"1\",\"background\":{\"service_worker\":\"a.js\"}}"), ("a.js", b"chrome.runtime.onInstalled.addListener(() => console.log('hello'));\n")])].concat();
     vec![
         npm("stand-in-1.0.0.tgz", "an npm package with a postinstall hook", package("postinstall")),
         npm("stand-in-2.0.0.tgz", "an npm package with a preinstall hook", package("preinstall"))
@@ -86,10 +84,6 @@ pub(super) fn hooks() -> Vec<Standin> {
         new("formats/rpm", "stand-in.rpm", "an RPM with a script before installation", rpm("echo hello"))
             .kind("rpm")
             .part("", "sh"),
-        new("formats/zip", "stand-in.vsix", "an extension of an editor", vsix)
-            .kind("vsix")
-            .part("extension/a.js", "js"),
-        new("formats/zip", "stand-in.crx", "an extension of a browser", crx).kind("crx").part("a.js", "js"),
         new("formats/cpio", "files.cpio", "a cpio archive with a payload", cpio(&[("./a.com", &eicar())]))
             .payload(NAME),
         new("formats/ar", "files.a", "an ar archive with a payload", archive::ar(&[("a.com/", &eicar())]))

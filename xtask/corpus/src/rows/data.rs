@@ -1,9 +1,16 @@
-//! Row H: honest data of programs, which holds something all the same.
+//! Row H: honest data of programs, which holds something all the same, and honest counterparts of settings, instructions, pages,
+//! forms and keys.
 
 use crate::Standin;
+use crate::build::page::{html, pdf};
+use crate::build::{base64, message, zip};
+
+pub(super) fn all() -> Vec<Standin> {
+    [held(), counterparts()].concat()
+}
 
 #[rustfmt::skip]
-pub(super) fn all() -> Vec<Standin> {
+fn held() -> Vec<Standin> {
     let new = |folder, name, what, bytes: &[u8]| Standin::new("H", folder, name, what, bytes.to_vec()).delivered();
     vec![
         new("formats/notebook", "a.ipynb", "a notebook with a code cell", b"{\"cells\": [{\"cell_type\": \"code\", \"source\": [\"import math\\n\", \"print(math.pi)\\n\"], \"outputs\": []}], \"metadata\": {\"kernelspec\": {\"name\": \"python3\", \"language\": \"python\"}}, \"nbformat\": 4, \"nbformat_minor\": 5}\n").kind("json"),
@@ -80,4 +87,43 @@ fn drawing() -> String {
         format!("        {}\n", modules.collect::<String>())
     };
     format!("The way to the meeting room, to be scanned:\n\n{}\n", CODE.iter().map(line).collect::<String>())
+}
+
+#[rustfmt::skip]
+fn counterparts() -> Vec<Standin> {
+    let new = |folder, name, what, bytes: Vec<u8>| Standin::new("H", folder, name, what, bytes).delivered();
+    let project = zip::of(&[
+        ("p/.git/config", b"[core]\n\trepositoryformatversion = 0\n\tfsmonitor = true\n[remote \"origin\"]\n\turl = https://host.invalid/a.git\n"),
+        ("p/.vscode/settings.json", b"{\"editor.tabSize\": 4}"),
+        ("p/pyproject.toml", b"[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n"),
+        ("p/package.json", b"{\"name\": \"a\", \"version\": \"1.0.0\", \"scripts\": {\"test\": \"make test\"}}"),
+        ("p/AGENTS.md", b"Run the tests with `make test`.\n"),
+    ]);
+    // A field that formats a number (Acrobat's own function for it).
+    let form = pdf(&[
+        "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [4 0 R] >> >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Annots [4 0 R] >>",
+        "<< /Type /Annot /Subtype /Widget /FT /Tx /T (sum) /Rect [9 9 90 20] /P 3 0 R /AA << /F << /S /JavaScript /JS (AFNumber_Format\\(2, 0, 0, 0, \"\", true\\);) >> >> >>",
+    ]);
+    // Version, number, and 256 bytes of zeros where names and a key belong; an empty algorithm and an empty signature (RFC 5280, 4.1).
+    let certificate = [&b"\x30\x82\x01\x16\x30\x82\x01\x0c\xa0\x03\x02\x01\x02\x02\x01\x01\x04\x82\x01\x00"[..], &[0; 256], b"\x30\x00\x03\x02\x00\x00"].concat();
+    let certificate = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64(&certificate));
+    let (head, foot) = ("-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----");
+    let signature = format!("{head}\n\n{}\n{foot}\n", base64(b"\xc2\x0a\x04\x00\x16\x08\x00\x00\x00\x00\x00\x00"));
+    vec![
+        new("detect/settings", "tasks.json", "a task that runs when somebody starts it", br#"{"version": "2.0.0", "tasks": [{"label": "a", "type": "shell", "command": "make", "runOptions": {"runOn": "default"}}]}"#.to_vec()),
+        new("detect/settings", "project.zip", "a project with ordinary settings", project),
+        new("detect/instructions", "AGENTS.md", "instructions that run tests", b"# Work\n\nRun the tests with `make test`. Fetch data with `curl -O https://host.invalid/data.csv`.\n".to_vec()),
+        new("detect/instructions", "flag.txt", "a text with the flag of Wales", "The flag of Wales \u{1f3f4}\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}.\n".into()),
+        new("detect/pages", "manual.html", "a manual with a button that copies its command", html("", "<p>Install it:</p><pre>curl -fsS https://host.invalid/install | sh</pre><button onclick=\"navigator.clipboard.writeText(document.querySelector('pre').textContent)\">Copy</button>")),
+        new("detect/pages", "photo.svg", "an SVG with a link in it", b"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"9\" height=\"9\"><g><rect width=\"9\" height=\"9\"/></g><a href=\"https://host.invalid/\"><text>more</text></a><circle r=\"1\"/></svg>".to_vec()).kind("svg"),
+        new("detect/schemes", "links.html", "a page with links to mail, telephone and a sign-in", html("", "<a href=\"mailto:a@host.invalid\">mail</a> <a href=\"tel:+1\">call</a> <a href=\"https://login.invalid/oauth2/authorize?client_id=a&amp;redirect_uri=https%3A%2F%2Fapp.invalid%2F\">Sign in</a>")),
+        new("detect/pdfs", "form.pdf", "a form whose field formats a number", form).kind("pdf"),
+        new("formats/calendar", "meeting.ics", "an invitation to a meeting", b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//host.invalid//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260105T100000Z\r\nSUMMARY:Meeting\r\nDESCRIPTION:See https://host.invalid/\\, at ten.\r\nLOCATION:Room 1\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n".to_vec()).kind("ics"),
+        new("formats/calendar", "ada.vcf", "an address card", b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ada\r\nN:;Ada;;;\r\nEMAIL:ada@host.invalid\r\nURL:https://host.invalid/\r\nEND:VCARD\r\n".to_vec()).kind("vcard"),
+        new("formats/cms", "letter.txt.p7s", "a signature without what it signs", message::detached()).kind("pkcs7"),
+        new("formats/cms", "bundle.pem", "two certificates in one file", certificate.repeat(2).into()).kind("pem"),
+        new("formats/openpgp", "letter.txt.asc", "a signature in armor", signature.into()).kind("pgp-signature"),
+    ]
 }

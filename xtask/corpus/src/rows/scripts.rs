@@ -28,8 +28,6 @@ pub(super) fn all() -> Vec<Standin> {
         by_name("offer.js", "a script that looks like prose", format!("{prose}WScript.CreateObject(\"WScript.Shell\").Run(\"calc\")")),
         by_name("short.js", "a script too short to be told", "eval(a)".into()),
         by_name("macro.ahk", "a script of AutoHotkey", "Run, calc.exe\n".into()),
-        Standin::new("A6", "detect/hooks", "model.pkl", "a pickle that runs a command", b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x0aecho hello\x94\x85\x94R.".to_vec()).kind("pickle").finds("hooks.pickle").held(),
-        Standin::new("A6", "detect/hooks", "tasks.json", "a task that runs when a folder is opened", br#"{"version": "2.0.0", "tasks": [{"label": "a", "type": "shell", "command": "echo hello", "runOptions": {"runOn": "folderOpen"}}]}"#.to_vec()).finds("hooks.folder-open").held(),
         script("a.js", "a script of the script host", JS).kind("js").technique("T1059.007"),
         script("a.vbs", "a VBScript", VBS).kind("vbs").technique("T1059.005"),
         script("a.wsf", "a script in a WSF file", &format!("<job id=\"a\"><script language=\"VBScript\"><![CDATA[\r\n{VBS}]]></script></job>\r\n")).kind("wsf"),
