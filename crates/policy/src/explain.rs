@@ -16,11 +16,18 @@ pub struct Change {
 const BY_ITSELF: &[&str] = &[
     "macros.auto-run",
     "pdf.runs-by-itself",
+    "pdf.opens-address",
     "page.script-in-image",
     "page.active-image",
     "hooks.installation",
     "hooks.python-start",
     "hooks.folder-open",
+    "hooks.agent",
+    "hooks.shell-entry",
+    "hooks.git",
+    "hooks.build",
+    "hooks.container-start",
+    "hooks.model-code",
 ];
 
 /// A condition in words, and how facts look under it.

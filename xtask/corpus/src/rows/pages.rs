@@ -32,7 +32,7 @@ pub(super) fn all() -> Vec<Standin> {
         Standin::new("A17", PAGES, "check.html", what, html("", body)).kind("html").technique("T1204.004").suspicious()
     };
     let veiled_page = |name, what, body: String| {
-        Standin::new("A16", PAGES, name, what, html("", &body)).kind("html").technique("T1027.006").suspicious().held()
+        Standin::new("A16", PAGES, name, what, html("", &body)).kind("html").technique("T1027.006")
     };
     let veiled: Vec<String> = eicar().iter().map(|byte| (byte ^ 90).to_string()).collect();
     let numbers: Vec<String> = eicar().iter().map(ToString::to_string).collect();
@@ -52,10 +52,10 @@ pub(super) fn all() -> Vec<Standin> {
         document("hex.pdf", "an action under a name in hexadecimal", "<< /Type /Catalog /Pages 2 0 R /Open#41ction << /S /#4aavaScript /JS <6170702e616c657274283129> >> >>").finds("pdf.runs-by-itself").held(),
         Standin::new("A13", "formats/pdf", "attached.pdf", "an embedded file", embedded).payload("a.com"),
         Standin::new("A13", PDFS, "export.pdf", "a script that opens an embedded file", in_stream).kind("pdf").held(),
-        veiled_page("offer.html", "a page that hides a file in a form and spells nothing out", format!("<body onload=\"go()\"><input type=hidden id=q value=\"{coded}\"><script>function go(){{var v=document.all.q.value;var w=window[\"at\"+\"ob\"](v);var n=w.length,u=new Uint8Array(n);while(n--)u[n]=w.charCodeAt(n);var k=window[\"Bl\"+\"ob\"];var b=new k([u]);var a=document.createElement(\"a\");a.href=window.URL[\"createObject\"+\"URL\"](b);a.download=\"a.com\";a.click()}}</script></body>")),
-        veiled_page("offer.html", "a page that makes a file of veiled numbers", format!("<script>var d=[{}];var o=new Uint8Array(d.length);for(var i=0;i<d.length;i++)o[i]=d[i]^90;var f=new File([o],\"a.zip\");location.href=URL.createObjectURL(f);</script>", veiled.join(","))),
+        veiled_page("offer.html", "a page that hides a file in a form and spells nothing out", format!("<body onload=\"go()\"><input type=hidden id=q value=\"{coded}\"><script>function go(){{var v=document.all.q.value;var w=window[\"at\"+\"ob\"](v);var n=w.length,u=new Uint8Array(n);while(n--)u[n]=w.charCodeAt(n);var k=window[\"Bl\"+\"ob\"];var b=new k([u]);var a=document.createElement(\"a\");a.href=window.URL[\"createObject\"+\"URL\"](b);a.download=\"a.com\";a.click()}}</script></body>")).malicious().blocked(),
+        veiled_page("offer.html", "a page that makes a file of veiled numbers", format!("<script>var d=[{}];var o=new Uint8Array(d.length);for(var i=0;i<d.length;i++)o[i]=d[i]^90;var f=new File([o],\"a.zip\");location.href=URL.createObjectURL(f);</script>", veiled.join(","))).suspicious().held(),
         fix("a page that copies a command in pieces", "<p>Press the Windows key + X and choose Terminal.</p><button>OK</button><script>const p=[\"power\",\"shell\",\" -c \",\"echo hello\"];document.querySelector(\"button\").onclick=()=>navigator.clipboard.writeText(p.join(\"\"))</script>").held(),
-        fix("a page that copies a command in percent codes", "<p>I am not a robot</p><script>addEventListener(\"copy\",e=>{e.clipboardData.setData(\"text/plain\",decodeURIComponent(\"%70%6f%77%65%72shell%20-c%20echo%20hello\"));e.preventDefault()})</script>").held(),
+        fix("a page that copies a command in percent codes", "<p>I am not a robot</p><script>addEventListener(\"copy\",e=>{e.clipboardData.setData(\"text/plain\",decodeURIComponent(\"%70%6f%77%65%72shell%20-c%20echo%20hello\"));e.preventDefault()})</script>").blocked(),
         fix("a page that copies a command in numbers", "<p>I am not a robot</p><script>navigator.clipboard.writeText([112,111,119,101,114,115,104,101,108,108,32,45,99,32,101,99,104,111].map(c=>String.fromCharCode(c)).join(''))</script>").blocked(),
         document("scan.pdf", "a PDF that opens an address by itself", &action("/S /URI /URI (https://host.invalid/offer.exe)")).finds("pdf.opens-address").held(),
         Standin::new("A18", PAGES, "offer.html", "a page that goes to a file share", html("", "<meta http-equiv=\"refresh\" content=\"0;url=file://host.invalid/share/a\">")).technique("T1187").held(),

@@ -29,14 +29,15 @@ pub(super) fn all() -> Vec<Standin> {
     // The header of DOS programs as linkers write it.
     let header = [&b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0\xb8\0\0\0"[..], &[0; 108], b"a stand-in"].concat();
     let backwards: Vec<u8> = base64(&header).into_bytes().into_iter().rev().collect();
-    let carried = |name, what, bytes: Vec<u8>| new("C4", "detect/rules/carried", name, what, bytes).suspicious().held();
+    let carried = |name, what, bytes: Vec<u8>| new("C4", "detect/rules/carried", name, what, bytes).suspicious();
     vec![
         carried(
             "photo.jpg",
             "a program in Base64 behind a JPEG",
             [image::jpeg(), b"<<START>>".to_vec(), base64(&header).into_bytes()].concat(),
-        ),
-        carried("photo.jpg", "a program in Base64 backwards behind a JPEG", [image::jpeg(), backwards].concat()),
+        )
+        .held(),
+        carried("photo.jpg", "a program in Base64 backwards behind a JPEG", [image::jpeg(), backwards].concat()).held(),
         // Long enough to be taken for a program.
         new(
             "C4",
@@ -55,8 +56,9 @@ pub(super) fn all() -> Vec<Standin> {
             "server.cer",
             "a program that is called a certificate",
             format!("-----BEGIN CERTIFICATE-----\r\n{}\r\n-----END CERTIFICATE-----\r\n", base64(&header)).into_bytes(),
-        ),
-        carried("readme.txt", "a program in Base64 that is called a text", base64(&header).into_bytes()),
+        )
+        .blocked(),
+        carried("readme.txt", "a program in Base64 that is called a text", base64(&header).into_bytes()).blocked(),
         new("C4", "formats/zip", "photo.jpg", "a ZIP behind a JPEG", [image::jpeg(), payload()].concat())
             .payload("a.com"),
         new("C4", "formats/sevenz", "photo.gif", "a 7z behind a GIF", [image::gif(), seven()].concat())
