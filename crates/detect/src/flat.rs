@@ -3,6 +3,8 @@
 //! Editors forgive: comments, trailing commas, a mark at the beginning, escapes in names, names that come twice. So does this,
 //! since what an editor reads over must not hide what it then runs.
 
+use std::collections::HashMap;
+
 /// Names that lead to a value, from the outside in; places in a list are `*`.
 pub(crate) type Path = [String];
 
@@ -168,55 +170,46 @@ fn flush(units: &mut Vec<u16>, out: &mut String) {
     }
 }
 
-/// Tells `each` every value of YAML 1.2.
+/// Values that aliases of one text may stand for.
+const MOST_REPEATED: usize = 200_000;
+
+/// Tells `each` every value of YAML 1.2; what an alias stands for is told where it stands, and what is merged (`<<`) beside the rest.
 ///
 /// # Errors
-/// Where it is no YAML, what is wrong; values before have been told.
+/// Where it is no YAML, or its aliases stand for too much, what is wrong; values before have been told.
 pub(crate) fn yaml(text: &str, each: &mut dyn FnMut(&Path, &str)) -> Result<(), String> {
     use saphyr_parser::{Event, Parser};
-    let mut path: Vec<String> = Vec::new();
-    let mut open: Vec<Node> = Vec::new();
+    let mut reader = Yaml { path: Vec::new(), open: Vec::new(), anchors: HashMap::new(), repeated: 0 };
     for event in Parser::new_from_str(text) {
         match event.map_err(|error| error.to_string())?.0 {
-            Event::Scalar(value, ..) => {
-                if waits_for_name(&mut open) {
-                    path.push(value.into_owned());
+            Event::Scalar(value, _, anchor, _) => {
+                if anchor != 0 {
+                    reader.anchors.insert(anchor, vec![(Vec::new(), value.clone().into_owned())]);
+                }
+                if reader.waits_for_name() {
+                    reader.path.push(value.into_owned());
                 } else {
-                    each(&path, &value);
-                    done(&mut open, &mut path);
+                    reader.tell(&value, each)?;
+                    reader.done();
                 }
             }
-            Event::MappingStart(..) => {
-                let is_name = waits_for_name(&mut open);
-                if is_name {
-                    path.push(String::new());
+            Event::MappingStart(anchor, _) => reader.enter(true, anchor),
+            Event::SequenceStart(anchor, _) => reader.enter(false, anchor),
+            Event::MappingEnd | Event::SequenceEnd => reader.leave(),
+            Event::Alias(anchor) => {
+                let values = reader.anchors.get(&anchor).cloned().unwrap_or_default();
+                if reader.waits_for_name() {
+                    reader.path.push(values.first().map(|(_, value)| value.clone()).unwrap_or_default());
+                    continue;
                 }
-                open.push(Node { mapping: true, waits: true, is_name });
-            }
-            Event::SequenceStart(..) => {
-                let is_name = waits_for_name(&mut open);
-                if is_name {
-                    path.push(String::new());
+                let depth = reader.path.len();
+                for (path, value) in values {
+                    reader.path.extend(path);
+                    reader.repeated += 1;
+                    reader.tell(&value, each)?;
+                    reader.path.truncate(depth);
                 }
-                open.push(Node { mapping: false, waits: false, is_name });
-                path.push("*".to_owned());
-            }
-            Event::MappingEnd | Event::SequenceEnd => {
-                let Some(node) = open.pop() else { continue };
-                if !node.mapping {
-                    path.pop();
-                }
-                if !node.is_name {
-                    done(&mut open, &mut path);
-                }
-            }
-            // What is referred to has been told where it stands.
-            Event::Alias(_) => {
-                if waits_for_name(&mut open) {
-                    path.push(String::new());
-                } else {
-                    done(&mut open, &mut path);
-                }
+                reader.done();
             }
             _ => {}
         }
@@ -224,25 +217,87 @@ pub(crate) fn yaml(text: &str, each: &mut dyn FnMut(&Path, &str)) -> Result<(), 
     Ok(())
 }
 
-/// A mapping or a sequence of YAML that is being read.
+/// Values with the names that lead to them.
+type Values = Vec<(Vec<String>, String)>;
+
+/// What is being read.
+struct Yaml {
+    path: Vec<String>,
+    open: Vec<Node>,
+    /// What anchors stand for.
+    anchors: HashMap<usize, Values>,
+    /// Values told for aliases, and kept for anchors.
+    repeated: usize,
+}
+
+/// A mapping or a sequence that is being read.
 struct Node {
     mapping: bool,
     /// Whether the next thing is a name.
     waits: bool,
     /// Whether it is a name itself, which then is passed over.
     is_name: bool,
+    /// Its anchor, if it has one, how long the path was, and what was told in it.
+    anchor: Option<(usize, usize, Values)>,
 }
 
-/// Whether the next thing is a name; what follows it is then its value.
-fn waits_for_name(open: &mut [Node]) -> bool {
-    open.last_mut().is_some_and(|node| std::mem::take(&mut node.waits))
-}
+impl Yaml {
+    fn tell(&mut self, value: &str, each: &mut dyn FnMut(&Path, &str)) -> Result<(), String> {
+        // YAML 1.1, "Merge Key Language-Independent Type": as if it stood beside the rest.
+        if self.path.iter().any(|name| name == "<<") {
+            let beside: Vec<String> = self.path.iter().filter(|name| *name != "<<").cloned().collect();
+            each(&beside, value);
+        } else {
+            each(&self.path, value);
+        }
+        for node in &mut self.open {
+            if let Some((_, depth, values)) = &mut node.anchor {
+                self.repeated += 1;
+                values.push((self.path.get(*depth..).unwrap_or_default().to_vec(), value.to_owned()));
+            }
+        }
+        if self.repeated > MOST_REPEATED {
+            return Err(format!("its aliases stand for more than {MOST_REPEATED} values"));
+        }
+        Ok(())
+    }
 
-/// A value has been read.
-fn done(open: &mut [Node], path: &mut Vec<String>) {
-    if let Some(node) = open.last_mut().filter(|node| node.mapping) {
-        node.waits = true;
-        path.pop();
+    /// Whether the next thing is a name; what follows it is then its value.
+    fn waits_for_name(&mut self) -> bool {
+        self.open.last_mut().is_some_and(|node| std::mem::take(&mut node.waits))
+    }
+
+    fn enter(&mut self, mapping: bool, anchor: usize) {
+        let is_name = self.waits_for_name();
+        if is_name {
+            self.path.push(String::new());
+        }
+        let anchor = (anchor != 0).then(|| (anchor, self.path.len(), Vec::new()));
+        self.open.push(Node { mapping, waits: mapping, is_name, anchor });
+        if !mapping {
+            self.path.push("*".to_owned());
+        }
+    }
+
+    fn leave(&mut self) {
+        let Some(node) = self.open.pop() else { return };
+        if !node.mapping {
+            self.path.pop();
+        }
+        if let Some((anchor, _, values)) = node.anchor {
+            self.anchors.insert(anchor, values);
+        }
+        if !node.is_name {
+            self.done();
+        }
+    }
+
+    /// A value has been read.
+    fn done(&mut self) {
+        if let Some(node) = self.open.last_mut().filter(|node| node.mapping) {
+            node.waits = true;
+            self.path.pop();
+        }
     }
 }
 
@@ -333,7 +388,21 @@ mod tests {
     fn yaml_toml_and_sections_are_read() {
         let read = |text: &str| joined(|each| yaml(text, each).unwrap());
         assert_eq!(read("a:\n  b: [1, x]\n  c: |\n    two\nd: {e: f}\n"), "a.b.*=1 a.b.*=x a.c=two\n d.e=f");
-        assert_eq!(read("- a: &x 1\n  b: *x\n- c: 2\n"), "*.a=1 *.c=2");
+        assert_eq!(read("- a: &x 1\n  b: *x\n- c: 2\n"), "*.a=1 *.b=1 *.c=2");
+        assert_eq!(read("a: &x {b: 1, c: [2]}\nd: *x\n"), "a.b=1 a.c.*=2 d.b=1 d.c.*=2");
+        assert_eq!(
+            read("a: &x {b: 1, c: [2, 3]}\nd: {<<: *x, e: 2}\n"),
+            "a.b=1 a.c.*=2 a.c.*=3 d.b=1 d.c.*=2 d.c.*=3 d.e=2"
+        );
+        let laughs: String = (0..30)
+            .map(|at| {
+                format!(
+                    "a{at}: &a{at} [{}]\n",
+                    if at == 0 { "1".to_owned() } else { format!("*a{0}, *a{0}, *a{0}, *a{0}", at - 1) }
+                )
+            })
+            .collect();
+        assert!(yaml(&laughs, &mut |_, _| {}).is_err_and(|problem| problem.contains("aliases")));
         assert_eq!(read("? [k]\n: v\nb: 1\n"), ".*=k =v b=1");
         assert!(yaml("a: [", &mut |_, _| {}).is_err());
         let read = |text: &str| joined(|each| toml(text, each).unwrap());

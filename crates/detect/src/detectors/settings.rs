@@ -247,7 +247,7 @@ impl Value {
                         !rest.starts_with(|c: char| c.is_alphanumeric()) && !rest.contains([';', '&', '|', '$', '`'])
                     })
                 };
-                !value.is_empty() && !usual.iter().any(|known| is_usual(&known))
+                !value.is_empty() && !usual.iter().any(is_usual)
             }
         }
     }

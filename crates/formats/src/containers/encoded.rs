@@ -250,7 +250,7 @@ mod tests {
     fn base64_alone_is_decoded_where_it_is_known() {
         let program = crate::testing::build::pe(true, 2, 3, &[]);
         assert_eq!(check(&BASE64.encode(&program)).bytes("//decoded"), program);
-        let token = BASE64.encode(&(0..96_u32).map(|at| (at * 37 % 251 | 0x80) as u8).collect::<Vec<_>>());
+        let token = BASE64.encode(&(0..96_u32).map(|at| ((at * 37 % 251) | 0x80) as u8).collect::<Vec<_>>());
         assert_eq!(check(&token).parts.len(), 1);
         let long = format!("{}{}", " ".repeat(super::MOST as usize), armor("CERTIFICATE", b"echo LAZARET"));
         assert!(!check(&long).complete());

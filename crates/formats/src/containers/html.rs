@@ -68,8 +68,7 @@ struct Page {
     /// Texts and values that are nothing but Base64, too short to be decoded without a reason.
     short: Vec<Vec<u8>>,
     /// Such texts of elements that follow each other, as they come.
-    run: Vec<u8>,
-    runs: usize,
+    run: Vec<Vec<u8>>,
     /// What may be a QR code: the table that is open, shapes, and text whose lines may be one.
     codes: Codes,
     cells: Cells,
@@ -293,8 +292,7 @@ impl Page {
             return Ok(());
         }
         if decode::is_base64(trimmed) {
-            self.run.extend_from_slice(trimmed);
-            self.runs += 1;
+            self.run.push(trimmed.to_vec());
         } else {
             self.end_run();
         }
@@ -309,8 +307,12 @@ impl Page {
 
     fn end_run(&mut self) {
         let run = std::mem::take(&mut self.run);
-        if std::mem::take(&mut self.runs) > 1 {
-            self.remember(&run);
+        // Words of the page may stand before and behind: a title, a button.
+        for (front, back) in [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (0, 2), (2, 1), (1, 2), (2, 2)] {
+            let pieces = run.get(front..run.len().saturating_sub(back)).unwrap_or_default();
+            if pieces.len() > 1 {
+                self.remember(&pieces.concat());
+            }
         }
     }
 
@@ -469,7 +471,8 @@ mod tests {
             format!("<div hidden>{turned}</div>"),
             format!("<input type=hidden value='{turned}'>"),
             format!("<!-- {text} -->"),
-            spans,
+            spans.clone(),
+            format!("<title>Offer</title>{spans}<b>Word</b>"),
         ] {
             let found = walk(format!("<html><body>{hidden}{script}</body></html>").as_bytes(), "page");
             assert!(found.parts.iter().any(|part| found.bytes[&part.id] == page.as_bytes()), "{hidden}");

@@ -360,8 +360,8 @@ fn polyglots() {
     let lnk = [b"L\0\0\0\x01\x14\x02\0".as_slice(), &[0; 80]].concat();
     check([lnk, b"<hta:application><script>1</script>".to_vec()].concat(), "lnk", &["hta"]);
     check(b"GIF89a=1;/*\0\0*/alert(1);", "gif", &["js"]);
-    check(b"#!/bin/sh\n# This script was generated using Makeself 2.4.0\nexit 0\n".to_vec(), "sh", &["makeself"]);
-    check(b"#!/bin/sh\n# This is a shell archive (produced by GNU sharutils).\nexit 0\n".to_vec(), "sh", &["shar"]);
+    check(b"#!/bin/sh\n# This script was generated using Makeself 2.4.0\nexit 0\n", "sh", &["makeself"]);
+    check(b"#!/bin/sh\n# This is a shell archive (produced by GNU sharutils).\nexit 0\n", "sh", &["shar"]);
     check([pe(true, 0x0022, 2, &[]), b"\0\0MEI\x0c\x0b\x0a\x0b\x0e\0".to_vec()].concat(), "pe64", &["pyinstaller"]);
     let text = b"<<< Oracle VM VirtualBox Disk Image >>>\n";
     check([&text[..], &[0; 24], b"\x7f\x10\xda\xbe\x01\0\x01\0"].concat(), "vdi", &[]);

@@ -191,41 +191,27 @@ pub(super) fn only_fills_in(script: &str, at_opening: bool) -> bool {
         let after = tokens.get(at + 1).unwrap_or(&none);
         let behind_dot = *before == Token::Mark('.');
         let called = *after == Token::Mark('(');
-        match token {
-            Token::Word(word) if KEYWORDS.contains(&word.as_str()) && !behind_dot => {
-                // An anonymous function may be called where it stands; `with` makes every name a property.
-                if word == "with" {
-                    return false;
-                }
-            }
+        let second = match tokens.get(at + 2) {
+            Some(Token::Word(word)) => word.as_str(),
+            _ => "",
+        };
+        let harmless = match token {
+            // An anonymous function may be called where it stands; `with` makes every name a property.
+            Token::Word(word) if KEYWORDS.contains(&word.as_str()) && !behind_dot => word != "with",
             Token::Word(word) if word == "app" && !behind_dot => {
-                let warns =
-                    matches!(tokens.get(at + 2), Some(Token::Word(what)) if matches!(what.as_str(), "alert" | "beep"));
-                if at_opening || *after != Token::Mark('.') || !warns {
-                    return false;
-                }
+                !at_opening && *after == Token::Mark('.') && matches!(second, "alert" | "beep")
             }
-            Token::Word(word) if word == "console" && !behind_dot => {
-                if !matches!(tokens.get(at + 2), Some(Token::Word(what)) if what == "println") {
-                    return false;
-                }
-            }
+            Token::Word(word) if word == "console" && !behind_dot => second == "println",
             // A function of the document's own is judged where it is written.
-            Token::Word(word) if called => {
-                if behind_dot && !known(word) || REACHING.contains(&word.as_str()) {
-                    return false;
-                }
-            }
-            Token::Word(word) if behind_dot => {
-                if !PROPERTIES.contains(&word.as_str()) && !known(word) {
-                    return false;
-                }
-            }
-            Token::Word(word) if REACHING.contains(&word.as_str()) => return false,
-            // `a[b](c)` and `(a)(b)` call what nobody sees.
-            Token::Mark(']' | ')') if called => return false,
-            // `function () { … }(x)` does what stands in it, and that is read as well.
-            _ => {}
+            Token::Word(word) if called => (!behind_dot || known(word)) && !REACHING.contains(&word.as_str()),
+            Token::Word(word) if behind_dot => PROPERTIES.contains(&word.as_str()) || known(word),
+            Token::Word(word) => !REACHING.contains(&word.as_str()),
+            // `a[b](c)` and `(a)(b)` call what nobody sees; `function () { … }(x)` does what stands in it, and that is read as well.
+            Token::Mark(']' | ')') => !called,
+            _ => true,
+        };
+        if !harmless {
+            return false;
         }
     }
     true

@@ -197,12 +197,9 @@ fn drawn(content: &[u8]) -> Rectangles {
             continue;
         }
         match (word, operands.as_slice()) {
-            (b"q", _) => {
-                // LIMIT: deeper ones are drawn where the last one was.
-                if states.len() < MOST_STATES {
-                    states.push(state);
-                }
-            }
+            // LIMIT: deeper ones are drawn where the last one was.
+            (b"q", _) if states.len() >= MOST_STATES => {}
+            (b"q", _) => states.push(state),
             (b"Q", _) => state = states.pop().unwrap_or(state),
             (b"cm", [.., a, b, c, d, e, f]) => {
                 let [oa, ob, oc, od, ..] = state.matrix;

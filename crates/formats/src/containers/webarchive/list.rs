@@ -93,7 +93,7 @@ impl<'c> List<'c> {
             4 => Object::Data { at, len },
             5 | 7 => Object::Text { at, len, wide: false },
             6 => Object::Text { at, len: len.saturating_mul(2), wide: true },
-            0xa | 0xb | 0xc => Object::Array { at, count: len },
+            0xa..=0xc => Object::Array { at, count: len },
             0xd => Object::Dictionary { at, count: len },
             _ => Object::Other,
         })
