@@ -518,6 +518,34 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
+    fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
+        let long = format!("{}<script>LAZARET()</script>", "<!-- words -->\n".repeat(6_000));
+        for (name, declared, kind) in [
+            ("a.html", None, Some("html")),
+            ("a.HTM", None, Some("html")),
+            ("a.svg", None, Some("svg")),
+            ("a.txt", Some("text/html; charset=utf-8"), Some("html")),
+            ("a.txt", Some("Text/JavaScript"), Some("js")),
+            ("a.txt", None, None),
+            ("a.txt", Some("text/css"), None),
+        ] {
+            let mut part = Part { size: long.len() as u64, name: name.to_owned(), ..empty_part() };
+            part.declared_type = declared.map(str::to_owned);
+            part.kind = crate::identify(&Content::from(long.as_bytes())).unwrap().kind;
+            assert_eq!(part.kind.id, "text");
+            super::settle(&mut part);
+            let told = ["html", "svg", "js"].into_iter().find(|kind| part.is(kind));
+            assert_eq!(told, kind, "{name} {declared:?}");
+        }
+        // Data is what it is.
+        let mut json = Part { name: "a.json".to_owned(), ..empty_part() };
+        json.kind = crate::kind("json").unwrap().kind();
+        json.declared_type = Some("text/html".to_owned());
+        super::settle(&mut json);
+        assert!(!json.is("html"));
+    }
+
+    #[test]
     fn what_the_budget_leaves_unopened_says_so() {
         let inner = crc_less_zip(&[("a.txt", b"LAZARET")]);
         let limits = Limits { output_bytes: 10, ..Limits::default() };

@@ -98,6 +98,21 @@ fn what_stands_behind_a_program_is_a_part_where_it_is_known() {
 }
 
 #[test]
+fn what_stands_behind_a_program_of_windows_or_a_compound_file_is_found_at_any_distance() {
+    let program = crate::testing::build::pe(true, 0x0022, 2, &[]);
+    let document = crate::testing::build::compound(&[("WordDocument", b"x")]);
+    for own in [program, document] {
+        for between in [0, 600_000] {
+            let filler = vec![b'.'; between];
+            let found = crate::testing::walk([&own[..], &filler, &seven_zip()].concat(), "setup");
+            let seen = found.parts.iter().filter(|part| part.is("7z")).count();
+            assert_eq!(seen, 1, "{} {between}: {:?}", found.parts[0].kind.id, found.parts);
+        }
+        assert_eq!(crate::testing::walk([&own[..], b"data of its own"].concat(), "setup").parts.len(), 1);
+    }
+}
+
+#[test]
 fn formats_say_where_they_end() {
     check("elf-executable", &elf(600));
     check("7z", &seven_zip());

@@ -369,6 +369,24 @@ fn polyglots() {
 }
 
 #[test]
+fn no_number_of_others_hides_what_tells_a_kind() {
+    // Members, entries of a directory, lines, sections and exports, in front of the one that counts.
+    let names: Vec<String> = (0..25_000).map(|at| format!("{at:040}")).collect();
+    let mut members: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    members.extend([("[Content_Types].xml", &b"<Types/>"[..]), ("word/document.xml", b"<w/>")]);
+    check(crc_less_zip(&members), "docx", &[]);
+    let names: Vec<String> = (0..700).map(|at| format!("a{at}")).collect();
+    let mut streams: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    streams.insert(0, ("Catalog", b"x"));
+    streams.push(("WordDocument", b"x"));
+    check(compound(&streams), "doc", &[]);
+    let lines = "; a line of words\r\n".repeat(1_000);
+    check(format!("{lines}[InternetShortcut]\r\nURL=https://host.invalid/\r\n"), "url", &[]);
+    let sections: String = (0..300).map(|at| format!("[s{at}]\r\nk{at}=1\r\n")).collect();
+    check(format!("{sections}[InternetShortcut]\r\nURL=https://host.invalid/\r\n"), "url", &[]);
+}
+
+#[test]
 fn hostile_bytes_do_not_panic() {
     let seeds = [
         pe(false, 0x2102, 2, &["CPlApplet"]),
