@@ -119,13 +119,25 @@ impl Detector for Clipboard {
 /// disguise. Prose and tables have neither, and are most of what there is.
 fn may_hold_a_command(bytes: &[u8]) -> bool {
     const RUN: usize = 24;
-    let mut run = 0_usize;
+    let (mut run, mut digit, mut letter) = (0_usize, false, false);
     let disguised = bytes.iter().any(|byte| {
-        let part = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'%');
-        run = if part { run + 1 } else { 0 };
-        run >= RUN
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'%') {
+            run += 1;
+            digit |= byte.is_ascii_digit();
+            letter |= byte.is_ascii_alphabetic();
+        } else {
+            (run, digit, letter) = (0, false, false);
+        }
+        run >= RUN && digit && letter
     });
-    disguised || WORDS.as_ref().is_none_or(|words| words.is_match(bytes))
+    // Marks that a shell drops, in a word.
+    let parted = || {
+        memchr::memchr2_iter(b'`', b'^', bytes).any(|at| {
+            let letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
+            letter(at.checked_sub(1)) && letter(at.checked_add(1))
+        })
+    };
+    disguised || parted() || WORDS.as_ref().is_none_or(|words| words.is_match(bytes))
 }
 
 /// Words of commands, of what copies them and of what says where they go.
@@ -153,8 +165,6 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "fromcharcode",
         "\\x",
         "\\u00",
-        "`",
-        "^",
         "[char]",
         "chr(",
         "\0",

@@ -102,12 +102,21 @@ pub(in crate::detectors) fn said(text: &str) -> String {
 /// Words in lower case with single blanks between them, nothing else but `+`.
 fn simplified(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let apart = |out: &mut String| {
-        if !out.is_empty() && !out.ends_with([' ', '+']) {
-            out.push(' ');
+    let mut rest = text;
+    // Most of any text is ASCII, of which a byte is a letter.
+    while !rest.is_empty() {
+        let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        let (plain, after) = rest.split_at_checked(ascii).unwrap_or((rest, ""));
+        for byte in plain.bytes() {
+            match byte {
+                b'+' => plus(&mut out),
+                byte if byte.is_ascii_alphanumeric() => out.push(char::from(byte.to_ascii_lowercase())),
+                _ => apart(&mut out),
+            }
         }
-    };
-    for c in text.chars() {
+        rest = after;
+        let Some(c) = rest.chars().next() else { break };
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
         match c {
             // Characters that nobody sees.
             '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {}
@@ -115,21 +124,27 @@ fn simplified(text: &str) -> String {
                 apart(&mut out);
                 out.push_str("cmd+");
             }
-            '+' | '＋' => {
-                if out.ends_with(' ') {
-                    out.pop();
-                }
-                if !out.ends_with('+') {
-                    out.push('+');
-                }
-            }
-            c if c.is_ascii_alphanumeric() => out.push(c.to_ascii_lowercase()),
-            c if c.is_ascii() => apart(&mut out),
+            '＋' => plus(&mut out),
             c if c.is_alphanumeric() => out.extend(c.to_lowercase()),
             _ => apart(&mut out),
         }
     }
     if out.contains(" plus ") { out.replace(" plus ", "+") } else { out }
+}
+
+fn apart(out: &mut String) {
+    if !matches!(out.as_bytes().last(), None | Some(b' ' | b'+')) {
+        out.push(' ');
+    }
+}
+
+fn plus(out: &mut String) {
+    if out.ends_with(' ') {
+        out.pop();
+    }
+    if !out.ends_with('+') {
+        out.push('+');
+    }
 }
 
 /// The phrases of the table as one pattern, the longest first, and the group of each.
