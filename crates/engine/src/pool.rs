@@ -1,7 +1,7 @@
 //! The engine's side of the worker: starts it, hands samples over, owns the deadline.
 
 use crate::assembly::{Analysis, Assembly};
-use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
+use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
 use crate::worker::lifetime;
 use crate::{EngineError, system};
 use lazaret_model::{ContentCoding, Limits, Part};
@@ -128,7 +128,8 @@ impl Pool {
         }
         drop(descriptors);
         drop(theirs);
-        self.listen(&worker, number, ours.as_fd(), limits, whole)
+        let assembly = Assembly::new(limits, whole, !lent.codings.is_empty());
+        self.listen(&worker, number, ours.as_fd(), limits, assembly)
     }
 
     /// Tries something forbidden inside a child: how it was refused, or `Err` when it succeeded.
@@ -199,9 +200,8 @@ impl Pool {
         number: u64,
         answers: BorrowedFd<'_>,
         limits: &Limits,
-        whole: Part,
+        mut assembly: Assembly,
     ) -> Result<Analysis, EngineError> {
-        let mut assembly = Assembly::new(limits);
         let mut buffer = vec![0; MOST_MESSAGE];
         let mut failure: Option<String> = None;
         let mut listening = true;
@@ -228,18 +228,21 @@ impl Pool {
             }
             let answer = match system::receive(answers, &mut buffer) {
                 Ok((0, _)) => break,
-                Ok((n, _)) => serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()),
+                Ok((n, _)) => {
+                    serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()).map(|answer| (answer, n))
+                }
                 Err(error) => Err(serde_json::Error::io(error)),
             };
             let problem = match answer {
-                Ok(Answer::Gone(how)) => {
+                // A child that was taken over can say this too: it only ends what is heard of it.
+                Ok((Answer::Gone(how), _)) => {
                     if let Some(how) = how {
-                        failure.get_or_insert(how);
+                        failure.get_or_insert(cut(how, MOST_TEXT / 2));
                     }
                     break;
                 }
-                Ok(Answer::Panic(why)) => Some(why),
-                Ok(answer) if listening => assembly.take(answer).err().map(str::to_owned),
+                Ok((Answer::Panic(why), _)) => Some(cut(why, MOST_TEXT / 2)),
+                Ok((answer, n)) if listening => assembly.take(answer, n).err().map(str::to_owned),
                 Ok(_) => None,
                 Err(error) => Some(format!("its answer cannot be read: {error}")),
             };
@@ -256,7 +259,7 @@ impl Pool {
         if failure.is_none() && !assembly.finished() {
             failure = Some("the worker died".to_owned());
         }
-        Ok(assembly.conclude(failure.as_deref(), whole))
+        Ok(assembly.conclude(failure.as_deref()))
     }
 
     fn current(&self) -> Arc<Worker> {
@@ -336,10 +339,14 @@ fn kill(worker: &Worker, number: u64) {
     let _ = order_to(&worker.control, &Order::Kill { number }, &[]);
 }
 
-/// Whether there is something to read before the deadline.
+/// Whether there is something to read before the deadline. After it there is nothing, or who never stops talking could
+/// never be stopped.
 fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
         let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         let mut watched = [PollFd::new(&socket, PollFlags::IN)];
         match poll(&mut watched, Some(&timeout)) {
