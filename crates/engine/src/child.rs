@@ -40,7 +40,7 @@ pub(crate) fn run(
         if probe == crate::Probe::Stay {
             let _ = say(answers.as_fd(), &Answer::Done);
         }
-        let _ = say(answers.as_fd(), &Answer::Probed(probe.attempt().err()));
+        let _ = say(answers.as_fd(), &Answer::Probed(probe.attempt(sample.as_fd()).err()));
         return 0;
     }
     let mut reporter = Reporter { answers: answers.as_fd(), inspector, failed: false };

@@ -2,8 +2,9 @@
 
 use crate::assembly::{Analysis, Assembly};
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
+use crate::sample::COPIED;
 use crate::worker::lifetime;
-use crate::{EngineError, system};
+use crate::{EngineError, SampleBytes, system};
 use lazaret_model::{ContentCoding, Limits, Part};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -142,11 +143,14 @@ impl Pool {
         };
         let worker = self.current();
         let (ours, theirs) = system::packet_pair().map_err(hand("a socket for its answers"))?;
-        let sample = system::sealed(&[]).map_err(hand("a file in memory"))?;
+        // As large as what is lent instead of copied.
+        let large = tempfile::tempfile().and_then(|file| file.set_len(COPIED + 1).map(|()| file));
+        let prepared = SampleBytes::File(large.map_err(hand("a file to lend"))?).prepare(&name)?;
+        let sample = &prepared.handed.descriptor;
         let task = Task {
             number,
             name: name.clone(),
-            size: 0,
+            size: prepared.handed.size,
             limits: limits.clone(),
             passwords: Vec::new(),
             declared_type: None,

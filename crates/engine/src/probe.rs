@@ -2,6 +2,7 @@
 //! not assumed.
 
 use crate::system;
+use rustix::fd::{AsRawFd, BorrowedFd};
 use serde::{Deserialize, Serialize};
 use std::os::unix::process::CommandExt;
 
@@ -22,6 +23,10 @@ pub enum Probe {
     Fork,
     /// Kill the process that started it.
     KillParent,
+    /// Write to the sample it was lent.
+    WriteSample,
+    /// Open the sample again, to write to it.
+    ReopenSample,
     /// Crash.
     Crash,
     /// Never end.
@@ -36,8 +41,17 @@ pub enum Probe {
 
 impl Probe {
     /// Attempts that must be refused.
-    pub const FORBIDDEN: [Self; 7] =
-        [Self::OpenFile, Self::CreateFile, Self::Connect, Self::Execute, Self::Trace, Self::Fork, Self::KillParent];
+    pub const FORBIDDEN: [Self; 9] = [
+        Self::OpenFile,
+        Self::CreateFile,
+        Self::Connect,
+        Self::Execute,
+        Self::Trace,
+        Self::Fork,
+        Self::KillParent,
+        Self::WriteSample,
+        Self::ReopenSample,
+    ];
 
     /// For people: what is tried.
     pub const fn name(self) -> &'static str {
@@ -49,6 +63,8 @@ impl Probe {
             Self::Trace => "look into another process",
             Self::Fork => "start another process",
             Self::KillParent => "kill its parent",
+            Self::WriteSample => "write to the sample",
+            Self::ReopenSample => "reopen the sample",
             Self::Crash => "crash",
             Self::Hang => "never end",
             Self::Memory => "take all memory",
@@ -58,7 +74,7 @@ impl Probe {
     }
 
     /// Does it. `Ok` means that it succeeded, which for [`Probe::FORBIDDEN`] is a hole in the sandbox.
-    pub(crate) fn attempt(self) -> Result<(), String> {
+    pub(crate) fn attempt(self, sample: BorrowedFd<'_>) -> Result<(), String> {
         let refused = |error: std::io::Error| error.to_string();
         match self {
             Self::OpenFile => std::fs::File::open("/etc/passwd").map(drop).map_err(refused),
@@ -74,6 +90,11 @@ impl Probe {
             Self::KillParent => {
                 let parent = rustix::process::getppid().ok_or("it has no parent")?;
                 rustix::process::kill_process(parent, rustix::process::Signal::TERM).map_err(|error| error.to_string())
+            }
+            Self::WriteSample => rustix::io::pwrite(sample, b"x", 0).map(drop).map_err(|error| error.to_string()),
+            Self::ReopenSample => {
+                let path = format!("/proc/self/fd/{}", sample.as_raw_fd());
+                std::fs::OpenOptions::new().write(true).open(path).map(drop).map_err(refused)
             }
             Self::Crash => std::process::abort(),
             Self::Hang => loop {
