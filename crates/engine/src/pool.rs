@@ -9,6 +9,7 @@ use lazaret_model::{ContentCoding, Limits, Part};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -294,6 +295,7 @@ impl Worker {
         let failed = |step| move |source| EngineError::Start { step, source };
         let (ours, theirs) = system::packet_pair().map_err(failed("a control socket"))?;
         let process = Command::new(executable)
+            .arg0("lazaret")
             .arg(WORKER_ARGUMENT)
             .env_clear()
             .current_dir("/")

@@ -9,9 +9,13 @@ use rustix::net::{
 };
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// Descriptors in one message, at most.
 const MOST_DESCRIPTORS: usize = 4;
+
+/// Milliseconds between attempts to seal a file that is said to be busy.
+const SEAL_PAUSES: [u64; 8] = [1, 1, 2, 5, 10, 20, 50, 100];
 
 /// Which side of a fork we are on.
 pub(crate) enum Forked {
@@ -108,8 +112,15 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
             Err(error) => return Err(error.into()),
         }
     }
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
-    Ok(file)
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    // The kernel itself may still hold pages that were just written, and then says that the file is busy.
+    for pause in SEAL_PAUSES {
+        match fcntl_add_seals(&file, seals) {
+            Err(Errno::BUSY) => std::thread::sleep(Duration::from_millis(pause)),
+            other => return Ok(other.map(|()| file)?),
+        }
+    }
+    Ok(fcntl_add_seals(&file, seals).map(|()| file)?)
 }
 
 /// Tries to attach to the parent process as a debugger would.

@@ -183,6 +183,19 @@ fn a_worker_starts_where_fewer_files_may_be_open() {
 }
 
 #[test]
+fn an_executable_that_was_replaced_since_still_starts_its_own_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_lazaret"), folder.path().join("lazaret")).unwrap();
+    // What lies at its path when it starts a worker is something else.
+    let script = "exec 7<lazaret; rm lazaret; printf '#!/bin/sh\nexit 1\n' >lazaret; chmod +x lazaret
+        exec /proc/self/fd/7 scan --json a.txt";
+    let output = Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().expect("sh runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(reports(&output)[0]["decision"], "deliver");
+}
+
+#[test]
 fn a_wrong_call_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     for arguments in [&["scan"][..], &["scna", "x"], &["scan", "--jobs", "0", "x"]] {
