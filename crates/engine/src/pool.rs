@@ -3,7 +3,6 @@
 use crate::assembly::{Analysis, Assembly};
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
 use crate::sample::COPIED;
-use crate::worker::lifetime;
 use crate::{EngineError, SampleBytes, system};
 use lazaret_model::{ContentCoding, Limits, Part};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -161,12 +160,7 @@ impl Pool {
         order_to(&worker.control, &Order::Analyse(task), &[sample.as_fd(), theirs.as_fd()])
             .map_err(hand("sending it"))?;
         drop(theirs);
-        // One that stays is not waited for; the worker itself must end it.
-        let patience = match probe {
-            crate::Probe::Stay => lifetime(limits) + KILL_TIME,
-            _ => Duration::from_millis(limits.time_ms),
-        };
-        let mut deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + Duration::from_millis(limits.time_ms);
         let mut outcome = None;
         let mut buffer = vec![0; MOST_MESSAGE];
         loop {
@@ -186,7 +180,8 @@ impl Pool {
             let (n, _) = system::receive(ours.as_fd(), &mut buffer).map_err(hand("hearing from it"))?;
             match serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()) {
                 Ok(Answer::Probed(Some(error))) => outcome = Some(Ok(format!("refused: {error}"))),
-                Ok(Answer::Done) => {}
+                // As after every analysis.
+                Ok(Answer::Done) => kill(&worker, number),
                 Ok(Answer::Probed(None)) => outcome = Some(Err("it succeeded".to_owned())),
                 Ok(Answer::Panic(why)) => outcome = Some(Ok(format!("refused: {why}"))),
                 Ok(Answer::Gone(how)) => {
@@ -261,6 +256,8 @@ impl Pool {
                 (killed, deadline) = (true, Instant::now() + KILL_TIME);
             }
         }
+        // Whatever it said, and whether there is still somebody: nothing is to be done any more.
+        kill(worker, number);
         if failure.is_none() && !assembly.finished() {
             failure = Some("the worker died".to_owned());
         }

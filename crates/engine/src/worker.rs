@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 /// How often the zygote looks for children that ended, in nanoseconds, while it has any.
 const REAP_EVERY: i64 = 1_000_000;
 
-/// How long the zygote lets a child live: longer than the engine waits for it, since who is said to be done is not waited for.
-pub(crate) fn lifetime(limits: &Limits) -> Duration {
+/// How long the zygote lets a child live: longer than the engine waits before it has it ended.
+fn lifetime(limits: &Limits) -> Duration {
     Duration::from_millis(limits.time_ms.saturating_mul(2)) + Duration::from_secs(1)
 }
 
