@@ -1,7 +1,7 @@
 //! One child, one sample: walk it, show every part to the detectors, say what was seen, end.
 
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_PATH, MOST_REASONS, MOST_TEXT, Task, cut};
-use crate::sandbox::{self, Filters};
+use crate::sandbox::{self, Baseline, Filters};
 use crate::worker::say;
 use lazaret_detect::Inspector;
 use lazaret_formats::{Clock, Content, ReadAt, Setup, Spool, Visitor, walk};
@@ -21,7 +21,7 @@ const IN_MEMORY: u64 = 16 << 20;
 pub(crate) fn run(
     inspector: &Inspector,
     filters: &Filters,
-    baseline: u64,
+    baseline: Baseline,
     task: Task,
     sample: OwnedFd,
     answers: &OwnedFd,

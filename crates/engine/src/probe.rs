@@ -3,6 +3,7 @@
 
 use crate::system;
 use rustix::fd::{AsRawFd, BorrowedFd};
+use rustix::mm::MapFlags;
 use serde::{Deserialize, Serialize};
 use std::os::unix::process::CommandExt;
 
@@ -27,6 +28,12 @@ pub enum Probe {
     WriteSample,
     /// Open the sample again, to write to it.
     ReopenSample,
+    /// Take memory that its limit does not count, since it could be shared.
+    MapShared,
+    /// Take memory that its limit does not count, since it grows like a stack.
+    MapStack,
+    /// Have something at address zero, where programs with errors look.
+    MapPageZero,
     /// Crash.
     Crash,
     /// Never end.
@@ -41,7 +48,7 @@ pub enum Probe {
 
 impl Probe {
     /// Attempts that must be refused.
-    pub const FORBIDDEN: [Self; 9] = [
+    pub const FORBIDDEN: [Self; 12] = [
         Self::OpenFile,
         Self::CreateFile,
         Self::Connect,
@@ -51,6 +58,9 @@ impl Probe {
         Self::KillParent,
         Self::WriteSample,
         Self::ReopenSample,
+        Self::MapShared,
+        Self::MapStack,
+        Self::MapPageZero,
     ];
 
     /// For people: what is tried.
@@ -65,6 +75,9 @@ impl Probe {
             Self::KillParent => "kill its parent",
             Self::WriteSample => "write to the sample",
             Self::ReopenSample => "reopen the sample",
+            Self::MapShared => "map shared memory",
+            Self::MapStack => "map another stack",
+            Self::MapPageZero => "map page zero",
             Self::Crash => "crash",
             Self::Hang => "never end",
             Self::Memory => "take all memory",
@@ -96,6 +109,9 @@ impl Probe {
                 let path = format!("/proc/self/fd/{}", sample.as_raw_fd());
                 std::fs::OpenOptions::new().write(true).open(path).map(drop).map_err(refused)
             }
+            Self::MapShared => system::map(0, 1 << 20, MapFlags::SHARED).map_err(refused),
+            Self::MapStack => system::map(0, 1 << 20, MapFlags::PRIVATE | MapFlags::GROWSDOWN).map_err(refused),
+            Self::MapPageZero => system::map(0, 1 << 12, MapFlags::PRIVATE | MapFlags::FIXED).map_err(refused),
             Self::Crash => std::process::abort(),
             Self::Hang => loop {
                 std::hint::spin_loop();

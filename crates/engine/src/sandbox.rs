@@ -7,11 +7,18 @@
 use crate::system;
 use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch, apply_filter,
+};
 use std::collections::BTreeMap;
 
 /// Stack that nested containers may use, in bytes. The kernel keeps at least 128 MiB free below the main stack.
 const STACK: u64 = 96 << 20;
+/// Addresses that a child may use beyond its memory: empty ones cost page tables, here 32 MiB of them.
+const ADDRESSES: u64 = 16 << 30;
+/// Flags of `mmap` for memory that the limit of data segments does not count: what is shared, and what grows like a stack.
+const UNCOUNTED: [libc::c_int; 2] = [libc::MAP_SHARED, libc::MAP_GROWSDOWN];
 
 /// System calls a child needs to compute, to read its sample, to use its spool and to answer.
 const CHILD: &[libc::c_long] = &[
@@ -95,12 +102,16 @@ pub(crate) struct Filters {
 impl Filters {
     /// Compiles the filters for this machine.
     pub(crate) fn compile() -> Result<Self, String> {
-        let all: Vec<_> = CHILD.iter().chain(ZYGOTE).chain(REFUSED).copied().collect();
-        let child: Vec<_> = CHILD.iter().chain(REFUSED).copied().collect();
+        let failed = |error: seccompiler::BackendError| format!("seccomp: {error}");
+        let all = whole(CHILD.iter().chain(ZYGOTE).chain(REFUSED));
+        let child = whole(CHILD.iter().chain(REFUSED));
+        let mut refused = whole(REFUSED.iter());
+        let uncounted: Result<Vec<_>, _> = UNCOUNTED.iter().map(|flag| has_flag(3, *flag)).collect();
+        refused.insert(libc::SYS_mmap, uncounted.map_err(failed)?);
         Ok(Self {
-            zygote: filter(&all, SeccompAction::Allow, SeccompAction::KillProcess)?,
-            child: filter(&child, SeccompAction::Allow, SeccompAction::KillProcess)?,
-            refused: filter(REFUSED, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?,
+            zygote: filter(all, SeccompAction::Allow, SeccompAction::KillProcess)?,
+            child: filter(child, SeccompAction::Allow, SeccompAction::KillProcess)?,
+            refused: filter(refused, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?,
         })
     }
 
@@ -110,8 +121,23 @@ impl Filters {
     }
 }
 
-fn filter(calls: &[libc::c_long], listed: SeccompAction, other: SeccompAction) -> Result<BpfProgram, String> {
-    let rules: BTreeMap<i64, Vec<_>> = calls.iter().map(|&call| (call, Vec::new())).collect();
+/// System calls with whatever arguments.
+fn whole<'c>(calls: impl Iterator<Item = &'c libc::c_long>) -> BTreeMap<i64, Vec<SeccompRule>> {
+    calls.map(|call| (*call, Vec::new())).collect()
+}
+
+/// Holds for calls with this bit in this argument.
+fn has_flag(argument: u8, flag: libc::c_int) -> Result<SeccompRule, seccompiler::BackendError> {
+    let flag = u64::from(flag.unsigned_abs());
+    let operator = SeccompCmpOp::MaskedEq(flag);
+    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, flag)?])
+}
+
+fn filter(
+    rules: BTreeMap<i64, Vec<SeccompRule>>,
+    listed: SeccompAction,
+    other: SeccompAction,
+) -> Result<BpfProgram, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|error| format!("seccomp: {error}"))?;
     let filter = SeccompFilter::new(rules, other, listed, arch).map_err(|error| format!("seccomp: {error}"))?;
     BpfProgram::try_from(filter).map_err(|error| format!("seccomp: {error}"))
@@ -155,15 +181,20 @@ fn deny_files() -> Result<RulesetStatus, landlock::RulesetError> {
     Ok(status.ruleset)
 }
 
-/// Limits one child before it meets its sample: data segments, processor time, spool.
-pub(crate) fn limit_child(
-    memory_bytes: u64,
-    baseline_bytes: u64,
-    seconds: u64,
-    spool_bytes: u64,
-) -> Result<(), String> {
+/// What the zygote takes before any sample, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Baseline {
+    /// Addresses.
+    pub(crate) addresses: u64,
+    /// Data segments.
+    pub(crate) data: u64,
+}
+
+/// Limits one child before it meets its sample: memory, processor time, spool.
+pub(crate) fn limit_child(memory_bytes: u64, baseline: Baseline, seconds: u64, spool_bytes: u64) -> Result<(), String> {
     let limits = [
-        (Resource::Data, baseline_bytes.saturating_add(memory_bytes)),
+        (Resource::Data, baseline.data.saturating_add(memory_bytes)),
+        (Resource::As, baseline.addresses.saturating_add(memory_bytes).saturating_add(ADDRESSES)),
         (Resource::Cpu, seconds),
         (Resource::Fsize, spool_bytes),
     ];

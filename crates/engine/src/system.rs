@@ -3,6 +3,7 @@
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
@@ -48,6 +49,14 @@ pub(crate) fn leave_network() -> io::Result<()> {
     }
     // SAFETY: as above.
     unsafe { rustix::thread::unshare_unsafe(flags | UnshareFlags::NEWUSER) }.map_err(io::Error::from)
+}
+
+/// Maps new memory, at an address or (0) anywhere, and leaves it there.
+pub(crate) fn map(address: usize, bytes: usize, flags: MapFlags) -> io::Result<()> {
+    let address = std::ptr::without_provenance_mut(address);
+    // SAFETY: nothing was there before, neither at an address that the kernel chooses nor in the first page.
+    let mapped = unsafe { mmap_anonymous(address, bytes, ProtFlags::READ | ProtFlags::WRITE, flags) };
+    mapped.map(drop).map_err(io::Error::from)
 }
 
 /// Ends the process at once, without running destructors that belong to the parent.

@@ -2,7 +2,7 @@
 
 use crate::child;
 use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
-use crate::sandbox::{self, Filters};
+use crate::sandbox::{self, Baseline, Filters};
 use crate::system::{self, Forked};
 use lazaret_detect::{HashLists, Inspector, Signatures};
 use lazaret_model::Limits;
@@ -42,8 +42,7 @@ pub fn worker_main() -> std::process::ExitCode {
 struct Zygote {
     inspector: Inspector,
     filters: Filters,
-    /// Bytes of data segments before any sample.
-    baseline: u64,
+    baseline: Baseline,
     children: HashMap<Pid, Running>,
 }
 
@@ -63,7 +62,7 @@ impl Zygote {
         let (inspector, count) = load(&mut descriptors, rules, hash_lists)?;
         warm_up(&inspector);
         let filters = Filters::compile()?;
-        let baseline = data_bytes();
+        let baseline = baseline();
         let missing = sandbox::lock_zygote(&filters)?;
         say(control, &Report::Ready { rules: count, missing }).map_err(|error| error.to_string())?;
         Ok(Self { inspector, filters, baseline, children: HashMap::new() })
@@ -200,12 +199,12 @@ fn warm_up(inspector: &Inspector) {
     lazaret_formats::walk(&sample, "warm-up.txt", setup, &mut Silent(inspector));
 }
 
-/// Bytes of data segments of this process (proc(5), `statm`: the sixth field, in pages).
-fn data_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm")
-        .ok()
-        .and_then(|text| text.split_whitespace().nth(5)?.parse::<u64>().ok());
-    pages.unwrap_or(0).saturating_mul(rustix::param::page_size() as u64)
+/// What this process takes (proc(5), `statm`: the first field and the sixth, in pages).
+fn baseline() -> Baseline {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Vec<u64> = text.split_whitespace().map(|pages| pages.parse().unwrap_or(0)).collect();
+    let bytes = |field| pages.get(field).copied().unwrap_or(0).saturating_mul(rustix::param::page_size() as u64);
+    Baseline { addresses: bytes(0), data: bytes(5) }
 }
 
 fn describe(status: WaitStatus) -> Option<String> {
