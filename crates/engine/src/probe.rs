@@ -34,6 +34,14 @@ pub enum Probe {
     MapStack,
     /// Have something at address zero, where programs with errors look.
     MapPageZero,
+    /// Be root.
+    BeRoot,
+    /// Have a capability.
+    Capability,
+    /// Live among the processes of the machine.
+    SeeProcesses,
+    /// Have descriptors that are not its own.
+    Descriptors,
     /// Crash.
     Crash,
     /// Never end.
@@ -48,7 +56,7 @@ pub enum Probe {
 
 impl Probe {
     /// Attempts that must be refused.
-    pub const FORBIDDEN: [Self; 12] = [
+    pub const FORBIDDEN: [Self; 16] = [
         Self::OpenFile,
         Self::CreateFile,
         Self::Connect,
@@ -61,7 +69,13 @@ impl Probe {
         Self::MapShared,
         Self::MapStack,
         Self::MapPageZero,
+        Self::BeRoot,
+        Self::Capability,
+        Self::SeeProcesses,
+        Self::Descriptors,
     ];
+    /// Standard input, output and error, the sample, the socket for answers and the spool.
+    const DESCRIPTORS: usize = 6;
 
     /// For people: what is tried.
     pub const fn name(self) -> &'static str {
@@ -78,6 +92,10 @@ impl Probe {
             Self::MapShared => "map shared memory",
             Self::MapStack => "map another stack",
             Self::MapPageZero => "map page zero",
+            Self::BeRoot => "be root",
+            Self::Capability => "have a capability",
+            Self::SeeProcesses => "see other processes",
+            Self::Descriptors => "have others' descriptors",
             Self::Crash => "crash",
             Self::Hang => "never end",
             Self::Memory => "take all memory",
@@ -112,6 +130,24 @@ impl Probe {
             Self::MapShared => system::map(0, 1 << 20, MapFlags::SHARED).map_err(refused),
             Self::MapStack => system::map(0, 1 << 20, MapFlags::PRIVATE | MapFlags::GROWSDOWN).map_err(refused),
             Self::MapPageZero => system::map(0, 1 << 12, MapFlags::PRIVATE | MapFlags::FIXED).map_err(refused),
+            Self::BeRoot => match rustix::process::geteuid() {
+                user if user.is_root() => Ok(()),
+                user => Err(format!("it is user {}", user.as_raw())),
+            },
+            Self::Capability => {
+                let sets = rustix::thread::capabilities(None).map_err(|error| error.to_string())?;
+                let any = sets.effective | sets.permitted | sets.inheritable;
+                if any.is_empty() { Err("it has none".to_owned()) } else { Ok(()) }
+            }
+            // The first process of a namespace started it, and it can name nobody outside.
+            Self::SeeProcesses => match rustix::process::getppid() {
+                Some(parent) if parent.is_init() => Err("it is in a process namespace of its own".to_owned()),
+                _ => Ok(()),
+            },
+            Self::Descriptors => match system::descriptors() {
+                few if few <= Self::DESCRIPTORS => Err(format!("it has {few}, all its own")),
+                _ => Ok(()),
+            },
             Self::Crash => std::process::abort(),
             Self::Hang => loop {
                 std::hint::spin_loop();

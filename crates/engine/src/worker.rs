@@ -27,7 +27,18 @@ fn lifetime(limits: &Limits) -> Duration {
 pub fn worker_main() -> std::process::ExitCode {
     let stdin = std::io::stdin();
     let control = stdin.as_fd();
-    match Zygote::start(control) {
+    let _ = rustix::thread::set_name(c"lazaret-worker");
+    let missing = sandbox::separate();
+    // The zygote is the first process of its namespace, so that all its children end when it does.
+    match system::fork() {
+        Ok(Forked::Child) => {}
+        Ok(Forked::Parent(zygote)) => return wait_for(zygote),
+        Err(error) => {
+            let _ = say(control, &Report::Failed { why: format!("no process of its own: {error}") });
+            return std::process::ExitCode::from(2);
+        }
+    }
+    match Zygote::start(control, missing) {
         Ok(mut zygote) => {
             zygote.serve(control);
             std::process::ExitCode::SUCCESS
@@ -37,6 +48,17 @@ pub fn worker_main() -> std::process::ExitCode {
             std::process::ExitCode::from(2)
         }
     }
+}
+
+/// Stays for as long as the zygote does: whoever kills this process ends the zygote with it.
+fn wait_for(zygote: Pid) -> std::process::ExitCode {
+    while let Err(rustix::io::Errno::INTR) = waitpid(Some(zygote), WaitOptions::empty()) {}
+    std::process::ExitCode::SUCCESS
+}
+
+/// Ends the calling process when its parent ends.
+fn end_with_parent() -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
 }
 
 struct Zygote {
@@ -53,9 +75,9 @@ struct Running {
 }
 
 impl Zygote {
-    fn start(control: BorrowedFd<'_>) -> Result<Self, String> {
-        // The worker must not outlive the engine, even one that is killed.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
+    fn start(control: BorrowedFd<'_>, mut missing: Vec<String>) -> Result<Self, String> {
+        // The end of the engine, even of one that is killed, is the end of the control socket.
+        end_with_parent().map_err(|error| error.to_string())?;
         let (order, descriptors) = hear(control).map_err(|error| error.to_string())?.ok_or("no order came")?;
         let Order::Start { rules, hash_lists } = order else { return Err("the first order is not `start`".into()) };
         let mut descriptors = descriptors.into_iter();
@@ -63,7 +85,7 @@ impl Zygote {
         warm_up(&inspector);
         let filters = Filters::compile()?;
         let baseline = baseline();
-        let missing = sandbox::lock_zygote(&filters)?;
+        missing.extend(sandbox::lock_zygote(&filters)?);
         say(control, &Report::Ready { rules: count, missing }).map_err(|error| error.to_string())?;
         Ok(Self { inspector, filters, baseline, children: HashMap::new() })
     }
@@ -93,11 +115,16 @@ impl Zygote {
         let mut descriptors = descriptors.into_iter();
         let (Some(sample), Some(answers)) = (descriptors.next(), descriptors.next()) else { return };
         let spool = descriptors.next();
+        drop(descriptors);
         match system::fork() {
             Ok(Forked::Child) => {
+                let _ = end_with_parent();
                 // The other children's sockets and the control socket are not this child's business.
                 self.children.clear();
                 let _ = rustix::stdio::dup2_stdin(&answers);
+                let own = [Some(sample.as_fd()), Some(answers.as_fd()), spool.as_ref().map(AsFd::as_fd)];
+                let own: Vec<_> = own.into_iter().flatten().collect();
+                let _ = system::close_others(&own);
                 let status = child::run(&self.inspector, &self.filters, self.baseline, task, sample, &answers, spool);
                 system::exit_now(status)
             }
