@@ -63,6 +63,8 @@ struct Entry {
 pub(crate) struct Analysis {
     pub(crate) parts: Vec<Part>,
     pub(crate) findings: Vec<Finding>,
+    /// About the bytes that their names, sentences and evidence take.
+    pub(crate) held: usize,
 }
 
 impl Assembly {
@@ -162,7 +164,7 @@ impl Assembly {
         let stays = |at: usize| entries.get(at).is_some_and(|entry| !entry.withdrawn);
         let findings = self.findings.into_iter().filter(|(at, _)| stays(*at)).map(|(_, finding)| finding).collect();
         let parts = self.entries.into_iter().filter(|entry| !entry.withdrawn).map(|entry| entry.part).collect();
-        Analysis { parts, findings }
+        Analysis { parts, findings, held: self.held }
     }
 
     fn begin(&mut self, part: Part) -> Result<(), &'static str> {

@@ -157,9 +157,10 @@ impl Engine {
         if let Some(sample) = analysis.parts.first_mut().filter(|part| codings.is_empty() || part.sha256.is_empty()) {
             sample.sha256 = sha256;
         }
+        let held = analysis.held;
         let report = self.judge(name, analysis, origin, prevalence, start)?;
         if let Some(key) = key {
-            self.remembered.keep(key, &report);
+            self.remembered.keep(key, &report, held);
         }
         self.put_together(report, origin, prevalence, start)
     }
@@ -179,7 +180,7 @@ impl Engine {
                 finding.part = report.parts.first().map(|sample| sample.path.clone()).unwrap_or_default();
                 let ScanReport { path, parts, mut findings, .. } = report;
                 findings.push(finding);
-                self.judge(&path, Analysis { parts, findings }, origin, prevalence, start)?
+                self.judge(&path, Analysis { parts, findings, held: 0 }, origin, prevalence, start)?
             }
             None => report,
         };
@@ -286,7 +287,7 @@ impl Engine {
         prevalence: Option<&dyn Fn(&str) -> u64>,
         start: Instant,
     ) -> Result<ScanReport, EngineError> {
-        let Analysis { parts, findings } = analysis;
+        let Analysis { parts, findings, .. } = analysis;
         let judged = Judged::new(&parts, &findings);
         let nothing = || EngineError::Worker("it reported nothing, not even the sample itself".to_owned());
         let (sample, verdict_on_sample) = judged.parts().next().ok_or_else(nothing)?;
