@@ -1,7 +1,7 @@
 //! One child, one sample: walk it, show every part to the detectors, say what was seen, end.
 
-use crate::protocol::{Answer, MOST_MESSAGE, Task};
-use crate::sandbox::{self, Filters};
+use crate::protocol::{Answer, MOST_MESSAGE, MOST_PATH, MOST_REASONS, MOST_TEXT, Task, cut};
+use crate::sandbox::{self, Baseline, Filters};
 use crate::worker::say;
 use lazaret_detect::Inspector;
 use lazaret_formats::{Clock, Content, ReadAt, Setup, Spool, Visitor, walk};
@@ -12,8 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Characters of a name or a sentence that are reported; the rest is cut.
-const MOST_TEXT: usize = 4_096;
+/// Bytes of a reason: as many as there may be must fit into one message.
+const MOST_REASON: usize = MOST_MESSAGE / MOST_REASONS / 2;
 /// Samples up to this size are read into memory at once.
 const IN_MEMORY: u64 = 16 << 20;
 
@@ -21,7 +21,7 @@ const IN_MEMORY: u64 = 16 << 20;
 pub(crate) fn run(
     inspector: &Inspector,
     filters: &Filters,
-    baseline: u64,
+    baseline: Baseline,
     task: Task,
     sample: OwnedFd,
     answers: &OwnedFd,
@@ -40,7 +40,7 @@ pub(crate) fn run(
         if probe == crate::Probe::Stay {
             let _ = say(answers.as_fd(), &Answer::Done);
         }
-        let _ = say(answers.as_fd(), &Answer::Probed(probe.attempt().err()));
+        let _ = say(answers.as_fd(), &Answer::Probed(probe.attempt(sample.as_fd()).err()));
         return 0;
     }
     let mut reporter = Reporter { answers: answers.as_fd(), inspector, failed: false };
@@ -51,7 +51,7 @@ pub(crate) fn run(
         Err(panic) => {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-            Answer::Panic(cut(text.unwrap_or_else(|| "it panicked".to_owned())))
+            Answer::Panic(cut(text.unwrap_or_else(|| "it panicked".to_owned()), MOST_TEXT))
         }
     };
     let _ = say(answers.as_fd(), &last);
@@ -127,44 +127,45 @@ impl Reporter<'_> {
         self.failed |= say(self.answers, answer).is_err();
     }
 
-    fn say_finding(&mut self, mut finding: Finding) {
-        finding.message = cut(finding.message);
-        finding.part = cut(finding.part);
+    fn say_finding(&mut self, of: PartId, mut finding: Finding) {
+        finding.message = cut(finding.message, MOST_TEXT);
+        finding.part.clear();
         let evidence: usize = finding.evidence.values().map(|value| value.to_string().len()).sum();
         if evidence > MOST_MESSAGE / 4 {
             finding.evidence.clear();
         }
-        self.say(&Answer::Finding(finding));
+        self.say(&Answer::Finding { of, finding });
     }
 }
 
 impl Visitor for Reporter<'_> {
     fn begin(&mut self, part: &Part) {
         let mut part = part.clone();
-        part.name = cut(part.name);
-        part.path = cut(part.path);
-        part.declared_type = part.declared_type.map(cut);
+        part.name = cut(part.name, MOST_TEXT);
+        part.path = cut(part.path, MOST_PATH);
+        part.declared_type = part.declared_type.map(|text| cut(text, MOST_TEXT));
+        part.incomplete = reasons(part.incomplete);
         self.say(&Answer::Begin(part));
     }
 
     fn inspect(&mut self, part: &Part, content: &Content) -> Vec<String> {
         let observed = self.inspector.inspect(part, |offset, len| content.window(offset, len));
         for finding in observed.findings {
-            self.say_finding(finding);
+            self.say_finding(part.id, finding);
         }
         observed.incomplete
     }
 
-    fn finding(&mut self, _part: &Part, finding: Finding) {
-        self.say_finding(finding);
+    fn finding(&mut self, part: &Part, finding: Finding) {
+        self.say_finding(part.id, finding);
     }
 
     fn end(&mut self, part: &Part, children: &[Child]) {
         let observed = self.inspector.conclude(part, children);
         for finding in observed.findings {
-            self.say_finding(finding);
+            self.say_finding(part.id, finding);
         }
-        let mut incomplete: Vec<_> = part.incomplete.iter().cloned().chain(observed.incomplete).map(cut).collect();
+        let mut incomplete = reasons(part.incomplete.iter().cloned().chain(observed.incomplete).collect());
         if !part.complete && incomplete.is_empty() {
             incomplete.push("not everything in it was inspected".to_owned());
         }
@@ -172,7 +173,7 @@ impl Visitor for Reporter<'_> {
             id: part.id,
             locked: part.locked,
             incomplete,
-            password: part.password.clone().map(cut),
+            password: part.password.clone().map(|text| cut(text, MOST_TEXT)),
             macros: part.macros,
         });
     }
@@ -182,10 +183,11 @@ impl Visitor for Reporter<'_> {
     }
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() > MOST_TEXT {
-        text.truncate(text.floor_char_boundary(MOST_TEXT));
-        text.push('…');
+/// Reasons as many and as long as one message holds; the last says if there are more.
+fn reasons(mut all: Vec<String>) -> Vec<String> {
+    if all.len() > MOST_REASONS {
+        all.truncate(MOST_REASONS - 1);
+        all.push(format!("there are more than {MOST_REASONS} such reasons"));
     }
-    text
+    all.into_iter().map(|reason| cut(reason, MOST_REASON)).collect()
 }

@@ -125,7 +125,9 @@ impl Engine {
         let Request { name, bytes, origin, passwords, codings, prevalence } = request;
         let prepared = bytes.prepare(name)?;
         let passwords = passwords.iter().chain(&self.passwords).cloned().collect();
-        let mut analysis = std::thread::scope(|scope| {
+        let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
+        let (mut analysis, sha256) = std::thread::scope(|scope| {
+            let hashed = prepared.is_lent().then(|| scope.spawn(|| prepared.sha256()));
             let clamd = self.clamd.as_ref().map(|clamd| (clamd, scope.spawn(|| ask(clamd, &prepared, &self.limits))));
             let whole = whole(name, prepared.handed.size, origin);
             let lent = Lent { codings, passwords };
@@ -144,16 +146,21 @@ impl Engine {
                 }
                 analysis.findings.push(finding);
             }
-            Ok::<_, EngineError>(analysis)
+            let sha256 = match hashed {
+                Some(thread) => thread.join().unwrap_or_else(|_| Err(std::io::Error::other("hashing it failed"))),
+                None => prepared.sha256(),
+            };
+            Ok::<_, EngineError>((analysis, sha256.map_err(hand)?))
         })?;
         prepared.check_unchanged(name)?;
-        if let Some(sample) = analysis.parts.first_mut().filter(|sample| sample.sha256.is_empty()) {
-            let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
-            sample.sha256 = prepared.sha256().map_err(hand)?;
+        // What is under a content coding only the worker has seen, if it could say.
+        if let Some(sample) = analysis.parts.first_mut().filter(|part| codings.is_empty() || part.sha256.is_empty()) {
+            sample.sha256 = sha256;
         }
+        let held = analysis.held;
         let report = self.judge(name, analysis, origin, prevalence, start)?;
         if let Some(key) = key {
-            self.remembered.keep(key, &report);
+            self.remembered.keep(key, &report, held);
         }
         self.put_together(report, origin, prevalence, start)
     }
@@ -173,7 +180,7 @@ impl Engine {
                 finding.part = report.parts.first().map(|sample| sample.path.clone()).unwrap_or_default();
                 let ScanReport { path, parts, mut findings, .. } = report;
                 findings.push(finding);
-                self.judge(&path, Analysis { parts, findings }, origin, prevalence, start)?
+                self.judge(&path, Analysis { parts, findings, held: 0 }, origin, prevalence, start)?
             }
             None => report,
         };
@@ -280,7 +287,7 @@ impl Engine {
         prevalence: Option<&dyn Fn(&str) -> u64>,
         start: Instant,
     ) -> Result<ScanReport, EngineError> {
-        let Analysis { parts, findings } = analysis;
+        let Analysis { parts, findings, .. } = analysis;
         let judged = Judged::new(&parts, &findings);
         let nothing = || EngineError::Worker("it reported nothing, not even the sample itself".to_owned());
         let (sample, verdict_on_sample) = judged.parts().next().ok_or_else(nothing)?;
@@ -344,7 +351,8 @@ pub(crate) struct Judged<'a> {
     parts: &'a [Part],
     verdicts: Vec<Verdict>,
     findings: HashMap<&'a str, Vec<&'a Finding>>,
-    index: HashMap<PartId, &'a Part>,
+    /// For each part that holds others, the ids of kinds from the sample down to it.
+    inside: HashMap<PartId, Vec<&'a str>>,
 }
 
 impl<'a> Judged<'a> {
@@ -353,8 +361,7 @@ impl<'a> Judged<'a> {
         for finding in all {
             findings.entry(&finding.part).or_default().push(finding);
         }
-        let index = parts.iter().map(|part| (part.id, part)).collect();
-        Self { parts, verdicts: fold(parts, all), findings, index }
+        Self { parts, verdicts: fold(parts, all), findings, inside: inside(parts) }
     }
 
     /// Every part with its verdict, the sample first.
@@ -364,15 +371,30 @@ impl<'a> Judged<'a> {
 
     /// What policies are told about one of the parts.
     pub(crate) fn facts(&self, part: &Part, verdict: Verdict, origin: &Origin) -> Facts {
-        let mut parents = Vec::new();
-        let mut parent = part.parent;
-        while let Some(up) = parent.and_then(|id| self.index.get(&id)) {
-            parents.push(up.kind.id.as_ref());
-            parent = up.parent;
-        }
+        let parents = part.parent.and_then(|id| self.inside.get(&id)).map_or(&[][..], Vec::as_slice);
         let findings = self.findings.get(part.path.as_str()).map_or(&[][..], Vec::as_slice);
-        Facts::of(part, verdict, findings, &parents, origin)
+        Facts::of(part, verdict, findings, parents, origin)
     }
+}
+
+/// For each part that holds others, the ids of kinds from the sample down to it, each once. Parents come before children, so
+/// one pass does, whatever the parts say of each other.
+fn inside(parts: &[Part]) -> HashMap<PartId, Vec<&str>> {
+    let index: HashMap<PartId, &Part> = parts.iter().map(|part| (part.id, part)).collect();
+    let mut inside: HashMap<PartId, Vec<&str>> = HashMap::new();
+    for part in parts {
+        let Some(parent) = part.parent.and_then(|id| index.get(&id)) else { continue };
+        if inside.contains_key(&parent.id) {
+            continue;
+        }
+        let mut kinds = parent.parent.and_then(|id| inside.get(&id)).cloned().unwrap_or_default();
+        let kind = parent.kind.id.as_ref();
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+        inside.insert(parent.id, kinds);
+    }
+    inside
 }
 
 /// The report about a part that nobody has opened.
@@ -400,7 +422,7 @@ fn unopened(mut part: Part, why: &str, outcome: Outcome, start: Instant) -> Scan
 }
 
 /// The sample as a part, for when the worker could not say anything about it.
-fn whole(name: &str, size: u64, origin: &Origin) -> Part {
+pub(crate) fn whole(name: &str, size: u64, origin: &Origin) -> Part {
     Part {
         id: PartId(0),
         parent: None,

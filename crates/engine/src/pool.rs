@@ -1,13 +1,14 @@
 //! The engine's side of the worker: starts it, hands samples over, owns the deadline.
 
 use crate::assembly::{Analysis, Assembly};
-use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
-use crate::worker::lifetime;
-use crate::{EngineError, system};
+use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
+use crate::sample::COPIED;
+use crate::{EngineError, SampleBytes, system};
 use lazaret_model::{ContentCoding, Limits, Part};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -128,7 +129,8 @@ impl Pool {
         }
         drop(descriptors);
         drop(theirs);
-        self.listen(&worker, number, ours.as_fd(), limits, whole)
+        let assembly = Assembly::new(limits, whole, !lent.codings.is_empty());
+        self.listen(&worker, number, ours.as_fd(), limits, assembly)
     }
 
     /// Tries something forbidden inside a child: how it was refused, or `Err` when it succeeded.
@@ -141,11 +143,14 @@ impl Pool {
         };
         let worker = self.current();
         let (ours, theirs) = system::packet_pair().map_err(hand("a socket for its answers"))?;
-        let sample = system::sealed(&[]).map_err(hand("a file in memory"))?;
+        // As large as what is lent instead of copied.
+        let large = tempfile::tempfile().and_then(|file| file.set_len(COPIED + 1).map(|()| file));
+        let prepared = SampleBytes::File(large.map_err(hand("a file to lend"))?).prepare(&name)?;
+        let sample = &prepared.handed.descriptor;
         let task = Task {
             number,
             name: name.clone(),
-            size: 0,
+            size: prepared.handed.size,
             limits: limits.clone(),
             passwords: Vec::new(),
             declared_type: None,
@@ -155,12 +160,7 @@ impl Pool {
         order_to(&worker.control, &Order::Analyse(task), &[sample.as_fd(), theirs.as_fd()])
             .map_err(hand("sending it"))?;
         drop(theirs);
-        // One that stays is not waited for; the worker itself must end it.
-        let patience = match probe {
-            crate::Probe::Stay => lifetime(limits) + KILL_TIME,
-            _ => Duration::from_millis(limits.time_ms),
-        };
-        let mut deadline = Instant::now() + patience;
+        let mut deadline = Instant::now() + Duration::from_millis(limits.time_ms);
         let mut outcome = None;
         let mut buffer = vec![0; MOST_MESSAGE];
         loop {
@@ -180,7 +180,8 @@ impl Pool {
             let (n, _) = system::receive(ours.as_fd(), &mut buffer).map_err(hand("hearing from it"))?;
             match serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()) {
                 Ok(Answer::Probed(Some(error))) => outcome = Some(Ok(format!("refused: {error}"))),
-                Ok(Answer::Done) => {}
+                // As after every analysis.
+                Ok(Answer::Done) => kill(&worker, number),
                 Ok(Answer::Probed(None)) => outcome = Some(Err("it succeeded".to_owned())),
                 Ok(Answer::Panic(why)) => outcome = Some(Ok(format!("refused: {why}"))),
                 Ok(Answer::Gone(how)) => {
@@ -199,9 +200,8 @@ impl Pool {
         number: u64,
         answers: BorrowedFd<'_>,
         limits: &Limits,
-        whole: Part,
+        mut assembly: Assembly,
     ) -> Result<Analysis, EngineError> {
-        let mut assembly = Assembly::new(limits);
         let mut buffer = vec![0; MOST_MESSAGE];
         let mut failure: Option<String> = None;
         let mut listening = true;
@@ -228,18 +228,21 @@ impl Pool {
             }
             let answer = match system::receive(answers, &mut buffer) {
                 Ok((0, _)) => break,
-                Ok((n, _)) => serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()),
+                Ok((n, _)) => {
+                    serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()).map(|answer| (answer, n))
+                }
                 Err(error) => Err(serde_json::Error::io(error)),
             };
             let problem = match answer {
-                Ok(Answer::Gone(how)) => {
+                // A child that was taken over can say this too: it only ends what is heard of it.
+                Ok((Answer::Gone(how), _)) => {
                     if let Some(how) = how {
-                        failure.get_or_insert(how);
+                        failure.get_or_insert(cut(how, MOST_TEXT / 2));
                     }
                     break;
                 }
-                Ok(Answer::Panic(why)) => Some(why),
-                Ok(answer) if listening => assembly.take(answer).err().map(str::to_owned),
+                Ok((Answer::Panic(why), _)) => Some(cut(why, MOST_TEXT / 2)),
+                Ok((answer, n)) if listening => assembly.take(answer, n).err().map(str::to_owned),
                 Ok(_) => None,
                 Err(error) => Some(format!("its answer cannot be read: {error}")),
             };
@@ -253,10 +256,12 @@ impl Pool {
                 (killed, deadline) = (true, Instant::now() + KILL_TIME);
             }
         }
+        // Whatever it said, and whether there is still somebody: nothing is to be done any more.
+        kill(worker, number);
         if failure.is_none() && !assembly.finished() {
             failure = Some("the worker died".to_owned());
         }
-        Ok(assembly.conclude(failure.as_deref(), whole))
+        Ok(assembly.conclude(failure.as_deref()))
     }
 
     fn current(&self) -> Arc<Worker> {
@@ -287,6 +292,7 @@ impl Worker {
         let failed = |step| move |source| EngineError::Start { step, source };
         let (ours, theirs) = system::packet_pair().map_err(failed("a control socket"))?;
         let process = Command::new(executable)
+            .arg0("lazaret")
             .arg(WORKER_ARGUMENT)
             .env_clear()
             .current_dir("/")
@@ -336,10 +342,14 @@ fn kill(worker: &Worker, number: u64) {
     let _ = order_to(&worker.control, &Order::Kill { number }, &[]);
 }
 
-/// Whether there is something to read before the deadline.
+/// Whether there is something to read before the deadline. After it there is nothing, or who never stops talking could
+/// never be stopped.
 fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
         let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         let mut watched = [PollFd::new(&socket, PollFlags::IN)];
         match poll(&mut watched, Some(&timeout)) {

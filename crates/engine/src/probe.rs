@@ -2,6 +2,8 @@
 //! not assumed.
 
 use crate::system;
+use rustix::fd::{AsRawFd, BorrowedFd};
+use rustix::mm::MapFlags;
 use serde::{Deserialize, Serialize};
 use std::os::unix::process::CommandExt;
 
@@ -22,6 +24,24 @@ pub enum Probe {
     Fork,
     /// Kill the process that started it.
     KillParent,
+    /// Write to the sample it was lent.
+    WriteSample,
+    /// Open the sample again, to write to it.
+    ReopenSample,
+    /// Take memory that its limit does not count, since it could be shared.
+    MapShared,
+    /// Take memory that its limit does not count, since it grows like a stack.
+    MapStack,
+    /// Have something at address zero, where programs with errors look.
+    MapPageZero,
+    /// Be root.
+    BeRoot,
+    /// Have a capability.
+    Capability,
+    /// Live among the processes of the machine.
+    SeeProcesses,
+    /// Have descriptors that are not its own.
+    Descriptors,
     /// Crash.
     Crash,
     /// Never end.
@@ -36,8 +56,26 @@ pub enum Probe {
 
 impl Probe {
     /// Attempts that must be refused.
-    pub const FORBIDDEN: [Self; 7] =
-        [Self::OpenFile, Self::CreateFile, Self::Connect, Self::Execute, Self::Trace, Self::Fork, Self::KillParent];
+    pub const FORBIDDEN: [Self; 16] = [
+        Self::OpenFile,
+        Self::CreateFile,
+        Self::Connect,
+        Self::Execute,
+        Self::Trace,
+        Self::Fork,
+        Self::KillParent,
+        Self::WriteSample,
+        Self::ReopenSample,
+        Self::MapShared,
+        Self::MapStack,
+        Self::MapPageZero,
+        Self::BeRoot,
+        Self::Capability,
+        Self::SeeProcesses,
+        Self::Descriptors,
+    ];
+    /// Standard input, output and error, the sample, the socket for answers and the spool.
+    const DESCRIPTORS: usize = 6;
 
     /// For people: what is tried.
     pub const fn name(self) -> &'static str {
@@ -49,6 +87,15 @@ impl Probe {
             Self::Trace => "look into another process",
             Self::Fork => "start another process",
             Self::KillParent => "kill its parent",
+            Self::WriteSample => "write to the sample",
+            Self::ReopenSample => "reopen the sample",
+            Self::MapShared => "map shared memory",
+            Self::MapStack => "map another stack",
+            Self::MapPageZero => "map page zero",
+            Self::BeRoot => "be root",
+            Self::Capability => "have a capability",
+            Self::SeeProcesses => "see other processes",
+            Self::Descriptors => "have others' descriptors",
             Self::Crash => "crash",
             Self::Hang => "never end",
             Self::Memory => "take all memory",
@@ -58,7 +105,7 @@ impl Probe {
     }
 
     /// Does it. `Ok` means that it succeeded, which for [`Probe::FORBIDDEN`] is a hole in the sandbox.
-    pub(crate) fn attempt(self) -> Result<(), String> {
+    pub(crate) fn attempt(self, sample: BorrowedFd<'_>) -> Result<(), String> {
         let refused = |error: std::io::Error| error.to_string();
         match self {
             Self::OpenFile => std::fs::File::open("/etc/passwd").map(drop).map_err(refused),
@@ -75,6 +122,32 @@ impl Probe {
                 let parent = rustix::process::getppid().ok_or("it has no parent")?;
                 rustix::process::kill_process(parent, rustix::process::Signal::TERM).map_err(|error| error.to_string())
             }
+            Self::WriteSample => rustix::io::pwrite(sample, b"x", 0).map(drop).map_err(|error| error.to_string()),
+            Self::ReopenSample => {
+                let path = format!("/proc/self/fd/{}", sample.as_raw_fd());
+                std::fs::OpenOptions::new().write(true).open(path).map(drop).map_err(refused)
+            }
+            Self::MapShared => system::map(0, 1 << 20, MapFlags::SHARED).map_err(refused),
+            Self::MapStack => system::map(0, 1 << 20, MapFlags::PRIVATE | MapFlags::GROWSDOWN).map_err(refused),
+            Self::MapPageZero => system::map(0, 1 << 12, MapFlags::PRIVATE | MapFlags::FIXED).map_err(refused),
+            Self::BeRoot => match rustix::process::geteuid() {
+                user if user.is_root() => Ok(()),
+                user => Err(format!("it is user {}", user.as_raw())),
+            },
+            Self::Capability => {
+                let sets = rustix::thread::capabilities(None).map_err(|error| error.to_string())?;
+                let any = sets.effective | sets.permitted | sets.inheritable;
+                if any.is_empty() { Err("it has none".to_owned()) } else { Ok(()) }
+            }
+            // The first process of a namespace started it, and it can name nobody outside.
+            Self::SeeProcesses => match rustix::process::getppid() {
+                Some(parent) if parent.is_init() => Err("it is in a process namespace of its own".to_owned()),
+                _ => Ok(()),
+            },
+            Self::Descriptors => match system::descriptors() {
+                few if few <= Self::DESCRIPTORS => Err(format!("it has {few}, all its own")),
+                _ => Ok(()),
+            },
             Self::Crash => std::process::abort(),
             Self::Hang => loop {
                 std::hint::spin_loop();

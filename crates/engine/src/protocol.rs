@@ -9,6 +9,23 @@ use serde::{Deserialize, Serialize};
 /// Bytes of the largest message. The kernel's default send buffer takes 208 KiB; larger messages are cut down first.
 pub(crate) const MOST_MESSAGE: usize = 96 << 10;
 
+/// Bytes of a name or a sentence; the rest is cut.
+pub(crate) const MOST_TEXT: usize = 4 << 10;
+/// Bytes of a path; the rest is cut.
+pub(crate) const MOST_PATH: usize = 8 << 10;
+/// Reasons why one part is not complete; the last says that there are more.
+pub(crate) const MOST_REASONS: usize = 64;
+
+/// A text of so many bytes at the most, with a sign where something is cut off.
+pub(crate) fn cut(mut text: String, most: usize) -> String {
+    const SIGN: char = '…';
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most.saturating_sub(SIGN.len_utf8())));
+        text.push(SIGN);
+    }
+    text
+}
+
 /// From the engine to the zygote.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
@@ -71,8 +88,13 @@ pub(crate) enum Report {
 pub(crate) enum Answer {
     /// A part was found.
     Begin(Part),
-    /// Something was seen.
-    Finding(Finding),
+    /// Something was seen in a part. Which one is said by number; the finding's own words for it are not listened to.
+    Finding {
+        /// The part.
+        of: PartId,
+        /// What was seen.
+        finding: Finding,
+    },
     /// A part is done; these fields of it are final.
     End {
         /// Which.

@@ -13,6 +13,8 @@ const MOST: usize = 4_096;
 /// Parts and findings of a report that is worth it.
 const MOST_PARTS: usize = 64;
 const MOST_FINDINGS: usize = 64;
+/// Bytes of names, sentences and evidence of such a report: what a worker says is not to fill this process's memory.
+const MOST_HELD: usize = 64 << 10;
 
 /// What a report depends on.
 pub(crate) type Key = [u8; 32];
@@ -41,9 +43,10 @@ impl Remembered {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0.get(key).cloned()
     }
 
-    /// Remembers a report, if another look could come to no other one.
-    pub(crate) fn keep(&self, key: Key, report: &ScanReport) {
-        if !report.complete || report.parts.len() > MOST_PARTS || report.findings.len() > MOST_FINDINGS {
+    /// Remembers a report, if another look could come to no other one. `held` is about what its texts take, in bytes.
+    pub(crate) fn keep(&self, key: Key, report: &ScanReport, held: usize) {
+        let many = report.parts.len() > MOST_PARTS || report.findings.len() > MOST_FINDINGS;
+        if !report.complete || many || held > MOST_HELD {
             return;
         }
         let mut reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,13 +110,15 @@ mod tests {
             parts: Vec::new(),
             findings: Vec::new(),
         };
-        remembered.keep([1; 32], &report(true));
-        remembered.keep([2; 32], &report(false));
-        assert!(remembered.recall(&[1; 32]).is_some() && remembered.recall(&[2; 32]).is_none());
+        remembered.keep([1; 32], &report(true), 100);
+        remembered.keep([2; 32], &report(false), 100);
+        remembered.keep([3; 32], &report(true), MOST_HELD + 1);
+        assert!(remembered.recall(&[1; 32]).is_some());
+        assert!(remembered.recall(&[2; 32]).is_none() && remembered.recall(&[3; 32]).is_none());
         for n in 0..=MOST {
             let mut key = [3; 32];
             key[..8].copy_from_slice(&n.to_le_bytes());
-            remembered.keep(key, &report(true));
+            remembered.keep(key, &report(true), 0);
         }
         assert!(remembered.recall(&[1; 32]).is_none(), "the oldest is forgotten");
     }

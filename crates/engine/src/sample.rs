@@ -7,12 +7,12 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 /// Files up to this size are copied, so that nobody can change them during the analysis. Larger ones are lent
-/// read-only, and compared before and after.
-const COPIED: u64 = 16 << 20;
+/// read-only, whoever lends them to us, and compared before and after.
+pub(crate) const COPIED: u64 = 16 << 20;
 
 /// Where a sample's bytes are.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ struct State {
 pub(crate) struct Prepared {
     pub(crate) handed: Handed,
     file: Option<(File, State)>,
+    /// SHA-256 of bytes that were copied.
+    sha256: Option<String>,
 }
 
 impl SampleBytes {
@@ -43,15 +45,19 @@ impl SampleBytes {
         match self {
             Self::Memory(bytes) => {
                 let descriptor = system::sealed(&bytes).map_err(hand("a copy in memory"))?;
-                Ok(Prepared { handed: Handed { descriptor, size: bytes.len() as u64 }, file: None })
+                Ok(Prepared::copied(descriptor, &bytes))
             }
             Self::File(file) => {
                 let before = State::of(&file).map_err(hand("reading its size"))?;
                 if before.size > COPIED {
-                    let descriptor = OwnedFd::from(file.try_clone().map_err(hand("a second descriptor"))?);
+                    // A second description, not a second descriptor: nobody can write through it, and reading through it moves
+                    // nobody else's place.
+                    let again = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()));
+                    let descriptor = OwnedFd::from(again.map_err(hand("opening it again, only to read"))?);
                     return Ok(Prepared {
                         handed: Handed { descriptor, size: before.size },
                         file: Some((file, before)),
+                        sha256: None,
                     });
                 }
                 let mut bytes = Vec::with_capacity(usize::try_from(before.size).unwrap_or(0));
@@ -61,20 +67,33 @@ impl SampleBytes {
                     return Err(EngineError::Changed(name.to_owned()));
                 }
                 let descriptor = system::sealed(&bytes).map_err(hand("a copy in memory"))?;
-                Ok(Prepared { handed: Handed { descriptor, size: before.size }, file: None })
+                Ok(Prepared::copied(descriptor, &bytes))
             }
         }
     }
 }
 
 impl Prepared {
+    fn copied(descriptor: OwnedFd, bytes: &[u8]) -> Self {
+        let handed = Handed { descriptor, size: bytes.len() as u64 };
+        Self { handed, file: None, sha256: Some(HEXLOWER.encode(&Sha256::digest(bytes))) }
+    }
+
+    /// Whether the bytes are in a file that is lent, so that hashing them takes as long as reading it.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// A reader over the bytes for somebody else, such as `clamd`.
     pub(crate) fn reader(&self) -> io::Result<impl Read + use<>> {
         Ok(Positioned { file: File::from(self.handed.descriptor.try_clone()?), at: 0, end: self.handed.size })
     }
 
-    /// SHA-256 of the bytes, lower-case hexadecimal: for a sample whose worker could not say.
+    /// SHA-256 of the bytes, lower-case hexadecimal, by our own reckoning.
     pub(crate) fn sha256(&self) -> io::Result<String> {
+        if let Some(known) = &self.sha256 {
+            return Ok(known.clone());
+        }
         let mut hash = Sha256::new();
         let mut reader = self.reader()?;
         let mut chunk = vec![0; 64 << 10];
@@ -133,6 +152,9 @@ mod tests {
         file.as_file().set_len(COPIED + 1).unwrap();
         let prepared = SampleBytes::File(file.reopen().unwrap()).prepare("large.bin").unwrap();
         prepared.check_unchanged("large.bin").unwrap();
+        let lent = &prepared.handed.descriptor;
+        assert!(rustix::io::pwrite(lent, b"x", 0).is_err(), "whoever parses it can change it");
+        assert_eq!(prepared.sha256().unwrap(), HEXLOWER.encode(&Sha256::digest(vec![0_u8; COPIED as usize + 1])));
         file.write_all(b"x").unwrap();
         let error = prepared.check_unchanged("large.bin").unwrap_err();
         assert!(matches!(&error, EngineError::Changed(name) if name == "large.bin"), "{error}");
@@ -148,5 +170,7 @@ mod tests {
         let mut text = String::new();
         prepared.reader().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "first");
+        assert_eq!(prepared.sha256().unwrap(), HEXLOWER.encode(&Sha256::digest(b"first")));
+        assert!(rustix::io::pwrite(&prepared.handed.descriptor, b"x", 0).is_err(), "whoever parses it can change it");
     }
 }

@@ -1,17 +1,23 @@
 //! The few calls into the kernel that need `unsafe`, and descriptors sent over sockets.
 #![allow(unsafe_code, reason = "fork and unshare have no safe form; each block says why it is sound")]
 
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
 };
+use rustix::thread::UnshareFlags;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// Descriptors in one message, at most.
 const MOST_DESCRIPTORS: usize = 4;
+
+/// Milliseconds between attempts to seal a file that is said to be busy.
+const SEAL_PAUSES: [u64; 8] = [1, 1, 2, 5, 10, 20, 50, 100];
 
 /// Which side of a fork we are on.
 pub(crate) enum Forked {
@@ -33,17 +39,47 @@ pub(crate) fn fork() -> io::Result<Forked> {
     }
 }
 
-/// Moves into an empty network namespace, through a user namespace where privileges are missing.
-pub(crate) fn leave_network() -> io::Result<()> {
-    use rustix::thread::UnshareFlags;
-    let flags = UnshareFlags::NEWNET | UnshareFlags::NEWIPC;
+/// Moves into new namespaces; for [`UnshareFlags::NEWPID`], what is forked from now on.
+pub(crate) fn leave(namespaces: UnshareFlags) -> io::Result<()> {
     // SAFETY: the process has one thread and shares no file table or memory that `unshare` could split.
-    let direct = unsafe { rustix::thread::unshare_unsafe(flags) };
-    if direct.is_ok() {
-        return Ok(());
+    unsafe { rustix::thread::unshare_unsafe(namespaces) }.map_err(io::Error::from)
+}
+
+/// Closes every descriptor but standard input, output and error and those given.
+pub(crate) fn close_others(kept: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let mut kept: Vec<_> = kept.iter().map(|kept| kept.as_raw_fd().unsigned_abs()).filter(|kept| *kept > 2).collect();
+    kept.sort_unstable();
+    let close = |first: u32, last: u32| {
+        // SAFETY: close_range takes numbers only. Callers hold no descriptor beyond those that they give.
+        let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
+        if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    let mut first = 3;
+    for kept in kept {
+        if first < kept {
+            close(first, kept - 1)?;
+        }
+        first = kept + 1;
     }
-    // SAFETY: as above.
-    unsafe { rustix::thread::unshare_unsafe(flags | UnshareFlags::NEWUSER) }.map_err(io::Error::from)
+    close(first, u32::MAX)
+}
+
+/// How many descriptors the process has.
+pub(crate) fn descriptors() -> usize {
+    let is_open = |descriptor: &i32| {
+        // SAFETY: this asks for a position and moves nothing; it fails on what has none or is not there.
+        let position = unsafe { libc::lseek(*descriptor, 0, libc::SEEK_CUR) };
+        position != -1 || io::Error::last_os_error().raw_os_error() != Some(libc::EBADF)
+    };
+    (0..1_024).filter(is_open).count()
+}
+
+/// Maps new memory, at an address or (0) anywhere, and leaves it there.
+pub(crate) fn map(address: usize, bytes: usize, flags: MapFlags) -> io::Result<()> {
+    let address = std::ptr::without_provenance_mut(address);
+    // SAFETY: nothing was there before, neither at an address that the kernel chooses nor in the first page.
+    let mapped = unsafe { mmap_anonymous(address, bytes, ProtFlags::READ | ProtFlags::WRITE, flags) };
+    mapped.map(drop).map_err(io::Error::from)
 }
 
 /// Ends the process at once, without running destructors that belong to the parent.
@@ -108,8 +144,15 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
             Err(error) => return Err(error.into()),
         }
     }
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
-    Ok(file)
+    let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+    // The kernel itself may still hold pages that were just written, and then says that the file is busy.
+    for pause in SEAL_PAUSES {
+        match fcntl_add_seals(&file, seals) {
+            Err(Errno::BUSY) => std::thread::sleep(Duration::from_millis(pause)),
+            other => return Ok(other.map(|()| file)?),
+        }
+    }
+    Ok(fcntl_add_seals(&file, seals).map(|()| file)?)
 }
 
 /// Tries to attach to the parent process as a debugger would.

@@ -2,7 +2,7 @@
 
 use crate::child;
 use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
-use crate::sandbox::{self, Filters};
+use crate::sandbox::{self, Baseline, Filters};
 use crate::system::{self, Forked};
 use lazaret_detect::{HashLists, Inspector, Signatures};
 use lazaret_model::Limits;
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 /// How often the zygote looks for children that ended, in nanoseconds, while it has any.
 const REAP_EVERY: i64 = 1_000_000;
 
-/// How long the zygote lets a child live: longer than the engine waits for it, since who is said to be done is not waited for.
-pub(crate) fn lifetime(limits: &Limits) -> Duration {
+/// How long the zygote lets a child live: longer than the engine waits before it has it ended.
+fn lifetime(limits: &Limits) -> Duration {
     Duration::from_millis(limits.time_ms.saturating_mul(2)) + Duration::from_secs(1)
 }
 
@@ -27,7 +27,18 @@ pub(crate) fn lifetime(limits: &Limits) -> Duration {
 pub fn worker_main() -> std::process::ExitCode {
     let stdin = std::io::stdin();
     let control = stdin.as_fd();
-    match Zygote::start(control) {
+    let _ = rustix::thread::set_name(c"lazaret-worker");
+    let missing = sandbox::separate();
+    // The zygote is the first process of its namespace, so that all its children end when it does.
+    match system::fork() {
+        Ok(Forked::Child) => {}
+        Ok(Forked::Parent(zygote)) => return wait_for(zygote),
+        Err(error) => {
+            let _ = say(control, &Report::Failed { why: format!("no process of its own: {error}") });
+            return std::process::ExitCode::from(2);
+        }
+    }
+    match Zygote::start(control, missing) {
         Ok(mut zygote) => {
             zygote.serve(control);
             std::process::ExitCode::SUCCESS
@@ -39,11 +50,21 @@ pub fn worker_main() -> std::process::ExitCode {
     }
 }
 
+/// Stays for as long as the zygote does: whoever kills this process ends the zygote with it.
+fn wait_for(zygote: Pid) -> std::process::ExitCode {
+    while let Err(rustix::io::Errno::INTR) = waitpid(Some(zygote), WaitOptions::empty()) {}
+    std::process::ExitCode::SUCCESS
+}
+
+/// Ends the calling process when its parent ends.
+fn end_with_parent() -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+}
+
 struct Zygote {
     inspector: Inspector,
     filters: Filters,
-    /// Bytes of data segments before any sample.
-    baseline: u64,
+    baseline: Baseline,
     children: HashMap<Pid, Running>,
 }
 
@@ -54,17 +75,17 @@ struct Running {
 }
 
 impl Zygote {
-    fn start(control: BorrowedFd<'_>) -> Result<Self, String> {
-        // The worker must not outlive the engine, even one that is killed.
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
+    fn start(control: BorrowedFd<'_>, mut missing: Vec<String>) -> Result<Self, String> {
+        // The end of the engine, even of one that is killed, is the end of the control socket.
+        end_with_parent().map_err(|error| error.to_string())?;
         let (order, descriptors) = hear(control).map_err(|error| error.to_string())?.ok_or("no order came")?;
         let Order::Start { rules, hash_lists } = order else { return Err("the first order is not `start`".into()) };
         let mut descriptors = descriptors.into_iter();
         let (inspector, count) = load(&mut descriptors, rules, hash_lists)?;
         warm_up(&inspector);
         let filters = Filters::compile()?;
-        let baseline = data_bytes();
-        let missing = sandbox::lock_zygote(&filters)?;
+        let baseline = baseline();
+        missing.extend(sandbox::lock_zygote(&filters)?);
         say(control, &Report::Ready { rules: count, missing }).map_err(|error| error.to_string())?;
         Ok(Self { inspector, filters, baseline, children: HashMap::new() })
     }
@@ -94,11 +115,16 @@ impl Zygote {
         let mut descriptors = descriptors.into_iter();
         let (Some(sample), Some(answers)) = (descriptors.next(), descriptors.next()) else { return };
         let spool = descriptors.next();
+        drop(descriptors);
         match system::fork() {
             Ok(Forked::Child) => {
+                let _ = end_with_parent();
                 // The other children's sockets and the control socket are not this child's business.
                 self.children.clear();
                 let _ = rustix::stdio::dup2_stdin(&answers);
+                let own = [Some(sample.as_fd()), Some(answers.as_fd()), spool.as_ref().map(AsFd::as_fd)];
+                let own: Vec<_> = own.into_iter().flatten().collect();
+                let _ = system::close_others(&own);
                 let status = child::run(&self.inspector, &self.filters, self.baseline, task, sample, &answers, spool);
                 system::exit_now(status)
             }
@@ -200,12 +226,12 @@ fn warm_up(inspector: &Inspector) {
     lazaret_formats::walk(&sample, "warm-up.txt", setup, &mut Silent(inspector));
 }
 
-/// Bytes of data segments of this process (proc(5), `statm`: the sixth field, in pages).
-fn data_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm")
-        .ok()
-        .and_then(|text| text.split_whitespace().nth(5)?.parse::<u64>().ok());
-    pages.unwrap_or(0).saturating_mul(rustix::param::page_size() as u64)
+/// What this process takes (proc(5), `statm`: the first field and the sixth, in pages).
+fn baseline() -> Baseline {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Vec<u64> = text.split_whitespace().map(|pages| pages.parse().unwrap_or(0)).collect();
+    let bytes = |field| pages.get(field).copied().unwrap_or(0).saturating_mul(rustix::param::page_size() as u64);
+    Baseline { addresses: bytes(0), data: bytes(5) }
 }
 
 fn describe(status: WaitStatus) -> Option<String> {

@@ -53,8 +53,8 @@ pub(crate) fn start_as(
         None => policies(chosen)?,
     };
     let settings = Settings {
-        executable: std::env::current_exe()
-            .map_err(|error| Failure::new(format!("this executable cannot find itself: {error}")))?,
+        // Not its path: what lies there may have been replaced since, and workers must be what this process is (proc(5)).
+        executable: PathBuf::from("/proc/self/exe"),
         rules,
         cache: cache(common),
         hash_lists,

@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 6] = b"LAZQ1\n";
@@ -84,7 +85,8 @@ impl Blobs {
         Ok(sha256)
     }
 
-    /// The content kept under a hash, checked against it; `None` when there is none.
+    /// The content kept under a hash, checked against it, to be read only: whoever it is lent to cannot change what somebody
+    /// else is given. `None` when there is none.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged.
@@ -118,14 +120,15 @@ impl Blobs {
                 hash.update(&*piece);
                 plain.write_all(piece)?;
             }
-            io::Seek::rewind(&mut plain)?;
             Ok(magic == *MAGIC)
         };
         let whole = copied().map_err(failed(&path, "read"))?;
         if !whole || HEXLOWER.encode(&hash.finalize()) != sha256 {
             return Err(StoreError::Damaged(path));
         }
-        Ok(Some(plain))
+        // It has no name, so that the one descriptor that could write goes with this function.
+        let read_only = File::open(format!("/proc/self/fd/{}", plain.as_raw_fd()));
+        read_only.map(Some).map_err(failed(&self.folder, "read"))
     }
 
     /// How many bytes are kept under a hash, and since when (milliseconds since 1970); `None` when there are none.
@@ -237,8 +240,10 @@ mod tests {
             let sha256 = blobs.keep(&mut content.as_slice()).unwrap();
             assert_eq!(sha256, HEXLOWER.encode(&Sha256::digest(&content)));
             let mut back = Vec::new();
-            blobs.fetch(&sha256).unwrap().unwrap().read_to_end(&mut back).unwrap();
+            let mut fetched = blobs.fetch(&sha256).unwrap().unwrap();
+            fetched.read_to_end(&mut back).unwrap();
             assert!(back == content);
+            assert!(fetched.write_all(b"x").is_err(), "whoever it is lent to can change it");
             let stored = fs::read(blobs.path(&sha256)).unwrap();
             assert!(content.is_empty() || !stored.windows(content.len().min(12)).any(|w| content.starts_with(w)));
             assert_eq!(blobs.about(&sha256).unwrap().0, content.len() as u64);

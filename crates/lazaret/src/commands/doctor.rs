@@ -77,7 +77,7 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
         if missing.is_empty() {
             writeln!(
                 out,
-                "  network namespace, Landlock, seccomp, resource limits and no-new-privileges are all in force"
+                "  namespaces, Landlock, seccomp, resource limits and no-new-privileges are all in force"
             )?;
         }
         writeln!(

@@ -26,16 +26,37 @@ fn reports(output: &Output) -> Vec<Value> {
 #[test]
 fn nothing_forbidden_succeeds_inside_a_worker_and_no_failure_costs_more_than_one_file() {
     let folder = tempfile::tempdir().unwrap();
-    let output = lazaret(folder.path(), &["doctor", "--json"]);
+    // Started by somebody who leaves it two descriptors that are nobody's business.
+    let script = format!("exec 7</etc/passwd 8<&7; exec '{}' doctor --json", env!("CARGO_BIN_EXE_lazaret"));
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env_remove("LAZARET_CONFIG")
+        .env("LAZARET_DATA", folder.path().join("data"))
+        .output()
+        .expect("sh runs");
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let probes = report["probes"].as_array().expect("probes");
-    assert!(probes.len() >= 12, "{report}");
+    assert!(probes.len() >= 21, "{report}");
     for probe in probes {
         assert_eq!(probe["contained"], true, "{probe}");
     }
-    for attempt in
-        ["open a file", "connect to a server", "run a program", "look into another process", "stay when it is done"]
-    {
+    for attempt in [
+        "open a file",
+        "connect to a server",
+        "run a program",
+        "look into another process",
+        "stay when it is done",
+        "write to the sample",
+        "reopen the sample",
+        "map shared memory",
+        "map another stack",
+        "map page zero",
+        "be root",
+        "have a capability",
+        "see other processes",
+        "have others' descriptors",
+    ] {
         assert!(probes.iter().any(|probe| probe["attempt"] == attempt), "`{attempt}` was not tried");
     }
 }
@@ -180,6 +201,19 @@ fn a_worker_starts_where_fewer_files_may_be_open() {
     let script = format!("ulimit -n 64; exec '{}' scan a.txt", env!("CARGO_BIN_EXE_lazaret"));
     let output = Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().expect("sh runs");
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn an_executable_that_was_replaced_since_still_starts_its_own_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_lazaret"), folder.path().join("lazaret")).unwrap();
+    // What lies at its path when it starts a worker is something else.
+    let script = "exec 7<lazaret; rm lazaret; printf '#!/bin/sh\nexit 1\n' >lazaret; chmod +x lazaret
+        exec /proc/self/fd/7 scan --json a.txt";
+    let output = Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().expect("sh runs");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(reports(&output)[0]["decision"], "deliver");
 }
 
 #[test]
