@@ -8,6 +8,7 @@ mod control;
 mod display;
 mod export;
 mod failure;
+mod folder;
 mod pages;
 mod record;
 mod reload;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_engine::WORKER_ARGUMENT) {
         return lazaret_engine::worker_main();
     }
+    folder::mask();
     let cli = cli::Cli::parse();
     match commands::run(cli) {
         Ok(status) => status,

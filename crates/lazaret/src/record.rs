@@ -14,6 +14,8 @@ use tokio::sync::Notify;
 
 /// The ledger's file in the data folder.
 pub(crate) const LEDGER: &str = "ledger.sqlite";
+/// The file of the key that one-time passwords' secrets are kept under, in the data folder.
+pub(crate) const KEY: &str = "ledger.key";
 /// Parts and findings of a report that are kept.
 const MOST_KEPT: usize = 500;
 /// Sites whose age is remembered between questions.

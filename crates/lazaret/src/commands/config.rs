@@ -5,7 +5,6 @@ use crate::config::{Config, DEFAULTS};
 use crate::failure::Failure;
 use crate::{display, sources};
 use lazaret_gates::{Directory, Icap, Poster, Sites};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(common: &Common, command: &Command) -> Result<ExitCode, Failure> {
@@ -18,7 +17,7 @@ pub(crate) fn run(common: &Common, command: &Command) -> Result<ExitCode, Failur
 /// Looks at everything that `lazaret serve` would start with, without opening a gate or asking anybody.
 fn check(common: &Common) -> Result<ExitCode, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let data = common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA));
+    let data = crate::folder::named(common);
     let mut troubles = Vec::new();
     let mut note = |what: Result<(), Failure>| troubles.extend(what.err().map(|failure| failure.to_string()));
     let addresses = [

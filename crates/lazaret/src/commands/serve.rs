@@ -10,14 +10,12 @@ use crate::failure::Failure;
 use crate::pages::Words;
 use crate::record::{self, Recorder};
 use crate::retention::Retention;
-use crate::{display, reload, sources};
+use crate::{display, folder, reload};
 use lazaret_attack::{Catalog, Search};
 use lazaret_console::{Console, LibraryPages};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Own, Poster, Proxy, Sites};
 use lazaret_store::Blobs;
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +29,12 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure> {
     log(options.verbose);
     let config = Config::load(common.config.as_deref())?;
-    let data = common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA));
+    let data = folder::named(common);
     let spool = data.join("spool");
     for folder in [&data, &spool, &data.join("quarantine")] {
-        folder_for_us(folder)?;
+        folder::make(folder)?;
+        // Better now than in the middle of the first download.
+        tempfile::tempfile_in(folder).map(drop).map_err(|error| Failure::path(folder, error))?;
     }
     let common = Common { data: Some(data.clone()), config: common.config.clone() };
     let engine_sources = Sources { common, options: options.engine.clone() };
@@ -199,14 +199,6 @@ async fn told_to_stop() -> Result<(), Failure> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-/// Makes a folder that only we may read, where there is none.
-fn folder_for_us(folder: &Path) -> Result<(), Failure> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Failure::path(folder, error))?;
-    // Better now than in the middle of the first download.
-    tempfile::tempfile_in(folder).map(drop).map_err(|error| Failure::path(folder, error))
 }
 
 /// Says what happens on standard error, in fields.
