@@ -129,7 +129,9 @@ public_library = true
 
 # Where events are recorded.
 [ledger]
-# "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder.
+# "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder. Secrets of one-time
+# passwords in it are encrypted with the key in a file beside it (PATH ending in `.key`), or with PostgreSQL in the data
+# folder's `ledger.key`. Keep a copy; several machines at one ledger need the same.
 address = ""
 # Days for which events are kept; counts of them are kept for good. 0: for good.
 days = 365

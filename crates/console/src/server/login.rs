@@ -105,7 +105,8 @@ pub(super) async fn code(State(console): State<Arc<Console>>, Form(form): Form<C
             "That took too long, or there were too many attempts; begin again, if need be in a quarter of an hour.";
         return Ok((StatusCode::FORBIDDEN, page(&Login { user: None, problem })?).into_response());
     };
-    let right = match totp::step_of(&user.totp, &form.code, now()) {
+    let secret = console.ledger.totp_secret(&user)?;
+    let right = match totp::step_of(&secret, &form.code, now()) {
         Some(step) => console.ledger.use_totp_step(user.id, step).await?,
         None => match totp::recovery_code(&form.code) {
             Some(code) => recovered(&console, &user, &code).await?,

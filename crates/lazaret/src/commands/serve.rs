@@ -46,7 +46,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     runtime.block_on(async {
         let (close, closing) = watch::channel(false);
         let mut gates = tokio::task::JoinSet::new();
-        let ledger = record::open(&config, &data).await?;
+        let ledger = record::open_with_key(&config, &data).await?;
         let saved = ledger.newest_policies().await?;
         let started = tokio::task::block_in_place(|| engine_sources.build(&config, saved.as_ref()))?;
         for missing in started.engine.missing_protections() {

@@ -27,7 +27,7 @@ pub struct User {
     /// The password's hash, in the PHC string format.
     #[serde(skip)]
     pub password: String,
-    /// The secret of one-time passwords (RFC 6238), in Base32; empty for none.
+    /// The secret of one-time passwords as it is kept, see [`Ledger::totp_secret`]; empty for none.
     #[serde(skip)]
     pub totp: String,
     /// The time step of the last one-time password that was used.

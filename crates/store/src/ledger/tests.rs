@@ -101,6 +101,7 @@ async fn suite(address: &str) {
     requests(&ledger).await;
     people(&ledger).await;
     factors(&ledger).await;
+    sealed(&ledger).await;
     tokens(&ledger).await;
     policies(&ledger).await;
     // What was acknowledged is there for whoever opens it next.
@@ -265,6 +266,36 @@ async fn factors(ledger: &Ledger) {
     ledger.set_totp(anna.id, "", 0, &[]).await.unwrap();
     assert_eq!(ledger.recovery_codes(anna.id).await.unwrap(), 0);
     assert!(!ledger.use_totp_step(anna.id, 12).await.unwrap());
+}
+
+async fn sealed(ledger: &Ledger) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.key");
+    let anna = ledger.user("anna").await.unwrap().unwrap().id;
+    // As an older version kept it.
+    ledger.set_totp(anna, "GEZDGNBV", 10, &[]).await.unwrap();
+    assert_eq!(ledger.user("anna").await.unwrap().unwrap().totp, "GEZDGNBV");
+    let keyed = ledger.clone().with_key(&path).await.unwrap();
+    let kept = keyed.user("anna").await.unwrap().unwrap();
+    assert!(!kept.totp.is_empty() && !kept.totp.contains("GEZDGNBV"), "{}", kept.totp);
+    assert_eq!(keyed.totp_secret(&kept).unwrap(), "GEZDGNBV");
+    assert!(matches!(ledger.totp_secret(&kept), Err(StoreError::Sealed)), "it was read without the key");
+    keyed.set_totp(anna, "ANOTHER2", 11, &[]).await.unwrap();
+    // The next start finds everything as it should be; without the key, or with another, it does not go on.
+    let again = ledger.clone().with_key(&path).await.unwrap();
+    assert_eq!(again.totp_secret(&again.user("anna").await.unwrap().unwrap()).unwrap(), "ANOTHER2");
+    let signature = keyed.sign("text");
+    assert!(again.is_signed("text", &signature) && !again.is_signed("other", &signature));
+    assert!(ledger.sign("text").is_empty() && !ledger.is_signed("text", ""), "signed without a key");
+    let missing = folder.path().join("missing.key");
+    assert!(matches!(ledger.clone().with_key(&missing).await, Err(StoreError::KeyMissing { .. })));
+    assert!(!missing.exists(), "a new key was made although the old one is missing");
+    let other = folder.path().join("other.key");
+    std::fs::write(&other, "00".repeat(32)).unwrap();
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(matches!(ledger.clone().with_key(&other).await, Err(StoreError::KeyWrong { .. })));
+    keyed.set_totp(anna, "", 0, &[]).await.unwrap();
+    assert!(ledger.clone().with_key(&missing).await.is_ok(), "where nothing is encrypted a key can be made");
 }
 
 async fn tokens(ledger: &Ledger) {
