@@ -228,7 +228,7 @@ impl Proxy {
             return Ok(None);
         }
         if let Some((name, password)) = credentials(request.headers()) {
-            match self.accounts.knows(&name, &password).await {
+            match self.accounts.knows(place.client.ip(), &name, &password).await {
                 Ok(true) => return Ok(Some(name)),
                 Ok(false) => {
                     tracing::info!(client = %place.client, %name, "a wrong name or password");

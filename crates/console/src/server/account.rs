@@ -1,6 +1,8 @@
 //! One's own account: password, one-time passwords, tokens of the API.
 
-use super::people::{hashed, unfit, verified};
+use super::known::Here;
+use super::login::later;
+use super::people::{failed, hashed, unfit, verified};
 use super::session::{May, Role, Shown, Somebody};
 use super::{Answer, Console, Refused, page, shown_time, totp};
 use askama::Template;
@@ -20,7 +22,7 @@ const MOST_NAME: usize = 60;
 #[template(path = "console/account.html")]
 struct Account {
     user: Option<Shown>,
-    problem: &'static str,
+    problem: String,
     /// Whether one-time passwords are asked for, and how many recovery codes are left.
     totp: bool,
     codes: i64,
@@ -85,12 +87,12 @@ pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody) -> 
     show_with(&console, &who, "").await
 }
 
-async fn show_with(console: &Console, who: &Somebody, problem: &'static str) -> Answer {
+async fn show_with(console: &Console, who: &Somebody, problem: &str) -> Answer {
     let tokens = console.ledger.tokens(who.user.id).await?;
     let used = |token: &ApiToken| if token.used_at == 0 { "never".to_owned() } else { shown_time(token.used_at) };
     page(&Account {
         user: who.shown(),
-        problem,
+        problem: problem.to_owned(),
         totp: !who.user.totp.is_empty(),
         codes: console.ledger.recovery_codes(who.user.id).await?,
         tokens: tokens.into_iter().map(|token| (token.clone(), shown_time(token.created_at), used(&token))).collect(),
@@ -102,15 +104,14 @@ async fn show_with(console: &Console, who: &Somebody, problem: &'static str) -> 
 pub(super) async fn password(
     State(console): State<Arc<Console>>,
     who: Somebody,
+    here: Here,
     Form(form): Form<PasswordForm>,
 ) -> Answer {
     who.sent(&form.csrf)?;
-    let problem = if !verified(form.old, who.user.password.clone()).await? {
-        Some("The old password is not right.")
-    } else {
-        unfit(&who.user.name, &form.new)
-    };
-    if let Some(problem) = problem {
+    if let Some(problem) = vouched(&console, &who, &here, form.old).await? {
+        return show_with(&console, &who, &problem).await;
+    }
+    if let Some(problem) = unfit(&who.user.name, &form.new) {
         return show_with(&console, &who, problem).await;
     }
     let mut user = who.user.clone();
@@ -120,14 +121,36 @@ pub(super) async fn password(
     Ok(Redirect::to("/login").into_response())
 }
 
+/// What is wrong with one's own password; nothing where it is right. Whoever found somebody's session open must not guess here
+/// as often as they like.
+async fn vouched(console: &Console, who: &Somebody, here: &Here, password: String) -> Result<Option<String>, Refused> {
+    let source = here.source(console, Some(&who.user));
+    let attempt = match console.attempts.begin(&source, &who.user.name) {
+        Ok(attempt) => attempt,
+        Err(wait) => return Ok(Some(later(wait))),
+    };
+    if verified(password, who.user.password.clone()).await? {
+        attempt.right();
+        return Ok(None);
+    }
+    let name = &who.user.name;
+    failed(console, &source, Some(&who.user), name, &here.client(), "the password, on the account page,").await?;
+    Ok(Some("The password is not right.".to_owned()))
+}
+
 /// Begins an enrolment: a new secret, to be confirmed.
-pub(super) async fn enrol(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<Vouched>) -> Answer {
+pub(super) async fn enrol(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    here: Here,
+    Form(form): Form<Vouched>,
+) -> Answer {
     who.sent(&form.csrf)?;
     if !who.user.totp.is_empty() {
         return show_with(&console, &who, "One-time passwords are asked for already; switch them off first.").await;
     }
-    if !verified(form.password, who.user.password.clone()).await? {
-        return show_with(&console, &who, "The password is not right.").await;
+    if let Some(problem) = vouched(&console, &who, &here, form.password).await? {
+        return show_with(&console, &who, &problem).await;
     }
     let secret = totp::new_secret()?;
     let mut enrolling = console.enrolling.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,10 +189,15 @@ pub(super) async fn confirm(State(console): State<Arc<Console>>, who: Somebody, 
     })
 }
 
-pub(super) async fn without(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<Vouched>) -> Answer {
+pub(super) async fn without(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    here: Here,
+    Form(form): Form<Vouched>,
+) -> Answer {
     who.sent(&form.csrf)?;
-    if !verified(form.password, who.user.password.clone()).await? {
-        return show_with(&console, &who, "The password is not right.").await;
+    if let Some(problem) = vouched(&console, &who, &here, form.password).await? {
+        return show_with(&console, &who, &problem).await;
     }
     console.ledger.set_totp(who.user.id, "", 0, &[]).await?;
     console.ledger.note(&who.user.name, "one-time passwords off", "").await?;

@@ -12,7 +12,7 @@ use crate::record::{self, Recorder};
 use crate::retention::Retention;
 use crate::{display, folder, reload};
 use lazaret_attack::{Catalog, Search};
-use lazaret_console::{Console, LibraryPages};
+use lazaret_console::{Attempts, Console, LibraryPages};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Own, Poster, Proxy, Sites};
 use lazaret_store::Blobs;
 use std::fs;
@@ -96,6 +96,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let secret = lazaret_store::secret()?;
         let own = public_url.as_deref().and_then(|url| url.parse().ok());
         let own = own.map(|address| Own { address, secret: secret.clone() });
+        let attempts = Arc::new(Attempts::new());
         if let (Some(listener), Some(url)) = (console, public_url) {
             let certificate = fs::read(data.join("authority/ca.pem")).unwrap_or_default();
             let engine = {
@@ -110,6 +111,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
             tokio::spawn(prepare(Arc::clone(&library)));
             let console = console.with_metrics(move || desk.metrics().text()).with_library(library).with_proxy(secret);
+            let console = console.with_attempts(Arc::clone(&attempts));
             match console.setup_link().await? {
                 Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
                 None => display::remark(&format!("the console is at {url}/")),
@@ -128,7 +130,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let off = config.proxy.listen.is_empty() && config.icap.listen.is_empty();
         let listen = config.proxy.listen.clone();
         if !listen.is_empty() {
-            let accounts = Arc::new(Users::new(ledger)?);
+            let accounts = Arc::new(Users::new(ledger, attempts)?);
             let transparent = config.proxy.transparent.clone();
             let proxy = Arc::new(Proxy::new(Arc::clone(&desk), authority, config.proxy, own, accounts)?);
             if !transparent.is_empty() {

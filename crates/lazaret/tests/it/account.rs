@@ -80,11 +80,12 @@ fn a_second_factor_is_set_up_asked_for_and_never_taken_twice() {
     assert!(page.contains("Recovery codes"));
     let ticket = asked(&staff.another(), "viktor", "a long enough one");
     assert!(viktor.post("/users/anna/totp", &[("csrf", &viktor.csrf())]).ends_with("403"));
-    // Codes cannot be guessed: the name is locked after a few.
+    // Codes cannot be guessed: none is taken for a while after a few.
     for _ in 0..5 {
         assert!(answer(&viktor, &ticket, "123456").ends_with("403"));
     }
-    assert!(answer(&viktor, &ticket, &code(&secret, 1)).ends_with("403"), "no lock");
+    assert!(answer(&viktor, &ticket, &code(&secret, 1)).ends_with("429"), "no delay");
+    assert!(answer(&staff.another(), &ticket, &code(&secret, 1)).ends_with("403"), "no lock elsewhere");
     assert!(staff.post("/users/viktor/totp", &[("csrf", &csrf)]).ends_with("303"));
     assert!(!staff.get("/users").contains("/users/viktor/totp"));
     let audit = staff.get("/audit");
