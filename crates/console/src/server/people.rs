@@ -1,5 +1,6 @@
 //! Who may sign in, as what, and what they changed.
 
+use super::account::withdrawn_tokens;
 use super::attempts::{Attempts, Source};
 use super::known::Here;
 use super::session::{May, Role, Shown, Somebody};
@@ -198,9 +199,10 @@ pub(super) async fn change(
         .await;
     }
     (user.role, user.disabled) = (role.name().to_owned(), !form.disabled.is_empty());
-    console.ledger.change_user(&user).await?;
+    let withdrawn = console.ledger.change_user(&user).await?;
     let state = if user.disabled { ", shut out" } else { "" };
-    console.ledger.note(&who.user.name, "user changed", &format!("{name}: {}{state}", role.name())).await?;
+    let tokens = if withdrawn > 0 { format!("; {}", withdrawn_tokens(withdrawn)) } else { String::new() };
+    console.ledger.note(&who.user.name, "user changed", &format!("{name}: {}{state}{tokens}", role.name())).await?;
     Ok(Redirect::to("/users").into_response())
 }
 

@@ -258,6 +258,21 @@ fn programs_do_with_a_token_what_its_role_may() {
     assert!(viktor.post(&format!("/account/tokens/{id}"), &[("csrf", "0000")]).ends_with("403"));
     assert!(viktor.post(&format!("/account/tokens/{id}"), &[("csrf", &viktor.csrf())]).ends_with("303"));
     assert_eq!(api(&served, "GET", "/api/v1/events", &viewer, None).0, 401);
+    // A token ends by itself, and with the password.
+    for days in ["0", "366", "x"] {
+        let form = [("csrf", &*viktor.csrf()), ("name", "x"), ("role", "viewer"), ("days", days)];
+        assert!(viktor.post("/account/tokens", &form).contains("1 to 365 days"), "{days}");
+    }
+    let form = [("csrf", &*viktor.csrf()), ("name", "year"), ("role", "viewer"), ("days", "365")];
+    let viewer = between(&viktor.post("/account/tokens", &form), "<pre>", "</pre>").trim().to_owned();
+    assert_eq!(api(&served, "GET", "/api/v1/events", &viewer, None).0, 200);
+    let (old, new) = ("a long enough one", "another long enough one");
+    assert!(viktor.post("/account", &[("csrf", &viktor.csrf()), ("old", old), ("new", new)]).ends_with("303"));
+    assert_eq!(api(&served, "GET", "/api/v1/events", &viewer, None).0, 401);
+    let audit = staff.get("/audit");
+    for what in ["token made", "token used", "year as viewer, for 365 days", "1 token withdrawn", "signed in"] {
+        assert!(audit.contains(what), "{what}: {audit}");
+    }
 }
 
 #[test]

@@ -300,16 +300,31 @@ async fn sealed(ledger: &Ledger) {
 
 async fn tokens(ledger: &Ledger) {
     let mut anna = ledger.user("anna").await.unwrap().unwrap();
-    let secret = ledger.add_token(anna.id, "dashboard", "viewer").await.unwrap();
+    let later = now() + 60_000;
+    let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
     let (user, token) = ledger.bearer(&secret).await.unwrap().unwrap();
     assert_eq!((user.name.as_str(), token.name.as_str(), token.role.as_str()), ("anna", "dashboard", "viewer"));
     assert!(ledger.bearer("lazaret_guess").await.unwrap().is_none());
-    assert!(ledger.tokens(anna.id).await.unwrap()[0].used_at > 0);
+    let kept = ledger.tokens(anna.id).await.unwrap().remove(0);
+    assert!(kept.used_at > 0 && kept.expires_at == later);
+    // The first use of a day is in the audit, and no other.
+    ledger.bearer(&secret).await.unwrap().unwrap();
+    let used = ledger.audit(100).await.unwrap();
+    assert_eq!(used.iter().filter(|entry| entry.what == "token used" && entry.who == "anna").count(), 1);
+    let expired = ledger.add_token(anna.id, "old", "viewer", now() - 1).await.unwrap();
+    assert!(ledger.bearer(&expired).await.unwrap().is_none(), "it has expired");
+    assert_eq!(ledger.change_user(&anna).await.unwrap(), 0, "nothing changed");
     anna.disabled = true;
-    ledger.change_user(&anna).await.unwrap();
-    assert!(ledger.bearer(&secret).await.unwrap().is_none(), "whoever is shut out is shut out");
+    assert_eq!(ledger.change_user(&anna).await.unwrap(), 2);
     anna.disabled = false;
     ledger.change_user(&anna).await.unwrap();
+    assert!(ledger.bearer(&secret).await.unwrap().is_none(), "what was withdrawn stays so");
+    let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
+    anna.password = "another hash".to_owned();
+    assert_eq!(ledger.change_user(&anna).await.unwrap(), 1);
+    assert!(ledger.bearer(&secret).await.unwrap().is_none(), "it outlives the password");
+    let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
+    let (_, token) = ledger.bearer(&secret).await.unwrap().unwrap();
     assert!(!ledger.revoke_token(anna.id + 1, token.id).await.unwrap(), "somebody else's");
     assert!(ledger.revoke_token(anna.id, token.id).await.unwrap());
     assert!(ledger.bearer(&secret).await.unwrap().is_none());
