@@ -17,7 +17,7 @@ pub(super) struct Asker {
     /// The name by which the proxy knows them.
     pub(super) person: Option<String>,
     /// The name under which they signed in.
-    signed_in: Option<String>,
+    pub(super) signed_in: Option<String>,
 }
 
 impl Asker {

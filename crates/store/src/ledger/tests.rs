@@ -187,11 +187,19 @@ async fn events(ledger: &Ledger) {
 }
 
 async fn requests(ledger: &Ledger) {
-    let ask =
-        Ask { reference: "EVNT-0001".into(), asker: "Anna".into(), client: "192.0.2.1".into(), reason: "work".into() };
+    let ask = Ask {
+        reference: "EVNT-0001".into(),
+        asker: "Anna".into(),
+        client: "192.0.2.1".into(),
+        reason: "work".into(),
+        person: "eva".into(),
+    };
     let token = ledger.ask(&ask).await.unwrap();
     let request = ledger.request_by_token(&token).await.unwrap().unwrap();
     assert_eq!((request.state, request.asker.as_str()), (RequestState::Open, "Anna"));
+    for (who, own) in [("anna", true), ("eva", true), ("Eva ", true), ("karl", false), ("", false)] {
+        assert_eq!(request.is_by(who), own, "{who}");
+    }
     assert!(ledger.request_by_token("guess").await.unwrap().is_none());
     assert_eq!(ledger.asked("192.0.2.1", 0, "EVNT-0001").await.unwrap(), (1, 1));
     assert!(!ledger.fetch_once(request.id).await.unwrap(), "not approved yet");
