@@ -10,6 +10,7 @@ mod export;
 mod failure;
 mod folder;
 mod pages;
+mod process;
 mod record;
 mod reload;
 mod replay;

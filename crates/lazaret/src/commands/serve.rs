@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::pages::Words;
 use crate::record::{self, Recorder};
 use crate::retention::Retention;
-use crate::{display, folder, reload};
+use crate::{display, folder, process, reload};
 use lazaret_attack::{Catalog, Search};
 use lazaret_console::{Attempts, Console, LibraryPages};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Own, Poster, Proxy, Sites};
@@ -29,6 +29,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure> {
     log(options.verbose);
     let config = Config::load(common.config.as_deref())?;
+    process::raise_descriptors();
+    process::warn_of_root(&config);
     let data = folder::named(common);
     let spool = data.join("spool");
     for folder in [&data, &spool, &data.join("quarantine")] {
