@@ -136,7 +136,9 @@ impl Attempt<'_> {
     }
 
     fn take_back(&self, tables: &mut Tables) {
-        if let Some(failures) = self.machine.as_ref().and_then(|machine| tables.machines.get_mut(machine)) {
+        if let Some(machine) = &self.machine
+            && let Some(failures) = tables.machines.get_mut(machine)
+        {
             failures.number = failures.number.saturating_sub(1);
         }
     }

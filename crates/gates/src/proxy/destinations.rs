@@ -66,12 +66,16 @@ impl Destinations {
             Asker::Here => false,
             // The console may be at another address of this machine.
             Asker::Console => meant(address).into_iter().any(is_local),
-            Asker::Elsewhere => self.is_forbidden(address) || !self.is_allowed(address) && is_this_machine(address),
+            Asker::Elsewhere => self.is_forbidden(address) || self.is_other_of_ours(address),
         }
     }
 
     fn is_allowed(&self, address: IpAddr) -> bool {
         self.allowed.has(address)
+    }
+
+    fn is_other_of_ours(&self, address: IpAddr) -> bool {
+        meant(address).into_iter().any(|address| !self.is_allowed(address) && is_this_machine(address))
     }
 
     fn is_forbidden(&self, address: IpAddr) -> bool {
@@ -98,16 +102,16 @@ fn meant(address: IpAddr) -> Vec<IpAddr> {
     let low = |bits: u128| Ipv4Addr::from_bits(u32::try_from(bits & u128::from(u32::MAX)).unwrap_or_default());
     match words {
         // IPv4-compatible (RFC 4291, 2.5.5.1), IPv4-mapped, and translated by SIIT (RFC 7915).
-        [0, 0, 0, 0, 0, 0, ..] if bits > 1 => all.push(low(bits).into()),
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => all.push(low(bits).into()),
+        [0, 0, 0, 0, 0, 0, ..] if bits > 1 => all.push(IpAddr::V4(low(bits))),
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => all.push(IpAddr::V4(low(bits))),
         // NAT64 (RFC 6052, 2.1).
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] => all.push(low(bits).into()),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => all.push(IpAddr::V4(low(bits))),
         // 6to4 (RFC 3056, 2).
-        [0x2002, ..] => all.push(low(bits >> 80).into()),
+        [0x2002, ..] => all.push(IpAddr::V4(low(bits >> 80))),
         // Teredo (RFC 4380, 4): the server's address, and the client's turned round.
-        [0x2001, 0, ..] => all.extend([low(bits >> 64).into(), low(!bits).into()]),
+        [0x2001, 0, ..] => all.extend([IpAddr::V4(low(bits >> 64)), IpAddr::V4(low(!bits))]),
         // ISATAP (RFC 5214, 6.1).
-        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => all.push(low(bits).into()),
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => all.push(IpAddr::V4(low(bits))),
         _ => {}
     }
     all
