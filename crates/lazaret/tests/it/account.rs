@@ -98,6 +98,45 @@ fn a_second_factor_is_set_up_asked_for_and_never_taken_twice() {
     assert!(staff.another().post("/login", &[("name", "anna"), ("password", PASSWORD)]).ends_with("303"));
 }
 
+#[test]
+fn a_copy_of_the_ledger_has_no_secret_and_without_the_key_nothing_starts() {
+    let mut served = Served::with("");
+    let secret = {
+        let staff = administrator(&served);
+        let csrf = staff.csrf();
+        let page = staff.post("/account/totp", &[("csrf", &csrf), ("password", PASSWORD)]);
+        let secret = between(&page, "<dt>Secret</dt><dd><code>", "<");
+        let page = staff.post("/account/totp/confirm", &[("csrf", &csrf), ("code", &code(&secret, 0))]);
+        assert!(page.contains("Recovery codes"), "{page}");
+        secret
+    };
+    served.signal("TERM");
+    served.ended();
+    let data = served.folder.path().join("data");
+    for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
+        let bytes = std::fs::read(data.join(name)).unwrap_or_default();
+        assert!(!bytes.windows(secret.len()).any(|piece| piece == secret.as_bytes()), "{name}");
+    }
+    let (key, aside) = (data.join("ledger.key"), data.join("aside"));
+    std::fs::rename(&key, &aside).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_lazaret"))
+        .arg("serve")
+        .env("LAZARET_CONFIG", served.folder.path().join("lazaret.toml"))
+        .env("LAZARET_DATA", &data)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("ledger.key` is not there; restore it from a backup"), "{said}");
+    assert!(!key.exists(), "a new key was made");
+    std::fs::rename(&aside, &key).unwrap();
+    let served = served.again();
+    let staff = Staff { served: &served, jar: tempfile::NamedTempFile::new().unwrap() };
+    let ticket = asked(&staff, "anna", PASSWORD);
+    let answer = staff.post("/login/code", &[("ticket", &ticket), ("code", &code(&secret, 1))]);
+    assert!(answer.ends_with("303"), "{answer}");
+}
+
 /// A token of somebody, made on the account page.
 fn token(staff: &Staff<'_>, role: &str) -> String {
     let page = staff.post("/account/tokens", &[("csrf", &staff.csrf()), ("name", "script"), ("role", role)]);
