@@ -14,5 +14,7 @@ pub use control::{
     Unsaved,
 };
 pub use language::Language;
-pub use server::{Console, ConsoleSettings, FormRoute, LibraryPages, Sender, form_routes, password_fits};
+pub use server::{
+    Attempts, Console, ConsoleSettings, Fit, FormRoute, LibraryPages, Sender, form_routes, password_fits,
+};
 pub use stopped::{Coming, Form, Stopped, Why, unanswered};

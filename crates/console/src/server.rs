@@ -5,9 +5,11 @@ mod account;
 mod api;
 mod asker;
 mod attack;
+mod attempts;
 mod events;
 mod extract;
 mod host;
+mod known;
 mod live;
 mod login;
 mod people;
@@ -24,7 +26,8 @@ mod totp;
 mod unlock;
 
 pub use attack::LibraryPages;
-pub use people::password_fits;
+pub use attempts::Attempts;
+pub use people::{Fit, password_fits};
 pub use routes::{FormRoute, Sender, form_routes};
 
 use crate::Control;
@@ -105,6 +108,8 @@ pub struct Console {
     asked: Mutex<HashMap<String, (String, i64)>>,
     /// Secrets of one-time passwords that were not confirmed yet, with until when, by person.
     enrolling: Mutex<HashMap<i64, (String, i64)>>,
+    /// Attempts to sign in.
+    attempts: Arc<Attempts>,
     /// What the quarantine holds: looked up when, files, bytes.
     kept: Mutex<(i64, usize, u64)>,
     /// When passwords of locked files were tried, by machine.
@@ -153,6 +158,7 @@ impl Console {
             setup,
             asked,
             enrolling,
+            attempts: Arc::default(),
             kept,
             tries,
             closing,
@@ -171,6 +177,18 @@ impl Console {
     pub fn with_proxy(mut self, secret: String) -> Self {
         self.proxy_secret = secret;
         self
+    }
+
+    /// The console that counts attempts to sign in together with others.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: Arc<Attempts>) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// What cookies end with.
+    fn secure(&self) -> &'static str {
+        if self.settings.public_url.starts_with("https:") { "; Secure" } else { "" }
     }
 
     /// The console with something to answer `/metrics` with.

@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 /// People's names and passwords.
 pub trait Accounts: Send + Sync {
-    /// Whether this is somebody's name and password.
-    fn knows<'a>(&'a self, name: &'a str, password: &'a str) -> Pending<'a, bool>;
+    /// Whether this is somebody's name and password, tried from a machine.
+    fn knows<'a>(&'a self, client: IpAddr, name: &'a str, password: &'a str) -> Pending<'a, bool>;
 }
 
 /// What networks and names say about people.

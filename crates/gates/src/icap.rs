@@ -9,12 +9,14 @@ mod message;
 mod session;
 mod wire;
 
+use crate::network::Networks;
 use crate::settings::IcapSettings;
 use crate::{Desk, GateError};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -28,23 +30,29 @@ pub struct Icap {
     desk: Arc<Desk>,
     settings: IcapSettings,
     tls: Option<TlsAcceptor>,
+    clients: Networks,
+    gateways: Networks,
+    /// It was said that a gateway is not believed.
+    warned: AtomicBool,
 }
 
 impl Icap {
     /// A server that asks `desk` about every body.
     ///
     /// # Errors
-    /// When the certificate or its key cannot be used.
+    /// When the certificate or its key cannot be used, or a network is none.
     pub fn new(desk: Arc<Desk>, settings: IcapSettings) -> Result<Self, GateError> {
         let tls = tls(&settings)?;
-        Ok(Self { desk, settings, tls })
+        let (clients, gateways) = networks(&settings)?;
+        Ok(Self { desk, settings, tls, clients, gateways, warned: AtomicBool::new(false) })
     }
 
     /// Looks at settings.
     ///
     /// # Errors
-    /// When the certificate or its key cannot be used.
+    /// When the certificate or its key cannot be used, or a network is none.
     pub fn check(settings: &IcapSettings) -> Result<(), GateError> {
+        networks(settings)?;
         tls(settings).map(drop)
     }
 
@@ -59,6 +67,9 @@ impl Icap {
     }
 
     async fn client(self: Arc<Self>, stream: TcpStream, client: SocketAddr, closing: watch::Receiver<bool>) {
+        if !self.clients.has(client.ip()) {
+            return tracing::info!(%client, "a machine outside `icap.allowed_clients` was turned away");
+        }
         let Some(tls) = &self.tls else { return session::serve(&self, stream, client, closing).await };
         match tokio::time::timeout(GREETING_TIME, tls.accept(stream)).await {
             Ok(Ok(stream)) => session::serve(&self, stream, client, closing).await,
@@ -75,6 +86,13 @@ impl Icap {
     fn tag(&self) -> String {
         self.desk.engine().fingerprint().chars().take(24).collect()
     }
+}
+
+/// Who may ask, and who is believed.
+fn networks(settings: &IcapSettings) -> Result<(Networks, Networks), GateError> {
+    let clients = Networks::parse("icap.allowed_clients", &settings.allowed_clients)?;
+    let gateways = Networks::parse("icap.trusted_gateways", &settings.trusted_gateways)?;
+    Ok((clients, gateways))
 }
 
 fn tls(settings: &IcapSettings) -> Result<Option<TlsAcceptor>, GateError> {

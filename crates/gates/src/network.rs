@@ -1,5 +1,6 @@
 //! Networks: addresses that share their first bits (RFC 4632).
 
+use crate::GateError;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -30,6 +31,28 @@ impl Network {
             (IpAddr::V6(one), IpAddr::V6(other)) => same(one.to_bits(), other.to_bits(), 128),
             _ => false,
         }
+    }
+}
+
+/// Networks that a setting lists.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Networks(Vec<Network>);
+
+impl Networks {
+    /// Reads the entries of a setting.
+    ///
+    /// # Errors
+    /// When one is no network.
+    pub(crate) fn parse<T: AsRef<str>>(key: &'static str, entries: &[T]) -> Result<Self, GateError> {
+        let network = |entry: &T| {
+            let entry = entry.as_ref();
+            entry.parse::<Network>().map_err(|why| GateError::Setting { key, why: format!("`{entry}`: {why}") })
+        };
+        entries.iter().map(network).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.has(address))
     }
 }
 

@@ -9,6 +9,7 @@ mod authority;
 mod body;
 mod connection;
 mod connector;
+mod destinations;
 mod fields;
 mod pac;
 mod prefixed;
@@ -23,11 +24,13 @@ pub(crate) use upstream::{Asker, Upstream};
 
 use crate::accept::{self, closed};
 use crate::exchange::{normal_host, text};
+use crate::network::Networks;
 use crate::patient::Patient;
 use crate::refusal::{Page, Trouble, public_address};
 use crate::settings::ProxySettings;
 use crate::{Accounts, Desk, Exchange, GateError, Wants};
 use data_encoding::BASE64;
+use destinations::Ports;
 use fields::Via;
 use http::header::{CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, UPGRADE};
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
@@ -51,6 +54,8 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 const WRONG_TIME: Duration = Duration::from_millis(500);
 /// Header fields of one message.
 const MOST_FIELDS: usize = 200;
+/// What is said to whoever asks for a port that is not the web's.
+const PORT: Trouble = Trouble::Request("no site is asked at this port; the administrator can name it in `proxy.ports`");
 
 /// The proxy.
 pub struct Proxy {
@@ -63,6 +68,8 @@ pub struct Proxy {
     accounts: Arc<dyn Accounts>,
     waiting: Waiting,
     via: Via,
+    ports: Ports,
+    clients: Networks,
 }
 
 /// Where the console is, and what it is shown so that it believes for whom the proxy asks.
@@ -111,7 +118,20 @@ impl Proxy {
         let host = host.and_then(|own| Some((normal_host(own.host()?), connector::port_of(own))));
         direct.upstream_except.extend(host.map(|(host, port)| format!("{host}:{port}")));
         let upstream = Upstream::new(&direct)?;
-        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting: Waiting::default(), via: Via::new() })
+        let ports = Ports::of(&settings)?;
+        let clients = Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
+        let (waiting, via) = (Waiting::default(), Via::new());
+        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting, via, ports, clients })
+    }
+
+    /// Looks at settings.
+    ///
+    /// # Errors
+    /// When one cannot be used.
+    pub fn check(settings: &ProxySettings) -> Result<(), GateError> {
+        Ports::of(settings)?;
+        Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
+        Upstream::new(settings).map(drop)
     }
 
     /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
@@ -134,7 +154,19 @@ impl Proxy {
         .await;
     }
 
+    /// Whether a machine may ask at all.
+    fn takes(&self, client: SocketAddr) -> bool {
+        let taken = self.clients.has(client.ip());
+        if !taken {
+            tracing::info!(%client, "a machine outside `proxy.allowed_clients` was turned away");
+        }
+        taken
+    }
+
     async fn client(self: Arc<Self>, stream: TcpStream, client: SocketAddr, closing: watch::Receiver<bool>) {
+        if !self.takes(client) {
+            return;
+        }
         let place = Place { client, person: None, tunnel: None };
         let stream = Patient::new(stream, self.settings.idle_time());
         self.http1(stream, place, closing).await;
@@ -228,7 +260,7 @@ impl Proxy {
             return Ok(None);
         }
         if let Some((name, password)) = credentials(request.headers()) {
-            match self.accounts.knows(&name, &password).await {
+            match self.accounts.knows(place.client.ip(), &name, &password).await {
                 Ok(true) => return Ok(Some(name)),
                 Ok(false) => {
                     tracing::info!(client = %place.client, %name, "a wrong name or password");
@@ -255,7 +287,14 @@ impl Proxy {
         if self.via.loops(request.headers()) {
             return Err(Trouble::Loop);
         }
-        let asker = place.asker();
+        let own = self.own.as_ref().filter(|own| same_origin(&own.address, &uri));
+        if own.is_none() && !self.ports.has(connector::port_of(&uri)) {
+            return Err(PORT);
+        }
+        let asker = match place.asker() {
+            Asker::Elsewhere if own.is_some() => Asker::Console,
+            asker => asker,
+        };
         let websocket = upgrade_of(request.headers()).is_some_and(|token| token.eq_ignore_ascii_case("websocket"));
         let (client, method) = (place.client.ip(), request.method().clone());
         let mut exchange = Exchange::of(Gate::Proxy, Some(client), method, uri.clone(), request.headers());
@@ -271,7 +310,6 @@ impl Proxy {
         if let Some(work) = key.as_ref().and_then(|key| self.waiting.take(key)) {
             return answer::settled(self, work, key).await;
         }
-        let own = self.own.as_ref().filter(|own| same_origin(&own.address, &exchange.uri));
         let (mut head, body) = request.into_parts();
         let body = if own.is_some() {
             body::idle_bounded(body, self.settings.idle_time())

@@ -23,12 +23,31 @@ impl Default for BodySettings {
     }
 }
 
+/// This machine, and networks that nobody reaches over the internet: loopback, private (RFC 1918, RFC 4193), link-local.
+fn private() -> Vec<String> {
+    let networks = [
+        "127.0.0.0/8",
+        "::1",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    ];
+    networks.map(str::to_owned).to_vec()
+}
+
 /// The ICAP server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IcapSettings {
     /// Address and port to listen on; empty for no ICAP server. Default 127.0.0.1:1344.
     pub listen: String,
+    /// Networks from which gateways may ask. Default this machine and private networks.
+    pub allowed_clients: Vec<String>,
+    /// Networks of gateways that are believed for whom they ask, and which machine a site is at. Default loopback.
+    pub trusted_gateways: Vec<String>,
     /// File of a certificate chain (PEM), for ICAP over TLS; empty for none. Default none.
     pub certificate: String,
     /// File of the certificate's key (PEM). Default none.
@@ -51,6 +70,8 @@ impl Default for IcapSettings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:1344".to_owned(),
+            allowed_clients: private(),
+            trusted_gateways: ["127.0.0.0/8", "::1"].map(str::to_owned).to_vec(),
             certificate: String::new(),
             key: String::new(),
             preview_bytes: 16_384,
@@ -68,6 +89,16 @@ impl Default for IcapSettings {
 pub struct ProxySettings {
     /// Address and port to listen on; empty for no proxy. Default 127.0.0.1:3128.
     pub listen: String,
+    /// Networks from which it may be used. Default this machine and private networks.
+    pub allowed_clients: Vec<String>,
+    /// Ports at which sites may be asked, each by itself or as a range; of a range, ports of other services than the web's are
+    /// left out. Default 80, 443, and 1024 to 65535.
+    pub ports: Vec<String>,
+    /// Networks to which people may be led although that is forbidden by itself, such as 100.64.0.0/10, or this machine's other
+    /// addresses. Default none.
+    pub allowed_destinations: Vec<String>,
+    /// Networks to which people may not be led. Default none.
+    pub denied_destinations: Vec<String>,
     /// Hosts whose TLS connections are passed untouched and uninspected; `.example.org` stands for a domain and
     /// everything below it. Default none.
     pub bypass: Vec<String>,
@@ -103,6 +134,10 @@ impl Default for ProxySettings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:3128".to_owned(),
+            allowed_clients: private(),
+            ports: ["80", "443", "1024-65535"].map(str::to_owned).to_vec(),
+            allowed_destinations: Vec::new(),
+            denied_destinations: Vec::new(),
             bypass: Vec::new(),
             bypass_lists: Vec::new(),
             trust: Vec::new(),

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
+    crate::folder::close(&crate::folder::named(&cli.common));
     match cli.command {
         Command::Scan(options) => scan::run(&cli.common, &options),
         Command::Serve(options) => serve::run(&cli.common, &options),

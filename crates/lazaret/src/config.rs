@@ -34,6 +34,16 @@ policies = []
 [proxy]
 # Address and port to listen on. Empty: no proxy.
 listen = "127.0.0.1:3128"
+# Networks from which it may be used: this machine, and those that nobody reaches over the internet.
+allowed_clients = ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
+# Ports at which sites may be asked. Of a range, ports of other services than the web's are left out (databases, mail and the
+# like); a port that is named by itself may be asked.
+ports = ["80", "443", "1024-65535"]
+# Nobody but this machine itself is led to this machine, to its other addresses, to link-local and multicast addresses, to
+# 100.64.0.0/10, or to where clouds give machines their secrets. Networks to which people may be led all the same:
+allowed_destinations = []
+# Further networks to which people may not be led, such as the one of the servers.
+denied_destinations = []
 # Hosts whose TLS connections are passed untouched and uninspected, such as those of a bank; ".example.org" stands for a
 # domain and everything below it.
 bypass = []
@@ -68,6 +78,11 @@ connections = 10000
 [icap]
 # Address and port to listen on. Empty: no ICAP server.
 listen = "127.0.0.1:1344"
+# Networks from which gateways may ask: this machine, and those that nobody reaches over the internet.
+allowed_clients = ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
+# Networks of gateways that are believed for whom they ask (X-Client-IP, X-Authenticated-User, X-Authenticated-Groups) and which
+# machine a site is at (X-Server-IP).
+trusted_gateways = ["127.0.0.0/8", "::1"]
 # Files of a certificate chain and its key (PEM), for ICAP over TLS. Empty: no TLS.
 certificate = ""
 key = ""
@@ -129,7 +144,9 @@ public_library = true
 
 # Where events are recorded.
 [ledger]
-# "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder.
+# "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder. Secrets of one-time
+# passwords in it are encrypted with the key in a file beside it (PATH ending in `.key`), or with PostgreSQL in the data
+# folder's `ledger.key`. Keep a copy; several machines at one ledger need the same.
 address = ""
 # Days for which events are kept; counts of them are kept for good. 0: for good.
 days = 365

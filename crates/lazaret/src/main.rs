@@ -8,7 +8,9 @@ mod control;
 mod display;
 mod export;
 mod failure;
+mod folder;
 mod pages;
+mod process;
 mod record;
 mod reload;
 mod replay;
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_engine::WORKER_ARGUMENT) {
         return lazaret_engine::worker_main();
     }
+    folder::mask();
     let cli = cli::Cli::parse();
     match commands::run(cli) {
         Ok(status) => status,

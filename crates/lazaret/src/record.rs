@@ -8,12 +8,14 @@ use lazaret_model::{Decision, ScanReport, reference};
 use lazaret_store::{Blobs, Event, Ledger, StoreError, now};
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 /// The ledger's file in the data folder.
 pub(crate) const LEDGER: &str = "ledger.sqlite";
+/// The file of the key that one-time passwords' secrets are kept under, in the data folder.
+pub(crate) const KEY: &str = "ledger.key";
 /// Parts and findings of a report that are kept.
 const MOST_KEPT: usize = 500;
 /// Sites whose age is remembered between questions.
@@ -26,6 +28,20 @@ pub(crate) async fn open(config: &Config, data: &Path) -> Result<Ledger, StoreEr
     match config.ledger.address.as_str() {
         "" => Ledger::open(&format!("sqlite:{}", data.join(LEDGER).display())).await,
         address => Ledger::open(address).await,
+    }
+}
+
+/// The same for whoever signs people in: with the key that one-time passwords' secrets are kept under. It is in a file beside
+/// an SQLite ledger, else in the data folder.
+pub(crate) async fn open_with_key(config: &Config, data: &Path) -> Result<Ledger, StoreError> {
+    open(config, data).await?.with_key(&key_path(&config.ledger.address, data)).await
+}
+
+fn key_path(address: &str, data: &Path) -> PathBuf {
+    let file = address.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    match file.and_then(|path| path.split('?').next()).filter(|path| !path.is_empty() && !path.starts_with(':')) {
+        Some(path) => Path::new(path).with_extension("key"),
+        None => data.join(KEY),
     }
 }
 
@@ -145,4 +161,22 @@ fn kept(report: &ScanReport) -> String {
     report.parts.truncate(MOST_KEPT);
     report.findings.truncate(MOST_KEPT);
     serde_json::to_string(&report).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_beside_the_ledger_or_in_the_data_folder() {
+        for (address, path) in [
+            ("", "/data/ledger.key"),
+            ("sqlite:/var/ours.sqlite", "/var/ours.key"),
+            ("sqlite:///var/ours.sqlite?mode=rwc", "/var/ours.key"),
+            ("sqlite::memory:", "/data/ledger.key"),
+            ("postgres://lazaret:secret@db.example/lazaret", "/data/ledger.key"),
+        ] {
+            assert_eq!(key_path(address, Path::new("/data")), Path::new(path), "{address}");
+        }
+    }
 }

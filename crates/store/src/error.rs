@@ -68,6 +68,52 @@ pub enum StoreError {
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,
+    /// The ledger's key could not be read or made.
+    #[error("the ledger's key `{path}` cannot be {step}")]
+    KeyFile {
+        /// Its file.
+        path: PathBuf,
+        /// What was being done.
+        step: &'static str,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Others may read the ledger's key.
+    #[error("the ledger's key `{path}` may be read by others (mode {mode:o}); run `chmod 600` on it")]
+    KeyMode {
+        /// Its file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file of the ledger's key holds no key.
+    #[error("`{path}` holds no key; restore it from a backup")]
+    KeyText {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The ledger's key is not there.
+    #[error(
+        "the secrets of one-time passwords in the ledger are encrypted, and their key `{path}` is not there; restore it from a \
+         backup, or copy it from the other machine that uses this ledger"
+    )]
+    KeyMissing {
+        /// The file that it should be in.
+        path: PathBuf,
+    },
+    /// The key is another ledger's.
+    #[error(
+        "the secrets of one-time passwords in the ledger are encrypted with another key than `{path}`; restore the right one \
+         from a backup, or copy it from the other machine that uses this ledger"
+    )]
+    KeyWrong {
+        /// The file of the key.
+        path: PathBuf,
+    },
+    /// An encrypted secret cannot be read.
+    #[error("a secret in the ledger cannot be read: it is encrypted for somebody else, or with another key")]
+    Sealed,
     /// A file of the quarantine could not be read or written.
     #[error("the quarantine's `{path}` cannot be {step}")]
     Blob {

@@ -6,6 +6,7 @@ mod lookups;
 mod people;
 mod policies;
 mod requests;
+mod sealed;
 mod tokens;
 
 pub use events::{Event, EventFilter, LoggedEvent, SiteHistory, Tally};
@@ -14,11 +15,13 @@ pub use policies::{NewPolicies, PolicyVersion};
 pub use requests::{Ask, ReleaseRequest, RequestState};
 pub use tokens::ApiToken;
 
+use crate::key::Key;
 use crate::{StoreError, without_password};
 use events::Append;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::MigrateError;
 use sqlx::{AnyPool, Connection};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
@@ -36,6 +39,8 @@ pub struct Ledger {
     write: AnyPool,
     appends: mpsc::Sender<Append>,
     news: broadcast::Sender<Event>,
+    sqlite: bool,
+    key: Option<Arc<Key>>,
 }
 
 impl Ledger {
@@ -86,7 +91,7 @@ impl Ledger {
         let (appends, queue) = mpsc::channel(QUEUE);
         let (news, _) = broadcast::channel(NEWS);
         tokio::spawn(events::append(write.clone(), queue, news.clone()));
-        Ok(Self { read, write, appends, news })
+        Ok(Self { read, write, appends, news, sqlite, key: None })
     }
 
     /// Events as they are recorded by this process from now on, without their reports.

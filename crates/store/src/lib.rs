@@ -4,6 +4,7 @@
 
 mod blobs;
 mod error;
+mod key;
 mod ledger;
 mod library;
 

@@ -35,6 +35,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("hmac", "lazaret-console"),
     ("qrcode", "lazaret-console"),
     ("sqlx", "lazaret-store"),
+    ("ring", "lazaret-store"),
     ("serde_json_canonicalizer", "lazaret-attack"),
     ("tantivy", "lazaret-attack"),
     ("jsonschema", "lazaret-attack"),

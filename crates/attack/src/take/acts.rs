@@ -89,6 +89,12 @@ pub async fn act(
         _ => {}
     }
     let others = take.author != who;
+    let by = By {
+        who,
+        note,
+        wrote: matches!(deed, Deed::Edit(_)),
+        published: matches!(deed, Deed::Publish | Deed::Revalidate),
+    };
     let (what, state, reviewer, document) = match deed {
         Deed::Edit(text) => {
             if take.state == TakeState::Withdrawn {
@@ -159,17 +165,8 @@ pub async fn act(
             }
             let text = serde_json::to_string_pretty(&rebound).map_err(|error| TakeError::Refused(error.to_string()))?;
             let what = format!("bound to {} (changed: {})", rebound.release, changed.join(", "));
-            return done(
-                catalog,
-                &take,
-                TakeState::Published,
-                who,
-                &what,
-                note,
-                who.to_owned(),
-                Some((rebound.title, text)),
-            )
-            .await;
+            let document = Some((rebound.title, text));
+            return done(catalog, &take, TakeState::Published, &by, &what, who.to_owned(), document).await;
         }
         Deed::Withdraw => {
             if take.state == TakeState::Withdrawn {
@@ -181,23 +178,36 @@ pub async fn act(
             ("withdrawn", TakeState::Withdrawn, take.reviewer.clone(), None)
         }
     };
-    done(catalog, &take, state, who, what, note, reviewer, document).await
+    done(catalog, &take, state, &by, what, reviewer, document).await
 }
 
-#[allow(clippy::too_many_arguments, reason = "one step, and what it leaves")]
+/// Who does something, and what that makes of them: an author, or somebody who vouches.
+struct By<'a> {
+    who: &'a str,
+    note: &'a str,
+    wrote: bool,
+    published: bool,
+}
+
 async fn done(
     catalog: &Catalog,
     take: &Take,
     state: TakeState,
-    who: &str,
+    by: &By<'_>,
     what: &str,
-    note: &str,
     reviewer: String,
     document: Option<(String, String)>,
 ) -> Result<Take, TakeError> {
     let library = catalog.library();
-    let note: String = note.trim().chars().take(1_000).collect();
-    let step = TakeStep { who: who.to_owned(), what: what.to_owned(), note, ..TakeStep::default() };
+    let note: String = by.note.trim().chars().take(1_000).collect();
+    let step = TakeStep {
+        who: by.who.to_owned(),
+        what: what.to_owned(),
+        note,
+        wrote: by.wrote,
+        published: by.published,
+        ..TakeStep::default()
+    };
     let change = TakeChange { revision: take.revision, state, reviewer, document, step };
     if !library.change_take(take.id, &change).await? {
         return Err(TakeError::Changed);
@@ -208,7 +218,7 @@ async fn done(
 /// Whether somebody wrote any of it: whoever edited is an author as well.
 async fn wrote(catalog: &Catalog, take: &Take, who: &str) -> Result<bool, TakeError> {
     let steps = catalog.library().take_steps(take.id).await?;
-    Ok(steps.iter().any(|step| step.who == who && matches!(step.what.as_str(), "begun" | "edited")))
+    Ok(steps.iter().any(|step| step.wrote && step.who == who))
 }
 
 async fn checked(catalog: &Catalog, take: &Take) -> Result<Checked, TakeError> {

@@ -87,6 +87,10 @@ async fn a_take_is_published_by_somebody_else_and_only_while_its_source_is_curre
     assert_eq!(shown(&world).await, (0, 0));
     assert!(refused(act(catalog, id, None, "karl", Deed::Edit(text), "").await).contains("stays as it is"));
     let steps = catalog.library().take_steps(id).await.unwrap();
+    let roles = |role: fn(&TakeStep) -> bool| -> Vec<&str> {
+        steps.iter().filter(|step| role(step)).map(|step| step.who.as_str()).collect()
+    };
+    assert_eq!((roles(|step| step.wrote), roles(|step| step.published)), (vec!["karl", "eve"], vec!["anna"]));
     let steps: Vec<_> = steps.iter().map(|step| format!("{} {}", step.who, step.what)).collect();
     assert_eq!(
         steps,

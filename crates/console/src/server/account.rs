@@ -1,6 +1,8 @@
 //! One's own account: password, one-time passwords, tokens of the API.
 
-use super::people::{hashed, unfit, verified};
+use super::known::Here;
+use super::login::later;
+use super::people::{failed, hashed, unfit, verified};
 use super::session::{May, Role, Shown, Somebody};
 use super::{Answer, Console, Refused, page, shown_time, totp};
 use askama::Template;
@@ -15,16 +17,22 @@ const CONFIRMED_WITHIN: i64 = 15 * 60_000;
 /// Tokens that one person may have, and characters of a token's name.
 const MOST_TOKENS: usize = 50;
 const MOST_NAME: usize = 60;
+/// Days for which a token is good, where nothing else is asked for, and at most.
+const USUAL_DAYS: i64 = 90;
+const MOST_DAYS: i64 = 365;
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
 
 #[derive(Template)]
 #[template(path = "console/account.html")]
 struct Account {
     user: Option<Shown>,
-    problem: &'static str,
+    problem: String,
     /// Whether one-time passwords are asked for, and how many recovery codes are left.
     totp: bool,
     codes: i64,
-    tokens: Vec<(ApiToken, String, String)>,
+    /// Each with when it was made, was used, and expires.
+    tokens: Vec<(ApiToken, String, String, String)>,
     roles: Vec<&'static str>,
     may_make_tokens: bool,
 }
@@ -74,6 +82,8 @@ pub(super) struct TokenForm {
     csrf: String,
     name: String,
     role: String,
+    #[serde(default)]
+    days: String,
 }
 
 #[derive(Deserialize)]
@@ -85,15 +95,19 @@ pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody) -> 
     show_with(&console, &who, "").await
 }
 
-async fn show_with(console: &Console, who: &Somebody, problem: &'static str) -> Answer {
+async fn show_with(console: &Console, who: &Somebody, problem: &str) -> Answer {
     let tokens = console.ledger.tokens(who.user.id).await?;
-    let used = |token: &ApiToken| if token.used_at == 0 { "never".to_owned() } else { shown_time(token.used_at) };
+    let shown = |token: ApiToken| {
+        let used = if token.used_at == 0 { "never".to_owned() } else { shown_time(token.used_at) };
+        let (made, expires) = (shown_time(token.created_at), shown_time(token.expires_at));
+        (token, made, used, expires)
+    };
     page(&Account {
         user: who.shown(),
-        problem,
+        problem: problem.to_owned(),
         totp: !who.user.totp.is_empty(),
         codes: console.ledger.recovery_codes(who.user.id).await?,
-        tokens: tokens.into_iter().map(|token| (token.clone(), shown_time(token.created_at), used(&token))).collect(),
+        tokens: tokens.into_iter().map(shown).collect(),
         roles: Role::ALL.into_iter().filter(|role| *role <= who.role).map(Role::name).collect(),
         may_make_tokens: who.may(May::MakeTokens).is_ok(),
     })
@@ -102,32 +116,62 @@ async fn show_with(console: &Console, who: &Somebody, problem: &'static str) -> 
 pub(super) async fn password(
     State(console): State<Arc<Console>>,
     who: Somebody,
+    here: Here,
     Form(form): Form<PasswordForm>,
 ) -> Answer {
     who.sent(&form.csrf)?;
-    let problem = if !verified(form.old, who.user.password.clone()).await? {
-        Some("The old password is not right.")
-    } else {
-        unfit(&who.user.name, &form.new)
-    };
-    if let Some(problem) = problem {
+    if let Some(problem) = vouched(&console, &who, &here, form.old).await? {
+        return show_with(&console, &who, &problem).await;
+    }
+    if let Some(problem) = unfit(&who.user.name, &form.new) {
         return show_with(&console, &who, problem).await;
     }
     let mut user = who.user.clone();
     user.password = hashed(form.new).await?;
-    console.ledger.change_user(&user).await?;
-    console.ledger.note(&user.name, "password changed", "").await?;
+    let withdrawn = console.ledger.change_user(&user).await?;
+    console.ledger.note(&user.name, "password changed", &withdrawn_tokens(withdrawn)).await?;
     Ok(Redirect::to("/login").into_response())
 }
 
+/// What is wrong with one's own password; nothing where it is right. Whoever found somebody's session open must not guess here
+/// as often as they like.
+async fn vouched(console: &Console, who: &Somebody, here: &Here, password: String) -> Result<Option<String>, Refused> {
+    let source = here.source(console, Some(&who.user));
+    let attempt = match console.attempts.begin(&source, &who.user.name) {
+        Ok(attempt) => attempt,
+        Err(wait) => return Ok(Some(later(wait))),
+    };
+    if verified(password, who.user.password.clone()).await? {
+        attempt.right();
+        return Ok(None);
+    }
+    let name = &who.user.name;
+    failed(console, &source, Some(&who.user), name, &here.client(), "the password, on the account page,").await?;
+    Ok(Some("The password is not right.".to_owned()))
+}
+
+/// What the audit says about tokens that went together with something else.
+pub(super) fn withdrawn_tokens(number: u64) -> String {
+    match number {
+        0 => String::new(),
+        1 => "1 token withdrawn".to_owned(),
+        number => format!("{number} tokens withdrawn"),
+    }
+}
+
 /// Begins an enrolment: a new secret, to be confirmed.
-pub(super) async fn enrol(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<Vouched>) -> Answer {
+pub(super) async fn enrol(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    here: Here,
+    Form(form): Form<Vouched>,
+) -> Answer {
     who.sent(&form.csrf)?;
     if !who.user.totp.is_empty() {
         return show_with(&console, &who, "One-time passwords are asked for already; switch them off first.").await;
     }
-    if !verified(form.password, who.user.password.clone()).await? {
-        return show_with(&console, &who, "The password is not right.").await;
+    if let Some(problem) = vouched(&console, &who, &here, form.password).await? {
+        return show_with(&console, &who, &problem).await;
     }
     let secret = totp::new_secret()?;
     let mut enrolling = console.enrolling.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,10 +210,15 @@ pub(super) async fn confirm(State(console): State<Arc<Console>>, who: Somebody, 
     })
 }
 
-pub(super) async fn without(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<Vouched>) -> Answer {
+pub(super) async fn without(
+    State(console): State<Arc<Console>>,
+    who: Somebody,
+    here: Here,
+    Form(form): Form<Vouched>,
+) -> Answer {
     who.sent(&form.csrf)?;
-    if !verified(form.password, who.user.password.clone()).await? {
-        return show_with(&console, &who, "The password is not right.").await;
+    if let Some(problem) = vouched(&console, &who, &here, form.password).await? {
+        return show_with(&console, &who, &problem).await;
     }
     console.ledger.set_totp(who.user.id, "", 0, &[]).await?;
     console.ledger.note(&who.user.name, "one-time passwords off", "").await?;
@@ -193,8 +242,13 @@ pub(super) async fn make_token(
     if console.ledger.tokens(who.user.id).await?.len() >= MOST_TOKENS {
         return show_with(&console, &who, "You have too many tokens; revoke some first.").await;
     }
-    let secret = console.ledger.add_token(who.user.id, name, role.name()).await?;
-    console.ledger.note(&who.user.name, "token made", &format!("{name} as {}", role.name())).await?;
+    let days = if form.days.trim().is_empty() { Some(USUAL_DAYS) } else { form.days.trim().parse().ok() };
+    let Some(days) = days.filter(|days| (1..=MOST_DAYS).contains(days)) else {
+        return show_with(&console, &who, "A token is good for 1 to 365 days.").await;
+    };
+    let secret = console.ledger.add_token(who.user.id, name, role.name(), now() + days * DAY).await?;
+    let detail = format!("{name} as {}, for {days} days", role.name());
+    console.ledger.note(&who.user.name, "token made", &detail).await?;
     page(&Once {
         user: who.shown(),
         title: "Your new token",

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use lazaret_model::Introduction;
 use lazaret_store::Event;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Who asks.
@@ -17,7 +17,7 @@ pub(super) struct Asker {
     /// The name by which the proxy knows them.
     pub(super) person: Option<String>,
     /// The name under which they signed in.
-    signed_in: Option<String>,
+    pub(super) signed_in: Option<String>,
 }
 
 impl Asker {
@@ -41,17 +41,25 @@ impl Asker {
     }
 }
 
+fn introduced(parts: &Parts, console: &Console) -> Option<Introduction> {
+    let told = parts.headers.get(Introduction::FIELD)?;
+    Introduction::heard(told.as_bytes(), &console.proxy_secret)
+}
+
+/// The address of the machine that asks, also where it comes through the proxy.
+pub(super) fn client_of(parts: &Parts, console: &Console) -> Option<IpAddr> {
+    let direct = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|client| client.0.ip());
+    introduced(parts, console).map(|introduced| introduced.client).or_else(direct).map(|client| client.to_canonical())
+}
+
 impl FromRequestParts<Arc<Console>> for Asker {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refused> {
-        let told = parts.headers.get(Introduction::FIELD);
-        let introduced = told.and_then(|told| Introduction::heard(told.as_bytes(), &console.proxy_secret));
-        let direct = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|client| client.0.ip());
-        let client = introduced.as_ref().map(|introduced| introduced.client).or(direct);
+        let (client, introduced) = (client_of(parts, console), introduced(parts, console));
         let signed_in = Somebody::from_request_parts(parts, console).await.ok().map(|somebody| somebody.user.name);
         Ok(Self {
-            client: client.map(|client| client.to_canonical().to_string()).unwrap_or_default(),
+            client: client.map(|client| client.to_string()).unwrap_or_default(),
             person: introduced.and_then(|introduced| introduced.person),
             signed_in,
         })

@@ -229,6 +229,8 @@ pub(super) async fn csv(State(console): State<Arc<Console>>, who: Somebody, Quer
         table += &cells.join(",");
         table += "\r\n";
     }
+    let rows = table.lines().count().saturating_sub(1);
+    console.ledger.note(&who.user.name, "events exported", &format!("{rows} as a table")).await?;
     let fields = [
         (CONTENT_TYPE, "text/csv; charset=utf-8"),
         (CONTENT_DISPOSITION, "attachment; filename=\"lazaret-events.csv\""),

@@ -1,5 +1,8 @@
 //! Who may sign in, as what, and what they changed.
 
+use super::account::withdrawn_tokens;
+use super::attempts::{Attempts, Source};
+use super::known::Here;
 use super::session::{May, Role, Shown, Somebody};
 use super::{Answer, Console, Refused, login, page, shown_time};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -8,16 +11,14 @@ use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use lazaret_store::{AuditEntry, Ledger, NewUser, StoreError, User, now};
+use lazaret_store::{AuditEntry, Ledger, NewUser, StoreError, User};
 use serde::Deserialize;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Characters that a password must have (NIST SP 800-63B, 3.1.1.2: at least 15 where it stands alone).
 const LEAST_PASSWORD: usize = 15;
-/// Failed attempts after which nobody can sign in under a name for a while, and for how long (milliseconds).
-const MOST_FAILURES: i64 = 5;
-const LOCK: i64 = 15 * 60_000;
 
 #[derive(Template)]
 #[template(path = "console/setup.html")]
@@ -94,7 +95,7 @@ pub(super) async fn setup_form(State(console): State<Arc<Console>>, Query(link):
     page(&Setup { user: None, token: link.token, problem: "" })
 }
 
-pub(super) async fn setup(State(console): State<Arc<Console>>, Form(form): Form<SetupForm>) -> Answer {
+pub(super) async fn setup(State(console): State<Arc<Console>>, here: Here, Form(form): Form<SetupForm>) -> Answer {
     if !is_setup(&console, &form.token) {
         return Err(NO_SETUP);
     }
@@ -112,11 +113,11 @@ pub(super) async fn setup(State(console): State<Arc<Console>>, Form(form): Form<
     *console.setup.lock().unwrap_or_else(PoisonError::into_inner) = None;
     console.ledger.note(&form.name, "set-up", "the first administrator").await?;
     let user = console.ledger.user(&form.name).await?.ok_or(Refused::SignIn)?;
-    login::signed_in(&console, &user).await
+    login::signed_in(&console, &user, &here).await
 }
 
-/// Whose turn it is to try to sign in: attempts at one name come one after the other, so that each finds counted what
-/// those before it came to.
+/// Whose turn it is to try a code: attempts at one name come one after the other, so that each finds counted what those
+/// before it came to.
 static TURNS: [tokio::sync::Mutex<()>; 64] = [const { tokio::sync::Mutex::const_new(()) }; 64];
 /// Passwords hashed at once: each takes 19 MiB of memory and a processor.
 static HASHING: Semaphore = Semaphore::const_new(2);
@@ -127,12 +128,26 @@ pub(super) async fn turn(name: &str) -> tokio::sync::MutexGuard<'static, ()> {
     TURNS[at % TURNS.len()].lock().await
 }
 
-/// Counts a failed attempt; too many lock the name.
-pub(super) async fn failed(ledger: &Ledger, user: &User) -> Result<(), StoreError> {
-    if ledger.count_failure(user.id, MOST_FAILURES, LOCK).await? {
-        ledger.note(&user.name, "locked", "too many failed attempts to sign in").await?;
+/// Writes a failed attempt down, where that has not been done enough. It was counted when it began.
+pub(super) async fn failed(
+    console: &Console,
+    source: &Source,
+    user: Option<&User>,
+    name: &str,
+    client: &str,
+    what: &str,
+) -> Result<(), StoreError> {
+    let shown: String = name.chars().take(64).collect();
+    tracing::info!(name = %shown, client, what, "an attempt to sign in failed");
+    if console.attempts.is_told(source, name) {
+        note_failure(&console.ledger, user, &format!("{what} was wrong; from {client}")).await?;
     }
     Ok(())
+}
+
+/// What was typed as a name that nobody has may be somebody's password.
+async fn note_failure(ledger: &Ledger, user: Option<&User>, detail: &str) -> Result<(), StoreError> {
+    ledger.note(user.map_or("nobody", |user| user.name.as_str()), "sign-in failed", detail).await
 }
 
 pub(super) async fn users(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
@@ -184,9 +199,10 @@ pub(super) async fn change(
         .await;
     }
     (user.role, user.disabled) = (role.name().to_owned(), !form.disabled.is_empty());
-    console.ledger.change_user(&user).await?;
+    let withdrawn = console.ledger.change_user(&user).await?;
     let state = if user.disabled { ", shut out" } else { "" };
-    console.ledger.note(&who.user.name, "user changed", &format!("{name}: {}{state}", role.name())).await?;
+    let tokens = if withdrawn > 0 { format!("; {}", withdrawn_tokens(withdrawn)) } else { String::new() };
+    console.ledger.note(&who.user.name, "user changed", &format!("{name}: {}{state}{tokens}", role.name())).await?;
     Ok(Redirect::to("/users").into_response())
 }
 
@@ -248,20 +264,43 @@ pub(super) async fn verified(password: String, hash: String) -> Result<bool, Ref
     right.await.map_err(|error| Refused::Broken(error.to_string()))
 }
 
-/// Whether somebody of this name may come in with this password alone. Failures are counted and lock the name, as they do
+/// What trying a name and password came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// They fit together.
+    Right,
+    /// They do not.
+    Wrong,
+    /// Nobody looked: too many attempts from there failed.
+    Later,
+}
+
+/// Whether somebody of this name may come in from a machine with this password alone. Failures are counted together with those
 /// at the console; success does not forget them, since a second factor was not asked for. Takes its time.
 ///
 /// # Errors
 /// When there was no looking at it.
-pub async fn password_fits(ledger: &Ledger, name: &str, password: String) -> Result<bool, String> {
+pub async fn password_fits(
+    ledger: &Ledger,
+    attempts: &Attempts,
+    client: IpAddr,
+    name: &str,
+    password: String,
+) -> Result<Fit, String> {
     let told = |error: StoreError| error.to_string();
-    let _turn = turn(name).await;
+    let source = Source::Machine(client);
+    let Ok(attempt) = attempts.begin(&source, name) else { return Ok(Fit::Later) };
     let user = ledger.user(name).await.map_err(told)?;
-    let Some(user) = user.filter(|user| !user.disabled && user.locked_until <= now()) else { return Ok(false) };
-    let fits = verified(password, user.password.clone()).await;
-    let fits = fits.map_err(|_| "the password could not be looked at".to_owned())?;
-    if !fits {
-        failed(ledger, &user).await.map_err(told)?;
+    // Whoever does not exist takes as long as whoever does.
+    let hash = user.as_ref().map_or_else(|| NOBODY.clone(), |user| user.password.clone());
+    let fits = verified(password, hash).await.map_err(|_| "the password could not be looked at".to_owned())?;
+    if fits && user.as_ref().is_some_and(|user| !user.disabled) {
+        attempt.undecided();
+        return Ok(Fit::Right);
     }
-    Ok(fits)
+    if attempts.is_told(&source, name) {
+        let detail = format!("the password was wrong; from {client}, at the proxy");
+        note_failure(ledger, user.as_ref(), &detail).await.map_err(told)?;
+    }
+    Ok(Fit::Wrong)
 }

@@ -52,7 +52,8 @@ struct AskedPage {
 struct RequestsPage {
     user: Option<Shown>,
     may_decide: bool,
-    rows: Vec<(ReleaseRequest, String, String)>,
+    /// Each with its time, the file's name, and whether it is one's own.
+    rows: Vec<(ReleaseRequest, String, String, bool)>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +98,7 @@ pub(super) async fn ask(
     let event = asked_for(&console, &reference).await?.event;
     asker.concerns(&event)?;
     // Whom the proxy knows need not say, and cannot say otherwise.
+    let known = asker.person.clone().or(asker.signed_in).unwrap_or_default();
     let name = asker.person.unwrap_or_else(|| form.name.trim().to_owned());
     let (client, reason) = (asker.client, form.reason.trim().to_owned());
     if name.is_empty() || reason.is_empty() {
@@ -111,7 +113,8 @@ pub(super) async fn ask(
             ask_page(event, "Too many requests came from this computer or for this file; please wait for an answer.")?;
         return Ok((StatusCode::TOO_MANY_REQUESTS, answer).into_response());
     }
-    let token = console.ledger.ask(&Ask { reference: event.reference.clone(), asker: name, client, reason }).await?;
+    let ask = Ask { reference: event.reference.clone(), asker: name, person: known, client, reason };
+    let token = console.ledger.ask(&ask).await?;
     tracing::info!(reference = %event.reference, "a file was asked for");
     Ok(Redirect::to(&format!("/asked/{token}")).into_response())
 }
@@ -140,7 +143,10 @@ pub(super) async fn asked(State(console): State<Arc<Console>>, asker: Asker, Pat
 pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
     who.may(May::View)?;
     let requests = console.ledger.named_requests(200).await?;
-    let rows = requests.into_iter().map(|(request, name)| (request.clone(), shown_time(request.at), plain(&name)));
+    let rows = requests.into_iter().map(|(request, name)| {
+        let own = request.is_by(&who.user.name);
+        (request.clone(), shown_time(request.at), plain(&name), own)
+    });
     page(&RequestsPage { user: who.shown(), may_decide: who.may(May::Decide).is_ok(), rows: rows.collect() })
 }
 
@@ -161,6 +167,14 @@ pub(super) async fn decide(
     Ok(Redirect::to("/requests").into_response())
 }
 
+/// Whether somebody asked themselves, or what is asked for was stopped for them: then the file is theirs, whoever asks.
+async fn is_own(console: &Console, who: &str, id: i64) -> Result<bool, Refused> {
+    let Some(request) = console.ledger.request(id).await? else { return Ok(false) };
+    let event = console.ledger.event(&request.reference).await?;
+    let theirs = event.is_some_and(|event| event.event.person.eq_ignore_ascii_case(who));
+    Ok(theirs || request.is_by(who))
+}
+
 /// Decides an open request for somebody who may.
 pub(super) async fn decided(
     console: &Console,
@@ -170,6 +184,12 @@ pub(super) async fn decided(
     answer: &str,
 ) -> Result<(), Refused> {
     let answer: String = answer.trim().chars().take(MOST_REASON).collect();
+    if is_own(console, who, id).await? {
+        return Err(Refused::Because(
+            StatusCode::FORBIDDEN,
+            "nobody decides about what they asked for themselves, or what was stopped for them; somebody else must",
+        ));
+    }
     if state == RequestState::Denied && answer.is_empty() {
         return Err(Refused::Because(StatusCode::BAD_REQUEST, "say why it is denied; whoever asked will read it"));
     }

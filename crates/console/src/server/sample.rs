@@ -216,6 +216,8 @@ pub(super) async fn bytes(
     let piece = tokio::task::spawn_blocking(move || blobs.piece(&blob, at, HEX)).await;
     let piece = piece.map_err(|error| Refused::Broken(error.to_string()))??.ok_or(NOT_KEPT)?;
     let to = at + piece.len() as u64;
+    let detail = format!("{}, bytes {at} to {to}", event.reference);
+    console.ledger.note(&who.user.name, "sample looked into", &detail).await?;
     page(&Bytes {
         user: who.shown(),
         reference: event.reference.clone(),

@@ -2,9 +2,9 @@
 
 use super::{Console, Refused};
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use lazaret_store::{User, now};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl FromRequestParts<Arc<Console>> for Somebody {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refused> {
-        let token = cookie(parts).ok_or(Refused::SignIn)?;
+        let token = cookie(&parts.headers, NAME).ok_or(Refused::SignIn)?;
         let session = console.ledger.session(&token, now() - IDLE, now() - LONGEST).await?.ok_or(Refused::SignIn)?;
         let role = Role::of(&session.user.role).ok_or(Refused::SignIn)?;
         let may = console.control.permissions(role.name());
@@ -146,10 +146,11 @@ impl FromRequestParts<Arc<Console>> for Somebody {
     }
 }
 
-fn cookie(parts: &Parts) -> Option<String> {
-    let fields = parts.headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
+/// The value of a cookie (RFC 6265, 4.2).
+pub(super) fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
     fields.flat_map(|field| field.split(';')).find_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == NAME).then(|| value.to_owned())
+        (name == wanted).then(|| value.to_owned())
     })
 }

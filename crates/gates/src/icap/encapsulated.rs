@@ -10,6 +10,8 @@ use http::header::CONTENT_RANGE;
 use http::{HeaderMap, Method, StatusCode};
 use lazaret_model::{Direction, Gate};
 use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use tokio::io::AsyncRead;
 
 /// Bytes of encapsulated heads.
@@ -72,15 +74,22 @@ impl Message {
         if self.head.verb == Verb::Request { "req-body" } else { "res-body" }
     }
 
-    pub(super) fn exchange(&self, icap: &Icap) -> Exchange {
+    /// What is asked, and for whom: as the gateway says, where it is one that is believed; else it asks for itself.
+    pub(super) fn exchange(&self, icap: &Icap, gateway: IpAddr) -> Exchange {
         let none = HeaderMap::new();
         let (method, uri, headers) = match &self.request {
             Some(request) => (request.method.clone(), request.uri.clone(), &request.headers),
             None => (Method::GET, http::Uri::default(), &none),
         };
-        let mut exchange = Exchange::of(Gate::Icap, self.head.client(), method, uri, headers);
-        (exchange.person, exchange.groups) = (self.head.person(), self.head.groups());
-        exchange.server = self.head.server();
+        let believed = icap.gateways.has(gateway);
+        let client = if believed { self.head.client() } else { Some(gateway.to_canonical()) };
+        let mut exchange = Exchange::of(Gate::Icap, client, method, uri, headers);
+        if believed {
+            (exchange.person, exchange.groups) = (self.head.person(), self.head.groups());
+            exchange.server = self.head.server();
+        } else if self.head.client().is_some() && !icap.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%gateway, "a gateway outside `icap.trusted_gateways` is not believed for whom it asks");
+        }
         if self.head.verb == Verb::Request {
             exchange.direction = Direction::Upload;
         }

@@ -12,7 +12,7 @@ use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
 use crate::refusal::{Reason, Refusal};
 use crate::spool::Spooled;
 use bytes::Bytes;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -74,7 +74,7 @@ where
         if !there {
             return;
         }
-        let next = one(icap, &mut reader, &mut writer).await;
+        let next = one(icap, &mut reader, &mut writer, client.ip()).await;
         match next {
             Ok(Next::Keep) => {}
             Ok(Next::Close) => return writer.close(reader).await,
@@ -89,7 +89,7 @@ where
     }
 }
 
-async fn one<R, W>(icap: &Icap, reader: &mut Reader<R>, writer: &mut Writer<W>) -> Result<Next, Fault>
+async fn one<R, W>(icap: &Icap, reader: &mut Reader<R>, writer: &mut Writer<W>, gateway: IpAddr) -> Result<Next, Fault>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -110,10 +110,11 @@ where
     }
     let message = encapsulated::read(head, &sections, reader).await?;
     if message.has_body {
-        return with_body(icap, reader, writer, message, next).await;
+        let exchange = message.exchange(icap, gateway);
+        return with_body(icap, reader, writer, message, exchange, next).await;
     }
     // A request without a body asks a site for something: whether it may be asked at all is all there is to say.
-    let exchange = message.exchange(icap);
+    let exchange = message.exchange(icap, gateway);
     if message.head.verb == Verb::Request
         && let Some(refusal) = icap.desk.site_forbids(&exchange)
     {
@@ -145,13 +146,14 @@ async fn with_body<R, W>(
     reader: &mut Reader<R>,
     writer: &mut Writer<W>,
     message: Message,
+    exchange: Exchange,
     next: Next,
 ) -> Result<Next, Fault>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let exchange = Arc::new(message.exchange(icap));
+    let exchange = Arc::new(exchange);
     let mut cargo = message.cargo(&exchange);
     icap.desk.know(&exchange, &mut cargo).await;
     if message.is_piece() {

@@ -81,6 +81,9 @@ impl Proxy {
         client: SocketAddr,
         closing: watch::Receiver<bool>,
     ) {
+        if !self.takes(client) {
+            return;
+        }
         let Some(meant) = meant(&stream) else {
             return tracing::warn!(
                 %client,
@@ -140,6 +143,9 @@ impl Proxy {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        if !self.ports.has(port) {
+            return tracing::info!(client = %place.client, %host, port, trouble = ?super::PORT, "no tunnel");
+        }
         match self.upstream.tunnel(host, port, place.asker()).await {
             Ok(site) => {
                 tracing::info!(client = %place.client, %host, port, "bypassed: passed without inspection");

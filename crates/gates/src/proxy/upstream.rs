@@ -3,6 +3,7 @@
 use super::Body;
 use super::authority::provider;
 use super::connector::{Connector, Parent, port_of};
+use super::destinations::Destinations;
 use crate::exchange::normal_host;
 use crate::refusal::Trouble;
 use crate::settings::ProxySettings;
@@ -30,17 +31,21 @@ use tower_service::Service;
 
 type Connections = Client<HttpsConnector<Connector>, Body>;
 
-/// Who asks: this machine may reach itself through the proxy, others may not reach it.
+/// Who asks, and for what: this machine may reach itself through the proxy; others may not reach it, but for the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asker {
     Here,
     Elsewhere,
+    /// Whoever it is asks for our own console.
+    Console,
 }
 
 /// Connections to sites, apart for those that may reach this machine and those that may not.
 pub(crate) struct Upstream {
     here: Pair,
     elsewhere: Pair,
+    console: Pair,
+    destinations: Arc<Destinations>,
     parent: Option<Arc<Parent>>,
     connect_time: Duration,
     answer_time: Duration,
@@ -56,13 +61,19 @@ impl Upstream {
     pub(crate) fn new(settings: &ProxySettings) -> Result<Self, GateError> {
         let tls = tls(settings)?;
         let parent = Parent::of(settings)?.map(Arc::new);
-        let pair = |asker| Pair {
-            any: connections(settings, &tls, parent.as_ref(), asker, Versions::Both),
-            http1: connections(settings, &tls, parent.as_ref(), asker, Versions::Http1),
+        let destinations = Arc::new(Destinations::of(settings)?);
+        let pair = |asker| {
+            let resolver = || Resolver { asker, destinations: Arc::clone(&destinations) };
+            Pair {
+                any: connections(settings, &tls, parent.as_ref(), resolver(), Versions::Both),
+                http1: connections(settings, &tls, parent.as_ref(), resolver(), Versions::Http1),
+            }
         };
         Ok(Self {
             here: pair(Asker::Here),
             elsewhere: pair(Asker::Elsewhere),
+            console: pair(Asker::Console),
+            destinations,
             connect_time: settings.connect_time(),
             answer_time: settings.idle_time(),
             parent,
@@ -80,7 +91,7 @@ impl Upstream {
         upgrade: bool,
     ) -> Result<Response<Incoming>, Trouble> {
         let host = normal_host(request.uri().host().unwrap_or_default());
-        if asker == Asker::Elsewhere && is_own_name(&host) {
+        if self.forbids(asker, &host) {
             return Err(Trouble::Private);
         }
         if let Some(parent) = self.parent.as_ref().filter(|parent| parent.serves(&host, port_of(request.uri())))
@@ -89,7 +100,11 @@ impl Upstream {
         {
             request.headers_mut().insert(PROXY_AUTHORIZATION, credentials);
         }
-        let pair = if asker == Asker::Here { &self.here } else { &self.elsewhere };
+        let pair = match asker {
+            Asker::Here => &self.here,
+            Asker::Elsewhere => &self.elsewhere,
+            Asker::Console => &self.console,
+        };
         let connections = if upgrade { &pair.http1 } else { &pair.any };
         match tokio::time::timeout(self.answer_time, connections.request(request)).await {
             Ok(answer) => answer.map_err(|error| trouble(&error)),
@@ -103,7 +118,7 @@ impl Upstream {
     /// Why there is none.
     pub(super) async fn tunnel(&self, host: &str, port: u16, asker: Asker) -> Result<tokio::net::TcpStream, Trouble> {
         let connecting = async {
-            if asker == Asker::Elsewhere && is_own_name(host) {
+            if self.forbids(asker, host) {
                 return Err(Trouble::Private);
             }
             if let Some(parent) = self.parent.as_ref().filter(|parent| parent.serves(host, port)) {
@@ -111,7 +126,7 @@ impl Upstream {
             }
             let addresses = match literal(host) {
                 Some(address) => vec![SocketAddr::new(address, port)],
-                None => resolve(host, port, asker).await.map_err(|error| match error {
+                None => resolve(host, port, asker, &self.destinations).await.map_err(|error| match error {
                     ResolveError::Unknown(error) => Trouble::Name(error.to_string()),
                     ResolveError::Private => Trouble::Private,
                 })?,
@@ -120,6 +135,13 @@ impl Upstream {
             stream.map_err(|error| Trouble::Unreachable(error.to_string()))
         };
         tokio::time::timeout(self.connect_time, connecting).await.unwrap_or(Err(Trouble::Silent))
+    }
+
+    /// Whether a host may not be reached by its very name or address; other names are looked at once they are resolved.
+    fn forbids(&self, asker: Asker, host: &str) -> bool {
+        let is_own_name = host == "localhost" || host.ends_with(".localhost");
+        asker != Asker::Here && is_own_name
+            || literal(host).is_some_and(|address| self.destinations.forbids(asker, address))
     }
 }
 
@@ -132,10 +154,10 @@ fn connections(
     settings: &ProxySettings,
     tls: &ClientConfig,
     parent: Option<&Arc<Parent>>,
-    asker: Asker,
+    resolver: Resolver,
     versions: Versions,
 ) -> Connections {
-    let mut http = HttpConnector::new_with_resolver(Resolver(asker));
+    let mut http = HttpConnector::new_with_resolver(resolver);
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_connect_timeout(Some(settings.connect_time()));
@@ -181,27 +203,17 @@ fn tls(settings: &ProxySettings) -> Result<ClientConfig, GateError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Whether a host is this machine by its very name or address; other names are looked at once they are resolved.
-fn is_own_name(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost") || literal(host).is_some_and(is_own)
-}
-
 /// The address in a host that is one.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// Whether an address leads to this machine, or to what serves secrets to machines like it.
-pub(super) fn is_own(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_unspecified() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_unicast_link_local(),
-    }
-}
-
 /// Resolves names, and forgets addresses that the asker may not reach: after resolving, so that no name can lead there.
 #[derive(Clone)]
-pub(super) struct Resolver(pub(super) Asker);
+pub(super) struct Resolver {
+    asker: Asker,
+    destinations: Arc<Destinations>,
+}
 
 #[derive(Debug)]
 enum ResolveError {
@@ -213,7 +225,7 @@ impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(error) => write!(f, "{error}"),
-            Self::Private => f.write_str("the name leads to this machine"),
+            Self::Private => f.write_str("the name leads to where nobody may be led"),
         }
     }
 }
@@ -230,14 +242,19 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let asker = self.0;
-        Box::pin(async move { Ok(resolve(name.as_str(), 0, asker).await?.into_iter()) })
+        let Self { asker, destinations } = self.clone();
+        Box::pin(async move { Ok(resolve(name.as_str(), 0, asker, &destinations).await?.into_iter()) })
     }
 }
 
-async fn resolve(host: &str, port: u16, asker: Asker) -> Result<Vec<SocketAddr>, ResolveError> {
+async fn resolve(
+    host: &str,
+    port: u16,
+    asker: Asker,
+    destinations: &Destinations,
+) -> Result<Vec<SocketAddr>, ResolveError> {
     let found: Vec<_> = tokio::net::lookup_host((host, port)).await.map_err(ResolveError::Unknown)?.collect();
-    let allowed: Vec<_> = found.iter().copied().filter(|found| asker == Asker::Here || !is_own(found.ip())).collect();
+    let allowed: Vec<_> = found.iter().copied().filter(|found| !destinations.forbids(asker, found.ip())).collect();
     if allowed.is_empty() && !found.is_empty() { Err(ResolveError::Private) } else { Ok(allowed) }
 }
 
@@ -281,28 +298,5 @@ fn certificate(why: &rustls::CertificateError) -> String {
         Wrong::UnknownIssuer => "nobody trusted vouches for it".to_owned(),
         Wrong::Revoked => "it was revoked".to_owned(),
         other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_this_machine_are_told_in_every_disguise() {
-        for (address, own) in [
-            ("127.0.0.1", true),
-            ("127.9.9.9", true),
-            ("::1", true),
-            ("::ffff:127.0.0.1", true),
-            ("0.0.0.0", true),
-            ("::", true),
-            ("169.254.169.254", true),
-            ("fe80::1", true),
-            ("192.168.1.1", false),
-            ("192.0.2.1", false),
-        ] {
-            assert_eq!(is_own(address.parse().unwrap()), own, "{address}");
-        }
     }
 }

@@ -4,8 +4,7 @@ use crate::cli::{Common, Config as Command, EngineOptions};
 use crate::config::{Config, DEFAULTS};
 use crate::failure::Failure;
 use crate::{display, sources};
-use lazaret_gates::{Directory, Icap, Poster, Sites};
-use std::path::PathBuf;
+use lazaret_gates::{Directory, Icap, Proxy, Sites};
 use std::process::ExitCode;
 
 pub(crate) fn run(common: &Common, command: &Command) -> Result<ExitCode, Failure> {
@@ -18,7 +17,7 @@ pub(crate) fn run(common: &Common, command: &Command) -> Result<ExitCode, Failur
 /// Looks at everything that `lazaret serve` would start with, without opening a gate or asking anybody.
 fn check(common: &Common) -> Result<ExitCode, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let data = common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA));
+    let data = crate::folder::named(common);
     let mut troubles = Vec::new();
     let mut note = |what: Result<(), Failure>| troubles.extend(what.err().map(|failure| failure.to_string()));
     let addresses = [
@@ -32,7 +31,7 @@ fn check(common: &Common) -> Result<ExitCode, Failure> {
         note(found.map(drop).map_err(|error| Failure::new(format!("`{key}`: `{address}`: {error}"))));
     }
     note(Directory::new(&config.people).map(drop).map_err(Failure::from));
-    note(Poster::new(&config.proxy).map(drop).map_err(Failure::from));
+    note(Proxy::check(&config.proxy).map_err(Failure::from));
     note(Icap::check(&config.icap).map_err(Failure::from));
     note(Sites::open(&config.sites, &config.proxy, &data.join("lists")).map(drop).map_err(Failure::from));
     match sources::start_as(common, &EngineOptions::default(), config, None) {

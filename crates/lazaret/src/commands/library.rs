@@ -13,7 +13,6 @@ mod takes;
 use crate::cli::{Common, Library, Which};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::sources;
 use indicatif::{ProgressBar, ProgressStyle};
 use lazaret_attack::{AttackError, Catalog, Choice, Found, official_path};
 use std::io::{IsTerminal, Read};
@@ -46,7 +45,7 @@ pub(crate) fn run(common: &Common, command: &Library) -> Result<ExitCode, Failur
 }
 
 pub(crate) fn data(common: &Common) -> PathBuf {
-    common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA))
+    crate::folder::named(common)
 }
 
 /// Opens the library that is configured, or the usual one in the data folder.
@@ -54,7 +53,7 @@ pub(crate) async fn open(config: &Config, data: &Path) -> Result<lazaret_store::
     if !config.library.address.is_empty() {
         return Ok(lazaret_store::Library::open(&config.library.address).await?);
     }
-    std::fs::create_dir_all(data).map_err(|error| Failure::path(data, error))?;
+    crate::folder::make(data)?;
     Ok(lazaret_store::Library::open(&format!("sqlite:{}", data.join(LIBRARY).display())).await?)
 }
 

@@ -10,14 +10,12 @@ use crate::failure::Failure;
 use crate::pages::Words;
 use crate::record::{self, Recorder};
 use crate::retention::Retention;
-use crate::{display, reload, sources};
+use crate::{display, folder, process, reload};
 use lazaret_attack::{Catalog, Search};
-use lazaret_console::{Console, LibraryPages};
+use lazaret_console::{Attempts, Console, LibraryPages};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Own, Poster, Proxy, Sites};
 use lazaret_store::Blobs;
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +29,14 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure> {
     log(options.verbose);
     let config = Config::load(common.config.as_deref())?;
-    let data = common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA));
+    process::raise_descriptors();
+    process::warn_of_root(&config);
+    let data = folder::named(common);
     let spool = data.join("spool");
     for folder in [&data, &spool, &data.join("quarantine")] {
-        folder_for_us(folder)?;
+        folder::make(folder)?;
+        // Better now than in the middle of the first download.
+        tempfile::tempfile_in(folder).map(drop).map_err(|error| Failure::path(folder, error))?;
     }
     let common = Common { data: Some(data.clone()), config: common.config.clone() };
     let engine_sources = Sources { common, options: options.engine.clone() };
@@ -46,7 +48,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     runtime.block_on(async {
         let (close, closing) = watch::channel(false);
         let mut gates = tokio::task::JoinSet::new();
-        let ledger = record::open(&config, &data).await?;
+        let ledger = record::open_with_key(&config, &data).await?;
         let saved = ledger.newest_policies().await?;
         let started = tokio::task::block_in_place(|| engine_sources.build(&config, saved.as_ref()))?;
         for missing in started.engine.missing_protections() {
@@ -96,6 +98,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let secret = lazaret_store::secret()?;
         let own = public_url.as_deref().and_then(|url| url.parse().ok());
         let own = own.map(|address| Own { address, secret: secret.clone() });
+        let attempts = Arc::new(Attempts::new());
         if let (Some(listener), Some(url)) = (console, public_url) {
             let certificate = fs::read(data.join("authority/ca.pem")).unwrap_or_default();
             let engine = {
@@ -110,6 +113,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
             tokio::spawn(prepare(Arc::clone(&library)));
             let console = console.with_metrics(move || desk.metrics().text()).with_library(library).with_proxy(secret);
+            let console = console.with_attempts(Arc::clone(&attempts));
             match console.setup_link().await? {
                 Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
                 None => display::remark(&format!("the console is at {url}/")),
@@ -128,7 +132,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let off = config.proxy.listen.is_empty() && config.icap.listen.is_empty();
         let listen = config.proxy.listen.clone();
         if !listen.is_empty() {
-            let accounts = Arc::new(Users::new(ledger)?);
+            let accounts = Arc::new(Users::new(ledger, attempts)?);
             let transparent = config.proxy.transparent.clone();
             let proxy = Arc::new(Proxy::new(Arc::clone(&desk), authority, config.proxy, own, accounts)?);
             if !transparent.is_empty() {
@@ -199,14 +203,6 @@ async fn told_to_stop() -> Result<(), Failure> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-/// Makes a folder that only we may read, where there is none.
-fn folder_for_us(folder: &Path) -> Result<(), Failure> {
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Failure::path(folder, error))?;
-    // Better now than in the middle of the first download.
-    tempfile::tempfile_in(folder).map(drop).map_err(|error| Failure::path(folder, error))
 }
 
 /// Says what happens on standard error, in fields.

@@ -3,10 +3,9 @@
 use crate::cli::{Common, Site};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{display, record, sources};
+use crate::{display, record};
 use lazaret_gates::{Sites, Standing};
 use lazaret_store::{EventFilter, LoggedEvent, SiteHistory};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Events that are shown.
@@ -14,7 +13,7 @@ const MOST_EVENTS: i64 = 10;
 
 pub(crate) fn run(common: &Common, options: &Site) -> Result<ExitCode, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let data = common.data.clone().unwrap_or_else(|| PathBuf::from(sources::DEFAULT_DATA));
+    let data = crate::folder::named(common);
     let sites = Sites::open(&config.sites, &config.proxy, &data.join("lists"))?;
     let standing = sites.look_up(&options.host).map_err(Failure::new)?;
     for (list, state) in sites.states() {

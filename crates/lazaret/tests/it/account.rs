@@ -80,11 +80,12 @@ fn a_second_factor_is_set_up_asked_for_and_never_taken_twice() {
     assert!(page.contains("Recovery codes"));
     let ticket = asked(&staff.another(), "viktor", "a long enough one");
     assert!(viktor.post("/users/anna/totp", &[("csrf", &viktor.csrf())]).ends_with("403"));
-    // Codes cannot be guessed: the name is locked after a few.
+    // Codes cannot be guessed: none is taken for a while after a few.
     for _ in 0..5 {
         assert!(answer(&viktor, &ticket, "123456").ends_with("403"));
     }
-    assert!(answer(&viktor, &ticket, &code(&secret, 1)).ends_with("403"), "no lock");
+    assert!(answer(&viktor, &ticket, &code(&secret, 1)).ends_with("429"), "no delay");
+    assert!(answer(&staff.another(), &ticket, &code(&secret, 1)).ends_with("403"), "no lock elsewhere");
     assert!(staff.post("/users/viktor/totp", &[("csrf", &csrf)]).ends_with("303"));
     assert!(!staff.get("/users").contains("/users/viktor/totp"));
     let audit = staff.get("/audit");
@@ -95,6 +96,45 @@ fn a_second_factor_is_set_up_asked_for_and_never_taken_twice() {
     // Off again.
     assert!(staff.post("/account/totp/off", &[("csrf", &csrf), ("password", PASSWORD)]).ends_with("303"));
     assert!(staff.another().post("/login", &[("name", "anna"), ("password", PASSWORD)]).ends_with("303"));
+}
+
+#[test]
+fn a_copy_of_the_ledger_has_no_secret_and_without_the_key_nothing_starts() {
+    let mut served = Served::with("");
+    let secret = {
+        let staff = administrator(&served);
+        let csrf = staff.csrf();
+        let page = staff.post("/account/totp", &[("csrf", &csrf), ("password", PASSWORD)]);
+        let secret = between(&page, "<dt>Secret</dt><dd><code>", "<");
+        let page = staff.post("/account/totp/confirm", &[("csrf", &csrf), ("code", &code(&secret, 0))]);
+        assert!(page.contains("Recovery codes"), "{page}");
+        secret
+    };
+    served.signal("TERM");
+    served.ended();
+    let data = served.folder.path().join("data");
+    for name in ["ledger.sqlite", "ledger.sqlite-wal"] {
+        let bytes = std::fs::read(data.join(name)).unwrap_or_default();
+        assert!(!bytes.windows(secret.len()).any(|piece| piece == secret.as_bytes()), "{name}");
+    }
+    let (key, aside) = (data.join("ledger.key"), data.join("aside"));
+    std::fs::rename(&key, &aside).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_lazaret"))
+        .arg("serve")
+        .env("LAZARET_CONFIG", served.folder.path().join("lazaret.toml"))
+        .env("LAZARET_DATA", &data)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("ledger.key` is not there; restore it from a backup"), "{said}");
+    assert!(!key.exists(), "a new key was made");
+    std::fs::rename(&aside, &key).unwrap();
+    let served = served.again();
+    let staff = Staff { served: &served, jar: tempfile::NamedTempFile::new().unwrap() };
+    let ticket = asked(&staff, "anna", PASSWORD);
+    let answer = staff.post("/login/code", &[("ticket", &ticket), ("code", &code(&secret, 1))]);
+    assert!(answer.ends_with("303"), "{answer}");
 }
 
 /// A token of somebody, made on the account page.
@@ -257,6 +297,21 @@ fn programs_do_with_a_token_what_its_role_may() {
     assert!(viktor.post(&format!("/account/tokens/{id}"), &[("csrf", "0000")]).ends_with("403"));
     assert!(viktor.post(&format!("/account/tokens/{id}"), &[("csrf", &viktor.csrf())]).ends_with("303"));
     assert_eq!(api(&served, "GET", "/api/v1/events", &viewer, None).0, 401);
+    // A token ends by itself, and with the password.
+    for days in ["0", "366", "x"] {
+        let form = [("csrf", &*viktor.csrf()), ("name", "x"), ("role", "viewer"), ("days", days)];
+        assert!(viktor.post("/account/tokens", &form).contains("1 to 365 days"), "{days}");
+    }
+    let form = [("csrf", &*viktor.csrf()), ("name", "year"), ("role", "viewer"), ("days", "365")];
+    let viewer = between(&viktor.post("/account/tokens", &form), "<pre>", "</pre>").trim().to_owned();
+    assert_eq!(api(&served, "GET", "/api/v1/events", &viewer, None).0, 200);
+    let (old, new) = ("a long enough one", "another long enough one");
+    assert!(viktor.post("/account", &[("csrf", &viktor.csrf()), ("old", old), ("new", new)]).ends_with("303"));
+    assert_eq!(api(&served, "GET", "/api/v1/events", &viewer, None).0, 401);
+    let audit = staff.get("/audit");
+    for what in ["token made", "token used", "year as viewer, for 365 days", "1 token withdrawn", "signed in"] {
+        assert!(audit.contains(what), "{what}: {audit}");
+    }
 }
 
 #[test]

@@ -99,6 +99,17 @@ fn a_sample_is_looked_into_taken_away_and_cleared_out() {
     assert!(analyst.get(&format!("/events/{reference}")).contains("not kept any more"));
     let audit = admin.get("/audit");
     assert!(audit.contains("sample taken away") && audit.contains(&blob) && audit.contains("karl"), "{audit}");
+    assert!(audit.contains("sample looked into") && audit.contains(&format!("{reference}, bytes 0 to ")), "{audit}");
+    // Who came and went, who tried to, and what was taken along.
+    assert!(analyst.get("/events.csv").contains(&reference));
+    assert!(admin.another().post("/login", &[("name", "karl"), ("password", "wrong")]).ends_with("403"));
+    assert!(admin.another().post("/login", &[("name", "hunter2x"), ("password", "wrong")]).ends_with("403"));
+    assert!(analyst.post("/logout", &[("csrf", &analyst.csrf())]).ends_with("303"));
+    let audit = admin.get("/audit");
+    for what in ["events exported", "sign-in failed", "signed in", "signed out", "from 127.0.0.1"] {
+        assert!(audit.contains(what), "{what}: {audit}");
+    }
+    assert!(!audit.contains("hunter2x"), "what is no name may be a password");
 }
 
 #[test]

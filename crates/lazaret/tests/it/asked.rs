@@ -1,6 +1,6 @@
 //! Asking the console for what was stopped, by whoever it was stopped for.
 
-use crate::gate::people::administrator;
+use crate::gate::people::{Staff, administrator};
 use crate::gate::{Fetched, Served, Site};
 use std::io::{Read, Write};
 use std::time::Duration;
@@ -83,6 +83,35 @@ fn who_asks_through_the_proxy_is_known_and_nobody_else_gets_it() {
     }
     assert!(again.status == 200 && again.body.len() > 30_000_000, "{} {}", again.status, again.body.len());
     assert_eq!(console(&served, ADA, &token, &fetch).status, 409, "once");
+}
+
+#[test]
+fn nobody_decides_about_what_they_asked_for_themselves() {
+    let (served, site) = (served(), Site::plain());
+    let reference = stopped(&served, &site, 5_000);
+    let staff = administrator(&served);
+    let ada = staff.colleague("ada", "approver");
+    let ask = format!("/ask/{reference}");
+    // Known by the proxy; by the session, whatever she says; and by what she says.
+    assert_eq!(console(&served, ADA, &ask, &["--data", "name=Mallory&reason=work"]).status, 303);
+    assert!(ada.post(&ask, &[("name", "Mallory"), ("reason", "work")]).ends_with("303"));
+    let from_there = |name: &str| {
+        let form = format!("name={name}&reason=work");
+        staff.another().curl(&["--interface", ADA, "-w", "%{http_code}", "--data", &form, &staff.url(&ask)])
+    };
+    assert!(from_there("Ada").ends_with("303"));
+    // What was stopped for her is hers, whoever is said to ask.
+    assert!(from_there("Bert").ends_with("303"));
+    let requests = ada.get("/requests");
+    assert!(requests.contains("this is your own"), "{requests}");
+    for id in 1..=4 {
+        let decide = |staff: &Staff<'_>| {
+            staff.post(&format!("/requests/{id}"), &[("csrf", &*staff.csrf()), ("decision", "approve")])
+        };
+        let refused = decide(&ada);
+        assert!(refused.ends_with("403") && refused.contains("nobody decides about"), "{id}: {refused}");
+        assert!(decide(&staff).ends_with("303"), "{id}: somebody else may");
+    }
 }
 
 /// A connection from Ada's machine to the console.

@@ -170,6 +170,24 @@ fn what_may_not_pass_is_answered_with_a_page_that_says_why() {
 }
 
 #[test]
+fn a_gateway_is_believed_for_whom_it_asks_only_where_it_is_trusted() {
+    let fields = "Allow: 204\r\nX-Client-IP: 192.0.2.7\r\nX-Authenticated-User: TG9jYWw6Ly9hZGE=\r\n";
+    for (configuration, client, person) in
+        [("", "192.0.2.7", "ada"), ("[icap]\ntrusted_gateways = []\n", "127.0.0.1", "")]
+    {
+        let served = Served::with(configuration);
+        let staff = crate::gate::people::administrator(&served);
+        let mut stream = served.icap();
+        stream.write_all(respmod("/run.vbs", fields, "").as_bytes()).unwrap();
+        stream.write_all(&[&chunked(SCRIPT.as_bytes(), 1_000)[..], b"0\r\n\r\n"].concat()).unwrap();
+        assert_eq!(Answer::read(&mut stream).status(), 200);
+        let table = staff.get("/events.csv");
+        let cells = format!("\"icap\",\"download\",\"{person}\",\"{client}\",");
+        assert!(table.contains(&cells), "{cells}: {table}");
+    }
+}
+
+#[test]
 fn a_preview_is_enough_where_it_is_all_or_says_no() {
     let mut stream = SERVED.icap();
     // All of it is in the preview: 204 is allowed whether the client says so or not (RFC 3507, 4.6).

@@ -16,6 +16,7 @@ mod console;
 mod demo;
 mod described;
 mod faults;
+mod folder;
 mod framing;
 mod gate;
 mod icap;

@@ -128,7 +128,7 @@ fn a_broken_answer_is_never_taken_for_a_whole_one() {
         let fetched = PROXY.curl(&[&site.url(path)]);
         assert_eq!(fetched.status, 502, "{path}: {fetched:?}");
     }
-    let nowhere = PROXY.curl(&["http://127.0.0.1:9/"]);
+    let nowhere = PROXY.curl(&["http://127.0.0.1:1025/"]);
     assert_eq!(nowhere.status, 502, "{nowhere:?}");
     let unknown = PROXY.curl(&["http://nowhere.invalid/"]);
     assert_eq!(unknown.status, 502, "{unknown:?}");
@@ -240,6 +240,29 @@ fn there_is_no_way_around_through_a_tunnel() {
     write!(nested, "CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     assert!(read_head(&mut nested).starts_with("HTTP/1.1 400"));
     assert_eq!(site.connections(), before, "something went through");
+}
+
+#[test]
+fn whoever_may_not_ask_is_turned_away_and_nobody_is_led_to_other_services() {
+    let served =
+        Served::with("[proxy]\nallowed_clients = [\"127.0.0.1\"]\n[icap]\nallowed_clients = [\"127.0.0.3\"]\n");
+    let site = Site::plain();
+    site.page("/letter.txt", "", LETTER);
+    let url = site.url("/letter.txt");
+    assert_eq!(served.curl(&[&url]).text(), LETTER);
+    assert_eq!(served.curl(&["--interface", "127.0.0.2", &url]).status, 0);
+    let mut icap = served.icap();
+    let _ = icap.write_all(b"OPTIONS icap://x/respmod ICAP/1.0\r\nHost: x\r\n\r\n");
+    let mut answer = Vec::new();
+    let _ = icap.read_to_end(&mut answer);
+    assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+    for setting in ["proxy.allowed_clients", "icap.allowed_clients"] {
+        until("it is said", || served.log().contains(setting));
+    }
+    for port in [22, 25, 6379] {
+        let refused = served.curl(&[&format!("http://127.0.0.1:{port}/")]);
+        assert!(refused.status == 400 && refused.text().contains("proxy.ports"), "{port}: {refused:?}");
+    }
 }
 
 #[test]

@@ -12,9 +12,10 @@ impl Ledger {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn set_totp(&self, user: i64, secret: &str, step: i64, codes: &[String]) -> Result<(), StoreError> {
+        let secret = self.sealed(user, secret)?;
         let mut transaction = self.write.begin().await?;
         sqlx::query("UPDATE users SET totp = $1, totp_used = $2 WHERE id = $3")
-            .bind(secret.to_owned())
+            .bind(secret)
             .bind(step)
             .bind(user)
             .execute(&mut *transaction)

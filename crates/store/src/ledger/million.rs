@@ -40,7 +40,13 @@ async fn measure(address: &str) -> Vec<(&'static str, Duration)> {
     for n in 1..=2_000_i64 {
         let reference = format!("R{}", n * 50);
         ledger
-            .ask(&Ask { reference, asker: "A".into(), client: "192.0.2.1".into(), reason: "w".into() })
+            .ask(&Ask {
+                reference,
+                asker: "A".into(),
+                person: String::new(),
+                client: "192.0.2.1".into(),
+                reason: "w".into(),
+            })
             .await
             .unwrap();
         if n % 20 != 0 {

@@ -27,7 +27,7 @@ pub struct User {
     /// The password's hash, in the PHC string format.
     #[serde(skip)]
     pub password: String,
-    /// The secret of one-time passwords (RFC 6238), in Base32; empty for none.
+    /// The secret of one-time passwords as it is kept, see [`Ledger::totp_secret`]; empty for none.
     #[serde(skip)]
     pub totp: String,
     /// The time step of the last one-time password that was used.
@@ -112,11 +112,12 @@ impl Ledger {
     }
 
     /// Writes back what may change about a person: password, role and whether they are shut out. Whoever is shut out or
-    /// gets another password or role is signed out everywhere.
+    /// gets another password or role is signed out everywhere; with another password, and when they are shut out, their tokens
+    /// are withdrawn. How many that were.
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn change_user(&self, changed: &User) -> Result<(), StoreError> {
+    pub async fn change_user(&self, changed: &User) -> Result<u64, StoreError> {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
             "DELETE FROM sessions WHERE user_id = $1 AND EXISTS (SELECT 1 FROM users WHERE users.id = $1 \
@@ -128,6 +129,15 @@ impl Ledger {
         .bind(i64::from(changed.disabled))
         .execute(&mut *transaction)
         .await?;
+        let withdrawn = sqlx::query(
+            "DELETE FROM tokens WHERE user_id = $1 AND ($3 = 1 OR EXISTS (SELECT 1 FROM users WHERE users.id = $1 \
+             AND password <> $2))",
+        )
+        .bind(changed.id)
+        .bind(changed.password.clone())
+        .bind(i64::from(changed.disabled))
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query("UPDATE users SET password = $1, role = $2, disabled = $3 WHERE id = $4")
             .bind(changed.password.clone())
             .bind(changed.role.clone())
@@ -136,7 +146,7 @@ impl Ledger {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(withdrawn.rows_affected())
     }
 
     /// Signs a person in: the session's secret and what forms must bring back.

@@ -13,6 +13,8 @@ pub struct Ask {
     pub reference: String,
     /// Who asks, as they say or as they were authenticated.
     pub asker: String,
+    /// Who asks, where that is known and not only said; empty for nobody.
+    pub person: String,
     /// Address of their machine.
     pub client: String,
     /// Why they need it.
@@ -70,6 +72,9 @@ pub struct ReleaseRequest {
     pub reference: String,
     /// Who asks.
     pub asker: String,
+    /// Who asks, where that is known and not only said; empty for nobody.
+    #[serde(skip)]
+    pub person: String,
     /// From which machine.
     pub client: String,
     /// Why.
@@ -87,7 +92,20 @@ pub struct ReleaseRequest {
 }
 
 pub(super) const COLUMNS: &str =
-    "id, at, reference, asker, client, reason, state, decided_at, decided_by, answer, expires_at";
+    "id, at, reference, asker, person, client, reason, state, decided_at, decided_by, answer, expires_at";
+
+impl ReleaseRequest {
+    /// Whether somebody asks for themselves here, as they are known or as they say.
+    pub fn is_by(&self, who: &str) -> bool {
+        [&self.asker, &self.person].into_iter().any(|asker| is_same(asker, who))
+    }
+}
+
+/// Whether two names are one person's, however they write them.
+fn is_same(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.trim().to_lowercase();
+    !one.trim().is_empty() && plain(one) == plain(other)
+}
 
 impl Ledger {
     /// Keeps a request. Returns a secret by which whoever asked can look at it again; only its hash is kept.
@@ -97,12 +115,13 @@ impl Ledger {
     pub async fn ask(&self, ask: &Ask) -> Result<String, StoreError> {
         let token = secret()?;
         sqlx::query(
-            "INSERT INTO requests (at, reference, asker, client, reason, state, token, decided_at, decided_by, answer, expires_at) \
-             VALUES ($1, $2, $3, $4, $5, 'open', $6, 0, '', '', 0)",
+            "INSERT INTO requests (at, reference, asker, person, client, reason, state, token, decided_at, decided_by, answer, \
+             expires_at) VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, 0, '', '', 0)",
         )
         .bind(now())
         .bind(ask.reference.clone())
         .bind(ask.asker.clone())
+        .bind(ask.person.clone())
         .bind(ask.client.clone())
         .bind(ask.reason.clone())
         .bind(fingerprint(&token))
@@ -227,6 +246,7 @@ pub(super) fn request(row: &AnyRow) -> Result<ReleaseRequest, StoreError> {
         at: row.try_get("at")?,
         reference: text("reference")?,
         asker: text("asker")?,
+        person: text("person")?,
         client: text("client")?,
         reason: text("reason")?,
         state,

@@ -101,6 +101,7 @@ async fn suite(address: &str) {
     requests(&ledger).await;
     people(&ledger).await;
     factors(&ledger).await;
+    sealed(&ledger).await;
     tokens(&ledger).await;
     policies(&ledger).await;
     // What was acknowledged is there for whoever opens it next.
@@ -186,11 +187,19 @@ async fn events(ledger: &Ledger) {
 }
 
 async fn requests(ledger: &Ledger) {
-    let ask =
-        Ask { reference: "EVNT-0001".into(), asker: "Anna".into(), client: "192.0.2.1".into(), reason: "work".into() };
+    let ask = Ask {
+        reference: "EVNT-0001".into(),
+        asker: "Anna".into(),
+        client: "192.0.2.1".into(),
+        reason: "work".into(),
+        person: "eva".into(),
+    };
     let token = ledger.ask(&ask).await.unwrap();
     let request = ledger.request_by_token(&token).await.unwrap().unwrap();
     assert_eq!((request.state, request.asker.as_str()), (RequestState::Open, "Anna"));
+    for (who, own) in [("anna", true), ("eva", true), ("Eva ", true), ("karl", false), ("", false)] {
+        assert_eq!(request.is_by(who), own, "{who}");
+    }
     assert!(ledger.request_by_token("guess").await.unwrap().is_none());
     assert_eq!(ledger.asked("192.0.2.1", 0, "EVNT-0001").await.unwrap(), (1, 1));
     assert!(!ledger.fetch_once(request.id).await.unwrap(), "not approved yet");
@@ -267,18 +276,63 @@ async fn factors(ledger: &Ledger) {
     assert!(!ledger.use_totp_step(anna.id, 12).await.unwrap());
 }
 
+async fn sealed(ledger: &Ledger) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.key");
+    let anna = ledger.user("anna").await.unwrap().unwrap().id;
+    // As an older version kept it.
+    ledger.set_totp(anna, "GEZDGNBV", 10, &[]).await.unwrap();
+    assert_eq!(ledger.user("anna").await.unwrap().unwrap().totp, "GEZDGNBV");
+    let keyed = ledger.clone().with_key(&path).await.unwrap();
+    let kept = keyed.user("anna").await.unwrap().unwrap();
+    assert!(!kept.totp.is_empty() && !kept.totp.contains("GEZDGNBV"), "{}", kept.totp);
+    assert_eq!(keyed.totp_secret(&kept).unwrap(), "GEZDGNBV");
+    assert!(matches!(ledger.totp_secret(&kept), Err(StoreError::Sealed)), "it was read without the key");
+    keyed.set_totp(anna, "ANOTHER2", 11, &[]).await.unwrap();
+    // The next start finds everything as it should be; without the key, or with another, it does not go on.
+    let again = ledger.clone().with_key(&path).await.unwrap();
+    assert_eq!(again.totp_secret(&again.user("anna").await.unwrap().unwrap()).unwrap(), "ANOTHER2");
+    let signature = keyed.sign("text");
+    assert!(again.is_signed("text", &signature) && !again.is_signed("other", &signature));
+    assert!(ledger.sign("text").is_empty() && !ledger.is_signed("text", ""), "signed without a key");
+    let missing = folder.path().join("missing.key");
+    assert!(matches!(ledger.clone().with_key(&missing).await, Err(StoreError::KeyMissing { .. })));
+    assert!(!missing.exists(), "a new key was made although the old one is missing");
+    let other = folder.path().join("other.key");
+    std::fs::write(&other, "00".repeat(32)).unwrap();
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert!(matches!(ledger.clone().with_key(&other).await, Err(StoreError::KeyWrong { .. })));
+    keyed.set_totp(anna, "", 0, &[]).await.unwrap();
+    assert!(ledger.clone().with_key(&missing).await.is_ok(), "where nothing is encrypted a key can be made");
+}
+
 async fn tokens(ledger: &Ledger) {
     let mut anna = ledger.user("anna").await.unwrap().unwrap();
-    let secret = ledger.add_token(anna.id, "dashboard", "viewer").await.unwrap();
+    let later = now() + 60_000;
+    let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
     let (user, token) = ledger.bearer(&secret).await.unwrap().unwrap();
     assert_eq!((user.name.as_str(), token.name.as_str(), token.role.as_str()), ("anna", "dashboard", "viewer"));
     assert!(ledger.bearer("lazaret_guess").await.unwrap().is_none());
-    assert!(ledger.tokens(anna.id).await.unwrap()[0].used_at > 0);
+    let kept = ledger.tokens(anna.id).await.unwrap().remove(0);
+    assert!(kept.used_at > 0 && kept.expires_at == later);
+    // The first use of a day is in the audit, and no other.
+    ledger.bearer(&secret).await.unwrap().unwrap();
+    let used = ledger.audit(100).await.unwrap();
+    assert_eq!(used.iter().filter(|entry| entry.what == "token used" && entry.who == "anna").count(), 1);
+    let expired = ledger.add_token(anna.id, "old", "viewer", now() - 1).await.unwrap();
+    assert!(ledger.bearer(&expired).await.unwrap().is_none(), "it has expired");
+    assert_eq!(ledger.change_user(&anna).await.unwrap(), 0, "nothing changed");
     anna.disabled = true;
-    ledger.change_user(&anna).await.unwrap();
-    assert!(ledger.bearer(&secret).await.unwrap().is_none(), "whoever is shut out is shut out");
+    assert_eq!(ledger.change_user(&anna).await.unwrap(), 2);
     anna.disabled = false;
     ledger.change_user(&anna).await.unwrap();
+    assert!(ledger.bearer(&secret).await.unwrap().is_none(), "what was withdrawn stays so");
+    let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
+    anna.password = "another hash".to_owned();
+    assert_eq!(ledger.change_user(&anna).await.unwrap(), 1);
+    assert!(ledger.bearer(&secret).await.unwrap().is_none(), "it outlives the password");
+    let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
+    let (_, token) = ledger.bearer(&secret).await.unwrap().unwrap();
     assert!(!ledger.revoke_token(anna.id + 1, token.id).await.unwrap(), "somebody else's");
     assert!(ledger.revoke_token(anna.id, token.id).await.unwrap());
     assert!(ledger.bearer(&secret).await.unwrap().is_none());

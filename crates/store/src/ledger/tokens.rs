@@ -11,6 +11,8 @@ use sqlx::any::AnyRow;
 const PREFIX: &str = "lazaret_";
 /// Milliseconds for which a use is not written down again.
 const MINUTE: i64 = 60_000;
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
 
 /// A token in the ledger, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,23 +27,27 @@ pub struct ApiToken {
     pub created_at: i64,
     /// When it was last used, to the minute; 0 for never.
     pub used_at: i64,
+    /// From when on it is worth nothing.
+    pub expires_at: i64,
 }
 
 impl Ledger {
-    /// Makes a token and returns its secret.
+    /// Makes a token that is good until then, and returns its secret.
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn add_token(&self, user: i64, name: &str, role: &str) -> Result<String, StoreError> {
+    pub async fn add_token(&self, user: i64, name: &str, role: &str, expires_at: i64) -> Result<String, StoreError> {
         let token = format!("{PREFIX}{}", secret()?);
         sqlx::query(
-            "INSERT INTO tokens (user_id, name, token, role, created_at, used_at) VALUES ($1, $2, $3, $4, $5, 0)",
+            "INSERT INTO tokens (user_id, name, token, role, created_at, used_at, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, 0, $6)",
         )
         .bind(user)
         .bind(name.to_owned())
         .bind(fingerprint(&token))
         .bind(role.to_owned())
         .bind(now())
+        .bind(expires_at)
         .execute(&self.write)
         .await?;
         Ok(token)
@@ -53,8 +59,8 @@ impl Ledger {
     /// When the ledger does not answer.
     pub async fn tokens(&self, user: i64) -> Result<Vec<ApiToken>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id AS token_id, name AS token_name, role AS token_role, created_at AS token_created, used_at \
-             FROM tokens WHERE user_id = $1 ORDER BY id DESC",
+            "SELECT id AS token_id, name AS token_name, role AS token_role, created_at AS token_created, used_at, \
+             expires_at AS token_expires FROM tokens WHERE user_id = $1 ORDER BY id DESC",
         )
         .bind(user)
         .fetch_all(&self.read)
@@ -75,28 +81,35 @@ impl Ledger {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Whose token this is; `None` when there is none, or its owner was shut out.
+    /// Whose token this is; `None` when there is none, it has expired, or its owner was shut out. The first use of a day is
+    /// noted in the audit.
     ///
     /// # Errors
     /// When the ledger does not answer.
     pub async fn bearer(&self, bearer: &str) -> Result<Option<(User, ApiToken)>, StoreError> {
         let sql = format!(
             "SELECT {}, tokens.id AS token_id, tokens.name AS token_name, tokens.role AS token_role, \
-             tokens.created_at AS token_created, used_at FROM tokens JOIN users ON users.id = tokens.user_id \
-             WHERE token = $1 AND disabled = 0",
+             tokens.created_at AS token_created, used_at, expires_at AS token_expires FROM tokens \
+             JOIN users ON users.id = tokens.user_id WHERE token = $1 AND expires_at > $2 AND disabled = 0",
             people::COLUMNS
         );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(fingerprint(bearer)).fetch_optional(&self.write).await?;
-        let Some(row) = row else { return Ok(None) };
-        let found = token(&row)?;
+        let asked = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(fingerprint(bearer)).bind(now());
+        let Some(row) = asked.fetch_optional(&self.write).await? else { return Ok(None) };
+        let (owner, found) = (people::user(&row)?, token(&row)?);
         if found.used_at + MINUTE < now() {
-            sqlx::query("UPDATE tokens SET used_at = $1 WHERE id = $2")
+            // Of several who use it at once, one writes it down.
+            let done = sqlx::query("UPDATE tokens SET used_at = $1 WHERE id = $2 AND used_at = $3")
                 .bind(now())
                 .bind(found.id)
+                .bind(found.used_at)
                 .execute(&self.write)
                 .await?;
+            if done.rows_affected() == 1 && found.used_at / DAY != now() / DAY {
+                let detail = format!("{} ({}), for the first time today", found.name, found.id);
+                self.note(&owner.name, "token used", &detail).await?;
+            }
         }
-        Ok(Some((people::user(&row)?, found)))
+        Ok(Some((owner, found)))
     }
 }
 
@@ -107,5 +120,6 @@ fn token(row: &AnyRow) -> Result<ApiToken, StoreError> {
         role: row.try_get("token_role")?,
         created_at: row.try_get("token_created")?,
         used_at: row.try_get("used_at")?,
+        expires_at: row.try_get("token_expires")?,
     })
 }

@@ -88,6 +88,12 @@ pub struct TakeStep {
     pub note: String,
     /// The document that they left, where it is another one; empty for the same.
     pub document: String,
+    /// They wrote what the document says, or some of it.
+    #[serde(skip)]
+    pub wrote: bool,
+    /// They vouched for it to readers.
+    #[serde(skip)]
+    pub published: bool,
 }
 
 /// What a take becomes with a step.
@@ -153,6 +159,8 @@ impl Library {
             what: "begun".to_owned(),
             note: String::new(),
             document: new.document.clone(),
+            wrote: true,
+            published: false,
         };
         add_step(&mut transaction, id, &step).await?;
         transaction.commit().await?;
@@ -222,11 +230,12 @@ impl Library {
     /// # Errors
     /// When the database does not answer.
     pub async fn take_steps(&self, id: i64) -> Result<Vec<TakeStep>, StoreError> {
-        let rows =
-            sqlx::query("SELECT at, who, what, note, document FROM attack_take_steps WHERE take = $1 ORDER BY id")
-                .bind(id)
-                .fetch_all(&self.read)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT at, who, what, note, document, wrote, published FROM attack_take_steps WHERE take = $1 ORDER BY id",
+        )
+        .bind(id)
+        .fetch_all(&self.read)
+        .await?;
         let step = |row: &AnyRow| {
             Ok(TakeStep {
                 at: row.try_get(0)?,
@@ -234,6 +243,8 @@ impl Library {
                 what: row.try_get(2)?,
                 note: row.try_get(3)?,
                 document: row.try_get(4)?,
+                wrote: row.try_get::<i64, _>(5)? != 0,
+                published: row.try_get::<i64, _>(6)? != 0,
             })
         };
         rows.iter().map(step).collect()
@@ -245,15 +256,20 @@ async fn add_step(
     take: i64,
     step: &TakeStep,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO attack_take_steps (take, at, who, what, note, document) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(take)
-        .bind(step.at)
-        .bind(step.who.clone())
-        .bind(step.what.clone())
-        .bind(step.note.clone())
-        .bind(step.document.clone())
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO attack_take_steps (take, at, who, what, note, document, wrote, published) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(take)
+    .bind(step.at)
+    .bind(step.who.clone())
+    .bind(step.what.clone())
+    .bind(step.note.clone())
+    .bind(step.document.clone())
+    .bind(i64::from(step.wrote))
+    .bind(i64::from(step.published))
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 

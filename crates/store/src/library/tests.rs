@@ -181,7 +181,8 @@ async fn takes(library: &Library) {
     let id = library.add_take(&new).await.unwrap();
     let take = library.take(id).await.unwrap().unwrap();
     assert_eq!((take.state, take.revision, take.author.as_str()), (TakeState::Draft, 1, "karl"));
-    let step = TakeStep { who: "anna".to_owned(), what: "published".to_owned(), ..TakeStep::default() };
+    let step =
+        TakeStep { who: "anna".to_owned(), what: "published".to_owned(), published: true, ..TakeStep::default() };
     let change =
         TakeChange { revision: 1, state: TakeState::Published, reviewer: "anna".to_owned(), document: None, step };
     assert!(library.change_take(id, &change).await.unwrap());
@@ -194,6 +195,8 @@ async fn takes(library: &Library) {
     assert_eq!(library.takes(None).await.unwrap(), [take]);
     assert!(library.takes(Some("tool--b")).await.unwrap().is_empty());
     let steps = library.take_steps(id).await.unwrap();
+    let roles: Vec<_> = steps.iter().map(|step| (step.wrote, step.published)).collect();
+    assert_eq!(roles, [(true, false), (false, true), (false, true)]);
     let steps: Vec<_> = steps.iter().map(|step| (step.what.as_str(), step.document.as_str())).collect();
     assert_eq!(steps, [("begun", "{}"), ("published", ""), ("published", "{\"a\":1}")]);
     assert_eq!(library.take(id + 1).await.unwrap(), None);

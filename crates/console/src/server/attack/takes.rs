@@ -254,8 +254,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Pa
     who.may(May::View)?;
     let looked = look(catalog, id).await;
     let steps = catalog.library().take_steps(id).await?;
-    let is_author = take.author == who.user.name
-        || steps.iter().any(|step| step.who == who.user.name && matches!(step.what.as_str(), "begun" | "edited"));
+    let is_author = take.author == who.user.name || steps.iter().any(|step| step.wrote && step.who == who.user.name);
     let (checked, troubles) = match looked {
         Ok((now, checked)) => {
             take = now;

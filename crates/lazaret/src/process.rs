@@ -1,0 +1,73 @@
+//! What `lazaret serve` asks of the system for its process: descriptors, and no more rights than it needs.
+
+use crate::config::Config;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that are enough for every connection that can be configured sensibly. What is inherited by children is not made
+/// larger than that where a container's hard limit is a thousand times as high.
+const ENOUGH: u64 = 1 << 20;
+/// The first port that needs no rights (ip(7), `ip_unprivileged_port_start`).
+const UNPRIVILEGED: u16 = 1_024;
+
+/// Raises the soft limit of descriptors to the hard one. Each connection through the proxy takes two.
+pub(crate) fn raise_descriptors() {
+    let Some(limit) = raised(getrlimit(Resource::Nofile)) else { return };
+    match setrlimit(Resource::Nofile, limit) {
+        Ok(()) => tracing::debug!(descriptors = limit.current, "the soft limit of descriptors was raised"),
+        Err(error) => tracing::warn!(%error, "the soft limit of descriptors cannot be raised"),
+    }
+}
+
+/// The limit to set; `None` when it is as it should be.
+fn raised(limit: Rlimit) -> Option<Rlimit> {
+    // No number stands for no limit.
+    let most = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+    let low = limit.current.is_some_and(|now| now < most);
+    low.then_some(Rlimit { current: Some(most), maximum: limit.maximum })
+}
+
+/// Says so where this runs as root although nothing that is configured needs it.
+pub(crate) fn warn_of_root(config: &Config) {
+    if rustix::process::geteuid().is_root() && !needs_rights(config) {
+        tracing::warn!(
+            "running as root is not needed, and gives whoever finds a hole here the whole machine; packaging/lazaret.service runs as a user of its own"
+        );
+    }
+}
+
+/// Whether a port is configured that only root may listen on.
+fn needs_rights(config: &Config) -> bool {
+    let listen = [&config.proxy.listen, &config.proxy.transparent, &config.icap.listen, &config.console.listen];
+    let port = |address: &str| address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    listen.into_iter().filter_map(|address| port(address)).any(|port| (1..UNPRIVILEGED).contains(&port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_becomes_the_hard_one() {
+        let limit = |current, maximum| Rlimit { current, maximum };
+        for (before, after) in [
+            (limit(Some(1_024), Some(65_536)), Some(limit(Some(65_536), Some(65_536)))),
+            (limit(Some(65_536), Some(65_536)), None),
+            (limit(Some(1_024), Some(1 << 30)), Some(limit(Some(ENOUGH), Some(1 << 30)))),
+            (limit(Some(1_024), None), Some(limit(Some(ENOUGH), None))),
+            (limit(None, None), None),
+            (limit(Some(1 << 30), Some(1 << 30)), None),
+        ] {
+            assert_eq!(raised(before), after, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_port_below_1024_needs_rights() {
+        let mut config = Config::default();
+        assert!(!needs_rights(&config));
+        config.console.listen = "127.0.0.1:0".to_owned();
+        assert!(!needs_rights(&config));
+        config.console.listen = "[::]:80".to_owned();
+        assert!(needs_rights(&config));
+    }
+}
