@@ -230,7 +230,8 @@ fn warm_up(inspector: &Inspector) {
 fn baseline() -> Baseline {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: Vec<u64> = text.split_whitespace().map(|pages| pages.parse().unwrap_or(0)).collect();
-    let bytes = |field| pages.get(field).copied().unwrap_or(0).saturating_mul(rustix::param::page_size() as u64);
+    let bytes =
+        |field: usize| pages.get(field).copied().unwrap_or(0_u64).saturating_mul(rustix::param::page_size() as u64);
     Baseline { addresses: bytes(0), data: bytes(5) }
 }
 

@@ -75,10 +75,7 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
             writeln!(out, "  {bad}missing{bad:#}    {protection}")?;
         }
         if missing.is_empty() {
-            writeln!(
-                out,
-                "  namespaces, Landlock, seccomp, resource limits and no-new-privileges are all in force"
-            )?;
+            writeln!(out, "  namespaces, Landlock, seccomp, resource limits and no-new-privileges are all in force")?;
         }
         writeln!(
             out,
