@@ -207,6 +207,7 @@ pub(crate) fn yaml(text: &str, each: &mut dyn FnMut(&Path, &str)) -> Result<(), 
                     reader.path.extend(path);
                     reader.repeated += 1;
                     reader.tell(&value, each)?;
+                    // LIMIT: back to where the alias stands.
                     reader.path.truncate(depth);
                 }
                 reader.done();

@@ -28,6 +28,9 @@ const BY_ITSELF: &[&str] = &[
     "hooks.build",
     "hooks.container-start",
     "hooks.model-code",
+    "link.starts-program",
+    "page.sign-in-lure",
+    "shortcut.remote-target",
 ];
 
 /// A condition in words, and how facts look under it.

@@ -28,36 +28,48 @@ impl Line {
     }
 }
 
-/// Scans one stored stand-in with this executable, in a folder of its own.
+/// Scans stored stand-ins with this executable, each in a folder of its own, all at once.
 ///
 /// # Errors
-/// When it is not stored, or the executable does not answer; the text names what.
-pub fn check(executable: &Path, root: &Path, standin: Standin) -> Result<Line, String> {
-    let path = root.join(standin.path());
-    let advice = "`cargo xtask corpus` makes it";
-    let stored = std::fs::read(&path).map_err(|error| format!("`{}`: {error}; {advice}", path.display()))?;
-    let (name, bytes) = decode(&stored).ok_or_else(|| format!("`{}` is not a .{EXTENSION}", path.display()))?;
+/// When one is not stored, or the executable does not answer about it; the text names what.
+pub fn check(executable: &Path, root: &Path, standins: Vec<Standin>) -> Result<Vec<Line>, String> {
     let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
-    let sample = folder.path().join(&name);
-    std::fs::write(&sample, &bytes).map_err(|error| format!("`{}`: {error}", sample.display()))?;
+    let advice = "`cargo xtask corpus` makes it";
+    let (mut sizes, mut samples) = (Vec::new(), Vec::new());
+    for (number, standin) in standins.iter().enumerate() {
+        let path = root.join(standin.path());
+        let stored = std::fs::read(&path).map_err(|error| format!("`{}`: {error}; {advice}", path.display()))?;
+        let (name, bytes) = decode(&stored).ok_or_else(|| format!("`{}` is not a .{EXTENSION}", path.display()))?;
+        let own = folder.path().join(number.to_string());
+        let sample = own.join(&name);
+        std::fs::create_dir(&own)
+            .and_then(|()| std::fs::write(&sample, &bytes))
+            .map_err(|error| format!("`{}`: {error}", sample.display()))?;
+        sizes.push(bytes.len());
+        samples.push(sample);
+    }
     let output = Command::new(executable)
         .args(["scan", "--json", "--"])
-        .arg(&sample)
+        .args(&samples)
         .current_dir(folder.path())
         .env_remove("LAZARET_CONFIG")
         .env("LAZARET_DATA", folder.path().join("lazaret-data"))
         .output()
         .map_err(|error| format!("`{}`: {error}", executable.display()))?;
-    let answer: Value = serde_json::from_slice(&output.stdout).map_err(|error| {
-        format!(
-            "`{}` gave no answer about `{name}` ({error}): {}",
-            executable.display(),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })?;
-    let missing = standin.expect.iter().filter(|expect| !expect.holds(&answer)).cloned().collect();
-    let sha256 = answer["sha256"].as_str().unwrap_or_default().to_owned();
-    Ok(Line { size: bytes.len(), sha256, missing, found: found(&answer), standin })
+    let text = String::from_utf8_lossy(&output.stdout);
+    let answers: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let mut lines = Vec::new();
+    for ((standin, sample), size) in standins.into_iter().zip(samples).zip(sizes) {
+        let own = sample.to_string_lossy();
+        let answer = answers.iter().find(|answer| answer["path"].as_str() == Some(&*own)).ok_or_else(|| {
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            format!("`{}` gave no answer about `{own}`: {complaint}", executable.display())
+        })?;
+        let missing = standin.expect.iter().filter(|expect| !expect.holds(answer)).cloned().collect();
+        let sha256 = answer["sha256"].as_str().unwrap_or_default().to_owned();
+        lines.push(Line { size, sha256, missing, found: found(answer), standin });
+    }
+    Ok(lines)
 }
 
 /// What an answer says, in one line: kind, decision, verdict, findings, and why it is incomplete.
@@ -89,10 +101,7 @@ fn found(answer: &Value) -> String {
 /// # Errors
 /// When a stand-in cannot be scanned at all.
 pub fn report(executable: &Path, root: &Path) -> Result<(String, bool), String> {
-    let mut lines = Vec::new();
-    for standin in super::all() {
-        lines.push(check(executable, root, standin)?);
-    }
+    let lines = check(executable, root, super::all())?;
     let mut out =
         String::from("| row | vector | stand-in | made | expected | found | |\n|---|---|---|---|---|---|---|\n");
     let mut good = true;

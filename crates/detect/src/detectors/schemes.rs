@@ -65,7 +65,9 @@ fn judge(place: &str, by_itself: bool, findings: &mut Findings) {
         let severity = if by_itself { stronger(row.severity) } else { row.severity };
         let message =
             if by_itself { format!("without a click, {}", row.what) } else { format!("at a click, {}", row.what) };
-        let found = Finding::new("link.starts-program", ID, severity, Family::Behaviour, message);
+        // Editors and the like have links of their own on many an honest page.
+        let id = if severity > Severity::Low { "link.starts-program" } else { "link.opens-program" };
+        let found = Finding::new(id, ID, severity, Family::Behaviour, message);
         findings.add(found.with("value", cut(place)).technique("T1204.001"));
     }
     if WEBDAV.is_match(&plain.replace("%5c", "\\")) {
@@ -141,7 +143,7 @@ mod tests {
             ("link", "java\nscript:x", ""),
             ("link", "app\tlescript://com.apple.scripteditor?action=new&script=echo", "link.starts-program high"),
             ("link", "vscode:mcp/install?%7B%7D", "link.starts-program medium"),
-            ("link", "vscode:extension/x.y", "link.starts-program low"),
+            ("link", "vscode:extension/x.y", "link.opens-program low"),
             ("link", "\\\\host.invalid@SSL\\DavWWWRoot\\a", "link.web-share high"),
             ("target", "file://host.invalid@8080/a/b.lnk", "link.web-share high"),
             ("link", "https://host.invalid/ms-word:ofe", ""),

@@ -8,8 +8,7 @@ fn check(row: &str) {
     let standins = corpus::of_row(row);
     assert!(!standins.is_empty(), "row {row} has no stand-in");
     let mut wrong = Vec::new();
-    for standin in standins {
-        let line = corpus::check(executable, &corpus::root(), standin).unwrap_or_else(|error| panic!("{error}"));
+    for line in corpus::check(executable, &corpus::root(), standins).unwrap_or_else(|error| panic!("{error}")) {
         if !line.as_expected() {
             let missing: Vec<String> = line.missing.iter().map(ToString::to_string).collect();
             wrong.push(format!("{}: not found: {}; found: {}", line.standin.what, missing.join(", "), line.found));
