@@ -263,10 +263,17 @@ pub fn every_vector(served: &Served, proxy: SocketAddr) {
         .unwrap();
     let mut wrong = Vec::new();
     let mut judged = 0;
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let report: serde_json::Value = serde_json::from_str(line).unwrap();
-        let path = report["path"].as_str().unwrap().trim_start_matches("./").to_owned();
-        let number: usize = path.split('/').next().unwrap().parse().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut reports: Vec<(usize, String, serde_json::Value)> = text
+        .lines()
+        .map(|line| {
+            let report: serde_json::Value = serde_json::from_str(line).unwrap();
+            let path = report["path"].as_str().unwrap().trim_start_matches("./").to_owned();
+            (path.split('/').next().unwrap().parse().unwrap(), path, report)
+        })
+        .collect();
+    reports.sort_by_key(|(number, ..)| *number);
+    for (number, path, report) in reports {
         let standin = &standins[number];
         let fetched = served.curl_through(proxy, &[&site.url(&format!("/{number}"))]);
         let good = if report["decision"] == "deliver" {
