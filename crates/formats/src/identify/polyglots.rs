@@ -134,10 +134,18 @@ fn archive_in(bytes: &[u8], found: &mut Found) {
         (b"MSCF\0\0\0\0", "cab"),
     ];
     for (signature, id) in SIGNATURES {
-        let found_at = memchr::memmem::find(bytes, signature);
-        // A cabinet's version is 1.3 (MS-CAB, CFHEADER).
-        let real = found_at.is_some_and(|at| *id != "cab" || bytes.get(at + 24..at + 26) == Some(&[3, 1]));
-        if real {
+        // A few letters occur in compressed data by chance: what must follow them is looked at as well.
+        let mut places = memchr::memmem::find_iter(bytes, signature);
+        let real = |at: usize| match *id {
+            // The first header is that of an archive, or of a comment or a mark of old versions (RAR 4.x technical note).
+            "rar4" => matches!(bytes.get(at.saturating_add(9)), Some(0x72..=0x7b)),
+            // Version 0 (7zFormat.txt).
+            "7z" => bytes.get(at.saturating_add(6)) == Some(&0),
+            // Version 1.3 (MS-CAB, CFHEADER).
+            "cab" => bytes.get(at.saturating_add(24)..at.saturating_add(26)) == Some(&[3, 1]),
+            _ => true,
+        };
+        if places.any(real) {
             found.add(id);
         }
     }

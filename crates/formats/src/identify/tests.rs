@@ -354,7 +354,12 @@ fn polyglots() {
     );
     check([pe(false, 0x0102, 2, &[]), b"\0\0\0\0\xef\xbe\xad\xdeNullsoftInst\0".to_vec()].concat(), "pe32", &["nsis"]);
     check([pe(false, 0x0102, 2, &[]), b"<html><script>1</script></html>".to_vec()].concat(), "pe32", &["html"]);
-    check([b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), b"Rar!\x1a\x07\x00rest".to_vec()].concat(), "png", &["rar4"]);
+    check(
+        [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), b"Rar!\x1a\x07\x00\xcf\x90\x73\0\0\x0d".to_vec()].concat(),
+        "png",
+        &["rar4"],
+    );
+    check([b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec(), b"Rar!\x1a\x07\x00 0123456".to_vec()].concat(), "png", &[]);
     let jar = crc_less_zip(&[("META-INF/MANIFEST.MF", b"x")]);
     check([compound(&[("\u{4840}\u{3f3f}", b"x")]), jar].concat(), "msi", &["jar"]);
     let lnk = [b"L\0\0\0\x01\x14\x02\0".as_slice(), &[0; 80]].concat();
