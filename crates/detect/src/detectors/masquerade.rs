@@ -474,6 +474,8 @@ fn declared_type(part: &Part, base: &str, findings: &mut Findings) {
     }
     let severity = match part.kind.class {
         Class::Executable | Class::Library | Class::Installer => Severity::High,
+        // How old mails pack what they attach: what is in it is judged.
+        Class::Archive if matches!(kind, "uuencode" | "yenc" | "binhex") => return,
         // Compressed drawings are drawings; TypeScript is called after the same letters as a film's stream.
         Class::Archive if minor.starts_with("svg") && kind == "gzip" => return,
         Class::Script | Class::Shortcut if minor == "mp2t" => return,

@@ -158,6 +158,7 @@ fn declared_pictures_that_are_none_are_told_whatever_they_are_called() {
         ("a.css", "zip", Class::Archive, "text/css", TOLD, TOLD),
         ("a.html", "html", Class::Web, "image/gif", TOLD, TOLD),
         ("a.css", "js", Class::Script, "text/css", &[], &[]),
+        ("a.gif", "uuencode", Class::Archive, "image/gif", &[], &[]),
         ("a.svgz", "gzip", Class::Archive, "image/svg+xml", &[], &[]),
         ("a.ts", "js", Class::Script, "video/mp2t", &[], &[]),
         ("a.png", "jpeg", Class::Image, "image/png", &[], &[]),
