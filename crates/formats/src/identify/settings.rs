@@ -190,7 +190,8 @@ fn sections(text: &str) -> Option<&'static str> {
         let pinned = any("monitoreditem") || headers.iter().any(|h| h.starts_with("{a7af692e"));
         return Some(if pinned { "website" } else { "url" });
     }
-    if any("desktop entry") || any("kde desktop entry") {
+    // Nothing but comments may come before (Desktop Entry Specification, "Group headers"); manuals quote such files.
+    if before == 0 && (any("desktop entry") || any("kde desktop entry")) {
         return Some("desktop");
     }
     if any("shell") && (key("command") || key("iconfile")) && before == 0 {

@@ -387,6 +387,8 @@ fn no_number_of_others_hides_what_tells_a_kind() {
     check(compound(&streams), "doc", &[]);
     let lines = "; a line of words\r\n".repeat(1_000);
     check(format!("{lines}[InternetShortcut]\r\nURL=https://host.invalid/\r\n"), "url", &[]);
+    let manual = ".TH X 1\n.SH NAME\nx \\- runs things\n[Desktop Entry]\nType=Application\nExec=x\n";
+    assert_ne!(identify(&Content::from(manual.as_bytes())).unwrap().kind.id, "desktop");
     let sections: String = (0..300).map(|at| format!("[s{at}]\r\nk{at}=1\r\n")).collect();
     check(format!("{sections}[InternetShortcut]\r\nURL=https://host.invalid/\r\n"), "url", &[]);
 }
