@@ -46,7 +46,7 @@ const GROUPS: [Group; 23] = [
     (&["A17", "A18", "A26", "A31", "A33"], lures::all),
     (&["A13", "A16", "C4", "C19", "C21", "C28", "C29", "H"], limits::all),
     (&["H"], honest::all),
-    (&["H"], data::all),
+    (&["A32", "H"], data::all),
 ];
 
 pub(super) fn all() -> Vec<Standin> {

@@ -57,8 +57,8 @@ pub const ROWS: &[Row] = &[
     row("A29", "extension"),
     row("A30", "model file or notebook"),
     row("A31", "calendar or contact"),
-    Row { id: "A32", vector: "QR code", covered: Covered::Later("QR codes are not read yet") },
-    row("A33", "sign-in for somebody else"),
+    row("A32", "QR code"),
+    row("A33", "lure for a sign-in: consent and device codes"),
     row("A34", "distribution or container with a command at its start"),
     Row {
         id: "A35",

@@ -23,6 +23,8 @@ pub(crate) const LURE_WORDS: &str = "page.lure-words";
 pub(crate) const WRITES_CLIPBOARD: &str = "page.writes-clipboard";
 pub(crate) const COMMAND_TEXT: &str = "page.command-text";
 
+/// Bytes of data that are searched; scripts are read whole.
+const MOST_DATA: usize = 16 << 20;
 /// Bytes of a text that is no more than a command with what belongs to it.
 const SHORT_TEXT: usize = 4 << 10;
 /// Bytes before a command within one value.
@@ -83,17 +85,22 @@ impl Detector for Clipboard {
     }
 
     fn reads(&self) -> Reads {
-        // LIMIT: data that a page fetches to show something is smaller; honest tables and logs are not to wait for this.
-        Reads::Beginning
+        Reads::Everything
     }
 
     fn wants(&self, part: &Part) -> bool {
         of_a_site(part) && (is_script(part) || is_data(part))
     }
 
-    fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
-        let text = decode(bytes);
+    fn inspect(&self, part: &Part, bytes: &[u8], offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let script = is_script(part);
+        // LIMIT: data that a page fetches to show something is smaller; honest tables and logs are not to wait for this.
+        let bytes = match bytes.get(..MOST_DATA) {
+            _ if !script && offset > 0 => return Ok(()),
+            Some(beginning) if !script => beginning,
+            _ => bytes,
+        };
+        let text = decode(bytes);
         if !script && !may_hold_a_command(text.as_bytes()) {
             let lure = Lure::of_code(&text).filter(|lure| lure.sure);
             report(ID, lure.as_ref(), None, None, findings);

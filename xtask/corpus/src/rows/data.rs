@@ -20,8 +20,8 @@ fn held() -> Vec<Standin> {
         new("formats/webarchive", "a.webarchive", "a page that Safari saved", b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n<dict>\n<key>WebMainResource</key>\n<dict>\n<key>WebResourceData</key>\n<data>PGh0bWw+PGJvZHk+PHA+U2VlIHlvdSBvbiBNb25kYXkuPC9wPjwvYm9keT48L2h0bWw+</data>\n<key>WebResourceMIMEType</key>\n<string>text/html</string>\n<key>WebResourceURL</key>\n<string>http://host.invalid/</string>\n</dict>\n</dict>\n</plist>\n").kind("webarchive"),
         new("formats/encoded", "a.uue", "a text in the base64 form of uuencode", b"begin-base64 644 a.txt\nU2VlIHlvdSBvbiBNb25kYXku\n====\n").kind("uuencode"),
         new("formats/scene", "a.ma", "a scene of Maya with a script node", b"//Maya ASCII 2026 scene\n//Name: a.ma\nrequires maya \"2026\";\ncurrentUnit -l centimeter -a degree -t film;\ncreateNode script -n \"settings\";\n\x09setAttr \".b\" -type \"string\" \"playbackOptions -min 1 -max 24;\";\n\x09setAttr \".st\" 6;\n").kind("ma"),
-        new("formats/picture", "code.bmp", "a picture of a QR code", &picture()).kind("bmp"),
-        new("formats/drawing", "code.txt", "a text that draws a QR code", drawing().as_bytes()).kind("text"),
+        Standin::new("A32", "formats/picture", "code.bmp", "a picture of a QR code", picture()).delivered().part("//qr-code", "url-target").kind("bmp"),
+        Standin::new("A32", "formats/drawing", "code.txt", "a text that draws a QR code", drawing().into()).delivered().part("//qr-code", "url-target").kind("text"),
     ]
 }
 

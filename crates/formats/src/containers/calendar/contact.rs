@@ -7,8 +7,10 @@ use crate::containers::xml::{Token, tokens, unescape};
 use crate::{Content, Member, Parts};
 use lazaret_model::Role;
 
-/// Bytes of Base64 from which a value is a picture or a certificate.
+/// Letters of Base64 from which a value is a file, and from which it is one where it decodes to something known: names and
+/// addresses are written in the same letters.
 const LARGE: usize = 128;
+const SMALL: usize = 24;
 
 /// Hands over the values of a contact that are files, and the places that it leads to.
 pub(super) fn open(text: &str, links: &mut Links, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -23,8 +25,9 @@ pub(super) fn open(text: &str, links: &mut Links, parts: &mut Parts<'_, '_>) -> 
             Token::Text(value) if valued => {
                 let value = unescape(value);
                 let value = value.trim();
-                if value.len() >= LARGE && super::decode::is_base64(value.as_bytes()) {
-                    let bytes = super::decode::base64(value.as_bytes());
+                let encoded = value.len() >= SMALL && super::decode::is_base64(value.as_bytes());
+                let bytes = if encoded { super::decode::base64(value.as_bytes()) } else { Vec::new() };
+                if encoded && (value.len() >= LARGE || !crate::identify_head(&bytes).kind.is_unknown()) {
                     parts.add_content(Member::unnamed(Role::Attachment, "value"), Content::from(bytes))?;
                 } else {
                     places::add(value, links);
