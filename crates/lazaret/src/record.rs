@@ -107,7 +107,7 @@ impl Record for Recorder {
                 describe(&mut event, report);
                 event.report = kept(report);
             }
-            Reason::Failed(why) => event.reason.clone_from(why),
+            Reason::Failed(why) | Reason::Busy(why) => event.reason.clone_from(why),
             Reason::TooLarge(most) => event.reason = format!("larger than {most} bytes"),
         }
         event.decision = refusal.decision.to_string();

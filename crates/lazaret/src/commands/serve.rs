@@ -108,6 +108,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let console =
                 Console::new(ledger.clone(), blobs, Box::new(engine), process, config.console.clone(), certificate);
             let desk = Arc::clone(&desk);
+            let console = console.with_turns(desk.turns());
             let library = library::open(&config, &data).await?;
             let search = Search::new(Some(data.join(library::INDEX)));
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
