@@ -179,6 +179,12 @@ fn a_locked_ledger_stops_everything_until_it_is_free() {
     drop(locked);
     assert!(is_letter(&served.get(&site.url("/letter.txt")), LETTER));
     assert_eq!(served.icap_status("letter.txt", LETTER), 204);
+    // What was refused meanwhile is written down after all.
+    crate::gate::until("the refusals are recorded", || {
+        let refused =
+            events(&served.folder.path().join("data")).into_iter().filter(|logged| logged.event.decision != "deliver");
+        refused.count() == 9
+    });
 }
 
 #[test]
