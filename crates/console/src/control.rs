@@ -50,11 +50,23 @@ pub trait Control: Send + Sync {
     /// For how many days the quarantine keeps, and how many bytes in all.
     fn quarantine(&self) -> (u32, u64);
 
+    /// Why the process should be given no work, beside its ledger; nothing where it should. May take seconds.
+    fn unready(&self) -> Pending<'_, Vec<Unready>>;
+
     /// A file under a name in an archive that opens with the password `infected`. May take seconds.
     ///
     /// # Errors
     /// When it cannot be written.
     fn pack(&self, name: &str, content: File) -> Result<File, String>;
+}
+
+/// Something because of which the process should be given no work.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unready {
+    /// What is to blame, in a word.
+    pub what: &'static str,
+    /// A sentence that anybody may read.
+    pub why: &'static str,
 }
 
 /// The policies in force.

@@ -11,7 +11,7 @@ mod texts;
 
 pub use control::{
     Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Replayed, Simulation, SiteStanding,
-    Unsaved,
+    Unready, Unsaved,
 };
 pub use language::Language;
 pub use server::{

@@ -15,12 +15,14 @@ mod login;
 mod people;
 mod policies;
 mod quarantine;
+mod ready;
 mod requests;
 mod routes;
 mod sample;
 mod session;
 mod settings;
 mod sites;
+mod table;
 mod taxii;
 mod totp;
 mod unlock;
@@ -52,6 +54,8 @@ use tokio::sync::watch;
 const MOST_FORM: usize = 64 << 10;
 /// Bytes of a form with policies.
 const MOST_POLICIES: usize = 1 << 20;
+/// For how long a set-up link may be used, in milliseconds.
+const SETUP_TIME: i64 = 86_400_000;
 /// How long one answer may take, re-inspections included.
 const ANSWER_TIME: Duration = Duration::from_secs(180);
 
@@ -102,8 +106,8 @@ pub struct Console {
     proxy_secret: String,
     /// What the gates did, counted.
     metrics: Box<dyn Fn() -> String + Send + Sync>,
-    /// The secret of the set-up link, while nobody can sign in.
-    setup: Mutex<Option<String>>,
+    /// Whether the process should be given work, as somebody looked last.
+    looked: ready::Looked,
     /// Whose password was right and who is asked for a code, with until when, by the hash of what the form brings back.
     asked: Mutex<HashMap<String, (String, i64)>>,
     /// Secrets of one-time passwords that were not confirmed yet, with until when, by person.
@@ -146,7 +150,7 @@ impl Console {
         authority: Vec<u8>,
     ) -> Self {
         let (closing, _) = watch::channel(false);
-        let (setup, asked, enrolling, kept, tries) = Default::default();
+        let (looked, asked, enrolling, kept, tries) = Default::default();
         Self {
             ledger,
             blobs,
@@ -157,7 +161,7 @@ impl Console {
             library: None,
             proxy_secret: String::new(),
             metrics: Box::new(String::new),
-            setup,
+            looked,
             asked,
             enrolling,
             attempts: Arc::default(),
@@ -209,17 +213,15 @@ impl Console {
         self
     }
 
-    /// The path and query of a link by which the first administrator is made; `None` when there is somebody already.
+    /// The path and query of a link by which the first administrator is made, for a day; `None` when there is somebody already.
+    /// Where several processes use one ledger, each has a link, and the first administrator ends all of them.
     ///
     /// # Errors
     /// When the ledger does not answer.
     pub async fn setup_link(&self) -> Result<Option<String>, StoreError> {
-        if !self.ledger.users().await?.is_empty() {
-            return Ok(None);
-        }
-        let secret = lazaret_store::secret()?;
-        *self.setup.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(secret.clone());
-        Ok(Some(format!("/setup?token={secret}")))
+        let at = lazaret_store::now();
+        let secret = self.ledger.setup_secret(at, at.saturating_add(SETUP_TIME)).await?;
+        Ok(secret.map(|secret| format!("/setup?token={secret}")))
     }
 
     /// Serves until `closing` is done.
@@ -370,13 +372,6 @@ async fn style() -> Response {
 
 async fn healthy() -> &'static str {
     "ok\n"
-}
-
-async fn ready(State(console): State<Arc<Console>>) -> Response {
-    match console.ledger.check().await {
-        Ok(()) => "ready\n".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer\n").into_response(),
-    }
 }
 
 async fn metrics(State(console): State<Arc<Console>>) -> Response {

@@ -6,21 +6,26 @@ use crate::failure::Failure;
 use crate::pages::Words;
 use crate::{replay, settings, sources};
 use lazaret_console::{
-    Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Simulation, SiteStanding, Unsaved,
+    Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Simulation, SiteStanding, Unready,
+    Unsaved,
 };
-use lazaret_engine::Engine;
+use lazaret_engine::{Engine, Request, SampleBytes};
 use lazaret_gates::{Desk, Standing};
+use lazaret_model::Origin;
 use lazaret_policy::{Permissions, Policies, PolicyError, PolicyFile, built_in_policies};
 use lazaret_store::{Ledger, LoggedEvent, NewPolicies, PolicyVersion};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Seek;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What policies written in the console are called in errors.
 const SAVED: &str = "policies";
+/// How long the inspection of a small text may take in a process that should be given work.
+const READY_TIME: Duration = Duration::from_secs(5);
 
 /// What an engine is built from, beside the configuration.
 #[derive(Clone)]
@@ -91,6 +96,8 @@ pub(crate) struct Process {
     running: RwLock<Running>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
+    /// Other policies were saved at the ledger, and could not be taken up.
+    is_behind: AtomicBool,
 }
 
 impl Process {
@@ -107,7 +114,13 @@ impl Process {
         let policies = in_force(&sources, &config, saved, &desk.engine())?;
         let permissions = Permissions::built_in()?;
         let running = RwLock::new(Running { config, troubles, policies });
-        Ok(Self { sources, desk, words, ledger, permissions, running, changing: tokio::sync::Mutex::new(()) })
+        let (changing, is_behind) = Default::default();
+        Ok(Self { sources, desk, words, ledger, permissions, running, changing, is_behind })
+    }
+
+    /// Notes that policies which were saved elsewhere could not be taken up; whatever is taken up later ends that.
+    pub(crate) fn note_behind(&self) {
+        self.is_behind.store(true, Ordering::Relaxed);
     }
 
     fn config(&self) -> Config {
@@ -169,6 +182,7 @@ impl Process {
         *self.running.write().unwrap_or_else(PoisonError::into_inner) = Running { config, troubles, policies };
         self.words.replace_engine(Arc::clone(&engine));
         self.desk.replace_engine(engine);
+        self.is_behind.store(false, Ordering::Relaxed);
         Ok(())
     }
 
@@ -331,8 +345,51 @@ impl Control for Process {
         (quarantine.days, quarantine.most_bytes)
     }
 
+    fn unready(&self) -> Pending<'_, Vec<Unready>> {
+        Box::pin(async move {
+            let mut causes = Vec::new();
+            if self.is_behind.load(Ordering::Relaxed) {
+                let why = "those saved at another process could not be taken up; the log says why";
+                causes.push(Unready { what: "policies", why });
+            }
+            let engine = self.desk.engine();
+            if !tokio::task::spawn_blocking(move || inspects(&engine)).await.unwrap_or(false) {
+                causes
+                    .push(Unready { what: "inspection", why: "a small text could not be inspected; the log says why" });
+            }
+            causes
+        })
+    }
+
     fn pack(&self, name: &str, content: File) -> Result<File, String> {
         packed(name, content, self.sources.common.data.as_deref()).map_err(|error| error.to_string())
+    }
+}
+
+/// Whether a worker inspects what it is given.
+fn inspects(engine: &Engine) -> bool {
+    // A report that is remembered would say nothing about workers.
+    let text = format!("Is anybody there at {}?\n", lazaret_store::now());
+    let origin = Origin::default();
+    let request = Request {
+        name: "ready.txt",
+        bytes: SampleBytes::Memory(text.into_bytes()),
+        origin: &origin,
+        passwords: &[],
+        codings: &[],
+        prevalence: None,
+    };
+    match engine.scan_within(request, READY_TIME) {
+        Ok(report) if report.parts.first().is_some_and(|part| part.complete) => true,
+        Ok(report) => {
+            let why: Vec<_> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
+            tracing::warn!(why = %why.join("; "), "a small text could not be inspected");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(error = %crate::failure::told(&error), "a small text could not be inspected");
+            false
+        }
     }
 }
 

@@ -36,7 +36,11 @@ pub(crate) fn told(error: &dyn Error) -> String {
     let mut sentence = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
-        sentence = format!("{sentence}: {source}");
+        let text = source.to_string();
+        // Some name their cause themselves.
+        if !sentence.ends_with(&text) {
+            sentence = format!("{sentence}: {text}");
+        }
         cause = source.source();
     }
     sentence

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 const MAGIC: &[u8; 6] = b"LAZQ1\n";
 const KEY: usize = 32;
 const CHUNK: usize = 128 << 10;
+/// What names of files that are not whole yet begin with.
+const HALF_WRITTEN: &str = ".new-";
 /// Bytes before the content.
 const HEADER: u64 = (MAGIC.len() + KEY) as u64;
 
@@ -25,18 +27,26 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// Opens a folder, which must exist, and removes what a crash left half-written.
+    /// Opens a folder, which must exist.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let listed = fs::read_dir(folder).map_err(failed(folder, "read"))?;
-        for entry in listed.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(".new-") {
+        fs::read_dir(folder).map_err(failed(folder, "read"))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Removes what a crash left half-written. Only for whoever is alone here: somebody else's would be in the making.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn sweep(&self) -> Result<(), StoreError> {
+        for entry in fs::read_dir(&self.folder).map_err(failed(&self.folder, "read"))?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(HALF_WRITTEN) {
                 let _ = fs::remove_file(entry.path());
             }
         }
-        Ok(Self { folder: folder.to_owned() })
+        Ok(())
     }
 
     /// Keeps everything that `content` yields, durably, and returns its SHA-256.
@@ -44,7 +54,7 @@ impl Blobs {
     /// # Errors
     /// When reading or writing fails; then nothing is kept.
     pub fn keep(&self, content: &mut dyn Read) -> Result<String, StoreError> {
-        let new = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.folder);
+        let new = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(&self.folder);
         let mut new = new.map_err(failed(&self.folder, "written"))?;
         let mut key = [0; KEY];
         getrandom::fill(&mut key).map_err(|error| StoreError::Random(error.to_string()))?;
@@ -275,6 +285,8 @@ mod tests {
         assert!(matches!(blobs.fetch(&sha256), Err(StoreError::Damaged(_))));
         fs::write(folder.path().join(".new-abc"), b"LAZ").unwrap();
         Blobs::open(folder.path()).unwrap();
+        assert!(folder.path().join(".new-abc").exists(), "whoever only reads took it from whoever writes it");
+        blobs.sweep().unwrap();
         assert!(!folder.path().join(".new-abc").exists());
         blobs.forget(&sha256).unwrap();
         assert!(blobs.fetch(&sha256).unwrap().is_none());

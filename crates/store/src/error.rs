@@ -23,6 +23,23 @@ pub enum StoreError {
         /// Its address, without a password.
         address: String,
     },
+    /// The database is another program's.
+    #[error("`{address}` is the database of another program; name another file in `[ledger] address`")]
+    Foreign {
+        /// Its address, without a password.
+        address: String,
+    },
+    /// The file of the database is damaged.
+    #[error(
+        "the ledger `{address}` is damaged ({found}); stop everything that uses it, put the file and those beside it aside, and \
+         bring back a backup with `lazaret restore`, or what can be saved of it with `sqlite3 FILE .recover`"
+    )]
+    DamagedLedger {
+        /// Its address, without a password.
+        address: String,
+        /// What is wrong with it.
+        found: String,
+    },
     /// The database's tables could not be made.
     #[error("the ledger `{address}` cannot be brought up to date")]
     Migrate {
@@ -114,6 +131,15 @@ pub enum StoreError {
     /// An encrypted secret cannot be read.
     #[error("a secret in the ledger cannot be read: it is encrypted for somebody else, or with another key")]
     Sealed,
+    /// A copy of a database could not be written.
+    #[error("the database cannot be copied to `{path}`")]
+    Copy {
+        /// The file that was to be made.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
     /// A file of the quarantine could not be read or written.
     #[error("the quarantine's `{path}` cannot be {step}")]
     Blob {

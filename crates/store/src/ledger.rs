@@ -1,32 +1,44 @@
 //! The ledger: SQLite by default, PostgreSQL at scale, the same statements for both.
 
 mod events;
+mod examine;
 mod factors;
+mod forget;
 mod lookups;
 mod people;
 mod policies;
 mod requests;
 mod sealed;
+mod setup;
 mod tokens;
 
 pub use events::{Event, EventFilter, LoggedEvent, SiteHistory, Tally};
+pub use examine::Examined;
 pub use people::{AuditEntry, NewUser, Session, User};
 pub use policies::{NewPolicies, PolicyVersion};
 pub use requests::{Ask, ReleaseRequest, RequestState};
 pub use tokens::ApiToken;
 
 use crate::key::Key;
-use crate::{StoreError, without_password};
+use crate::reach::{Away, reach};
+use crate::{StoreError, now, without_password};
 use events::Append;
 use sqlx::any::AnyPoolOptions;
-use sqlx::migrate::MigrateError;
-use sqlx::{AnyPool, Connection};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyPool, AssertSqlSafe, Connection, Row};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 
-/// How long a statement waits for a database that is locked.
+/// How long a statement waits for a database that is locked, and the start for a server.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long whoever has a download waits for a server that is away.
+const SERVER_PATIENCE: Duration = Duration::from_secs(2);
+/// How often the tables are brought up to date, where another process may be doing the same, and the pause between.
+const TRIES: usize = 4;
+const PAUSE: Duration = Duration::from_millis(250);
 /// Events waiting to be written; whoever brings more waits.
 const QUEUE: usize = 1_024;
 /// Events kept for a watcher that is behind; it misses older ones.
@@ -41,20 +53,35 @@ pub struct Ledger {
     news: broadcast::Sender<Event>,
     sqlite: bool,
     key: Option<Arc<Key>>,
+    /// Its address, without a password.
+    shown: Arc<str>,
+    /// Whether a server does not answer; none where there is no server.
+    away: Option<Away>,
+    /// The file was found to be damaged.
+    damaged: Arc<AtomicBool>,
 }
 
 impl Ledger {
     /// Opens a ledger: `sqlite:PATH` or `postgres://…`. An SQLite file is made where there is none.
     ///
     /// # Errors
-    /// When it cannot be opened or brought up to date, or was made by a newer version.
+    /// When it cannot be opened or brought up to date, is another program's, or was made by a newer version.
     pub async fn open(address: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let shown = without_password(address);
-        let opened = |source| StoreError::Open { address: shown.clone(), source };
+        let opened = |source| examine::opened(&shown, source);
         let sqlite = address.starts_with("sqlite:");
+        if sqlite {
+            // What is another program's, or a newer version's, is left as it is.
+            if let Some(connection) = examine::look(address).await? {
+                connection.close().await.map_err(opened)?;
+            }
+        } else {
+            reach(address, PATIENCE).await.map_err(opened)?;
+        }
+        let patience = if sqlite { PATIENCE } else { SERVER_PATIENCE };
         let options = |connections| {
-            let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
+            let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(patience);
             // A file does not go away as a server does: nothing is asked before each use.
             let options = options.test_before_acquire(!sqlite);
             // After some failures, such as a full disk, SQLite and sqlx do not agree whether a transaction is open. What is
@@ -82,16 +109,14 @@ impl Ledger {
         };
         let address = if sqlite && !address.contains('?') { format!("{address}?mode=rwc") } else { address.to_owned() };
         let write = options(if sqlite { 1 } else { 4 }).connect(&address).await.map_err(opened)?;
-        let migrator = if sqlite { sqlx::migrate!("migrations/sqlite") } else { sqlx::migrate!("migrations/postgres") };
-        migrator.run(&write).await.map_err(|source| match source {
-            MigrateError::VersionMissing(_) => StoreError::Newer { address: shown.clone() },
-            source => StoreError::Migrate { address: shown.clone(), source },
-        })?;
+        bring_up_to_date(&write, sqlite, &shown).await?;
         let read = options(4).connect(&address).await.map_err(opened)?;
         let (appends, queue) = mpsc::channel(QUEUE);
         let (news, _) = broadcast::channel(NEWS);
-        tokio::spawn(events::append(write.clone(), queue, news.clone()));
-        Ok(Self { read, write, appends, news, sqlite, key: None })
+        let (away, damaged) = ((!sqlite).then(Away::default), Arc::new(AtomicBool::new(false)));
+        let writer = events::Writer { pool: write.clone(), away: away.clone(), damaged: Arc::clone(&damaged) };
+        tokio::spawn(events::append(writer, queue, news.clone()));
+        Ok(Self { read, write, appends, news, sqlite, key: None, shown: shown.into(), away, damaged })
     }
 
     /// Events as they are recorded by this process from now on, without their reports.
@@ -99,17 +124,93 @@ impl Ledger {
         self.news.subscribe()
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and takes what is written, and was not found to be damaged.
     ///
     /// # Errors
     /// When it does not.
     pub async fn check(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").fetch_one(&self.write).await?;
-        Ok(())
+        let asked = sqlx::query("UPDATE state SET at = $1 WHERE name = 'written'").bind(now()).execute(&self.write);
+        let written = self.bounded(asked).await;
+        if self.damaged.load(Ordering::Relaxed) || written.as_ref().is_err_and(examine::is_damage) {
+            self.damaged.store(true, Ordering::Relaxed);
+            let found = written.err().map_or_else(|| "a statement found it so".to_owned(), |error| error.to_string());
+            return Err(StoreError::DamagedLedger { address: self.shown.to_string(), found });
+        }
+        Ok(written.map(drop)?)
     }
+
+    /// Writes everything as it is now into a new SQLite file, while others go on reading and writing. False where it is in
+    /// the care of a server, which has means of its own for that.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or is there already.
+    pub async fn copy_to(&self, path: &Path) -> Result<bool, StoreError> {
+        if self.sqlite {
+            crate::copy::database(&self.read, path).await?;
+        }
+        Ok(self.sqlite)
+    }
+
+    /// Hashes that events say bytes are in quarantine under, behind one of them in order; a thousand at the most.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn named_blobs(&self, after: &str) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT content_blob FROM events WHERE content_blob > $1 ORDER BY content_blob LIMIT 1000",
+        )
+        .bind(after.to_owned())
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get("content_blob")?)).collect()
+    }
+
+    /// Asks a server for what a download waits for: not for long, and not again and again while it is away.
+    async fn bounded<T>(&self, asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        match &self.away {
+            Some(away) => away.bounded(SERVER_PATIENCE * 2, asked).await,
+            None => asked.await,
+        }
+    }
+}
+
+/// Every step of the tables so far.
+fn migrator(sqlite: bool) -> Migrator {
+    if sqlite { sqlx::migrate!("migrations/sqlite") } else { sqlx::migrate!("migrations/postgres") }
+}
+
+async fn bring_up_to_date(pool: &AnyPool, sqlite: bool, shown: &str) -> Result<(), StoreError> {
+    let migrator = migrator(sqlite);
+    let mut tries = 1;
+    loop {
+        match migrator.run(pool).await {
+            Ok(()) => break,
+            Err(MigrateError::VersionMissing(_)) => return Err(StoreError::Newer { address: shown.to_owned() }),
+            Err(MigrateError::Execute(source)) if examine::is_damage(&source) => {
+                return Err(examine::opened(shown, source));
+            }
+            // SQLite has no lock for it: another process that began at the same moment may have been quicker.
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if sqlite && tries < TRIES => {
+                tries += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(source) => return Err(StoreError::Migrate { address: shown.to_owned(), source }),
+        }
+    }
+    if sqlite {
+        let failed = |source| examine::opened(shown, source);
+        let row = sqlx::query("PRAGMA application_id").fetch_one(pool).await.map_err(failed)?;
+        if row.try_get::<i64, _>(0).map_err(failed)? != examine::APPLICATION {
+            let mark = format!("PRAGMA application_id = {}", examine::APPLICATION);
+            sqlx::query(AssertSqlSafe(mark)).execute(pool).await.map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod million;
 #[cfg(test)]
 pub(crate) mod tests;
+#[cfg(test)]
+mod upgrade;

@@ -3,17 +3,20 @@
 //! Only this crate knows SQL. Times are milliseconds since 1970 (UTC).
 
 mod blobs;
+mod copy;
 mod error;
 mod key;
 mod ledger;
 mod library;
+mod reach;
 
 use data_encoding::HEXLOWER;
 
 pub use blobs::Blobs;
+pub use copy::{Copied, copy_file, digest_of};
 pub use error::StoreError;
 pub use ledger::{
-    ApiToken, Ask, AuditEntry, Event, EventFilter, Ledger, LoggedEvent, NewPolicies, NewUser, PolicyVersion,
+    ApiToken, Ask, AuditEntry, Event, EventFilter, Examined, Ledger, LoggedEvent, NewPolicies, NewUser, PolicyVersion,
     ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
 };
 pub use library::{

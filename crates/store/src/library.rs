@@ -18,17 +18,21 @@ pub use import::{Added, Import, NewRelease, NewVersion, Relation};
 pub use remove::Removed;
 pub use takes::{NewTake, Take, TakeChange, TakeState, TakeStep};
 
+use crate::reach::reach;
 use crate::{StoreError, without_password};
 use serde::Serialize;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyPool, Row};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a statement waits for a database that is locked: another import may be under way.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the start waits for a server.
+const SERVER_PATIENCE: Duration = Duration::from_secs(5);
 /// How SQLite is told to write: whole transactions or none after a power cut; the last ones may be gone, and can be imported
 /// again.
 const WRITING: [&str; 4] = [
@@ -215,6 +219,9 @@ impl Library {
                 })
             })
         };
+        if !sqlite {
+            reach(address, SERVER_PATIENCE).await.map_err(opened)?;
+        }
         let address = if sqlite && !address.contains('?') { format!("{address}?mode=rwc") } else { address.to_owned() };
         let write = options(1, &WRITING).connect(&address).await.map_err(opened)?;
         let mut migrator: Migrator = if sqlite {
@@ -229,6 +236,18 @@ impl Library {
         })?;
         let read = options(4, &READING).connect(&address).await.map_err(opened)?;
         Ok(Self { read, write, sqlite })
+    }
+
+    /// Writes everything as it is now into a new SQLite file, while others go on reading and writing. False where it is in
+    /// the care of a server, which has means of its own for that.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or is there already.
+    pub async fn copy_to(&self, path: &Path) -> Result<bool, StoreError> {
+        if self.sqlite {
+            crate::copy::database(&self.read, path).await?;
+        }
+        Ok(self.sqlite)
     }
 
     /// A number that every import changes: what was kept in memory from another one is old.

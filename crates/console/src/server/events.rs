@@ -4,16 +4,14 @@ use super::session::{May, Shown, Somebody};
 use super::{Answer, Console, page, shown_time};
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect};
 use lazaret_model::plain;
 use lazaret_store::{Event, EventFilter, LoggedEvent, Tally, now};
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// Events on a page, and in a table to download.
+/// Events on a page.
 const PAGE: i64 = 50;
-const TABLE: i64 = 10_000;
 /// Days that the overview shows.
 const DAYS: i64 = 14;
 const DAY: i64 = 86_400_000;
@@ -68,7 +66,8 @@ struct Events {
     user: Option<Shown>,
     filter: EventFilter,
     rows: Vec<Row>,
-    table: String,
+    /// The query of an address that asks for the same.
+    query: String,
     next: String,
     /// The page is full; else a search ended where it had read enough.
     full: bool,
@@ -198,62 +197,12 @@ pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, Que
     let query = asked.query();
     let next = last.map(|id| format!("/events?{query}&before={id}")).unwrap_or_default();
     let rows = events.into_iter().map(Row::of).collect();
-    page(&Events { user: who.shown(), filter, rows, table: format!("/events.csv?{query}"), next, full })
-}
-
-pub(super) async fn csv(State(console): State<Arc<Console>>, who: Somebody, Query(asked): Query<Asked>) -> Answer {
-    who.may(May::Export)?;
-    let mut table =
-        "time,reference,decision,verdict,policy,gate,direction,person,client,address,name,kind,size,sha256\r\n"
-            .to_owned();
-    for LoggedEvent { event, .. } in console.ledger.events(&asked.filter(), None, TABLE).await? {
-        let size = event.size.to_string();
-        let time = shown_time(event.at);
-        let cells = [
-            &time,
-            &event.reference,
-            &event.decision,
-            &event.verdict,
-            &event.policy,
-            &event.gate,
-            &event.direction,
-            &event.person,
-            &event.client,
-            &event.address,
-            &event.name,
-            &event.kind,
-            &size,
-            &event.sha256,
-        ];
-        let cells: Vec<_> = cells.into_iter().map(|cell| quoted(cell)).collect();
-        table += &cells.join(",");
-        table += "\r\n";
-    }
-    let rows = table.lines().count().saturating_sub(1);
-    console.ledger.note(&who.user.name, "events exported", &format!("{rows} as a table")).await?;
-    let fields = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"lazaret-events.csv\""),
-    ];
-    Ok((fields, table).into_response())
-}
-
-/// A cell (RFC 4180, 2). What a spreadsheet would take for a formula gets a sign before it that makes it text.
-fn quoted(cell: &str) -> String {
-    let cell = plain(cell);
-    let guard = if cell.starts_with(['=', '+', '-', '@', '\t']) { "'" } else { "" };
-    format!("\"{guard}{}\"", cell.replace('"', "\"\""))
+    page(&Events { user: who.shown(), filter, rows, query, next, full })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_table_holds_nothing_that_a_spreadsheet_would_run() {
-        assert_eq!(quoted("=cmd|' /C calc'!A0"), "\"'=cmd|' /C calc'!A0\"");
-        assert_eq!(quoted("a \"b\", c"), "\"a \"\"b\"\", c\"");
-    }
 
     #[test]
     fn the_chart_has_every_day_and_its_highest_bar_is_full() {

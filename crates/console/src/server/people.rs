@@ -11,10 +11,10 @@ use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use lazaret_store::{AuditEntry, Ledger, NewUser, StoreError, User};
+use lazaret_store::{AuditEntry, Ledger, NewUser, StoreError, User, now};
 use serde::Deserialize;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Characters that a password must have (NIST SP 800-63B, 3.1.1.2: at least 15 where it stands alone).
@@ -78,25 +78,20 @@ pub(super) struct Bare {
     csrf: String,
 }
 
-fn is_setup(console: &Console, token: &str) -> bool {
-    let setup = console.setup.lock().unwrap_or_else(PoisonError::into_inner);
-    setup.as_ref().is_some_and(|secret| lazaret_store::fingerprint(secret) == lazaret_store::fingerprint(token))
-}
-
 const NO_SETUP: Refused = Refused::Because(
     StatusCode::FORBIDDEN,
-    "this set-up link is not valid any more; the newest one is printed when Lazaret starts, as long as nobody can sign in",
+    "this set-up link was used, or has expired; another one is printed when Lazaret starts, as long as nobody can sign in",
 );
 
 pub(super) async fn setup_form(State(console): State<Arc<Console>>, Query(link): Query<SetupLink>) -> Answer {
-    if !is_setup(&console, &link.token) {
+    if !console.ledger.is_setup_secret(&link.token, now()).await? {
         return Err(NO_SETUP);
     }
     page(&Setup { user: None, token: link.token, problem: "" })
 }
 
 pub(super) async fn setup(State(console): State<Arc<Console>>, here: Here, Form(form): Form<SetupForm>) -> Answer {
-    if !is_setup(&console, &form.token) {
+    if !console.ledger.is_setup_secret(&form.token, now()).await? {
         return Err(NO_SETUP);
     }
     if let Some(problem) = unfit(&form.name, &form.password) {
@@ -107,10 +102,9 @@ pub(super) async fn setup(State(console): State<Arc<Console>>, here: Here, Form(
         password: hashed(form.password).await?,
         role: Role::Admin.name().to_owned(),
     };
-    if !console.ledger.add_user(&added).await? {
+    if !console.ledger.add_first_user(&added, &form.token, now()).await? {
         return Err(NO_SETUP);
     }
-    *console.setup.lock().unwrap_or_else(PoisonError::into_inner) = None;
     console.ledger.note(&form.name, "set-up", "the first administrator").await?;
     let user = console.ledger.user(&form.name).await?.ok_or(Refused::SignIn)?;
     login::signed_in(&console, &user, &here).await

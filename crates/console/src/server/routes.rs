@@ -2,7 +2,7 @@
 
 use super::{
     Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, certificate_file, events, healthy, live, login,
-    metrics, people, policies, quarantine, ready, requests, sample, settings, sites, style, unlock,
+    metrics, people, policies, quarantine, ready, requests, sample, settings, sites, style, table, unlock,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -77,7 +77,8 @@ pub(super) fn router() -> Router<Arc<Console>> {
     let pages = Router::new()
         .route("/", get(events::overview))
         .route("/events", get(events::list))
-        .route("/events.csv", get(events::csv))
+        .route("/events.csv", get(table::csv))
+        .route("/events.jsonl", get(table::lines))
         .route("/events/{reference}", get(sample::one))
         .route("/events/{reference}/bytes", get(sample::bytes))
         .route("/quarantine", get(quarantine::list))
@@ -103,7 +104,7 @@ pub(super) fn router() -> Router<Arc<Console>> {
         .route("/certificate.pem", get(certificate_file))
         .route("/style.css", get(style))
         .route("/healthz", get(healthy))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready::show))
         .route("/metrics", get(metrics))
         .merge(attack::router());
     forms()

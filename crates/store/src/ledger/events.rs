@@ -1,12 +1,16 @@
 //! Events: what was seen, thought and decided about one body. Never changed, only forgotten by age.
 
-use super::Ledger;
+use super::examine::is_damage;
+use super::{Ledger, SERVER_PATIENCE};
 use crate::StoreError;
+use crate::reach::{Away, told};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::error::ErrorKind;
 use sqlx::{AnyPool, AssertSqlSafe, Row};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Milliseconds of a day.
@@ -211,6 +215,28 @@ impl Ledger {
         query.fetch_optional(&self.read).await?.map(|row| Ok(row.try_get("id")?)).transpose()
     }
 
+    /// How many events below a number fit a filter; where a text is looked for, all of them are read.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn count_events(&self, filter: &EventFilter, before: i64) -> Result<i64, StoreError> {
+        let (mut condition, mut values) = filter.condition();
+        if !filter.text.is_empty() {
+            values.push(format!("%{}%", escaped(&filter.text.to_lowercase())));
+            let n = values.len() + 1;
+            condition += &format!(
+                " AND (lower(name) LIKE ${n} ESCAPE '!' OR lower(address) LIKE ${n} ESCAPE '!' OR \
+                 lower(reference) LIKE ${n} ESCAPE '!')"
+            );
+        }
+        let sql = format!("SELECT COUNT(*) AS number FROM events WHERE {condition}");
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before);
+        for value in values {
+            query = query.bind(value);
+        }
+        Ok(query.fetch_one(&self.read).await?.try_get("number")?)
+    }
+
     /// The event with a reference number, whole.
     ///
     /// # Errors
@@ -239,37 +265,10 @@ impl Ledger {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn site(&self, domain: &str) -> Result<Option<SiteHistory>, StoreError> {
-        let row = sqlx::query("SELECT first_seen, number FROM sites WHERE domain = $1")
-            .bind(domain.to_owned())
-            .fetch_optional(&self.read)
-            .await?;
+        let asked = sqlx::query("SELECT first_seen, number FROM sites WHERE domain = $1").bind(domain.to_owned());
+        let row = self.bounded(asked.fetch_optional(&self.read)).await?;
         row.map(|row| Ok(SiteHistory { first_seen: row.try_get("first_seen")?, number: row.try_get("number")? }))
             .transpose()
-    }
-
-    /// Forgets events from before a time, in milliseconds since 1970, some thousand in a transaction. How many.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn forget_events(&self, before: i64) -> Result<u64, StoreError> {
-        let oldest = sqlx::query("SELECT id FROM events WHERE at >= $1 ORDER BY id LIMIT 1").bind(before);
-        let oldest = oldest.fetch_optional(&self.read).await?;
-        // Events are numbered as they come, so that nothing newer has a smaller number.
-        let end: i64 = oldest.map_or(Ok(i64::MAX), |row| row.try_get("id"))?;
-        let mut gone = 0;
-        loop {
-            let deleted = sqlx::query(
-                "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT 2000)",
-            )
-            .bind(end)
-            .execute(&self.write)
-            .await?
-            .rows_affected();
-            gone += deleted;
-            if deleted == 0 {
-                return Ok(gone);
-            }
-        }
     }
 
     /// How many events are about a SHA-256; what was seen a thousand times is common however often it was seen.
@@ -277,11 +276,10 @@ impl Ledger {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn prevalence(&self, sha256: &str) -> Result<u64, StoreError> {
-        let row =
+        let asked =
             sqlx::query("SELECT COUNT(*) AS number FROM (SELECT 1 FROM events WHERE sha256 = $1 LIMIT 1000) AS seen")
-                .bind(sha256.to_owned())
-                .fetch_one(&self.read)
-                .await?;
+                .bind(sha256.to_owned());
+        let row = self.bounded(asked.fetch_one(&self.read)).await?;
         Ok(u64::try_from(row.try_get::<i64, _>("number")?).unwrap_or(0))
     }
 }
@@ -333,19 +331,41 @@ fn escaped(text: &str) -> String {
     text.chars().flat_map(|c| if matches!(c, '%' | '_' | '!') { vec!['!', c] } else { vec![c] }).collect()
 }
 
+/// Where events are written to, and what was learnt about it.
+pub(super) struct Writer {
+    pub(super) pool: AnyPool,
+    pub(super) away: Option<Away>,
+    pub(super) damaged: Arc<AtomicBool>,
+}
+
+impl Writer {
+    async fn write(&self, events: &[&Event]) -> Result<(), sqlx::Error> {
+        let asked = write(&self.pool, events);
+        let written = match &self.away {
+            Some(away) => away.bounded(SERVER_PATIENCE * 2, asked).await,
+            None => asked.await,
+        };
+        if written.as_ref().is_err_and(is_damage) {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+}
+
 /// Writes events as they come, those that wait together in one transaction.
-pub(super) async fn append(pool: AnyPool, mut queue: mpsc::Receiver<Append>, news: broadcast::Sender<Event>) {
+pub(super) async fn append(writer: Writer, mut queue: mpsc::Receiver<Append>, news: broadcast::Sender<Event>) {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let mut written = write(&pool, waiting.iter().map(|append| &append.event)).await;
+        let events: Vec<_> = waiting.iter().map(|append| &append.event).collect();
+        let mut written = writer.write(&events).await;
         if written.as_ref().is_err_and(is_about_an_event) && waiting.len() > 1 {
             // One that cannot be written must not take the others with it.
             for append in waiting.drain(..) {
-                let written = write(&pool, std::iter::once(&append.event)).await;
+                let written = writer.write(&[&append.event]).await;
                 if written.is_ok() {
                     publish(&news, &append.event);
                 }
-                let _ = append.done.send(written.map_err(|error| StoreError::Record(error.to_string())));
+                let _ = append.done.send(written.map_err(|error| StoreError::Record(told(&error))));
             }
             continue;
         }
@@ -362,7 +382,7 @@ pub(super) async fn append(pool: AnyPool, mut queue: mpsc::Receiver<Append>, new
                     publish(&news, &append.event);
                     Ok(())
                 }
-                Err(error) => Err(StoreError::Record(error.to_string())),
+                Err(error) => Err(StoreError::Record(told(error))),
             };
             let _ = append.done.send(result);
         }
@@ -384,11 +404,11 @@ fn publish(news: &broadcast::Sender<Event>, event: &Event) {
     }
 }
 
-async fn write(pool: &AnyPool, events: impl Iterator<Item = &Event>) -> Result<(), sqlx::Error> {
+async fn write(pool: &AnyPool, events: &[&Event]) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let mut tallies: BTreeMap<(i64, &str, &str), i64> = BTreeMap::new();
     let mut sites: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-    for event in events {
+    for event in events.iter().copied() {
         insert(&mut transaction, event).await?;
         let day = event.at.div_euclid(DAY);
         *tallies.entry((day, "decision", &event.decision)).or_default() += 1;

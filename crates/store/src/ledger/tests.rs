@@ -160,6 +160,11 @@ async fn events(ledger: &Ledger) {
     assert_eq!(count(EventFilter { quarantined: true, ..Default::default() }).await, 100);
     assert_eq!(count(EventFilter { sha256: "ab".repeat(32), person: "nobody".into(), ..Default::default() }).await, 0);
     assert_eq!(count(EventFilter { decision: "stopped".into(), ..Default::default() }).await, 201);
+    for (text, decision, number) in [("", "", 301), ("", "stopped", 201), ("100%_30", "", 3), ("100%_30", "block", 1)] {
+        let filter = EventFilter { text: text.into(), decision: decision.into(), ..Default::default() };
+        assert_eq!(ledger.count_events(&filter, i64::MAX).await.unwrap(), number, "{text} {decision}");
+    }
+    assert_eq!(ledger.count_events(&EventFilter::default(), 0).await.unwrap(), 0);
     let text = EventFilter { text: "evnt".into(), ..Default::default() };
     assert_eq!(ledger.searched(&text, None).await.unwrap(), None, "all of them were read");
     let recent = ledger.recent(2).await.unwrap();
@@ -224,12 +229,60 @@ async fn requests(ledger: &Ledger) {
 }
 
 async fn retention(ledger: &Ledger) {
-    ledger.record(Event { at: now() + 1_000_000_000, ..event(9_001, "hold") }).await.unwrap();
+    assert_eq!(
+        ledger.forget_events(now() + 2 * 86_400_000, 1, |_| {}).await.unwrap(),
+        0,
+        "nobody knows what is old yet"
+    );
+    ledger.mark(now()).await.unwrap();
+    ledger.record(event(9_001, "hold")).await.unwrap();
     let all = ledger.events(&EventFilter::default(), None, 1_000).await.unwrap().len();
-    assert_eq!(ledger.forget_events(0).await.unwrap(), 0);
-    assert_eq!(ledger.forget_events(now() + 1).await.unwrap(), all as u64 - 1);
+    assert_eq!(ledger.forget_events(now(), 1, |_| {}).await.unwrap(), 0);
+    assert_eq!(ledger.forget_events(now() + 86_400_001, 1, |_| {}).await.unwrap(), all as u64 - 1);
     let kept = ledger.events(&EventFilter::default(), None, 10).await.unwrap();
     assert_eq!(kept.iter().map(|kept| kept.event.reference.as_str()).collect::<Vec<_>>(), ["EVNT-9001"]);
+}
+
+/// As two processes at one ledger: each has a link of its own, and there is one first administrator.
+async fn setup(one: &Ledger, other: &Ledger) {
+    let at = now();
+    let (first, second) =
+        (one.setup_secret(at, at + 1_000).await.unwrap(), other.setup_secret(at, at + 2_000).await.unwrap());
+    let (first, second) = (first.unwrap(), second.unwrap());
+    for ledger in [one, other] {
+        assert!(
+            ledger.is_setup_secret(&first, at).await.unwrap() && ledger.is_setup_secret(&second, at).await.unwrap()
+        );
+        assert!(!ledger.is_setup_secret("guess", at).await.unwrap());
+        assert!(!ledger.is_setup_secret(&first, at + 1_000).await.unwrap(), "it has expired");
+    }
+    let new = |name: &str| NewUser { name: name.into(), password: "hash".into(), role: "admin".into() };
+    assert!(!one.add_first_user(&new("x"), "guess", at).await.unwrap());
+    assert!(!one.add_first_user(&new("x"), &first, at + 1_000).await.unwrap(), "it has expired");
+    // Both at once.
+    let (here, there) = (new("here"), new("there"));
+    let made = tokio::join!(one.add_first_user(&here, &first, at), other.add_first_user(&there, &second, at));
+    let made = [made.0.unwrap(), made.1.unwrap()];
+    assert!(made == [true, false] || made == [false, true], "{made:?}");
+    for (ledger, secret) in [(one, &first), (other, &second), (one, &second)] {
+        assert!(!ledger.is_setup_secret(secret, at).await.unwrap(), "a link outlives the first administrator");
+        assert!(!ledger.add_first_user(&new("y"), secret, at).await.unwrap());
+    }
+    assert!(other.setup_secret(at, at + 1_000).await.unwrap().is_none());
+    assert_eq!(one.users().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn there_is_one_first_administrator_however_many_processes_print_links() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("sqlite:{}", folder.path().join("ledger.sqlite").display());
+    setup(&Ledger::open(&address).await.unwrap(), &Ledger::open(&address).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn there_is_one_first_administrator_at_postgresql() {
+    let server = Postgres::start();
+    setup(&Ledger::open(&server.address).await.unwrap(), &Ledger::open(&server.address).await.unwrap()).await;
 }
 
 async fn people(ledger: &Ledger) {

@@ -1,0 +1,82 @@
+//! Whether this process should be given work, for whoever shares work out, and if not, why not.
+
+use super::Console;
+use crate::control::Unready;
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use lazaret_store::StoreError;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// For how long what was found counts: anybody may ask, as often as they like.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// When somebody looked last, and what was found.
+pub(super) type Looked = tokio::sync::Mutex<Option<(Instant, Vec<Unready>)>>;
+
+pub(super) async fn show(State(console): State<Arc<Console>>, headers: HeaderMap) -> Response {
+    let causes = console.causes().await;
+    let wanted = headers.get(ACCEPT).and_then(|field| field.to_str().ok()).unwrap_or_default();
+    answer(&causes, wanted.contains("application/json"))
+}
+
+fn answer(causes: &[Unready], as_json: bool) -> Response {
+    let status = if causes.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    if as_json {
+        let told = json!({ "ready": causes.is_empty(), "causes": causes }).to_string();
+        return (status, [(CONTENT_TYPE, "application/json")], told).into_response();
+    }
+    let lines: String = causes.iter().map(|cause| format!("{}: {}\n", cause.what, cause.why)).collect();
+    (status, if causes.is_empty() { "ready\n".to_owned() } else { lines }).into_response()
+}
+
+impl Console {
+    /// Why the process should be given no work. One looks for all who ask at the same time.
+    async fn causes(&self) -> Vec<Unready> {
+        let mut looked = self.looked.lock().await;
+        if let Some((at, causes)) = &*looked
+            && at.elapsed() < FRESH
+        {
+            return causes.clone();
+        }
+        let mut causes = Vec::new();
+        if let Err(error) = self.ledger.check().await {
+            tracing::debug!(%error, "the ledger is not ready");
+            let why = match error {
+                StoreError::DamagedLedger { .. } => "it is damaged; the log says what to do",
+                _ => "it does not answer, or takes nothing that is written",
+            };
+            causes.push(Unready { what: "ledger", why });
+        }
+        causes.extend(self.control.unready().await);
+        let before = looked.replace((Instant::now(), causes.clone())).map(|(_, causes)| causes).unwrap_or_default();
+        for cause in causes.iter().filter(|cause| !before.contains(cause)) {
+            tracing::warn!(what = cause.what, why = cause.why, "this process is not ready");
+        }
+        causes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_keeps_a_process_from_being_ready_is_said_as_text_and_as_json() {
+        let said = async |causes: &[Unready], as_json| {
+            let answer = answer(causes, as_json);
+            let status = answer.status().as_u16();
+            let body = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+            (status, String::from_utf8(body.to_vec()).unwrap())
+        };
+        assert_eq!(said(&[], false).await, (200, "ready\n".to_owned()));
+        assert_eq!(said(&[], true).await, (200, "{\"ready\":true,\"causes\":[]}".to_owned()));
+        let causes = [Unready { what: "ledger", why: "away" }, Unready { what: "policies", why: "old" }];
+        assert_eq!(said(&causes, false).await, (503, "ledger: away\npolicies: old\n".to_owned()));
+        let (status, text) = said(&causes, true).await;
+        assert!(status == 503 && text.contains("{\"what\":\"policies\",\"why\":\"old\"}"), "{text}");
+    }
+}
