@@ -44,6 +44,17 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Serve harmless stand-ins and ordinary files, to try a gate with
     Demo(Demo),
+    /// Copy everything that is kept into a new folder, while `lazaret serve` goes on
+    ///
+    /// The ledger is copied as it is at one moment, with the quarantine, the authority, the ledger's key, the configuration and
+    /// the policies, rules and lists that it names; `manifest.json` has a hash of each file. A ledger in PostgreSQL is left to
+    /// `pg_dump`. Whoever has the backup has the keys in it.
+    Backup(Backup),
+    /// Make a data folder (`--data`) out of a backup
+    ///
+    /// Everything is compared with its hash before anything has its name. The data folder must be new or empty, and no process
+    /// may use it. Settings are put beside it and not used.
+    Restore(Restore),
     /// Say what is known about a site: lists, when it was first seen here, what came from it
     ///
     /// Reads the ledger and the lists as they were last fetched; asks nobody. Exit status: 0 on no list of suspicious
@@ -92,6 +103,23 @@ pub(crate) struct Demo {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
     pub(crate) listen: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder to make; its own folder must be there
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// The ATT&CK library as well, which can be imported again instead
+    #[arg(long)]
+    pub(crate) library: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// A folder that `lazaret backup` made
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -204,9 +232,10 @@ pub(crate) enum Policy {
 pub(crate) enum Config {
     /// Print every key with its default and its meaning
     Defaults,
-    /// Look at everything that `lazaret serve` would start with: keys, addresses, rules, policies, lists, certificates
+    /// Look at everything that `lazaret serve` would start with: keys, addresses, rules, policies, lists, certificates, the
+    /// ledger's file
     ///
-    /// Opens no gate and asks nobody. Exit status: 0 everything is right, 2 something is not.
+    /// Opens no gate and asks nobody; a large ledger is read to its end, which takes its time. Exit status: 0 everything is right, 2 something is not.
     Check,
 }
 

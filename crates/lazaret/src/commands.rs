@@ -1,11 +1,13 @@
 //! One file a command.
 
+mod backup;
 mod config;
 mod demo;
 mod doctor;
 pub(crate) mod library;
 mod lists;
 mod policy;
+mod restore;
 mod scan;
 mod serve;
 mod site;
@@ -22,6 +24,8 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Scan(options) => scan::run(&cli.common, &options),
         Command::Serve(options) => serve::run(&cli.common, &options),
         Command::Demo(options) => demo::run(&options),
+        Command::Backup(options) => backup::run(&cli.common, &options),
+        Command::Restore(options) => restore::run(&cli.common, &options),
         Command::Site(options) => site::run(&cli.common, &options),
         Command::Policy(command) => policy::run(&cli.common, &command),
         Command::Library(command) => library::run(&cli.common, &command),

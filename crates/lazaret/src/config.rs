@@ -312,12 +312,14 @@ pub(crate) struct Policy {
 }
 
 impl Config {
-    /// Reads the file that was named, or the usual one where it exists.
+    /// The file that was named, or the usual one where it exists.
+    pub(crate) fn path(named: Option<&Path>) -> Option<&Path> {
+        named.or_else(|| Some(Path::new(DEFAULT_FILE)).filter(|path| path.exists()))
+    }
+
+    /// Reads that file.
     pub(crate) fn load(named: Option<&Path>) -> Result<Self, Failure> {
-        let path = named.unwrap_or(Path::new(DEFAULT_FILE));
-        if named.is_none() && !path.exists() {
-            return Ok(Self::default());
-        }
+        let Some(path) = Self::path(named) else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path).map_err(|error| Failure::path(path, error))?;
         let mut config = Self::parse(&text).map_err(|why| Failure::path(path, why))?;
         // Paths in a file are relative to that file, wherever the command is run.

@@ -21,7 +21,7 @@ const STICKY: u32 = 0o1000;
 /// By which a folder is known to be one of ours.
 const MARKS: [&str; 5] = [LEDGER, LIBRARY, "quarantine", "authority", INDEX];
 /// What is in it beside those.
-const PARTS: [&str; 5] = ["spool", "lists", "cache", "clock", crate::record::KEY];
+const PARTS: [&str; 6] = ["spool", "lists", "cache", "clock", crate::lock::LOCK, crate::record::KEY];
 
 /// Keeps from others whatever this process makes from now on. To be called before there are threads.
 pub(crate) fn mask() {

@@ -9,6 +9,8 @@ mod display;
 mod export;
 mod failure;
 mod folder;
+mod lock;
+mod manifest;
 mod pages;
 mod process;
 mod record;

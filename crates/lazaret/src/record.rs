@@ -5,7 +5,7 @@ use crate::export::Exporter;
 use crate::failure::told;
 use lazaret_gates::{Exchange, Pending, Reason, Record, Refusal, public_address};
 use lazaret_model::{Decision, ScanReport, reference};
-use lazaret_store::{Blobs, Event, Ledger, StoreError, now};
+use lazaret_store::{Blobs, Event, Examined, Ledger, StoreError, now};
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,22 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
-/// Opens the ledger that is configured, or the usual one in the data folder.
-pub(crate) async fn open(config: &Config, data: &Path) -> Result<Ledger, StoreError> {
+/// Where the ledger is that is configured, or the usual one in the data folder.
+pub(crate) fn address(config: &Config, data: &Path) -> String {
     match config.ledger.address.as_str() {
-        "" => Ledger::open(&format!("sqlite:{}", data.join(LEDGER).display())).await,
-        address => Ledger::open(address).await,
+        "" => format!("sqlite:{}", data.join(LEDGER).display()),
+        address => address.to_owned(),
     }
+}
+
+/// Opens it.
+pub(crate) async fn open(config: &Config, data: &Path) -> Result<Ledger, StoreError> {
+    Ledger::open(&address(config, data)).await
+}
+
+/// Looks at it without changing it, for so long at the most.
+pub(crate) async fn examine(config: &Config, data: &Path, time: Option<Duration>) -> Result<Examined, StoreError> {
+    Ledger::examine(&address(config, data), time).await
 }
 
 /// The same for whoever signs people in: with the key that one-time passwords' secrets are kept under. It is in a file beside
@@ -43,7 +53,8 @@ pub(crate) async fn open_with_key(config: &Config, data: &Path) -> Result<Ledger
     open(config, data).await?.with_key(&key_path(&config.ledger.address, data)).await
 }
 
-fn key_path(address: &str, data: &Path) -> PathBuf {
+/// The file of the key of a ledger at an address.
+pub(crate) fn key_path(address: &str, data: &Path) -> PathBuf {
     let file = address.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
     match file.and_then(|path| path.split('?').next()).filter(|path| !path.is_empty() && !path.starts_with(':')) {
         Some(path) => Path::new(path).with_extension("key"),

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How long something new may be there before its size counts.
@@ -75,6 +76,8 @@ impl Retention {
     pub(crate) async fn run(self) {
         let mut clock = self.clock().await;
         let mut hourly = tokio::time::interval(HOUR);
+        // It takes its time, and the quarantine's room cannot wait for it.
+        let mut forgetting: Option<JoinHandle<()>> = None;
         loop {
             let hour = tokio::select! {
                 _ = hourly.tick() => true,
@@ -83,7 +86,10 @@ impl Retention {
                     false
                 }
             };
-            self.round(&mut clock, hour).await;
+            let believed = self.round(&mut clock, now(), Instant::now()).await;
+            if hour && believed && forgetting.as_ref().is_none_or(JoinHandle::is_finished) {
+                forgetting = Some(tokio::spawn(forget(self.ledger.clone(), self.event_days, now())));
+            }
         }
     }
 
@@ -98,14 +104,12 @@ impl Retention {
         clock
     }
 
-    /// Forgets once; events only when an hour is over.
-    async fn round(&self, clock: &mut Clock, hour: bool) {
-        let believed = clock.look(now(), Instant::now());
-        self.note_doubt(clock.left(Instant::now()));
-        self.tidy(believed).await;
-        if hour && believed && self.event_days > 0 {
-            self.forget().await;
-        }
+    /// Looks at the clock and tidies the quarantine once. Whether the clock can be believed.
+    async fn round(&self, clock: &mut Clock, now: i64, at: Instant) -> bool {
+        let believed = clock.look(now, at);
+        self.note_doubt(clock.left(at));
+        self.tidy(believed, now).await;
+        believed
     }
 
     /// What is left of a doubt of an earlier run.
@@ -127,8 +131,12 @@ impl Retention {
         }
     }
 
-    /// When an event was recorded or bytes were kept last.
+    /// The last time that is known. A mark of the ledger was made by a clock that was believed; where there is none, that is
+    /// when an event was recorded or bytes were kept last.
     async fn newest(&self) -> Result<Option<i64>, StoreError> {
+        if let Some(mark) = self.ledger.last_mark().await? {
+            return Ok(Some(mark));
+        }
         let event = self.ledger.recent(1).await?.first().map(|logged| logged.event.at);
         let blobs = self.blobs.clone();
         let blob = tokio::task::spawn_blocking(move || blobs.list());
@@ -136,11 +144,11 @@ impl Retention {
         Ok(event.max(blob))
     }
 
-    async fn tidy(&self, by_age: bool) {
+    async fn tidy(&self, by_age: bool, now: i64) {
         let (blobs, limits) = (self.blobs.clone(), self.quarantine.clone());
         let tidied = tokio::task::spawn_blocking(move || {
             let list = blobs.list()?;
-            let oldest = if by_age { now() - i64::from(limits.days) * DAY } else { i64::MIN };
+            let oldest = if by_age { now.saturating_sub(i64::from(limits.days) * DAY) } else { i64::MIN };
             let mut total: u64 = list.iter().map(|(_, bytes, _)| bytes).sum();
             let mut gone = 0;
             for (blob, bytes, at) in list {
@@ -161,13 +169,18 @@ impl Retention {
             Err(error) => tracing::error!(%error, "the quarantine could not be tidied"),
         }
     }
+}
 
-    async fn forget(&self) {
-        match self.ledger.forget_events(now() - i64::from(self.event_days) * DAY).await {
-            Ok(0) => {}
-            Ok(events) => tracing::info!(events, "the ledger forgot what it kept for long enough"),
-            Err(error) => tracing::error!(%error, "the ledger could not be tidied"),
-        }
+/// Forgets events that were kept for so many days; 0 stands for ever. The clock is believed.
+async fn forget(ledger: Ledger, days: u32, now: i64) {
+    let done = async {
+        ledger.mark(now).await?;
+        if days == 0 { Ok(0) } else { ledger.forget_events(now, days, |_| {}).await }
+    };
+    match done.await {
+        Ok(0) => {}
+        Ok(events) => tracing::info!(events, "the ledger forgot what it kept for long enough"),
+        Err(error) => tracing::error!(error = %told(&error), "the ledger could not be tidied"),
     }
 }
 
@@ -216,12 +229,12 @@ mod tests {
             doubt: folder.path().join("doubt"),
         };
         let roomy = retention(1 << 30);
-        roomy.round(&mut roomy.clock().await, true).await;
+        assert!(!roomy.round(&mut roomy.clock().await, now(), Instant::now()).await, "the clock leapt by 400 days");
         assert_eq!((blobs.list().unwrap().len(), ledger.recent(9).await.unwrap().len()), (3, 1));
         // Neither does something new make the clock right, nor a restart.
         ledger.record(Event { at: now(), reference: "new".into(), ..Event::default() }).await.unwrap();
         let again = retention(1 << 30);
-        again.round(&mut again.clock().await, true).await;
+        assert!(!again.round(&mut again.clock().await, now(), Instant::now()).await, "a restart made it believed");
         assert_eq!((blobs.list().unwrap().len(), ledger.recent(9).await.unwrap().len()), (3, 2));
         let narrow = tokio::spawn(retention(2_500).run());
         let two_are_left = async |what: &str| {
@@ -238,6 +251,35 @@ mod tests {
         kept.notify_one();
         two_are_left("long before the hour is over").await;
         narrow.abort();
+    }
+
+    #[tokio::test]
+    async fn one_event_that_is_dated_ahead_does_not_put_the_clock_in_doubt_at_each_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
+        std::fs::create_dir(folder.path().join("quarantine")).unwrap();
+        let retention = Retention {
+            ledger: ledger.clone(),
+            blobs: Blobs::open(&folder.path().join("quarantine")).unwrap(),
+            quarantine: Quarantine::default(),
+            event_days: 90,
+            kept: Arc::default(),
+            soon: Duration::ZERO,
+            doubt: folder.path().join("doubt"),
+        };
+        let (today, start) = (20_000 * DAY, Instant::now());
+        let ahead = today + 400 * DAY;
+        ledger.record(Event { at: ahead, reference: "ahead".into(), ..Event::default() }).await.unwrap();
+        // The first start has nothing else to go by.
+        let mut clock = retention.clock().await;
+        assert!(!retention.round(&mut clock, today, start).await);
+        let steady = start + STEADY;
+        assert!(retention.round(&mut clock, today + DAY, steady).await);
+        forget(ledger.clone(), 90, today + DAY).await;
+        for _ in 0..3 {
+            let mut clock = retention.clock().await;
+            assert!(retention.round(&mut clock, today + DAY, steady).await, "it is doubted again");
+        }
     }
 
     fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -151,20 +151,6 @@ impl Ledger {
         Ok(self.sqlite)
     }
 
-    /// Hashes that events say bytes are in quarantine under, behind one of them in order; a thousand at the most.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn named_blobs(&self, after: &str) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT content_blob FROM events WHERE content_blob > $1 ORDER BY content_blob LIMIT 1000",
-        )
-        .bind(after.to_owned())
-        .fetch_all(&self.read)
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get("content_blob")?)).collect()
-    }
-
     /// Asks a server for what a download waits for: not for long, and not again and again while it is away.
     async fn bounded<T>(&self, asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
         match &self.away {

@@ -3,7 +3,7 @@
 use crate::cli::{Common, Config as Command, EngineOptions};
 use crate::config::{Config, DEFAULTS};
 use crate::failure::Failure;
-use crate::{display, sources};
+use crate::{display, record, sources};
 use lazaret_gates::{Directory, Icap, Proxy, Sites};
 use std::process::ExitCode;
 
@@ -34,6 +34,9 @@ fn check(common: &Common) -> Result<ExitCode, Failure> {
     note(Proxy::check(&config.proxy).map_err(Failure::from));
     note(Icap::check(&config.icap).map_err(Failure::from));
     note(Sites::open(&config.sites, &config.proxy, &data.join("lists")).map(drop).map_err(Failure::from));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let examined = runtime.block_on(record::examine(&config, &data, None));
+    note(examined.map(drop).map_err(Failure::from));
     match sources::start_as(common, &EngineOptions::default(), config, None) {
         // Each of them was told already.
         Ok(started) if started.troubles > 0 => troubles.push("not everything can be used".to_owned()),

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::control::{Process, Sources};
 use crate::export::Exporter;
 use crate::failure::Failure;
+use crate::lock::Lock;
 use crate::pages::Words;
 use crate::record::{self, Recorder};
 use crate::retention::Retention;
@@ -14,7 +15,7 @@ use crate::{display, folder, process, reload};
 use lazaret_attack::{Catalog, Search};
 use lazaret_console::{Attempts, Console, LibraryPages};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Own, Poster, Proxy, Sites};
-use lazaret_store::Blobs;
+use lazaret_store::{Blobs, Examined};
 use std::fs;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use tokio::sync::{Notify, watch};
 
 /// How long downloads under way may take to end after the word to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long the ledger is looked at before it is used.
+const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure> {
     log(options.verbose);
@@ -33,6 +36,9 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     process::warn_of_root(&config);
     let data = folder::named(common);
     let spool = data.join("spool");
+    folder::make(&data)?;
+    // Before anything in it is touched.
+    let lock = Lock::take(&data)?;
     for folder in [&data, &spool, &data.join("quarantine")] {
         folder::make(folder)?;
         // Better now than in the middle of the first download.
@@ -42,12 +48,17 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     let engine_sources = Sources { common, options: options.engine.clone() };
     let authority = Arc::new(Authority::open(&data.join("authority"))?);
     let blobs = Blobs::open(&data.join("quarantine"))?;
+    blobs.sweep()?;
     let sites = Arc::new(Sites::open(&config.sites, &config.proxy, &data.join("lists"))?);
     let directory = Directory::new(&config.people)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let (close, closing) = watch::channel(false);
         let mut gates = tokio::task::JoinSet::new();
+        if record::examine(&config, &data, Some(LOOK)).await? == Examined::Unfinished {
+            let seconds = LOOK.as_secs();
+            tracing::info!(seconds, "the ledger is large; nothing was wrong with what was looked at of it, `lazaret config check` looks at all");
+        }
         let ledger = record::open_with_key(&config, &data).await?;
         let saved = ledger.newest_policies().await?;
         let started = tokio::task::block_in_place(|| engine_sources.build(&config, saved.as_ref()))?;
@@ -178,6 +189,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     })?;
     // What still waits for a slow worker must not keep us.
     runtime.shutdown_background();
+    drop(lock);
     Ok(ExitCode::SUCCESS)
 }
 
