@@ -3,7 +3,7 @@
 use crate::StoreError;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use sqlx::AnyPool;
+use sqlx::SqliteConnection;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -54,10 +54,10 @@ fn read(from: &mut File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::R
 }
 
 /// Writes an SQLite database into a new file, as it is at one moment, while others go on (SQLite, "VACUUM INTO").
-pub(crate) async fn database(pool: &AnyPool, path: &Path) -> Result<(), StoreError> {
+pub(crate) async fn database(connection: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let failed = |source: sqlx::Error| StoreError::Copy { path: path.to_owned(), source };
     let named = path.to_str().ok_or_else(|| failed(sqlx::Error::Configuration("its path is not UTF-8".into())))?;
-    sqlx::query("VACUUM INTO $1").bind(named.to_owned()).execute(pool).await.map_err(failed)?;
+    sqlx::query("VACUUM INTO $1").bind(named.to_owned()).execute(connection).await.map_err(failed)?;
     // SQLite does not wait for the disk here.
     File::open(path).and_then(|file| file.sync_all()).map_err(|error| failed(sqlx::Error::Io(error)))
 }

@@ -26,7 +26,6 @@ use events::Append;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{AnyPool, AssertSqlSafe, Connection, Row};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -137,18 +136,6 @@ impl Ledger {
             return Err(StoreError::DamagedLedger { address: self.shown.to_string(), found });
         }
         Ok(written.map(drop)?)
-    }
-
-    /// Writes everything as it is now into a new SQLite file, while others go on reading and writing. False where it is in
-    /// the care of a server, which has means of its own for that.
-    ///
-    /// # Errors
-    /// When the file cannot be written, or is there already.
-    pub async fn copy_to(&self, path: &Path) -> Result<bool, StoreError> {
-        if self.sqlite {
-            crate::copy::database(&self.read, path).await?;
-        }
-        Ok(self.sqlite)
     }
 
     /// Asks a server for what a download waits for: not for long, and not again and again while it is away.

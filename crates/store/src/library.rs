@@ -23,9 +23,11 @@ use crate::{StoreError, without_password};
 use serde::Serialize;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyPool, Row};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AnyPool, ConnectOptions, Connection, Row};
 use std::collections::HashMap;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,12 +244,17 @@ impl Library {
     /// the care of a server, which has means of its own for that.
     ///
     /// # Errors
-    /// When the file cannot be written, or is there already.
-    pub async fn copy_to(&self, path: &Path) -> Result<bool, StoreError> {
-        if self.sqlite {
-            crate::copy::database(&self.read, path).await?;
+    /// When there is no library, or the file cannot be written or is there already.
+    pub async fn copy(address: &str, to: &Path) -> Result<bool, StoreError> {
+        if !address.starts_with("sqlite:") {
+            return Ok(false);
         }
-        Ok(self.sqlite)
+        let failed = |source| StoreError::OpenLibrary { address: without_password(address), source };
+        let options = SqliteConnectOptions::from_str(address).map_err(failed)?.create_if_missing(false);
+        let mut connection = options.connect().await.map_err(failed)?;
+        crate::copy::database(&mut connection, to).await?;
+        let _ = connection.close().await;
+        Ok(true)
     }
 
     /// A number that every import changes: what was kept in memory from another one is old.

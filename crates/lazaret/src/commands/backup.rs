@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::manifest::{DATA, Entry, MANIFEST, Manifest, SETTINGS};
 use crate::record::{self, KEY, LEDGER};
 use crate::{display, folder};
-use lazaret_store::{Copied, copy_file, digest_of};
+use lazaret_store::{Copied, Ledger, Library, copy_file, digest_of};
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -68,7 +68,7 @@ impl Copying {
         }
         let to = format!("{DATA}/{LEDGER}");
         let place = self.place(&to)?;
-        self.manifest.ledger = record::open(config, data).await?.copy_to(&place).await?;
+        self.manifest.ledger = Ledger::copy(&record::address(config, data), &place).await?;
         if self.manifest.ledger {
             self.note(to, digest_of(&place).map_err(|error| Failure::path(&place, error))?);
         } else {
@@ -79,7 +79,7 @@ impl Copying {
         if with_library {
             let to = format!("{DATA}/{LIBRARY}");
             let place = self.place(&to)?;
-            self.manifest.library = library::open(config, data).await?.copy_to(&place).await?;
+            self.manifest.library = Library::copy(&library::address(config, data), &place).await?;
             if self.manifest.library {
                 self.note(to, digest_of(&place).map_err(|error| Failure::path(&place, error))?);
             } else {

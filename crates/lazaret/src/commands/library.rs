@@ -48,13 +48,20 @@ pub(crate) fn data(common: &Common) -> PathBuf {
     crate::folder::named(common)
 }
 
-/// Opens the library that is configured, or the usual one in the data folder.
-pub(crate) async fn open(config: &Config, data: &Path) -> Result<lazaret_store::Library, Failure> {
-    if !config.library.address.is_empty() {
-        return Ok(lazaret_store::Library::open(&config.library.address).await?);
+/// Where the library is that is configured, or the usual one in the data folder.
+pub(crate) fn address(config: &Config, data: &Path) -> String {
+    match config.library.address.as_str() {
+        "" => format!("sqlite:{}", data.join(LIBRARY).display()),
+        address => address.to_owned(),
     }
-    crate::folder::make(data)?;
-    Ok(lazaret_store::Library::open(&format!("sqlite:{}", data.join(LIBRARY).display())).await?)
+}
+
+/// Opens it.
+pub(crate) async fn open(config: &Config, data: &Path) -> Result<lazaret_store::Library, Failure> {
+    if config.library.address.is_empty() {
+        crate::folder::make(data)?;
+    }
+    Ok(lazaret_store::Library::open(&address(config, data)).await?)
 }
 
 /// The library, to read from it: whoever asks leaves no empty one behind.

@@ -4,6 +4,7 @@ use super::{Ledger, migrator};
 use crate::{StoreError, without_password};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Error, SqliteConnection};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,23 @@ impl Ledger {
         // Nothing was written that could be lost.
         let _ = connection.close().await;
         examined
+    }
+
+    /// Writes everything as it is now into a new SQLite file, while others go on reading and writing; the tables stay as they
+    /// are, also those of an older version. False where the ledger is in the care of a server, which has means of its own
+    /// for that.
+    ///
+    /// # Errors
+    /// When there is no ledger, it is not one that can be opened, or the file cannot be written or is there already.
+    pub async fn copy(address: &str, to: &Path) -> Result<bool, StoreError> {
+        if !address.starts_with("sqlite:") {
+            return Ok(false);
+        }
+        let missing = || opened(&without_password(address), Error::Io(std::io::ErrorKind::NotFound.into()));
+        let mut connection = look(address).await?.ok_or_else(missing)?;
+        crate::copy::database(&mut connection, to).await?;
+        let _ = connection.close().await;
+        Ok(true)
     }
 }
 
@@ -118,7 +136,6 @@ fn code(error: &Error) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::Event;
-    use std::path::Path;
 
     fn address(path: &Path) -> String {
         format!("sqlite:{}", path.display())

@@ -70,6 +70,12 @@ async fn made(address: &str, steps: usize) {
     connection.close().await.unwrap();
 }
 
+/// The newest step of the tables in a ledger.
+async fn newest(address: &str) -> i64 {
+    let mut connection = SqliteConnectOptions::from_str(address).unwrap().connect().await.unwrap();
+    sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&mut connection).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_ledger_of_an_older_version_keeps_everything() {
     for steps in [2, 3] {
@@ -77,6 +83,10 @@ async fn a_ledger_of_an_older_version_keeps_everything() {
         let address = format!("sqlite:{}", folder.path().join("ledger.sqlite").display());
         made(&address, steps).await;
         assert_eq!(Ledger::examine(&address, None).await.unwrap(), Examined::Whole);
+        // A backup made by a newer version before the upgrade is one that the older version can use.
+        let copy = folder.path().join("copy");
+        assert!(Ledger::copy(&address, &copy).await.unwrap());
+        assert_eq!(newest(&format!("sqlite:{}", copy.display())).await, steps as i64);
         let ledger = Ledger::open(&address).await.unwrap();
         ledger.check().await.unwrap();
         let event = ledger.event("OLDE-0001").await.unwrap().unwrap().event;
@@ -118,7 +128,8 @@ async fn a_ledger_of_a_newer_version_is_left_as_it_is() {
 #[tokio::test]
 async fn a_copy_of_a_ledger_that_is_written_to_is_whole() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger.sqlite").display())).await.unwrap();
+    let own = format!("sqlite:{}", folder.path().join("ledger.sqlite").display());
+    let ledger = Ledger::open(&own).await.unwrap();
     let writing = {
         let ledger = ledger.clone();
         tokio::spawn(async move {
@@ -131,14 +142,14 @@ async fn a_copy_of_a_ledger_that_is_written_to_is_whole() {
     let mut copies = 0;
     while !writing.is_finished() {
         let path = folder.path().join(format!("copy-{copies}"));
-        assert!(ledger.copy_to(&path).await.unwrap());
+        assert!(Ledger::copy(&own, &path).await.unwrap());
         let address = format!("sqlite:{}", path.display());
         assert_eq!(Ledger::examine(&address, None).await.unwrap(), Examined::Whole);
         copies += 1;
     }
     writing.await.unwrap();
-    assert!(copies > 0 && ledger.copy_to(&folder.path().join("copy-0")).await.is_err(), "it was overwritten");
-    ledger.copy_to(&folder.path().join("last")).await.unwrap();
+    assert!(copies > 0 && Ledger::copy(&own, &folder.path().join("copy-0")).await.is_err(), "it was overwritten");
+    assert!(Ledger::copy(&own, &folder.path().join("last")).await.unwrap());
     let last = Ledger::open(&format!("sqlite:{}", folder.path().join("last").display())).await.unwrap();
     assert_eq!(last.events(&EventFilter::default(), None, 1_000).await.unwrap().len(), 600);
 }
