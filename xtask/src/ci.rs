@@ -1,5 +1,6 @@
 //! Every check, one after another, with a table of what each took.
 
+use crate::advisories;
 use crate::cache::Cache;
 use crate::meter::{self, Record};
 use crate::table::{Table, slowest};
@@ -7,7 +8,7 @@ use crate::{cargo_command, command, root, target};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A check's name, the program and what it is called with, and variables set for it.
 struct Step {
@@ -33,6 +34,8 @@ const BEFORE: [Step; 8] = [
     step("dependencies", "cargo-deny", &["--offline", "check", "bans", "licenses", "sources"]),
     step("unused dependencies", "cargo-shear", &["--deny-warnings"]),
 ];
+/// What is known about holes in dependencies: without the network, by the copy that there is.
+const ADVISORIES: Step = step("advisories", "cargo-deny", &["--offline", "check", "advisories"]);
 const BUILD: Step = step("build of tests", "cargo", &["test", "--no-run", "--workspace", "--locked"]);
 const TESTS: Step = step("tests", "cargo-nextest", &["nextest", "run", "--workspace", "--locked", "--profile", "ci"]);
 /// Lints look at the fuzz targets as well: whether they compile. Running them needs a nightly toolchain (`fuzz/run.sh`).
@@ -93,6 +96,22 @@ impl Runner {
         }
     }
 
+    /// Looks for holes that are known in dependencies; good where nobody can tell, which is said.
+    fn advisories(&mut self) -> bool {
+        let age = || advisories::age(&advisories::folder()?, SystemTime::now());
+        if age().is_none_or(|age| age > advisories::FRESH) {
+            let mut fetch = command("timeout");
+            let fetched =
+                fetch.arg(advisories::FETCHING).arg(checker(ADVISORIES.program)).args(["fetch", "db"]).output();
+            if !fetched.is_ok_and(|output| output.status.success()) {
+                eprintln!("== {}: another copy of the RustSec database could not be fetched", ADVISORIES.name);
+            }
+        }
+        let age = age();
+        eprintln!("== {}: {}", ADVISORIES.name, advisories::said(age));
+        age.is_none() || self.step(&ADVISORIES)
+    }
+
     fn took(&mut self, name: &str, wall: Duration, cpu: Duration) {
         let records = meter::records(&self.log);
         self.table.step(name, wall, cpu, records.get(self.told..).unwrap_or_default());
@@ -132,7 +151,7 @@ pub fn run(runs: usize) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if !BEFORE.iter().all(|step| runner.step(step)) {
+    if !(BEFORE.iter().all(|step| runner.step(step)) && runner.advisories()) {
         return runner.end(false);
     }
     runner.cache("third-party crates from the cache", Cache::restore);

@@ -7,6 +7,7 @@
     reason = "a tool for maintainers: where it fails, it says so and ends"
 )]
 
+mod advisories;
 mod cache;
 mod ci;
 mod meter;
