@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_one_processs_at_a_time_and_the_other_one_is_named() {
+    fn a_folder_belongs_to_one_process_at_a_time_and_the_other_one_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::take(folder.path()).unwrap();
         let refused = Lock::take(folder.path()).unwrap_err().to_string();

@@ -2,20 +2,47 @@
 
 use crate::config::Config;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 /// Descriptors that are enough for every connection that can be configured sensibly. What is inherited by children is not made
 /// larger than that where a container's hard limit is a thousand times as high.
 const ENOUGH: u64 = 1 << 20;
+/// Fewer than that are too few for some hundred people.
+const FEW: u64 = 4_096;
 /// The first port that needs no rights (ip(7), `ip_unprivileged_port_start`).
 const UNPRIVILEGED: u16 = 1_024;
 
-/// Raises the soft limit of descriptors to the hard one. Each connection through the proxy takes two.
+/// Raises the soft limit of descriptors to the hard one, and says what came of it. Each connection through the proxy takes two.
 pub(crate) fn raise_descriptors() {
-    let Some(limit) = raised(getrlimit(Resource::Nofile)) else { return };
-    match setrlimit(Resource::Nofile, limit) {
-        Ok(()) => tracing::debug!(descriptors = limit.current, "the soft limit of descriptors was raised"),
-        Err(error) => tracing::warn!(%error, "the soft limit of descriptors cannot be raised"),
+    if let Some(limit) = raised(getrlimit(Resource::Nofile))
+        && let Err(error) = setrlimit(Resource::Nofile, limit)
+    {
+        tracing::warn!(%error, "the soft limit of descriptors cannot be raised");
     }
+    tracing::info!(descriptors = getrlimit(Resource::Nofile).current, "files and connections that may be open at once");
+}
+
+/// How the process itself stands: what is looked at, and what was found; an error where that is less than it could be.
+pub(crate) fn standing(data: &Path) -> Vec<(&'static str, Result<String, String>)> {
+    let user = rustix::process::geteuid();
+    let as_user = if user.is_root() {
+        Err("root, which nothing but ports below 1024 needs".to_owned())
+    } else {
+        Ok(format!("user {}", user.as_raw()))
+    };
+    let most = raised(getrlimit(Resource::Nofile)).unwrap_or(getrlimit(Resource::Nofile)).current;
+    let descriptors = match most {
+        Some(most) if most < FEW => Err(format!("{most} at the most, which is {} connections", most / 2)),
+        Some(most) => Ok(format!("{most} at the most")),
+        None => Ok("as many as there are".to_owned()),
+    };
+    let folder = match std::fs::metadata(data).map(|meta| meta.permissions().mode() & 0o777) {
+        Ok(mode) if mode & 0o077 == 0 => Ok(format!("its owner's alone (mode {mode:o})")),
+        Ok(mode) => Err(format!("others may look into it (mode {mode:o})")),
+        Err(_) => Ok("there is none yet".to_owned()),
+    };
+    vec![("runs as", as_user), ("open files", descriptors), ("data folder", folder)]
 }
 
 /// The limit to set; `None` when it is as it should be.
@@ -59,6 +86,21 @@ mod tests {
         ] {
             assert_eq!(raised(before), after, "{before:?}");
         }
+    }
+
+    #[test]
+    fn a_data_folder_that_others_may_look_into_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |mode| {
+            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let standing = standing(folder.path());
+            standing.into_iter().find(|(what, _)| *what == "data folder").unwrap().1
+        };
+        assert!(told(0o700).is_ok());
+        assert!(told(0o750).unwrap_err().contains("mode 750"));
+        assert!(
+            standing(&folder.path().join("none")).iter().all(|(what, found)| *what != "data folder" || found.is_ok())
+        );
     }
 
     #[test]

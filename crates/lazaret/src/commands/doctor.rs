@@ -52,13 +52,19 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
     let median = times[times.len() / 2];
     let missing = engine.missing_protections();
     let fine = holes == 0 && missing.is_empty();
+    // As it would be with `serve`; what is less than it could be is said, and is no hole in a worker.
+    let standing = crate::process::standing(&crate::folder::named(common));
     let cache = sources::cache(common).map_or_else(|| "none".to_owned(), |path| crate::display::path(&path));
     if options.json {
         let probes: Vec<_> = probes
             .iter()
             .map(|(name, outcome)| json!({"attempt": name, "contained": outcome.is_ok(), "how": outcome.as_ref().unwrap_or_else(|e| e)}))
             .collect();
-        let value = json!({"protected": fine, "missing": missing, "probes": probes, "rules": engine.rules(),
+        let around: Vec<_> = standing
+            .iter()
+            .map(|(what, found)| json!({"what": what, "fine": found.is_ok(), "found": found.as_ref().unwrap_or_else(|e| e)}))
+            .collect();
+        let value = json!({"protected": fine, "process": around, "missing": missing, "probes": probes, "rules": engine.rules(),
             "policies": engine.policies().list().len(), "cache": cache, "ready_ms": ready_ms, "small_file_ms": median});
         super::print(format!("{value}\n").as_bytes())?;
     } else {
@@ -76,6 +82,13 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
         }
         if missing.is_empty() {
             writeln!(out, "  namespaces, Landlock, seccomp, resource limits and no-new-privileges are all in force")?;
+        }
+        writeln!(out, "around the workers:")?;
+        for (what, found) in &standing {
+            match found {
+                Ok(found) => writeln!(out, "  {good}good{good:#}       {what:<24} {found}")?,
+                Err(found) => writeln!(out, "  {bad}less{bad:#}       {what:<24} {found}")?,
+            }
         }
         writeln!(
             out,

@@ -36,6 +36,9 @@ fn nothing_forbidden_succeeds_inside_a_worker_and_no_failure_costs_more_than_one
         .output()
         .expect("sh runs");
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let around: Vec<_> =
+        report["process"].as_array().expect("what is around").iter().map(|found| &found["what"]).collect();
+    assert_eq!(around, ["runs as", "open files", "data folder"]);
     let probes = report["probes"].as_array().expect("probes");
     assert!(probes.len() >= 21, "{report}");
     for probe in probes {
