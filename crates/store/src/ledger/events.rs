@@ -356,8 +356,10 @@ impl Writer {
 pub(super) async fn append(writer: Writer, mut queue: mpsc::Receiver<Append>, news: broadcast::Sender<Event>) {
     let mut waiting = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let events: Vec<_> = waiting.iter().map(|append| &append.event).collect();
-        let mut written = writer.write(&events).await;
+        let mut written = {
+            let events: Vec<&Event> = waiting.iter().map(|append: &Append| &append.event).collect();
+            writer.write(&events).await
+        };
         if written.as_ref().is_err_and(is_about_an_event) && waiting.len() > 1 {
             // One that cannot be written must not take the others with it.
             for append in waiting.drain(..) {
