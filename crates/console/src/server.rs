@@ -41,7 +41,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::serve::ListenerExt;
-use lazaret_engine::Engine;
+use lazaret_engine::{Engine, Turns};
 use lazaret_store::{Blobs, Ledger, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -110,6 +110,8 @@ pub struct Console {
     enrolling: Mutex<HashMap<i64, (String, i64)>>,
     /// Attempts to sign in.
     attempts: Arc<Attempts>,
+    /// Turns at the inspection.
+    turns: Arc<Turns>,
     /// What the quarantine holds: looked up when, files, bytes.
     kept: Mutex<(i64, usize, u64)>,
     /// When passwords of locked files were tried, by machine.
@@ -159,6 +161,8 @@ impl Console {
             asked,
             enrolling,
             attempts: Arc::default(),
+            // Where no gate shares its own.
+            turns: Turns::new(4, 3, 100),
             kept,
             tries,
             closing,
@@ -176,6 +180,13 @@ impl Console {
     #[must_use]
     pub fn with_proxy(mut self, secret: String) -> Self {
         self.proxy_secret = secret;
+        self
+    }
+
+    /// The console that shares turns at the inspection with others.
+    #[must_use]
+    pub fn with_turns(mut self, turns: Arc<Turns>) -> Self {
+        self.turns = turns;
         self
     }
 

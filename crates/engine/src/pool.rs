@@ -1,6 +1,7 @@
 //! The engine's side of the worker: starts it, hands samples over, owns the deadline.
 
 use crate::assembly::{Analysis, Assembly};
+use crate::heartbeat::{self, Pulse};
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
 use crate::sample::COPIED;
 use crate::{EngineError, SampleBytes, system};
@@ -11,7 +12,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,10 @@ pub const WORKER_ARGUMENT: &str = "sandboxed-worker";
 const START_TIME: Duration = Duration::from_secs(60);
 /// How long a killed child may take to be gone before the whole worker is replaced.
 const KILL_TIME: Duration = Duration::from_secs(2);
+/// How long to wait before a worker is asked again that has too many orders to take another.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// Milliseconds beyond the limit, at the most, until a child is ended that does not come back to ask for the time.
+const MOST_SLACK: u64 = 10_000;
 
 /// What the worker is started with.
 pub(crate) struct Arsenal {
@@ -30,18 +35,48 @@ pub(crate) struct Arsenal {
     pub(crate) hash_lists: Option<(Vec<(String, u64)>, OwnedFd)>,
 }
 
-/// A worker process, started again when it dies.
+/// A worker process, started again when it dies or does not answer.
 pub(crate) struct Pool {
-    executable: PathBuf,
-    arsenal: Arsenal,
-    worker: Mutex<Arc<Worker>>,
+    current: Arc<Current>,
+    pulse: Arc<Pulse>,
     next: AtomicU64,
     spool_folder: Option<PathBuf>,
 }
 
-struct Worker {
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.pulse.close();
+    }
+}
+
+/// The worker in place, and what another one is started with.
+pub(crate) struct Current {
+    executable: PathBuf,
+    arsenal: Arsenal,
+    worker: Mutex<Arc<Worker>>,
+}
+
+impl Current {
+    pub(crate) fn worker(&self) -> Arc<Worker> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Starts another worker unless somebody else has done so since.
+    pub(crate) fn replace(&self, old: &Arc<Worker>) -> Result<Arc<Worker>, EngineError> {
+        let mut current = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, old) {
+            *current = Arc::new(Worker::start(&self.executable, &self.arsenal)?);
+            tracing::warn!("a worker was replaced");
+        }
+        Ok(current.clone())
+    }
+}
+
+pub(crate) struct Worker {
     control: OwnedFd,
     process: Mutex<Child>,
+    /// It did not answer and was ended: what it had may be tried once more.
+    lost: AtomicBool,
     rules: usize,
     missing: Vec<String>,
 }
@@ -60,6 +95,18 @@ pub(crate) struct Handed {
     pub(crate) size: u64,
 }
 
+/// How often a sample is handed over at the most: a worker may be lost through no fault of the sample.
+const TRIES: usize = 2;
+
+/// What becomes of a sample whose worker was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// Another worker gets it.
+    TriedAgain,
+    /// The report says so.
+    Told,
+}
+
 /// What helps to open a sample.
 pub(crate) struct Lent<'a> {
     /// How it is packed.
@@ -74,28 +121,29 @@ impl Pool {
         arsenal: Arsenal,
         spool_folder: Option<PathBuf>,
     ) -> Result<Self, EngineError> {
-        let worker = Worker::start(executable, &arsenal)?;
-        Ok(Self {
-            executable: executable.to_owned(),
-            arsenal,
-            worker: Mutex::new(Arc::new(worker)),
-            next: AtomicU64::new(1),
-            spool_folder,
-        })
+        let worker = Mutex::new(Arc::new(Worker::start(executable, &arsenal)?));
+        let current = Arc::new(Current { executable: executable.to_owned(), arsenal, worker });
+        let pulse = Arc::new(Pulse::default());
+        let (watched, own) = (Arc::clone(&current), Arc::clone(&pulse));
+        std::thread::Builder::new()
+            .name("lazaret-pulse".to_owned())
+            .spawn(move || heartbeat::watch(&own, &watched))
+            .map_err(|source| EngineError::Start { step: "a thread that watches it", source })?;
+        Ok(Self { current, pulse, next: AtomicU64::new(1), spool_folder })
     }
 
     /// Rules the worker loaded.
     pub(crate) fn rules(&self) -> usize {
-        self.current().rules
+        self.current.worker().rules
     }
 
     /// Protections that the kernel did not grant.
     pub(crate) fn missing_protections(&self) -> Vec<String> {
-        self.current().missing.clone()
+        self.current.worker().missing.clone()
     }
 
     /// Analyses one sample; blocks until it is done, failed or killed at its deadline. May be called from any number
-    /// of threads at once, each call has a child process of its own.
+    /// of threads at once, each call has a child process of its own. Where the worker is lost meanwhile, another one tries once.
     pub(crate) fn analyse(
         &self,
         name: &str,
@@ -104,9 +152,9 @@ impl Pool {
         lent: Lent<'_>,
         whole: Part,
     ) -> Result<Analysis, EngineError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let task = Task {
-            number,
+        let _work = self.pulse.work();
+        let mut task = Task {
+            number: 0,
             name: name.to_owned(),
             size: sample.size,
             limits: limits.clone(),
@@ -115,22 +163,35 @@ impl Pool {
             codings: lent.codings.to_vec(),
             probe: None,
         };
+        for _ in 0..TRIES - 1 {
+            task.number = self.next.fetch_add(1, Ordering::Relaxed);
+            if let Some(analysis) = self.attempt(&task, sample, whole.clone(), Lost::TriedAgain)? {
+                return Ok(analysis);
+            }
+        }
+        task.number = self.next.fetch_add(1, Ordering::Relaxed);
+        let last = self.attempt(&task, sample, whole, Lost::Told)?;
+        last.ok_or_else(|| EngineError::Worker("it does not answer".to_owned()))
+    }
+
+    /// Hands a sample to the worker and hears what it says; nothing where the worker was lost and that is to be tried again.
+    fn attempt(&self, task: &Task, sample: &Handed, whole: Part, lost: Lost) -> Result<Option<Analysis>, EngineError> {
         let spool = self.spool();
-        let hand = |step, source| EngineError::Hand { name: name.to_owned(), step, source };
-        let mut worker = self.current();
+        let hand = |step, source| EngineError::Hand { name: task.name.clone(), step, source };
+        let mut worker = self.current.worker();
         let (ours, theirs) = system::packet_pair().map_err(|error| hand("a socket for its answers", error))?;
         let mut descriptors = vec![sample.descriptor.as_fd(), theirs.as_fd()];
         descriptors.extend(spool.as_ref().map(AsFd::as_fd));
-        let order = Order::Analyse(task);
+        let order = Order::Analyse(task.clone());
         if order_to(&worker.control, &order, &descriptors).is_err() {
             // The worker died since the last sample: start another and try once more.
-            worker = self.replace(&worker)?;
+            worker = self.current.replace(&worker)?;
             order_to(&worker.control, &order, &descriptors).map_err(|error| hand("sending it", error))?;
         }
         drop(descriptors);
         drop(theirs);
-        let assembly = Assembly::new(limits, whole, !lent.codings.is_empty());
-        self.listen(&worker, number, ours.as_fd(), limits, assembly)
+        let assembly = Assembly::new(&task.limits, whole, !task.codings.is_empty());
+        self.listen(&worker, task, ours.as_fd(), assembly, lost)
     }
 
     /// Tries something forbidden inside a child: how it was refused, or `Err` when it succeeded.
@@ -141,7 +202,7 @@ impl Pool {
             let name = name.clone();
             move |source| EngineError::Hand { name, step, source }
         };
-        let worker = self.current();
+        let worker = self.current.worker();
         let (ours, theirs) = system::packet_pair().map_err(hand("a socket for its answers"))?;
         // As large as what is lent instead of copied.
         let large = tempfile::tempfile().and_then(|file| file.set_len(COPIED + 1).map(|()| file));
@@ -166,7 +227,7 @@ impl Pool {
         loop {
             if !wait(ours.as_fd(), deadline).map_err(hand("hearing from it"))? {
                 if outcome.is_some() {
-                    self.replace(&worker)?;
+                    self.current.replace(&worker)?;
                     break;
                 }
                 outcome = Some(match probe {
@@ -197,26 +258,28 @@ impl Pool {
     fn listen(
         &self,
         worker: &Arc<Worker>,
-        number: u64,
+        task: &Task,
         answers: BorrowedFd<'_>,
-        limits: &Limits,
         mut assembly: Assembly,
-    ) -> Result<Analysis, EngineError> {
+        lost: Lost,
+    ) -> Result<Option<Analysis>, EngineError> {
+        let (number, time_ms) = (task.number, task.limits.time_ms);
         let mut buffer = vec![0; MOST_MESSAGE];
         let mut failure: Option<String> = None;
         let mut listening = true;
         // The budget inside stops at the limit; this deadline is for code that does not come back to ask.
-        let mut deadline = Instant::now() + Duration::from_millis(limits.time_ms + limits.time_ms / 2 + 250);
+        let slack = (time_ms / 2).min(MOST_SLACK) + 250;
+        let mut deadline = Instant::now() + Duration::from_millis(time_ms.saturating_add(slack));
         let mut killed = false;
         loop {
             match wait(answers, deadline) {
                 Ok(true) => {}
                 Ok(false) if killed => {
-                    self.replace(worker)?;
+                    self.current.replace(worker)?;
                     break;
                 }
                 Ok(false) => {
-                    failure.get_or_insert_with(|| format!("it took longer than {} ms and was stopped", limits.time_ms));
+                    failure.get_or_insert_with(|| format!("it took longer than {time_ms} ms and was stopped"));
                     kill(worker, number);
                     (killed, deadline) = (true, Instant::now() + KILL_TIME);
                     continue;
@@ -259,22 +322,16 @@ impl Pool {
         // Whatever it said, and whether there is still somebody: nothing is to be done any more.
         kill(worker, number);
         if failure.is_none() && !assembly.finished() {
-            failure = Some("the worker died".to_owned());
+            failure = Some(if worker.lost.load(Ordering::Acquire) {
+                if lost == Lost::TriedAgain {
+                    return Ok(None);
+                }
+                "the worker did not answer any more, nor did the one before".to_owned()
+            } else {
+                "the worker died".to_owned()
+            });
         }
-        Ok(assembly.conclude(failure.as_deref()))
-    }
-
-    fn current(&self) -> Arc<Worker> {
-        self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Starts another worker unless somebody else has done so since.
-    fn replace(&self, old: &Arc<Worker>) -> Result<Arc<Worker>, EngineError> {
-        let mut current = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
-        if Arc::ptr_eq(&current, old) {
-            *current = Arc::new(Worker::start(&self.executable, &self.arsenal)?);
-        }
-        Ok(current.clone())
+        Ok(Some(assembly.conclude(failure.as_deref())))
     }
 
     /// An unlinked file for parts that are too large for memory. Without one they are cut, which the report says.
@@ -301,7 +358,13 @@ impl Worker {
             .stderr(Stdio::null())
             .spawn()
             .map_err(failed("running the executable again"))?;
-        let mut worker = Self { control: ours, process: Mutex::new(process), rules: 0, missing: Vec::new() };
+        let mut worker = Self {
+            control: ours,
+            process: Mutex::new(process),
+            lost: AtomicBool::new(false),
+            rules: 0,
+            missing: Vec::new(),
+        };
         let empty = system::sealed(&[]).map_err(failed("a file in memory"))?;
         let (rules_file, rules) = arsenal.rules.as_ref().map_or((&empty, 0), |(file, len)| (file, *len));
         let (lists, lists_file) = arsenal.hash_lists.as_ref().map_or((Vec::new(), &empty), |(l, f)| (l.clone(), f));
@@ -325,8 +388,48 @@ impl Worker {
                 Ok(worker)
             }
             Ok(Report::Failed { why }) => Err(EngineError::Worker(why)),
-            Err(_) => Err(EngineError::Worker("it ended before it was ready".to_owned())),
+            Ok(Report::Alive { .. }) | Err(_) => Err(EngineError::Worker("it ended before it was ready".to_owned())),
         }
+    }
+
+    /// Whether the zygote answers in time. One that is gone is not asked: whoever waits for it hears of that at once.
+    pub(crate) fn answers(&self, number: u64, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        let Ok(order) = serde_json::to_vec(&Order::Ping { number }) else { return true };
+        loop {
+            match system::send_now(self.control.as_fd(), &order) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {
+                    std::thread::sleep(ASK_AGAIN);
+                }
+                Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+            }
+        }
+        let mut buffer = vec![0; MOST_MESSAGE];
+        loop {
+            match wait(self.control.as_fd(), deadline) {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(_) => return true,
+            }
+            match system::receive(self.control.as_fd(), &mut buffer) {
+                Ok((0, _)) | Err(_) => return true,
+                Ok((n, _)) => {
+                    let report = serde_json::from_slice(buffer.get(..n).unwrap_or_default());
+                    if matches!(report, Ok(Report::Alive { number: heard }) if heard == number) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends it, so that whoever waits for it is answered, and lets them try again.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Release);
+        let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = process.kill();
+        let _ = process.wait();
     }
 }
 

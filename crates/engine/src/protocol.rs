@@ -38,6 +38,11 @@ pub(crate) enum Order {
     },
     /// Analyse a sample. File descriptors: the sample, the socket for answers, the spool.
     Analyse(Task),
+    /// Say that you listen.
+    Ping {
+        /// Comes back in the answer.
+        number: u64,
+    },
     /// Kill the child that works on this task.
     Kill {
         /// [`Task::number`].
@@ -75,6 +80,11 @@ pub(crate) enum Report {
         rules: usize,
         /// Protections that the kernel did not grant.
         missing: Vec<String>,
+    },
+    /// The answer to [`Order::Ping`].
+    Alive {
+        /// Its number.
+        number: u64,
     },
     /// The zygote cannot work.
     Failed {

@@ -75,7 +75,8 @@ const CHILD: &[libc::c_long] = &[
     libc::SYS_set_robust_list,
 ];
 
-/// What the zygote needs beyond that: to receive work, to fork, to watch and kill its children, to narrow them further.
+/// What the zygote needs beyond that: to receive work, to fork, to watch, slow down and kill its children, to narrow them
+/// further.
 const ZYGOTE: &[libc::c_long] = &[
     libc::SYS_recvmsg,
     libc::SYS_poll,
@@ -84,6 +85,7 @@ const ZYGOTE: &[libc::c_long] = &[
     libc::SYS_wait4,
     libc::SYS_waitid,
     libc::SYS_kill,
+    libc::SYS_setpriority,
     libc::SYS_seccomp,
     libc::SYS_prctl,
     libc::SYS_prlimit64,

@@ -104,6 +104,13 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], descriptors: &[Borrowed
     }
 }
 
+/// Sends one packet, or fails with [`io::ErrorKind::WouldBlock`] where the other side has too many that it did not take.
+pub(crate) fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    sendmsg(socket, &[IoSlice::new(bytes)], &mut SendAncillaryBuffer::default(), flags)?;
+    Ok(())
+}
+
 /// Receives one packet into `buffer`; 0 bytes means that the other side is gone.
 pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
@@ -153,6 +160,16 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
         }
     }
     Ok(fcntl_add_seals(&file, seals).map(|()| file)?)
+}
+
+/// Gives memory that was freed back to the system. The allocator keeps it otherwise, for as long as something small that was
+/// allocated later lies behind it.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: it takes a number and may be called at any time by any thread.
+        let _ = unsafe { libc::malloc_trim(0) };
+    }
 }
 
 /// Tries to attach to the parent process as a debugger would.

@@ -8,13 +8,16 @@ use lazaret_detect::{HashLists, Inspector, Signatures};
 use lazaret_model::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, setpriority_process, waitpid};
 use std::collections::HashMap;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
 /// How often the zygote looks for children that ended, in nanoseconds, while it has any.
 const REAP_EVERY: i64 = 1_000_000;
+/// How long a child may take before others come first, and how far it then steps back (nice(2)).
+const LONG: Duration = Duration::from_secs(1);
+const STEPS_BACK: i32 = 10;
 
 /// How long the zygote lets a child live: longer than the engine waits before it has it ended.
 fn lifetime(limits: &Limits) -> Duration {
@@ -71,7 +74,10 @@ struct Zygote {
 struct Running {
     number: u64,
     answers: OwnedFd,
+    since: Instant,
     until: Instant,
+    /// Whether others come first by now.
+    stepped_back: bool,
 }
 
 impl Zygote {
@@ -104,6 +110,9 @@ impl Zygote {
             match hear(control) {
                 Ok(Some((Order::Analyse(task), descriptors))) => self.fork(task, descriptors),
                 Ok(Some((Order::Kill { number }, _))) => self.kill(number),
+                Ok(Some((Order::Ping { number }, _))) => {
+                    let _ = say(control, &Report::Alive { number });
+                }
                 Ok(Some((Order::Start { .. }, _))) => {}
                 // The engine is gone, or speaks nonsense: there is nothing left to do.
                 Ok(None) | Err(_) => return,
@@ -129,8 +138,10 @@ impl Zygote {
                 system::exit_now(status)
             }
             Ok(Forked::Parent(pid)) => {
-                let until = Instant::now() + lifetime(&task.limits);
-                self.children.insert(pid, Running { number: task.number, answers, until });
+                let since = Instant::now();
+                let until = since + lifetime(&task.limits);
+                let running = Running { number: task.number, answers, since, until, stepped_back: false };
+                self.children.insert(pid, running);
             }
             Err(error) => {
                 let _ = say(answers.as_fd(), &Answer::Gone(Some(format!("no process for it: {error}"))));
@@ -145,17 +156,29 @@ impl Zygote {
         }
     }
 
-    /// Whoever stays too long is killed, whatever it told the engine.
-    fn end_the_old(&self) {
+    /// Whoever stays long lets others go first, and whoever stays too long is killed, whatever it told the engine.
+    fn mind_the_old(&mut self) {
         let now = Instant::now();
-        for (pid, _) in self.children.iter().filter(|(_, running)| running.until < now) {
-            let _ = kill_process(*pid, Signal::KILL);
+        for (pid, running) in &mut self.children {
+            if running.until < now {
+                let _ = kill_process(*pid, Signal::KILL);
+            }
+            if !running.stepped_back && now.saturating_duration_since(running.since) > LONG {
+                running.stepped_back = true;
+                let _ = setpriority_process(Some(*pid), STEPS_BACK);
+            }
         }
     }
 
     fn reap(&mut self) {
         while !self.children.is_empty() {
-            let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) else { return self.end_the_old() };
+            let looked = waitpid(None, WaitOptions::NOHANG | WaitOptions::UNTRACED);
+            let Ok(Some((pid, status))) = looked else { return self.mind_the_old() };
+            // Nobody would let one go on that was stopped.
+            if status.stopped() {
+                let _ = kill_process(pid, Signal::KILL);
+                continue;
+            }
             if let Some(running) = self.children.remove(&pid) {
                 let _ = say(running.answers.as_fd(), &Answer::Gone(describe(status)));
             }

@@ -1,21 +1,28 @@
 //! The desk that every gate asks: may this body pass? It bounds what is inspected at once and turns every failure into
 //! a refusal.
 
+use crate::budget::Budget;
 use crate::exchange::Exchange;
 use crate::refusal::{Pages, Reason, Refusal, public_address};
 use crate::settings::BodySettings;
-use crate::spool::{Spool, Spooled};
+use crate::spool::{Room, Spool, Spooled};
 use crate::{Directory, Kept, Metrics, Record, Sites};
 use http::{HeaderMap, Method, StatusCode};
-use lazaret_engine::{Engine, Request, SampleBytes};
+use lazaret_engine::{Engine, Request, SampleBytes, Turns, give_memory_back};
 use lazaret_model::{Class, ContentCoding, Decision, Kind, Origin, ScanReport, reference};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
-use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// First bytes that are enough for an early decision.
 pub(crate) const HEAD: usize = 16 << 10;
+
+/// Bytes of memory that every client may take, whatever others take.
+const SURE_MEMORY: u64 = 1 << 20;
+/// The part of memory and spool that one client may take, and the part of the spool that it may take in any case.
+const PART: u64 = 4;
+const SURE_PART: u64 = 256;
 
 /// What the gates share.
 pub struct Desk {
@@ -27,7 +34,9 @@ pub struct Desk {
     metrics: Metrics,
     settings: BodySettings,
     spool_folder: PathBuf,
-    slots: Arc<Semaphore>,
+    turns: Arc<Turns>,
+    memory: Arc<Budget>,
+    disk: Arc<Budget>,
 }
 
 /// What a desk works with.
@@ -77,7 +86,16 @@ impl Desk {
     /// A desk for the gates. `spool_folder` is where bodies too large for memory go; it must exist.
     pub fn new(means: Means, settings: BodySettings, spool_folder: PathBuf) -> Self {
         let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let slots = if settings.inspections == 0 { processors * 2 } else { settings.inspections };
+        let (all, each) = settings.turns(processors);
+        let turns = Turns::new(all, each, settings.waiting);
+        let memory = Budget::new(settings.memory_bytes, settings.memory_bytes / PART, SURE_MEMORY);
+        let memory = Arc::new(memory.with_after_peak(give_memory_back));
+        let spool = settings.spool_bytes;
+        if spool < settings.most_bytes {
+            tracing::warn!("`bodies.spool_bytes` is less than `bodies.most_bytes`: larger bodies never find room");
+        }
+        let one = (spool / PART).max(settings.most_bytes.min(spool));
+        let disk = Arc::new(Budget::new(spool, one, spool / SURE_PART));
         let Means { engine, pages, record, sites, directory } = means;
         Self {
             engine: RwLock::new(engine),
@@ -88,7 +106,9 @@ impl Desk {
             metrics: Metrics::default(),
             settings,
             spool_folder,
-            slots: Arc::new(Semaphore::new(slots)),
+            turns,
+            memory,
+            disk,
         }
     }
 
@@ -124,8 +144,17 @@ impl Desk {
         &self.settings
     }
 
-    pub(crate) fn spool(&self) -> Spool {
-        Spool::new(&self.spool_folder, self.settings.in_memory_bytes)
+    /// The turns of inspections, for whoever else has something inspected.
+    pub fn turns(&self) -> Arc<Turns> {
+        Arc::clone(&self.turns)
+    }
+
+    /// Room for a body.
+    pub(crate) fn spool(&self, exchange: &Exchange) -> Spool {
+        let client = exchange.whose();
+        let (memory, disk) = (self.memory.share(client.clone()), self.disk.share(client));
+        let room = Room { memory, disk, patience: self.settings.wait() };
+        Spool::new(&self.spool_folder, self.settings.in_memory_bytes, room)
     }
 
     /// Whether the first bytes are enough to say no. What is packed is not unpacked for this: only a worker may.
@@ -249,6 +278,8 @@ impl Desk {
                     Reason::Failed(format!("it could not be recorded: {why}")),
                 ))),
             },
+            // Who has no time to look at it has none to keep it.
+            Err(refusal) if matches!(refusal.reason, Reason::Busy(_)) => Err(refusal),
             Err(mut refusal) => {
                 refusal.kept = self.keep(body, &codings).await;
                 Err(refusal)
@@ -291,15 +322,20 @@ impl Desk {
     ) -> Result<ScanReport, Box<Refusal>> {
         let failed = |why: String| Box::new(self.refuse(exchange, cargo, Reason::Failed(why)));
         let started = Instant::now();
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-            return Err(failed("the gates are closing".to_owned()));
+        let busy = |why: String| Box::new(self.refuse(exchange, cargo, Reason::Busy(why)));
+        let waiting = self.turns.wait(&exchange.whose()).map_err(|full| busy(full.to_string()))?;
+        let Ok(turn) = timeout(self.settings.wait(), waiting).await else {
+            self.metrics.failed("turn");
+            let seconds = self.settings.wait_seconds;
+            return Err(failed(format!("it waited {seconds} s for its turn: so much else is being inspected")));
         };
+        let most = self.settings.inspection_time(body.len());
         let bytes = body.sample().map_err(|error| failed(format!("the spool cannot be read: {error}")))?;
         let (engine, name, origin) = (self.engine(), cargo.name.clone(), cargo.origin.clone());
         let (record, runtime) = (Arc::clone(&self.record), tokio::runtime::Handle::current());
         let scan = tokio::task::spawn_blocking(move || {
-            // Whoever hangs up does not end the inspection: it keeps its place until it is done.
-            let _slot = slot;
+            // Whoever hangs up does not end the inspection: it keeps its turn until it is done.
+            let _turn = turn;
             let seen = |sha256: &str| {
                 runtime.block_on(record.prevalence(sha256)).unwrap_or_else(|why| {
                     // As if it had never been seen.
@@ -308,7 +344,9 @@ impl Desk {
                 })
             };
             let prevalence: Option<&dyn Fn(&str) -> u64> = Some(&seen);
-            engine.scan(Request { name: &name, bytes, origin: &origin, passwords: &[], codings: &codings, prevalence })
+            let request =
+                Request { name: &name, bytes, origin: &origin, passwords: &[], codings: &codings, prevalence };
+            engine.scan_within(request, most)
         });
         let scan = scan.await;
         self.metrics.inspected(body.len(), started.elapsed());
@@ -331,7 +369,7 @@ impl Desk {
         let decision = match &reason {
             Reason::Policy(report) => report.decision,
             // Nobody has seen what is in it, and perhaps somebody can.
-            Reason::Failed(_) => Decision::Hold,
+            Reason::Failed(_) | Reason::Busy(_) => Decision::Hold,
             Reason::TooLarge(_) => Decision::Block,
         };
         let refusal = Refusal {
@@ -348,7 +386,7 @@ impl Desk {
                 name = %refusal.name, sha256 = %report.sha256, kind = %report.kind.id, verdict = %report.verdict,
                 policies = %report.policies.join(" "), "refused"
             ),
-            Reason::Failed(why) => tracing::warn!(
+            Reason::Failed(why) | Reason::Busy(why) => tracing::warn!(
                 reference = %refusal.reference, gate = %exchange.gate, %decision, address = %refusal.address,
                 name = %refusal.name, %why, "refused without an inspection"
             ),

@@ -4,6 +4,7 @@ use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
 };
 use http::{HeaderMap, Method, StatusCode, Uri};
+use lazaret_engine::Client;
 use lazaret_model::{ContentCoding, Direction, Gate, Origin};
 use percent_encoding::percent_decode_str;
 use std::net::IpAddr;
@@ -104,6 +105,15 @@ impl Exchange {
     /// The registered domain of that host, by the Public Suffix List.
     pub fn domain(&self) -> Option<String> {
         registered_domain(&self.host())
+    }
+
+    /// Who is told from others when much is asked for at once: a machine, or the person whom a gateway names instead of one.
+    pub(crate) fn whose(&self) -> Client {
+        match (self.client, &self.person) {
+            (Some(address), _) => Client::Address(address.to_canonical()),
+            (None, Some(person)) => Client::Person(person.clone()),
+            (None, None) => Client::Unknown,
+        }
     }
 
     /// Where the body of an answer with these headers comes from.
@@ -406,6 +416,16 @@ mod tests {
             let exchange = exchange("http://cdn.example/x", &fields);
             assert_eq!(exchange.origin(&headers(&[])).page.as_deref(), site, "{fields:?}");
         }
+    }
+
+    #[test]
+    fn clients_are_told_apart_by_address_or_else_by_name() {
+        let mut exchange = exchange("http://a.example/", &[]);
+        assert_eq!(exchange.whose(), Client::Unknown);
+        exchange.person = Some("ada".to_owned());
+        assert_eq!(exchange.whose(), Client::Person("ada".to_owned()));
+        exchange.client = "::ffff:192.0.2.7".parse().ok();
+        assert_eq!(exchange.whose(), Client::Address([192, 0, 2, 7].into()));
     }
 
     #[test]

@@ -9,9 +9,11 @@ mod message;
 mod session;
 mod wire;
 
+use crate::accept::{self, Bounds};
 use crate::network::Networks;
-use crate::settings::IcapSettings;
+use crate::settings::{IcapSettings, of_one_address};
 use crate::{Desk, GateError};
+use lazaret_model::Crowd;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
@@ -24,6 +26,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// How long a client may take to agree on TLS.
 const GREETING_TIME: Duration = Duration::from_secs(20);
+/// What an address that holds as many connections as it may is told (RFC 3507, 4.3.3).
+const FULL: &str =
+    "ICAP/1.0 503 Service Overloaded\r\nRetry-After: 10\r\nConnection: close\r\nEncapsulated: null-body=0\r\n\r\n";
 
 /// The ICAP server.
 pub struct Icap {
@@ -58,10 +63,19 @@ impl Icap {
 
     /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
-        let connections = self.settings.connections;
-        crate::accept::serve(listener, connections, closing.clone(), move |stream, client| {
+        let bounds = Bounds {
+            most: self.settings.connections,
+            crowd: Crowd::new(of_one_address(self.settings.connections_an_address, self.settings.connections)),
+            exempt: self.gateways.clone(),
+            full: FULL,
+            key: "icap.connections_an_address",
+        };
+        accept::serve(listener, bounds, closing.clone(), move |stream, client, held| {
             let (icap, closing) = (Arc::clone(&self), closing.clone());
-            async move { icap.client(stream, client, closing).await }
+            async move {
+                icap.client(stream, client, closing).await;
+                drop(held);
+            }
         })
         .await;
     }

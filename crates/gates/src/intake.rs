@@ -1,9 +1,9 @@
 //! Takes a body in, piece by piece, and says no as soon as that is certain.
 
-use crate::desk::{Cargo, HEAD};
+use crate::desk::{Cargo, HEAD, describe};
 use crate::following::Following;
 use crate::refusal::{Reason, Refusal};
-use crate::spool::{Spool, Spooled};
+use crate::spool::{Spool, SpoolError, Spooled};
 use crate::{Desk, Exchange};
 use bytes::Bytes;
 use lazaret_engine::Engine;
@@ -45,20 +45,23 @@ impl Intake {
         cargo: Cargo,
         announced: u64,
     ) -> Result<Self, Box<Refusal>> {
-        let spool = desk.spool();
+        let spool = desk.spool(&exchange);
         let intake = Self { desk, exchange, cargo, spool, head: Vec::new(), beginning: None, media: false };
         intake.bounded(announced)?;
         Ok(intake)
     }
 
-    /// Takes a piece.
+    /// Takes a piece. Waits where too much is under way: nothing more is to be read meanwhile.
     ///
     /// # Errors
     /// When the body is too large, cannot be kept, or may not pass whatever follows.
-    pub(crate) fn push(&mut self, data: &[u8]) -> Result<(), Box<Refusal>> {
+    pub(crate) async fn push(&mut self, data: &[u8]) -> Result<(), Box<Refusal>> {
         self.bounded(self.spool.len() + data.len() as u64)?;
-        let kept = self.spool.push(data);
-        kept.map_err(|error| self.refuse(Reason::Failed(format!("the spool could not take it: {error}"))))?;
+        match self.spool.push(data).await {
+            Ok(()) => {}
+            Err(error @ SpoolError::NoRoom(..)) => return Err(self.refuse(Reason::Busy(error.to_string()))),
+            Err(error) => return Err(self.refuse(Reason::Failed(describe(&error)))),
+        }
         if self.beginning.is_some() {
             return Ok(());
         }

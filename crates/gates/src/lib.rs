@@ -5,6 +5,7 @@
 //! all. What people read when something is stopped comes from whoever starts the gates, through [`Pages`].
 
 mod accept;
+mod budget;
 mod desk;
 mod directory;
 mod error;

@@ -1,5 +1,7 @@
-//! A connection whose other side must take what it is sent: silence while it should read is borne only so long.
+//! What is borne of clients: silence while they should read what they are sent, only so long; next to nothing of what they send
+//! themselves, neither.
 
+use lazaret_model::Pace;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -7,6 +9,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+/// How long a body may come from a client at any pace, and bytes a second that are enough after that.
+const GRACE: Duration = Duration::from_secs(30);
+const LEAST: u64 = 1_024;
+
+/// The pace at which clients must send. What sites send comes as it comes.
+pub(crate) fn pace() -> Pace {
+    Pace::new(GRACE, LEAST)
+}
 
 /// A stream that fails with [`io::ErrorKind::TimedOut`] when nothing more can be written for a while.
 pub(crate) struct Patient<S> {

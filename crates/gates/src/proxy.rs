@@ -13,6 +13,7 @@ mod destinations;
 mod fields;
 mod pac;
 mod prefixed;
+mod requests;
 mod tunnel;
 mod upload;
 mod upstream;
@@ -22,12 +23,12 @@ pub use authority::Authority;
 pub(crate) use body::{Body, full};
 pub(crate) use upstream::{Asker, Upstream};
 
-use crate::accept::{self, closed};
+use crate::accept::{self, Bounds, Held, closed};
 use crate::exchange::{normal_host, text};
 use crate::network::Networks;
 use crate::patient::Patient;
 use crate::refusal::{Page, Trouble, public_address};
-use crate::settings::ProxySettings;
+use crate::settings::{ProxySettings, of_one_address};
 use crate::{Accounts, Desk, Exchange, GateError, Wants};
 use data_encoding::BASE64;
 use destinations::Ports;
@@ -38,7 +39,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, V
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lazaret_model::{Gate, Introduction};
+use lazaret_model::{Crowd, Gate, Introduction};
+use requests::Requests;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -54,6 +56,19 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 const WRONG_TIME: Duration = Duration::from_millis(500);
 /// Header fields of one message.
 const MOST_FIELDS: usize = 200;
+/// What an address that holds as many connections as it may is told.
+const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\nContent-Type: text/plain\r\n\
+                    Content-Length: 54\r\n\r\nthis address holds as many connections as it may here\n";
+/// Bytes of a connection that are read ahead where an address has many of them.
+const FEW_BYTES: usize = 64 << 10;
+/// Requests of one HTTP/2 connection at once (RFC 9113, 6.5.2: not fewer than 100).
+const STREAMS: u32 = 100;
+/// Bytes that may be on the way to us on an HTTP/2 connection, and on one where an address has many of them (RFC 9113, 6.9.2:
+/// the smaller is the smallest there is).
+const WINDOW: u32 = 1 << 20;
+const SMALL_WINDOW: u32 = 65_535;
+/// How many times `proxy.idle_seconds` an HTTP/2 connection may have no request.
+const IDLE_TIMES: u32 = 5;
 /// What is said to whoever asks for a port that is not the web's.
 const PORT: Trouble = Trouble::Request("no site is asked at this port; the administrator can name it in `proxy.ports`");
 
@@ -70,6 +85,7 @@ pub struct Proxy {
     via: Via,
     ports: Ports,
     clients: Networks,
+    crowd: Arc<Crowd>,
 }
 
 /// Where the console is, and what it is shown so that it believes for whom the proxy asks.
@@ -85,6 +101,8 @@ pub struct Own {
 #[derive(Debug, Clone)]
 struct Place {
     client: SocketAddr,
+    /// Its place among the connections, which a tunnel keeps.
+    held: Arc<Held>,
     /// Who opened the tunnel, or came by it unasked.
     person: Option<String>,
     tunnel: Option<Tunnel>,
@@ -121,7 +139,8 @@ impl Proxy {
         let ports = Ports::of(&settings)?;
         let clients = Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
         let (waiting, via) = (Waiting::default(), Via::new());
-        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting, via, ports, clients })
+        let crowd = Crowd::new(of_one_address(settings.connections_an_address, settings.connections));
+        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting, via, ports, clients, crowd })
     }
 
     /// Looks at settings.
@@ -136,20 +155,31 @@ impl Proxy {
 
     /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
-        let connections = self.settings.connections;
-        accept::serve(listener, connections, closing.clone(), move |stream, client| {
+        let bounds = self.bounds(FULL);
+        accept::serve(listener, bounds, closing.clone(), move |stream, client, held| {
             let (proxy, closing) = (Arc::clone(&self), closing.clone());
-            async move { proxy.client(stream, client, closing).await }
+            async move { proxy.client(stream, client, held, closing).await }
         })
         .await;
     }
 
+    fn bounds(&self, full: &'static str) -> Bounds {
+        Bounds {
+            most: self.settings.connections,
+            crowd: Arc::clone(&self.crowd),
+            exempt: Networks::default(),
+            full,
+            key: "proxy.connections_an_address",
+        }
+    }
+
     /// Serves connections that the kernel redirected here, until `closing` turns true.
     pub async fn serve_redirected(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
-        let connections = self.settings.connections;
-        accept::serve(listener, connections, closing.clone(), move |stream, client| {
+        // They do not know that anybody but the site could answer.
+        let bounds = self.bounds("");
+        accept::serve(listener, bounds, closing.clone(), move |stream, client, held| {
             let (proxy, closing) = (Arc::clone(&self), closing.clone());
-            async move { proxy.redirected(stream, client, closing).await }
+            async move { proxy.redirected(stream, client, held, closing).await }
         })
         .await;
     }
@@ -163,11 +193,17 @@ impl Proxy {
         taken
     }
 
-    async fn client(self: Arc<Self>, stream: TcpStream, client: SocketAddr, closing: watch::Receiver<bool>) {
+    async fn client(
+        self: Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddr,
+        held: Arc<Held>,
+        closing: watch::Receiver<bool>,
+    ) {
         if !self.takes(client) {
             return;
         }
-        let place = Place { client, person: None, tunnel: None };
+        let place = Place { client, held, person: None, tunnel: None };
         let stream = Patient::new(stream, self.settings.idle_time());
         self.http1(stream, place, closing).await;
     }
@@ -178,12 +214,12 @@ impl Proxy {
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let service = service_fn(|request| Arc::clone(&self).handle(request, place.clone(), closing.clone()));
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIME)
-            .max_headers(MOST_FIELDS)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_headers(MOST_FIELDS);
+        if !place.held.is_roomy() {
+            builder.max_buf_size(FEW_BYTES);
+        }
+        let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
         tokio::pin!(connection);
         let result = tokio::select! {
             result = connection.as_mut() => result,
@@ -202,15 +238,33 @@ impl Proxy {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request| Arc::clone(&self).handle(request, place.clone(), closing.clone()));
+        let requests = Requests::default();
+        let service = service_fn(|request| {
+            let under_way = requests.begin();
+            let handled = Arc::clone(&self).handle(request, place.clone(), closing.clone());
+            async move {
+                let answer = handled.await;
+                drop(under_way);
+                answer
+            }
+        });
+        let window = if place.held.is_roomy() { WINDOW } else { SMALL_WINDOW };
         let connection = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(self.settings.idle_time())
+            .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(window)
+            .initial_connection_window_size(window)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let result = tokio::select! {
             result = connection.as_mut() => result,
             () = closed(closing.clone()) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            // A tunnel that nobody uses keeps no place: whoever comes back opens another.
+            () = requests.cease(self.settings.idle_time() * IDLE_TIMES) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -243,7 +297,8 @@ impl Proxy {
         let address = absolute(&request, &place);
         let answer = match address {
             Ok(uri) => {
-                self.forward(request, uri.clone(), &place).await.map_err(|trouble| (trouble, public_address(&uri)))
+                let answer = self.forward(request, uri.clone(), &place, closing).await;
+                answer.map_err(|trouble| (trouble, public_address(&uri)))
             }
             Err(trouble) => Err((trouble, request.uri().path().to_owned())),
         };
@@ -283,6 +338,7 @@ impl Proxy {
         request: Request<Incoming>,
         uri: Uri,
         place: &Place,
+        closing: watch::Receiver<bool>,
     ) -> Result<Response<Body>, Trouble> {
         if self.via.loops(request.headers()) {
             return Err(Trouble::Loop);
@@ -304,7 +360,7 @@ impl Proxy {
             return Ok(answer::refused(&self.desk, &refusal, &exchange).await);
         }
         if websocket {
-            return tunnel::websocket(self, request, exchange, asker).await;
+            return tunnel::websocket(self, request, exchange, asker, (Arc::clone(&place.held), closing)).await;
         }
         let key = Key::of(&exchange, request.headers());
         if let Some(work) = key.as_ref().and_then(|key| self.waiting.take(key)) {

@@ -16,7 +16,12 @@ pub enum Reason {
     Failed(String),
     /// It is larger than what may pass.
     TooLarge(u64),
+    /// Too much is under way to look at it now; the sentence is for the log.
+    Busy(String),
 }
+
+/// After how many seconds whoever is told that too much is under way may ask again.
+pub(crate) const RETRY_SECONDS: u32 = 10;
 
 /// One download that was not handed over.
 #[derive(Debug, Clone)]

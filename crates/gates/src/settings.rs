@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// Bytes that are inspected in a second at the least, so that large bodies have the time they need.
+const BYTES_A_SECOND: u64 = 16 << 20;
+/// Connections that a browser opens to a proxy, with room for a second one.
+const ENOUGH: usize = 64;
+
 /// How bodies are held while they are inspected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -13,14 +18,64 @@ pub struct BodySettings {
     pub most_bytes: u64,
     /// Bytes of film or sound that are inspected before the rest passes. Default 16 MiB.
     pub media_bytes: u64,
-    /// Bodies inspected at once; 0 stands for twice the processors. Default 0.
+    /// Bodies inspected at once, one fewer of one client; 0 stands for twice the processors of one client, and one more.
+    /// Default 0.
     pub inspections: usize,
+    /// Milliseconds that the inspection of one body may take, and a second more for each 16 MiB of it, where `limits.time_ms` is
+    /// not less; what takes longer is held. Default 30,000.
+    pub time_ms: u64,
+    /// Seconds that a body waits for its turn, or for room, until it is refused. Default 30.
+    pub wait_seconds: u64,
+    /// Bodies of one client that wait for their turn; further ones are refused. Default 1,000.
+    pub waiting: usize,
+    /// Bytes of memory that bodies under way take in all, of one client a quarter; what does not fit goes to the spool.
+    /// Default 256 MiB.
+    pub memory_bytes: u64,
+    /// Bytes of the spool that bodies under way take in all, of one client a quarter, but room for one body. What does not fit
+    /// waits, and is then refused. Default 64 GiB.
+    pub spool_bytes: u64,
 }
 
 impl Default for BodySettings {
     fn default() -> Self {
-        Self { in_memory_bytes: 1 << 20, most_bytes: 4 << 30, media_bytes: 16 << 20, inspections: 0 }
+        Self {
+            in_memory_bytes: 1 << 20,
+            most_bytes: 4 << 30,
+            media_bytes: 16 << 20,
+            inspections: 0,
+            time_ms: 30_000,
+            wait_seconds: 30,
+            waiting: 1_000,
+            memory_bytes: 256 << 20,
+            spool_bytes: 64 << 30,
+        }
     }
+}
+
+impl BodySettings {
+    /// Inspections at once, in all and of one client, on so many processors.
+    pub(crate) fn turns(&self, processors: usize) -> (usize, usize) {
+        match self.inspections {
+            // Whoever is alone loses nothing by the one that is for others.
+            0 => (processors * 2 + 1, processors * 2),
+            all => (all, all.saturating_sub(1).max(1)),
+        }
+    }
+
+    /// How long the inspection of a body of so many bytes may take.
+    pub(crate) fn inspection_time(&self, bytes: u64) -> Duration {
+        Duration::from_millis(self.time_ms.max(1)) + Duration::from_secs(bytes / BYTES_A_SECOND)
+    }
+
+    pub(crate) fn wait(&self) -> Duration {
+        Duration::from_secs(self.wait_seconds)
+    }
+}
+
+/// Connections of one address out of so many: as is set, or (0) a quarter, but enough for a browser.
+pub(crate) fn of_one_address(set: usize, connections: usize) -> usize {
+    let each = if set == 0 { (connections / 4).max(ENOUGH) } else { set };
+    each.min(connections)
 }
 
 /// This machine, and networks that nobody reaches over the internet: loopback, private (RFC 1918, RFC 4193), link-local.
@@ -56,6 +111,9 @@ pub struct IcapSettings {
     pub preview_bytes: usize,
     /// Connections served at once, which clients are told; more wait. Default 1,000.
     pub connections: usize,
+    /// Connections of one address outside `trusted_gateways`; further ones are closed. 0 stands for a quarter of
+    /// `connections`, and 64 at the least. Default 0.
+    pub connections_an_address: usize,
     /// Seconds of silence after which a connection is closed. Default 60.
     pub idle_seconds: u64,
     /// Bytes taken from a client that cannot keep the whole body (it does not allow 204) until it gets the beginning of
@@ -76,6 +134,7 @@ impl Default for IcapSettings {
             key: String::new(),
             preview_bytes: 16_384,
             connections: 1_000,
+            connections_an_address: 0,
             idle_seconds: 60,
             begin_after_bytes: 40_960,
             patience_seconds: 8,
@@ -126,8 +185,11 @@ pub struct ProxySettings {
     pub idle_seconds: u64,
     /// Seconds after which a client is sent the first bytes of what is still being inspected. Default 8.
     pub patience_seconds: u64,
-    /// Connections served at once; more wait. Default 10,000.
+    /// Connections served at once, tunnels among them; more wait. Default 10,000.
     pub connections: usize,
+    /// Connections of one address; further ones are closed. 0 stands for a quarter of `connections`, and 64 at the least.
+    /// Default 0.
+    pub connections_an_address: usize,
 }
 
 impl Default for ProxySettings {
@@ -151,6 +213,7 @@ impl Default for ProxySettings {
             idle_seconds: 60,
             patience_seconds: 8,
             connections: 10_000,
+            connections_an_address: 0,
         }
     }
 }
@@ -267,6 +330,22 @@ pub enum ListFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_client_leaves_a_turn_and_some_places_to_others() {
+        let turns = |inspections| BodySettings { inspections, ..BodySettings::default() }.turns(4);
+        assert_eq!([turns(0), turns(1), turns(2), turns(10)], [(9, 8), (1, 1), (2, 1), (10, 9)]);
+        for (set, connections, each) in [(0, 10_000, 2_500), (0, 100, 64), (0, 8, 8), (7, 100, 7), (200, 100, 100)] {
+            assert_eq!(of_one_address(set, connections), each, "{set} of {connections}");
+        }
+    }
+
+    #[test]
+    fn large_bodies_have_more_time() {
+        let settings = BodySettings::default();
+        assert_eq!(settings.inspection_time(5_000_000), Duration::from_secs(30));
+        assert_eq!(settings.inspection_time(1 << 30), Duration::from_secs(30 + 64));
+    }
 
     #[test]
     fn a_bypass_names_a_host_or_a_domain_with_everything_below() {

@@ -71,8 +71,11 @@ connect_seconds = 15
 idle_seconds = 60
 # Seconds after which a client is sent the first bytes of a download that is still being inspected.
 patience_seconds = 8
-# Connections served at once; more wait.
+# Connections served at once, tunnels among them; more wait.
 connections = 10000
+# Connections of one address; further ones are closed. 0: a quarter of `connections`, and 64 at the least. Where many people
+# stand behind one address, such as that of a balancer, set it to what `connections` is.
+connections_an_address = 0
 
 # The ICAP server of `lazaret serve`, for Squid and other gateways.
 [icap]
@@ -90,6 +93,9 @@ key = ""
 preview_bytes = 16384
 # Connections served at once, which clients are told; more wait.
 connections = 1000
+# Connections of one address outside `trusted_gateways`; further ones are closed. 0: a quarter of `connections`, and 64 at
+# the least.
+connections_an_address = 0
 # Seconds of silence after which a connection is closed.
 idle_seconds = 60
 # Bytes taken from a client that cannot keep the whole body until it gets the beginning of its answer. Squid 5 needs this
@@ -106,8 +112,22 @@ in_memory_bytes = 1048576
 most_bytes = 4294967296
 # Bytes of film or sound that are inspected before the rest passes.
 media_bytes = 16777216
-# Bodies inspected at once. 0: twice the processors.
+# Bodies inspected at once, one fewer of one client: another one always finds a turn. Of those who wait, whoever used the
+# least time is next. 0: twice the processors of one client, and one more.
 inspections = 0
+# Milliseconds that the inspection of one body may take, and a second more for each 16 MiB of it, where `limits.time_ms` is
+# not less. What takes longer is held.
+time_ms = 30000
+# Seconds that a body waits for its turn (then it is held) or for room (then it is refused with 503), while nothing more of it
+# is read.
+wait_seconds = 30
+# Bodies of one client that wait for their turn; further ones are refused with 503.
+waiting = 1000
+# Bytes of memory that bodies under way take in all, of one client a quarter. What does not fit goes to the spool.
+memory_bytes = 268435456
+# Bytes of the spool that bodies under way take in all, of one client a quarter, but room for one body. What does not fit
+# waits.
+spool_bytes = 68719476736
 
 # What is known about sites.
 [sites]

@@ -52,6 +52,13 @@ impl Words {
 impl Pages for Words {
     fn refusal(&self, refusal: &Refusal, exchange: &Exchange) -> Page {
         let why = match &refusal.reason {
+            // Nothing was decided about it.
+            Reason::Busy(_) => {
+                let address = &refusal.address;
+                return page(exchange.wants, &exchange.languages, |form, language| {
+                    unanswered("busy", &refusal.reference, address, form, language)
+                });
+            }
             Reason::Policy(report) => self.why(report),
             Reason::Failed(_) => Why { failed: true, ..Why::default() },
             Reason::TooLarge(most) => Why { too_large: Some(*most), ..Why::default() },

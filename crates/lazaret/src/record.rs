@@ -6,10 +6,11 @@ use crate::failure::told;
 use lazaret_gates::{Exchange, Pending, Reason, Record, Refusal, public_address};
 use lazaret_model::{Decision, ScanReport, reference};
 use lazaret_store::{Blobs, Event, Ledger, StoreError, now};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// The ledger's file in the data folder.
@@ -20,6 +21,11 @@ pub(crate) const KEY: &str = "ledger.key";
 const MOST_KEPT: usize = 500;
 /// Sites whose age is remembered between questions.
 const MOST_SITES: usize = 20_000;
+/// Refusals that wait for the ledger to come back, and bytes of their reports.
+const MOST_LATE: usize = 10_000;
+const MOST_LATE_BYTES: usize = 64 << 20;
+/// How long to wait before the ledger is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
@@ -54,11 +60,54 @@ pub(crate) struct Recorder {
     exporter: Exporter,
     /// Rung when something new is kept.
     kept: Arc<Notify>,
+    /// Refusals that the ledger could not take, the oldest first, with a bell that is rung when there is one.
+    late: Mutex<VecDeque<Event>>,
+    late_came: Notify,
 }
 
 impl Recorder {
     pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter, kept: Arc<Notify>) -> Self {
-        Self { ledger, blobs, sites: Mutex::default(), exporter, kept }
+        let (sites, late, late_came) = Default::default();
+        Self { ledger, blobs, sites, exporter, kept, late, late_came }
+    }
+
+    /// Writes what could not be written before, as soon as the ledger takes it. Never ends.
+    pub(crate) async fn catch_up(self: Arc<Self>) {
+        loop {
+            self.late_came.notified().await;
+            while let Some(event) = self.first_late() {
+                let reference = event.reference.clone();
+                // The answer to the first try may have been lost, and not the event.
+                let written = match self.ledger.event(&reference).await {
+                    Ok(Some(_)) => Ok(()),
+                    Ok(None) => self.put(event).await,
+                    Err(error) => Err(told(&error)),
+                };
+                match written {
+                    Ok(()) => {
+                        self.late.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                        tracing::info!(%reference, "a refusal was recorded late");
+                    }
+                    Err(_) => tokio::time::sleep(TRY_AGAIN).await,
+                }
+            }
+        }
+    }
+
+    fn first_late(&self) -> Option<Event> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).front().cloned()
+    }
+
+    /// Keeps an event until the ledger takes it; false where too many wait already.
+    fn put_later(&self, event: Event) -> bool {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes: usize = late.iter().map(|event| event.report.len()).sum();
+        if late.len() >= MOST_LATE || bytes.saturating_add(event.report.len()) > MOST_LATE_BYTES {
+            return false;
+        }
+        late.push_back(event);
+        self.late_came.notify_one();
+        true
     }
 
     async fn put(&self, event: Event) -> Result<(), String> {
@@ -107,7 +156,7 @@ impl Record for Recorder {
                 describe(&mut event, report);
                 event.report = kept(report);
             }
-            Reason::Failed(why) => event.reason.clone_from(why),
+            Reason::Failed(why) | Reason::Busy(why) => event.reason.clone_from(why),
             Reason::TooLarge(most) => event.reason = format!("larger than {most} bytes"),
         }
         event.decision = refusal.decision.to_string();
@@ -117,7 +166,11 @@ impl Record for Recorder {
             event.content_blob.clone_from(&kept.content_blob);
             event.codings.clone_from(&kept.codings);
         }
-        Box::pin(self.put(event))
+        Box::pin(async move {
+            let Err(why) = self.put(event.clone()).await else { return Ok(()) };
+            let later = if self.put_later(event) { "it is written when that passes" } else { "it is lost" };
+            Err(format!("{why}; {later}"))
+        })
     }
 
     fn keep(&self, content: &mut dyn Read) -> Result<String, String> {

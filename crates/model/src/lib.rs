@@ -6,12 +6,14 @@
 
 mod bounded;
 mod coding;
+mod crowd;
 mod decision;
 mod finding;
 mod introduction;
 mod kind;
 mod limits;
 mod origin;
+mod pace;
 mod part;
 mod plain;
 mod reference;
@@ -20,12 +22,14 @@ mod verdict;
 
 pub use bounded::Bounded;
 pub use coding::ContentCoding;
+pub use crowd::{Crowd, Seat};
 pub use decision::{Decision, Disposition, PolicyMatch, Ruling};
 pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
 pub use introduction::Introduction;
 pub use kind::{Class, Kind};
 pub use limits::{Limit, Limits};
 pub use origin::{Direction, Gate, Origin, Sample};
+pub use pace::Pace;
 pub use part::{Child, Part, PartId, Role, extension};
 pub use plain::plain;
 pub use reference::reference;

@@ -1,6 +1,7 @@
 //! Takes the console's connections: a bounded number at once, and none that keeps silent for long.
 
 use axum::serve::Listener;
+use lazaret_model::Pace;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep};
 pub(super) const MOST: usize = 256;
 /// How long a connection may go without a byte in either direction: longer than any inspection that an answer waits for.
 pub(super) const SILENCE: Duration = Duration::from_secs(240);
-/// How long a request may take to come at any pace, and bytes a second at which it must come, on the average, after that.
+/// How long a request may take to come at any pace, and bytes a second at which it must come after that.
 const GRACE: Duration = Duration::from_secs(30);
 const PACE: u64 = 512;
 /// How long to wait after the system refused to accept a connection, such as for want of descriptors.
@@ -69,8 +70,8 @@ pub(super) struct Talking<S> {
     silence: Duration,
     end: Pin<Box<Sleep>>,
     grace: Duration,
-    /// Since when something comes in without an answer, and how many bytes did.
-    coming: Option<(Instant, u64)>,
+    /// When something came in last without an answer, and at what pace it comes.
+    coming: Option<(Instant, Pace)>,
     _slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -99,10 +100,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Talking<S> {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if let (Poll::Ready(Ok(())), more @ 1..) = (&polled, buffer.filled().len() - before) {
-            let (since, bytes) = this.coming.get_or_insert((Instant::now(), 0));
-            *bytes += more as u64;
-            let late = since.elapsed().saturating_sub(this.grace).as_secs();
-            if late > 0 && *bytes < late * PACE {
+            let grace = this.grace;
+            let (last, pace) = this.coming.get_or_insert_with(|| (Instant::now(), Pace::new(grace, PACE)));
+            let waited = std::mem::replace(last, Instant::now()).elapsed();
+            if !pace.came(waited, more as u64) {
                 let why = "the other side sends too slowly";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             }

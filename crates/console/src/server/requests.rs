@@ -9,13 +9,14 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
-use lazaret_engine::{Request, SampleBytes};
+use lazaret_engine::{Client, Request, SampleBytes};
 use lazaret_model::{ContentCoding, Decision, Gate, Origin, ScanReport, Verdict, plain};
 use lazaret_store::{Ask, Event, LoggedEvent, ReleaseRequest, RequestState, now};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Characters of a reason, and of a name.
 const MOST_REASON: usize = 2_000;
@@ -25,6 +26,8 @@ const MOST_WAITING: i64 = 5;
 const HOUR: i64 = 3_600_000;
 /// Bytes handed over at a time.
 const CHUNK: usize = 64 << 10;
+/// How long whoever wants a file inspected waits for a turn.
+const TURN_TIME: Duration = Duration::from_secs(60);
 
 #[derive(Template)]
 #[template(path = "console/ask.html")]
@@ -295,7 +298,14 @@ pub(super) async fn inspect_as(
     let bytes = SampleBytes::File(file.try_clone().map_err(|error| broken(&error))?);
     let codings = ContentCoding::parse_list(&event.codings).map_err(|error| broken(&error))?;
     let name = event.name.clone();
+    // Whoever had it stopped again and again takes no turns from others.
+    let waiting = console.turns.wait(&Client::Console(event.client.clone()));
+    let busy = "so much is being inspected that there was no time for this file; please try again in a moment";
+    let busy = || Refused::Because(StatusCode::SERVICE_UNAVAILABLE, busy);
+    let waiting = waiting.map_err(|_| busy())?;
+    let turn = tokio::time::timeout(TURN_TIME, waiting).await.map_err(|_| busy())?;
     let report = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         engine.scan(Request {
             name: &name,
             bytes,

@@ -94,5 +94,6 @@ pub(super) const TEXTS: Texts = Texts {
         ("loop", "This request goes round in circles"),
         ("websocket", "Connections of this kind are not allowed here"),
         ("credentials", "Please say who you are"),
+        ("busy", "So much is under way here that nobody can look at this now; please try again in a moment"),
     ],
 };

@@ -94,5 +94,9 @@ pub(super) const TEXTS: Texts = Texts {
         ("loop", "Diese Anfrage dreht sich im Kreis"),
         ("websocket", "Verbindungen dieser Art sind hier nicht erlaubt"),
         ("credentials", "Bitte sagen Sie, wer Sie sind"),
+        (
+            "busy",
+            "Hier ist so viel unterwegs, dass sich das jetzt niemand ansehen kann; bitte versuchen Sie es gleich noch einmal",
+        ),
     ],
 };

@@ -94,5 +94,6 @@ pub(super) const TEXTS: Texts = Texts {
         ("loop", "Esta petición da vueltas en círculo"),
         ("websocket", "Aquí no se permiten conexiones de este tipo"),
         ("credentials", "Diga quién es, por favor"),
+        ("busy", "Hay tanto en curso aquí que ahora no se puede examinar esto; vuelva a intentarlo en un momento"),
     ],
 };

@@ -71,7 +71,7 @@ pub(super) fn described(refusal: &Refusal) -> String {
                 }
             }
         }
-        Reason::Failed(_) => (2, "not-inspected".to_owned(), "it could not be inspected".to_owned()),
+        Reason::Failed(_) | Reason::Busy(_) => (2, "not-inspected".to_owned(), "it could not be inspected".to_owned()),
         Reason::TooLarge(_) => (2, "too-large".to_owned(), "it is too large to be inspected".to_owned()),
     };
     let (threat, sentence, name) = (plain(&threat), plain(&sentence), plain(&refusal.name));

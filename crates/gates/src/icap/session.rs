@@ -9,7 +9,8 @@ use crate::Exchange;
 use crate::accept::closed;
 use crate::following::Following;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
-use crate::refusal::{Reason, Refusal};
+use crate::patient::pace;
+use crate::refusal::{RETRY_SECONDS, Reason, Refusal};
 use crate::spool::Spooled;
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
@@ -67,6 +68,7 @@ where
     let (reading, writing) = tokio::io::split(stream);
     let (mut reader, mut writer) = (Reader::new(reading, icap.silence()), Writer::new(writing, icap.silence()));
     loop {
+        reader.paced(None);
         let there = tokio::select! {
             there = reader.wait() => there,
             () = closed(closing.clone()) => reader.has_more(),
@@ -94,6 +96,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    reader.paced(Some(pace()));
     let head = Head::parse(&reader.head().await?)?;
     let sections = head.sections()?;
     let serves = services(&head.service).ok_or(Fault::Status(404, "ICAP Service Not Found"))?;
@@ -109,6 +112,8 @@ where
         return Err(Fault::Status(405, "Method Not Allowed For Service"));
     }
     let message = encapsulated::read(head, &sections, reader).await?;
+    // What a site answers comes as the site sends it.
+    reader.paced((message.head.verb == Verb::Request).then(pace));
     if message.has_body {
         let exchange = message.exchange(icap, gateway);
         return with_body(icap, reader, writer, message, exchange, next).await;
@@ -249,6 +254,7 @@ where
             }
             send(writer, &body, sent.unwrap_or(0) as u64).await?;
             let left = message.announced().map(|announced| announced.checked_sub(body.len()));
+            let _memory = body.memory();
             drop(body);
             stream(reader, writer, *following, left).await?;
         }
@@ -294,7 +300,7 @@ async fn preview<R: AsyncRead + Unpin>(
                     return Err(Fault::Status(400, "Preview Too Long"));
                 }
                 if refused.is_none() {
-                    refused = intake.push(&data).err();
+                    refused = intake.push(&data).await.err();
                 }
             }
             Piece::End { whole, trailers } => {
@@ -320,7 +326,7 @@ async fn gather<R: AsyncRead + Unpin>(
     while ended.is_none() && !intake.is_enough() {
         match reader.piece().await? {
             Piece::Data(data) => {
-                if let Err(refusal) = intake.push(&data) {
+                if let Err(refusal) = intake.push(&data).await {
                     return Ok(Outcome::Refuse(refusal, Sent::Part));
                 }
                 let taken = state.taken.fetch_add(data.len() as u64, Ordering::Relaxed) + data.len() as u64;
@@ -414,8 +420,9 @@ async fn finish<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, trailers: &[u8]) 
 
 /// Sends what was gathered from `offset` on.
 async fn send<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, body: &Spooled, mut offset: u64) -> Result<(), Fault> {
+    let chunk = body.chunk(CHUNK);
     while offset < body.len() {
-        let piece = body.read(offset, CHUNK).await.map_err(|error| Fault::Gone(format!("the spool: {error}")))?;
+        let piece = body.read(offset, chunk).await.map_err(|error| Fault::Gone(format!("the spool: {error}")))?;
         offset += piece.len() as u64;
         writer.send_chunk(&piece).await?;
     }
@@ -456,7 +463,7 @@ where
     }
 }
 
-/// Answers with a page in place of what may not pass.
+/// Answers with a page in place of what may not pass, or that there is no time to look at it now.
 async fn refuse<W: AsyncWrite + Unpin>(
     icap: &Icap,
     writer: &mut Writer<W>,
@@ -465,6 +472,11 @@ async fn refuse<W: AsyncWrite + Unpin>(
     next: Next,
 ) -> Result<(), Fault> {
     icap.desk.settle(exchange, refusal).await;
+    if let Reason::Busy(_) = &refusal.reason {
+        // RFC 3507, 4.3.3: too much is under way.
+        let fields = format!("Retry-After: {RETRY_SECONDS}\r\nEncapsulated: null-body=0\r\n\r\n");
+        return writer.send((start(icap, 503, "Service Overloaded", next) + &fields).as_bytes()).await;
+    }
     let page = icap.desk.pages().refusal(refusal, exchange);
     let mut web = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\n", page.body.len());
     for (name, value) in &page.headers() {

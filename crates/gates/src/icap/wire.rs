@@ -1,6 +1,7 @@
 //! Bytes of an ICAP connection: heads and chunked bodies (RFC 3507, 4; RFC 9112, 7.1).
 
 use bytes::{Buf, Bytes, BytesMut};
+use lazaret_model::Pace;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -38,6 +39,8 @@ pub(super) struct Reader<S> {
     stream: S,
     buffer: BytesMut,
     silence: Duration,
+    /// The pace at which the other side must send, where it must.
+    pace: Option<Pace>,
     /// Bytes of the current chunk that are still to come; 0 when only the line end after it is.
     chunk: Option<u64>,
 }
@@ -50,7 +53,12 @@ pub(super) struct Writer<S> {
 
 impl<S: AsyncRead + Unpin> Reader<S> {
     pub(super) fn new(stream: S, silence: Duration) -> Self {
-        Self { stream, buffer: BytesMut::new(), silence, chunk: None }
+        Self { stream, buffer: BytesMut::new(), silence, pace: None, chunk: None }
+    }
+
+    /// From now on the other side must send at this pace, or at any.
+    pub(super) fn paced(&mut self, pace: Option<Pace>) {
+        self.pace = pace;
     }
 
     /// Whether bytes of a further message are there already.
@@ -60,9 +68,13 @@ impl<S: AsyncRead + Unpin> Reader<S> {
 
     async fn fill(&mut self) -> Result<(), Fault> {
         self.buffer.reserve(PIECE);
+        let began = tokio::time::Instant::now();
         match tokio::time::timeout(self.silence, self.stream.read_buf(&mut self.buffer)).await {
             Ok(Ok(0)) => Err(Fault::Gone("the client hung up".to_owned())),
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(n)) => match &mut self.pace {
+                Some(pace) if !pace.came(began.elapsed(), n as u64) => Err(Fault::Status(408, "Request Timeout")),
+                _ => Ok(()),
+            },
             Ok(Err(error)) => Err(Fault::Gone(error.to_string())),
             Err(_) => Err(Fault::Status(408, "Request Timeout")),
         }
@@ -255,6 +267,24 @@ mod tests {
         assert_eq!((&body[..], whole, &trailers[..]), (&b"hello world"[..], false, &b"A: b\r\nC: d\r\n"[..]));
         let (body, whole, _) = pieces(b"2\r\nhi\r\n0; IEOF\r\n\r\n").await.unwrap();
         assert_eq!((&body[..], whole), (&b"hi"[..], true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_a_head_byte_by_byte_is_not_borne_for_long() {
+        for (every, paced, borne) in [(8, true, false), (8, false, true), (0, true, true)] {
+            let (mut ours, theirs) = tokio::io::duplex(100);
+            tokio::spawn(async move {
+                for byte in [&[b'x'; 1_000][..], b"\r\n\r\n"].concat() {
+                    tokio::time::sleep(Duration::from_secs(every)).await;
+                    let _ = ours.write_all(&[byte]).await;
+                }
+            });
+            let mut reader = Reader::new(theirs, Duration::from_secs(60));
+            reader.paced(paced.then(crate::patient::pace));
+            let head = reader.head().await;
+            assert_eq!(head.is_ok(), borne, "{every} {paced}");
+            assert!(borne || matches!(head, Err(Fault::Status(408, _))));
+        }
     }
 
     #[tokio::test]

@@ -8,11 +8,11 @@ use crate::desk::{Cargo, HEAD};
 use crate::following::Following;
 use crate::framing;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
-use crate::refusal::{Refusal, Trouble, public_address};
+use crate::refusal::{RETRY_SECONDS, Reason, Refusal, Trouble, public_address};
 use crate::spool::Spooled;
 use crate::{Desk, Exchange};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, RETRY_AFTER};
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::{Body as HttpBody, Frame, Incoming};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -202,7 +202,12 @@ pub(super) fn passed(proxy: &Proxy, answer: Response<Incoming>) -> Response<Body
 /// The answer in place of what may not pass.
 pub(super) async fn refused(desk: &Desk, refusal: &Refusal, exchange: &Exchange) -> Response<Body> {
     desk.settle(exchange, refusal).await;
-    let mut answer = answer_with(StatusCode::FORBIDDEN, desk.pages().refusal(refusal, exchange));
+    let is_busy = matches!(refusal.reason, Reason::Busy(_));
+    let status = if is_busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::FORBIDDEN };
+    let mut answer = answer_with(status, desk.pages().refusal(refusal, exchange));
+    if is_busy {
+        answer.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS.into());
+    }
     if let Ok(reference) = refusal.reference.parse() {
         answer.headers_mut().insert("x-lazaret-reference", reference);
     }
@@ -233,7 +238,7 @@ async fn gather(
         match frame.into_data() {
             Ok(data) => {
                 progress.taken.fetch_add(data.len() as u64, Ordering::Relaxed);
-                if let Err(refusal) = intake.push(&data) {
+                if let Err(refusal) = intake.push(&data).await {
                     return Outcome::Refuse(refusal);
                 }
             }
@@ -278,6 +283,7 @@ fn streamed(body: Spooled, rest: Rest) -> Body {
     let (sender, answer) = channel();
     tokio::spawn(async move {
         if send(&body, 0, &sender).await {
+            let _memory = body.memory();
             drop(body);
             pass(rest, &sender).await;
         }
@@ -316,8 +322,9 @@ async fn pass(rest: Rest, sender: &mpsc::Sender<Result<Frame<Bytes>, BoxError>>)
 
 /// Sends what was gathered from `offset` on; false when nobody listens any more.
 async fn send(body: &Spooled, mut offset: u64, sender: &mpsc::Sender<Result<Frame<Bytes>, BoxError>>) -> bool {
+    let chunk = body.chunk(CHUNK);
     while offset < body.len() {
-        match body.read(offset, CHUNK).await {
+        match body.read(offset, chunk).await {
             Ok(bytes) => {
                 offset += bytes.len() as u64;
                 if sender.send(Ok(Frame::data(bytes))).await.is_err() {
@@ -367,6 +374,7 @@ async fn trickle(
         }
         Ok(Outcome::Stream(body, rest)) => {
             if send(&body, sent as u64, &sender).await {
+                let _memory = body.memory();
                 drop(body);
                 pass(*rest, &sender).await;
             }

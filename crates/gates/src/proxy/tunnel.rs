@@ -5,6 +5,7 @@ use super::connection::WEBSOCKET;
 use super::prefixed::Prefixed;
 use super::upstream::Asker;
 use super::{Place, Proxy, Tunnel, answer_with, fields};
+use crate::accept::{Held, closed};
 use crate::exchange::{normal_host, text};
 use crate::patient::Patient;
 use crate::refusal::Trouble;
@@ -79,6 +80,7 @@ impl Proxy {
         self: Arc<Self>,
         stream: TcpStream,
         client: SocketAddr,
+        held: Arc<Held>,
         closing: watch::Receiver<bool>,
     ) {
         if !self.takes(client) {
@@ -90,7 +92,7 @@ impl Proxy {
                 "a connection to `proxy.transparent` was not redirected by the kernel and is closed"
             );
         };
-        let place = Place { client, person: None, tunnel: None };
+        let place = Place { client, held, person: None, tunnel: None };
         let host = normal_host(&meant.ip().to_canonical().to_string());
         let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port: meant.port(), redirected: true };
         let stream = Patient::new(stream, self.settings.idle_time());
@@ -104,7 +106,7 @@ impl Proxy {
         let address = format!("{}:{}", tunnel.host, tunnel.port);
         let (client, person) = (place.client.ip(), place.person.as_deref());
         if self.bypasses(client, person, &tunnel.host, tunnel.port).await {
-            return self.pass(stream, &place, &tunnel.host, tunnel.port).await;
+            return self.pass(stream, &place, &tunnel.host, tunnel.port, closing).await;
         }
         let mut first = BytesMut::with_capacity(GREETING);
         // One byte tells TLS from HTTP; whoever sends nothing waits for a server that speaks first, and is not one of ours.
@@ -119,7 +121,7 @@ impl Proxy {
             && let Some(name) = server_name(&mut stream, &mut first).await
             && self.bypasses(client, person, &name, tunnel.port).await
         {
-            return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port).await;
+            return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port, closing).await;
         }
         let opening = first.first().copied().unwrap_or_default();
         let stream = Prefixed::new(first.freeze(), stream);
@@ -139,7 +141,7 @@ impl Proxy {
     }
 
     /// Passes what a site and a client say to each other, unseen.
-    async fn pass<S>(&self, stream: S, place: &Place, host: &str, port: u16)
+    async fn pass<S>(&self, stream: S, place: &Place, host: &str, port: u16, closing: watch::Receiver<bool>)
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -149,7 +151,7 @@ impl Proxy {
         match self.upstream.tunnel(host, port, place.asker()).await {
             Ok(site) => {
                 tracing::info!(client = %place.client, %host, port, "bypassed: passed without inspection");
-                both_ways(stream, site, self.settings.idle_time()).await;
+                both_ways(stream, site, self.settings.idle_time(), closing).await;
             }
             Err(trouble) => tracing::info!(client = %place.client, %host, port, ?trouble, "no tunnel"),
         }
@@ -225,12 +227,14 @@ fn meant(stream: &TcpStream) -> Option<SocketAddr> {
     original.ok()?.as_socket().filter(|meant| *meant != own)
 }
 
-/// Passes a WebSocket connection (RFC 6455, 4): the handshake is HTTP, the messages are not inspected.
+/// Passes a WebSocket connection (RFC 6455, 4): the handshake is HTTP, the messages are not inspected. It keeps the place of the
+/// connection that it came by until it is time to close.
 pub(super) async fn websocket(
     proxy: &Arc<Proxy>,
     mut request: Request<Incoming>,
     exchange: Exchange,
     asker: Asker,
+    (held, closing): (Arc<Held>, watch::Receiver<bool>),
 ) -> Result<Response<Body>, Trouble> {
     if !proxy.settings.websockets {
         return Err(Trouble::WebSocket);
@@ -274,8 +278,9 @@ pub(super) async fn websocket(
     let idle = proxy.settings.idle_time();
     tokio::spawn(async move {
         if let (Ok(client), Ok(site)) = (client.await, site.await) {
-            both_ways(TokioIo::new(client), TokioIo::new(site), idle).await;
+            both_ways(TokioIo::new(client), TokioIo::new(site), idle, closing).await;
         }
+        drop(held);
     });
     let (mut head, _) = answer.into_parts();
     fields::inbound(&mut head.headers, &proxy.via);
@@ -293,8 +298,8 @@ fn accepted(key: &[u8]) -> String {
     BASE64.encode(&hash)
 }
 
-/// Copies both ways until both sides are done, or neither has said anything for a while.
-async fn both_ways<A, B>(one: A, other: B, idle: Duration)
+/// Copies both ways until both sides are done, neither has said anything for a while, or it is time to close.
+async fn both_ways<A, B>(one: A, other: B, idle: Duration, closing: watch::Receiver<bool>)
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
@@ -308,6 +313,7 @@ where
     tokio::select! {
         _ = async { tokio::join!(there, back) } => {}
         () = silence => {}
+        () = closed(closing) => {}
     }
 }
 

@@ -5,11 +5,13 @@ use super::{Proxy, answer};
 use crate::Exchange;
 use crate::desk::Cargo;
 use crate::intake::Intake;
+use crate::patient::pace;
 use crate::refusal::{Refusal, Trouble};
 use http::HeaderMap;
 use hyper::body::{Body as HttpBody, Incoming};
 use lazaret_model::Direction;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The body for the site.
 pub(super) enum Sent {
@@ -41,16 +43,23 @@ pub(super) async fn inspected(
         Err(refusal) => return Ok(Sent::Refused(refusal, exchange)),
     };
     let mut trailers = None;
+    let (mut pace, mut began) = (pace(), Instant::now());
     while let Some(frame) = next(&mut body, silence).await {
+        let waited = began.elapsed();
         let frame = frame.map_err(|_| Trouble::Request("the body of the request did not come whole"))?;
         match frame.into_data() {
             Ok(data) => {
-                if let Err(refusal) = intake.push(&data) {
+                if !pace.came(waited, data.len() as u64) {
+                    return Err(Trouble::Request("the body of the request comes too slowly"));
+                }
+                if let Err(refusal) = intake.push(&data).await {
                     return Ok(Sent::Refused(refusal, exchange));
                 }
             }
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
+        // What we take ourselves is not the client's.
+        began = Instant::now();
     }
     Ok(match intake.judge().await {
         Ok(spooled) => Sent::Body(answer::stored(spooled, trailers)),

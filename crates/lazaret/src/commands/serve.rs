@@ -68,6 +68,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone()));
         let kept = Arc::new(Notify::new());
         let record = Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter, Arc::clone(&kept)));
+        tokio::spawn(Arc::clone(&record).catch_up());
         sites.prepare().await;
         tokio::spawn(Arc::clone(&sites).keep_fresh(closing.clone()));
         let pages = Arc::<Words>::clone(&words);
@@ -108,6 +109,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let console =
                 Console::new(ledger.clone(), blobs, Box::new(engine), process, config.console.clone(), certificate);
             let desk = Arc::clone(&desk);
+            let console = console.with_turns(desk.turns());
             let library = library::open(&config, &data).await?;
             let search = Search::new(Some(data.join(library::INDEX)));
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));

@@ -52,6 +52,15 @@ fn events(data: &Path) -> Vec<LoggedEvent> {
     })
 }
 
+/// What is recorded of the inspection of something.
+fn report(data: &Path, reference: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let ledger = Ledger::open(&format!("sqlite:{}", data.join("ledger.sqlite").display())).await.unwrap();
+        ledger.event(reference).await.unwrap().expect("it is recorded").event.report
+    })
+}
+
 #[test]
 fn killed_at_any_moment_it_has_recorded_what_it_let_anybody_see() {
     const ROUNDS: u64 = 6;
@@ -170,6 +179,12 @@ fn a_locked_ledger_stops_everything_until_it_is_free() {
     drop(locked);
     assert!(is_letter(&served.get(&site.url("/letter.txt")), LETTER));
     assert_eq!(served.icap_status("letter.txt", LETTER), 204);
+    // What was refused meanwhile is written down after all.
+    crate::gate::until("the refusals are recorded", || {
+        let refused =
+            events(&served.folder.path().join("data")).into_iter().filter(|logged| logged.event.decision != "deliver");
+        refused.count() == 9
+    });
 }
 
 #[test]
@@ -273,6 +288,62 @@ fn workers_that_die_as_soon_as_they_live_let_nothing_pass() {
     let grown = served.memory().saturating_sub(before);
     assert!(grown < MOST_GROWTH, "it grew by {grown} bytes");
     served.says("refused");
+}
+
+#[test]
+fn a_worker_that_is_stopped_is_replaced_within_seconds_and_what_it_had_is_inspected() {
+    let served = Served::with("");
+    let site = Site::plain();
+    for number in 0..6 {
+        site.page(&format!("/{number}.txt"), "", text(1_000 * (number + 1)));
+    }
+    site.page("/run.vbs", "", script(0));
+    assert!(is_letter(&served.get(&site.url("/0.txt")), &text(1_000)));
+    let own = served.processes()[0];
+    for process in served.processes().into_iter().filter(|process| *process != own) {
+        let stopped = std::process::Command::new("kill").args(["-STOP", &process.to_string()]).status().unwrap();
+        assert!(stopped.success());
+    }
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for number in 1..6 {
+            let (served, site) = (&served, &site);
+            scope.spawn(move || {
+                let got = served.get(&site.url(&format!("/{number}.txt")));
+                assert!(is_letter(&got, &text(1_000 * (number + 1))), "{number}: {:?}", got.map(|got| got.status));
+            });
+        }
+        scope.spawn(|| assert!(is_refusal(&served.get(&site.url("/run.vbs")))));
+    });
+    // Two seconds to notice it; the rest is for starting another one, on a machine that may be busy.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    served.says("a worker does not answer");
+    served.says("a worker was replaced");
+    let all = events(&served.folder.path().join("data"));
+    assert!(all.iter().all(|logged| logged.event.reason.is_empty()), "nothing was held for want of a worker: {all:?}");
+}
+
+#[test]
+fn what_takes_longer_than_the_gate_allows_is_held_with_the_cause() {
+    let served = Served::with("[bodies]\ntime_ms = 300\n");
+    let site = Site::plain();
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for member in 0..3_000 {
+        writer.start_file(format!("{member}.txt"), zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(text(50_000).as_bytes()).unwrap();
+    }
+    site.page("/costly.zip", "", writer.finish().unwrap().into_inner());
+    site.page("/letter.txt", "", LETTER);
+    let began = Instant::now();
+    let got = served.get(&site.url("/costly.zip"));
+    assert!(is_refusal(&got), "{:?}", got.map(|got| got.status));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(is_letter(&served.get(&site.url("/letter.txt")), LETTER));
+    let all = events(&served.folder.path().join("data"));
+    let held = all.iter().find(|logged| logged.event.name == "costly.zip").expect("it is recorded");
+    assert_ne!(held.event.decision, "deliver");
+    let report = report(&served.folder.path().join("data"), &held.event.reference);
+    assert!(report.contains("300 ms"), "the report names the limit: {report}");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 mod account;
 mod analyst;
 mod asked;
+mod beside;
 mod browser;
 mod command;
 mod console;
