@@ -53,7 +53,9 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long an answer to a wrong name or password is put off.
 const WRONG_TIME: Duration = Duration::from_millis(500);
 /// Header fields of one message.
-const MOST_FIELDS: usize = 200;
+pub(crate) const MOST_FIELDS: usize = 500;
+/// Bytes of the fields of a request or an answer, as HTTP/2 counts them (RFC 9113, 6.5.2).
+pub(crate) const MOST_FIELD_BYTES: u32 = 64 << 10;
 /// What is said to whoever asks for a port that is not the web's.
 const PORT: Trouble = Trouble::Request("no site is asked at this port; the administrator can name it in `proxy.ports`");
 
@@ -206,6 +208,7 @@ impl Proxy {
         let connection = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(self.settings.idle_time())
+            .max_header_list_size(MOST_FIELD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let result = tokio::select! {
