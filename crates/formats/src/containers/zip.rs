@@ -5,6 +5,7 @@
 //! both readings are.
 
 mod member;
+mod names;
 mod structure;
 #[cfg(test)]
 mod tests;

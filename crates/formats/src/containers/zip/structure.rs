@@ -170,6 +170,7 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
         out.last = out.last.max(entry.end());
         out.members.push(Listed { entry, other: None, differs: Vec::new(), unlisted: true, headless: false });
     }
+    super::names::read(&mut out.members);
     Ok(out)
 }
 

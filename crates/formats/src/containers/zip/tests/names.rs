@@ -31,3 +31,24 @@ fn names_repeat_and_have_second_forms() {
     let recorded = check(build(&[Raw { name: b"\x81.exe".into(), ..raw("", MARKER) }]), &[]);
     assert_eq!(recorded.bytes("//ü.exe"), MARKER);
 }
+
+#[test]
+fn names_are_read_in_the_code_page_of_whoever_packed_them() {
+    for (raws, names) in [
+        (
+            [&b"\x8c\x8f\x90\x94\x95\xf1\x8d\x90.txt"[..], b"\x93\xfa\x96\x7b\x8c\xea\x83\x65\x83\x58\x83\x67.txt"],
+            ["件数報告.txt", "日本語テスト.txt"],
+        ),
+        (
+            [&b"\x8e\xe2\xe7\xa5\xe2 \xa7\xa0 \xac\xa0\xe0\xe2.txt"[..], b"\x84\xae\xa3\xae\xa2\xae\xe0.txt"],
+            ["Отчет за март.txt", "Договор.txt"],
+        ),
+        ([&b"Gr\x81\xe1e.txt"[..], b"\x99sterreich.txt"], ["Grüße.txt", "Österreich.txt"]),
+    ] {
+        let members: Vec<_> =
+            raws.iter().map(|name| Raw { name: name.to_vec(), local_name: name.to_vec(), ..raw("", b"x") }).collect();
+        let recorded = check(build(&members), &[]);
+        let found: Vec<_> = recorded.parts.iter().skip(1).map(|part| part.name.clone()).collect();
+        assert_eq!(found, names);
+    }
+}
