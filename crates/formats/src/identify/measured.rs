@@ -13,7 +13,7 @@ pub(super) fn kind(probe: &Probe<'_>) -> Option<&'static str> {
     }
     match head {
         // GIMP `devel-docs/gbr.txt`: header size, version, width, height, bytes a pixel, "GIMP".
-        [0, 0, 0, 28.., ..] if head.get(20..24) == Some(b"GIMP") && matches!(be32_at(head, 4), Some(1..=3)) => {
+        [0, 0, 0, 28..=u8::MAX, ..] if head.get(20..24) == Some(b"GIMP") && matches!(be32_at(head, 4), Some(1..=3)) => {
             Some("gbr")
         }
         // ISO 13818-7, 1.2: no text, or it would not come here.

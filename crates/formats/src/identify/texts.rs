@@ -145,7 +145,7 @@ fn four_bytes(units: &[u8]) -> Option<Encoding> {
     let text = |unit: fn([u8; 4]) -> u32| {
         let letter = |c: char| c.is_alphanumeric() || c.is_whitespace() || c.is_ascii_punctuation();
         let letters = units.iter().filter(|four| char::from_u32(unit(**four)).is_some_and(letter)).count();
-        let all = units.iter().all(|four| char::from_u32(unit(**four)).is_some_and(|c| c != '\0'));
+        let all = units.iter().all(|four| char::from_u32(unit(*four)).is_some_and(|c| c != '\0'));
         all && letters * 10 >= units.len() * 8
     };
     match () {
