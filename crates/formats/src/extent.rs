@@ -62,6 +62,14 @@ pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
             }
         }
     }
+    if (compound || part.is("sqlite"))
+        && let Some((from, to)) = identify::zip_at_the_end(content)?
+        && from > 0
+        && from < end
+    {
+        // A reader of archives would open it, wherever in the file it lies.
+        found.parts.push((format!("hidden-at-{from}"), content.slice(from, to - from)));
+    }
     let at = end.saturating_add(blank(content, end)?);
     if at < content.len() {
         let rest = content.slice(at, content.len() - at);

@@ -5,6 +5,7 @@
 //! both readings are.
 
 mod member;
+mod names;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ mod tests;
 use super::bytes::{link_escapes, link_finding};
 use super::{Format, bytes};
 use crate::{Content, Member, OpenError, Parts};
-use lazaret_model::{Family, Finding, Role, Severity};
+use lazaret_model::{Family, Finding, Role, Severity, extension};
 use member::{Cipher, with_reader};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -151,11 +152,15 @@ fn report(input: &Content, structure: &Structure, parts: &mut Parts<'_, '_>) {
             && listed.entry.raw_name.is_ascii()
             && *unicode != listed.entry.name
         {
+            // Packers put other letters where the first name cannot have them; its extension stays what it is.
+            let hides = extension(unicode) != extension(&listed.entry.name);
+            let (severity, family) =
+                if hides { (Severity::Medium, Family::Masquerade) } else { (Severity::Low, Family::Structure) };
             let finding = Finding::new(
                 "zip.unicode-name",
                 "zip",
-                Severity::Medium,
-                Family::Masquerade,
+                severity,
+                family,
                 format!("`{}` is also named `{unicode}`, and programs differ in which they show", listed.entry.name),
             )
             .technique("T1036")

@@ -20,6 +20,8 @@ pub(crate) struct Entry {
     pub(crate) parent: usize,
     pub(crate) stream: bool,
     pub(crate) size: u64,
+    /// Of a storage: the class of the object in it.
+    pub(crate) class: [u8; 16],
     start: u32,
     links: [u32; 3],
 }
@@ -188,6 +190,11 @@ impl Compound {
         self.streams().find(|entry| entry.path.eq_ignore_ascii_case(path))
     }
 
+    /// The class of the object whose storage an entry is in.
+    pub(crate) fn class_of(&self, entry: &Entry) -> [u8; 16] {
+        self.entries.get(entry.parent).map(|storage| storage.class).unwrap_or_default()
+    }
+
     /// A reader of a stream; a chain that ends early is a reading error after the last byte.
     pub(crate) fn reader(&self, entry: &Entry) -> impl Read + use<> {
         let (offsets, unit) = if entry.size < self.mini_cutoff && !self.mini.is_empty() {
@@ -239,6 +246,7 @@ fn entry(raw: &[u8; 128]) -> Entry {
         name,
         parent: 0,
         stream: raw.get(66) == Some(&2),
+        class: array(raw, 80).unwrap_or_default(),
         // Version 3 writers leave rubbish in the upper half.
         size: u64_le(raw, 120).map_or(0, |size| if size >> 40 != 0 { size & 0xffff_ffff } else { size }),
         start: link(116),

@@ -3,6 +3,7 @@
 use super::member::{Cipher, with_reader};
 use crate::containers::bytes::{u16_le, u32_le, u64_le, utf8_or_cp437};
 use crate::{Budget, Content, OpenError, Parts};
+use lazaret_model::extension;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read as _;
 
@@ -169,6 +170,7 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
         out.last = out.last.max(entry.end());
         out.members.push(Listed { entry, other: None, differs: Vec::new(), unlisted: true, headless: false });
     }
+    super::names::read(&mut out.members);
     Ok(out)
 }
 
@@ -513,10 +515,11 @@ impl Reader<'_> {
             let length = at - from;
             entry.compressed = length;
             entry.crc = u32_le(&record, 4).unwrap_or_default();
-            entry.size = if u64_le(&record, 8) == Some(length) {
-                u64_le(&record, 16).unwrap_or_default()
-            } else {
-                u64::from(u32_le(&record, 12).unwrap_or_default())
+            // With a plain length of zero the short form looks like the long one: what stands behind it tells them apart.
+            let long = u64_le(&record, 8) == Some(length) && record.get(16..18) != Some(b"PK");
+            entry.size = match u64_le(&record, 16) {
+                Some(size) if long => size,
+                _ => u64::from(u32_le(&record, 12).unwrap_or_default()),
             };
             entry.streamed = false;
             return Ok(());
@@ -561,8 +564,15 @@ fn apply_extra(entry: &mut Entry, extra: &[u8], central: bool) {
                     entry.aes = Some((version, *strength, method));
                 }
             }
+            // 4.6.9: whoever renamed the member without knowing the field left it behind, and its checksum tells.
             0x7075 if data.len() > 5 => {
-                entry.unicode_name = data.get(5..).and_then(|name| std::str::from_utf8(name).ok()).map(str::to_owned);
+                let mut crc = flate2::Crc::new();
+                crc.update(&entry.raw_name);
+                let own = u32_le(data, 1) == Some(crc.sum());
+                let name = data.get(5..).and_then(|name| std::str::from_utf8(name).ok());
+                // Not every program checks it: what would be opened as something else is looked at in any case.
+                let counts = |name: &&str| own || extension(name) != extension(&entry.name);
+                entry.unicode_name = name.filter(counts).map(str::to_owned);
             }
             _ => {}
         }
