@@ -1,11 +1,5 @@
 /// Whether a place that a file names lies on the disk of whoever opens the file: a path with a drive's letter, or a `file:` address
 /// without a host (RFC 8089, 2 and appendices E and F). A share, `\\host\folder` or `file://host/folder`, does not.
-///
-/// ```
-/// use lazaret_model::on_this_machine;
-/// assert!(on_this_machine(r"file:///C:\Templates\letter.dotx"));
-/// assert!(!on_this_machine("file://host.invalid/letter.dotx"));
-/// ```
 pub fn on_this_machine(place: &str) -> bool {
     let mut place = place.trim().to_ascii_lowercase().replace('\\', "/");
     for (code, letter) in [("%5c", "/"), ("%2f", "/"), ("%3a", ":"), ("%7c", "|")] {

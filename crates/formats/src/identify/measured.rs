@@ -67,14 +67,12 @@ fn dbf(probe: &Probe<'_>) -> bool {
 
 /// TeX font metrics: twelve numbers, of which eleven make the first (TeX: The Program, 540 to 541).
 fn tfm(probe: &Probe<'_>) -> bool {
-    let mut numbers = probe.head().as_chunks::<2>().0.iter().map(|pair| u64::from(u16::from_be_bytes(*pair)));
-    let mut next = || numbers.next().unwrap_or(u64::MAX);
-    let (all, header, first, last) = (next(), next(), next(), next());
-    let tables: [u64; 8] = std::array::from_fn(|_| next());
-    let sum = tables.iter().try_fold(6 + header, |sum, table| sum.checked_add(*table));
-    let characters = (last + 1).checked_sub(first);
-    let (Some(sum), Some(characters)) = (sum, characters) else { return false };
-    header >= 2 && last < 256 && sum + characters == all && (!probe.sees_all() || all * 4 == probe.len())
+    let mut numbers = probe.head().as_chunks::<2>().0.iter().map(|pair| u32::from(u16::from_be_bytes(*pair)));
+    let numbers: [Option<u32>; 12] = std::array::from_fn(|_| numbers.next());
+    let [Some(all), Some(header), Some(first), Some(last), tables @ ..] = numbers else { return false };
+    let Some(sum) = tables.into_iter().try_fold(6 + header, |sum, table| Some(sum + table?)) else { return false };
+    let Some(characters) = (last + 1).checked_sub(first) else { return false };
+    header >= 2 && last < 256 && sum + characters == all && (!probe.sees_all() || u64::from(all) * 4 == probe.len())
 }
 
 /// Whether bytes are values of DER one behind the other, each as long as it says (X.690, 8.1), as far as they are at hand.

@@ -135,7 +135,8 @@ fn is_words(text: &str) -> bool {
         let shouted = word.chars().all(|c| !c.is_lowercase());
         !mixed && (!late || shouted) && (foreign == 0 || foreign == all || (word.chars().all(|c| (c as u32) <= 0x24f)))
     };
-    words.peek().is_some() && words.all(sound) && marks * 4 <= text.chars().count()
+    let varied = text.chars().any(|c| Some(c) != text.chars().next());
+    varied && words.peek().is_some() && words.all(sound) && marks * 4 <= text.chars().count()
 }
 
 /// UTF-32: every unit is a character, and most of them are letters of some alphabet.
@@ -258,7 +259,7 @@ mod tests {
             assert_eq!(encoding(bytes), Some(Encoding::EightBit), "{name}");
         }
         for odd in
-            [&b"\x80\x9f\xff\x80\x9f\xff\x80"[..], b"\xe8\x01\x02\x03", b"\xff\xff\xff\xff", b"\x30\x81\x9f\xff\xfe"]
+            [&b"\x80a\x9fb\xffc\x80"[..], b"\xe8\x01\x02\x03", b"\xff\xff\xff\xff", b"\x30\x81\x9f\xff\xfe"]
         {
             assert_eq!(encoding(odd), None, "{odd:x?}");
         }
