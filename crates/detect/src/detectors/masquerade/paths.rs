@@ -25,6 +25,8 @@ const STARTS: &[&str] = &[
     "/.config/",
     "/.local/",
     "/.git/",
+    "/windows/",
+    "/winnt/",
     "/system32/",
     "/syswow64/",
     "/tasks/",
