@@ -331,6 +331,17 @@ fn plausible(id: &str, head: &[u8]) -> bool {
         "mpeg-ts" => head.get(376) == Some(&0x47) || head.get(388) == Some(&0x47),
         "fli" | "flc" => u16_at(head, 12) == Some(8),
         "sgi" => matches!(head.get(2..4), Some([0 | 1, 1 | 2])),
+        // Two bytes alone mark the old binary form: the name's length and its end have to fit (`cpio(5)`).
+        "cpio" if matches!(head, [0xc7, 0x71, ..] | [0x71, 0xc7, ..]) => {
+            let pair = head.get(20..22).unwrap_or_default();
+            let length = match (head.first(), pair) {
+                (Some(0xc7), [low, high]) | (_, [high, low]) => usize::from(*high) << 8 | usize::from(*low),
+                _ => 0,
+            };
+            let name = head.get(26..(26 + length).min(head.len())).unwrap_or_default();
+            let ends = length <= 1024 && name.last() == Some(&0);
+            ends && length > 1 && name.iter().take(length - 1).all(|byte| *byte >= b' ')
+        }
         // Two bytes of a zlib stream.
         "dmg" => false,
         "bat" | "html" | "xml" | "prg" => false,

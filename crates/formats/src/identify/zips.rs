@@ -36,6 +36,10 @@ pub(super) fn at_the_end(probe: &Probe<'_>) -> Option<&'static str> {
 /// Where such a ZIP begins and ends, with its comment.
 pub(super) fn place(probe: &Probe<'_>) -> Option<(u64, u64)> {
     let directory = Directory::at_end(probe)?;
+    // Drawings and themes of old documents are small packages of nothing but XML, often in pieces.
+    if directory.names().all(|name| ends(name, b".xml") || ends(name, b".rels")) {
+        return None;
+    }
     let start = directory.places(probe).min()?;
     Some((start, directory.end))
 }

@@ -18,16 +18,16 @@ pub(super) enum Fault {
     Odd(&'static str),
 }
 
-/// Reads the stream `Equation Native`: a header of 28 bytes and the equation.
+/// Reads the stream `Equation Native`, a header of 28 bytes and the equation, or what earlier versions put into `\1Ole10Native`, the
+/// equation alone.
 pub(super) fn check(stream: &[u8]) -> Result<(), Fault> {
     if stream.is_empty() {
         return Ok(());
     }
-    if stream.get(..2) != Some(&[28, 0]) {
-        return Err(Fault::Odd("its header has another length than 28 bytes"));
-    }
+    let headed = stream.starts_with(&[28, 0, 0, 0, 2, 0]);
+    let equation = stream.get(if headed { 28 } else { 0 }..);
     let Some((&[version, _platform, _product, _major, _minor], records)) =
-        stream.get(28..).and_then(|rest| rest.split_first_chunk())
+        equation.and_then(|rest| rest.split_first_chunk())
     else {
         return Err(Fault::Odd("it ends in its header"));
     };
@@ -200,6 +200,15 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn an_equation_of_an_early_version_has_no_header_and_short_characters() {
+        let early =
+            [2, 0, 0, 3, 0, 0x0a, 0x01, 0x12, 0x83, b'F', 0x02, 0x86, b'=', 0x03, 3, 0, 0, 0x01, 0x02, 0x88, b'1', 0];
+        assert_eq!(check(&[&early[..], &[0x02, 0x96, b'[', 0, 0, 0]].concat()), Ok(()));
+        let face = [&[2, 0, 0, 3, 0, 0x08, 0, 0][..], &[b'A'; 40]].concat();
+        assert!(matches!(check(&face), Err(Fault::Overflow(_))));
+    }
+
+    #[test]
     fn what_overflows_the_editor_is_told_from_what_is_merely_odd() {
         let face = |length: usize| [&[0x0a, 0x08, 0x5a, 0x5a][..], &vec![b'A'; length], &[0, 0]].concat();
         assert_eq!(check(&equation(&face(31))), Ok(()));
@@ -213,7 +222,7 @@ pub(super) mod tests {
         ));
         let rows = [&[0x05, 1, 1, 1, 200, 2][..], &[0; 60]].concat();
         assert!(matches!(check(&equation(&rows)), Err(Fault::Overflow(_))));
-        for odd in [&b"MZ"[..], &equation(FRACTION)[..40], &equation(&[0x0f]), &equation(&[0x03, 1])] {
+        for odd in [&b"MZ\x90\0\x03\0"[..], &equation(FRACTION)[..40], &equation(&[0x0f]), &equation(&[0x03, 1])] {
             assert!(matches!(check(odd), Err(Fault::Odd(_))), "{odd:x?}");
         }
         let mut version = equation(FRACTION);

@@ -2,6 +2,7 @@
 
 use super::{Compound, Entry};
 use crate::containers::bytes::{utf8_or_cp437, utf16_le};
+use crate::containers::tnef;
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 
@@ -32,8 +33,8 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
             "1000" => "body.txt",
             "1013" => "body.html",
             "1009" => {
-                // [MS-OXRTFCP]: compressed RTF.
-                parts.add(Member::unnamed(Role::Body, "body.rtf.compressed"), &mut compound.reader(entry))?;
+                let packed = compound.read(entry, MOST_BODY, parts);
+                tnef::add_rich_text(&Content::from(packed), parts)?;
                 continue;
             }
             _ => continue,
