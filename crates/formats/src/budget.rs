@@ -103,6 +103,11 @@ impl Budget {
         self.steps.load(Ordering::Relaxed)
     }
 
+    /// How long the analysis has been running.
+    pub(crate) fn elapsed(&self) -> Duration {
+        (self.clock)()
+    }
+
     fn count(&self, steps: u64) -> u64 {
         let all = self.steps().saturating_add(steps);
         self.steps.store(all, Ordering::Relaxed);

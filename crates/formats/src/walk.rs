@@ -16,6 +16,7 @@ use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::sync::Arc;
+use std::time::Duration;
 use twins::{Opened, Twin, twin_of};
 
 /// Bytes of a text that are searched for passwords.
@@ -82,8 +83,9 @@ pub(crate) struct State<'v> {
     legacy_hashes: bool,
     retry_bytes: u64,
     pub(crate) pictures: qr::Pictures,
-    /// What trying passwords has cost, in steps.
+    /// What trying passwords has cost, in steps, and when the last one was tried.
     pub(crate) tries: u64,
+    pub(crate) tried_at: Option<Duration>,
     /// Places at which something hidden was handed over, by what the bytes are a range of: what is hidden in a part that is hidden
     /// itself was found from outside.
     hidden: Vec<(usize, HashSet<u64>)>,
@@ -138,6 +140,7 @@ pub(crate) fn walk_counting(
         retry_bytes: 0,
         pictures: qr::Pictures::default(),
         tries: 0,
+        tried_at: None,
         hidden: Vec::new(),
         twins: HashMap::new(),
     };

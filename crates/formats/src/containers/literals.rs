@@ -15,6 +15,8 @@ use std::rc::Rc;
 
 /// Bytes that are copied while literals are joined and decoded, beyond so many times the script's own.
 const MOST_BYTES: usize = 64 << 20;
+/// Bytes of one value, of which some more are in memory at once; no text is longer that is there as often as it is written.
+const MOST_VALUE: usize = 32 << 20;
 /// Characters from which a literal is decoded without being asked for.
 const LARGE: usize = 48;
 /// Percent codes from which a literal is decoded without being asked for.
@@ -466,6 +468,10 @@ fn escape(text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
 
 /// Adds to a value, which others may hold as it was; the bytes that were copied for it.
 fn extended(value: &mut Value, more: &[u8]) -> usize {
+    // LIMIT: more than any script may come to, so that the reader ends there and says so.
+    if value.len().saturating_add(more.len()) > MOST_VALUE {
+        return 1 << 40;
+    }
     let copied = if Rc::strong_count(value) > 1 { value.len() } else { 0 };
     Rc::make_mut(value).extend_from_slice(more);
     copied + more.len()

@@ -14,6 +14,10 @@ pub struct SevenZ;
 const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
 /// Signatures that are tried.
 const MOST_STARTS: usize = 1_000;
+/// Headers that are what their checksum says, and all the same cannot be read.
+const MOST_HEADERS: usize = 16;
+/// Steps that it takes to derive a key: half a million rounds.
+const DERIVING: u64 = 1 << 26;
 
 impl Format for SevenZ {
     fn id(&self) -> &'static str {
@@ -32,7 +36,7 @@ impl Format for SevenZ {
         let mut starts = signature::find_all(input, SIGNATURE, MOST_STARTS + 1, parts)?;
         let more = starts.len() > MOST_STARTS;
         starts.truncate(MOST_STARTS);
-        let (mut first_error, mut empty) = (None, None);
+        let (mut first_error, mut empty, mut headers) = (None, None, 0_usize);
         for start in starts {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let slice = input.slice(start, u64::MAX);
@@ -42,6 +46,16 @@ impl Format for SevenZ {
                 // Another may follow that is not.
                 empty.get_or_insert(slice);
                 continue;
+            }
+            // The start header's checksum (7zFormat.txt): what is no header at all is passed over quickly.
+            let mut crc = Crc::new();
+            crc.update(head.get(12..32).unwrap_or_default());
+            if head.get(8..12) == Some(&crc.sum().to_le_bytes()[..]) {
+                headers = headers.saturating_add(1);
+            }
+            if headers > MOST_HEADERS {
+                parts.incomplete(format!("it has more than {MOST_HEADERS} headers that cannot be read"));
+                break;
             }
             match read_header(&slice, parts) {
                 Ok(Some((archive, password))) => return add_all(&slice, &archive, password, parts),
@@ -89,7 +103,9 @@ fn read_header(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Open
         Err(error) => return Err(convert(error)),
     }
     for password in parts.passwords() {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
+        if !parts.may_try(&password, DERIVING)? {
+            break;
+        }
         if let Ok(archive) = Archive::read_with_memory_limit(&mut input.reader(), &Password::new(&password), kib) {
             parts.opened_with(&password);
             return Ok(Some((archive, Some(password))));
@@ -129,7 +145,9 @@ fn add_all(
         if known.as_ref().is_none_or(|password| !opens(input, archive, index, password, parts)) {
             known = None;
             for password in parts.passwords() {
-                parts.budget().check_time().map_err(OpenError::Limit)?;
+                if !parts.may_try(&password, DERIVING)? {
+                    break;
+                }
                 if opens(input, archive, index, &password, parts) {
                     known = Some(password);
                     break;

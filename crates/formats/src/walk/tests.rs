@@ -65,6 +65,7 @@ fn what_contains_itself_is_reported_and_not_opened_again() {
             retry_bytes: 0,
             pictures: crate::qr::Pictures::default(),
             tries: 0,
+            tried_at: None,
             hidden: Vec::new(),
             twins: std::collections::HashMap::new(),
         };

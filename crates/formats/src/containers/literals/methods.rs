@@ -122,7 +122,9 @@ impl Reader<'_, '_> {
                 self.expect(b',')?;
                 let Token::Text(with) = self.next() else { return None };
                 self.expect(b')')?;
-                Some(Subject::Text(Rc::new(self.split(&pattern, &text)?.join(&with))))
+                let pieces = self.split(&pattern, &text)?;
+                self.room(pieces.len().saturating_mul(with.len()).saturating_add(pieces.size()))?;
+                Some(Subject::Text(Rc::new(pieces.join(&with))))
             }
             (b"split", Subject::Text(text)) => {
                 self.expect(b'(')?;

@@ -1,6 +1,6 @@
 //! What is in a ZIP file: every central directory and every local header, however they disagree (APPNOTE 6.3.10).
 
-use super::member::{Cipher, with_reader};
+use super::member::{Cipher, Counted, with_reader};
 use crate::containers::bytes::{u16_le, u32_le, u64_le, utf8_or_cp437};
 use crate::{Budget, Content, OpenError, Parts};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -129,7 +129,8 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
     }
     // More than may become parts: which of them deserve it is known only once all are.
     let most = MOST_HITS;
-    let mut reader = Reader { input, hits: &hits, covered: BTreeMap::new(), seen: HashSet::new(), name_bytes: 0 };
+    let (covered, measured) = (BTreeMap::new(), HashMap::new());
+    let mut reader = Reader { input, hits: &hits, covered, measured, seen: HashSet::new(), name_bytes: 0 };
     let mut walked = HashSet::new();
     // The last end record is the one that everything reads; those inside a stored member's data are that member's.
     for end_at in hits.end.iter().rev() {
@@ -234,6 +235,8 @@ struct Reader<'c> {
     hits: &'c Hits,
     /// Stored data of listed members, start to end: what stands there belongs to the member.
     covered: BTreeMap<u64, u64>,
+    /// How much of packed data is read, by where it begins, how long it is and how it is packed: many members may name one.
+    measured: HashMap<(u64, u64, u16), u64>,
     /// Local headers already read.
     seen: HashSet<u64>,
     name_bytes: usize,
@@ -245,11 +248,20 @@ impl Reader<'_> {
     }
 
     /// Remembers the data of a member, so that headers in it are not taken for this archive's own.
-    fn cover(&mut self, entry: &Entry, budget: &Budget) {
+    fn cover(&mut self, entry: &Entry, budget: &mut Budget) {
         if entry.streamed || entry.compressed == 0 {
             return;
         }
-        let length = if entry.method == 0 { entry.compressed } else { self.decoded_length(entry, budget) };
+        let place = (entry.data_at, entry.compressed, entry.method);
+        let length = match self.measured.get(&place) {
+            _ if entry.method == 0 => entry.compressed,
+            Some(known) => *known,
+            None => {
+                let length = self.decoded_length(entry, budget);
+                self.measured.insert(place, length);
+                length
+            }
+        };
         if length > 0 {
             let end = self.covered.entry(entry.data_at).or_insert(0);
             *end = entry.data_at.saturating_add(length).max(*end);
@@ -260,7 +272,7 @@ impl Reader<'_> {
     ///
     /// An archive in an archive shows its headers through blocks that the compressor stored as they were. But a header
     /// may also stand behind the end of a stream that claims to be longer, where no decoder of this member gets to it.
-    fn decoded_length(&self, entry: &Entry, budget: &Budget) -> u64 {
+    fn decoded_length(&self, entry: &Entry, budget: &mut Budget) -> u64 {
         let end = entry.data_at.saturating_add(entry.compressed);
         let within = |list: &[u64]| {
             let range = list.partition_point(|at| *at < entry.data_at)..list.partition_point(|at| *at < end);
@@ -269,12 +281,18 @@ impl Reader<'_> {
         let mut hits: Vec<u64> =
             [&self.hits.local, &self.hits.central, &self.hits.end].into_iter().flat_map(|list| within(list)).collect();
         hits.sort_unstable();
-        let decodes = |compressed: u64| {
+        let mut decodes = |compressed: u64| {
+            if budget.exhausted().is_some() {
+                return false;
+            }
             let entry = Entry { compressed, ..entry.clone() };
+            let mut counted = Counted(0);
             let copied = with_reader(self.input, &entry, &Cipher::Plain, budget, |data| {
                 // LIMIT: a member that decodes to so much counts as not decoding: its headers stay suspicious, which is the safe side.
-                std::io::copy(&mut data.take(MOST_DECODED), &mut std::io::sink())
+                std::io::copy(&mut data.take(MOST_DECODED), &mut counted)
             });
+            // Nothing is kept of it. An exhausted budget shows when the next header is read.
+            let _ = budget.step(compressed.saturating_add(counted.0.saturating_mul(4)));
             // LIMIT: as above.
             matches!(copied, Ok(Ok(length)) if length < MOST_DECODED)
         };
@@ -378,7 +396,7 @@ impl Reader<'_> {
     }
 
     /// Finds the local header of a central one and compares the two.
-    fn join(&mut self, mut entry: Entry, shift: u64, budget: &Budget) -> Result<Listed, OpenError> {
+    fn join(&mut self, mut entry: Entry, shift: u64, budget: &mut Budget) -> Result<Listed, OpenError> {
         let stated = entry.header_at;
         let mut local = None;
         for at in [stated.saturating_add(shift), stated] {
