@@ -123,6 +123,7 @@ impl Parts<'_, '_> {
         let most = self.state.budget.limits().passwords as usize;
         let mut candidates: Vec<Arc<str>> = self.state.worked.clone();
         self.state.tried_at = None;
+        // LIMIT: what no password opens stays locked, and says so.
         if self.state.tries > MOST_TRYING {
             // LIMIT: as below.
             candidates.truncate(most);

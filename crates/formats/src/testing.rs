@@ -108,12 +108,16 @@ pub(crate) fn budget() -> Budget {
     Budget::new(Limits::default(), Arc::new(std::time::Duration::default), 1 << 20)
 }
 
-/// The steps that a walk of `bytes` takes, on a clock that stands still.
+/// The steps that a walk of `bytes` takes, on a clock that stands still, and what it says.
 pub(crate) fn steps_of(bytes: &[u8], name: &str, kind: Option<&'static str>) -> (u64, Recorded) {
     let mut recorded = Recorded::default();
+    (steps(bytes, name, kind, &mut recorded), recorded)
+}
+
+/// As [`steps_of`], of many parts that need not be kept.
+pub(crate) fn steps(bytes: &[u8], name: &str, kind: Option<&'static str>, visitor: &mut dyn Visitor) -> u64 {
     let setup = Setup { clock: Arc::new(std::time::Duration::default), ..setup(&[], Limits::default()) };
-    let steps = crate::walk::walk_counting(&Content::from(bytes), name, kind, setup, &mut recorded);
-    (steps, recorded)
+    crate::walk::walk_counting(&Content::from(bytes), name, kind, setup, visitor)
 }
 
 fn setup(passwords: &[&str], limits: Limits) -> Setup {

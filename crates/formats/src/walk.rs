@@ -266,6 +266,9 @@ impl State<'_> {
                     findings: HashMap::new(),
                 };
                 let result = format.open(&content, &mut parts);
+                // Loops end where the budget does, and leave it to this to say so.
+                let result =
+                    result.and_then(|()| self.budget.exhausted().map_or(Ok(()), |limit| Err(OpenError::Limit(limit))));
                 self.conclude(&mut part, *format, result, &mut locked_members);
             }
             self.hung_on(&mut part, &content, &line, &mut children, &mut inner_retries, &mut locked_members);

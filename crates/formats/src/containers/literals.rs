@@ -93,6 +93,8 @@ impl<'t> Reader<'t, '_> {
         let mut word: Option<&'t [u8]> = None;
         // Texts of the array that is being read.
         let mut pieces: Option<Pieces> = None;
+        // Bytes of those copied that the budget was told of.
+        let mut told = self.kept;
         loop {
             if self.kept > MOST_BYTES + 8 * self.text.len() {
                 self.payloads.incomplete = Some("its literals come to more than 64 MiB when they are joined");
@@ -102,10 +104,11 @@ impl<'t> Reader<'t, '_> {
                 self.payloads.incomplete = Some("there was no time to look at all its literals");
                 return;
             }
-            let (before, kept) = (self.at, self.kept);
+            let before = self.at;
             let token = self.next();
             // An exhausted budget shows above.
-            let _ = self.budget.step((self.at.abs_diff(before) + self.kept.abs_diff(kept)) as u64);
+            let _ = self.budget.step((self.at.abs_diff(before) + self.kept.abs_diff(told)) as u64);
+            told = self.kept;
             // Arrays of numbers: `[77, 90, ...]`, `Array(77, 90)`, `@(0x4d, 0x5a)`.
             match &token {
                 Token::Number(number) if in_numbers => {

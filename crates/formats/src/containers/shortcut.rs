@@ -218,7 +218,7 @@ fn markup(text: &str, found: &mut Found) {
                 let inside = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
                 found.open += inside.len();
                 if found.open > MOST_OPEN {
-                    found.incomplete = Some("it has too many sections that are not closed");
+                    found.incomplete = Some("it has too many sections that lie within each other");
                     return;
                 }
                 inside.to_owned()
@@ -344,7 +344,7 @@ mod tests {
         let open = "<url><![CDATA[a:".repeat(20_000);
         for (kind, text, reason) in [
             ("slk", format!("ID;PWXL\r\n{cells}E\r\n"), "it has more than 5000 commands"),
-            ("library-ms", format!("<libraryDescription>{open}"), "it has too many sections"),
+            ("library-ms", format!("<libraryDescription>{open}]]>"), "it has too many sections"),
         ] {
             let found = walk_with(text.as_bytes(), "x", Some(kind), &[], limits.clone());
             let incomplete = &found.parts[0].incomplete;

@@ -66,19 +66,21 @@ impl Resource {
     }
 }
 
-/// The resources of a page, and of the frames in it. Objects that were `known` already were handed over.
+/// The resources of a page, and of the frames in it. Objects that were `known` already, as frames or as resources, were handed
+/// over.
 fn page(
     list: &List<'_>,
     at: u64,
     depth: usize,
-    known: &mut HashSet<u64>,
+    known: &mut HashSet<(u64, bool)>,
     parts: &mut Parts<'_, '_>,
 ) -> Result<(), OpenError> {
     parts.budget().check_time().map_err(OpenError::Limit)?;
     if depth > MOST_DEPTH {
         return Err(OpenError::malformed(format!("it has more than {MOST_DEPTH} frames within one another"), 0));
     }
-    if !known.insert(at) {
+    if !known.insert((at, true)) {
+        parts.incomplete("a frame stands in it more than once");
         return Ok(());
     }
     for (key, value) in list.dictionary(at, parts)? {
@@ -101,9 +103,14 @@ fn page(
     Ok(())
 }
 
-fn resource(list: &List<'_>, at: u64, known: &mut HashSet<u64>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+fn resource(
+    list: &List<'_>,
+    at: u64,
+    known: &mut HashSet<(u64, bool)>,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
     parts.budget().step(64).map_err(OpenError::Limit)?;
-    if !known.insert(at) {
+    if !known.insert((at, false)) {
         return Ok(());
     }
     let mut found = Resource::default();

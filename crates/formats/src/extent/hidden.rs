@@ -144,6 +144,7 @@ fn begins(signature: usize, bytes: &[u8], at: usize) -> Option<usize> {
             let &[flags, _, _, _, _, extra, system] = from.get(3..10)? else { return None };
             let usual = flags & 0xe0 == 0 && matches!(extra, 0 | 2 | 4) && (system <= 13 || system == 255);
             let mut out = [0; 64];
+            // LIMIT: enough for names and the first block; what cannot be inflated so far is none.
             let mut decoder = flate2::bufread::GzDecoder::new(from.get(..from.len().min(OVERLAP))?);
             (usual && io::Read::read(&mut decoder, &mut out).is_ok_and(|read| read > 0)).then_some(at)
         }

@@ -1,3 +1,5 @@
+mod growth;
+
 use super::{HEXLOWER, State};
 use crate::parts::empty_part;
 use crate::testing::{Recorded, build::crc_less_zip, walk_with};

@@ -66,6 +66,16 @@ impl Entry {
     fn end(&self) -> u64 {
         self.data_at.saturating_add(self.compressed)
     }
+
+    /// Bytes of names that it keeps.
+    fn name_bytes(&self) -> usize {
+        2 * self.raw_name.len() + self.unicode_name.as_ref().map_or(0, String::len)
+    }
+
+    /// Bytes of its local header.
+    fn header_bytes(&self) -> u64 {
+        self.data_at.saturating_sub(self.header_at)
+    }
 }
 
 /// A member and how its headers describe it.
@@ -124,9 +134,7 @@ struct Hits {
 pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structure, OpenError> {
     let hits = signatures(input, parts)?;
     let mut out = Structure { first: input.len(), ..Structure::default() };
-    if hits.overflow {
-        out.left_out.insert(MORE_HEADERS);
-    }
+    out.left_out.extend(hits.overflow.then_some(MORE_HEADERS));
     // More than may become parts: which of them deserve it is known only once all are.
     let most = MOST_HITS;
     let (covered, measured) = (BTreeMap::new(), HashMap::new());
@@ -159,7 +167,8 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
         }
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let Some(entry) = reader.local(*at)?.filter(plausible) else { continue };
-        reader.name_bytes += 2 * entry.raw_name.len();
+        parts.budget().step(entry.header_bytes()).map_err(OpenError::Limit)?;
+        reader.name_bytes += entry.name_bytes();
         if reader.name_bytes > MOST_NAME_BYTES {
             out.left_out.insert(MORE_NAMES);
             break;
@@ -188,8 +197,7 @@ fn plausible(entry: &Entry) -> bool {
 }
 
 fn signatures(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Hits, OpenError> {
-    let mut hits = Hits::default();
-    let mut descriptors = Vec::new();
+    let (mut hits, mut descriptors) = (Hits::default(), Vec::new());
     let finder = memchr::memmem::Finder::new(b"PK");
     let mut at = 0;
     while at < input.len() {
@@ -376,13 +384,13 @@ impl Reader<'_> {
                 out.left_out.insert(MORE_MEMBERS);
                 return Ok(());
             }
-            parts.budget().check_time().map_err(OpenError::Limit)?;
             let Some((entry, next, comment)) = self.central(at)? else { break };
             out.keep_comment(self.input, next.saturating_sub(comment as u64), comment)?;
+            parts.budget().step(next.saturating_sub(at)).map_err(OpenError::Limit)?;
             at = next;
             out.last = out.last.max(at);
             out.multi_volume |= entry.elsewhere;
-            self.name_bytes += 2 * entry.raw_name.len();
+            self.name_bytes += entry.name_bytes();
             if self.name_bytes > MOST_NAME_BYTES {
                 out.left_out.insert(MORE_NAMES);
                 return Ok(());
@@ -415,6 +423,8 @@ impl Reader<'_> {
         entry.data_at = local.data_at;
         self.seen.insert(local.header_at);
         self.cover(&entry, budget);
+        // Many may share a header; an exhausted budget shows at the next.
+        let _ = budget.step(local.header_bytes());
         let mut differs = Vec::new();
         if local.raw_name != entry.raw_name && spelled(&local) != spelled(&entry) {
             differs.push("name");
@@ -431,6 +441,7 @@ impl Reader<'_> {
             differs.push("size");
         }
         let mut other = (!differs.is_empty()).then_some(local);
+        self.name_bytes += other.as_ref().map_or(0, Entry::name_bytes);
         if let Some(other) = &mut other
             && unknown
         {
@@ -479,8 +490,8 @@ impl Reader<'_> {
             apply_extra(&mut entry, extra, true);
             Some(entry)
         })();
-        let length = 46 + (name_len + extra_len + comment_len) as u64;
-        Ok(entry.map(|entry| (entry, at.saturating_add(length), comment_len)))
+        let next = at.saturating_add(46 + (name_len + extra_len + comment_len) as u64);
+        Ok(entry.map(|entry| (entry, next, comment_len)))
     }
 
     /// Local header (4.3.7).
