@@ -32,7 +32,7 @@ impl Pieces {
     }
 
     fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
-        (0..self.ends.len()).map(|place| {
+        (0..self.ends.len()).map(move |place| {
             let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
             let end = self.ends.get(place).copied().unwrap_or(0);
             self.bytes.get(start as usize..end as usize).unwrap_or_default()
