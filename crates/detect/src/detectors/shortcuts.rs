@@ -104,7 +104,7 @@ fn held(part: &Part) -> Option<Held> {
 /// A command line of Windows, or a formula of a SYLK sheet.
 fn command(text: &str, findings: &mut Findings) {
     let plain = normalise(text);
-    let runs = runners::runs(&plain);
+    let runs = runners::runs(&plain, findings);
     if let Some(severity) = runs.iter().map(|run| run.severity).max() {
         let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
         let message = format!("the shortcut runs `{}`, which does what its arguments say", names.join("`, `"));

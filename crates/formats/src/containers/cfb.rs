@@ -15,7 +15,7 @@ use super::{Format, vba};
 use crate::{Content, Member, OpenError, Parts, kinds};
 use lazaret_model::{Class, Part, Role};
 pub(super) use reader::{Compound, Entry};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 /// The opener.
@@ -113,6 +113,15 @@ impl Format for Cfb {
             .map(|entry| entry.parent)
             .collect();
         let role = role_of_streams(parts.part());
+        // What is beside a presentation; the first of several counts.
+        let mut beside: HashMap<(usize, &str), &Entry> = HashMap::new();
+        for entry in compound.streams() {
+            let known =
+                ["current user", "encryptedsummary"].into_iter().find(|name| entry.name.eq_ignore_ascii_case(name));
+            if let Some(name) = known {
+                beside.entry((entry.parent, name)).or_insert(entry);
+            }
+        }
         for entry in compound.streams() {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let name = entry.name.to_ascii_lowercase();
@@ -128,14 +137,10 @@ impl Format for Cfb {
                 }
                 "powerpoint document" => {
                     let slides = compound.read(entry, MOST_PARSED, parts);
-                    let beside = |name: &str| {
-                        let own =
-                            |other: &&Entry| other.parent == entry.parent && other.name.eq_ignore_ascii_case(name);
-                        compound.streams().find(own)
-                    };
-                    let user = beside("Current User").map(|user| compound.head(user, 64)).unwrap_or_default();
+                    let beside = |name: &'static str| beside.get(&(entry.parent, name));
+                    let user = beside("current user").map(|user| compound.head(user, 64)).unwrap_or_default();
                     // [MS-PPT] 2.1.4: what takes the place of the summary in an encrypted presentation.
-                    let sealed = beside("EncryptedSummary").is_some();
+                    let sealed = beside("encryptedsummary").is_some();
                     slides::add_all(&slides, &user, sealed, parts)?;
                 }
                 "worddocument" => {

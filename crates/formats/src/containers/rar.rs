@@ -25,6 +25,8 @@ pub struct Rar;
 
 /// Signatures that are tried.
 const MOST_STARTS: usize = 1_000;
+/// Steps that it takes to derive a key: some hundred thousand rounds.
+pub(super) const DERIVING: u64 = 1 << 24;
 /// Bytes of a comment that is searched for passwords.
 const MOST_COMMENT: u64 = 256 << 10;
 /// Rounds of passwords: members of one archive may have different ones.
@@ -99,7 +101,9 @@ fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, Op
     };
     if matches!(error.kind(), ErrorKind::PasswordRequired | ErrorKind::BadPassword) {
         for password in parts.passwords() {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            if !parts.may_try(&password, DERIVING)? {
+                break;
+            }
             let options = options(Some(&password), parts);
             if let Ok(archive) = ArchiveReader::read_reader_with_options(view(), options) {
                 parts.opened_with(&password);
@@ -209,7 +213,9 @@ impl Session<'_> {
             let Some(first) = encrypted.iter().copied().find(|index| left.contains(index)) else { break };
             if known.is_none() {
                 for password in parts.passwords() {
-                    parts.budget().check_time().map_err(OpenError::Limit)?;
+                    if !parts.may_try(&password, DERIVING)? {
+                        break;
+                    }
                     if self.opens(&password, first, solid, parts) {
                         known = Some(password);
                         break;

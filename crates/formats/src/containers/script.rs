@@ -4,6 +4,7 @@
 use super::{encoder, literals};
 use crate::{Content, Format, Member, OpenError, Parts, identify};
 use lazaret_model::Role;
+use std::collections::HashSet;
 
 /// Bytes of a script that are read.
 const MOST: u64 = 32 << 20;
@@ -52,7 +53,7 @@ impl Format for Script {
             parts.add_content(member, Content::from(inner.as_bytes()))?;
         }
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        let payloads = literals::payloads(&text);
+        let payloads = literals::payloads(&text, parts.budget());
         if let Some(reason) = payloads.incomplete {
             parts.incomplete(reason);
         }
@@ -67,6 +68,7 @@ impl Format for Script {
 fn encoded_commands(text: &str) -> Vec<String> {
     let plain = text.replace('^', "");
     let mut commands: Vec<String> = Vec::new();
+    let mut known = HashSet::new();
     let words = plain.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '(' | ')' | '`'));
     let mut asked = false;
     for word in words {
@@ -77,7 +79,7 @@ fn encoded_commands(text: &str) -> Vec<String> {
             let bytes = super::decode::base64(word.as_bytes());
             let (command, ..) = encoding_rs::UTF_16LE.decode(&bytes);
             let command = command.into_owned();
-            if !commands.contains(&command) {
+            if known.insert(command.clone()) {
                 commands.push(command);
             }
         }

@@ -67,9 +67,14 @@ pub(crate) fn read_structure(input: &Content, parts: &mut Parts<'_, '_>) -> Resu
 /// The first `most` bytes of a member that is not encrypted; what cannot be decoded is empty.
 pub(crate) fn read_member(input: &Content, entry: &Entry, most: u64, parts: &mut Parts<'_, '_>) -> Vec<u8> {
     let mut bytes = Vec::new();
+    if parts.budget().exhausted().is_some() {
+        return bytes;
+    }
     let _ = with_reader(input, entry, &Cipher::Plain, parts.budget(), |data| {
         let _ = data.take(most).read_to_end(&mut bytes);
     });
+    // It is unpacked again to be handed over. An exhausted budget ends the walk after this part.
+    let _ = parts.budget().charge_output(bytes.len() as u64);
     bytes
 }
 
@@ -257,6 +262,7 @@ fn emit(
     if matches!(cipher, Cipher::Plain) && entry.method == 0 && !entry.streamed {
         // Stored bytes need no copy; only the check costs a pass.
         let raw = input.slice(entry.data_at, entry.compressed);
+        parts.budget().step(raw.len()).map_err(OpenError::Limit)?;
         let mut check = super::decoders::Checked::new(raw.reader(), Some(entry.crc), Some(entry.size));
         let member = match io::copy(&mut check, &mut io::sink()) {
             Err(error) if raw.len() == entry.compressed => {
@@ -302,6 +308,9 @@ fn choose(input: &Content, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<C
         }
         // The flag is clear and the bytes make no sense: perhaps they are encrypted all the same.
         for password in parts.passwords() {
+            if !parts.may_try(&password, cost(entry))? {
+                break;
+            }
             let cipher = Cipher::Password(password.clone());
             if verify(input, entry, &cipher, parts)? == Check::Good {
                 parts.finding(finding(
@@ -326,6 +335,9 @@ fn choose(input: &Content, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<C
     }
     let mut likely = None;
     for password in parts.passwords() {
+        if !parts.may_try(&password, cost(entry))? {
+            break;
+        }
         let cipher = Cipher::Password(password.clone());
         match verify(input, entry, &cipher, parts)? {
             Check::Good => return Ok(Choice::Password(password)),
@@ -338,6 +350,11 @@ fn choose(input: &Content, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<C
         Some(password) if entry.method != 0 => Ok(Choice::Password(password)),
         _ => Ok(Choice::Locked),
     }
+}
+
+/// Steps that it takes to try a password: WinZip's encryption derives its key in a thousand rounds.
+fn cost(entry: &Entry) -> u64 {
+    if entry.method == 99 { 1 << 20 } else { 1 << 14 }
 }
 
 #[derive(Debug, PartialEq, Eq)]

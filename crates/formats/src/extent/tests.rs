@@ -1,5 +1,6 @@
-use super::{PATTERNS, SIGNATURES, end, hidden};
+use super::hidden::{PATTERNS, SIGNATURES};
 use crate::Content;
+use crate::testing::budget;
 
 /// A program's headers, as far as they are looked at.
 fn program() -> Vec<u8> {
@@ -26,7 +27,11 @@ fn gzip() -> Vec<u8> {
 
 #[track_caller]
 fn found(bytes: Vec<u8>) -> Vec<u64> {
-    hidden(&Content::from(bytes)).unwrap().0
+    super::hidden(&Content::from(bytes), &mut budget()).unwrap().0
+}
+
+fn end(kind: &str, content: &Content) -> std::io::Result<(Option<u64>, bool)> {
+    super::end(kind, content, &mut budget())
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub(super) fn follow(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Chain
     let mut blocks = 0;
     let mut closed = false;
     while at < input.len() && !closed {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
+        parts.budget().step(256).map_err(OpenError::Limit)?;
         let block = input.window(at, 64)?.into_owned();
         let end = if five { block5(&block) } else { block4(&block) };
         let Some((kind, header, data)) = end else { break };
