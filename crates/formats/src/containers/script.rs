@@ -58,11 +58,18 @@ impl Format for Script {
             parts.incomplete(reason);
         }
         for payload in payloads.found {
+            // LIMIT: a few bytes that are no file of any kind are numbers or keys; nothing that runs is so short and unknown.
+            if payload.len() < SHORT && identify(&Content::from(payload.as_slice()))?.kind.is_unknown() {
+                continue;
+            }
             parts.add_content(Member::unnamed(Role::Payload, "payload"), Content::from(payload))?;
         }
         Ok(())
     }
 }
+
+/// Bytes below which what nobody knows is no file.
+const SHORT: usize = 64;
 
 /// What `-EncodedCommand`, in any abbreviation, is given: Base64 of UTF-16 (about_PowerShell_exe).
 fn encoded_commands(text: &str) -> Vec<String> {
@@ -79,7 +86,9 @@ fn encoded_commands(text: &str) -> Vec<String> {
             let bytes = super::decode::base64(word.as_bytes());
             let (command, ..) = encoding_rs::UTF_16LE.decode(&bytes);
             let command = command.into_owned();
-            if known.insert(command.clone()) {
+            // Options of other programs begin alike; what PowerShell runs is written in its own letters.
+            let letters = command.as_bytes().windows(2).any(|pair| pair.iter().all(u8::is_ascii_alphanumeric));
+            if letters && known.insert(command.clone()) {
                 commands.push(command);
             }
         }

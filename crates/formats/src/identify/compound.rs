@@ -19,6 +19,10 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     if !probe.head().starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return;
     }
+    // A header alone takes 512 bytes: less is the mark without a file, as programs have it that look for such files.
+    if probe.sees_all() && probe.len() < 512 {
+        return;
+    }
     found.add(subtype(&directory(probe)));
 }
 

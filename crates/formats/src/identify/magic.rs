@@ -188,7 +188,8 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add("webloc");
         return;
     }
-    if head.starts_with(b"bplist00") && has(head, b"WebMainResource") {
+    // Its trailer alone takes 32 bytes.
+    if head.starts_with(b"bplist00") && probe.len() >= 40 && has(head, b"WebMainResource") {
         found.add("webarchive");
         return;
     }
