@@ -55,10 +55,12 @@ impl Format for Rar {
             starts.insert(0, 0);
         }
         let mut first_error = None;
+        // No block has fewer than seven bytes.
+        let mut left = input.len() / 7 * 4 + 10_000;
         for start in starts {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let slice = input.slice(start, u64::MAX);
-            match self::read(&slice, parts) {
+            match self::read(&slice, &mut left, parts) {
                 Ok(Some((archive, password, damage))) => {
                     if archive.member_refs().next().is_none() && damage.is_some() {
                         first_error.get_or_insert(OpenError::malformed("it ends within its first header", start));
@@ -88,13 +90,13 @@ impl Format for Rar {
 type Opened = (Archive, Option<Arc<str>>, Option<String>);
 
 /// Parses the headers; `None` when they are encrypted and no password opens them.
-fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, OpenError> {
+fn read(input: &Content, left: &mut u64, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, OpenError> {
     let view = || blocks::View { reader: input.reader(), len: input.len() };
     let error = match ArchiveReader::read_reader_with_options(view(), options(None, parts)) {
         Ok(archive) => {
             // RAR 5 closes every archive with a block. Older archives may lack it, so there only emptiness is a sign.
             let closes = archive.as_rar50().is_some() || archive.member_refs().next().is_none();
-            let damage = closes && !blocks::follow(input, parts)?.closed;
+            let damage = closes && !blocks::follow(input, left, parts)?.closed;
             return Ok(Some((archive, None, damage.then(|| "it ends without the block that closes it".to_owned()))));
         }
         Err(error) => error,
@@ -113,7 +115,7 @@ fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, Op
         return Ok(None);
     }
     // Cut or damaged: headers up to there are whole, and the last member's data may be in part.
-    let chain = blocks::follow(input, parts)?;
+    let chain = blocks::follow(input, left, parts)?;
     if chain.blocks > 0 {
         let view = blocks::View { reader: input.reader(), len: chain.length };
         if let Ok(archive) = ArchiveReader::read_reader_with_options(view, options(None, parts)) {

@@ -170,6 +170,7 @@ struct Property {
 
 impl Property {
     fn long_text(&self) -> String {
+        // LIMIT: the list it stands in has no more bytes, or says so.
         let bytes = self.value.window(0, usize::try_from(MOST_PROPERTIES).unwrap_or(usize::MAX)).unwrap_or_default();
         let text = if self.kind & 0xfff == 0x1f { utf16_le(&bytes) } else { utf8_or_cp437(&bytes) };
         text.trim_end_matches('\0').to_owned()
