@@ -10,6 +10,9 @@ const MOST_PER_ID: usize = 8;
 /// Findings of one detector about one part that are never given up: more make the part incomplete.
 const MOST_DIFFERENT: usize = 256;
 
+/// Steps that are counted for one part, of about a nanosecond each.
+const MOST_STEPS: u64 = 4_000_000_000;
+
 /// Why a detector could not look at a part. It becomes a finding of the family `analysis`, never silence.
 #[derive(Debug, Error)]
 pub enum DetectError {
@@ -70,15 +73,21 @@ pub struct Findings {
     list: Vec<Finding>,
     incomplete: Vec<String>,
     from_here: usize,
+    /// Work that was counted.
+    steps: u64,
 }
 
 impl Findings {
     /// Adds one. Where there are enough of its kind, the weakest of them is left out and counted.
     pub fn add(&mut self, finding: Finding) {
+        if self.counted(&finding) {
+            return;
+        }
         self.list.push(finding);
         let own = self.list.get(self.from_here..).unwrap_or_default();
         let Some(last) = own.last() else { return };
         let alike = own.iter().filter(|other| says_the_same(other, last)).count();
+        self.steps = self.steps.saturating_add((own.len() * own.len()) as u64);
         if alike <= MOST_PER_ID && own.len() <= MOST_PER_DETECTOR {
             return;
         }
@@ -98,11 +107,47 @@ impl Findings {
         let gone = self.list.remove(self.from_here + at);
         let own = self.list.get_mut(self.from_here..).unwrap_or_default();
         if let Some(kept) = own.iter_mut().filter(|kept| covers(kept, &gone)).max_by_key(|kept| kept.severity) {
-            let more =
-                |finding: &Finding| finding.evidence.get("more").and_then(serde_json::Value::as_u64).unwrap_or(0);
             let all = more(kept) + more(&gone) + 1;
             kept.evidence.insert("more".into(), all.into());
         }
+    }
+
+    /// Counts a finding beside those that say the same and are as strong, where there are enough of them; false where there are not.
+    fn counted(&mut self, finding: &Finding) -> bool {
+        let own = self.list.get_mut(self.from_here..).unwrap_or_default();
+        self.steps = self.steps.saturating_add(own.len() as u64);
+        let mut alike = 0;
+        for kept in own.iter().filter(|kept| says_the_same(kept, finding)) {
+            if !covers(kept, finding) {
+                return false;
+            }
+            alike += 1;
+        }
+        if alike < MOST_PER_ID {
+            return false;
+        }
+        let strongest = own.iter_mut().filter(|kept| covers(kept, finding)).max_by_key(|kept| kept.severity);
+        let Some(strongest) = strongest else { return false };
+        let all = more(strongest) + more(finding) + 1;
+        strongest.evidence.insert("more".into(), all.into());
+        true
+    }
+
+    /// Counts work whose amount a part chooses: bytes that are looked at again, turns of a loop. Says whether it may go on, and the
+    /// part is incomplete where it may not.
+    pub(crate) fn step(&mut self, steps: u64) -> bool {
+        self.steps = self.steps.saturating_add(steps);
+        let goes_on = self.steps <= MOST_STEPS;
+        if !goes_on {
+            self.incomplete(format!("it takes more than {MOST_STEPS} steps to judge it"));
+        }
+        goes_on
+    }
+
+    /// The steps that were counted.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// Says that not all of the part was looked at, and why: it is not to be taken for benign.
@@ -131,6 +176,11 @@ impl Findings {
     pub(crate) fn next_detector(&mut self) {
         self.from_here = self.list.len();
     }
+}
+
+/// How many findings were left out beside one.
+fn more(finding: &Finding) -> u64 {
+    finding.evidence.get("more").and_then(serde_json::Value::as_u64).unwrap_or(0)
 }
 
 /// Whether two findings are of one id, and of one rule.
@@ -182,6 +232,26 @@ mod tests {
         let flood = (0..500).map(|at| finding("a", Severity::High, at));
         let (list, incomplete) = kept(flood.chain(IDS.map(|id| finding(id, Severity::Info, 0))));
         assert!(IDS.iter().all(|id| list.iter().any(|kept| kept.id == *id)) && incomplete.is_empty());
+    }
+
+    #[test]
+    fn a_flood_costs_no_more_for_each_finding_the_longer_it_is() {
+        for rules in [1, 7, usize::MAX] {
+            let steps = |count: usize| {
+                let mut all = Findings::default();
+                (0..count).for_each(|at| all.add(finding("a", Severity::Low, at % rules)));
+                all.steps()
+            };
+            let (before, after) = (steps(2_000), steps(4_000));
+            assert!(after <= before / 10 * 26 && after <= 4_000 * 8_192, "{rules}: {before} steps, then {after}");
+        }
+    }
+
+    #[test]
+    fn more_steps_than_a_part_may_take_make_it_incomplete() {
+        let mut all = Findings::default();
+        assert!(all.step(MOST_STEPS) && all.reasons().is_empty());
+        assert!(!all.step(1) && all.reasons().iter().any(|reason| reason.contains("steps")));
     }
 
     #[test]

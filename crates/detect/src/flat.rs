@@ -4,6 +4,7 @@
 //! since what an editor reads over must not hide what it then runs.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Names that lead to a value, from the outside in; places in a list are `*`.
 pub(crate) type Path = [String];
@@ -170,8 +171,9 @@ fn flush(units: &mut Vec<u16>, out: &mut String) {
     }
 }
 
-/// Values that aliases of one text may stand for.
+/// Values that aliases of one text may stand for, and bytes of them and of the names that lead to them.
 const MOST_REPEATED: usize = 200_000;
+const MOST_REPEATED_BYTES: usize = 64 << 20;
 
 /// Tells `each` every value of YAML 1.2; what an alias stands for is told where it stands, and what is merged (`<<`) beside the rest.
 ///
@@ -179,12 +181,13 @@ const MOST_REPEATED: usize = 200_000;
 /// Where it is no YAML, or its aliases stand for too much, what is wrong; values before have been told.
 pub(crate) fn yaml(text: &str, each: &mut dyn FnMut(&Path, &str)) -> Result<(), String> {
     use saphyr_parser::{Event, Parser};
-    let mut reader = Yaml { path: Vec::new(), open: Vec::new(), anchors: HashMap::new(), repeated: 0 };
+    let (open, anchors) = (Vec::new(), HashMap::new());
+    let mut reader = Yaml { path: Vec::new(), open, anchors, repeated: 0, bytes: 0 };
     for event in Parser::new_from_str(text) {
         match event.map_err(|error| error.to_string())?.0 {
             Event::Scalar(value, _, anchor, _) => {
                 if anchor != 0 {
-                    reader.anchors.insert(anchor, vec![(Vec::new(), value.clone().into_owned())]);
+                    reader.anchors.insert(anchor, Rc::new(vec![(Vec::new(), Rc::from(&*value))]));
                 }
                 if reader.waits_for_name() {
                     reader.path.push(value.into_owned());
@@ -199,14 +202,16 @@ pub(crate) fn yaml(text: &str, each: &mut dyn FnMut(&Path, &str)) -> Result<(), 
             Event::Alias(anchor) => {
                 let values = reader.anchors.get(&anchor).cloned().unwrap_or_default();
                 if reader.waits_for_name() {
-                    reader.path.push(values.first().map(|(_, value)| value.clone()).unwrap_or_default());
+                    let name = values.first().map(|(_, value)| value.to_string()).unwrap_or_default();
+                    reader.repeat(name.len())?;
+                    reader.path.push(name);
                     continue;
                 }
                 let depth = reader.path.len();
-                for (path, value) in values {
-                    reader.path.extend(path);
-                    reader.repeated += 1;
-                    reader.tell(&value, each)?;
+                for (path, value) in values.iter() {
+                    reader.repeat(path.iter().map(String::len).sum::<usize>() + value.len())?;
+                    reader.path.extend_from_slice(path);
+                    reader.tell(value, each)?;
                     // LIMIT: back to where the alias stands.
                     reader.path.truncate(depth);
                 }
@@ -219,16 +224,17 @@ pub(crate) fn yaml(text: &str, each: &mut dyn FnMut(&Path, &str)) -> Result<(), 
 }
 
 /// Values with the names that lead to them.
-type Values = Vec<(Vec<String>, String)>;
+type Values = Vec<(Vec<String>, Rc<str>)>;
 
 /// What is being read.
 struct Yaml {
     path: Vec<String>,
     open: Vec<Node>,
     /// What anchors stand for.
-    anchors: HashMap<usize, Values>,
-    /// Values told for aliases, and kept for anchors.
+    anchors: HashMap<usize, Rc<Values>>,
+    /// Values told for aliases, and kept for anchors, and their bytes.
     repeated: usize,
+    bytes: usize,
 }
 
 /// A mapping or a sequence that is being read.
@@ -251,14 +257,36 @@ impl Yaml {
         } else {
             each(&self.path, value);
         }
+        if self.open.iter().all(|node| node.anchor.is_none()) {
+            return Ok(());
+        }
+        let (shared, mut kept): (Rc<str>, _) = (Rc::from(value), 0);
         for node in &mut self.open {
             if let Some((_, depth, values)) = &mut node.anchor {
+                let path = self.path.get(*depth..).unwrap_or_default().to_vec();
                 self.repeated += 1;
-                values.push((self.path.get(*depth..).unwrap_or_default().to_vec(), value.to_owned()));
+                kept += path.iter().map(String::len).sum::<usize>() + value.len();
+                values.push((path, Rc::clone(&shared)));
+                // LIMIT: `within` says so.
+                if self.repeated > MOST_REPEATED {
+                    break;
+                }
             }
         }
-        if self.repeated > MOST_REPEATED {
-            return Err(format!("its aliases stand for more than {MOST_REPEATED} values"));
+        self.bytes += kept;
+        self.within()
+    }
+
+    /// Counts a value that an alias stands for.
+    fn repeat(&mut self, bytes: usize) -> Result<(), String> {
+        self.repeated += 1;
+        self.bytes += bytes;
+        self.within()
+    }
+
+    fn within(&self) -> Result<(), String> {
+        if self.repeated > MOST_REPEATED || self.bytes > MOST_REPEATED_BYTES {
+            return Err(format!("its aliases stand for more than {MOST_REPEATED} values, or for much longer ones"));
         }
         Ok(())
     }
@@ -286,7 +314,7 @@ impl Yaml {
             self.path.pop();
         }
         if let Some((anchor, _, values)) = node.anchor {
-            self.anchors.insert(anchor, values);
+            self.anchors.insert(anchor, Rc::new(values));
         }
         if !node.is_name {
             self.done();
@@ -404,6 +432,10 @@ mod tests {
             })
             .collect();
         assert!(yaml(&laughs, &mut |_, _| {}).is_err_and(|problem| problem.contains("aliases")));
+        let long = format!("- &a {}\n{}", "b".repeat(100_000), "- *a\n".repeat(1_000));
+        let mut told = 0;
+        assert!(yaml(&long, &mut |_, value| told += value.len()).is_err_and(|problem| problem.contains("longer")));
+        assert!(told <= MOST_REPEATED_BYTES + 100_000, "{told}");
         assert_eq!(read("? [k]\n: v\nb: 1\n"), ".*=k =v b=1");
         assert!(yaml("a: [", &mut |_, _| {}).is_err());
         let read = |text: &str| joined(|each| toml(text, each).unwrap());

@@ -50,7 +50,7 @@ impl State<'_> {
     ) -> Result<Content, OpenError> {
         let mut reader = packed.reader();
         if coding == ContentCoding::Gzip {
-            let (mut members, _) = GzipMembers::new(reader)?;
+            let (mut members, _) = GzipMembers::new(reader, self.budget.for_decoder())?;
             let content = self.collect(part, member, &mut members);
             if members.end() < packed.len() {
                 member.incomplete.push("bytes follow the end of what is packed".to_owned());

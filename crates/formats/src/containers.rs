@@ -21,6 +21,7 @@ mod json;
 mod links;
 mod literals;
 mod lnk;
+mod lzfu;
 mod mail;
 mod matroska;
 mod notebook;
@@ -42,6 +43,7 @@ mod shortcut;
 mod signature;
 mod streams;
 mod tar;
+mod tnef;
 mod vba;
 mod warc;
 mod webarchive;
@@ -94,6 +96,7 @@ pub static FORMATS: &[&dyn Format] = &[
     &sevenz::SevenZ,
     &rar::Rar,
     &tar::Tar,
+    &tnef::Tnef,
     &warc::Warc,
     &form::Form,
     &encoded::Encoded,

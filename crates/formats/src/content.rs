@@ -84,6 +84,15 @@ impl Content {
         self.len == 0
     }
 
+    /// Tells the bytes that this is a range of from all others that are in use, and where in them it begins.
+    pub(crate) fn origin(&self) -> (usize, u64) {
+        let address = match &self.source {
+            Source::Memory(bytes) => Arc::as_ptr(bytes).cast::<u8>().addr(),
+            Source::Stored(source) => Arc::as_ptr(source).cast::<u8>().addr(),
+        };
+        (address, self.offset)
+    }
+
     /// All bytes, if they are in memory.
     pub fn as_slice(&self) -> Option<&[u8]> {
         match &self.source {
@@ -103,14 +112,25 @@ impl Content {
     pub fn window(&self, offset: u64, len: usize) -> io::Result<Cow<'_, [u8]>> {
         let offset = offset.min(self.len);
         let len = usize::try_from(self.len - offset).unwrap_or(usize::MAX).min(len);
-        if let Some(all) = self.as_slice() {
+        let Source::Stored(source) = &self.source else {
             let start = usize::try_from(offset).unwrap_or(usize::MAX);
+            let all = self.as_slice().unwrap_or_default();
             return Ok(Cow::Borrowed(all.get(start..start.saturating_add(len)).unwrap_or_default()));
-        }
+        };
+        // As much as was asked for and no more: walks from one piece to the next ask for a few bytes at a time.
         let mut buffer = vec![0; len];
-        let mut reader = self.reader();
-        reader.seek(SeekFrom::Start(offset))?;
-        reader.read_exact(&mut buffer)?;
+        let mut at = self.offset.saturating_add(offset);
+        let mut rest = buffer.as_mut_slice();
+        while !rest.is_empty() {
+            let n = match source.read_at(rest, at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => n.min(rest.len()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            at = at.saturating_add(n as u64);
+            rest = rest.get_mut(n..).unwrap_or_default();
+        }
         Ok(Cow::Owned(buffer))
     }
 

@@ -4,19 +4,16 @@
 //! program reading the first and another the second. Formats that say where they end are asked; in those that do not, what is
 //! hidden must begin with a signature, and is found by it wherever it stands.
 
-use crate::{Content, identify, kinds};
-use aho_corasick::AhoCorasick;
+mod hidden;
+
+use crate::{Budget, Content, identify, kinds};
+use hidden::hidden;
 use lazaret_model::{Class, Kind, Part};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
-use std::sync::LazyLock;
 
 /// Steps from one block, chunk or page to the next, until an end is given up.
 pub(crate) const MOST_STEPS: usize = 1 << 20;
-/// Bytes that are searched at a time.
-const WINDOW: usize = 4 << 20;
-/// Bytes by which windows overlap: what a signature is verified by stands that near.
-const OVERLAP: usize = 8 << 10;
 /// How a compound file begins.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// From here on numbers are not sectors (MS-CFB, 2.1).
@@ -36,22 +33,27 @@ pub(crate) struct HungOn {
 }
 
 /// Looks for it where the kind leaves room for it: behind what says where it ends, and anywhere in what is opened by nothing here.
-pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
+///
+/// Where the budget is exhausted, not all was looked at.
+pub(crate) fn hung_on(part: &Part, content: &Content, budget: &mut Budget) -> io::Result<HungOn> {
     let mut found = HungOn::default();
-    let (end, endless) = end(&part.kind.id, content)?;
+    let (end, endless) = end(&part.kind.id, content, budget)?;
     found.endless = endless;
-    let walk = Walk::new(content);
     let start = content.window(0, 8)?;
     let compound = start.as_ref() == COMPOUND;
     let end = match end {
         Some(end) => end,
         None if start.starts_with(b"MZ") => identify::overlay(content)?.unwrap_or(content.len()),
-        None if compound => walk.compound()?.unwrap_or(content.len()),
+        None if compound => {
+            let walk = Walk::new(content, budget);
+            let end = walk.compound()?.unwrap_or(content.len());
+            found.endless |= walk.endless.get();
+            end
+        }
         None => content.len(),
     };
-    found.endless |= walk.endless.get();
     if searched(part) {
-        let (places, more) = hidden(&content.slice(0, end))?;
+        let (places, more) = hidden(&content.slice(0, end), budget)?;
         found.more = more;
         for at in places {
             let inner = content.slice(at, content.len() - at);
@@ -62,11 +64,19 @@ pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
             }
         }
     }
+    if (compound || part.is("sqlite"))
+        && let Some((from, to)) = identify::zip_at_the_end(content)?
+        && from > 0
+        && from < end
+    {
+        // A reader of archives would open it, wherever in the file it lies.
+        found.parts.push((format!("hidden-at-{from}"), content.slice(from, to - from)));
+    }
     let at = end.saturating_add(blank(content, end)?);
     if at < content.len() {
         let rest = content.slice(at, content.len() - at);
         if compound || matches!(part.kind.class, Class::Executable | Class::Library | Class::Installer) {
-            behind_program(part, &rest, at, &mut found)?;
+            behind_program(part, &rest, at, &mut found, budget)?;
         } else if !part.is(&identify(&rest)?.kind.id) || part.kind.class == Class::Archive {
             found.parts.push(("after-the-end".to_owned(), rest));
         }
@@ -76,13 +86,13 @@ pub(crate) fn hung_on(part: &Part, content: &Content) -> io::Result<HungOn> {
 
 /// What stands behind a program or a compound file that is known: a self-extractor's archive, often behind settings for the extractor.
 /// The program itself may read anything there, so that what is not known is no file.
-fn behind_program(part: &Part, rest: &Content, at: u64, found: &mut HungOn) -> io::Result<()> {
+fn behind_program(part: &Part, rest: &Content, at: u64, found: &mut HungOn, budget: &mut Budget) -> io::Result<()> {
     let kind = identify(rest)?.kind;
     if kinds::kind(&kind.id).is_some_and(|row| row.container) && !part.is(&kind.id) {
         found.parts.push(("after-the-end".to_owned(), rest.clone()));
         return Ok(());
     }
-    let (places, more) = hidden(rest)?;
+    let (places, more) = hidden(rest, budget)?;
     found.more |= more;
     for place in places {
         let inner = rest.slice(place, rest.len() - place);
@@ -138,8 +148,8 @@ pub(crate) fn blank(content: &Content, from: u64) -> io::Result<u64> {
 
 /// Where the content of this kind ends, and whether the way there was longer than is followed; nothing where the format does not
 /// say, or what it says leads nowhere.
-pub(crate) fn end(kind: &str, content: &Content) -> io::Result<(Option<u64>, bool)> {
-    let walk = Walk::new(content);
+pub(crate) fn end(kind: &str, content: &Content, budget: &mut Budget) -> io::Result<(Option<u64>, bool)> {
+    let walk = Walk::new(content, budget);
     let end = match kind {
         "7z" => walk.seven_zip()?,
         "rar5" => walk.rar5()?,
@@ -157,150 +167,30 @@ pub(crate) fn end(kind: &str, content: &Content) -> io::Result<(Option<u64>, boo
     Ok((end.filter(|end| *end > 0 && *end <= content.len()), walk.endless.get()))
 }
 
-/// Where something begins that is a file of another kind, verified by more than its signature; and whether there were more.
-pub(crate) fn hidden(content: &Content) -> io::Result<(Vec<u64>, bool)> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < content.len() {
-        let window = content.window(at, WINDOW + OVERLAP)?;
-        let Some(signatures) = &*SIGNATURES else { return Ok((found, true)) };
-        for hit in signatures.find_iter(&*window) {
-            let signature = hit.pattern().as_usize();
-            // What lies in the overlap is met twice: here with what stands before it, in the next window with what follows.
-            let Some(start) = begins(signature, &window, hit.start()) else { continue };
-            let start = at + start as u64;
-            if start > 0 && !found.contains(&start) {
-                // LIMIT: `hung_on` hands on that there was more, and the walk says so.
-                if found.len() >= MOST_HIDDEN {
-                    return Ok((found, true));
-                }
-                found.push(start);
-            }
-        }
-        at += WINDOW as u64;
-    }
-    found.sort_unstable();
-    Ok((found, false))
-}
-
-/// Signatures by which something hidden is found, each with what else must be so (`begins`).
-const PATTERNS: [&[u8]; 14] = [
-    b"PE\0\0\x4c\x01",
-    b"PE\0\0\x64\x86",
-    b"PE\0\0\x64\xaa",
-    b"\x7fELF",
-    b"Rar!\x1a\x07\x00",
-    b"Rar!\x1a\x07\x01\x00",
-    b"7z\xbc\xaf\x27\x1c",
-    b"MSCF\0\0\0\0",
-    b"PK\x03\x04",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-    b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F",
-    b"ustar",
-    b"\xfd7zXZ\0",
-    b"\x1f\x8b\x08",
-];
-
-// Short constants always make an automaton; a test holds it.
-static SIGNATURES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PATTERNS).ok());
-
-/// Where the file begins of which this signature is a part, if it really is one.
-fn begins(signature: usize, bytes: &[u8], at: usize) -> Option<usize> {
-    let from = bytes.get(at..)?;
-    let small = |place: usize| from.get(place..place + 2)?.try_into().ok().map(u16::from_le_bytes);
-    let number = |place: usize| from.get(place..place + 4)?.try_into().ok().map(u32::from_le_bytes);
-    match signature {
-        // A program's DOS header says where this stands (PE format, "MS-DOS Stub").
-        0..=2 => {
-            let reach = at.min(4096);
-            let before = bytes.get(at - reach..at)?;
-            memchr::memmem::rfind_iter(before, b"MZ").find_map(|found| {
-                let start = at - reach + found;
-                let place = bytes.get(start + 0x3c..start + 0x40)?.try_into().ok().map(u32::from_le_bytes)?;
-                let sections = bytes.get(at + 6..at + 8)?.try_into().ok().map(u16::from_le_bytes)?;
-                (start + place as usize == at && (1..=96).contains(&sections)).then_some(start)
-            })
-        }
-        // Class, byte order, version; type and machine of a program (ELF, "ELF header").
-        3 => {
-            let &[class @ (1 | 2), order @ (1 | 2), 1] = from.get(4..7)? else { return None };
-            let read = |place: usize| {
-                let pair = from.get(place..place + 2)?.try_into().ok()?;
-                Some(if order == 1 { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) })
-            };
-            let header = read(if class == 1 { 40 } else { 52 })?;
-            ((1..=4).contains(&read(16)?) && read(18)? > 0 && header == if class == 1 { 52 } else { 64 }).then_some(at)
-        }
-        // The header's size is that of an archive header, and its type (RAR 4.x technical note).
-        4 => (from.get(9) == Some(&0x73)).then_some(at),
-        // A first block of the type that begins an archive, or that says it is encrypted.
-        5 => (1..8).any(|place| matches!(from.get(12 + place), Some(1 | 4))).then_some(at),
-        // The start header's checksum (7zFormat.txt).
-        6 => {
-            let mut crc = flate2::Crc::new();
-            crc.update(from.get(12..32)?);
-            (number(8)? == crc.sum()).then_some(at)
-        }
-        // Version 1.3 (MS-CAB, CFHEADER).
-        7 => (from.get(24..26) == Some(&[3, 1])).then_some(at),
-        // A version that exists, a known method, and a name (APPNOTE, 4.3.7).
-        8 => {
-            let (version, method, name) = (small(4)? & 0xff, small(8)?, usize::from(small(26)?));
-            let text = from.get(30..30 + name)?;
-            let fits = (10..=63).contains(&version)
-                && matches!(method, 0 | 1..=6 | 8 | 9 | 10 | 12 | 14 | 93..=99)
-                && (1..=1024).contains(&name)
-                && !text.iter().any(|byte| *byte < 0x20);
-            fits.then_some(at)
-        }
-        // Byte order and sector size (MS-CFB, 2.2).
-        9 => (from.get(28..30) == Some(&[0xfe, 0xff]) && matches!(small(30)?, 9 | 12)).then_some(at),
-        10 => Some(at),
-        // The header block's checksum, with its own field as blanks (POSIX, pax, "ustar Interchange Format").
-        11 => {
-            let start = at.checked_sub(257)?;
-            let block = bytes.get(start..start + 512)?;
-            let field = block.get(148..156)?;
-            let digits: String = field.iter().map(|byte| char::from(*byte)).collect();
-            let said = u32::from_str_radix(digits.trim_matches(['\0', ' ']), 8).ok()?;
-            let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
-            let own: u32 = field.iter().map(|byte| u32::from(*byte)).sum();
-            (sum - own + 8 * 0x20 == said).then_some(start)
-        }
-        // The stream flags' checksum (xz file format, 2.1.1).
-        12 => {
-            let mut crc = flate2::Crc::new();
-            crc.update(from.get(6..8)?);
-            (number(8)? == crc.sum()).then_some(at)
-        }
-        // Flags that exist, usual values of the rest (RFC 1952, 2.3.1), and a beginning that can be inflated.
-        13 => {
-            let &[flags, _, _, _, _, extra, system] = from.get(3..10)? else { return None };
-            let usual = flags & 0xe0 == 0 && matches!(extra, 0 | 2 | 4) && (system <= 13 || system == 255);
-            let mut out = [0; 64];
-            let mut decoder = flate2::bufread::GzDecoder::new(from.get(..from.len().min(OVERLAP))?);
-            (usual && io::Read::read(&mut decoder, &mut out).is_ok_and(|read| read > 0)).then_some(at)
-        }
-        _ => None,
-    }
-}
-
 /// Follows a format's own lengths.
 struct Walk<'c> {
     content: &'c Content,
+    budget: RefCell<&'c mut Budget>,
     /// Whether it gave up.
     endless: Cell<bool>,
 }
 
 impl<'c> Walk<'c> {
-    fn new(content: &'c Content) -> Self {
-        Self { content, endless: Cell::new(false) }
+    fn new(content: &'c Content, budget: &'c mut Budget) -> Self {
+        Self { content, budget: RefCell::new(budget), endless: Cell::new(false) }
+    }
+
+    /// Counts work; false where there may be no more, which is giving up.
+    fn step(&self, steps: u64) -> bool {
+        let goes_on = self.budget.borrow_mut().step(steps).is_ok();
+        self.endless.set(self.endless.get() || !goes_on);
+        goes_on
     }
 
     /// The steps that are taken from one piece to the next; whoever takes them all has given up.
     fn steps(&self) -> impl Iterator<Item = ()> {
         (0..=MOST_STEPS).map_while(|step| {
-            self.endless.set(step == MOST_STEPS);
+            self.endless.set(self.endless.get() || step == MOST_STEPS);
             (step < MOST_STEPS).then_some(())
         })
     }
@@ -317,8 +207,10 @@ impl<'c> Walk<'c> {
         // LIMIT: the header's own list; the sectors that continue it follow.
         let mut tables: Vec<u32> = (0..109).filter_map(|place| field(76 + 4 * place)).collect();
         let mut next = field(68).unwrap_or(FREE);
+        // Tables have sectors of their own: a list of more goes round in a circle.
+        let most = self.content.len() / size + 109;
         for () in self.steps() {
-            if next >= FREE {
+            if next >= FREE || tables.len() as u64 > most {
                 break;
             }
             let mut words = self.words((u64::from(next) + 1) * size, size)?;
@@ -337,11 +229,17 @@ impl<'c> Walk<'c> {
     }
 
     fn words(&self, at: u64, size: u64) -> io::Result<Vec<u32>> {
+        if !self.step(size) {
+            return Ok(Vec::new());
+        }
         let bytes = self.content.window(at, size as usize)?;
         Ok(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
     }
 
     fn bytes<const N: usize>(&self, at: u64) -> io::Result<Option<[u8; N]>> {
+        if !self.step(16) {
+            return Ok(None);
+        }
         Ok(self.content.window(at, N)?.as_ref().try_into().ok())
     }
 
@@ -360,6 +258,9 @@ impl<'c> Walk<'c> {
     fn rar5(&self) -> io::Result<Option<u64>> {
         let mut at = 8_u64;
         for () in self.steps() {
+            if !self.step(64) {
+                return Ok(None);
+            }
             let head = self.content.window(at, 64)?;
             let mut rest = head.get(4..).unwrap_or_default();
             let Some((size, width)) = vint(&mut rest) else { return Ok(None) };
@@ -443,8 +344,14 @@ impl<'c> Walk<'c> {
 
     /// The next marker behind coded data.
     fn coded(&self, mut at: u64) -> io::Result<Option<u64>> {
+        // Markers may stand close to each other: little is read at first.
+        let mut length = 512_usize;
         while at < self.content.len() {
-            let window = self.content.window(at, 64 << 10)?;
+            let window = self.content.window(at, length)?;
+            if !self.step(window.len() as u64) {
+                return Ok(None);
+            }
+            length = length.saturating_mul(2).min(64 << 10);
             let marker = memchr::memchr_iter(0xff, &window)
                 .find(|place| window.get(place + 1).is_some_and(|next| !matches!(next, 0 | 0xd0..=0xd7 | 0xff)));
             if let Some(place) = marker {

@@ -10,6 +10,7 @@ mod forms;
 mod magic;
 mod mails;
 mod markup;
+mod measured;
 mod polyglots;
 mod probe;
 mod programs;
@@ -38,6 +39,17 @@ pub(crate) fn overlay(content: &Content) -> io::Result<Option<u64>> {
     let probe = Probe::over(&head, content);
     let overlay = programs::Pe::of(&probe).and_then(|pe| pe.overlay(probe.len()));
     probe.finish().map(|()| overlay.map(|(start, _)| start))
+}
+
+/// Where a ZIP begins and ends whose end record is among the last bytes, if one of its members stands where it says.
+///
+/// # Errors
+/// Whatever reading reports.
+pub(crate) fn zip_at_the_end(content: &Content) -> io::Result<Option<(u64, u64)>> {
+    let head = content.window(0, HEAD)?;
+    let probe = Probe::over(&head, content);
+    let place = zips::place(&probe);
+    probe.finish().map(|()| place)
 }
 
 /// Bytes of the head that are looked at.

@@ -13,6 +13,8 @@ use std::sync::Arc;
 const CHUNK: usize = 64 << 10;
 /// Reasons of incompleteness kept per part.
 const MOST_REASONS: usize = 8;
+/// What trying passwords may cost in one sample, in steps: about ten seconds.
+const MOST_TRYING: u64 = 10_000_000_000;
 /// Findings of one sort that an opener may report about one part.
 const MOST_FINDINGS: u32 = 64;
 
@@ -120,17 +122,41 @@ impl Parts<'_, '_> {
     pub fn passwords(&mut self) -> Vec<Arc<str>> {
         let most = self.state.budget.limits().passwords as usize;
         let mut candidates: Vec<Arc<str>> = self.state.worked.clone();
+        self.state.tried_at = None;
+        // LIMIT: what no password opens stays locked, and says so.
+        if self.state.tries > MOST_TRYING {
+            // LIMIT: as below.
+            candidates.truncate(most);
+            return candidates;
+        }
+        let mut known: HashSet<Arc<str>> = candidates.iter().cloned().collect();
         for candidate in self.state.passwords().candidates() {
             if candidates.len() >= most {
                 break;
             }
-            if !self.tried.contains(&candidate) && !candidates.contains(&candidate) {
+            if !self.tried.contains(&candidate) && known.insert(candidate.clone()) {
                 candidates.push(candidate);
             }
         }
         // LIMIT: what no password opens stays locked, and says so.
         candidates.truncate(most);
         candidates
+    }
+
+    /// Whether one more password may be tried, which takes about so many steps: keys are made slow to derive, so that a small archive
+    /// of many members could keep everybody waiting. What opened something before may always be tried.
+    ///
+    /// # Errors
+    /// [`OpenError::Limit`] when the budget is exhausted.
+    pub(crate) fn may_try(&mut self, password: &Arc<str>, steps: u64) -> Result<bool, OpenError> {
+        self.state.budget.check_time().map_err(OpenError::Limit)?;
+        // Formats let archives choose how slow: what the last one took may be more than what it was taken for.
+        let now = self.state.budget.elapsed();
+        let last = self.state.tried_at.replace(now).map_or(0, |last| now.saturating_sub(last).as_nanos());
+        let cost = steps.max(u64::try_from(last).unwrap_or(u64::MAX));
+        self.state.tries = self.state.tries.saturating_add(cost);
+        // LIMIT: what no password opens stays locked, and says so.
+        Ok(self.state.tries <= MOST_TRYING || self.state.worked.contains(password))
     }
 
     /// Keeps a text that people read beside the part, such as a subject or an archive's comment, for the passwords in it.
@@ -280,6 +306,9 @@ impl Parts<'_, '_> {
             self.reached(Limit::Depth, &member.name);
             return Ok(false);
         }
+        // Its name, and the way to it, are copied a few times.
+        let names = member.name.len().saturating_add(self.part.path.len()) as u64;
+        self.state.budget.step(names.saturating_mul(16)).map_err(OpenError::Limit)?;
         match self.state.budget.charge_part() {
             Ok(()) => Ok(true),
             Err(limit) => Err(OpenError::Limit(limit)),

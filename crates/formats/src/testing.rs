@@ -1,6 +1,6 @@
 //! For tests: takes bytes apart and remembers everything the walk says.
 
-use crate::{Content, Setup, Visitor};
+use crate::{Budget, Content, Setup, Visitor};
 use lazaret_model::{Child, ContentCoding, Finding, Limits, Part, PartId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,6 +101,23 @@ pub(crate) fn walk_packed(bytes: &[u8], codings: &[ContentCoding]) -> Recorded {
     let setup = Setup { codings: codings.to_vec(), ..setup(&[], Limits::default()) };
     crate::walk::walk(&Content::from(bytes), "page", setup, &mut recorded);
     recorded
+}
+
+/// A budget of the default limits whose clock stands still.
+pub(crate) fn budget() -> Budget {
+    Budget::new(Limits::default(), Arc::new(std::time::Duration::default), 1 << 20)
+}
+
+/// The steps that a walk of `bytes` takes, on a clock that stands still, and what it says.
+pub(crate) fn steps_of(bytes: &[u8], name: &str, kind: Option<&'static str>) -> (u64, Recorded) {
+    let mut recorded = Recorded::default();
+    (steps(bytes, name, kind, &mut recorded), recorded)
+}
+
+/// As [`steps_of`], of many parts that need not be kept.
+pub(crate) fn steps(bytes: &[u8], name: &str, kind: Option<&'static str>, visitor: &mut dyn Visitor) -> u64 {
+    let setup = Setup { clock: Arc::new(std::time::Duration::default), ..setup(&[], Limits::default()) };
+    crate::walk::walk_counting(&Content::from(bytes), name, kind, setup, visitor)
 }
 
 fn setup(passwords: &[&str], limits: Limits) -> Setup {

@@ -3,6 +3,8 @@
 //! Depth first means that a part's bytes are needed only until it and everything in it has been inspected, so memory
 //! holds one chain of parts at a time, whatever the archive's size.
 
+mod twins;
+
 use crate::kinds::KindRow;
 use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
 use crate::{
@@ -14,6 +16,8 @@ use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::sync::Arc;
+use std::time::Duration;
+use twins::{Opened, Twin, twin_of};
 
 /// Bytes of a text that are searched for passwords.
 const TEXT_FOR_WORDS: usize = 256 << 10;
@@ -79,6 +83,14 @@ pub(crate) struct State<'v> {
     legacy_hashes: bool,
     retry_bytes: u64,
     pub(crate) pictures: qr::Pictures,
+    /// What trying passwords has cost, in steps, and when the last one was tried.
+    pub(crate) tries: u64,
+    pub(crate) tried_at: Option<Duration>,
+    /// Places at which something hidden was handed over, by what the bytes are a range of: what is hidden in a part that is hidden
+    /// itself was found from outside.
+    hidden: Vec<(usize, HashSet<u64>)>,
+    /// Members that were opened, by their parents.
+    twins: HashMap<PartId, HashMap<Twin, Opened>>,
 }
 
 /// Something that people read, and that may announce a password.
@@ -100,6 +112,17 @@ pub fn walk(sample: &Content, name: &str, setup: Setup, visitor: &mut dyn Visito
 ///
 /// For tests and fuzz targets, which must reach an opener whatever the first bytes are.
 pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: Setup, visitor: &mut dyn Visitor) {
+    walk_counting(sample, name, kind, setup, visitor);
+}
+
+/// [`walk_as`]; answers how many steps it took ([`Budget::steps`]).
+pub(crate) fn walk_counting(
+    sample: &Content,
+    name: &str,
+    kind: Option<&'static str>,
+    setup: Setup,
+    visitor: &mut dyn Visitor,
+) -> u64 {
     let mut passwords = Passwords::new(setup.passwords);
     passwords.learn_name(name);
     let mut state = State {
@@ -116,6 +139,10 @@ pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: 
         legacy_hashes: setup.legacy_hashes,
         retry_bytes: 0,
         pictures: qr::Pictures::default(),
+        tries: 0,
+        tried_at: None,
+        hidden: Vec::new(),
+        twins: HashMap::new(),
     };
     let mut part = Part {
         id: state.next_id(),
@@ -128,6 +155,7 @@ pub fn walk_as(sample: &Content, name: &str, kind: Option<&'static str>, setup: 
     let sample = state.unpacked(&mut part, sample.clone(), &setup.codings);
     let mut retries = Vec::new();
     state.visit(part, kind, sample, &[], &mut retries);
+    state.budget.steps()
 }
 
 impl State<'_> {
@@ -198,6 +226,11 @@ impl State<'_> {
         retries: &mut Vec<Retry>,
     ) -> Child {
         let formats: Vec<_> = FORMATS.iter().filter(|f| f.kinds().iter().any(|kind| part.is(kind))).collect();
+        let before = part.incomplete.len();
+        let twin = part.parent.map(|parent| (parent, twin_of(&part, &formats)));
+        if let Some(child) = self.known_twin(&mut part, twin.as_ref()) {
+            return child;
+        }
         let mut children = Vec::new();
         let mut inner_retries = Vec::new();
         let mut locked_members = false;
@@ -233,6 +266,9 @@ impl State<'_> {
                     findings: HashMap::new(),
                 };
                 let result = format.open(&content, &mut parts);
+                // Loops end where the budget does, and leave it to this to say so.
+                let result =
+                    result.and_then(|()| self.budget.exhausted().map_or(Ok(()), |limit| Err(OpenError::Limit(limit))));
                 self.conclude(&mut part, *format, result, &mut locked_members);
             }
             self.hung_on(&mut part, &content, &line, &mut children, &mut inner_retries, &mut locked_members);
@@ -244,6 +280,7 @@ impl State<'_> {
         if locked_members {
             self.keep_for_retry(&part, &content, tried, retries);
         }
+        self.remember_twin(&part, twin.filter(|_| !locked_members), before);
         let mut child = Child::of(&part);
         child.locked |= locked_members;
         self.visitor.end(&part, &children);
@@ -260,10 +297,18 @@ impl State<'_> {
         retries: &mut Vec<Retry>,
         locked_members: &mut bool,
     ) {
-        let found = match extent::hung_on(part, content) {
+        let stopped = self.budget.exhausted().is_some();
+        let found = match extent::hung_on(part, content, &mut self.budget) {
             Ok(found) => found,
             Err(error) => return mark_incomplete(part, format!("the bytes could not be read: {error}")),
         };
+        if let Some(limit) = self.budget.exhausted().filter(|_| !stopped) {
+            let limit = limit.describe(self.budget.limits());
+            mark_incomplete(
+                part,
+                format!("what may hang on it was not looked for to the end: stopped at the limit of {limit}"),
+            );
+        }
         if found.more {
             let most = extent::MOST_HIDDEN;
             mark_incomplete(part, format!("it hides more than {most} other files, and only so many are looked at"));
@@ -273,7 +318,16 @@ impl State<'_> {
             mark_incomplete(part, format!("it has more than {most} pieces, and what follows its end was not found"));
         }
         let (mut names, mut tried) = (HashMap::new(), HashSet::new());
-        for (name, inner) in found.parts {
+        let (address, _) = content.origin();
+        let outermost = !self.hidden.iter().any(|(own, _)| *own == address);
+        if outermost {
+            self.hidden.push((address, HashSet::new()));
+        }
+        let mut new = found.parts;
+        if let Some((_, places)) = self.hidden.iter_mut().find(|(own, _)| *own == address) {
+            new.retain(|(_, inner)| places.insert(inner.origin().1));
+        }
+        for (name, inner) in new {
             let mut parts = Parts {
                 state: self,
                 part,
@@ -287,8 +341,12 @@ impl State<'_> {
             };
             if let Err(error) = parts.add_content(Member::unnamed(Role::Appended, name), inner) {
                 let reason = error.to_string();
-                return mark_incomplete(part, reason);
+                mark_incomplete(part, reason);
+                break;
             }
+        }
+        if outermost {
+            self.hidden.pop();
         }
     }
 
@@ -508,79 +566,4 @@ fn without_tags(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{HEXLOWER, State};
-    use crate::parts::empty_part;
-    use crate::testing::{Recorded, build::crc_less_zip, walk_with};
-    use crate::{Budget, Content, Passwords};
-    use lazaret_model::{Limits, Part};
-    use sha2::Digest;
-    use std::sync::Arc;
-
-    #[test]
-    fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
-        let long = format!("{}<script>LAZARET()</script>", "<!-- words -->\n".repeat(6_000));
-        for (name, declared, kind) in [
-            ("a.html", None, Some("html")),
-            ("a.HTM", None, Some("html")),
-            ("a.svg", None, Some("svg")),
-            ("a.txt", Some("text/html; charset=utf-8"), Some("html")),
-            ("a.txt", Some("Text/JavaScript"), Some("js")),
-            ("a.txt", None, None),
-            ("a.txt", Some("text/css"), None),
-        ] {
-            let mut part = Part { size: long.len() as u64, name: name.to_owned(), ..empty_part() };
-            part.declared_type = declared.map(str::to_owned);
-            part.kind = crate::identify(&Content::from(long.as_bytes())).unwrap().kind;
-            assert_eq!(part.kind.id, "text");
-            super::settle(&mut part);
-            let told = ["html", "svg", "js"].into_iter().find(|kind| part.is(kind));
-            assert_eq!(told, kind, "{name} {declared:?}");
-        }
-        // Data is what it is.
-        let mut json = Part { name: "a.json".to_owned(), ..empty_part() };
-        json.kind = crate::kind("json").unwrap().kind();
-        json.declared_type = Some("text/html".to_owned());
-        super::settle(&mut json);
-        assert!(!json.is("html"));
-    }
-
-    #[test]
-    fn what_the_budget_leaves_unopened_says_so() {
-        let inner = crc_less_zip(&[("a.txt", b"LAZARET")]);
-        let limits = Limits { output_bytes: 10, ..Limits::default() };
-        let recorded = walk_with(crc_less_zip(&[("inner.zip", &inner)]), "x.zip", None, &[], limits);
-        let reasons = &recorded.part("//inner.zip").incomplete;
-        assert!(reasons.iter().any(|reason| reason.contains("was not opened")), "{reasons:?}");
-    }
-
-    #[test]
-    fn what_contains_itself_is_reported_and_not_opened_again() {
-        let bytes = crc_less_zip(&[("a.txt", b"LAZARET")]);
-        let own = HEXLOWER.encode(&sha2::Sha256::digest(&bytes));
-        for (ancestors, ids, parts) in [(vec![own], vec!["bomb.contains-itself"], 1), (vec![], vec![], 2)] {
-            let mut recorded = Recorded::default();
-            let clock: crate::Clock = Arc::new(std::time::Duration::default);
-            let mut state = State {
-                budget: Budget::new(Limits::default(), clock, bytes.len() as u64),
-                spool: None,
-                spool_top: 0,
-                passwords: Passwords::new(Vec::new()),
-                unread: Vec::new(),
-                unread_bytes: 0,
-                worked: Vec::new(),
-                visitor: &mut recorded,
-                pending: Vec::new(),
-                next_id: 0,
-                legacy_hashes: false,
-                retry_bytes: 0,
-                pictures: crate::qr::Pictures::default(),
-            };
-            let part = Part { id: state.next_id(), ..empty_part() };
-            state.visit(part, None, Content::from(bytes.clone()), &ancestors, &mut Vec::new());
-            assert_eq!(recorded.findings.iter().map(|f| &*f.id).collect::<Vec<_>>(), ids);
-            assert_eq!(recorded.parts.len(), parts);
-            assert_eq!(recorded.parts[0].incomplete.len(), ids.len());
-        }
-    }
-}
+mod tests;

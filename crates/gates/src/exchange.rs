@@ -2,6 +2,7 @@
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
+    ORIGIN, REFERER, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
 };
 use http::{HeaderMap, Method, StatusCode, Uri};
 use lazaret_engine::Client;
@@ -62,17 +63,13 @@ impl Exchange {
     /// Reads what matters from a request. `uri` is absolute.
     pub fn of(gate: Gate, client: Option<IpAddr>, method: Method, uri: Uri, headers: &HeaderMap) -> Self {
         let destination = text(headers, "sec-fetch-dest");
-        // Fetch metadata: a document or a frame. Programs that are no browsers send no such field, and whatever they fetch
-        // may end as a file. For a link that downloads, browsers navigate to an empty destination.
-        let navigation =
-            matches!(destination.as_str(), "" | "document" | "iframe" | "frame" | "object" | "embed" | "report")
-                || text(headers, "sec-fetch-mode") == "navigate";
         let accept = text(headers, ACCEPT.as_str());
+        let navigation = navigates(headers, &destination, &accept);
         let wants = if accept.contains("text/html") && navigation {
             Wants::Page
         } else if accept.contains("json") && !accept.contains("text/html") {
             Wants::Json
-        } else if destination.is_empty() {
+        } else if destination.is_empty() && navigation {
             Wants::Text
         } else {
             Wants::Nothing
@@ -153,6 +150,30 @@ impl Exchange {
         let name = clean(&stated.unwrap_or_else(last));
         if name.is_empty() { self.host() } else { name }
     }
+}
+
+/// Whether a person goes somewhere or a program downloads something, as opposed to a page that fetches what it is made of.
+fn navigates(headers: &HeaderMap, destination: &str, accept: &str) -> bool {
+    // Fetch Metadata, 2: a document or a frame. For a link that downloads, browsers navigate to an empty destination.
+    let mode = text(headers, "sec-fetch-mode");
+    if !destination.is_empty() || !mode.is_empty() {
+        return mode == "navigate"
+            || matches!(destination, "" | "document" | "iframe" | "frame" | "object" | "embed" | "report");
+    }
+    // Browsers send these fields to no site of plain http, and Safari sent none before 16.4. What they navigate to they ask for as
+    // a page (Fetch, 4.1, step 12), and say so (Upgrade Insecure Requests, 3.2.1). Whatever other programs fetch may end as a file.
+    let agent = text(headers, USER_AGENT.as_str());
+    let browser = agent.starts_with("mozilla/5.0 (")
+        && ["chrome/", "firefox/", "safari/"].iter().any(|name| agent.contains(name));
+    let from_page = headers.contains_key(REFERER) || headers.contains_key(ORIGIN);
+    let as_browsers =
+        headers.contains_key(ACCEPT_LANGUAGE) && text(headers, ACCEPT_ENCODING.as_str()).contains("deflate");
+    let piece = browser
+        && (from_page || as_browsers)
+        && !accept.is_empty()
+        && !accept.contains("text/html")
+        && !headers.contains_key(UPGRADE_INSECURE_REQUESTS);
+    !piece
 }
 
 /// The site of the page for which something is fetched. What a person navigates to belongs to no page, wherever the link was.
@@ -380,6 +401,34 @@ mod tests {
         ] {
             let exchange = exchange("http://a.example/x", &fields);
             assert_eq!((exchange.wants, exchange.navigation), (wants, navigation), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_plain_http_loads_its_scripts_and_programs_download() {
+        let agent = (
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",
+        );
+        let shell = ("user-agent", "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.1");
+        let (any, html) = (("accept", "*/*"), ("accept", "text/html,application/xhtml+xml,*/*;q=0.8"));
+        let referer = ("referer", "http://a.example/");
+        let (language, coding) = (("accept-language", "de"), ("accept-encoding", "gzip, deflate"));
+        let upgrade = ("upgrade-insecure-requests", "1");
+        for (fields, navigation) in [
+            (vec![agent, any, referer], false),
+            (vec![agent, any, language, coding], false),
+            (vec![agent, ("accept", "image/avif,image/webp,*/*"), referer], false),
+            (vec![agent, html, referer, upgrade], true),
+            (vec![agent, html, referer], true),
+            (vec![agent, any, referer, upgrade], true),
+            (vec![agent, any], true),
+            (vec![agent, referer], true),
+            (vec![shell, any, referer, language, coding], true),
+            (vec![("user-agent", "curl/8.5"), any, referer, language, coding], true),
+            (vec![any, referer, language, coding], true),
+        ] {
+            assert_eq!(exchange("http://a.example/x", &fields).navigation, navigation, "{fields:?}");
         }
     }
 

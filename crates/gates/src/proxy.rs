@@ -55,7 +55,9 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// How long an answer to a wrong name or password is put off.
 const WRONG_TIME: Duration = Duration::from_millis(500);
 /// Header fields of one message.
-const MOST_FIELDS: usize = 200;
+pub(crate) const MOST_FIELDS: usize = 500;
+/// Bytes of the fields of a request or an answer, as HTTP/2 counts them (RFC 9113, 6.5.2).
+pub(crate) const MOST_FIELD_BYTES: u32 = 64 << 10;
 /// What an address that holds as many connections as it may is told.
 const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\nContent-Type: text/plain\r\n\
                     Content-Length: 54\r\n\r\nthis address holds as many connections as it may here\n";
@@ -255,6 +257,7 @@ impl Proxy {
             .max_concurrent_streams(STREAMS)
             .initial_stream_window_size(window)
             .initial_connection_window_size(window)
+            .max_header_list_size(MOST_FIELD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         let result = tokio::select! {

@@ -208,6 +208,8 @@ parts = 100000
 depth = 32
 # Wall-clock milliseconds.
 time_ms = 120000
+# Steps of work, of about a nanosecond each, beyond 64 for each byte of the sample and of what is unpacked of it.
+steps = 4294967296
 # Bytes of memory that the analysis may hold at once.
 memory_bytes = 268435456
 # Parts up to this size are held in memory; larger ones are spooled to the temporary folder.

@@ -30,14 +30,15 @@ impl ContentCoding {
         }
     }
 
-    /// The codings of a `Content-Encoding` field in the order they were applied; `identity` is left out.
+    /// The codings of a `Content-Encoding` field in the order they were applied; `identity` is left out, and so is what is no
+    /// coding at all: names of character sets, of transfer encodings and of nothing, which browsers ignore.
     ///
     /// # Errors
     /// The first coding that is not known.
     pub fn parse_list(field: &str) -> Result<Vec<Self>, String> {
         let tokens = field.split(',').map(|token| token.trim().to_ascii_lowercase());
         tokens
-            .filter(|token| !token.is_empty() && token != "identity")
+            .filter(|token| !token.is_empty() && token != "identity" && !NO_CODINGS.contains(&token.as_str()))
             .map(|token| {
                 let known = Self::ALL.into_iter().find(|coding| coding.token() == token);
                 known.or((token == "x-gzip").then_some(Self::Gzip)).ok_or(token)
@@ -45,6 +46,26 @@ impl ContentCoding {
             .collect()
     }
 }
+
+/// What servers write where they mean nothing (in small letters); none of it changes a byte of the body.
+const NO_CODINGS: &[&str] = &[
+    "none",
+    "null",
+    "utf-8",
+    "utf8",
+    "utf-16",
+    "ascii",
+    "us-ascii",
+    "iso-8859-1",
+    "windows-1252",
+    "7bit",
+    "8bit",
+    "binary",
+    "chunked",
+    "aws-chunked",
+    "raw",
+    "plain",
+];
 
 #[cfg(test)]
 mod tests {
@@ -57,6 +78,10 @@ mod tests {
             ("", Ok(vec![])),
             ("identity", Ok(vec![])),
             ("X-GZip , br", Ok(vec![Gzip, Brotli])),
+            ("none", Ok(vec![])),
+            ("UTF-8", Ok(vec![])),
+            ("aws-chunked, gzip", Ok(vec![Gzip])),
+            ("base64", Err("base64".to_owned())),
             ("gzip, sdch", Err("sdch".to_owned())),
         ] {
             assert_eq!(ContentCoding::parse_list(field), codings, "{field}");

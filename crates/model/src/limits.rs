@@ -19,6 +19,9 @@ pub struct Limits {
     pub depth: u32,
     /// Wall-clock milliseconds. Default 120,000.
     pub time_ms: u64,
+    /// Steps of work, of about a nanosecond each, beyond 64 for each byte of the sample and of what is unpacked of it. Default
+    /// 4,294,967,296.
+    pub steps: u64,
     /// Bytes of memory that the analysis may hold at once. Default 256 MiB.
     pub memory_bytes: u64,
     /// Parts up to this size are held in memory; larger ones go to the spool. Default 16 MiB.
@@ -36,6 +39,7 @@ impl Default for Limits {
             parts: 100_000,
             depth: 32,
             time_ms: 120_000,
+            steps: 4 << 30,
             memory_bytes: 256 << 20,
             in_memory_part_bytes: 16 << 20,
             passwords: 200,
@@ -59,6 +63,8 @@ pub enum Limit {
     Depth,
     /// [`Limits::time_ms`].
     Time,
+    /// [`Limits::steps`].
+    Steps,
     /// [`Limits::memory_bytes`].
     Memory,
 }
@@ -73,6 +79,7 @@ impl Limit {
             Self::Parts => "parts",
             Self::Depth => "depth",
             Self::Time => "time",
+            Self::Steps => "steps",
             Self::Memory => "memory",
         }
     }
@@ -86,6 +93,7 @@ impl Limit {
             Self::Parts => format!("{} parts", limits.parts),
             Self::Depth => format!("{} levels deep", limits.depth),
             Self::Time => format!("{} ms", limits.time_ms),
+            Self::Steps => format!("{} steps of work beyond those that its size accounts for", limits.steps),
             Self::Memory => format!("{} bytes of memory", limits.memory_bytes),
         }
     }

@@ -146,11 +146,15 @@ pub(super) async fn asked(State(console): State<Arc<Console>>, asker: Asker, Pat
 pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
     who.may(May::View)?;
     let requests = console.ledger.named_requests(200).await?;
-    let rows = requests.into_iter().map(|(request, name)| {
-        let own = request.is_by(&who.user.name);
-        (request.clone(), shown_time(request.at), plain(&name), own)
-    });
-    page(&RequestsPage { user: who.shown(), may_decide: who.may(May::Decide).is_ok(), rows: rows.collect() })
+    let may_decide = who.may(May::Decide).is_ok();
+    let mut rows = Vec::with_capacity(requests.len());
+    for (request, name) in requests {
+        // Asked only where it decides what is shown.
+        let open = may_decide && request.state == RequestState::Open;
+        let own = open && is_own(&console, &who.user.name, &request).await?;
+        rows.push((request.clone(), shown_time(request.at), plain(&name), own));
+    }
+    page(&RequestsPage { user: who.shown(), may_decide, rows })
 }
 
 pub(super) async fn decide(
@@ -171,11 +175,12 @@ pub(super) async fn decide(
 }
 
 /// Whether somebody asked themselves, or what is asked for was stopped for them: then the file is theirs, whoever asks.
-async fn is_own(console: &Console, who: &str, id: i64) -> Result<bool, Refused> {
-    let Some(request) = console.ledger.request(id).await? else { return Ok(false) };
+async fn is_own(console: &Console, who: &str, request: &ReleaseRequest) -> Result<bool, Refused> {
+    if request.is_by(who) {
+        return Ok(true);
+    }
     let event = console.ledger.event(&request.reference).await?;
-    let theirs = event.is_some_and(|event| event.event.person.eq_ignore_ascii_case(who));
-    Ok(theirs || request.is_by(who))
+    Ok(event.is_some_and(|event| event.event.person.eq_ignore_ascii_case(who)))
 }
 
 /// Decides an open request for somebody who may.
@@ -187,7 +192,9 @@ pub(super) async fn decided(
     answer: &str,
 ) -> Result<(), Refused> {
     let answer: String = answer.trim().chars().take(MOST_REASON).collect();
-    if is_own(console, who, id).await? {
+    if let Some(request) = console.ledger.request(id).await?
+        && is_own(console, who, &request).await?
+    {
         return Err(Refused::Because(
             StatusCode::FORBIDDEN,
             "nobody decides about what they asked for themselves, or what was stopped for them; somebody else must",

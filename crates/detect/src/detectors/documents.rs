@@ -1,8 +1,11 @@
 //! What a document brings along: automatic objects, the equation editor, programs behind a picture.
 
+mod equations;
+
 use crate::text::{cut, decode, excerpt, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
-use lazaret_model::{Child, Class, Family, Finding, Kind, Part, Severity};
+use equations::Fault;
+use lazaret_model::{Child, Class, Family, Finding, Kind, Part, Severity, on_this_machine};
 
 const ID: &str = "documents";
 /// Kinds of documents that programs are embedded in.
@@ -87,10 +90,14 @@ impl Detector for Documents {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("rtf") || table(part)
+        part.is("rtf") || part.is("equation") || table(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        if part.is("equation") {
+            checked_equation(bytes, findings);
+            return Ok(());
+        }
         if table(part) {
             if let Some(value) = excerpt(&DDE_CELL, &decode(bytes)) {
                 let message = "a cell of the table asks another program to run a command (DDE)";
@@ -145,7 +152,9 @@ impl Detector for Documents {
 fn fetched(text: &str, findings: &mut Findings) {
     for place in TEMPLATE.captures_iter(text).filter_map(|found| found.name("place")) {
         let place = plain(place.as_str());
-        if ["http:", "https:", "ftp:", "file:", "\\\\"].iter().any(|start| place.trim_start().starts_with(start)) {
+        let remote =
+            ["http:", "https:", "ftp:", "file:", "\\\\"].iter().any(|start| place.trim_start().starts_with(start));
+        if remote && !on_this_machine(&place) {
             let message = "the document attaches a template from another machine when it is opened";
             findings.add(finding("document.remote-template", Severity::High, message, &place).technique("T1221"));
         }
@@ -156,7 +165,9 @@ fn fetched(text: &str, findings: &mut Findings) {
             let message = "a field of the document asks another program to run a command (DDE)";
             findings
                 .add(finding("document.dde-field", Severity::High, message, command.as_str()).technique("T1559.002"));
-        } else if let Some(place) = FIELD_FETCH.captures(&code).and_then(|found| found.name("place")) {
+        } else if let Some(place) = FIELD_FETCH.captures(&code).and_then(|found| found.name("place"))
+            && !on_this_machine(place.as_str())
+        {
             // Names of shares are asked for with the password's hash; addresses of the web only tell that it was read.
             let share = !place.as_str().starts_with("http");
             let severity = if share { Severity::High } else { Severity::Low };
@@ -207,6 +218,20 @@ pub(crate) fn carried_program(kind: &Kind) -> Option<Severity> {
 fn equation(value: &str, findings: &mut Findings) {
     let message = "the document holds an object of the old equation editor, which is known for its holes";
     findings.add(finding("document.equation-editor", Severity::High, message, value).technique("T1203"));
+}
+
+/// An equation that takes the old editor over, or that the editor did not write: both are shown by drawing them.
+fn checked_equation(stream: &[u8], findings: &mut Findings) {
+    let Err(fault) = equations::check(stream) else { return };
+    let (id, message, value) = match fault {
+        Fault::Overflow(value) => {
+            ("document.equation-overflow", "an equation of the document takes the old equation editor over", value)
+        }
+        Fault::Odd(value) => {
+            ("document.equation-odd", "what the old equation editor is to draw is no equation that it writes", value)
+        }
+    };
+    findings.add(finding(id, Severity::High, message, value).technique("T1203"));
 }
 
 fn finding(id: &'static str, severity: Severity, message: &str, value: &str) -> Finding {

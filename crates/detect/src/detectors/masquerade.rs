@@ -1,5 +1,7 @@
 //! Names and declared types that hide what a file is.
 
+mod paths;
+
 use crate::{DetectError, Detector, Findings, Reads};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 
@@ -108,7 +110,7 @@ impl Detector for Masquerade {
             declared_type(part, base, findings);
         }
         if part.role == Role::Member && part.depth > 0 {
-            path(&part.name, findings);
+            paths::look(part, findings);
         }
         Ok(())
     }
@@ -177,7 +179,9 @@ fn double_extension(part: &Part, base: &str, findings: &mut Findings) {
     let office = DOCUMENTS.contains(&inner.as_str());
     let title_case = written.chars().next().is_some_and(char::is_uppercase) && written != written.to_uppercase();
     let severity = match last.as_str() {
-        "dll" | "jar" | "js" if inside && !(office && last == "js") => return,
+        "dll" | "jar" if inside => return,
+        // A page's own pieces are called so; who opens one is stopped because it is a script.
+        "js" if (inside || part.role == Role::Sample) && !office => return,
         "iso" | "img" | "vhd" | "vhdx" if !office && !IMAGES.contains(&inner.as_str()) => return,
         // Saved bookmarks are called after the page's title.
         "url" | "dll" | "jar" | "application" => Severity::Medium,
@@ -288,13 +292,27 @@ fn padding(base: &str, findings: &mut Findings) {
     if longest < 8 || extension.is_empty() {
         return;
     }
-    let severity = if runs(&extension) { Severity::High } else { Severity::Medium };
+    let severity = match () {
+        () if runs(&extension) => Severity::High,
+        // Words set apart in a name hide nothing; what stands before them must look like the end of a name of another kind.
+        () if ends_before_blanks(stem).is_some_and(|shown| shown != extension) => Severity::Medium,
+        () => return,
+    };
     let message = format!("{longest} invisible characters push the extension .{extension} out of sight");
     findings.add(
         finding("masquerade.padding", severity, "T1036", base, message)
             .with("blanks", longest)
             .with("extension", extension),
     );
+}
+
+/// The extension in which a name seems to end where a row of blanks begins.
+fn ends_before_blanks(stem: &str) -> Option<String> {
+    let blanks = stem.char_indices().filter(|(_, c)| is_blank(*c)).map(|(at, _)| at);
+    blanks
+        .filter_map(|at| split(stem.get(..at)?))
+        .map(|(_, extension)| extension)
+        .find(|extension| claims(extension).is_some())
 }
 
 fn trailing(base: &str, findings: &mut Findings) {
@@ -519,39 +537,6 @@ const fn dressed_class(class: Class) -> &'static str {
         Class::Font => "a font",
         _ => "a text",
     }
-}
-
-fn path(name: &str, findings: &mut Findings) {
-    let mut chars = name.chars();
-    let drive = matches!(
-        (chars.next(), chars.next(), chars.next()),
-        (Some(letter), Some(':'), Some('\\' | '/')) if letter.is_ascii_alphabetic()
-    );
-    let mut segments = name.split(['/', '\\']).map(|segment| segment.trim_end_matches(' '));
-    // A colon parts a file from its named stream, which may climb just as well.
-    let mut steps = name.split(['/', '\\', ':']).map(|step| step.trim_end_matches(' '));
-    let (severity, what) = if steps.any(|step| step == "..") {
-        (Severity::Medium, "climbs out of the folder it is unpacked to")
-    } else if drive {
-        (Severity::Medium, "begins with a drive letter")
-    } else if name.starts_with(['/', '\\']) && name.chars().any(|c| c != '/' && c != '\\') {
-        (Severity::Medium, "is absolute, and leaves the folder it is unpacked to")
-    } else if segments.any(is_device) {
-        // Source trees written elsewhere hold an aux.c.
-        (Severity::Low, "is that of a device on Windows")
-    } else {
-        return;
-    };
-    let message = format!("the member's name {what}");
-    findings.add(finding("masquerade.path", severity, "T1036", name, message));
-}
-
-fn is_device(segment: &str) -> bool {
-    let stem = segment.split('.').next().unwrap_or_default().trim_end().to_lowercase();
-    let numbered = |prefix: &str| {
-        stem.strip_prefix(prefix).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| matches!(b, b'1'..=b'9')))
-    };
-    matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod forms;
 use crate::detectors::documents::carried_program;
 use crate::text::{cut, decode, excerpt, normalise, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
-use lazaret_model::{Child, Family, Finding, Part, Role, Severity};
+use lazaret_model::{Child, Family, Finding, Part, Role, Severity, on_this_machine};
 
 const ID: &str = "pdfs";
 
@@ -92,8 +92,7 @@ fn in_pdf(part: &Part) -> bool {
 /// A file share that the document has opened sends the password's hash there.
 fn leads_to_share(place: &str, findings: &mut Findings) {
     let lower = place.trim().to_ascii_lowercase();
-    let host = lower.strip_prefix("\\\\").or_else(|| lower.strip_prefix("file://")).unwrap_or_default();
-    if host.starts_with(|c: char| c.is_ascii_alphanumeric()) && !host.starts_with("localhost") {
+    if (lower.starts_with("\\\\") || lower.starts_with("file:")) && !on_this_machine(&lower) {
         let message = "the PDF document opens a file on another machine";
         let found = Finding::new("pdf.remote-share", ID, Severity::High, Family::Behaviour, message);
         findings.add(found.with("value", cut(place)).technique("T1187"));
@@ -159,6 +158,7 @@ mod tests {
             ("link", "url-target", Role::Link, "https://host.invalid/a", ""),
             ("opening-link", "url-target", Role::Link, "https://host.invalid/a", "pdf.opens-address medium"),
             ("link", "url-target", Role::Link, "file:///C:/a.pdf", ""),
+            ("link", "url-target", Role::Link, "file://///host.invalid/a.pdf", "pdf.remote-share high"),
             ("launch", "command-line", Role::Command, "cmd /c echo", "pdf.launch high"),
         ] {
             for within in ["pdf", "html"] {

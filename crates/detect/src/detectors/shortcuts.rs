@@ -4,7 +4,7 @@ mod runners;
 
 use crate::text::{cut, decode, normalise, patterns};
 use crate::{DetectError, Detector, Findings};
-use lazaret_model::{Child, Class, Family, Finding, Part, Role, Severity};
+use lazaret_model::{Child, Class, Family, Finding, Part, Role, Severity, on_this_machine};
 
 const ID: &str = "shortcuts";
 /// Characters that the properties dialog of Windows shows of a target.
@@ -104,7 +104,7 @@ fn held(part: &Part) -> Option<Held> {
 /// A command line of Windows, or a formula of a SYLK sheet.
 fn command(text: &str, findings: &mut Findings) {
     let plain = normalise(text);
-    let runs = runners::runs(&plain);
+    let runs = runners::runs(&plain, findings);
     if let Some(severity) = runs.iter().map(|run| run.severity).max() {
         let names: Vec<_> = runs.iter().map(|run| &*run.name).collect();
         let message = format!("the shortcut runs `{}`, which does what its arguments say", names.join("`, `"));
@@ -213,7 +213,7 @@ fn target(text: &str, findings: &mut Findings) {
         "smb" | "afp" | "nfs" | "dav" | "davs" | "cifs" | "ftp" => {
             share(&plain, "the shortcut leads to another machine's files", findings);
         }
-        "file" if LOCAL_FILE.is_match(&plain) => local(&plain, findings),
+        "file" if local_file(&plain) => local(&plain, findings),
         "file" => share(&plain, "the shortcut leads to another machine's files", findings),
         "" if plain.starts_with("\\\\") && !plain.starts_with("\\\\?\\") && !plain.starts_with("\\\\.\\") => {
             share(&plain, "the shortcut leads to another machine's files", findings);
@@ -233,6 +233,12 @@ fn local(plain: &str, findings: &mut Findings) {
     }
 }
 
+/// Whether an address of a file, in small letters, leads to this machine; a name alone counts, and slashes in disguise do not.
+fn local_file(address: &str) -> bool {
+    let disguised = ["%5c", "%2f", "\\\\"].iter().any(|slash| address.contains(slash));
+    on_this_machine(address) || !disguised && LOCAL_FILE.is_match(address)
+}
+
 /// A place that showing the shortcut already reaches.
 fn icon(text: &str, findings: &mut Findings) {
     let plain = text.trim().to_lowercase();
@@ -241,7 +247,7 @@ fn icon(text: &str, findings: &mut Findings) {
         let message = "the icon is fetched from the web and is no picture by its name".to_owned();
         findings.add(behaviour("shortcut.remote-icon", Severity::Medium, message, text).technique("T1027.012"));
     }
-    let remote_file = plain.starts_with("file:") && !LOCAL_FILE.is_match(&plain);
+    let remote_file = plain.starts_with("file:") && !local_file(&plain);
     if plain.starts_with("\\\\") && !plain.starts_with("\\\\?\\") || remote_file {
         let message = "the icon lies on another machine, which is told who looks at the folder".to_owned();
         findings.add(behaviour("shortcut.remote-icon", Severity::High, message, text).technique("T1187"));

@@ -126,6 +126,7 @@ impl Cabinet {
             at += name.len() as u64 + 1;
         }
         for _ in 0..folder_count {
+            parts.budget().step(64).map_err(OpenError::Limit)?;
             let record = input.window(at, 8)?;
             let (Some(start), Some(blocks), Some(method)) =
                 (u32_le(&record, 0), u16_le(&record, 4), u16_le(&record, 6))
@@ -138,7 +139,7 @@ impl Cabinet {
         }
         let mut at = u64::from(files_at);
         for _ in 0..file_count {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            parts.budget().step(128).map_err(OpenError::Limit)?;
             let record = input.window(at, 16 + MOST_NAME)?;
             let (Some(size), Some(offset), Some(folder), Some(attributes), Some(name)) = (
                 u32_le(&record, 0),
@@ -211,9 +212,16 @@ impl Cabinet {
                 read.extend(current.replace((index, folder.reader(input))).map(|(_, reader)| reader.range()));
             }
             let Some((_, reader)) = current.as_mut() else { continue };
-            let skip = u64::from(file.offset).saturating_sub(reader.position);
-            // An error while skipping shows again when the file is read.
-            let _ = io::copy(&mut reader.take(skip), &mut io::sink());
+            let mut skip = u64::from(file.offset).saturating_sub(reader.position);
+            // What is passed over is unpacked as well.
+            let mut chunk = vec![0; 32 << 10];
+            while skip > 0 {
+                let most = usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len());
+                // An error while skipping shows again when the file is read.
+                let Ok(read @ 1..) = reader.read(chunk.get_mut(..most).unwrap_or_default()) else { break };
+                skip = skip.saturating_sub(read as u64);
+                parts.budget().charge_output(read as u64).map_err(OpenError::Limit)?;
+            }
             parts.add(member, &mut OneFile { reader, left: file.size.into() })?;
         }
         read.extend(current.map(|(_, reader)| reader.range()));

@@ -12,10 +12,10 @@ pub(super) mod tests;
 
 use super::bytes::{u16_le, u32_le, until_nul, utf8_or_cp437};
 use super::{Format, vba};
-use crate::{Content, Member, OpenError, Parts};
-use lazaret_model::Role;
+use crate::{Content, Member, OpenError, Parts, kinds};
+use lazaret_model::{Class, Part, Role};
 pub(super) use reader::{Compound, Entry};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 /// The opener.
@@ -25,6 +25,12 @@ pub struct Cfb;
 const MOST_PARSED: u64 = 64 << 20;
 /// The storage that says how an encrypted document is encrypted ([MS-OFFCRYPTO] 2.2).
 const DATA_SPACES: &str = "\u{6}DataSpaces/";
+/// Class of the equation editor, 0002ce02-0000-0000-c000-000000000046.
+const EQUATION: [u8; 16] = [2, 0xce, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+/// Class of MathType's equations, 0002ce03-0000-0000-c000-000000000046, which it draws itself.
+const MATH_TYPE: [u8; 16] = [3, 0xce, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+/// Class of the Object Packager, 0003000c-0000-0000-c000-000000000046: what is in it, a person opens.
+const PACKAGER: [u8; 16] = [0xc, 0, 3, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
 /// Streams of documents that hold no code and no file.
 const PLAIN: &[&str] = &[
     "worddocument",
@@ -106,25 +112,35 @@ impl Format for Cfb {
             .filter(|entry| entry.name.eq_ignore_ascii_case("_VBA_PROJECT"))
             .map(|entry| entry.parent)
             .collect();
+        let role = role_of_streams(parts.part());
+        // What is beside a presentation; the first of several counts.
+        let mut beside: HashMap<(usize, &str), &Entry> = HashMap::new();
+        for entry in compound.streams() {
+            let known =
+                ["current user", "encryptedsummary"].into_iter().find(|name| entry.name.eq_ignore_ascii_case(name));
+            if let Some(name) = known {
+                beside.entry((entry.parent, name)).or_insert(entry);
+            }
+        }
         for entry in compound.streams() {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let name = entry.name.to_ascii_lowercase();
             match &*name {
-                "\u{1}ole10native" => add_package(&compound, entry, parts)?,
+                "\u{1}ole10native" => add_package(&compound, entry, role, parts)?,
+                "equation native" if compound.class_of(entry) != MATH_TYPE => {
+                    let member = Member::named(Role::Member, entry.path.clone()).of_kind("equation");
+                    parts.add(member, &mut compound.reader(entry))?;
+                }
                 "workbook" | "book" => {
                     let workbook = compound.read(entry, MOST_PARSED, parts);
                     biff::add_macros(&workbook, parts)?;
                 }
                 "powerpoint document" => {
                     let slides = compound.read(entry, MOST_PARSED, parts);
-                    let beside = |name: &str| {
-                        let own =
-                            |other: &&Entry| other.parent == entry.parent && other.name.eq_ignore_ascii_case(name);
-                        compound.streams().find(own)
-                    };
-                    let user = beside("Current User").map(|user| compound.head(user, 64)).unwrap_or_default();
+                    let beside = |name: &'static str| beside.get(&(entry.parent, name));
+                    let user = beside("current user").map(|user| compound.head(user, 64)).unwrap_or_default();
                     // [MS-PPT] 2.1.4: what takes the place of the summary in an encrypted presentation.
-                    let sealed = beside("EncryptedSummary").is_some();
+                    let sealed = beside("encryptedsummary").is_some();
                     slides::add_all(&slides, &user, sealed, parts)?;
                 }
                 "worddocument" => {
@@ -143,15 +159,23 @@ impl Format for Cfb {
                 // What these have of their own was handed over already.
                 _ if installer || message && message::has(entry) => {}
                 _ if encrypted && entry.path.starts_with(DATA_SPACES) => {}
-                _ => parts.add(Member::named(Role::Embedded, entry.path.clone()), &mut compound.reader(entry))?,
+                _ => parts.add(Member::named(role, entry.path.clone()), &mut compound.reader(entry))?,
             }
         }
         locked.map_or(Ok(()), Err)
     }
 }
 
-/// A file packed by the Object Packager ([MS-OLEDS] 2.3.6 and OLE 1.0 packages).
-fn add_package(compound: &Compound, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+/// What streams are that nothing here knows. Those of a known document, and of an object in a document, are read by its own
+/// program alone; those of a file of which nothing else is known may be anything.
+fn role_of_streams(part: &Part) -> Role {
+    let known = part.kind.class == Class::Document && part.kind.id != "cfb";
+    let within = part.within.iter().filter_map(|id| kinds::kind(id)).any(|row| row.class == Class::Document);
+    if known || within { Role::Member } else { Role::Embedded }
+}
+
+/// A file packed by the Object Packager ([MS-OLEDS] 2.3.6 and OLE 1.0 packages), or the data of another program's object.
+fn add_package(compound: &Compound, entry: &Entry, role: Role, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let head = compound.head(entry, 8192);
     let named = (|| {
         // Total size, type 2, label, file name, two words, length and text of the temporary path, length of the data.
@@ -166,8 +190,16 @@ fn add_package(compound: &Compound, entry: &Entry, parts: &mut Parts<'_, '_>) ->
         Some((utf8_or_cp437(name), at as u64 + 4, u64::from(size)))
     })();
     let mut reader = compound.reader(entry);
+    let class = compound.class_of(entry);
+    if class == EQUATION {
+        // The length of what follows comes first.
+        std::io::copy(&mut reader.by_ref().take(4), &mut std::io::sink())?;
+        let member = Member::named(Role::Member, entry.path.clone()).of_kind("equation");
+        return parts.add(member, &mut reader);
+    }
     let Some((name, skip, size)) = named else {
-        return parts.add(Member::named(Role::Embedded, entry.path.clone()), &mut reader);
+        let role = if class == PACKAGER { Role::Embedded } else { role };
+        return parts.add(Member::named(role, entry.path.clone()), &mut reader);
     };
     std::io::copy(&mut reader.by_ref().take(skip), &mut std::io::sink())?;
     let mut member = Member::named(Role::Embedded, name);

@@ -117,7 +117,7 @@ impl ContentType {
 /// Opens a message in its binary form, and hands over what follows it.
 fn open_message(input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let mut opener = Opener { ber: Ber::new(input), input };
-    let Some(message) = opener.ber.element(0, input.len())? else {
+    let Some(message) = opener.ber.element(0, u64::MAX)? else {
         return Err(OpenError::malformed("there is no message", 0));
     };
     opener.message(&message, 0, parts)?;

@@ -94,7 +94,13 @@ pub(crate) fn border(head: &[u8]) -> Option<&[u8]> {
 
 /// Where the head of a field begins, and the head with its empty line.
 fn head(input: &Content, at: u64) -> Result<Option<(u64, Vec<u8>)>, OpenError> {
-    let window = input.window(at, MOST_HEAD)?;
+    // Most heads are short: little is read at first.
+    let short = head_within(input, at, MOST_HEAD / 32)?;
+    if short.is_some() { Ok(short) } else { head_within(input, at, MOST_HEAD) }
+}
+
+fn head_within(input: &Content, at: u64, most: usize) -> Result<Option<(u64, Vec<u8>)>, OpenError> {
+    let window = input.window(at, most)?;
     // Spaces may follow a border (RFC 2046, 5.1.1).
     let Some(line) = memchr::memchr(b'\n', &window) else { return Ok(None) };
     let rest = window.get(line + 1..).unwrap_or_default();
@@ -105,24 +111,30 @@ fn head(input: &Content, at: u64) -> Result<Option<(u64, Vec<u8>)>, OpenError> {
             return Ok(Some((from, empty.to_vec())));
         }
     }
-    let ends =
-        [memchr::memmem::find(rest, b"\n\r\n").map(|at| at + 3), memchr::memmem::find(rest, b"\n\n").map(|at| at + 2)];
-    let end = ends.into_iter().flatten().min();
+    let end = memchr::memchr_iter(b'\n', rest).find_map(|at| match rest.get(at + 1..) {
+        Some([b'\n', ..]) => Some(at + 2),
+        Some([b'\r', b'\n', ..]) => Some(at + 3),
+        _ => None,
+    });
     Ok(end.and_then(|end| rest.get(..end)).map(|head| (from, head.to_vec())))
 }
 
 /// Where `needle` begins next, from `at` on.
 fn find(input: &Content, mut at: u64, needle: &[u8], parts: &mut Parts<'_, '_>) -> Result<Option<u64>, OpenError> {
+    // Borders may stand close to each other: little is read at first.
+    let mut length = 4 << 10;
     loop {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
-        let window = input.window(at, WINDOW)?;
+        let window = input.window(at, length)?;
+        parts.budget().step(64 + window.len() as u64).map_err(OpenError::Limit)?;
         if let Some(found) = memchr::memmem::find(&window, needle) {
             return Ok(Some(at + found as u64));
         }
-        if window.len() < WINDOW {
+        if window.len() < length {
             return Ok(None);
         }
-        at += (WINDOW - needle.len()) as u64;
+        at += (length - needle.len()) as u64;
+        // LIMIT: the next window.
+        length = length.saturating_mul(2).min(WINDOW);
     }
 }
 

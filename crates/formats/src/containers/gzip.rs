@@ -1,7 +1,7 @@
 //! gzip (RFC 1952).
 
 use super::Format;
-use crate::{Content, ContentReader, Member, OpenError, Parts};
+use crate::{Budget, Content, ContentReader, Member, OpenError, Parts};
 use lazaret_model::Role;
 use std::io::{self, BufRead, Read};
 
@@ -10,6 +10,8 @@ pub struct Gzip;
 
 /// Bytes of a header field without a length that are read.
 const MOST_TEXT: usize = 4096;
+/// Steps that it takes to make a decoder.
+const DECODER: u64 = 4 << 10;
 
 impl Format for Gzip {
     fn id(&self) -> &'static str {
@@ -25,7 +27,7 @@ impl Format for Gzip {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let (mut members, name) = Members::new(input.reader())?;
+        let (mut members, name) = Members::new(input.reader(), parts.budget().for_decoder())?;
         if members.name_is_cut {
             parts.incomplete(format!("the name in it has more than {MOST_TEXT} bytes"));
         }
@@ -110,6 +112,7 @@ fn text(reader: &mut ContentReader) -> io::Result<(Vec<u8>, bool)> {
 /// All members as one stream, as `gzip -d` writes them. A wrong checksum does not stop it and is reported at the end.
 pub(crate) struct Members {
     body: Option<flate2::bufread::DeflateDecoder<ContentReader>>,
+    budget: Budget,
     crc: flate2::Crc,
     len: u64,
     fault: Option<&'static str>,
@@ -121,12 +124,12 @@ pub(crate) struct Members {
 
 impl Members {
     /// The members and the name that the first one stores.
-    pub(crate) fn new(mut reader: ContentReader) -> Result<(Self, Option<String>), OpenError> {
+    pub(crate) fn new(mut reader: ContentReader, budget: Budget) -> Result<(Self, Option<String>), OpenError> {
         let Some(Header { name, name_is_cut }) = header(&mut reader)? else {
             return Err(OpenError::malformed("the gzip header is broken", 0));
         };
         let body = Some(flate2::bufread::DeflateDecoder::new(reader));
-        Ok((Self { body, crc: flate2::Crc::new(), len: 0, fault: None, name_is_cut, end: 0 }, name))
+        Ok((Self { body, budget, crc: flate2::Crc::new(), len: 0, fault: None, name_is_cut, end: 0 }, name))
     }
 
     /// Where the last whole member ended.
@@ -151,6 +154,8 @@ impl Read for Members {
                 return Ok(n);
             }
             let Some(body) = self.body.take() else { continue };
+            // A decoder for each member, of which many may be empty.
+            self.budget.step(DECODER).map_err(|limit| super::streams::stopped(limit, &self.budget))?;
             let mut reader = body.into_inner();
             let mut trailer = [0; 8];
             reader.read_exact(&mut trailer)?;

@@ -151,7 +151,9 @@ impl Page {
     fn tag(&mut self, name: &str, attributes: &[(String, String)], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let refresh =
             name == "meta" && attributes.iter().any(|(k, v)| k == "http-equiv" && v.eq_ignore_ascii_case("refresh"));
+        let stored = attributes.iter().find(|(k, v)| k == "download" && !v.is_empty()).map(|(_, file)| file.as_str());
         for (key, value) in attributes {
+            parts.budget().step(value.len() as u64).map_err(OpenError::Limit)?;
             let value = value.trim();
             if key.starts_with("on") && key.len() > 2 && !value.is_empty() {
                 self.handlers.push_str(value);
@@ -164,7 +166,7 @@ impl Page {
                 let member = Member::unnamed(Role::Embedded, "srcdoc").of_kind("html");
                 parts.add_content(member, Content::from(value.as_bytes()))?;
             } else if begins(value, "data:") {
-                self.data(name, value, attributes, parts)?;
+                self.data(name, value, stored, parts)?;
             } else if refresh && key == "content" {
                 if let Some((_, target)) = value.split_once('=') {
                     self.links.add_as("refresh", target.trim().trim_matches(['"', '\'']));
@@ -197,7 +199,7 @@ impl Page {
         &mut self,
         name: &str,
         value: &str,
-        attributes: &[(String, String)],
+        stored: Option<&str>,
         parts: &mut Parts<'_, '_>,
     ) -> Result<(), OpenError> {
         let Some((media_type, bytes)) = decode::data_address(value.as_bytes()) else { return Ok(()) };
@@ -211,9 +213,8 @@ impl Page {
         if bytes.is_empty() || picture && found.kind.id != "svg" && name != "a" {
             return Ok(());
         }
-        let stored = attributes.iter().find(|(k, v)| k == "download" && !v.is_empty());
         let member = match stored {
-            Some((_, file)) => Member::named(Role::Payload, file.clone()),
+            Some(file) => Member::named(Role::Payload, file),
             None => Member::unnamed(Role::Payload, "data"),
         };
         parts.add_content(member.declared(media_type), Content::from(bytes))

@@ -6,6 +6,7 @@
 mod methods;
 
 use super::decode;
+use crate::Budget;
 use methods::{Pieces, Subject};
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -14,8 +15,8 @@ use std::rc::Rc;
 
 /// Bytes that are copied while literals are joined and decoded, beyond so many times the script's own.
 const MOST_BYTES: usize = 64 << 20;
-/// Bytes that are read again because a quote turned out not to begin a literal.
-const MOST_AGAIN: usize = 64 << 20;
+/// Bytes of one value, of which some more are in memory at once; no text is longer that is there as often as it is written.
+const MOST_VALUE: usize = 32 << 20;
 /// Characters from which a literal is decoded without being asked for.
 const LARGE: usize = 48;
 /// Percent codes from which a literal is decoded without being asked for.
@@ -30,7 +31,9 @@ pub(super) struct Payloads {
 }
 
 /// Decodes what a script's literals hold.
-pub(super) fn payloads(text: &str) -> Payloads {
+///
+/// Where the budget is exhausted, the rest is not read.
+pub(super) fn payloads(text: &str, budget: &mut Budget) -> Payloads {
     let mut reader = Reader {
         text: text.as_bytes(),
         at: 0,
@@ -39,8 +42,9 @@ pub(super) fn payloads(text: &str) -> Payloads {
         considered: HashMap::new(),
         known: HashMap::new(),
         payloads: Payloads::default(),
+        budget,
         kept: 0,
-        again: 0,
+        unclosed: [0; 3],
     };
     reader.read();
     reader.payloads
@@ -57,7 +61,7 @@ enum Token<'t> {
     End,
 }
 
-struct Reader<'t> {
+struct Reader<'t, 'b> {
     text: &'t [u8],
     at: usize,
     /// Values of variables; none for those assigned anything else since.
@@ -69,13 +73,14 @@ struct Reader<'t> {
     /// Places in `payloads`, by the hash of what stands there.
     known: HashMap<u64, Vec<usize>>,
     payloads: Payloads,
+    budget: &'b mut Budget,
     /// Bytes copied so far.
     kept: usize,
-    /// Bytes read again so far.
-    again: usize,
+    /// Up to where there is no end for each sort of quote: those in between are escaped, and begin no literal either.
+    unclosed: [usize; 3],
 }
 
-impl<'t> Reader<'t> {
+impl<'t> Reader<'t, '_> {
     fn read(&mut self) {
         // What the joined literals so far are, whether another may follow, and what they are for.
         let mut value: Option<Value> = None;
@@ -88,16 +93,22 @@ impl<'t> Reader<'t> {
         let mut word: Option<&'t [u8]> = None;
         // Texts of the array that is being read.
         let mut pieces: Option<Pieces> = None;
+        // Bytes of those copied that the budget was told of.
+        let mut told = self.kept;
         loop {
             if self.kept > MOST_BYTES + 8 * self.text.len() {
                 self.payloads.incomplete = Some("its literals come to more than 64 MiB when they are joined");
                 return;
             }
-            if self.again > MOST_AGAIN {
-                self.payloads.incomplete = Some("it has too many quotes that are never closed");
+            if self.budget.step(16).is_err() {
+                self.payloads.incomplete = Some("there was no time to look at all its literals");
                 return;
             }
+            let before = self.at;
             let token = self.next();
+            // An exhausted budget shows above.
+            let _ = self.budget.step((self.at.abs_diff(before) + self.kept.abs_diff(told)) as u64);
+            told = self.kept;
             // Arrays of numbers: `[77, 90, ...]`, `Array(77, 90)`, `@(0x4d, 0x5a)`.
             match &token {
                 Token::Number(number) if in_numbers => {
@@ -127,7 +138,7 @@ impl<'t> Reader<'t> {
                 Token::Text(text) => {
                     if let Some(pieces) = &mut pieces {
                         self.kept += text.len();
-                        pieces.push(text.clone());
+                        pieces.push(&text);
                     }
                     match (&mut value, joining) {
                         (Some(value), true) => self.kept += extended(value, &text),
@@ -216,7 +227,7 @@ impl<'t> Reader<'t> {
                     self.finish(value.take(), target, appends, decodes);
                     joining = false;
                     match mark {
-                        b'[' => pieces = Some(Vec::new()),
+                        b'[' => pieces = Some(Pieces::default()),
                         b',' | b'\n' => {}
                         _ => pieces = None,
                     }
@@ -250,8 +261,8 @@ impl<'t> Reader<'t> {
     /// What a variable holds that a method may be called on.
     fn subject(&mut self, name: &[u8]) -> Option<Subject> {
         if let Some(pieces) = self.arrays.get(name) {
-            self.kept += pieces.iter().map(Vec::len).sum::<usize>();
-            return Some(Subject::Pieces(pieces.to_vec()));
+            self.kept += pieces.size();
+            return Some(Subject::Pieces(Pieces::clone(pieces)));
         }
         self.variables.get(name).map(|value| Subject::Text(Rc::clone(value)))
     }
@@ -281,6 +292,9 @@ impl<'t> Reader<'t> {
     }
 
     fn decode(&mut self, value: &[u8], asked: bool) {
+        if self.budget.step(4 * value.len() as u64).is_err() {
+            return;
+        }
         let trimmed = value.trim_ascii();
         if decode::data_address(trimmed).is_some_and(|(_, bytes)| bytes.len() >= 8) {
             self.keep(decode::data_address(trimmed).unwrap_or_default().1, true);
@@ -383,6 +397,16 @@ impl<'t> Reader<'t> {
     /// A string with its escapes (ECMA-262, 12.9.4). An apostrophe that is not closed on its line is no string.
     fn string(&mut self, quote: u8) -> Token<'t> {
         let start = self.at;
+        let [double, single, template] = &mut self.unclosed;
+        let unclosed = match quote {
+            b'"' => double,
+            b'\'' => single,
+            _ => template,
+        };
+        if start < *unclosed {
+            self.at = start + 1;
+            return Token::Mark(b'\n');
+        }
         let mut out = Vec::new();
         let mut at = start + 1;
         while let Some(byte) = self.text.get(at).copied() {
@@ -393,57 +417,64 @@ impl<'t> Reader<'t> {
                     return Token::Text(out);
                 }
                 b'\n' if quote != b'`' => break,
-                b'\\' => at = self.escape(at, &mut out),
+                b'\\' => at = escape(self.text, at, &mut out),
                 b => out.push(b),
             }
         }
-        self.again += at - start;
+        *unclosed = at;
+        // An exhausted budget shows where tokens are read.
+        let _ = self.budget.step((at - start) as u64);
         self.at = start + 1;
         Token::Mark(b'\n')
     }
+}
 
-    fn escape(&self, at: usize, out: &mut Vec<u8>) -> usize {
-        let code = |from: usize, len: usize| {
-            let digits = self.text.get(from..from + len).and_then(|d| std::str::from_utf8(d).ok());
-            digits.and_then(|d| u32::from_str_radix(d, 16).ok())
-        };
-        match self.text.get(at) {
-            Some(b'x') => match code(at + 1, 2) {
-                Some(value) => {
-                    out.push(value as u8);
-                    at + 3
-                }
-                None => at,
-            },
-            Some(b'u') => match code(at + 1, 4) {
-                Some(value) if value < 256 => {
-                    out.push(value as u8);
-                    at + 5
-                }
-                Some(value) => {
-                    let character = char::from_u32(value).unwrap_or('\u{fffd}');
-                    out.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
-                    at + 5
-                }
-                None => at,
-            },
-            Some(b'n') => push(out, b'\n', at),
-            Some(b'r') => push(out, b'\r', at),
-            Some(b't') => push(out, b'\t', at),
-            Some(b'0') => push(out, 0, at),
-            Some(b'\n') => at + 1,
-            // In other languages a backslash is a backslash: paths keep theirs.
-            Some(other @ (b'\\' | b'"' | b'\'' | b'`' | b'/')) => push(out, *other, at),
-            _ => {
-                out.push(b'\\');
-                at
+/// What follows a backslash at `at`; returns where the text goes on.
+fn escape(text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+    let code = |from: usize, len: usize| {
+        let digits = text.get(from..from + len).and_then(|d| std::str::from_utf8(d).ok());
+        digits.and_then(|d| u32::from_str_radix(d, 16).ok())
+    };
+    match text.get(at) {
+        Some(b'x') => match code(at + 1, 2) {
+            Some(value) => {
+                out.push(value as u8);
+                at + 3
             }
+            None => at,
+        },
+        Some(b'u') => match code(at + 1, 4) {
+            Some(value) if value < 256 => {
+                out.push(value as u8);
+                at + 5
+            }
+            Some(value) => {
+                let character = char::from_u32(value).unwrap_or('\u{fffd}');
+                out.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
+                at + 5
+            }
+            None => at,
+        },
+        Some(b'n') => push(out, b'\n', at),
+        Some(b'r') => push(out, b'\r', at),
+        Some(b't') => push(out, b'\t', at),
+        Some(b'0') => push(out, 0, at),
+        Some(b'\n') => at + 1,
+        // In other languages a backslash is a backslash: paths keep theirs.
+        Some(other @ (b'\\' | b'"' | b'\'' | b'`' | b'/')) => push(out, *other, at),
+        _ => {
+            out.push(b'\\');
+            at
         }
     }
 }
 
 /// Adds to a value, which others may hold as it was; the bytes that were copied for it.
 fn extended(value: &mut Value, more: &[u8]) -> usize {
+    // LIMIT: more than any script may come to, so that the reader ends there and says so.
+    if value.len().saturating_add(more.len()) > MOST_VALUE {
+        return 1 << 40;
+    }
     let copied = if Rc::strong_count(value) > 1 { value.len() } else { 0 };
     Rc::make_mut(value).extend_from_slice(more);
     copied + more.len()
@@ -497,67 +528,4 @@ fn is_decoder(word: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::payloads;
-
-    #[track_caller]
-    fn check(script: &str, expected: &[&[u8]]) {
-        let payloads = payloads(script);
-        assert_eq!(payloads.found.iter().map(Vec::as_slice).collect::<Vec<_>>(), expected, "{script}");
-        assert_eq!(payloads.incomplete, None, "{script}");
-    }
-
-    #[test]
-    fn no_number_of_others_hides_a_payload() {
-        // Base64 of texts that differ, as many as one likes.
-        let small =
-            |at: u32| format!("atob('{}');", data_encoding::BASE64.encode(format!("just text {at:06}").as_bytes()));
-        let padding: String = (0..20_000).map(small).collect();
-        let script = format!("{padding}x(atob('TEFaQVJFVC1NQVJLRVI='))");
-        assert!(payloads(&script).found.contains(&b"LAZARET-MARKER".to_vec()));
-    }
-
-    #[test]
-    fn what_is_not_read_any_more_is_said() {
-        let large = "QUFB".repeat(250_000);
-        let joined = format!("var a = '{large}'; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "f(a + a + a);".repeat(70));
-        let doubled = format!("var a = 'QUFBQUFB'; {}", "a += a;".repeat(40));
-        let quotes = format!("{}\n x(atob('TEFaQVJFVC1NQVJLRVI='))", "\\'".repeat(100_000));
-        for script in [joined, doubled, quotes] {
-            let payloads = payloads(&script);
-            let found = payloads.found.contains(&b"LAZARET-MARKER".to_vec());
-            assert!(found || payloads.incomplete.is_some(), "{}", &script[script.len() - 60..]);
-        }
-    }
-
-    #[test]
-    fn a_large_value_may_be_named_as_often_as_one_likes() {
-        let large = "just words, ".repeat(50_000);
-        let script = format!("var a = '{large}'; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "b = a; ".repeat(2_000));
-        check(&script, &[b"LAZARET-MARKER"]);
-    }
-
-    #[test]
-    fn literals_are_joined_and_decoded() {
-        // TEFaQVJFVC1NQVJLRVI= is LAZARET-MARKER.
-        let marker: &[u8] = b"LAZARET-MARKER";
-        check("x(atob('TEFaQVJFVC1NQVJLRVI='))", &[marker]);
-        check("atob(\"TEFaQVJF\" + \"VC1NQVJLRVI=\")", &[marker]);
-        check("var a = 'TEFaQVJF'; var b = 'VC1NQVJLRVI='; go(atob(a + b));", &[marker]);
-        check("var a = 'TEFaQVJF'; a += 'VC1NQVJLRVI='; go(atob(a));", &[marker]);
-        check("$x = [Convert]::FromBase64String('TEFaQVJFVC1NQVJLRVI=')", &[marker]);
-        check("var b = new Uint8Array([76,65,90,65,82,69,84,45,77]);", &[b"LAZARET-M"]);
-        check("[Byte[]] $b = 0x4c,0x41,0x5a,0x41,0x52,0x45,0x54,0x2d,0x4d", &[b"LAZARET-M"]);
-        check("f('data:text/plain;base64,TEFaQVJFVC1NQVJLRVI=')", &[marker]);
-        check("var s = '\\x50\\x4b\\x05\\x06\\x00\\x00\\x00\\x00\\x00\\x00';", &[b"PK\x05\x06\0\0\0\0\0\0"]);
-        check("var words = 'nothing here to decode at all, only a sentence of some length'; f([1,2,3]);", &[]);
-        check("/* TEFaQVJFVC1NQVJLRVI= */ f(1)", &[]);
-        let page = "PGh0bWw+PHNjcmlwdD5MQVpBUkVUKCk8L3NjcmlwdD48L2h0bWw+PCEtLSBhIC0tPg==";
-        check(&format!("function f() {{/* {page} */}}"), &[b"<html><script>LAZARET()</script></html><!-- a -->"]);
-        check(
-            "document.write('%3Chtml%3E%3Cscript%3ELAZARET()%3C/script%3E%3C/html%3E')",
-            &[b"<html><script>LAZARET()</script></html>"],
-        );
-        check("it's \\ broken 'a\n", &[]);
-    }
-}
+mod tests;

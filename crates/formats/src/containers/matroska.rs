@@ -134,13 +134,17 @@ impl Element {
 fn next_attachments(input: &Content, from: u64, parts: &mut Parts<'_, '_>) -> Result<Option<u64>, OpenError> {
     let finder = memchr::memmem::Finder::new(b"\x19\x41\xa4\x69");
     let mut at = from;
+    // They may stand close to each other: little is read at first.
+    let mut length = 4_u64 << 10;
     while at < input.len() {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
-        let window = input.window(at, CHUNK as usize + 3)?;
+        let window = input.window(at, length as usize + 3)?;
+        parts.budget().step(64 + window.len() as u64).map_err(OpenError::Limit)?;
         if let Some(found) = finder.find(&window) {
             return Ok(Some(at.saturating_add(found as u64)));
         }
-        at = at.saturating_add(CHUNK);
+        at = at.saturating_add(length);
+        // LIMIT: the next window.
+        length = length.saturating_mul(2).min(CHUNK);
     }
     Ok(None)
 }

@@ -9,7 +9,7 @@ use super::cfb::Compound;
 use super::xml::{Token, attribute, tokens, unescape, values};
 use super::{Format, decode, vba, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
-use lazaret_model::{Bounded, Family, Finding, Role, Severity};
+use lazaret_model::{Bounded, Family, Finding, Role, Severity, on_this_machine};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
@@ -398,6 +398,9 @@ fn resolved(relationships: &str, target: &str) -> String {
 
 /// Whether opening the target leaves this machine: a URL, a share, a file elsewhere, a script moniker.
 fn is_remote(target: &str) -> bool {
+    if on_this_machine(target) {
+        return false;
+    }
     let lower = target.trim().to_ascii_lowercase();
     let schemes = ["http:", "https:", "ftp:", "file://", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
     lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))

@@ -71,6 +71,8 @@ impl Format for Pdf {
             scripts: HashSet::new(),
             attached: HashSet::new(),
             acted: HashSet::new(),
+            asked: HashSet::new(),
+            named: HashSet::new(),
             links: Links::default(),
         };
         document.hand_over(parts)
@@ -90,7 +92,9 @@ fn find(bytes: &[u8], work: &mut Work, parts: &mut Parts<'_, '_>) -> Result<Vec<
         if bytes.get(at.wrapping_sub(3)..at) == Some(b"end") {
             continue;
         }
-        if let Some((object, others)) = objects::read_at(bytes, at, work) {
+        let read = objects::read_at(bytes, at, work);
+        work.tell(parts.budget())?;
+        if let Some((object, others)) = read {
             if found.len() >= MOST_OBJECTS {
                 parts.incomplete(format!("only its first {MOST_OBJECTS} objects were looked at"));
                 break;
@@ -100,13 +104,13 @@ fn find(bytes: &[u8], work: &mut Work, parts: &mut Parts<'_, '_>) -> Result<Vec<
             found.push(object);
         }
     }
-    lengthen(bytes, &mut found);
+    lengthen(bytes, &mut found, parts)?;
     Ok(found)
 }
 
 /// Gives streams whose length is an object of its own (7.3.8.2) all their bytes: the word that ends one may stand in
 /// its data as well.
-fn lengthen(bytes: &[u8], objects: &mut [Object]) {
+fn lengthen(bytes: &[u8], objects: &mut [Object], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let index = Index::new(objects);
     let mut longer = Vec::new();
     for (place, object) in objects.iter().enumerate() {
@@ -114,7 +118,9 @@ fn lengthen(bytes: &[u8], objects: &mut [Object]) {
         else {
             continue;
         };
-        let lengths = index.revisions(*number).filter_map(|object| object.value.integer());
+        let lengths: Vec<i64> = index.revisions(*number).filter_map(|object| object.value.integer()).collect();
+        parts.budget().step(16 * (1 + lengths.len()) as u64).map_err(OpenError::Limit)?;
+        let lengths = lengths.into_iter();
         let ends = lengths.filter_map(|length| range.start.checked_add(usize::try_from(length).ok()?));
         let end = ends.filter(|end| *end > range.end && objects::ends_at(bytes, *end)).max();
         longer.extend(end.map(|end| (place, range.start..end)));
@@ -124,6 +130,7 @@ fn lengthen(bytes: &[u8], objects: &mut [Object]) {
             object.stream = Some(Stream::Range(range));
         }
     }
+    Ok(())
 }
 
 /// Adds what object streams hold (7.5.7).
@@ -144,6 +151,7 @@ fn unpack(
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let decoded = filters::decode(&object.value, bytes.get(range.clone()).unwrap_or_default(), &index);
         let _ = parts.budget().charge_output(decoded.bytes.len() as u64);
+        let _ = parts.budget().step(decoded.unpacked.saturating_mul(4));
         if let Some(problem) = &decoded.problem {
             parts.incomplete(format!("object stream {}: {problem}", object.number));
         }
@@ -177,6 +185,7 @@ fn unpack(
                 break;
             };
             let Some(at) = usize::try_from(offset).ok().and_then(|offset| offset.checked_add(first)) else { continue };
+            work.tell(parts.budget())?;
             if let Ok(number) = u32::try_from(id)
                 && let Some((object, others)) = objects::packed_at(&decoded.bytes, at, number, work)
             {
@@ -186,8 +195,7 @@ fn unpack(
         }
     }
     objects.extend(inner);
-    lengthen(bytes, objects);
-    Ok(())
+    lengthen(bytes, objects, parts)
 }
 
 /// A document whose objects are at hand, and what was handed over of it.
@@ -201,7 +209,18 @@ struct Document<'d> {
     attached: HashSet<*const Object>,
     /// Objects whose actions were followed, by what sets them off.
     acted: HashSet<(u32, Trigger)>,
+    /// Objects whose scripts and places were handed over, by what for.
+    asked: HashSet<(u32, For)>,
+    /// Nodes of name trees that were followed.
+    named: HashSet<u32>,
     links: Links,
+}
+
+/// What texts and streams are asked for, where asking once is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum For {
+    Script(Trigger),
+    Link,
 }
 
 /// Where content comes from in the end.
@@ -262,12 +281,13 @@ impl<'d> Document<'d> {
 
     fn dictionary(&mut self, value: &'d Value, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if let Some(script) = value.get("JS") {
-            for source in self.sources(script, parts)? {
-                self.script(source, Trigger::Click, parts)?;
-            }
+            self.scripts_of(script, Trigger::Click, parts)?;
         }
         if let Some(uri) = value.get("URI") {
-            self.texts(uri, parts)?.iter().for_each(|place| self.links.add(place));
+            for source in self.new_sources(uri, For::Link, parts)? {
+                let place = text(&self.read(source, parts)?.bytes);
+                self.links.add(&place);
+            }
         }
         for key in ["EF", "RF"] {
             if let Some(files) = value.get(key) {
@@ -290,14 +310,21 @@ impl<'d> Document<'d> {
         Ok(())
     }
 
+    /// Hands over the scripts that a value is or leads to, those that were not before.
+    fn scripts_of(&mut self, value: &'d Value, trigger: Trigger, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        for source in self.new_sources(value, For::Script(trigger), parts)? {
+            self.script(source, trigger, parts)?;
+        }
+        Ok(())
+    }
+
     fn script(&mut self, source: Source<'d>, trigger: Trigger, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if let Source::Stream(object) = source
             && !self.scripts.insert(object)
         {
             return Ok(());
         }
-        parts.budget().check_time().map_err(OpenError::Limit)?;
-        let read = self.read(source);
+        let read = self.read(source, parts)?;
         let mut member = Member::unnamed(Role::Script, trigger.script()).of_kind("js-embedded");
         if let Some(problem) = read.problem {
             member = member.incomplete(problem);
@@ -313,8 +340,7 @@ impl<'d> Document<'d> {
                 problem = Some("it is larger than 64 MiB, and only so much is looked at".to_owned());
                 break;
             }
-            parts.budget().check_time().map_err(OpenError::Limit)?;
-            let read = self.read(source);
+            let read = self.read(source, parts)?;
             whole.extend(read.bytes);
             problem = problem.or(read.problem);
         }
@@ -411,7 +437,7 @@ impl<'d> Document<'d> {
         if !self.attached.insert(object) {
             return Ok(());
         }
-        let decoded = self.read(Source::Stream(object));
+        let decoded = self.read(Source::Stream(object), parts)?;
         if let Some(problem) = decoded.problem {
             member = member.incomplete(problem);
         }
@@ -428,9 +454,13 @@ impl<'d> Document<'d> {
     }
 
     /// The bytes of a text, or of a stream after its filters.
-    fn read(&self, source: Source<'d>) -> filters::Decoded {
-        let whole = |bytes: &[u8]| filters::Decoded { bytes: bytes.to_vec(), problem: None };
-        match source {
+    fn read(&self, source: Source<'d>, parts: &mut Parts<'_, '_>) -> Result<filters::Decoded, OpenError> {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        let whole = |bytes: &[u8]| {
+            let unpacked = bytes.len() as u64;
+            filters::Decoded { bytes: bytes.to_vec(), problem: None, unpacked }
+        };
+        let decoded = match source {
             Source::Text(bytes) => whole(bytes),
             Source::Stream(object) => match &object.stream {
                 Some(Stream::Range(range)) => {
@@ -438,17 +468,20 @@ impl<'d> Document<'d> {
                 }
                 Some(Stream::Decoded(bytes)) => whole(bytes),
                 Some(Stream::Undecoded(problem)) => {
-                    filters::Decoded { bytes: Vec::new(), problem: Some((*problem).to_owned()) }
+                    filters::Decoded { bytes: Vec::new(), problem: Some((*problem).to_owned()), unpacked: 0 }
                 }
                 None => whole(b""),
             },
-        }
+        };
+        // What is handed over is charged then. An exhausted budget shows when the next one is read.
+        let _ = parts.budget().step(decoded.unpacked.saturating_mul(4));
+        Ok(decoded)
     }
 
     /// The texts that a value is or refers to.
     fn texts(&self, value: &'d Value, parts: &mut Parts<'_, '_>) -> Result<Vec<String>, OpenError> {
         let sources = self.sources(value, parts)?;
-        Ok(sources.into_iter().map(|source| text(&self.read(source).bytes)).collect())
+        sources.into_iter().map(|source| Ok(text(&self.read(source, parts)?.bytes))).collect()
     }
 
     /// A value itself, or the values of the object it refers to, in every revision.
@@ -461,17 +494,43 @@ impl<'d> Document<'d> {
 
     /// The texts and streams that a value is or leads to; the members of an array in their order.
     fn sources(&self, value: &'d Value, parts: &mut Parts<'_, '_>) -> Result<Vec<Source<'d>>, OpenError> {
-        let (mut found, mut followed, mut left) = (Vec::new(), HashSet::new(), vec![value]);
+        let mut followed = HashSet::new();
+        self.followed(value, &mut |number| followed.insert(number), parts)
+    }
+
+    /// The same, without those of objects that were asked for the same before.
+    fn new_sources(
+        &mut self,
+        value: &'d Value,
+        what: For,
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<Vec<Source<'d>>, OpenError> {
+        let mut asked = std::mem::take(&mut self.asked);
+        let found = self.followed(value, &mut |number| asked.insert((number, what)), parts);
+        self.asked = asked;
+        found
+    }
+
+    /// The texts and streams that a value leads to by way of objects that are `new`.
+    fn followed(
+        &self,
+        value: &'d Value,
+        new: &mut dyn FnMut(u32) -> bool,
+        parts: &mut Parts<'_, '_>,
+    ) -> Result<Vec<Source<'d>>, OpenError> {
+        let (mut found, mut left) = (Vec::new(), vec![value]);
         while let Some(value) = left.pop() {
             match value {
                 Value::Text(bytes) => found.push(Source::Text(bytes)),
                 Value::Array(values) => {
+                    parts.budget().step(16 * (1 + values.len()) as u64).map_err(OpenError::Limit)?;
                     left.extend(values.iter().rev().filter(|value| matches!(value, Value::Reference(_))));
                 }
-                Value::Reference(number) if followed.insert(*number) => {
-                    parts.budget().check_time().map_err(OpenError::Limit)?;
+                Value::Reference(number) if new(*number) => {
+                    parts.budget().step(64).map_err(OpenError::Limit)?;
                     let mut further = Vec::new();
                     for object in self.index.revisions(*number) {
+                        parts.budget().step(64).map_err(OpenError::Limit)?;
                         match (&object.stream, &object.value) {
                             (Some(_), _) => found.push(Source::Stream(object)),
                             (None, Value::Text(bytes)) => found.push(Source::Text(bytes)),

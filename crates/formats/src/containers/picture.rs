@@ -38,7 +38,7 @@ impl Format for Picture {
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         // LIMIT: a picture of so many bytes is a photo or a plan.
         let Some(bytes) = input.whole(MOST_BYTES)? else { return Ok(()) };
-        let (texts, overflow) = words::find(&bytes).into_parts();
+        let (texts, overflow) = words::find(&bytes, parts.budget()).into_parts();
         if let Some(reason) = overflow {
             parts.incomplete(reason);
         }

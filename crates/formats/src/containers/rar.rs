@@ -25,6 +25,8 @@ pub struct Rar;
 
 /// Signatures that are tried.
 const MOST_STARTS: usize = 1_000;
+/// Steps that it takes to derive a key: some hundred thousand rounds.
+pub(super) const DERIVING: u64 = 1 << 24;
 /// Bytes of a comment that is searched for passwords.
 const MOST_COMMENT: u64 = 256 << 10;
 /// Rounds of passwords: members of one archive may have different ones.
@@ -53,10 +55,12 @@ impl Format for Rar {
             starts.insert(0, 0);
         }
         let mut first_error = None;
+        // No block has fewer than seven bytes.
+        let mut left = input.len() / 7 * 4 + 10_000;
         for start in starts {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let slice = input.slice(start, u64::MAX);
-            match self::read(&slice, parts) {
+            match self::read(&slice, &mut left, parts) {
                 Ok(Some((archive, password, damage))) => {
                     if archive.member_refs().next().is_none() && damage.is_some() {
                         first_error.get_or_insert(OpenError::malformed("it ends within its first header", start));
@@ -86,20 +90,22 @@ impl Format for Rar {
 type Opened = (Archive, Option<Arc<str>>, Option<String>);
 
 /// Parses the headers; `None` when they are encrypted and no password opens them.
-fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, OpenError> {
+fn read(input: &Content, left: &mut u64, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, OpenError> {
     let view = || blocks::View { reader: input.reader(), len: input.len() };
     let error = match ArchiveReader::read_reader_with_options(view(), options(None, parts)) {
         Ok(archive) => {
             // RAR 5 closes every archive with a block. Older archives may lack it, so there only emptiness is a sign.
             let closes = archive.as_rar50().is_some() || archive.member_refs().next().is_none();
-            let damage = closes && !blocks::follow(input, parts)?.closed;
+            let damage = closes && !blocks::follow(input, left, parts)?.closed;
             return Ok(Some((archive, None, damage.then(|| "it ends without the block that closes it".to_owned()))));
         }
         Err(error) => error,
     };
     if matches!(error.kind(), ErrorKind::PasswordRequired | ErrorKind::BadPassword) {
         for password in parts.passwords() {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            if !parts.may_try(&password, DERIVING)? {
+                break;
+            }
             let options = options(Some(&password), parts);
             if let Ok(archive) = ArchiveReader::read_reader_with_options(view(), options) {
                 parts.opened_with(&password);
@@ -109,7 +115,7 @@ fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Opened>, Op
         return Ok(None);
     }
     // Cut or damaged: headers up to there are whole, and the last member's data may be in part.
-    let chain = blocks::follow(input, parts)?;
+    let chain = blocks::follow(input, left, parts)?;
     if chain.blocks > 0 {
         let view = blocks::View { reader: input.reader(), len: chain.length };
         if let Ok(archive) = ArchiveReader::read_reader_with_options(view, options(None, parts)) {
@@ -209,7 +215,9 @@ impl Session<'_> {
             let Some(first) = encrypted.iter().copied().find(|index| left.contains(index)) else { break };
             if known.is_none() {
                 for password in parts.passwords() {
-                    parts.budget().check_time().map_err(OpenError::Limit)?;
+                    if !parts.may_try(&password, DERIVING)? {
+                        break;
+                    }
                     if self.opens(&password, first, solid, parts) {
                         known = Some(password);
                         break;

@@ -4,6 +4,7 @@
 use super::{encoder, literals};
 use crate::{Content, Format, Member, OpenError, Parts, identify};
 use lazaret_model::Role;
+use std::collections::HashSet;
 
 /// Bytes of a script that are read.
 const MOST: u64 = 32 << 20;
@@ -52,21 +53,29 @@ impl Format for Script {
             parts.add_content(member, Content::from(inner.as_bytes()))?;
         }
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        let payloads = literals::payloads(&text);
+        let payloads = literals::payloads(&text, parts.budget());
         if let Some(reason) = payloads.incomplete {
             parts.incomplete(reason);
         }
         for payload in payloads.found {
+            // LIMIT: a few bytes that are no file of any kind are numbers or keys; nothing that runs is so short and unknown.
+            if payload.len() < SHORT && identify(&Content::from(payload.as_slice()))?.kind.is_unknown() {
+                continue;
+            }
             parts.add_content(Member::unnamed(Role::Payload, "payload"), Content::from(payload))?;
         }
         Ok(())
     }
 }
 
+/// Bytes below which what nobody knows is no file.
+const SHORT: usize = 64;
+
 /// What `-EncodedCommand`, in any abbreviation, is given: Base64 of UTF-16 (about_PowerShell_exe).
 fn encoded_commands(text: &str) -> Vec<String> {
     let plain = text.replace('^', "");
     let mut commands: Vec<String> = Vec::new();
+    let mut known = HashSet::new();
     let words = plain.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '(' | ')' | '`'));
     let mut asked = false;
     for word in words {
@@ -77,7 +86,9 @@ fn encoded_commands(text: &str) -> Vec<String> {
             let bytes = super::decode::base64(word.as_bytes());
             let (command, ..) = encoding_rs::UTF_16LE.decode(&bytes);
             let command = command.into_owned();
-            if !commands.contains(&command) {
+            // Options of other programs begin alike; what PowerShell runs is written in its own letters.
+            let letters = command.as_bytes().windows(2).any(|pair| pair.iter().all(u8::is_ascii_alphanumeric));
+            if letters && known.insert(command.clone()) {
                 commands.push(command);
             }
         }

@@ -4,7 +4,7 @@ use super::{Format, signature};
 use crate::{Content, Member, OpenError, Parts};
 use flate2::Crc;
 use lazaret_model::{Limit, Role};
-use sevenz_rust2::{Archive, Block, BlockDecoder, EncoderMethod, Error, Password};
+use sevenz_rust2::{Archive, ArchiveEntry, Block, BlockDecoder, EncoderMethod, Error, Password};
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -14,6 +14,10 @@ pub struct SevenZ;
 const SIGNATURE: &[u8] = b"7z\xbc\xaf\x27\x1c";
 /// Signatures that are tried.
 const MOST_STARTS: usize = 1_000;
+/// Headers that are what their checksum says, and all the same cannot be read.
+const MOST_HEADERS: usize = 16;
+/// Steps that it takes to derive a key: half a million rounds.
+const DERIVING: u64 = 1 << 26;
 
 impl Format for SevenZ {
     fn id(&self) -> &'static str {
@@ -32,7 +36,7 @@ impl Format for SevenZ {
         let mut starts = signature::find_all(input, SIGNATURE, MOST_STARTS + 1, parts)?;
         let more = starts.len() > MOST_STARTS;
         starts.truncate(MOST_STARTS);
-        let (mut first_error, mut empty) = (None, None);
+        let (mut first_error, mut empty, mut headers) = (None, None, 0_usize);
         for start in starts {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let slice = input.slice(start, u64::MAX);
@@ -42,6 +46,16 @@ impl Format for SevenZ {
                 // Another may follow that is not.
                 empty.get_or_insert(slice);
                 continue;
+            }
+            // The start header's checksum (7zFormat.txt): what is no header at all is passed over quickly.
+            let mut crc = Crc::new();
+            crc.update(head.get(12..32).unwrap_or_default());
+            if head.get(8..12) == Some(&crc.sum().to_le_bytes()[..]) {
+                headers = headers.saturating_add(1);
+            }
+            if headers > MOST_HEADERS {
+                parts.incomplete(format!("it has more than {MOST_HEADERS} headers that cannot be read"));
+                break;
             }
             match read_header(&slice, parts) {
                 Ok(Some((archive, password))) => return add_all(&slice, &archive, password, parts),
@@ -89,7 +103,9 @@ fn read_header(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Option<Open
         Err(error) => return Err(convert(error)),
     }
     for password in parts.passwords() {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
+        if !parts.may_try(&password, DERIVING)? {
+            break;
+        }
         if let Ok(archive) = Archive::read_with_memory_limit(&mut input.reader(), &Password::new(&password), kib) {
             parts.opened_with(&password);
             return Ok(Some((archive, Some(password))));
@@ -119,17 +135,20 @@ fn add_all(
             block.ordered_coder_iter().any(|(_, coder)| coder.encoder_method_id() == EncoderMethod::ID_AES256_SHA256)
         })
     };
+    let layout = Layout::of(archive);
     // Plain blocks first: what is in them may tell the password of the others.
     let (locked, plain): (Vec<usize>, Vec<usize>) = (0..archive.blocks.len()).partition(|index| encrypted(*index));
     for index in plain {
-        add_block(input, archive, index, None, parts)?;
+        add_block(input, archive, &layout, index, None, parts)?;
     }
     let mut known = header_password;
     for index in locked {
         if known.as_ref().is_none_or(|password| !opens(input, archive, index, password, parts)) {
             known = None;
             for password in parts.passwords() {
-                parts.budget().check_time().map_err(OpenError::Limit)?;
+                if !parts.may_try(&password, DERIVING)? {
+                    break;
+                }
                 if opens(input, archive, index, &password, parts) {
                     known = Some(password);
                     break;
@@ -137,14 +156,10 @@ fn add_all(
             }
         }
         if let Some(password) = &known {
-            add_block(input, archive, index, Some(password), parts)?;
+            add_block(input, archive, &layout, index, Some(password), parts)?;
         } else {
-            for file in archive.files.iter().zip(&archive.stream_map.file_block_index) {
-                if let (file, Some(block)) = file
-                    && *block == index
-                {
-                    parts.add_locked(Member::named(Role::Member, file.name.clone()))?;
-                }
+            for file in layout.files(archive, index) {
+                parts.add_locked(Member::named(Role::Member, file.name.clone()))?;
             }
         }
     }
@@ -154,6 +169,37 @@ fn add_all(
         }
     }
     Ok(())
+}
+
+/// What belongs to each block: files by their places, and the first of its packed streams.
+struct Layout {
+    files: Vec<Vec<usize>>,
+    streams: Vec<usize>,
+}
+
+impl Layout {
+    fn of(archive: &Archive) -> Self {
+        let mut files: Vec<Vec<usize>> = vec![Vec::new(); archive.blocks.len()];
+        for (place, block) in archive.stream_map.file_block_index.iter().enumerate() {
+            let Some(block) = block else { continue };
+            if let Some(own) = files.get_mut(*block) {
+                own.push(place);
+            }
+        }
+        let mut first = 0_usize;
+        let streams = archive.blocks.iter().map(|block| {
+            let own = first;
+            first = first.saturating_add(packed_streams(block));
+            own
+        });
+        Self { files, streams: streams.collect() }
+    }
+
+    /// The files of a block, in order.
+    fn files<'a>(&'a self, archive: &'a Archive, block: usize) -> impl Iterator<Item = &'a ArchiveEntry> {
+        let own = self.files.get(block).map(Vec::as_slice).unwrap_or_default();
+        own.iter().filter_map(move |place| archive.files.get(*place))
+    }
 }
 
 /// Whether the password decodes the block's first file, checksum included.
@@ -182,13 +228,13 @@ fn opens(input: &Content, archive: &Archive, index: usize, password: &str, parts
 fn add_block(
     input: &Content,
     archive: &Archive,
+    layout: &Layout,
     index: usize,
     password: Option<&Arc<str>>,
     parts: &mut Parts<'_, '_>,
 ) -> Result<(), OpenError> {
-    if let Some(block) = archive.blocks.get(index).filter(|block| is_deflate64(block)) {
-        let first = archive.blocks.iter().take_while(|other| !std::ptr::eq(*other, block)).map(packed_streams).sum();
-        return add_deflate64(input, archive, index, first, parts);
+    if archive.blocks.get(index).is_some_and(is_deflate64) {
+        return add_deflate64(input, archive, layout, index, parts);
     }
     let kib = kib(parts);
     let mut reader = input.reader();
@@ -223,10 +269,9 @@ fn add_block(
         };
         parts.incomplete(format!("a block could not be decoded to its end: {reason}"));
         // Files behind the damage are named, so that their names are judged at least.
-        let files = archive.files.iter().zip(&archive.stream_map.file_block_index);
-        let lost = files.filter(|(_, block)| **block == Some(index)).skip(seen).map(|(file, _)| file.name.clone());
-        for name in lost.collect::<Vec<_>>() {
-            let member = Member::named(Role::Member, name).incomplete("it stands behind damage in its block");
+        for file in layout.files(archive, index).skip(seen) {
+            let member =
+                Member::named(Role::Member, file.name.clone()).incomplete("it stands behind damage in its block");
             parts.add_content(member, Content::from(&b""[..]))?;
         }
     }
@@ -246,14 +291,16 @@ fn packed_streams(block: &Block) -> usize {
     all.saturating_sub(block.coders.len().saturating_sub(1))
 }
 
-/// Adds the files of a block of Deflate64, of which `first` is the packed stream.
+/// Adds the files of a block of Deflate64.
 fn add_deflate64(
     input: &Content,
     archive: &Archive,
+    layout: &Layout,
     index: usize,
-    first: usize,
     parts: &mut Parts<'_, '_>,
 ) -> Result<(), OpenError> {
+    let first = layout.streams.get(index).copied().unwrap_or(0);
+    parts.budget().step(first as u64).map_err(OpenError::Limit)?;
     let before =
         archive.pack_sizes().iter().take(first).try_fold(archive.pack_pos(), |sum, size| sum.checked_add(*size));
     // Positions count from the end of the first header (7zFormat.txt, "Start of archive").
@@ -261,8 +308,7 @@ fn add_deflate64(
     let Some((start, size)) = place else { return Err(OpenError::malformed("a packed stream is not in the list", 0)) };
     let packed = input.slice(start, *size);
     let mut decoder = deflate64::Deflate64Decoder::with_buffer(packed.reader());
-    let files = archive.files.iter().zip(&archive.stream_map.file_block_index);
-    for (file, _) in files.filter(|(file, block)| file.has_stream && **block == Some(index)) {
+    for file in layout.files(archive, index).filter(|file| file.has_stream) {
         let data: &mut dyn Read = &mut decoder;
         let mut data = Checked { data: data.take(file.size), crc: Crc::new(), left: file.size, wanted: None };
         data.wanted = file.has_crc.then_some(file.crc);

@@ -69,6 +69,7 @@ impl Format for Shortcut {
                 _ => markup(text, &mut found),
             }
         }
+        parts.budget().step(found.open as u64).map_err(OpenError::Limit)?;
         let (commands, overflow) = found.commands.into_parts();
         for reason in overflow.into_iter().chain(found.incomplete.map(str::to_owned)) {
             parts.incomplete(reason);
@@ -89,12 +90,14 @@ struct Found {
     links: Links,
     /// Why not all of it was read, if it was not.
     incomplete: Option<&'static str>,
+    /// Bytes of sections that were read so far.
+    open: usize,
 }
 
 impl Default for Found {
     fn default() -> Self {
         let commands = Bounded::new("commands", MOST_COMMANDS);
-        Self { commands, known: HashSet::new(), links: Links::default(), incomplete: None }
+        Self { commands, known: HashSet::new(), links: Links::default(), incomplete: None, open: 0 }
     }
 }
 
@@ -201,18 +204,21 @@ fn terminal(text: &str, found: &mut Found) {
 /// Elements and attributes that hold commands and places.
 fn markup(text: &str, found: &mut Found) {
     let mut rest = text;
-    let mut open = 0;
+    // Whether there may be an end of a section further on.
+    let mut ends = true;
     while let Some((_, after)) = rest.split_once('<') {
         let (tag, tail) = after.split_once('>').unwrap_or((after, ""));
         let name = tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
         let local = name.rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-        let inside = match tail.trim_start().strip_prefix("<![CDATA[") {
+        let inside = match tail.trim_start().strip_prefix("<![CDATA[").filter(|_| ends) {
             Some(data) => {
-                let end = memchr::memmem::find(data.as_bytes(), b"]]>").unwrap_or(data.len());
-                let inside = data.get(..end).unwrap_or_default();
-                open += inside.len();
-                if open > MOST_OPEN {
-                    found.incomplete = Some("it has too many sections that are not closed");
+                let end = memchr::memmem::find(data.as_bytes(), b"]]>");
+                // What has no end goes to that of the file: others would as well.
+                ends = end.is_some();
+                let inside = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
+                found.open += inside.len();
+                if found.open > MOST_OPEN {
+                    found.incomplete = Some("it has too many sections that lie within each other");
                     return;
                 }
                 inside.to_owned()
@@ -338,7 +344,7 @@ mod tests {
         let open = "<url><![CDATA[a:".repeat(20_000);
         for (kind, text, reason) in [
             ("slk", format!("ID;PWXL\r\n{cells}E\r\n"), "it has more than 5000 commands"),
-            ("library-ms", format!("<libraryDescription>{open}"), "it has too many sections"),
+            ("library-ms", format!("<libraryDescription>{open}]]>"), "it has too many sections"),
         ] {
             let found = walk_with(text.as_bytes(), "x", Some(kind), &[], limits.clone());
             let incomplete = &found.parts[0].incomplete;

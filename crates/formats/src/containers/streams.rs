@@ -3,13 +3,15 @@
 use super::Format;
 use super::decoders::{Codec, decoder, lzma_alone};
 use super::gzip::only_zeros;
-use crate::{Content, ContentReader, Member, OpenError, Parts};
-use lazaret_model::{Part, Role};
+use crate::{Budget, Content, ContentReader, Member, OpenError, Parts};
+use lazaret_model::{Limit, Part, Role};
 use std::io::{self, BufRead, Read};
 
 /// Bytes at the end of an LZMA stream that a decoder may leave unread: an end marker behind a size that was stated, and
 /// what the range coder flushes.
 const LZMA_TAIL: u64 = 32;
+/// Steps that it takes to make a decoder.
+const DECODER: u64 = 16 << 10;
 
 /// An opener of one such format.
 pub struct Stream {
@@ -120,7 +122,8 @@ impl Format for Stream {
         let member = member_of(parts.part(), self.suffixes);
         match self.codec {
             Codec::Bzip2 => {
-                let mut streams = Bzip2Streams { current: None, next: Some(input.reader()), end: 0 };
+                let budget = parts.budget().for_decoder();
+                let mut streams = Bzip2Streams { current: None, next: Some(input.reader()), end: 0, budget };
                 parts.add(member, &mut streams)?;
                 let rest = input.slice(streams.end, u64::MAX);
                 if streams.end > 0 && !rest.is_empty() && !only_zeros(&rest, parts)? {
@@ -148,21 +151,62 @@ impl Format for Stream {
                 }
                 Ok(())
             }
-            Codec::Lz4 => parts.add(member, &mut Lz4Frames::new(input.reader())),
+            Codec::Lz4 => {
+                let budget = parts.budget().for_decoder();
+                parts.add(member, &mut Lz4Frames::new(input.reader(), budget))
+            }
             codec => {
                 let budget = parts.budget().for_decoder();
-                let mut data = decoder(codec, Box::new(input.reader()), None, &budget)?;
+                let metered = Metered { reader: input.reader(), budget: parts.budget().for_decoder() };
+                let mut data = decoder(codec, Box::new(metered), None, &budget)?;
                 parts.add(member, &mut data)
             }
         }
     }
 }
 
+/// What a reader says that may not go on.
+pub(super) fn stopped(limit: Limit, budget: &Budget) -> io::Error {
+    io::Error::other(format!("stopped at the limit of {}", limit.describe(budget.limits())))
+}
+
+/// Counts what a decoder reads, which may be much before it has anything to give.
+struct Metered {
+    reader: ContentReader,
+    budget: Budget,
+}
+
+impl Read for Metered {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let n = available.read(out)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+impl BufRead for Metered {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.budget.step(16).map_err(|limit| stopped(limit, &self.budget))?;
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, n: usize) {
+        // An exhausted budget shows when more is asked for.
+        let _ = self.budget.step(n as u64);
+        self.reader.consume(n);
+    }
+}
+
+/// How a stream without content looks behind the size of its blocks: the mark of the end, and a checksum of nothing.
+const EMPTY: &[u8; 10] = b"\x17\x72\x45\x38\x50\x90\0\0\0\0";
+
 /// bzip2 streams one after another.
 struct Bzip2Streams {
     current: Option<bzip2::bufread::BzDecoder<ContentReader>>,
     next: Option<ContentReader>,
     end: u64,
+    budget: Budget,
 }
 
 impl Read for Bzip2Streams {
@@ -177,6 +221,22 @@ impl Read for Bzip2Streams {
                 self.end = self.next.as_ref().map_or(0, ContentReader::position);
             }
             let Some(mut reader) = self.next.take() else { return Ok(0) };
+            // Streams without content need no decoder.
+            loop {
+                let at = reader.position();
+                let mut head = [0; 14];
+                let empty = reader.read_exact(&mut head).is_ok()
+                    && head.starts_with(b"BZh")
+                    && matches!(head.get(3), Some(b'1'..=b'9'))
+                    && head.ends_with(EMPTY);
+                if !empty {
+                    io::Seek::seek(&mut reader, io::SeekFrom::Start(at))?;
+                    break;
+                }
+                self.budget.step(64).map_err(|limit| stopped(limit, &self.budget))?;
+                self.end = reader.position();
+            }
+            self.budget.step(DECODER).map_err(|limit| stopped(limit, &self.budget))?;
             let at = reader.position();
             let mut magic = [0; 3];
             let starts = reader.read_exact(&mut magic).is_ok() && &magic == b"BZh";
@@ -200,11 +260,12 @@ struct Lz4Frames {
     frames: u32,
     /// Bytes after the end mark of the current frame; none for the old form, which has no end mark.
     after_end_mark: Option<u64>,
+    budget: Budget,
 }
 
 impl Lz4Frames {
-    fn new(input: ContentReader) -> Self {
-        Self { input: Some(input), frame: None, frames: 0, after_end_mark: None }
+    fn new(input: ContentReader, budget: Budget) -> Self {
+        Self { input: Some(input), frame: None, frames: 0, after_end_mark: None, budget }
     }
 
     /// The decoder takes the end of the input for the end of a frame; the end mark tells whether it was.
@@ -236,6 +297,7 @@ impl Read for Lz4Frames {
                 }
             }
             let Some(mut input) = self.input.take() else { return Ok(0) };
+            self.budget.step(1 << 10).map_err(|limit| stopped(limit, &self.budget))?;
             if input.fill_buf()?.is_empty() && self.frames > 0 {
                 return Ok(0);
             }

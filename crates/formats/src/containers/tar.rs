@@ -86,6 +86,9 @@ impl Format for Tar {
                 b'L' => next.path = Some(long_text(&data, parts)?),
                 b'K' => next.link = Some(long_text(&data, parts)?),
                 _ => {
+                    // What is said for all members is copied for each.
+                    let shared = global.path.as_ref().map_or(0, Vec::len) + global.link.as_ref().map_or(0, Vec::len);
+                    parts.budget().step(shared as u64).map_err(OpenError::Limit)?;
                     let extended = std::mem::take(&mut next).over(&global);
                     at = member(input, &header, extended, data_at, size, at, parts)?;
                 }

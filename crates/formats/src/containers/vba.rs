@@ -4,7 +4,7 @@ use super::bytes::{u16_le, u32_le, utf16_le};
 use super::cfb::{Compound, Entry};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Decompressed bytes of one source, at most.
 const MOST_SOURCE: usize = 16 << 20;
@@ -30,6 +30,8 @@ struct Source {
     problem: Option<&'static str>,
     /// Bytes of the container that were read.
     read: usize,
+    /// Where its pieces begin, after the first.
+    pieces: Vec<usize>,
 }
 
 /// What VBA projects were found in a compound file.
@@ -53,14 +55,9 @@ fn gives_away(entry: &Entry) -> bool {
 /// Hands the modules of every VBA project in the compound file over.
 pub(super) fn add_projects(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<Projects, OpenError> {
     let mut projects = Projects::default();
-    let mut storages: Vec<usize> =
-        compound.streams().filter(|entry| gives_away(entry)).map(|entry| entry.parent).collect();
-    storages.sort_unstable();
-    storages.dedup();
-    for storage in storages {
+    for siblings in compound.by_storage().values().filter(|streams| streams.iter().any(|entry| gives_away(entry))) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        let siblings: Vec<&Entry> = compound.streams().filter(|entry| entry.parent == storage).collect();
-        projects.found |= add_project(compound, &siblings, &mut projects.modules, parts)?;
+        projects.found |= add_project(compound, siblings, &mut projects.modules, parts)?;
     }
     Ok(projects)
 }
@@ -83,23 +80,29 @@ fn add_project(
         if let Some(problem) = dir.problem {
             parts.incomplete(format!("the directory of a VBA project: {problem}"));
         }
+        parts.budget().charge_output(dir.bytes.len() as u64).map_err(OpenError::Limit)?;
         let (own, listed) = parse_dir(&dir.bytes);
         code_page.get_or_insert(own);
         modules.extend(listed.into_iter().map(|module| (own, module)));
+    }
+    let mut by_name: HashMap<String, Vec<&Entry>> = HashMap::new();
+    for entry in streams {
+        by_name.entry(entry.name.to_ascii_lowercase()).or_default().push(entry);
     }
     let mut found = false;
     for (code_page, module) in &modules {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         found = true;
-        let entries = named(streams, &module.stream);
+        let entries = by_name.get(&module.stream.to_ascii_lowercase()).map(Vec::as_slice).unwrap_or_default();
         if entries.is_empty() {
             let member = Member::named(Role::Macro, module.name.clone()).of_kind("vba");
             parts.add_content(member.incomplete("the module's stream is missing"), Content::from(&b""[..]))?;
         }
-        for entry in entries {
+        for entry in entries.iter().copied() {
             done.insert(entry);
             let bytes = compound.read(entry, MOST_STREAM, parts);
             let source = bytes.get(module.offset..).map(decompress).unwrap_or_default();
+            parts.budget().charge_output(source.bytes.len() as u64).map_err(OpenError::Limit)?;
             // The offset may lie.
             let mut sources = if source.bytes.is_empty() { search(&bytes, parts)? } else { vec![source] };
             if sources.is_empty() {
@@ -219,17 +222,23 @@ fn parse_dir(dir: &[u8]) -> (u16, Vec<Module>) {
 fn search(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Vec<Source>, OpenError> {
     let mut found: Vec<Source> = Vec::new();
     let mut left = MOST_SEARCHED;
+    // Where pieces of what was read begin: what begins there as well is the end of it.
+    let mut known: HashSet<usize> = HashSet::new();
     for (index, at) in memchr::memmem::find_iter(bytes, b"\0Attribut").enumerate() {
         if index % 1024 == 0 {
             parts.budget().check_time().map_err(OpenError::Limit)?;
         }
+        parts.budget().step(64).map_err(OpenError::Limit)?;
         if left == 0 {
             parts.incomplete("a stream has so many compressed sources that more than 64 MiB would have to be read");
             break;
         }
-        let Some(container) = at.checked_sub(3).and_then(|start| bytes.get(start..)) else { continue };
-        let source = decompress(container);
-        left = left.saturating_sub(source.read.saturating_add(source.bytes.len()));
+        let Some(start) = at.checked_sub(3).filter(|start| !known.contains(&start.saturating_add(1))) else { continue };
+        let source = decompress(bytes.get(start..).unwrap_or_default());
+        known.extend(source.pieces.iter().map(|piece| start.saturating_add(*piece)));
+        let cost = source.read.saturating_add(source.bytes.len());
+        parts.budget().step(cost as u64).map_err(OpenError::Limit)?;
+        left = left.saturating_sub(cost);
         if !source.bytes.is_empty() {
             found.push(source);
         }
@@ -263,6 +272,9 @@ fn decompress_within(container: &[u8], most: usize) -> Source {
         if source.bytes.len() > most {
             source.problem = Some("its source is larger than 16 MiB, and only so much is read");
             break;
+        }
+        if at > 1 {
+            source.pieces.push(at);
         }
         let stated = at + usize::from(header & 0x0fff) + 3;
         let end = stated.min(container.len());

@@ -7,6 +7,7 @@ use super::{decode, warc};
 use crate::{Content, Format, Member, OpenError, Parts, identify};
 use lazaret_model::Role;
 use list::{List, Object};
+use std::collections::HashSet;
 
 /// Bytes of a list that are read where it is XML.
 const MOST: u64 = 64 << 20;
@@ -14,8 +15,6 @@ const MOST: u64 = 64 << 20;
 const MOST_KEY: u64 = 64;
 /// Frames within one another.
 const MOST_DEPTH: usize = 64;
-/// Frames, and resources, that are looked at in a binary list; one may stand in it at many places.
-const MOST_STEPS: usize = 100_000;
 /// Bytes of an address or a media type.
 const MOST_TEXT: u64 = 64 << 10;
 
@@ -38,8 +37,7 @@ impl Format for WebArchive {
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if input.window(0, 8)?.starts_with(b"bplist0") {
             let list = List::new(input)?;
-            let mut steps = 0;
-            return page(&list, list.top(), 0, &mut steps, parts);
+            return page(&list, list.top(), 0, &mut HashSet::new(), parts);
         }
         let bytes = super::text_of(input, MOST, parts)?;
         marked_up(&identify::decode_text(&bytes), parts)
@@ -68,26 +66,35 @@ impl Resource {
     }
 }
 
-/// The resources of a page, and of the frames in it.
-fn page(list: &List<'_>, at: u64, depth: usize, steps: &mut usize, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+/// The resources of a page, and of the frames in it. Objects that were `known` already, as frames or as resources, were handed
+/// over.
+fn page(
+    list: &List<'_>,
+    at: u64,
+    depth: usize,
+    known: &mut HashSet<(u64, bool)>,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
     parts.budget().check_time().map_err(OpenError::Limit)?;
-    *steps += 1;
-    if depth > MOST_DEPTH || *steps > MOST_STEPS {
-        let most = format!("it has more than {MOST_DEPTH} frames within one another, or more than {MOST_STEPS} in all");
-        return Err(OpenError::malformed(most, 0));
+    if depth > MOST_DEPTH {
+        return Err(OpenError::malformed(format!("it has more than {MOST_DEPTH} frames within one another"), 0));
+    }
+    if !known.insert((at, true)) {
+        parts.incomplete("a frame stands in it more than once");
+        return Ok(());
     }
     for (key, value) in list.dictionary(at, parts)? {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         match (&*list.text(key, MOST_KEY)?, list.object(value)?) {
-            ("WebMainResource", Object::Dictionary { .. }) => resource(list, value, steps, parts)?,
+            ("WebMainResource", Object::Dictionary { .. }) => resource(list, value, known, parts)?,
             ("WebSubresources", Object::Array { .. }) => {
                 for value in list.array(value, parts)? {
-                    resource(list, value, steps, parts)?;
+                    resource(list, value, known, parts)?;
                 }
             }
             ("WebSubframeArchives", Object::Array { .. }) => {
                 for value in list.array(value, parts)? {
-                    page(list, value, depth + 1, steps, parts)?;
+                    page(list, value, depth + 1, known, parts)?;
                 }
             }
             _ => {}
@@ -96,10 +103,15 @@ fn page(list: &List<'_>, at: u64, depth: usize, steps: &mut usize, parts: &mut P
     Ok(())
 }
 
-fn resource(list: &List<'_>, at: u64, steps: &mut usize, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    *steps += 1;
-    if *steps > MOST_STEPS {
-        return Err(OpenError::malformed(format!("it has more than {MOST_STEPS} resources"), 0));
+fn resource(
+    list: &List<'_>,
+    at: u64,
+    known: &mut HashSet<(u64, bool)>,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
+    parts.budget().step(64).map_err(OpenError::Limit)?;
+    if !known.insert((at, false)) {
+        return Ok(());
     }
     let mut found = Resource::default();
     for (key, value) in list.dictionary(at, parts)? {

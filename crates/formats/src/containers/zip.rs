@@ -5,6 +5,7 @@
 //! both readings are.
 
 mod member;
+mod names;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ mod tests;
 use super::bytes::{link_escapes, link_finding};
 use super::{Format, bytes};
 use crate::{Content, Member, OpenError, Parts};
-use lazaret_model::{Family, Finding, Role, Severity};
+use lazaret_model::{Family, Finding, Role, Severity, extension};
 use member::{Cipher, with_reader};
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -66,9 +67,14 @@ pub(crate) fn read_structure(input: &Content, parts: &mut Parts<'_, '_>) -> Resu
 /// The first `most` bytes of a member that is not encrypted; what cannot be decoded is empty.
 pub(crate) fn read_member(input: &Content, entry: &Entry, most: u64, parts: &mut Parts<'_, '_>) -> Vec<u8> {
     let mut bytes = Vec::new();
+    if parts.budget().exhausted().is_some() {
+        return bytes;
+    }
     let _ = with_reader(input, entry, &Cipher::Plain, parts.budget(), |data| {
         let _ = data.take(most).read_to_end(&mut bytes);
     });
+    // It is unpacked again to be handed over. An exhausted budget ends the walk after this part.
+    let _ = parts.budget().charge_output(bytes.len() as u64);
     bytes
 }
 
@@ -151,11 +157,15 @@ fn report(input: &Content, structure: &Structure, parts: &mut Parts<'_, '_>) {
             && listed.entry.raw_name.is_ascii()
             && *unicode != listed.entry.name
         {
+            // Packers put other letters where the first name cannot have them; its extension stays what it is.
+            let hides = extension(unicode) != extension(&listed.entry.name);
+            let (severity, family) =
+                if hides { (Severity::Medium, Family::Masquerade) } else { (Severity::Low, Family::Structure) };
             let finding = Finding::new(
                 "zip.unicode-name",
                 "zip",
-                Severity::Medium,
-                Family::Masquerade,
+                severity,
+                family,
                 format!("`{}` is also named `{unicode}`, and programs differ in which they show", listed.entry.name),
             )
             .technique("T1036")
@@ -252,6 +262,7 @@ fn emit(
     if matches!(cipher, Cipher::Plain) && entry.method == 0 && !entry.streamed {
         // Stored bytes need no copy; only the check costs a pass.
         let raw = input.slice(entry.data_at, entry.compressed);
+        parts.budget().step(raw.len()).map_err(OpenError::Limit)?;
         let mut check = super::decoders::Checked::new(raw.reader(), Some(entry.crc), Some(entry.size));
         let member = match io::copy(&mut check, &mut io::sink()) {
             Err(error) if raw.len() == entry.compressed => {
@@ -297,6 +308,9 @@ fn choose(input: &Content, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<C
         }
         // The flag is clear and the bytes make no sense: perhaps they are encrypted all the same.
         for password in parts.passwords() {
+            if !parts.may_try(&password, cost(entry))? {
+                break;
+            }
             let cipher = Cipher::Password(password.clone());
             if verify(input, entry, &cipher, parts)? == Check::Good {
                 parts.finding(finding(
@@ -321,6 +335,9 @@ fn choose(input: &Content, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<C
     }
     let mut likely = None;
     for password in parts.passwords() {
+        if !parts.may_try(&password, cost(entry))? {
+            break;
+        }
         let cipher = Cipher::Password(password.clone());
         match verify(input, entry, &cipher, parts)? {
             Check::Good => return Ok(Choice::Password(password)),
@@ -333,6 +350,11 @@ fn choose(input: &Content, entry: &Entry, parts: &mut Parts<'_, '_>) -> Result<C
         Some(password) if entry.method != 0 => Ok(Choice::Password(password)),
         _ => Ok(Choice::Locked),
     }
+}
+
+/// Steps that it takes to try a password: WinZip's encryption derives its key in a thousand rounds.
+fn cost(entry: &Entry) -> u64 {
+    if entry.method == 99 { 1 << 20 } else { 1 << 14 }
 }
 
 #[derive(Debug, PartialEq, Eq)]

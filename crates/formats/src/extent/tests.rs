@@ -1,5 +1,6 @@
-use super::{PATTERNS, SIGNATURES, end, hidden};
+use super::hidden::{PATTERNS, SIGNATURES};
 use crate::Content;
+use crate::testing::budget;
 
 /// A program's headers, as far as they are looked at.
 fn program() -> Vec<u8> {
@@ -26,7 +27,11 @@ fn gzip() -> Vec<u8> {
 
 #[track_caller]
 fn found(bytes: Vec<u8>) -> Vec<u64> {
-    hidden(&Content::from(bytes)).unwrap().0
+    super::hidden(&Content::from(bytes), &mut budget()).unwrap().0
+}
+
+fn end(kind: &str, content: &Content) -> std::io::Result<(Option<u64>, bool)> {
+    super::end(kind, content, &mut budget())
 }
 
 #[test]
@@ -110,6 +115,27 @@ fn what_stands_behind_a_program_of_windows_or_a_compound_file_is_found_at_any_di
         }
         assert_eq!(crate::testing::walk([&own[..], b"data of its own"].concat(), "setup").parts.len(), 1);
     }
+}
+
+#[test]
+fn an_archive_in_a_compound_file_is_found_behind_its_end_and_within() {
+    use crate::testing::{build, walk};
+    let jar = build::crc_less_zip(&[("META-INF/MANIFEST.MF", b"x")]);
+    // What was signed stays signed with an archive behind it (CVE-2020-1464).
+    let installer = build::compound(&[("\u{4840}\u{3f3f}", b"x")]);
+    for between in [&b""[..], &[b'.'; 5000]] {
+        let found = walk([&installer[..], between, &jar].concat(), "setup.msi");
+        assert_eq!(found.parts.iter().filter(|part| part.is("jar")).count(), 1, "{:?}", found.parts);
+    }
+    // In a stream, where readers of archives find it and nothing says that it is one.
+    let stream = [&b"\x0f\x00drawing"[..], &jar, b"behind"].concat();
+    let found = walk(build::compound(&[("PowerPoint Document", &stream)]), "talk.ppt");
+    assert_eq!(found.parts.iter().filter(|part| part.is("jar")).count(), 1, "{:?}", found.parts);
+    // Pieces of archives that lead nowhere are what drawings of presentations are made of.
+    let mut piece = jar.clone();
+    piece.iter_mut().filter(|byte| **byte == 3).for_each(|byte| *byte = 9);
+    let found = walk(build::compound(&[("PowerPoint Document", &piece)]), "talk.ppt");
+    assert!(found.complete() && found.findings.is_empty(), "{:?}", found.findings);
 }
 
 #[test]

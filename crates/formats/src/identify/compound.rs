@@ -19,6 +19,10 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     if !probe.head().starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return;
     }
+    // A header alone takes 512 bytes: less is the mark without a file, as programs have it that look for such files.
+    if probe.sees_all() && probe.len() < 512 {
+        return;
+    }
     found.add(subtype(&directory(probe)));
 }
 
@@ -31,7 +35,12 @@ fn directory(probe: &Probe<'_>) -> Vec<u8> {
     let mut all = Vec::new();
     let mut continued = None;
     let mut next = u32_at(head, 48).unwrap_or(u32::MAX);
+    let sectors = probe.len() >> shift;
     for count in 0..=MOST_SECTORS {
+        // A chain of more sectors than there are goes round in a circle, and has been read.
+        if count as u64 > sectors {
+            break;
+        }
         if count == MOST_SECTORS {
             probe.doubt(MORE);
             break;
@@ -64,8 +73,10 @@ fn directory(probe: &Probe<'_>) -> Vec<u8> {
 /// The numbers of the allocation table's sectors beyond the first 109 (2.5), each sector of them ending with the next.
 fn continued_list(probe: &Probe<'_>, head: &[u8], size: usize, sector: impl Fn(u32) -> u64) -> Vec<u32> {
     let (mut list, mut next) = (Vec::new(), u32_at(head, 68).unwrap_or(u32::MAX));
+    let sectors = probe.len() / size as u64;
     for count in 0..=MOST_CONTINUED {
-        if next >= 0xffff_fffa {
+        // As above.
+        if next >= 0xffff_fffa || count as u64 > sectors {
             break;
         }
         if count == MOST_CONTINUED {

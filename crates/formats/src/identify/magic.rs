@@ -1,5 +1,6 @@
 //! Magic numbers. Ours first; then those of the `file-format` crate, mapped to our rows by media type.
 
+use super::measured;
 use super::probe::{Found, Probe, be32_at, has, u16_at, u32_at, u64_at};
 use super::texts::Encoding;
 use crate::containers::{cms, encoder, openpgp};
@@ -99,6 +100,15 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\x95\x04\x12\xde", "mo"),
     (0, b"Xcur\x10\0\0\0", "xcursor"),
     (0, b"\xc5\xd0\xd3\xc6", "eps"),
+    // RFC 1740, appendix A.
+    (0, b"\0\x05\x16\x07\0", "appledouble"),
+    (0, b"\0\x05\x16\0\0", "applesingle"),
+    (0, b"\0\0\0\x01Bud1", "ds-store"),
+    // Qt Linguist: `.qm` of version 4.
+    (0, b"\x3c\xb8\x64\x18\xca\xef\x9c\x95\xcd\x21\x1c\xbf\x60\xa1\xbd\xdd", "qm"),
+    (0, b"\x0e\x03\x13\x01", "hdf4"),
+    (0, b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60\xb3\x14\x11\xcf\xbd\x92\x08\0", "sas7bdat"),
+    (0, b"<stata_dta><header><release>", "dta"),
 ];
 
 /// Formats of `file-format` whose media type is not that of our row, by its variant's name.
@@ -178,7 +188,8 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add("webloc");
         return;
     }
-    if head.starts_with(b"bplist00") && has(head, b"WebMainResource") {
+    // Its trailer alone takes 32 bytes.
+    if head.starts_with(b"bplist00") && probe.len() >= 40 && has(head, b"WebMainResource") {
         found.add("webarchive");
         return;
     }
@@ -215,7 +226,9 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
     }
     if head.starts_with(b"ID3") {
         found.add("mp3");
-    } else if let Some(id) = der(probe).or_else(|| by_crate(head).filter(|id| plausible(id, head))) {
+    } else if let Some(id) =
+        der(probe).or_else(|| by_crate(head).filter(|id| plausible(id, head))).or_else(|| measured::kind(probe))
+    {
         found.add(id);
     }
 }
@@ -319,6 +332,17 @@ fn plausible(id: &str, head: &[u8]) -> bool {
         "mpeg-ts" => head.get(376) == Some(&0x47) || head.get(388) == Some(&0x47),
         "fli" | "flc" => u16_at(head, 12) == Some(8),
         "sgi" => matches!(head.get(2..4), Some([0 | 1, 1 | 2])),
+        // Two bytes alone mark the old binary form: the name's length and its end have to fit (`cpio(5)`).
+        "cpio" if matches!(head, [0xc7, 0x71, ..] | [0x71, 0xc7, ..]) => {
+            let pair = head.get(20..22).unwrap_or_default();
+            let length = match (head.first(), pair) {
+                (Some(0xc7), [low, high]) | (_, [high, low]) => usize::from(*high) << 8 | usize::from(*low),
+                _ => 0,
+            };
+            let name = head.get(26..(26 + length).min(head.len())).unwrap_or_default();
+            let ends = length <= 1024 && name.last() == Some(&0);
+            ends && length > 1 && name.iter().take(length - 1).all(|byte| *byte >= b' ')
+        }
         // Two bytes of a zlib stream.
         "dmg" => false,
         "bat" | "html" | "xml" | "prg" => false,
@@ -376,15 +400,20 @@ fn der(probe: &Probe<'_>) -> Option<&'static str> {
         [0x30, 0x84, ..] => (6, u64::from(be32_at(head, 2)?)),
         [0x30, 0x80, ..] => (2, probe.len().checked_sub(2)?),
         [0x30, 0x81, low, ..] => (3, u64::from(*low)),
+        [0x30, low @ 1..=0x7f, ..] => (2, u64::from(*low)),
         _ => return None,
     };
-    if probe.sees_all() && len + skip as u64 > probe.len() {
+    let end = len + skip as u64;
+    if probe.sees_all() && end > probe.len() {
         return None;
     }
     let body = head.get(skip..)?;
+    let long = skip > 2;
     match body {
-        [2, 1, 3, 0x30, ..] => Some("pkcs12"),
-        [0x30, 0x81..=0x84, ..] | [2, 1, 0 | 1, ..] | [0x30, ..] => Some("der"),
+        [2, 1, 3, 0x30, ..] if long => Some("pkcs12"),
+        [0x30, 0x81..=0x84, ..] | [2, 1, 0 | 1, ..] | [0x30, ..] if long => Some("der"),
+        // Answers of OCSP (RFC 6960, 4.2.1), keys and everything else that is nothing but values.
+        _ if probe.sees_all() && end == probe.len() && measured::values(body, len) => Some("der"),
         _ => None,
     }
 }

@@ -12,6 +12,8 @@ const SEARCHED: usize = 256 << 10;
 
 /// What stands near the end of a program that PyInstaller made (`pyi_archive.h`), before a signature if there is one.
 const PYINSTALLER: &[u8] = b"MEI\x0c\x0b\x0a\x0b\x0e";
+/// How a compound file begins.
+const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Bytes of a script in which it says what made it.
 const PREFACE: usize = 4096;
 
@@ -29,8 +31,11 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     let packed = matches!(class, Class::Archive | Class::DiskImage) && first != "tar";
     // Their content is opened, and what follows them; as it lies in them, it may be in pieces.
     let packed = packed || matches!(first, "pkcs7" | "pgp-binary");
+    // Their own data holds archives, in pieces or whole: those are looked for one by one (`extent.rs`).
+    let holds_archives = first == "sqlite" || probe.head().starts_with(COMPOUND);
     if !zip_based
         && !packed
+        && !holds_archives
         && let Some(id) = zips::at_the_end(probe)
     {
         found.add(id);

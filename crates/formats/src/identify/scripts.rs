@@ -3,11 +3,14 @@
 //! Two measures: what a text's words are worth to each language ([`super::tokens`]), and how much of it reads as
 //! prose. A script is a script from its first line to its last; a text that quotes commands is mostly sentences.
 
+mod form;
+
 use super::probe::Found;
 use super::tokens::{At, IDS, LANGUAGES, Language, Token, tokens};
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::dfa::DFA;
 use aho_corasick::{Anchored, MatchKind};
+use form::{Form, holds_steps};
 use std::sync::LazyLock;
 
 /// Points from which a language is believed.
@@ -16,8 +19,6 @@ pub(super) const ENOUGH: u32 = 8;
 const WEIGHED: usize = 32 << 10;
 /// How often one word counts.
 const MOST_HITS: u8 = 3;
-/// Lines whose form is judged.
-const LINES: usize = 400;
 
 /// Languages that Windows runs when they are opened: never hidden behind another language's words.
 const RUN_BY_WINDOWS: [Language; 4] = [Language::JavaScript, Language::VbScript, Language::PowerShell, Language::Bat];
@@ -58,6 +59,16 @@ pub(super) fn look(text: &str, len: u64, found: &mut Found) {
     }
     let form = Form::of(text);
     let mut scores = weigh(text);
+    if let Some(outside) = form.outside_fences(text) {
+        // Line by line read what they can; all others have to take the sentences around the fences as well.
+        let own = weigh(&outside);
+        for (language, score) in scores.iter_mut().enumerate() {
+            let by_lines = [Language::Bat, Language::Shell].iter().any(|other| *other as usize == language);
+            if !by_lines && language != Language::Markdown as usize {
+                *score = own.get(language).copied().unwrap_or(0);
+            }
+        }
+    }
     // VBScript shares its objects with JScript and has no semicolons.
     if let [javascript, vbscript, ..] = &mut scores
         && form.semicolons > 0
@@ -91,8 +102,13 @@ pub(super) fn look(text: &str, len: u64, found: &mut Found) {
     let about_prose = matches!(id, "py" | "perl");
     let is_script = RUN_BY_WINDOWS.iter().any(|l| *l as usize == best);
     let marked_up = matches!(id, "markdown" | "rst" | "troff" | "tex");
-    if id == "sh" && holds_steps(text) {
+    if matches!(id, "sh" | "py" | "perl" | "ruby") && holds_steps(text) {
         found.add("yaml");
+        return;
+    }
+    // No program of Python gets past a heading.
+    if id == "py" && form.headings > 0 && !text.contains("'''") {
+        found.add("rst");
         return;
     }
     if points >= enough && (!prosaic || marked_up || about_prose && points >= 2 * ENOUGH) && !is_script {
@@ -256,266 +272,6 @@ fn stands(bytes: &[u8], start: usize, end: usize, word: &str, at: At) -> bool {
             at_start && ends_word && variable
         }
     }
-}
-
-/// The lines of a text, found several times faster than the standard library finds them.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut start = 0;
-    memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]).map(move |end| {
-        let line = text.get(start..end).unwrap_or_default();
-        start = end + 1;
-        line
-    })
-}
-
-/// The form of a text's lines.
-struct Form {
-    lines: usize,
-    prose: usize,
-    most_carets: usize,
-    fences: usize,
-    semicolons: usize,
-    keys: usize,
-    items: usize,
-    documents: usize,
-    others: usize,
-}
-
-impl Form {
-    fn of(text: &str) -> Self {
-        let mut form = Self {
-            lines: 0,
-            prose: 0,
-            most_carets: 0,
-            fences: 0,
-            semicolons: 0,
-            keys: 0,
-            items: 0,
-            documents: 0,
-            others: 0,
-        };
-        let mut docstring = false;
-        let mut block = None;
-        // Looked for once in all, since most texts have none.
-        let any_caret = memchr::memchr(b'^', text.as_bytes()).is_some();
-        let any_docstring = memchr::memmem::find(text.as_bytes(), b"\"\"\"").is_some();
-        // LIMIT: as for words (`weigh`).
-        for line in lines(text).map(str::trim).filter(|l| !l.is_empty()).take(LINES) {
-            form.lines += 1;
-            if any_caret {
-                form.most_carets = form.most_carets.max(carets(line));
-            }
-            if let Some(end) = block {
-                if line.contains(end) {
-                    block = None;
-                }
-                continue;
-            }
-            for (start, end) in [("/*", "*/"), ("<#", "#>")] {
-                if line.starts_with(start) && !line.contains(end) {
-                    block = Some(end);
-                }
-            }
-            if any_docstring && line.matches("\"\"\"").count() % 2 == 1 {
-                docstring = !docstring;
-                continue;
-            }
-            if docstring || is_comment(line) {
-                continue;
-            }
-            form.semicolons += usize::from(line.ends_with(';'));
-            form.fences += usize::from(line.starts_with("```"));
-            form.prose += usize::from(is_prose(line));
-            let colon = memchr::memchr(b':', line.as_bytes());
-            match colon.and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?))) {
-                Some(("---", _)) => form.documents += 1,
-                Some((key, value))
-                    if !key.is_empty()
-                        && key.len() < 48
-                        && key.split(' ').count() <= 2
-                        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_ ./'\"".contains(&b))
-                        && (value.is_empty() || value.starts_with(' '))
-                        && !line.ends_with([';', '{', ',']) =>
-                {
-                    form.keys += 1;
-                }
-                _ if line == "---" => form.documents += 1,
-                _ if line.starts_with("- ") => form.items += 1,
-                _ => form.others += 1,
-            }
-        }
-        form
-    }
-
-    fn yaml(&self) -> Option<&'static str> {
-        let structured = self.keys + self.items;
-        (self.keys >= 2 && structured >= 3 && structured >= self.others * 5 && self.prose * 3 < self.lines)
-            .then_some("yaml")
-    }
-
-    /// A table has the same number of separators in its first lines.
-    fn table(&self, text: &str) -> Option<&'static str> {
-        if self.lines < 3 {
-            return None;
-        }
-        // LIMIT: the form of a table shows in its first lines.
-        let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')).take(12).collect();
-        [('\t', 1usize), (',', 2), (';', 2), ('|', 2)].into_iter().find_map(|(separator, least)| {
-            let count = lines.first()?.matches(separator).count();
-            let even =
-                lines.len() >= 3 && count >= least && lines.iter().all(|l| l.matches(separator).count() == count);
-            let code = lines.iter().any(|l| l.contains(['{', '}', '(']) && separator == ';');
-            (even && !code).then_some("csv")
-        })
-    }
-
-    /// Whether it is one line of code rather than of words.
-    fn dense(&self, text: &str) -> bool {
-        // LIMIT: a proportion.
-        let head: Vec<u8> = text.bytes().take(4096).collect();
-        let blanks = head.iter().filter(|b| **b == b' ').count();
-        blanks * 8 < head.len()
-    }
-}
-
-/// Whether it is YAML that holds commands, as descriptions of builds do: keys at the margin, and blocks of text below.
-fn holds_steps(text: &str) -> bool {
-    let key = |line: &&str| {
-        let name = line.split_once(':').map_or("", |(name, _)| name);
-        !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'"' | b'\''))
-    };
-    // LIMIT: tells a description of builds from a shell script; both are judged by name where they run.
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).take(400);
-    let mut margin = 0;
-    let all = lines.all(|line| {
-        margin += usize::from(key(&line));
-        line.starts_with([' ', '\t']) || key(&line) || line.starts_with("- ") || line == "---"
-    });
-    all && margin >= 2 && text.contains(": |")
-}
-
-/// Comments of any script, and lines whose text is printed.
-fn is_comment(line: &str) -> bool {
-    const MARKS: &[&str] =
-        &["//", "#", "'", "::", ";", "*", "/*", "--", "%", "<!--", "<#", "\"", "@rem", "rem ", "echo ", "title "];
-    // Letters start few of them.
-    if line.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() && !b"rRtTeE".contains(&b)) {
-        return false;
-    }
-    MARKS.iter().any(|mark| line.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark)))
-}
-
-/// A sentence: at least five words outside quotes, nearly all of letters, and nothing that only code has.
-fn is_prose(line: &str) -> bool {
-    const STATEMENTS: &[&str] = &[
-        "dim ",
-        "set ",
-        "if ",
-        "for ",
-        "call ",
-        "const ",
-        "private ",
-        "public ",
-        "function ",
-        "sub ",
-        "end ",
-        "do ",
-        "loop ",
-        "while ",
-        "select ",
-        "case ",
-        "on error",
-        "option ",
-        "redim ",
-        "with ",
-        "class ",
-        "exit ",
-        "elseif ",
-        "next ",
-    ];
-    let bytes = line.as_bytes();
-    if bytes.len() < 20 || bytes.last().is_some_and(|last| b";{}\\^_".contains(last)) {
-        return false;
-    }
-    let first = bytes.first().map_or(0, u8::to_ascii_lowercase);
-    let statement = |start: &&str| bytes.get(..start.len()).is_some_and(|l| l.eq_ignore_ascii_case(start.as_bytes()));
-    if STATEMENTS.iter().filter(|start| start.as_bytes().first() == Some(&first)).any(statement) {
-        return false;
-    }
-    let (mut words, mut plain) = (0usize, 0usize);
-    let (mut quoted, mut start, mut letters) = (false, 0, true);
-    // One pass: what a byte is decides, and words are cut where blanks and quotes are.
-    for (at, byte) in bytes.iter().chain(b" ").enumerate() {
-        #[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
-        let sort = SORTS[usize::from(*byte)];
-        match sort {
-            Sort::Letter => {}
-            Sort::Other => letters = false,
-            Sort::Code if quoted => letters = false,
-            // Code shows in its marks, so most of its lines end here; quotes may hold any.
-            Sort::Code => return false,
-            Sort::Blank | Sort::Quote => {
-                if at > start && !quoted {
-                    words += 1;
-                    // Most words are nothing but letters; the rest is worth a closer look.
-                    plain += usize::from(letters || line.get(start..at).is_some_and(is_word));
-                }
-                (start, letters) = (at + 1, true);
-                quoted ^= sort == Sort::Quote;
-            }
-        }
-    }
-    words >= 5 && plain * 10 >= words * 7
-}
-
-/// A word with punctuation around it, or with letters of other alphabets.
-fn is_word(word: &str) -> bool {
-    let core = word.trim_matches(|c: char| ".,:;!?()'`*_-\u{2019}\u{201c}\u{201d}".contains(c));
-    !core.is_empty() && core.chars().all(|c| c.is_alphabetic() || matches!(c, '\'' | '-' | '\u{2019}'))
-}
-
-/// What a byte is to a sentence.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Letter,
-    Blank,
-    Quote,
-    /// Marks that code has and prose does not.
-    Code,
-    Other,
-}
-
-/// The sort of every byte.
-const SORTS: [Sort; 256] = {
-    let mut sorts = [Sort::Other; 256];
-    let mut left: &mut [Sort] = &mut sorts;
-    let mut byte = 0u8;
-    while let [sort, rest @ ..] = left {
-        *sort = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' => Sort::Letter,
-            b' ' | b'\t' | b'\n' | b'\r' | 0x0c => Sort::Blank,
-            b'"' => Sort::Quote,
-            b'{' | b'}' | b'=' | b'$' | b'<' | b'>' | b'|' | b'\\' | b'[' | b']' | b'&' | b'^' | b'%' | b'@' | b'+' => {
-                Sort::Code
-            }
-            _ => Sort::Other,
-        };
-        byte = byte.wrapping_add(1);
-        left = rest;
-    }
-    sorts
-};
-
-/// Carets between letters, which only the command processor drops.
-fn carets(line: &str) -> usize {
-    if memchr::memchr(b'^', line.as_bytes()).is_none() {
-        return 0;
-    }
-    line.as_bytes()
-        .windows(3)
-        .filter(|w| matches!(w, [a, b'^', c] if a.is_ascii_alphabetic() && c.is_ascii_alphabetic()))
-        .count()
 }
 
 /// Whether the text is a command file once the carets are gone.

@@ -14,6 +14,8 @@ pub(super) enum Encoding {
     Utf8,
     Utf16Little,
     Utf16Big,
+    Utf32Little,
+    Utf32Big,
     EightBit,
 }
 
@@ -65,7 +67,8 @@ fn messages(text: &str, found: &mut Found) {
 pub(super) fn encoding(head: &[u8]) -> Option<Encoding> {
     match head {
         [0xef, 0xbb, 0xbf, ..] => return Some(Encoding::Utf8),
-        [0xff, 0xfe, 0, 0, ..] | [0xff, 0xfe] | [0xfe, 0xff] => {}
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return four_bytes(head.get(4..).unwrap_or_default()),
+        [0xff, 0xfe] | [0xfe, 0xff] => {}
         [0xff, 0xfe, rest @ ..] if plausible_wide(rest, u16::from_le_bytes) => return Some(Encoding::Utf16Little),
         [0xfe, 0xff, rest @ ..] if plausible_wide(rest, u16::from_be_bytes) => return Some(Encoding::Utf16Big),
         _ => {}
@@ -73,7 +76,7 @@ pub(super) fn encoding(head: &[u8]) -> Option<Encoding> {
     // Enough to tell, and cheap for large files; the rest is looked at by whoever decodes.
     let sample = head.get(..16 << 10).unwrap_or(head);
     if memchr::memchr(0, sample).is_some() {
-        return wide_without_mark(sample);
+        return wide_without_mark(sample).or_else(|| four_bytes(sample));
     }
     let (valid, utf8) = match std::str::from_utf8(sample) {
         Ok(_) => (sample.len(), true),
@@ -95,8 +98,63 @@ pub(super) fn encoding(head: &[u8]) -> Option<Encoding> {
     });
     // Text of any alphabet has next to no control characters; compressed bytes have one in ten.
     let long = sample.len() >= 256 && control == 0 && sample.contains(&b'\n');
-    (long || control * 200 <= sample.len() && high * 5 <= sample.len() * 2 && letters * 2 >= sample.len())
-        .then_some(Encoding::EightBit)
+    let western = control * 200 <= sample.len() && high * 5 <= sample.len() * 2 && letters * 2 >= sample.len();
+    (long || western || control == 0 && sample.len() < 256 && short(sample)).then_some(Encoding::EightBit)
+}
+
+/// Whether a few bytes are words of another alphabet in one of the encodings that were usual before UTF-8 (WHATWG Encoding, 4.2).
+fn short(sample: &[u8]) -> bool {
+    let pairs = [encoding_rs::SHIFT_JIS, encoding_rs::EUC_JP, encoding_rs::EUC_KR, encoding_rs::GBK, encoding_rs::BIG5];
+    let single = [
+        encoding_rs::WINDOWS_1251,
+        encoding_rs::KOI8_R,
+        encoding_rs::IBM866,
+        encoding_rs::WINDOWS_1253,
+        encoding_rs::WINDOWS_1255,
+        encoding_rs::WINDOWS_1256,
+        encoding_rs::WINDOWS_874,
+        encoding_rs::WINDOWS_1250,
+        encoding_rs::WINDOWS_1254,
+    ];
+    pairs.into_iter().chain(single).any(|encoding| {
+        encoding.decode_without_bom_handling_and_without_replacement(sample).is_some_and(|text| is_words(&text))
+    })
+}
+
+/// Whether a text is made of words as people write them: of one alphabet each, with capitals where they belong.
+fn is_words(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    let marks = text.chars().filter(|c| !c.is_alphanumeric() && !c.is_whitespace()).count();
+    let sound = |word: &str| {
+        let foreign = word.chars().filter(|c| !c.is_ascii()).count();
+        let all = word.chars().count();
+        // Latin letters stand beside each other only; accents make no alphabet.
+        let mixed =
+            word.chars().any(|c| c.is_ascii_alphabetic()) && word.chars().any(|c| !c.is_ascii() && (c as u32) > 0x24f);
+        let late = word.chars().skip(1).any(char::is_uppercase);
+        let shouted = word.chars().all(|c| !c.is_lowercase());
+        !mixed && (!late || shouted) && (foreign == 0 || foreign == all || (word.chars().all(|c| (c as u32) <= 0x24f)))
+    };
+    let varied = text.chars().any(|c| Some(c) != text.chars().next());
+    varied && words.peek().is_some() && words.all(sound) && marks * 4 <= text.chars().count()
+}
+
+/// UTF-32: every unit is a character, and most of them are letters of some alphabet.
+fn four_bytes(units: &[u8]) -> Option<Encoding> {
+    // LIMIT: a proportion.
+    let units = units.as_chunks::<4>().0.get(..256).unwrap_or(units.as_chunks::<4>().0);
+    let text = |unit: fn([u8; 4]) -> u32| {
+        let letter = |c: char| c.is_alphanumeric() || c.is_whitespace() || c.is_ascii_punctuation();
+        let letters = units.iter().filter(|four| char::from_u32(unit(**four)).is_some_and(letter)).count();
+        let all = units.iter().all(|four| char::from_u32(unit(*four)).is_some_and(|c| c != '\0'));
+        all && letters * 10 >= units.len() * 8
+    };
+    match () {
+        () if units.len() < 2 => None,
+        () if text(u32::from_le_bytes) => Some(Encoding::Utf32Little),
+        () if text(u32::from_be_bytes) => Some(Encoding::Utf32Big),
+        () => None,
+    }
 }
 
 /// How many bytes are of a sort. Sums of one byte each let the processor take many bytes at a time.
@@ -126,6 +184,8 @@ fn decode_as(bytes: &[u8], encoding: Encoding) -> Cow<'_, str> {
             let (text, _) = encoding_rs::UTF_16BE.decode_with_bom_removal(bytes.get(..even).unwrap_or(bytes));
             text
         }
+        Encoding::Utf32Little => characters(bytes, u32::from_le_bytes).into(),
+        Encoding::Utf32Big => characters(bytes, u32::from_be_bytes).into(),
         Encoding::EightBit => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
         Encoding::Utf8 => {
             let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -140,6 +200,12 @@ fn decode_as(bytes: &[u8], encoding: Encoding) -> Cow<'_, str> {
             }
         }
     }
+}
+
+fn characters(bytes: &[u8], unit: fn([u8; 4]) -> u32) -> String {
+    let units = bytes.as_chunks::<4>().0.iter();
+    let characters = units.map(|four| char::from_u32(unit(*four)).unwrap_or(char::REPLACEMENT_CHARACTER));
+    characters.filter(|c| *c != '\u{feff}').collect()
 }
 
 /// Whether two-byte units look like text: mostly ASCII, or few kinds of control characters.
@@ -173,5 +239,41 @@ fn wide_without_mark(sample: &[u8]) -> Option<Encoding> {
         Some(Encoding::Utf16Big)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Encoding, decode, encoding};
+
+    #[test]
+    fn a_few_words_of_any_alphabet_are_text() {
+        for (bytes, name) in [
+            (&b"\x83\x65\x83\x58\x83\x67"[..], "Shift_JIS"),
+            (b"\xcf\xf0\xe8\xe2\xe5\xf2, \xec\xe8\xf0", "windows-1251"),
+            (b"\xf0\xd2\xc9\xd7\xc5\xd4", "KOI8-R"),
+            (b"\xc7\xd1\xb1\xdb", "EUC-KR"),
+            (b"\xd6\xd0\xce\xc4", "GBK"),
+            (b"\xc3\xe5\xe9\xdc", "windows-1253"),
+        ] {
+            assert_eq!(encoding(bytes), Some(Encoding::EightBit), "{name}");
+        }
+        for odd in [&b"\x80a\x9fb\xffc\x80"[..], b"\xe8\x01\x02\x03", b"\xff\xff\xff\xff"] {
+            assert_eq!(encoding(odd), None, "{odd:x?}");
+        }
+    }
+
+    #[test]
+    fn units_of_four_bytes_are_characters() {
+        let text = "Lazaret: Grüße aus dem Hafen";
+        let little: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let big: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        assert_eq!((encoding(&little), encoding(&big)), (Some(Encoding::Utf32Little), Some(Encoding::Utf32Big)));
+        let marked = [&[0xff, 0xfe, 0, 0][..], &little].concat();
+        assert_eq!(encoding(&marked), Some(Encoding::Utf32Little));
+        assert_eq!((&*decode(&little), &*decode(&marked)), (text, text));
+        // Numbers of four bytes are no text.
+        let numbers: Vec<u8> = (0..64_u32).flat_map(|n| (n * 3).to_le_bytes()).collect();
+        assert_eq!(encoding(&numbers), None);
     }
 }

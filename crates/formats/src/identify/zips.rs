@@ -14,7 +14,10 @@ const MEMBER: usize = 64 << 10;
 pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     if !matches!(
         probe.head(),
-        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] | [b'P', b'K', b'0', b'0', b'P', b'K', ..]
+        [b'P', b'K', 3, 4, ..]
+            | [b'P', b'K', 5, 6, ..]
+            | [b'P', b'K', b'0', b'0', b'P', b'K', ..]
+            | [b'P', b'K', 7, 8, b'P', b'K', 3, 4, ..]
     ) {
         return;
     }
@@ -27,7 +30,18 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
 /// The kind of a ZIP whose end record is in the tail although the file starts as something else.
 pub(super) fn at_the_end(probe: &Probe<'_>) -> Option<&'static str> {
     let directory = Directory::at_end(probe)?;
-    (!directory.members.is_empty()).then(|| subtype(probe, &directory))
+    directory.opens(probe).then(|| subtype(probe, &directory))
+}
+
+/// Where such a ZIP begins and ends, with its comment.
+pub(super) fn place(probe: &Probe<'_>) -> Option<(u64, u64)> {
+    let directory = Directory::at_end(probe)?;
+    // Drawings and themes of old documents are small packages of nothing but XML, often in pieces.
+    if directory.names().all(|name| ends(name, b".xml") || ends(name, b".rels")) {
+        return None;
+    }
+    let start = directory.places(probe).min()?;
+    Some((start, directory.end))
 }
 
 /// One member, as the directory describes it.
@@ -40,6 +54,10 @@ struct Member {
 
 struct Directory {
     members: Vec<Member>,
+    /// How far the archive's beginning lies behind the file's, by the end record.
+    shift: u64,
+    /// Where the end record ends.
+    end: u64,
 }
 
 impl Directory {
@@ -47,13 +65,16 @@ impl Directory {
         Self::at_end(probe).filter(|d| !d.members.is_empty()).or_else(|| Self::from_local_headers(probe))
     }
 
-    /// By the end record (APPNOTE 4.3.16), tolerant of data before the archive.
+    /// By the last end record that leads to a directory (APPNOTE 4.3.16), tolerant of data before the archive.
     fn at_end(probe: &Probe<'_>) -> Option<Self> {
         let (tail_start, tail) = probe.tail(TAIL);
-        // Searching forwards for the last one is faster than searching backwards.
-        let end_in_tail = memchr::memmem::find_iter(&tail, b"PK\x05\x06").last()?;
-        let record = tail.get(end_in_tail..)?;
-        let end = tail_start.checked_add(end_in_tail as u64)?;
+        memchr::memmem::rfind_iter(&tail, b"PK\x05\x06").find_map(|at| {
+            let end = tail_start.checked_add(at as u64)?;
+            Self::by_end_record(probe, tail.get(at..)?, end).filter(|directory| !directory.members.is_empty())
+        })
+    }
+
+    fn by_end_record(probe: &Probe<'_>, record: &[u8], end: u64) -> Option<Self> {
         let mut size = u64::from(u32_at(record, 12)?);
         let mut stated = u64::from(u32_at(record, 16)?);
         let mut directory_end = end;
@@ -65,18 +86,32 @@ impl Directory {
             (size, stated, directory_end) = (u64_at(&record, 40)?, u64_at(&record, 48)?, record_at);
         }
         let start = directory_end.checked_sub(size)?;
-        let shift = start.saturating_sub(stated);
+        let begins = |at: u64| probe.at(at, 4).starts_with(b"PK\x01\x02");
+        let (at, shift, least) = match start {
+            start if begins(start) => (start, start.saturating_sub(stated), 0),
+            _ if begins(stated) => (stated, 0, 1 << 20),
+            _ => return None,
+        };
         let wanted = usize::try_from(size).unwrap_or(usize::MAX).min(DIRECTORY);
         if size > DIRECTORY as u64 {
             probe.doubt("its directory is larger than 32 MiB, and only so much tells what it is");
         }
-        let mut bytes = probe.at(start, wanted);
-        let mut shift = shift;
-        if !bytes.starts_with(b"PK\x01\x02") {
-            bytes = probe.at(stated, wanted.max(1 << 20));
-            shift = 0;
-        }
-        Some(Self { members: parse(&bytes, shift) })
+        let members = parse(&probe.at(at, wanted.max(least)), shift);
+        let comment = u16_at(record, 20).unwrap_or_default();
+        Some(Self { members, shift, end: (end + 22 + u64::from(comment)).min(probe.len()) })
+    }
+
+    /// Where members stand that the directory tells truly. Letters that look like an archive's end have none.
+    fn places(&self, probe: &Probe<'_>) -> impl Iterator<Item = u64> {
+        self.members.iter().filter_map(|member| {
+            // By the place of the directory, or as it is stated.
+            let places = [member.header, member.header.wrapping_sub(self.shift)];
+            places.into_iter().find(|at| probe.at(*at, 4).starts_with(b"PK\x03\x04"))
+        })
+    }
+
+    fn opens(&self, probe: &Probe<'_>) -> bool {
+        self.places(probe).next().is_some()
     }
 
     /// By the local headers in the head, for what is cut off (APPNOTE 4.3.7).
@@ -93,7 +128,7 @@ impl Directory {
             let Some(name) = header.get(30..30 + usize::from(name_len)) else { break };
             members.push(Member { name: name.to_vec(), method, packed, header: at as u64 });
         }
-        (!members.is_empty()).then_some(Self { members })
+        (!members.is_empty()).then_some(Self { members, shift: 0, end: head.len() as u64 })
     }
 
     fn names(&self) -> impl Iterator<Item = &[u8]> {
@@ -211,7 +246,8 @@ fn by_members(directory: &Directory) -> Option<&'static str> {
     if directory.any(|n| starts(n, b"Payload/") && has(n, b".app/")) {
         return Some("ipa");
     }
-    if directory.has(b"doc.kml") {
+    let only_kml = directory.members.len() == 1 && directory.any(|n| ends(n, b".kml"));
+    if only_kml || directory.has(b"doc.kml") {
         return Some("kmz");
     }
     if directory.any(|n| ends(n, b".nuspec") && !n.contains(&b'/')) {

@@ -6,6 +6,7 @@ use lazaret_model::Class::{Archive, DiskImage};
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
     holder("zip", Archive, "application/zip", &["zip"], "ZIP archive"),
+    holder("applesingle", Archive, "application/applefile", &["as"], "AppleSingle file"),
     holder("7z", Archive, "application/x-7z-compressed", &["7z"], "7-Zip archive"),
     holder("rar14", Archive, "application/x-rar-compressed", &["rar"], "RAR archive, version 1.4"),
     holder("rar4", Archive, "application/vnd.rar", &["rar"], "RAR archive, version 4"),

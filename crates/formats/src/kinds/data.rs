@@ -6,7 +6,17 @@ use lazaret_model::Class::Data;
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
     leaf("trailing-data", Data, "application/octet-stream", &["bin"], "bytes behind the end that are no file"),
+    leaf("equation", Data, "application/vnd.ms-equation", &["bin"], "equation of Equation Editor (MTEF)"),
     leaf("document-part", Data, "application/octet-stream", &["bin"], "bytes that only a document's own program reads"),
+    leaf("appledouble", Data, "application/applefile", &["appledouble"], "what macOS keeps beside a file (AppleDouble)"),
+    leaf("dbf", Data, "application/vnd.dbf", &["dbf"], "dBASE table"),
+    leaf("ds-store", Data, "application/x-ds-store", &["ds_store"], "view of a folder in the Finder (.DS_Store)"),
+    leaf("dta", Data, "application/x-stata-dta", &["dta"], "Stata data"),
+    leaf("gbr", Data, "image/x-gimp-gbr", &["gbr"], "GIMP brush"),
+    leaf("hdf4", Data, "application/x-hdf", &["hdf", "h4"], "HDF4 data"),
+    leaf("qm", Data, "application/x-qm", &["qm"], "Qt translations"),
+    leaf("sas7bdat", Data, "application/x-sas-data", &["sas7bdat"], "SAS data"),
+    leaf("tfm", Data, "application/x-tex-tfm", &["tfm"], "TeX font metrics"),
     leaf("3dm", Data, "model/x-3dm", &["3dm"], "openNURBS"),
     leaf("3ds", Data, "application/x-3ds", &["3ds"], "3D Studio"),
     leaf("a3d", Data, "text/x-3d-model", &["a3d"], "Model 3D ASCII"),

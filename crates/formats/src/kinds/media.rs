@@ -65,6 +65,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("xcf", Image, "image/x-xcf", &["xcf"], "Experimental Computing Facility picture"),
     leaf("xpm", Image, "image/x-xpixmap", &["xpm"], "X PixMap picture"),
     leaf("8svx", Audio, "audio/x-8svx", &["8svx"], "8-Bit Sampled Voice audio"),
+    leaf("adif", Audio, "audio/x-adif", &["adif"], "Advanced Audio Coding in ADIF"),
     leaf("aac", Audio, "audio/aac", &["aac"], "Advanced Audio Coding"),
     leaf("ac3", Audio, "audio/ac3", &["ac3"], "Audio Codec 3"),
     leaf("aiff", Audio, "audio/x-aiff", &["aiff"], "Audio Interchange File Format"),

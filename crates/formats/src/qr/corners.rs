@@ -54,6 +54,7 @@ pub(super) fn find(bits: &Bits, budget: &mut Budget) -> Result<Vec<Corner>, Limi
                 && fits(&runs)
                 && let Some(corner) = check(bits, &runs, x, y)
             {
+                budget.step(corners.len() as u64)?;
                 add(&mut corners, corner);
             }
             (colour, length) = (black, 1);

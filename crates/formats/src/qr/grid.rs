@@ -49,7 +49,7 @@ pub(super) fn read(
                 if tries % 64 == 0 {
                     budget.check_time()?;
                 }
-                if let Some(text) = attempt(bits, [corner, right, below], &mut reads) {
+                if let Some(text) = attempt(bits, [corner, right, below], &mut reads, budget)? {
                     each(text);
                     for place in [place, *first, *second] {
                         if let Some(used) = used.get_mut(place) {
@@ -98,7 +98,12 @@ fn square<'c>(
 }
 
 /// Reads the code with these corners: at the top left, at its right and below it.
-fn attempt(bits: &Bits, corners: [&Corner; 3], reads: &mut usize) -> Option<Vec<u8>> {
+fn attempt(
+    bits: &Bits,
+    corners: [&Corner; 3],
+    reads: &mut usize,
+    budget: &mut Budget,
+) -> Result<Option<Vec<u8>>, Limit> {
     let [corner, right, below] = corners;
     let module = (corner.module + right.module + below.module) / 3.0;
     let side =
@@ -108,6 +113,8 @@ fn attempt(bits: &Bits, corners: [&Corner; 3], reads: &mut usize) -> Option<Vec<
     for size in (SIDES.0..=SIDES.1).step_by(4) {
         // Turned by 45 degrees, modules are measured 1.4 times too large.
         if (estimate * 0.85 - 4.0..=estimate * 1.45 + 4.0).contains(&(size as f64)) {
+            // Five points in each of the modules between two corners, twice.
+            budget.step(40 * size as u64)?;
             let map = Map::new(corners, size);
             let score = timing(bits, &map, size);
             if score >= LEAST_TIMING {
@@ -119,13 +126,15 @@ fn attempt(bits: &Bits, corners: [&Corner; 3], reads: &mut usize) -> Option<Vec<
     // LIMIT: the right size fits best, or nearly so.
     for (_, size, map) in sizes.into_iter().take(2) {
         *reads += 1;
+        // Five points of every module, and what stands beside the alignment pattern.
+        budget.step(40 * (size * size) as u64 + 50_000)?;
         let text =
             modules(bits, &map, size).or_else(|| aligned(bits, &map, size).and_then(|map| modules(bits, &map, size)));
         if text.is_some() {
-            return text;
+            return Ok(text);
         }
     }
-    None
+    Ok(None)
 }
 
 /// Where the modules of a code lie in the picture.

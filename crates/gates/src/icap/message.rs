@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use std::net::IpAddr;
 
 /// Header fields of one message.
-const MOST_FIELDS: usize = 200;
+const MOST_FIELDS: usize = 500;
 
 /// What a client wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -71,10 +71,10 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         let began = tokio::time::Instant::now();
         match tokio::time::timeout(self.silence, self.stream.read_buf(&mut self.buffer)).await {
             Ok(Ok(0)) => Err(Fault::Gone("the client hung up".to_owned())),
-            Ok(Ok(n)) => match &mut self.pace {
-                Some(pace) if !pace.came(began.elapsed(), n as u64) => Err(Fault::Status(408, "Request Timeout")),
-                _ => Ok(()),
-            },
+            Ok(Ok(n)) => {
+                let in_time = self.pace.as_mut().is_none_or(|pace| pace.came(began.elapsed(), n as u64));
+                if in_time { Ok(()) } else { Err(Fault::Status(408, "Request Timeout")) }
+            }
             Ok(Err(error)) => Err(Fault::Gone(error.to_string())),
             Err(_) => Err(Fault::Status(408, "Request Timeout")),
         }

@@ -172,6 +172,8 @@ fn connections(
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(settings.idle_time())
         .pool_max_idle_per_host(16)
+        .http1_max_headers(super::MOST_FIELDS)
+        .http2_max_header_list_size(super::MOST_FIELD_BYTES)
         .http2_keep_alive_interval(settings.idle_time())
         .build(connector)
 }

@@ -14,6 +14,11 @@ pub(super) fn all() -> Vec<Standin> {
             .finds("masquerade.path")
             .blocked()
     };
+    let climbing = |what, name: &str| {
+        Standin::new("B8", MASQUERADE, "files.zip", what, zip::archive(&[stored(name, b"hello")]))
+            .finds("archive.path-escapes")
+            .held()
+    };
     let symlink = {
         let mut link = stored("docs", b"/etc");
         link.attributes = 0o120_777 << 16;
@@ -62,7 +67,8 @@ pub(super) fn all() -> Vec<Standin> {
         .blocked(),
         program("B5", &format!("invoice.pdf{}.exe", " ".repeat(80)), "eighty spaces before the extension")
             .finds("masquerade.padding"),
-        member("a name that climbs", "../../evil.txt"),
+        climbing("a name that climbs", "../../evil.txt"),
+        member("a name that climbs to where programs start", "../../.config/autostart/evil.txt"),
         member("an absolute name", "/etc/passwd"),
         member("a name with a drive", "C:\\Windows\\win.ini"),
         Standin::new(
@@ -73,7 +79,7 @@ pub(super) fn all() -> Vec<Standin> {
             zip::archive(&[stored("con.txt", b"hello")]),
         )
         .finds("masquerade.path"),
-        member("a name that climbs with backslashes", "..\\..\\evil.txt"),
+        climbing("a name that climbs with backslashes", "..\\..\\evil.txt"),
         Standin::new("B8", "formats/zip", "link.zip", "a link that leads out", symlink)
             .finds("archive.link-escapes")
             .held(),
@@ -84,7 +90,7 @@ pub(super) fn all() -> Vec<Standin> {
             "an image with a name that climbs",
             image::iso_of(&[("../EVIL.TXT", b"hello")]),
         )
-        .finds("masquerade.path")
+        .finds("archive.path-escapes")
         .blocked(),
     ]
 }

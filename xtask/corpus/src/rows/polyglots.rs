@@ -112,7 +112,7 @@ pub(super) fn all() -> Vec<Standin> {
             [msi(("a.exe", ""), b"nothing"), jar].concat(),
         )
         .kind("msi")
-        .kind("jar")
+        .part("//after-the-end", "jar")
         .blocked(),
         new(
             "C23",

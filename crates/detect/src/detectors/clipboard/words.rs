@@ -3,7 +3,7 @@
 use crate::text::{cut, patterns, without_entities};
 use aho_corasick::AhoCorasick;
 use regex::Regex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 const TABLE: &str = include_str!("../../../content/lure-words.txt");
@@ -69,6 +69,7 @@ impl Lure {
     fn read(&mut self, text: &str) {
         let mut last: HashMap<Group, usize> = HashMap::new();
         let mut words: Vec<&str> = Vec::new();
+        let mut known = HashSet::new();
         for found in PHRASES.0.find_iter(text) {
             let before = text.get(..found.start()).and_then(|text| text.chars().next_back());
             let after = text.get(found.end()..).and_then(|text| text.chars().next());
@@ -84,7 +85,7 @@ impl Lure {
                 || near(Group::Pretext) && near(Group::Opens) && near(Group::Paste);
             self.any |=
                 self.sure || matches!(*group, Group::Pretext | Group::Keys) || near(Group::Opens) && near(Group::Paste);
-            if !words.contains(&found.as_str()) {
+            if known.insert(found.as_str()) {
                 words.push(found.as_str());
             }
         }

@@ -19,6 +19,7 @@ fn names_that_hide_what_runs() {
         ("invoice\u{202e}fdp.exe", &["masquerade.bidi"]),
         ("invoice.\u{202e}gpj.scr", &["masquerade.bidi"]),
         ("\u{2067}invoice.exe", &["masquerade.bidi"]),
+        ("invoice.docx            .zip", &["masquerade.content", "masquerade.padding"]),
         ("setup\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}.exe", &["masquerade.padding"]),
         ("setup.exe...", &["masquerade.trailing"]),
         ("setup.exe ", &["masquerade.trailing"]),
@@ -35,6 +36,7 @@ fn names_that_hide_what_runs() {
         ("/etc/setup.exe", &["masquerade.path"]),
         ("C:\\Windows\\setup.exe", &["masquerade.path"]),
         ("NUL.exe", &["masquerade.path"]),
+        ("//host/setup.exe", &["masquerade.path"]),
         ("lpt1/setup.exe", &["masquerade.path"]),
     ] {
         check(name, "pe32", Class::Executable, expected);
@@ -59,6 +61,8 @@ fn names_that_only_look_so() {
         ("Notes by Smith et al.", "text", Class::Text),
         ("1．はじめに.pdf", "pdf", Class::Document),
         ("отчёт.док", "doc", Class::Document),
+        ("Lieferschein 4711          Meyer.pdf", "pdf", Class::Document),
+        ("a. b          c.pdf", "pdf", Class::Document),
         ("./usr/bin/env", "elf-executable", Class::Executable),
         ("a..b/c...d", "text", Class::Text),
         ("console.c", "c", Class::Text),
@@ -171,5 +175,46 @@ fn declared_pictures_that_are_none_are_told_whatever_they_are_called() {
         // A name that an opener made up says nothing, and hides nothing.
         part.named = false;
         assert_eq!(ids(&Masquerade, &part, b""), unnamed, "{kind} as {declared}");
+    }
+}
+
+#[test]
+fn paths_of_backups_are_odd_and_only_what_is_run_where_it_lands_pretends() {
+    use lazaret_model::{Family, Severity};
+    const PRETENDS: (&str, Severity, Family) = ("masquerade.path", Severity::Medium, Family::Masquerade);
+    const ODD: (&str, Severity, Family) = ("masquerade.path", Severity::Low, Family::Structure);
+    const CLIMBS: (&str, Severity, Family) = ("archive.path-escapes", Severity::Medium, Family::Structure);
+    for (name, class, expected) in [
+        ("/home/anna/notes.txt", Class::Text, ODD),
+        ("D:\\Archive\\2019\\letter.txt", Class::Text, ODD),
+        ("aux.txt", Class::Text, ODD),
+        ("../quick/notes.txt", Class::Text, CLIMBS),
+        ("/usr/bin/x", Class::Executable, PRETENDS),
+        ("../x", Class::Script, PRETENDS),
+        ("/etc/cron.d/x", Class::Text, PRETENDS),
+        ("/home/anna/.bashrc", Class::Text, PRETENDS),
+        ("/root/.ssh/authorized_keys", Class::Text, PRETENDS),
+        ("..\\..\\AppData\\Microsoft\\Windows\\Start Menu\\Programs\\Startup\\x.txt", Class::Text, PRETENDS),
+        ("a.txt:..\\..\\Startup\\x.txt", Class::Text, PRETENDS),
+    ] {
+        let mut findings = crate::Findings::default();
+        let part = part(name, "text", class);
+        crate::Detector::inspect(&Masquerade, &part, b"", 0, &mut findings).unwrap();
+        let found: Vec<_> = findings.list().iter().map(|f| (&*f.id, f.severity, f.family)).collect();
+        assert_eq!(found, [expected], "{name}");
+    }
+}
+
+#[test]
+fn pieces_of_pages_are_called_after_what_they_show() {
+    for (role, name, expected) in [
+        (Role::Sample, "README.html.js", &[][..]),
+        (Role::Sample, "jquery.csv.js", &[]),
+        (Role::Sample, "letter.pdf.js", &["masquerade.double-extension"]),
+        (Role::Attachment, "chart.svg.js", &["masquerade.double-extension"]),
+    ] {
+        let mut part = part(name, "js", Class::Script);
+        part.role = role;
+        assert_eq!(ids(&Masquerade, &part, b""), expected, "{name} as {role:?}");
     }
 }

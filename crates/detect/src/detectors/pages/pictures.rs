@@ -4,6 +4,7 @@ use super::{Page, finding};
 use crate::Findings;
 use crate::text::{cut, excerpt, patterns};
 use lazaret_model::Severity;
+use std::cell::LazyCell;
 
 patterns! {
     LEADS_ON = r"location\b|\bfetch\s*\(|\batob\s*\(|xmlhttprequest|window\s*\.\s*open|\beval\s*\(|document\s*\.\s*write|\.src\s*=|createelement|fromcharcode|insertadjacenthtml";
@@ -57,11 +58,13 @@ pub(super) fn acts(page: &Page, findings: &mut Findings) {
 
 /// An address that the picture animates: of a link to another site, or of anything to code.
 fn animated(page: &Page) -> Option<String> {
+    // Asked for once, however many animations there are.
+    let links = LazyCell::new(|| LINK.is_match(&page.tags));
     ANIMATION.find_iter(&page.tags).find_map(|found| {
         // Browsers drop tabs and line ends in addresses (WHATWG URL, 4.4).
         let tag: String = found.as_str().chars().filter(|c| !matches!(c, '\t' | '\r' | '\n')).collect();
         let of_address = || OF_ADDRESS.is_match(found.as_str());
-        let leads = || TO_CODE.is_match(&tag) || TO_SITE.is_match(&tag) && LINK.is_match(&page.tags);
+        let leads = || TO_CODE.is_match(&tag) || TO_SITE.is_match(&tag) && *links;
         (of_address() && leads()).then(|| cut(&tag))
     })
 }

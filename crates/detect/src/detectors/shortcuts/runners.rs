@@ -1,8 +1,10 @@
 //! Programs of Windows that run whatever their arguments say, and which arguments are unusual in a shortcut.
 
+use crate::Findings;
 use crate::text::patterns;
 use lazaret_model::Severity;
 use regex::Regex;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 patterns! {
@@ -28,6 +30,9 @@ patterns! {
     TROUBLE = r"\bit_\w+=|/af\b|\bpcwdiagnostic\b";
     ANYTHING = r"\S";
 }
+
+/// Bytes of arguments that are weighed again where a program is named again.
+const NEAR: usize = 512;
 
 /// One program and how its arguments are weighed, the first pattern that matches deciding.
 pub(super) struct Runner {
@@ -95,15 +100,23 @@ pub(super) struct Run {
 
 /// What a command line runs, the first program first; nothing where the first program is none of the table.
 /// `plain` is normalised, in lower case.
-pub(super) fn runs(plain: &str) -> Vec<Run> {
+pub(super) fn runs(plain: &str, findings: &mut Findings) -> Vec<Run> {
     let Some((name, arguments)) = first(plain) else { return Vec::new() };
     let mut runs: Vec<_> = weigh(&name, arguments).into_iter().collect();
     if !RUNNERS.iter().any(|runner| runner.names.contains(&&*name)) {
         return runs;
     }
+    // Programs whose arguments up to the end were weighed: further on, only what stands right behind the name is new.
+    let mut weighed = HashSet::new();
     for found in NESTED.captures_iter(arguments).filter_map(|c| c.name("name")) {
         let rest = arguments.get(found.end()..).unwrap_or_default();
         let rest = rest.strip_prefix(".exe").unwrap_or(rest);
+        let new = weighed.insert(found.as_str());
+        // LIMIT: what is further on was weighed where the program was named first.
+        let rest = if new { rest } else { rest.get(..rest.floor_char_boundary(NEAR)).unwrap_or_default() };
+        if !findings.step(rest.len() as u64) {
+            break;
+        }
         if runs.iter().all(|run| run.name != found.as_str()) {
             runs.extend(weigh(found.as_str(), rest.trim_start_matches(['"', '\''])));
         }
@@ -135,4 +148,22 @@ fn weigh(name: &str, arguments: &str) -> Option<Run> {
         let (_, severity) = runner.rules.iter().find(|(pattern, _)| pattern.is_match(arguments))?;
         Some(Run { name: name.to_owned(), severity: (*severity)?, technique: runner.technique })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runs;
+    use crate::Findings;
+
+    #[test]
+    fn a_program_that_is_named_over_and_over_is_not_weighed_to_the_end_each_time() {
+        let steps = |count: usize| {
+            let mut findings = Findings::default();
+            let found = runs(&format!("cmd /c {}", "hh ".repeat(count)), &mut findings);
+            assert!(found.iter().any(|run| run.name == "cmd"));
+            findings.steps()
+        };
+        let (before, after) = (steps(10_000), steps(20_000));
+        assert!(before > 10_000 && after <= before / 10 * 26, "{before} steps, then {after}");
+    }
 }

@@ -47,6 +47,10 @@ pub(super) fn add_package(compound: &Compound, parts: &mut Parts<'_, '_>) -> Res
         if rounds > MOST_ROUNDS {
             break;
         }
+        // A round is a hash of some dozen bytes.
+        if !parts.may_try(&password, 256 * u64::from(scheme.rounds()))? {
+            break;
+        }
         tried += 1;
         let Some(key) = scheme.key(&password, parts)? else { continue };
         parts.opened_with(&password);

@@ -146,13 +146,13 @@ fn add_rows(
     for row in 0..rows {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let Some(kind) = u16_le(table, kinds + row * 2) else { continue };
-        let (action, source, target) = (text(0, row), text(sources, row), text(targets, row));
         // Integers are stored with the top bit flipped. The low six bits say what is run and where it comes from.
         let (role, of_kind) = match (kind ^ 0x8000) & 0x3f {
             2 | 18 | 34 | 50 => (Role::Command, Some("command-line")),
             5 | 6 | 21 | 22 | 37 | 38 | 53 | 54 => (Role::Script, None),
             _ => continue,
         };
+        let (action, source, target) = (text(0, row), text(sources, row), text(targets, row));
         let code = if role == Role::Command { format!("{source} {target}") } else { target };
         let mut member = Member::named(role, action);
         if let Some(kind) = of_kind {

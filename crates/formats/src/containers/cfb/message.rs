@@ -2,8 +2,10 @@
 
 use super::{Compound, Entry};
 use crate::containers::bytes::{utf8_or_cp437, utf16_le};
+use crate::containers::tnef;
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
+use std::collections::HashMap;
 
 /// Bytes of a body in UTF-16 that are decoded.
 const MOST_BODY: u64 = 16 << 20;
@@ -32,8 +34,8 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
             "1000" => "body.txt",
             "1013" => "body.html",
             "1009" => {
-                // [MS-OXRTFCP]: compressed RTF.
-                parts.add(Member::unnamed(Role::Body, "body.rtf.compressed"), &mut compound.reader(entry))?;
+                let packed = compound.read(entry, MOST_BODY, parts);
+                tnef::add_rich_text(&Content::from(packed), parts)?;
                 continue;
             }
             _ => continue,
@@ -49,16 +51,28 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
             parts.add(member, &mut compound.reader(entry))?;
         }
     }
+    let storages = compound.by_storage();
+    // What is beside each attachment, by its tag: the first of several counts.
+    let mut beside: HashMap<(usize, String), &Entry> = HashMap::new();
+    for (storage, entries) in &storages {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        for entry in entries {
+            if let Some(tag) = tag(entry) {
+                beside.entry((*storage, tag)).or_insert(entry);
+            }
+        }
+    }
     for entry in compound.streams() {
+        parts.budget().step(256).map_err(OpenError::Limit)?;
         // 3701: PidTagAttachDataBinary; its siblings 3707 and 3704 are the long and the short name.
         let upper = entry.name.to_ascii_uppercase();
         if upper.starts_with("__SUBSTG1.0_37010102") {
-            let name = ["3707", "3704", "3001"].iter().find_map(|tag| sibling(compound, entry, tag));
+            let name = ["3707", "3704", "3001"].iter().find_map(|tag| sibling(compound, &beside, entry, tag));
             let member = match name {
                 Some(name) => Member::named(Role::Attachment, name),
                 None => Member::unnamed(Role::Attachment, "attachment"),
             };
-            let member = match sibling(compound, entry, "370E") {
+            let member = match sibling(compound, &beside, entry, "370E") {
                 Some(declared) => member.declared(declared),
                 None => member,
             };
@@ -75,12 +89,15 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
     Ok(())
 }
 
+/// The first half of a property's tag, which says what it is ([MS-OXMSG] 2.4.2).
+fn tag(entry: &Entry) -> Option<String> {
+    let upper = entry.name.to_ascii_uppercase();
+    upper.strip_prefix("__SUBSTG1.0_").and_then(|tag| tag.get(..4)).map(str::to_owned)
+}
+
 /// A text property beside this one.
-fn sibling(compound: &Compound, entry: &Entry, tag: &str) -> Option<String> {
-    let prefix = format!("__SUBSTG1.0_{tag}");
-    let found = compound
-        .streams()
-        .find(|other| other.parent == entry.parent && other.name.to_ascii_uppercase().starts_with(&prefix))?;
+fn sibling(compound: &Compound, beside: &HashMap<(usize, String), &Entry>, entry: &Entry, tag: &str) -> Option<String> {
+    let found = beside.get(&(entry.parent, tag.to_owned()))?;
     let text = text(compound, found);
     (!text.is_empty()).then_some(text)
 }

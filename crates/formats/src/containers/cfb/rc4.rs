@@ -33,7 +33,9 @@ pub(super) fn unlock(description: &[u8], known: &[&str], parts: &mut Parts<'_, '
     let Some(scheme) = Scheme::read(description) else { return Ok(None) };
     let candidates: Vec<Arc<str>> = known.iter().map(|word| Arc::from(*word)).chain(parts.passwords()).collect();
     for password in candidates {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
+        if !parts.may_try(&password, 1 << 12)? {
+            break;
+        }
         let key = scheme.key(&password);
         if key.fits(&scheme) {
             parts.opened_with(&password);

@@ -2,6 +2,7 @@
 
 use crate::containers::bytes::{array, u16_le, u32_le, u64_le, utf16_le};
 use crate::{Content, OpenError, Parts};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 /// Directory entries that are read.
@@ -20,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) parent: usize,
     pub(crate) stream: bool,
     pub(crate) size: u64,
+    /// Of a storage: the class of the object in it.
+    pub(crate) class: [u8; 16],
     start: u32,
     links: [u32; 3],
 }
@@ -188,12 +191,30 @@ impl Compound {
         self.streams().find(|entry| entry.path.eq_ignore_ascii_case(path))
     }
 
+    /// The class of the object whose storage an entry is in.
+    pub(crate) fn class_of(&self, entry: &Entry) -> [u8; 16] {
+        self.entries.get(entry.parent).map(|storage| storage.class).unwrap_or_default()
+    }
+
+    /// The streams of every storage, by its index.
+    pub(crate) fn by_storage(&self) -> BTreeMap<usize, Vec<&Entry>> {
+        let mut storages: BTreeMap<usize, Vec<&Entry>> = BTreeMap::new();
+        self.streams().for_each(|entry| storages.entry(entry.parent).or_default().push(entry));
+        storages
+    }
+
     /// A reader of a stream; a chain that ends early is a reading error after the last byte.
     pub(crate) fn reader(&self, entry: &Entry) -> impl Read + use<> {
+        self.beginning(entry, entry.size)
+    }
+
+    /// A reader of the first `size` bytes of a stream, whose chain is followed as far as they go.
+    fn beginning(&self, entry: &Entry, size: u64) -> StreamReader {
+        let size = size.min(entry.size);
         let (offsets, unit) = if entry.size < self.mini_cutoff && !self.mini.is_empty() {
             let mut offsets = Vec::new();
             let (mut next, per_sector) = (entry.start, self.sector / 64);
-            let most = entry.size.div_ceil(64).min(self.mini_fat.len() as u64);
+            let most = size.div_ceil(64).min(self.mini_fat.len() as u64);
             while next < FREE && (offsets.len() as u64) < most {
                 let index = u64::from(next);
                 let Some(sector) = usize::try_from(index / per_sector).ok().and_then(|i| self.mini.get(i)) else {
@@ -204,16 +225,22 @@ impl Compound {
             }
             (offsets, 64)
         } else {
-            (self.chain(entry.start, entry.size.div_ceil(self.sector)), self.sector)
+            (self.chain(entry.start, size.div_ceil(self.sector)), self.sector)
         };
-        StreamReader { input: self.input.clone(), offsets, unit, at: 0, size: entry.size }
+        StreamReader { input: self.input.clone(), offsets, unit, at: 0, size }
     }
 
     /// A stream that is parsed here; the part is incomplete where it has more than `most` bytes, or its chain has fewer
     /// than it should have.
     pub(crate) fn read(&self, entry: &Entry, most: u64, parts: &mut Parts<'_, '_>) -> Vec<u8> {
         let mut bytes = Vec::new();
-        if let Err(error) = self.reader(entry).take(most).read_to_end(&mut bytes) {
+        if parts.budget().exhausted().is_some() {
+            return bytes;
+        }
+        // Many streams may have the same sectors. An exhausted budget ends the walk after this part.
+        let result = self.beginning(entry, most).read_to_end(&mut bytes);
+        let _ = parts.budget().charge_output(bytes.len() as u64);
+        if let Err(error) = result {
             parts.incomplete(format!("the stream `{}` ends early or is damaged: {error}", entry.name));
         } else if entry.size > most {
             let name = &entry.name;
@@ -225,7 +252,7 @@ impl Compound {
     /// How a stream begins: its first `most` bytes, or as many as its chain has.
     pub(crate) fn head(&self, entry: &Entry, most: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
-        let _ = self.reader(entry).take(most).read_to_end(&mut bytes);
+        let _ = self.beginning(entry, most).read_to_end(&mut bytes);
         bytes
     }
 }
@@ -239,6 +266,7 @@ fn entry(raw: &[u8; 128]) -> Entry {
         name,
         parent: 0,
         stream: raw.get(66) == Some(&2),
+        class: array(raw, 80).unwrap_or_default(),
         // Version 3 writers leave rubbish in the upper half.
         size: u64_le(raw, 120).map_or(0, |size| if size >> 40 != 0 { size & 0xffff_ffff } else { size }),
         start: link(116),

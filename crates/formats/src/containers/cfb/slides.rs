@@ -5,6 +5,7 @@ use crate::containers::bytes::{u16_le, u32_le};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 /// The password with which PowerPoint protects presentations that may be read and not changed.
 const DEFAULT: &str = "/01Hannes Ruescher/01";
@@ -163,8 +164,10 @@ fn add_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError
             member = member.incomplete("the presentation ends before it does");
         }
         if head >> 4 == 1 {
-            let zlib = data.get(4..).unwrap_or_default();
-            parts.add(member, &mut flate2::read::ZlibDecoder::new(zlib))?;
+            // Whoever has as many bytes as it says reads no further, and some writers leave the end out ([MS-PPT] 2.10.37).
+            let size = u32_le(data, 0).unwrap_or_default();
+            let zlib = flate2::read::ZlibDecoder::new(data.get(4..).unwrap_or_default());
+            parts.add(member, &mut zlib.take(u64::from(size)))?;
         } else {
             parts.add_content(member, Content::from(data))?;
         }

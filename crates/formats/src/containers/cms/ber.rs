@@ -30,6 +30,8 @@ pub(super) struct Element {
     pub(super) body: u64,
     /// Where its contents end; none where an end mark says so (8.1.3.6).
     pub(super) end: Option<u64>,
+    /// Up to where its contents may go: its own end, or that of the nearest element around it that states one.
+    limit: u64,
 }
 
 impl Element {
@@ -50,7 +52,8 @@ impl Ber {
         Self { reader: input.reader(), len: input.len() }
     }
 
-    /// The element at a place, none behind the last one.
+    /// The element at a place before `limit`, none behind the last one. One that is longer than what is around it would be read
+    /// again with what follows there.
     pub(super) fn element(&mut self, at: u64, limit: u64) -> Result<Option<Element>, OpenError> {
         if at >= limit.min(self.len) {
             return Ok(None);
@@ -61,12 +64,19 @@ impl Ber {
             return Ok(None);
         }
         let body = self.reader.position();
-        Ok(Some(Element { tag, start: at, body, end: length.map(|length| body.saturating_add(length)) }))
+        let end = length.map(|length| body.saturating_add(length));
+        if end.is_some_and(|end| end > limit) {
+            return Err(OpenError::malformed("an element is longer than the one around it", at));
+        }
+        Ok(Some(Element { tag, start: at, body, end, limit: end.unwrap_or(limit) }))
     }
 
     /// The element at a place within another one.
     pub(super) fn child(&mut self, parent: &Element, at: u64) -> Result<Option<Element>, OpenError> {
-        let found = self.element(at, parent.end.unwrap_or(self.len))?;
+        let found = self.element(at, parent.limit)?;
+        if parent.end.is_none() && at >= parent.limit {
+            return Err(OpenError::malformed("an element without a length has no end", parent.start));
+        }
         // Lenient readers pass over such a mark, and would see what stands behind it.
         if found.is_none() && parent.end.is_some_and(|end| at < end.min(self.len)) {
             return Err(OpenError::malformed("an end mark stands where the length is stated", at));
@@ -85,7 +95,7 @@ impl Ber {
             if steps.is_multiple_of(STEPS) {
                 parts.budget().check_time().map_err(OpenError::Limit)?;
             }
-            if at >= self.len {
+            if at >= self.len.min(element.limit) {
                 return Err(OpenError::malformed("an element without a length has no end", element.start));
             }
             let (tag, length) = self.header(at)?;

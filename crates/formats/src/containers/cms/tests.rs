@@ -1,6 +1,6 @@
 //! Messages written by the test.
 
-use crate::testing::{Recorded, build, walk, walk_with};
+use crate::testing::{Recorded, build, steps_of, walk, walk_with};
 use data_encoding::BASE64;
 use lazaret_model::Limits;
 use std::io::Write as _;
@@ -190,4 +190,15 @@ fn a_mail_that_is_signed_as_a_whole_is_a_mail() {
         assert_eq!(recorded.bytes("//offer.zip//inner.txt"), b"LAZARET-INNER");
         assert_eq!(recorded.part("//smime.p7m//smime").kind.id, "eml");
     }
+}
+
+#[test]
+fn elements_that_are_longer_than_what_is_around_them_are_not_read_over_and_over() {
+    // A collection of collections, each of which claims all that follows.
+    let identifier = der(6, &[SMIME, &[19]]);
+    let claims: &[u8] = b"\xa0\x83\x0f\xff\xff\x30\x83\x0f\xff\xff";
+    let item = der(0x30, &[&identifier, claims]);
+    let message = typed(der, SMIME, 19, &der(0x30, &[&item.repeat(2_000)]));
+    let (steps, recorded) = steps_of(&message, "a.p7m", Some("pkcs7"));
+    assert!(steps <= 64 * message.len() as u64 && !recorded.complete(), "{steps} {:?}", recorded.parts);
 }

@@ -10,6 +10,8 @@ pub(super) const SECTOR: u64 = 2048;
 const MOST_FOLDER: u64 = 16 << 20;
 /// Files of one tree that are read.
 const MOST_FILES: usize = 200_000;
+/// Bytes of the paths of folders that are yet to be read.
+const MOST_WAITING: usize = 32 << 20;
 /// Bytes of a path beyond which it begins anew.
 const MOST_PATH: usize = 4096;
 /// Continuations of system use fields that are followed for one file; Linux follows 32.
@@ -54,7 +56,10 @@ impl Tree {
         let mut seen: HashMap<u64, u64> = HashMap::new();
         let Some((at, size)) = extent(root) else { return Ok(tree) };
         let mut work = vec![(at, size, String::new())];
+        // Bytes of the paths of folders that wait.
+        let mut waiting = 0_usize;
         while let Some((at, size, prefix)) = work.pop() {
+            waiting = waiting.saturating_sub(prefix.len());
             parts.budget().check_time().map_err(OpenError::Limit)?;
             // A folder that contains itself is read once; one that is named again as a longer one, to its end.
             let known = seen.get(&at).copied();
@@ -89,7 +94,22 @@ impl Tree {
                         parts.incomplete(format!("a tree has more than {most} files, and only so many are listed"));
                         return Ok(tree);
                     }
-                    if tree.record(input, record, joliet, &prefix, &mut work)? {
+                    let before = work.len();
+                    let (cut, read) = tree.record(input, record, joliet, &prefix, &mut work)?;
+                    parts.budget().step(64 + read).map_err(OpenError::Limit)?;
+                    // What is read already need not wait: many folders may name the same ones.
+                    let last = if work.len() > before { work.pop() } else { None };
+                    if let Some(last) = last.filter(|(at, size, _)| seen.get(at) < Some(size)) {
+                        waiting = waiting.saturating_add(last.2.len());
+                        work.push(last);
+                    }
+                    if work.len() > MOST_FILES || waiting > MOST_WAITING {
+                        parts.incomplete(format!(
+                            "a tree has more folders than are listed: {MOST_FILES}, or {MOST_WAITING} bytes of their paths"
+                        ));
+                        return Ok(tree);
+                    }
+                    if cut {
                         parts.incomplete(format!(
                             "a file has Rock Ridge fields in more than {MOST_CONTINUATIONS} places, or in a large one"
                         ));
@@ -102,7 +122,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Adds what a record describes; says whether not all of its Rock Ridge fields were read.
+    /// Adds what a record describes; says whether not all of its Rock Ridge fields were read, and how many bytes of them were.
     fn record(
         &mut self,
         input: &Content,
@@ -110,10 +130,10 @@ impl Tree {
         joliet: bool,
         prefix: &str,
         work: &mut Vec<(u64, u64, String)>,
-    ) -> Result<bool, OpenError> {
+    ) -> Result<(bool, u64), OpenError> {
         let (Some((at, size)), Some(flags), Some(name_len)) = (extent(record), record.get(25), record.get(32)) else {
             self.damaged = true;
-            return Ok(false);
+            return Ok((false, 0));
         };
         let name_end = 33 + usize::from(*name_len);
         let raw = record.get(33..name_end).unwrap_or_default();
@@ -127,7 +147,7 @@ impl Tree {
         let stored = stored.rsplit_once(';').map_or(&*stored, |(name, _)| name);
         let stored = stored.strip_suffix('.').unwrap_or(stored);
         let rock = if joliet { RockRidge::default() } else { rock_ridge(input, record, name_end)? };
-        let cut = rock.cut;
+        let done = (rock.cut, rock.read);
         let path = format!("{prefix}{}", rock.name.as_deref().unwrap_or(stored));
         let is_folder = flags & 2 != 0;
         if let Some(relocated) = rock.child {
@@ -146,7 +166,7 @@ impl Tree {
                 Some(last) if last.at + last.size == at => {
                     last.size += size;
                     last.pieces = flags & 0x80 != 0;
-                    return Ok(cut);
+                    return Ok(done);
                 }
                 _ => {}
             }
@@ -155,7 +175,7 @@ impl Tree {
             let (hidden, pieces) = (flags & 1 != 0, flags & 0x80 != 0);
             self.files.push(File { path, at, size, joliet, rock_ridge, link, hidden, compressed, pieces });
         }
-        Ok(cut)
+        Ok(done)
     }
 }
 
@@ -174,6 +194,8 @@ struct RockRidge {
     compressed: Option<(u8, u8)>,
     /// There are more fields than were read.
     cut: bool,
+    /// Bytes of fields that were read.
+    read: u64,
 }
 
 /// System use fields (SUSP 1.12, RRIP 1.12).
@@ -184,6 +206,7 @@ fn rock_ridge(input: &Content, record: &[u8], name_end: usize) -> Result<RockRid
     let mut name: Vec<u8> = Vec::new();
     let mut link = String::new();
     for continuation in 0..=MOST_CONTINUATIONS {
+        out.read = out.read.saturating_add(area.len() as u64);
         let mut next = None;
         let mut at = 0;
         while let (Some(id), Some(length)) = (area.get(at..at + 2), area.get(at + 2)) {

@@ -1,10 +1,61 @@
 //! What scripts do to a literal before they decode it: `replace`, `split`, `reverse` and `join` with constants.
 
-use super::{Reader, Token, Value};
+use super::{MOST_BYTES, Reader, Token, Value};
 use std::rc::Rc;
 
-/// Texts of an array, in order.
-pub(super) type Pieces = Vec<Vec<u8>>;
+/// Characters that a regular expression of a text or a class has: longer ones are neither.
+const LONGEST: usize = 1 << 10;
+/// Pieces of one text: a letter each of a large one.
+const MOST_PIECES: usize = 8 << 20;
+
+/// Texts of an array, in order, one behind the other: a letter is a text, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Pieces {
+    bytes: Vec<u8>,
+    /// Where each ends; texts of scripts are shorter than 4 GiB.
+    ends: Vec<u32>,
+}
+
+impl Pieces {
+    pub(super) fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Bytes that they take.
+    pub(super) fn size(&self) -> usize {
+        self.bytes.len() + self.ends.len() * size_of::<u32>()
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        (0..self.ends.len()).map(move |place| {
+            let start = place.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+            let end = self.ends.get(place).copied().unwrap_or(0);
+            self.bytes.get(start as usize..end as usize).unwrap_or_default()
+        })
+    }
+
+    fn reversed(&self) -> Self {
+        let mut turned = Self::default();
+        self.iter().rev().for_each(|piece| turned.push(piece));
+        turned
+    }
+
+    fn join(&self, between: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len() + between.len() * self.ends.len());
+        for (place, piece) in self.iter().enumerate() {
+            if place > 0 {
+                out.extend_from_slice(between);
+            }
+            out.extend_from_slice(piece);
+        }
+        out
+    }
+}
 
 /// What a method is called on.
 pub(super) enum Subject {
@@ -19,7 +70,7 @@ enum Pattern {
     Class(Box<[bool; 256]>),
 }
 
-impl Reader<'_> {
+impl Reader<'_, '_> {
     /// Applies the method whose name was just read, and those that are called on what it gives; none where what it would give is
     /// not known. Reads on behind the calls that were understood.
     pub(super) fn applied(&mut self, mut subject: Subject, first: &[u8]) -> Option<Value> {
@@ -28,7 +79,7 @@ impl Reader<'_> {
             subject = self.called(subject, &method)?;
             self.kept += match &subject {
                 Subject::Text(text) => text.len(),
-                Subject::Pieces(pieces) => pieces.iter().map(Vec::len).sum::<usize>() + pieces.len(),
+                Subject::Pieces(pieces) => pieces.size(),
             };
             let before = self.at;
             match (self.next_method(), subject) {
@@ -71,19 +122,20 @@ impl Reader<'_> {
                 self.expect(b',')?;
                 let Token::Text(with) = self.next() else { return None };
                 self.expect(b')')?;
-                Some(Subject::Text(Rc::new(pattern.replace(&text, &with))))
+                let pieces = self.split(&pattern, &text)?;
+                self.room(pieces.len().saturating_mul(with.len()).saturating_add(pieces.size()))?;
+                Some(Subject::Text(Rc::new(pieces.join(&with))))
             }
             (b"split", Subject::Text(text)) => {
                 self.expect(b'(')?;
                 let pattern = self.pattern()?;
                 self.expect(b')')?;
-                Some(Subject::Pieces(pattern.split(&text)))
+                self.split(&pattern, &text).map(Subject::Pieces)
             }
-            (b"reverse" | b"toreversed", Subject::Pieces(mut pieces)) => {
+            (b"reverse" | b"toreversed", Subject::Pieces(pieces)) => {
                 self.expect(b'(')?;
                 self.expect(b')')?;
-                pieces.reverse();
-                Some(Subject::Pieces(pieces))
+                Some(Subject::Pieces(pieces.reversed()))
             }
             (b"join", Subject::Pieces(pieces)) => {
                 self.expect(b'(')?;
@@ -95,7 +147,8 @@ impl Reader<'_> {
                     Token::Mark(b')') => b",".to_vec(),
                     _ => return None,
                 };
-                Some(Subject::Text(Rc::new(pieces.join(&*between))))
+                self.room(pieces.len().saturating_mul(between.len()).saturating_add(pieces.size()))?;
+                Some(Subject::Text(Rc::new(pieces.join(&between))))
             }
             (b"trim" | b"tostring" | b"valueof", subject) => {
                 self.expect(b'(')?;
@@ -104,6 +157,23 @@ impl Reader<'_> {
             }
             _ => None,
         }
+    }
+
+    /// A text in pieces; none where they are more than is kept, which is said.
+    fn split(&mut self, pattern: &Pattern, text: &[u8]) -> Option<Pieces> {
+        self.room(text.len())?;
+        let pieces = pattern.split(text);
+        if pieces.is_none() {
+            self.payloads.incomplete = Some("a text in it falls into more than 8,388,608 pieces");
+        }
+        pieces
+    }
+
+    /// Counts bytes that are to be copied; none where there is no room for them, which the reader says.
+    fn room(&mut self, bytes: usize) -> Option<()> {
+        self.kept = self.kept.saturating_add(bytes);
+        // LIMIT: the reader says that its literals come to more.
+        (self.kept <= MOST_BYTES + 8 * self.text.len()).then_some(())
     }
 
     fn expect(&mut self, mark: u8) -> Option<()> {
@@ -120,25 +190,35 @@ impl Reader<'_> {
             return Some(Pattern::Text(text));
         }
         let start = self.at + 1;
-        let (mut at, mut in_class) = (start, false);
-        loop {
-            match self.text.get(at)? {
-                b'\n' => return None,
-                b'\\' => at += 1,
-                b'[' => in_class = true,
-                b']' => in_class = false,
-                b'/' if !in_class => break,
-                _ => {}
-            }
-            at += 1;
-        }
-        let expression = self.text.get(start..at)?;
-        self.at = at + 1;
+        let rest = self.text.get(start..)?;
+        let (read, ended) = expression(rest);
+        // An exhausted budget shows where tokens are read.
+        let _ = self.budget.step(read as u64);
+        let expression = rest.get(..read).filter(|_| ended)?;
+        self.at = start + read + 1;
         while self.text.get(self.at).is_some_and(u8::is_ascii_alphabetic) {
             self.at += 1;
         }
         Pattern::of_expression(expression)
     }
+}
+
+/// How much of a regular expression was read, and whether it ends there.
+fn expression(text: &[u8]) -> (usize, bool) {
+    let (mut at, mut in_class) = (0, false);
+    // LIMIT: one that is longer is neither a text nor a class, and what it gives is not known in any case.
+    while at <= LONGEST {
+        match text.get(at) {
+            None | Some(b'\n') => break,
+            Some(b'\\') => at += 1,
+            Some(b'[') => in_class = true,
+            Some(b']') => in_class = false,
+            Some(b'/') if !in_class => return (at, true),
+            Some(_) => {}
+        }
+        at += 1;
+    }
+    (at, false)
 }
 
 impl Pattern {
@@ -177,26 +257,30 @@ impl Pattern {
         (!text.is_empty()).then_some(Self::Text(text))
     }
 
-    fn replace(&self, text: &[u8], with: &[u8]) -> Vec<u8> {
-        self.split(text).join(with)
-    }
-
-    fn split(&self, text: &[u8]) -> Pieces {
+    /// What stands between the places that fit; none where that is too much to be kept.
+    fn split(&self, text: &[u8]) -> Option<Pieces> {
+        let mut pieces = Pieces::default();
+        let mut add = |piece: &[u8]| {
+            pieces.push(piece);
+            // LIMIT: more are not kept, which the caller says.
+            (pieces.len() <= MOST_PIECES).then_some(())
+        };
         match self {
-            Self::Text(mark) if mark.is_empty() => text.iter().map(|byte| vec![*byte]).collect(),
+            Self::Text(mark) if mark.is_empty() => text.chunks(1).try_for_each(&mut add)?,
             Self::Text(mark) => {
-                let (mut pieces, mut from) = (Vec::new(), 0);
+                let mut from = 0;
                 for at in memchr::memmem::find_iter(text, mark) {
-                    pieces.push(text.get(from..at).unwrap_or_default().to_vec());
+                    add(text.get(from..at).unwrap_or_default())?;
                     from = at + mark.len();
                 }
-                pieces.push(text.get(from..).unwrap_or_default().to_vec());
-                pieces
+                add(text.get(from..).unwrap_or_default())?;
             }
             Self::Class(set) => {
-                text.split(|byte| set.get(usize::from(*byte)).copied().unwrap_or(false)).map(<[u8]>::to_vec).collect()
+                let fits = |byte: &u8| set.get(usize::from(*byte)).copied().unwrap_or(false);
+                text.split(fits).try_for_each(&mut add)?;
             }
         }
+        Some(pieces)
     }
 }
 
@@ -250,7 +334,34 @@ fn class(inner: &[u8]) -> Option<Pattern> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payloads;
+    use super::super::Payloads;
+    use super::{Pattern, Pieces};
+
+    fn payloads(script: &str) -> Payloads {
+        super::super::payloads(script, &mut crate::testing::budget())
+    }
+
+    #[test]
+    fn pieces_are_put_together_as_they_were_taken_apart() {
+        for (mark, text, joined) in
+            [("", "abc", "a-b-c"), ("b", "abc", "a-c"), ("x", "abc", "abc"), ("ab", "abab", "--")]
+        {
+            let pieces = Pattern::Text(mark.as_bytes().to_vec()).split(text.as_bytes()).unwrap();
+            assert_eq!(pieces.join(b"-"), joined.as_bytes(), "{mark} in {text}");
+            assert_eq!(pieces.reversed().reversed(), pieces);
+        }
+        assert_eq!(Pieces::default().join(b"-"), b"");
+    }
+
+    #[test]
+    fn expressions_that_never_end_are_read_once() {
+        let steps = |count: usize| {
+            let mut budget = crate::testing::budget();
+            super::super::payloads(&format!("a = 'x'; {}", "a.split(/[".repeat(count)), &mut budget);
+            budget.steps()
+        };
+        assert!(steps(20_000) <= 3 * steps(10_000));
+    }
 
     #[track_caller]
     fn check(script: &str) {

@@ -69,6 +69,8 @@ pub(super) fn other_borders(message: &Message<'_>, raw: &[u8], parts: &mut Parts
             let border = border.replace('"', "");
             let head = format!("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"{border}\"\r\n\r\n");
             let again = [head.as_bytes(), body].concat();
+            // It is the rest of the message, however many parts name borders.
+            parts.budget().charge_output(again.len() as u64).map_err(OpenError::Limit)?;
             let found = MessageParser::default().parse(&again).is_some_and(|message| message.parts.len() > 1);
             if found {
                 let member = Member::unnamed(Role::Embedded, format!("read-by-border-{border}")).of_kind("eml");

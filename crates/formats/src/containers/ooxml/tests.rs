@@ -45,13 +45,17 @@ fn what_is_fetched_from_elsewhere_is_reported() {
         ("attachedTemplate", "http://host.invalid/a.dotm", Some("ooxml.external-template")),
         ("oleObject", "\\\\host.invalid\\share\\a", Some("ooxml.external-template")),
         ("image", "file://host.invalid/a.png", Some("ooxml.external-image")),
+        ("oleObject", "file:///%5C%5Chost.invalid%5Ca", Some("ooxml.external-template")),
+        // The writer's own disk, and whoever opens it has none of that name.
+        ("attachedTemplate", "file:///C:\\Users\\a\\Letterhead.dotx", None),
+        ("oleObject", "file:///E:\\a.xlsx", None),
         ("hyperlink", "http://host.invalid/", None),
     ] {
         let rels = relation(kind, target, "External");
         let recorded = check(&[("word/_rels/settings.xml.rels", rels.as_bytes())]);
         let found = recorded.findings.iter().find(|f| f.id.starts_with("ooxml.")).map(|f| f.id.to_string());
         assert_eq!(found.as_deref(), id, "{kind}");
-        if id.is_some() {
+        if id.is_some() || kind == "attachedTemplate" {
             let link = recorded.parts.iter().find(|p| p.role == Role::Link).unwrap();
             assert_eq!(recorded.bytes[&link.id], target.as_bytes());
         }

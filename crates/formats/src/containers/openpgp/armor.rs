@@ -112,18 +112,33 @@ pub(crate) fn is_clear(text: &str) -> bool {
 
 /// Whether a message stands in a text, perhaps behind other lines: one that is signed in clear, or packets in armor.
 pub(crate) fn is_in_text(text: &str) -> bool {
-    let mut lines = text.lines();
-    while let Some(line) = lines.find(|line| line.starts_with(BEGIN)) {
-        if line.starts_with(CLEAR) {
-            return true;
+    // The first lines of the block at hand, behind its headers.
+    let mut block: Option<(usize, String)> = None;
+    let is_message = |block: Option<(usize, String)>| {
+        block.is_some_and(|(_, encoded)| first_packet(&decode::base64(encoded.as_bytes())).is_some())
+    };
+    for line in text.lines() {
+        if line.starts_with(BEGIN) {
+            if line.starts_with(CLEAR) || is_message(block.take()) {
+                return true;
+            }
+            let holds_message = !line.contains("KEY BLOCK") && !line.contains("SIGNATURE");
+            block = holds_message.then(|| (0, String::new()));
+            continue;
         }
-        let block = lines.clone().skip_while(|line| line.contains(':') || line.trim().is_empty());
+        let Some((count, encoded)) = &mut block else { continue };
+        if *count == 0 && (line.contains(':') || line.trim().is_empty()) {
+            continue;
+        }
+        let ends = line.starts_with(['-', '=']);
+        if !ends {
+            encoded.push_str(line);
+            *count += 1;
+        }
         // LIMIT: the first packet's head stands in the first lines behind the headers.
-        let encoded: String = block.take(JUDGED).take_while(|line| !line.starts_with(['-', '='])).collect();
-        let holds_message = !line.contains("KEY BLOCK") && !line.contains("SIGNATURE");
-        if holds_message && first_packet(&decode::base64(encoded.as_bytes())).is_some() {
+        if (ends || *count >= JUDGED) && is_message(block.take()) {
             return true;
         }
     }
-    false
+    is_message(block)
 }

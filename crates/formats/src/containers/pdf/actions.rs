@@ -9,7 +9,6 @@ use super::objects::Value;
 use crate::containers::xml::{self, Token};
 use crate::{Member, OpenError, Parts};
 use lazaret_model::Role;
-use std::collections::HashSet;
 
 /// What sets an action off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,9 +55,7 @@ impl<'d> Document<'d> {
         }
         // 13.6.4: a script that runs when a three-dimensional picture is shown.
         if let Some(script) = value.get("OnInstantiate") {
-            for source in self.sources(script, parts)? {
-                self.script(source, Trigger::Opening, parts)?;
-            }
+            self.scripts_of(script, Trigger::Opening, parts)?;
         }
         Ok(())
     }
@@ -74,6 +71,7 @@ impl<'d> Document<'d> {
                 continue;
             }
             for action in self.resolve(value) {
+                parts.budget().step(64).map_err(OpenError::Limit)?;
                 if let Value::Reference(_) = action {
                     left.push(action);
                 }
@@ -93,9 +91,7 @@ impl<'d> Document<'d> {
 
     fn one(&mut self, action: &'d Value, trigger: Trigger, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         if let Some(script) = action.get("JS") {
-            for source in self.sources(script, parts)? {
-                self.script(source, trigger, parts)?;
-            }
+            self.scripts_of(script, trigger, parts)?;
         }
         if trigger != Trigger::Opening {
             return Ok(());
@@ -114,11 +110,11 @@ impl<'d> Document<'d> {
 
     /// The actions of a name tree (7.9.6): all of them run when the document is opened.
     fn named(&mut self, tree: &'d Value, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let (mut left, mut followed) = (vec![tree], HashSet::new());
+        let mut left = vec![tree];
         while let Some(node) = left.pop() {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             if let Value::Reference(number) = node
-                && !followed.insert(*number)
+                && !self.named.insert(*number)
             {
                 continue;
             }

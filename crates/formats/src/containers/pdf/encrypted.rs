@@ -40,6 +40,7 @@ pub(super) fn is_so(bytes: &[u8], objects: &[Object], parts: &mut Parts<'_, '_>)
         if let Some(trailer) = objects::value_at(bytes, at + 7, &mut work) {
             note(&trailer);
         }
+        work.tell(parts.budget())?;
     }
     let table = |object: &&Object| object.value.get("Type").is_some_and(|kind| kind.is_name("XRef"));
     objects.iter().filter(table).for_each(|object| note(&object.value));
@@ -61,7 +62,10 @@ pub(super) fn decrypt(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Option<
     };
     if protected(&opened) {
         for password in parts.passwords() {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            // The document is read again each time.
+            if !parts.may_try(&password, (1 << 16) + bytes.len() as u64)? {
+                break;
+            }
             tried += 1;
             opened = Pdf::new_with_password(shared.clone(), &password);
             if !protected(&opened) {
@@ -127,7 +131,11 @@ impl Copied {
                 Stream::Undecoded("it says that it is a picture, and was not decoded")
             } else {
                 match inner.decoded() {
-                    Ok(bytes) => Stream::Decoded(bytes.into_owned()),
+                    Ok(bytes) => {
+                        // An exhausted budget ends the copying at the next object.
+                        let _ = parts.budget().charge_output(bytes.len() as u64);
+                        Stream::Decoded(bytes.into_owned())
+                    }
                     Err(_) => Stream::Undecoded("its filters could not be undone"),
                 }
             });

@@ -19,6 +19,8 @@ const DAMAGED: &str = "its compressed data is damaged or ends early";
 pub(super) struct Decoded {
     pub(super) bytes: Vec<u8>,
     pub(super) problem: Option<String>,
+    /// Bytes that the filters gave, each of them.
+    pub(super) unpacked: u64,
 }
 
 /// Applies the filters that the dictionary names, by themselves or as objects elsewhere.
@@ -35,6 +37,7 @@ fn decode_within<'d>(dictionary: &'d Value, encoded: &[u8], index: &Index<'d>, m
     let filters = lookup.list(of("Filter").or(short));
     let settings = lookup.list(of("DecodeParms").or_else(|| of("DP")));
     let mut bytes = encoded.to_vec();
+    let mut unpacked = bytes.len() as u64;
     let mut problem = None;
     for (place, filter) in filters.iter().enumerate() {
         if place >= MOST_FILTERS {
@@ -69,11 +72,12 @@ fn decode_within<'d>(dictionary: &'d Value, encoded: &[u8], index: &Index<'d>, m
                 break;
             }
         };
+        unpacked = unpacked.saturating_add(bytes.len() as u64);
     }
     if lookup.unsure.get() {
         problem = problem.or(Some("revisions differ in what its filters are".to_owned()));
     }
-    Decoded { bytes, problem }
+    Decoded { bytes, problem, unpacked }
 }
 
 /// Follows references, and remembers whether another revision would have led elsewhere.

@@ -1,6 +1,7 @@
 //! PDF objects (ISO 32000-1, 7.3), read from anywhere: no cross-reference table is believed.
 
-use std::cell::Cell;
+use crate::{Budget, OpenError};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
@@ -72,6 +73,8 @@ pub(super) struct Index<'d> {
     places: HashMap<u32, Vec<usize>>,
     /// Whether something has more revisions than are followed.
     more: Cell<bool>,
+    /// Objects whose revisions were compared, and whether they differ.
+    compared: RefCell<HashMap<u32, bool>>,
 }
 
 impl<'d> Index<'d> {
@@ -80,7 +83,7 @@ impl<'d> Index<'d> {
         for (place, object) in objects.iter().enumerate() {
             places.entry(object.number).or_default().push(place);
         }
-        Self { objects, places, more: Cell::new(false) }
+        Self { objects, places, more: Cell::new(false), compared: RefCell::default() }
     }
 
     /// Every revision of an object, the oldest first, as far as they are followed.
@@ -115,9 +118,14 @@ impl<'d> Index<'d> {
     /// Whether the revisions of what a value refers to differ, so that programs may differ in which they take.
     pub(super) fn differs(&self, value: &Value) -> bool {
         let Value::Reference(number) = value else { return false };
+        if let Some(known) = self.compared.borrow().get(number) {
+            return *known;
+        }
         let mut revisions = self.revisions(*number).map(|object| &object.value);
         let first = revisions.next();
-        revisions.any(|value| Some(value) != first)
+        let differs = revisions.any(|value| Some(value) != first);
+        self.compared.borrow_mut().insert(*number, differs);
+        differs
     }
 
     /// Whether a value, or a revision of what it refers to, is this name.
@@ -132,13 +140,15 @@ impl<'d> Index<'d> {
 /// What reading objects may still cost, and whether some were not read to their end.
 pub(super) struct Work {
     left: usize,
+    /// Bytes that were read since the budget was told.
+    read: u64,
     too_deep: bool,
 }
 
 impl Work {
     /// For a document of so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        let mut work = Self { left: MOST_AGAIN, too_deep: false };
+        let mut work = Self { left: MOST_AGAIN, read: 0, too_deep: false };
         work.allow(bytes);
         work
     }
@@ -146,6 +156,11 @@ impl Work {
     /// Allows for bytes that were unpacked.
     pub(super) fn allow(&mut self, bytes: usize) {
         self.left = self.left.saturating_add(bytes.saturating_mul(4));
+    }
+
+    /// Tells the budget what was read.
+    pub(super) fn tell(&mut self, budget: &mut Budget) -> Result<(), OpenError> {
+        budget.step(16 + 2 * std::mem::take(&mut self.read)).map_err(OpenError::Limit)
     }
 
     /// Whether nothing more may be read.
@@ -160,7 +175,9 @@ impl Work {
     }
 
     fn charge(&mut self, lexer: &Lexer<'_>, from: usize) {
-        self.left = self.left.saturating_sub(lexer.at.saturating_sub(from));
+        let read = lexer.at.saturating_sub(from);
+        self.left = self.left.saturating_sub(read);
+        self.read = self.read.saturating_add(read as u64);
         self.too_deep |= lexer.too_deep;
     }
 }
@@ -528,7 +545,7 @@ mod tests {
     #[test]
     fn objects_that_overlap_are_not_read_for_ever() {
         let bytes = "1 0 obj (".repeat(20);
-        let mut work = Work { left: 500, too_deep: false };
+        let mut work = Work { left: 500, read: 0, too_deep: false };
         let keywords: Vec<usize> = memchr::memmem::find_iter(bytes.as_bytes(), b"obj").collect();
         for keyword in &keywords {
             assert!(read_at(bytes.as_bytes(), *keyword, &mut work).is_some());

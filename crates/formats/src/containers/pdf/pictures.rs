@@ -42,8 +42,7 @@ impl<'d> Document<'d> {
         });
         // LIMIT: a document may have any number of pictures; a code to be scanned is a large square one.
         for (width, height, object) in pictures.into_iter().take(MOST_PICTURES) {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
-            let decoded = self.read(Source::Stream(object));
+            let decoded = self.read(Source::Stream(object), parts)?;
             // The filter of JPEG is left, and so is its file.
             if decoded.bytes.starts_with(&[0xff, 0xd8, 0xff]) {
                 picture::look(&decoded.bytes, u64::MAX, false, codes, parts)?;
@@ -74,7 +73,7 @@ impl<'d> Document<'d> {
             return Ok(None);
         }
         let Some(source) = self.sources(table, parts)?.into_iter().next() else { return Ok(None) };
-        let table = self.read(source).bytes;
+        let table = self.read(source, parts)?.bytes;
         let colours = self.index.direct(highest).integer().and_then(|highest| usize::try_from(highest).ok());
         let colours = colours.unwrap_or(0).saturating_add(1);
         let components = match self.index.direct(base) {
@@ -97,8 +96,7 @@ impl<'d> Document<'d> {
             let mut content = Vec::new();
             for source in sources {
                 let Source::Stream(_) = source else { continue };
-                parts.budget().check_time().map_err(OpenError::Limit)?;
-                let decoded = self.read(source).bytes;
+                let decoded = self.read(source, parts)?.bytes;
                 let _ = parts.budget().charge_output(decoded.len() as u64);
                 // LIMIT: plans and maps are drawn with so much, and no code is.
                 left = left.saturating_sub(decoded.len());

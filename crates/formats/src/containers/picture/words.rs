@@ -3,6 +3,7 @@
 //!
 //! Nobody reads it there, and a script that knows where to look runs it. Ordinary words are no parts.
 
+use crate::Budget;
 use flate2::{Decompress, FlushDecompress};
 use lazaret_model::Bounded;
 
@@ -38,7 +39,9 @@ const PROGRAMS: &[&[u8]] = &[b"TVqQAA", b"TVpQAA", b"TVoAAA", b"TVqAAA", b"TVpBU
 pub(super) type Words = (Vec<u8>, bool);
 
 /// The texts of a picture or sound that hold something to run.
-pub(super) fn find(bytes: &[u8]) -> Bounded<Words> {
+///
+/// Where the budget is exhausted, the rest is not looked at.
+pub(super) fn find(bytes: &[u8], budget: &mut Budget) -> Bounded<Words> {
     let mut found = Bounded::new("texts with commands", MOST);
     let mut each = |text: &[u8]| {
         for run in runs(text) {
@@ -48,7 +51,7 @@ pub(super) fn find(bytes: &[u8]) -> Bounded<Words> {
         }
     };
     match bytes {
-        [0x89, b'P', b'N', b'G', ..] => png(bytes, &mut each),
+        [0x89, b'P', b'N', b'G', ..] => png(bytes, &mut each, budget),
         [0xff, 0xd8, ..] => jpeg(bytes, &mut each),
         [b'G', b'I', b'F', ..] => gif(bytes, &mut each),
         [b'I', b'D', b'3', ..] => tag(bytes, &mut each),
@@ -81,7 +84,7 @@ fn number(bytes: &[u8], at: usize, count: usize) -> Option<usize> {
     Some(bytes.iter().fold(0, |number, byte| (number << 8) | usize::from(*byte)))
 }
 
-fn png(bytes: &[u8], each: &mut dyn FnMut(&[u8])) {
+fn png(bytes: &[u8], each: &mut dyn FnMut(&[u8]), budget: &mut Budget) {
     let mut at = 8_usize;
     while let (Some(length), Some(kind)) = (number(bytes, at, 4), bytes.get(at + 4..at + 8)) {
         let start = at + 8;
@@ -89,11 +92,11 @@ fn png(bytes: &[u8], each: &mut dyn FnMut(&[u8])) {
         match kind {
             b"tEXt" | b"eXIf" => each(data),
             // A keyword, its end, and how it is packed.
-            b"zTXt" => each(&unpacked(after_zeros(data, 1).get(1..).unwrap_or_default())),
+            b"zTXt" => each(&unpacked(after_zeros(data, 1).get(1..).unwrap_or_default(), budget)),
             b"iTXt" => {
                 let rest = after_zeros(data, 1);
                 let text = after_zeros(rest.get(2..).unwrap_or_default(), 2);
-                if rest.first() == Some(&1) { each(&unpacked(text)) } else { each(text) }
+                if rest.first() == Some(&1) { each(&unpacked(text, budget)) } else { each(text) }
             }
             b"IEND" => return,
             _ => {}
@@ -108,10 +111,15 @@ fn after_zeros(bytes: &[u8], count: usize) -> &[u8] {
     bytes.splitn(count + 1, |byte| *byte == 0).nth(count).unwrap_or_default()
 }
 
-fn unpacked(bytes: &[u8]) -> Vec<u8> {
+fn unpacked(bytes: &[u8], budget: &mut Budget) -> Vec<u8> {
     // LIMIT: a text of a picture; commands are shorter by far.
     let mut out = Vec::with_capacity(MOST_UNPACKED.min(bytes.len().saturating_mul(1024)));
-    let _ = Decompress::new(true).decompress_vec(bytes, &mut out, FlushDecompress::Finish);
+    if budget.exhausted().is_none() {
+        let _ = Decompress::new(true).decompress_vec(bytes, &mut out, FlushDecompress::Finish);
+        // An exhausted budget ends the walk after this part.
+        let _ = budget.charge_output(out.len() as u64);
+        let _ = budget.step(8 * out.len() as u64);
+    }
     out
 }
 

@@ -53,15 +53,17 @@ pub(super) struct Chain {
     pub(super) closed: bool,
 }
 
-/// Follows the blocks.
-pub(super) fn follow(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Chain, OpenError> {
+/// Follows the blocks, at most as many as are `left` for all that is tried in one file: chains that begin everywhere and run together
+/// are not followed over and over. One that is given up is not closed.
+pub(super) fn follow(input: &Content, left: &mut u64, parts: &mut Parts<'_, '_>) -> Result<Chain, OpenError> {
     let signature = input.window(0, 8)?.into_owned();
     let five = signature.ends_with(b"\x07\x01\x00");
     let mut at = if five { 8 } else { 7 };
     let mut blocks = 0;
     let mut closed = false;
-    while at < input.len() && !closed {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
+    while at < input.len() && !closed && *left > 0 {
+        *left -= 1;
+        parts.budget().step(256).map_err(OpenError::Limit)?;
         let block = input.window(at, 64)?.into_owned();
         let end = if five { block5(&block) } else { block4(&block) };
         let Some((kind, header, data)) = end else { break };

@@ -99,7 +99,11 @@ impl Service<'_> {
             vec![None]
         };
         for password in candidates {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            match &password {
+                Some(password) if !parts.may_try(password, super::DERIVING)? => break,
+                Some(_) => {}
+                None => parts.budget().check_time().map_err(OpenError::Limit)?,
+            }
             let mut collector = parts.collector();
             let result = self.unpack(password.as_deref().map(str::as_bytes), &mut collector);
             if let Err(error) = result {

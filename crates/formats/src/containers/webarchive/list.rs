@@ -144,6 +144,8 @@ impl<'c> List<'c> {
                 "a list in it has more than {MOST_REFERENCES} entries, and only so many are looked at"
             ));
         }
+        // Objects may lie over each other.
+        parts.budget().step(count.min(MOST_REFERENCES).saturating_mul(64)).map_err(OpenError::Limit)?;
         let size = u64::from(self.reference_size);
         let length = count.min(MOST_REFERENCES).saturating_mul(size);
         let bytes = self.content.window(at, usize::try_from(length).unwrap_or(0))?;

@@ -144,6 +144,20 @@ fn through_zip_crate<T>(
     Ok(consume(&mut file))
 }
 
+/// Takes bytes and knows how many they were.
+pub(super) struct Counted(pub(super) u64);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A ZIP file of one member made of a range of another, so that the `zip` crate can decode it: a central directory, a
 /// local header, the borrowed data, an end record.
 struct OneMember {

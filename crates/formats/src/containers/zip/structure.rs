@@ -1,8 +1,9 @@
 //! What is in a ZIP file: every central directory and every local header, however they disagree (APPNOTE 6.3.10).
 
-use super::member::{Cipher, with_reader};
+use super::member::{Cipher, Counted, with_reader};
 use crate::containers::bytes::{u16_le, u32_le, u64_le, utf8_or_cp437};
 use crate::{Budget, Content, OpenError, Parts};
+use lazaret_model::extension;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read as _;
 
@@ -66,6 +67,16 @@ impl Entry {
     fn end(&self) -> u64 {
         self.data_at.saturating_add(self.compressed)
     }
+
+    /// Bytes of names that it keeps.
+    fn name_bytes(&self) -> usize {
+        2 * self.raw_name.len() + self.unicode_name.as_ref().map_or(0, String::len)
+    }
+
+    /// Bytes of its local header.
+    fn header_bytes(&self) -> u64 {
+        self.data_at.saturating_sub(self.header_at)
+    }
 }
 
 /// A member and how its headers describe it.
@@ -124,12 +135,11 @@ struct Hits {
 pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structure, OpenError> {
     let hits = signatures(input, parts)?;
     let mut out = Structure { first: input.len(), ..Structure::default() };
-    if hits.overflow {
-        out.left_out.insert(MORE_HEADERS);
-    }
+    out.left_out.extend(hits.overflow.then_some(MORE_HEADERS));
     // More than may become parts: which of them deserve it is known only once all are.
     let most = MOST_HITS;
-    let mut reader = Reader { input, hits: &hits, covered: BTreeMap::new(), seen: HashSet::new(), name_bytes: 0 };
+    let (covered, measured) = (BTreeMap::new(), HashMap::new());
+    let mut reader = Reader { input, hits: &hits, covered, measured, seen: HashSet::new(), name_bytes: 0 };
     let mut walked = HashSet::new();
     // The last end record is the one that everything reads; those inside a stored member's data are that member's.
     for end_at in hits.end.iter().rev() {
@@ -158,7 +168,8 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
         }
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let Some(entry) = reader.local(*at)?.filter(plausible) else { continue };
-        reader.name_bytes += 2 * entry.raw_name.len();
+        parts.budget().step(entry.header_bytes()).map_err(OpenError::Limit)?;
+        reader.name_bytes += entry.name_bytes();
         if reader.name_bytes > MOST_NAME_BYTES {
             out.left_out.insert(MORE_NAMES);
             break;
@@ -169,6 +180,7 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
         out.last = out.last.max(entry.end());
         out.members.push(Listed { entry, other: None, differs: Vec::new(), unlisted: true, headless: false });
     }
+    super::names::read(&mut out.members);
     Ok(out)
 }
 
@@ -187,8 +199,7 @@ fn plausible(entry: &Entry) -> bool {
 }
 
 fn signatures(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Hits, OpenError> {
-    let mut hits = Hits::default();
-    let mut descriptors = Vec::new();
+    let (mut hits, mut descriptors) = (Hits::default(), Vec::new());
     let finder = memchr::memmem::Finder::new(b"PK");
     let mut at = 0;
     while at < input.len() {
@@ -234,6 +245,8 @@ struct Reader<'c> {
     hits: &'c Hits,
     /// Stored data of listed members, start to end: what stands there belongs to the member.
     covered: BTreeMap<u64, u64>,
+    /// How much of packed data is read, by where it begins, how long it is and how it is packed: many members may name one.
+    measured: HashMap<(u64, u64, u16), u64>,
     /// Local headers already read.
     seen: HashSet<u64>,
     name_bytes: usize,
@@ -245,11 +258,20 @@ impl Reader<'_> {
     }
 
     /// Remembers the data of a member, so that headers in it are not taken for this archive's own.
-    fn cover(&mut self, entry: &Entry, budget: &Budget) {
+    fn cover(&mut self, entry: &Entry, budget: &mut Budget) {
         if entry.streamed || entry.compressed == 0 {
             return;
         }
-        let length = if entry.method == 0 { entry.compressed } else { self.decoded_length(entry, budget) };
+        let place = (entry.data_at, entry.compressed, entry.method);
+        let length = match self.measured.get(&place) {
+            _ if entry.method == 0 => entry.compressed,
+            Some(known) => *known,
+            None => {
+                let length = self.decoded_length(entry, budget);
+                self.measured.insert(place, length);
+                length
+            }
+        };
         if length > 0 {
             let end = self.covered.entry(entry.data_at).or_insert(0);
             *end = entry.data_at.saturating_add(length).max(*end);
@@ -260,7 +282,7 @@ impl Reader<'_> {
     ///
     /// An archive in an archive shows its headers through blocks that the compressor stored as they were. But a header
     /// may also stand behind the end of a stream that claims to be longer, where no decoder of this member gets to it.
-    fn decoded_length(&self, entry: &Entry, budget: &Budget) -> u64 {
+    fn decoded_length(&self, entry: &Entry, budget: &mut Budget) -> u64 {
         let end = entry.data_at.saturating_add(entry.compressed);
         let within = |list: &[u64]| {
             let range = list.partition_point(|at| *at < entry.data_at)..list.partition_point(|at| *at < end);
@@ -269,12 +291,18 @@ impl Reader<'_> {
         let mut hits: Vec<u64> =
             [&self.hits.local, &self.hits.central, &self.hits.end].into_iter().flat_map(|list| within(list)).collect();
         hits.sort_unstable();
-        let decodes = |compressed: u64| {
+        let mut decodes = |compressed: u64| {
+            if budget.exhausted().is_some() {
+                return false;
+            }
             let entry = Entry { compressed, ..entry.clone() };
+            let mut counted = Counted(0);
             let copied = with_reader(self.input, &entry, &Cipher::Plain, budget, |data| {
                 // LIMIT: a member that decodes to so much counts as not decoding: its headers stay suspicious, which is the safe side.
-                std::io::copy(&mut data.take(MOST_DECODED), &mut std::io::sink())
+                std::io::copy(&mut data.take(MOST_DECODED), &mut counted)
             });
+            // Nothing is kept of it. An exhausted budget shows when the next header is read.
+            let _ = budget.step(compressed.saturating_add(counted.0.saturating_mul(4)));
             // LIMIT: as above.
             matches!(copied, Ok(Ok(length)) if length < MOST_DECODED)
         };
@@ -358,13 +386,13 @@ impl Reader<'_> {
                 out.left_out.insert(MORE_MEMBERS);
                 return Ok(());
             }
-            parts.budget().check_time().map_err(OpenError::Limit)?;
             let Some((entry, next, comment)) = self.central(at)? else { break };
             out.keep_comment(self.input, next.saturating_sub(comment as u64), comment)?;
+            parts.budget().step(next.saturating_sub(at)).map_err(OpenError::Limit)?;
             at = next;
             out.last = out.last.max(at);
             out.multi_volume |= entry.elsewhere;
-            self.name_bytes += 2 * entry.raw_name.len();
+            self.name_bytes += entry.name_bytes();
             if self.name_bytes > MOST_NAME_BYTES {
                 out.left_out.insert(MORE_NAMES);
                 return Ok(());
@@ -378,7 +406,7 @@ impl Reader<'_> {
     }
 
     /// Finds the local header of a central one and compares the two.
-    fn join(&mut self, mut entry: Entry, shift: u64, budget: &Budget) -> Result<Listed, OpenError> {
+    fn join(&mut self, mut entry: Entry, shift: u64, budget: &mut Budget) -> Result<Listed, OpenError> {
         let stated = entry.header_at;
         let mut local = None;
         for at in [stated.saturating_add(shift), stated] {
@@ -397,6 +425,8 @@ impl Reader<'_> {
         entry.data_at = local.data_at;
         self.seen.insert(local.header_at);
         self.cover(&entry, budget);
+        // Many may share a header; an exhausted budget shows at the next.
+        let _ = budget.step(local.header_bytes());
         let mut differs = Vec::new();
         if local.raw_name != entry.raw_name && spelled(&local) != spelled(&entry) {
             differs.push("name");
@@ -413,6 +443,7 @@ impl Reader<'_> {
             differs.push("size");
         }
         let mut other = (!differs.is_empty()).then_some(local);
+        self.name_bytes += other.as_ref().map_or(0, Entry::name_bytes);
         if let Some(other) = &mut other
             && unknown
         {
@@ -461,8 +492,8 @@ impl Reader<'_> {
             apply_extra(&mut entry, extra, true);
             Some(entry)
         })();
-        let length = 46 + (name_len + extra_len + comment_len) as u64;
-        Ok(entry.map(|entry| (entry, at.saturating_add(length), comment_len)))
+        let next = at.saturating_add(46 + (name_len + extra_len + comment_len) as u64);
+        Ok(entry.map(|entry| (entry, next, comment_len)))
     }
 
     /// Local header (4.3.7).
@@ -513,10 +544,11 @@ impl Reader<'_> {
             let length = at - from;
             entry.compressed = length;
             entry.crc = u32_le(&record, 4).unwrap_or_default();
-            entry.size = if u64_le(&record, 8) == Some(length) {
-                u64_le(&record, 16).unwrap_or_default()
-            } else {
-                u64::from(u32_le(&record, 12).unwrap_or_default())
+            // With a plain length of zero the short form looks like the long one: what stands behind it tells them apart.
+            let long = u64_le(&record, 8) == Some(length) && record.get(16..18) != Some(b"PK");
+            entry.size = match u64_le(&record, 16) {
+                Some(size) if long => size,
+                _ => u64::from(u32_le(&record, 12).unwrap_or_default()),
             };
             entry.streamed = false;
             return Ok(());
@@ -561,8 +593,15 @@ fn apply_extra(entry: &mut Entry, extra: &[u8], central: bool) {
                     entry.aes = Some((version, *strength, method));
                 }
             }
+            // 4.6.9: whoever renamed the member without knowing the field left it behind, and its checksum tells.
             0x7075 if data.len() > 5 => {
-                entry.unicode_name = data.get(5..).and_then(|name| std::str::from_utf8(name).ok()).map(str::to_owned);
+                let mut crc = flate2::Crc::new();
+                crc.update(&entry.raw_name);
+                let own = u32_le(data, 1) == Some(crc.sum());
+                let name = data.get(5..).and_then(|name| std::str::from_utf8(name).ok());
+                // Not every program checks it: what would be opened as something else is looked at in any case.
+                let counts = |name: &&str| own || extension(name) != extension(&entry.name);
+                entry.unicode_name = name.filter(counts).map(str::to_owned);
             }
             _ => {}
         }

@@ -7,6 +7,7 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use zip::{AesMode, CompressionMethod};
 
 mod limits;
+mod names;
 
 const MARKER: &[u8] =
     b"LAZARET-MARKER payload of the test, long enough to be worth compressing compressing compressing";
@@ -400,6 +401,17 @@ fn data_descriptors_give_the_sizes_with_or_without_a_directory() {
 }
 
 #[test]
+fn an_empty_member_with_a_descriptor_is_whole() {
+    // What writers to a pipe leave: a deflated nothing is two bytes long, whose length and size look like one number of eight.
+    let empty = Raw { flags: 8, local_flags: 8, descriptor: true, ..deflated("current.xml", b"") };
+    for last in [raw("z", b"z"), Raw { flags: 8, local_flags: 8, descriptor: true, ..deflated("z", b"z") }] {
+        let recorded = check(build(&[empty.clone(), last]), &[]);
+        assert!(recorded.complete() && recorded.findings.is_empty(), "{:?}", recorded.findings);
+    }
+    assert!(check(build(&[empty]), &[]).complete());
+}
+
+#[test]
 fn overlapping_members_are_reported_and_stopped_by_the_budget() {
     let mut bytes = build(&[deflated("0", &vec![b'a'; 4 << 20])]);
     let at = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
@@ -426,22 +438,6 @@ fn damage_keeps_what_can_be_read() {
     let recorded = check(build(&[Raw { size: 5, ..deflated("p.exe", MARKER) }]), &[]);
     holds(&recorded);
     assert!(!recorded.complete());
-}
-
-// Vectors C 10, 11.
-#[test]
-fn names_repeat_and_have_second_forms() {
-    let recorded = check(build(&[raw("a", b"first"), deflated("a", MARKER)]), &[]);
-    assert_eq!(recorded.bytes("//a"), b"first");
-    holds(&recorded);
-    let mut extra = vec![0x75, 0x70, 5 + 11, 0, 1, 0, 0, 0, 0];
-    extra.extend(b"invoice.exe");
-    let recorded = check(build(&[Raw { extra, ..deflated("note.txt", MARKER) }]), &[]);
-    assert!(recorded.findings.iter().any(|f| f.id == "zip.unicode-name"));
-    assert_eq!(recorded.bytes("//invoice.exe"), MARKER);
-    assert_eq!(recorded.bytes("//note.txt"), MARKER);
-    let recorded = check(build(&[Raw { name: b"\x81.exe".into(), ..raw("", MARKER) }]), &[]);
-    assert_eq!(recorded.bytes("//ü.exe"), MARKER);
 }
 
 // Vectors C 25.

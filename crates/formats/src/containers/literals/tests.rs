@@ -1,0 +1,80 @@
+use super::Payloads;
+
+fn payloads(script: &str) -> Payloads {
+    super::payloads(script, &mut crate::testing::budget())
+}
+
+#[track_caller]
+fn check(script: &str, expected: &[&[u8]]) {
+    let payloads = payloads(script);
+    assert_eq!(payloads.found.iter().map(Vec::as_slice).collect::<Vec<_>>(), expected, "{script}");
+    assert_eq!(payloads.incomplete, None, "{script}");
+}
+
+#[test]
+fn no_number_of_others_hides_a_payload() {
+    // Base64 of texts that differ, as many as one likes.
+    let small = |at: u32| format!("atob('{}');", data_encoding::BASE64.encode(format!("just text {at:06}").as_bytes()));
+    let padding: String = (0..20_000).map(small).collect();
+    let script = format!("{padding}x(atob('TEFaQVJFVC1NQVJLRVI='))");
+    assert!(payloads(&script).found.contains(&b"LAZARET-MARKER".to_vec()));
+}
+
+#[test]
+fn what_is_not_read_any_more_is_said() {
+    let large = "QUFB".repeat(250_000);
+    let joined = format!("var a = '{large}'; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "f(a + a + a);".repeat(70));
+    let doubled = format!("var a = 'QUFBQUFB'; {}", "a += a;".repeat(40));
+    for script in [joined, doubled] {
+        let payloads = payloads(&script);
+        let found = payloads.found.contains(&b"LAZARET-MARKER".to_vec());
+        assert!(found || payloads.incomplete.is_some(), "{}", &script[script.len() - 60..]);
+    }
+}
+
+#[test]
+fn quotes_that_are_never_closed_hide_nothing_and_are_read_once() {
+    for quotes in ["\\'", "\\\"", "\\`", "'\\'\\\"", "\"\\\"'\\'`\\`"] {
+        let script = |count: usize| format!("{}\n x(atob(\"TEFaQVJFVC1NQVJLRVI=\"))", quotes.repeat(count));
+        let steps = |count: usize| {
+            let mut budget = crate::testing::budget();
+            super::payloads(&script(count), &mut budget);
+            budget.steps()
+        };
+        assert!(steps(100_000) <= 64 * script(100_000).len() as u64, "{quotes}");
+        if !quotes.contains('`') {
+            check(&script(10_000), &[b"LAZARET-MARKER"]);
+        }
+    }
+}
+
+#[test]
+fn a_large_value_may_be_named_as_often_as_one_likes() {
+    let large = "just words, ".repeat(50_000);
+    let script = format!("var a = '{large}'; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "b = a; ".repeat(2_000));
+    check(&script, &[b"LAZARET-MARKER"]);
+}
+
+#[test]
+fn literals_are_joined_and_decoded() {
+    // TEFaQVJFVC1NQVJLRVI= is LAZARET-MARKER.
+    let marker: &[u8] = b"LAZARET-MARKER";
+    check("x(atob('TEFaQVJFVC1NQVJLRVI='))", &[marker]);
+    check("atob(\"TEFaQVJF\" + \"VC1NQVJLRVI=\")", &[marker]);
+    check("var a = 'TEFaQVJF'; var b = 'VC1NQVJLRVI='; go(atob(a + b));", &[marker]);
+    check("var a = 'TEFaQVJF'; a += 'VC1NQVJLRVI='; go(atob(a));", &[marker]);
+    check("$x = [Convert]::FromBase64String('TEFaQVJFVC1NQVJLRVI=')", &[marker]);
+    check("var b = new Uint8Array([76,65,90,65,82,69,84,45,77]);", &[b"LAZARET-M"]);
+    check("[Byte[]] $b = 0x4c,0x41,0x5a,0x41,0x52,0x45,0x54,0x2d,0x4d", &[b"LAZARET-M"]);
+    check("f('data:text/plain;base64,TEFaQVJFVC1NQVJLRVI=')", &[marker]);
+    check("var s = '\\x50\\x4b\\x05\\x06\\x00\\x00\\x00\\x00\\x00\\x00';", &[b"PK\x05\x06\0\0\0\0\0\0"]);
+    check("var words = 'nothing here to decode at all, only a sentence of some length'; f([1,2,3]);", &[]);
+    check("/* TEFaQVJFVC1NQVJLRVI= */ f(1)", &[]);
+    let page = "PGh0bWw+PHNjcmlwdD5MQVpBUkVUKCk8L3NjcmlwdD48L2h0bWw+PCEtLSBhIC0tPg==";
+    check(&format!("function f() {{/* {page} */}}"), &[b"<html><script>LAZARET()</script></html><!-- a -->"]);
+    check(
+        "document.write('%3Chtml%3E%3Cscript%3ELAZARET()%3C/script%3E%3C/html%3E')",
+        &[b"<html><script>LAZARET()</script></html>"],
+    );
+    check("it's \\ broken 'a\n", &[]);
+}

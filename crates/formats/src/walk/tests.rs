@@ -1,0 +1,80 @@
+mod growth;
+
+use super::{HEXLOWER, State};
+use crate::parts::empty_part;
+use crate::testing::{Recorded, build::crc_less_zip, walk_with};
+use crate::{Budget, Content, Passwords};
+use lazaret_model::{Limits, Part};
+use sha2::Digest;
+use std::sync::Arc;
+
+#[test]
+fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
+    let long = format!("{}<script>LAZARET()</script>", "<!-- words -->\n".repeat(6_000));
+    for (name, declared, kind) in [
+        ("a.html", None, Some("html")),
+        ("a.HTM", None, Some("html")),
+        ("a.svg", None, Some("svg")),
+        ("a.txt", Some("text/html; charset=utf-8"), Some("html")),
+        ("a.txt", Some("Text/JavaScript"), Some("js")),
+        ("a.txt", None, None),
+        ("a.txt", Some("text/css"), None),
+    ] {
+        let mut part = Part { size: long.len() as u64, name: name.to_owned(), ..empty_part() };
+        part.declared_type = declared.map(str::to_owned);
+        part.kind = crate::identify(&Content::from(long.as_bytes())).unwrap().kind;
+        assert_eq!(part.kind.id, "text");
+        super::settle(&mut part);
+        let told = ["html", "svg", "js"].into_iter().find(|kind| part.is(kind));
+        assert_eq!(told, kind, "{name} {declared:?}");
+    }
+    // Data is what it is.
+    let mut json = Part { name: "a.json".to_owned(), ..empty_part() };
+    json.kind = crate::kind("json").unwrap().kind();
+    json.declared_type = Some("text/html".to_owned());
+    super::settle(&mut json);
+    assert!(!json.is("html"));
+}
+
+#[test]
+fn what_the_budget_leaves_unopened_says_so() {
+    let inner = crc_less_zip(&[("a.txt", b"LAZARET")]);
+    let limits = Limits { output_bytes: 10, ..Limits::default() };
+    let recorded = walk_with(crc_less_zip(&[("inner.zip", &inner)]), "x.zip", None, &[], limits);
+    let reasons = &recorded.part("//inner.zip").incomplete;
+    assert!(reasons.iter().any(|reason| reason.contains("was not opened")), "{reasons:?}");
+}
+
+#[test]
+fn what_contains_itself_is_reported_and_not_opened_again() {
+    let bytes = crc_less_zip(&[("a.txt", b"LAZARET")]);
+    let own = HEXLOWER.encode(&sha2::Sha256::digest(&bytes));
+    for (ancestors, ids, parts) in [(vec![own], vec!["bomb.contains-itself"], 1), (vec![], vec![], 2)] {
+        let mut recorded = Recorded::default();
+        let clock: crate::Clock = Arc::new(std::time::Duration::default);
+        let mut state = State {
+            budget: Budget::new(Limits::default(), clock, bytes.len() as u64),
+            spool: None,
+            spool_top: 0,
+            passwords: Passwords::new(Vec::new()),
+            unread: Vec::new(),
+            unread_bytes: 0,
+            worked: Vec::new(),
+            visitor: &mut recorded,
+            pending: Vec::new(),
+            next_id: 0,
+            legacy_hashes: false,
+            retry_bytes: 0,
+            pictures: crate::qr::Pictures::default(),
+            tries: 0,
+            tried_at: None,
+            hidden: Vec::new(),
+            twins: std::collections::HashMap::new(),
+        };
+        let part = Part { id: state.next_id(), ..empty_part() };
+        state.visit(part, None, Content::from(bytes.clone()), &ancestors, &mut Vec::new());
+        assert_eq!(recorded.findings.iter().map(|f| &*f.id).collect::<Vec<_>>(), ids);
+        assert_eq!(recorded.parts.len(), parts);
+        assert_eq!(recorded.parts[0].incomplete.len(), ids.len());
+    }
+}
