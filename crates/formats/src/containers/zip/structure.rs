@@ -149,11 +149,12 @@ pub(crate) fn read(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Structu
         parts.budget().check_time().map_err(OpenError::Limit)?;
         reader.end_record(*end_at, &mut walked, most, &mut out, parts)?;
     }
-    // Directory entries that no end record leads to.
+    // Directory entries that no end record leads to. What stands in one of them is part of its name.
+    let mut behind = 0;
     for at in &hits.central {
-        if !walked.contains(at) && !reader.covers(*at) {
+        if *at >= behind && !walked.contains(at) && !reader.covers(*at) {
             let before = out.members.len();
-            reader.directory(*at, 0, &mut walked, most, &mut out, parts)?;
+            behind = reader.directory(*at, 0, &mut walked, most, &mut out, parts)?;
             out.directories += usize::from(out.members.len() > before);
         }
     }
@@ -371,7 +372,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Walks central headers from `at` for as long as they follow each other, whatever the count says.
+    /// Walks central headers from `at` for as long as they follow each other, whatever the count says; returns where they end.
     fn directory(
         &mut self,
         mut at: u64,
@@ -380,11 +381,11 @@ impl Reader<'_> {
         most: usize,
         out: &mut Structure,
         parts: &mut Parts<'_, '_>,
-    ) -> Result<(), OpenError> {
+    ) -> Result<u64, OpenError> {
         while self.is_central(at) && walked.insert(at) {
             if out.members.len() >= most {
                 out.left_out.insert(MORE_MEMBERS);
-                return Ok(());
+                return Ok(at);
             }
             let Some((entry, next, comment)) = self.central(at)? else { break };
             out.keep_comment(self.input, next.saturating_sub(comment as u64), comment)?;
@@ -395,14 +396,14 @@ impl Reader<'_> {
             self.name_bytes += entry.name_bytes();
             if self.name_bytes > MOST_NAME_BYTES {
                 out.left_out.insert(MORE_NAMES);
-                return Ok(());
+                return Ok(at);
             }
             let listed = self.join(entry, shift, parts.budget())?;
             out.first = out.first.min(listed.entry.header_at);
             out.last = out.last.max(listed.entry.end().min(self.input.len()));
             out.members.push(listed);
         }
-        Ok(())
+        Ok(at)
     }
 
     /// Finds the local header of a central one and compares the two.
@@ -466,6 +467,10 @@ impl Reader<'_> {
             ))
         })();
         let Some((name_len, extra_len, comment_len)) = lengths else { return Ok(None) };
+        // What is cut in its name is no entry to any reader; its local header tells of the member.
+        if at.saturating_add(46 + name_len as u64) > self.input.len() {
+            return Ok(None);
+        }
         let rest = self.input.window(at + 46, name_len + extra_len)?;
         let raw_name = rest.get(..name_len).unwrap_or(&rest).to_vec();
         let extra = rest.get(name_len..).unwrap_or_default();
