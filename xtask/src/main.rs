@@ -28,6 +28,10 @@ cargo xtask corpus --report   scan every stand-in and print what was made, expec
                               (--lazaret FILE: with this executable instead of a build of this tree)
 cargo xtask corpus --unpack FOLDER
                               write the plain bytes of the stand-ins, by the fuzz target that they are seeds of
+cargo xtask honest FOLDER…    scan folders of honest files and print the table of docs/false-positives.md: what is delivered, and
+                              each stopped file with its reasons (--lazaret FILE; --keep FILE writes the decisions down,
+                              --baseline FILE compares with them and fails when something is delivered no more;
+                              --registry FOLDER fetches a fixed list of packages of npm, PyPI and Debian there first)
 cargo xtask bench             the figures of docs/benchmarks.md, of a release build (needs 9 GB in target/)
 cargo xtask bench gate [icap] [proxy] [memory] [ledger]
                               the gates beside c-icap with clamd and beside Squid, which `sh tools/servers.sh` installs
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         ["tests", ..] => ci::tests(&words[1..]),
         ["cache", act @ ("restore" | "keep"), profile @ ("debug" | "release")] => cache_of(act, profile),
         ["corpus", ..] => corpus(&arguments[1..]),
+        ["honest", ..] => corpus(&[&["--honest".to_owned()], &arguments[1..]].concat()),
         ["bench"] => bench(),
         ["bench", "gate", ..] => bench_gate(&arguments[2..]),
         ["bench", "library", releases] => {

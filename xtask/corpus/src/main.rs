@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod honest;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -27,10 +28,11 @@ fn main() -> ExitCode {
             println!("{count} stand-ins unpacked into `{folder}`");
             true
         }),
+        ["--honest", ..] => honest::Asked::of(&words[1..]).and_then(|asked| honest::run(asked, beside_this())),
         ["--bench", "--lazaret", path] => bench(PathBuf::from(path)),
         _ => Err(format!(
-            "`{}` is not known; known are `--report`, `--report --lazaret FILE`, `--unpack FOLDER` and \
-             `--bench --lazaret FILE`",
+            "`{}` is not known; known are `--report`, `--report --lazaret FILE`, `--unpack FOLDER`, \
+             `--honest FOLDER…` and `--bench --lazaret FILE`",
             words.join(" ")
         )),
     };
