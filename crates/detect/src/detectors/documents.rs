@@ -268,6 +268,23 @@ mod tests {
     }
 
     #[test]
+    fn equations_are_judged_by_what_they_would_overflow() {
+        use super::equations::tests::equation;
+        for (records, expected) in [
+            (&[0x0a, 0x01, 0x02, 0x83, b'x', 0, 0, 0][..], &[][..]),
+            (&[&[0x08, 0, 0][..], &[b'A'; 48]].concat(), &["document.equation-overflow high"]),
+            (&[0x0f], &["document.equation-odd high"]),
+        ] {
+            let mut findings = Findings::default();
+            let part = part("equation");
+            assert!(Documents.wants(&part));
+            Documents.inspect(&part, &equation(records), 0, &mut findings).unwrap();
+            let found: Vec<_> = findings.list().iter().map(|f| format!("{} {}", f.id, f.severity)).collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
     fn templates_and_fields_are_judged_by_where_they_lead() {
         const TEMPLATE: &str = "document.remote-template high";
         for (text, expected) in [
@@ -277,6 +294,8 @@ mod tests {
             (r"{\rtf1{\*\template \u104?\u116?\u116?ps://host.invalid}}", &[TEMPLATE]),
             (r"{\rtf1{\*\template \\\\host.invalid\\a.dotm}}", &[TEMPLATE]),
             (r"{\rtf1{\*\template C:\\Templates\\letter.dot}}", &[]),
+            (r"{\rtf1{\*\template file:///C:\\Templates\\letter.dot}}", &[]),
+            (r"{\rtf1{\*\template file:////host.invalid/a.dot}}", &[TEMPLATE]),
             (
                 r#"{\rtf1{\field{\*\fldinst{ DDEAUTO c:\\\\windows\\\\cmd.exe "/k calc"}}}}"#,
                 &["document.dde-field high"],

@@ -22,13 +22,18 @@ pub(super) fn has(entry: &Entry) -> bool {
         || entry.path.to_ascii_uppercase().contains(OBJECT)
 }
 
+/// Whether a stream belongs to the storage that gives properties their names ([MS-OXMSG] 2.2.3), whose streams are called alike.
+fn names_properties(entry: &Entry) -> bool {
+    entry.path.to_ascii_lowercase().split('/').any(|storage| storage == "__nameid_version1.0")
+}
+
 /// Hands bodies and attachments over.
 pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     // The subject and bodies first: they may tell the password of an attachment.
     for entry in compound.streams().filter(|entry| entry.name.to_ascii_uppercase().starts_with(SUBJECT)) {
         parts.hint(&text(compound, entry));
     }
-    for entry in compound.streams() {
+    for entry in compound.streams().filter(|entry| !names_properties(entry)) {
         let tag = entry.name.strip_prefix("__substg1.0_").unwrap_or_default().to_ascii_uppercase();
         let body = match tag.get(..4).unwrap_or_default() {
             "1000" => "body.txt",

@@ -36,15 +36,21 @@ fn streams_large_and_small_are_parts() {
     assert!(recorded.complete());
 }
 
-#[test]
-fn a_package_gives_its_file_and_name() {
+/// A file as the Object Packager keeps it, under the name `C:\invoice.exe`.
+fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut package = vec![0, 0, 0, 0, 2, 0];
     package.extend(b"label\0C:\\invoice.exe\0\0\0\x03\0");
     package.extend(4u32.to_le_bytes());
     package.extend(b"tmp\0");
-    package.extend((MARKER.len() as u32).to_le_bytes());
-    package.extend(MARKER);
+    package.extend((bytes.len() as u32).to_le_bytes());
+    package.extend(bytes);
     package.extend(b"tail");
+    package
+}
+
+#[test]
+fn a_package_gives_its_file_and_name() {
+    let package = packed(MARKER);
     let recorded = check(build(&[("/ObjectPool/_1/\u{1}Ole10Native", &package)]));
     assert_eq!(recorded.bytes("//C:\\invoice.exe"), MARKER);
 }
@@ -60,6 +66,40 @@ fn attachments_and_bodies_of_a_message_are_parts() {
     ]));
     assert_eq!(recorded.bytes("//invoice.exe"), MARKER);
     assert_eq!(recorded.bytes("//body.txt"), b"the password is infected");
+}
+
+#[test]
+fn rich_text_of_a_message_is_unpacked_and_names_of_properties_are_none() {
+    let rich = crate::containers::lzfu::tests::pack(b"{\\rtf1 LAZARET-MARKER}");
+    let message = |rich: &[u8]| {
+        check(build(&[
+            ("/__properties_version1.0", b"p"),
+            ("/__substg1.0_10090102", rich),
+            ("/__nameid_version1.0/__substg1.0_10090102", b"\x59\xb8\x50\x04\x09\0\x04\0"),
+        ]))
+    };
+    let recorded = message(&rich);
+    assert_eq!(recorded.bytes("//body.rtf"), b"{\\rtf1 LAZARET-MARKER}");
+    assert!(recorded.complete() && recorded.parts.len() == 2, "{:?}", recorded.parts);
+    assert!(!message(&rich[..20]).complete());
+}
+
+#[test]
+fn streams_that_only_the_document_reads_are_no_unknown_files() {
+    let stream: &[u8] = &[0x9b, 0xfe, 0x13, 0x99, 0, 1, 0xe0, 0xbb];
+    let kind_in = |own: &str| {
+        let recorded = check(build(&[(own, b"x"), ("/ObjectPool/_1/CONTENTS", stream)]));
+        recorded.part("//ObjectPool/_1/CONTENTS").kind.id.to_string()
+    };
+    assert_eq!(kind_in("/WordDocument"), "document-part");
+    assert_eq!(kind_in("/VisioDocument"), "document-part");
+    // Nothing is known about whoever reads this one.
+    assert_eq!(kind_in("/Other"), "unknown");
+    // A file that somebody packed is a file, whatever it is.
+    let recorded = check(build(&[("/WordDocument", b"x"), ("/ObjectPool/_1/\u{1}Ole10Native", &packed(stream))]));
+    assert_eq!(recorded.part("//C:\\invoice.exe").kind.id, "unknown");
+    let recorded = check(build(&[("/WordDocument", b"x"), ("/ObjectPool/_1/Equation Native", stream)]));
+    assert_eq!(recorded.part("Equation Native").kind.id, "equation");
 }
 
 #[test]
