@@ -27,6 +27,11 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
+/// What is served with: the executable of this build, or another one that is to be measured.
+pub fn executable() -> PathBuf {
+    std::env::var_os("LAZARET_TEST_EXECUTABLE").map_or_else(|| env!("CARGO_BIN_EXE_lazaret").into(), PathBuf::from)
+}
+
 /// `lazaret serve` with a data folder of its own.
 pub struct Served {
     process: Child,
@@ -67,7 +72,9 @@ impl Served {
         let config = folder.path().join("lazaret.toml");
         let mut command = Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_lazaret"), "serve", "-v"])
+            .args(["--pdeathsig", "KILL"])
+            .arg(executable())
+            .args(["serve", "-v"])
             .current_dir(folder.path())
             .env("LAZARET_CONFIG", &config)
             .env("LAZARET_DATA", folder.path().join("data"))
