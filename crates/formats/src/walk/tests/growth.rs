@@ -42,6 +42,12 @@ fn filled(pattern: &[u8], length: usize) -> Vec<u8> {
     pattern.iter().copied().cycle().take(length).collect()
 }
 
+/// Whether a pattern is tried as a kind: all where nothing is said about the kind; of the others a quarter each, in turn, unless
+/// `LAZARET_TEST_EVERYTHING` asks for all.
+fn tried(turn: usize, pattern: usize) -> bool {
+    turn == 0 || turn % 4 == pattern % 4 || std::env::var_os("LAZARET_TEST_EVERYTHING").is_some()
+}
+
 /// Kinds that something opens, and none, which is to be identified. Of archives that the same readers open, one each.
 fn kinds() -> Vec<Option<&'static str>> {
     let mut seen = HashSet::new();
@@ -229,9 +235,9 @@ const BYTES: &[&[u8]] = &[
 
 #[test]
 fn no_text_that_repeats_itself_takes_longer_than_its_length_says() {
-    for kind in kinds() {
+    for (turn, kind) in kinds().into_iter().enumerate() {
         let few = if kind == Some("pdf") { FEW_OF_PDF } else { FEW };
-        for pattern in TEXTS {
+        for pattern in TEXTS.iter().enumerate().filter(|(at, _)| tried(turn, *at)).map(|(_, pattern)| pattern) {
             let of = |length| filled(pattern.as_bytes(), length);
             grows(&format!("{pattern:?}"), kind, few, &of(4 << 10), &of(8 << 10));
         }
@@ -240,9 +246,9 @@ fn no_text_that_repeats_itself_takes_longer_than_its_length_says() {
 
 #[test]
 fn no_bytes_that_repeat_themselves_take_longer_than_their_length_says() {
-    for kind in kinds() {
+    for (turn, kind) in kinds().into_iter().enumerate() {
         let few = if kind == Some("pdf") { FEW_OF_PDF } else { FEW };
-        for pattern in BYTES {
+        for pattern in BYTES.iter().enumerate().filter(|(at, _)| tried(turn, *at)).map(|(_, pattern)| pattern) {
             let of = |length| filled(pattern, length);
             grows(&pattern.escape_ascii().to_string(), kind, few, &of(4 << 10), &of(8 << 10));
         }
