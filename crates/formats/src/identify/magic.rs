@@ -197,6 +197,11 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add(if basic { "vbe" } else { "jse" });
         return;
     }
+    // A text may begin with the word.
+    if head.starts_with(b"ActiveMime") && (head.get(10) == Some(&0) || probe.encoding().is_none()) {
+        found.add("activemime");
+        return;
+    }
     for (offset, magic, id) in MAGIC {
         if head.get(*offset..).is_some_and(|rest| rest.starts_with(magic)) {
             found.add(id);

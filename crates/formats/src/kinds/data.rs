@@ -9,6 +9,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("equation", Data, "application/vnd.ms-equation", &["bin"], "equation of Equation Editor (MTEF)"),
     leaf("document-part", Data, "application/octet-stream", &["bin"], "bytes that only a document's own program reads"),
     leaf("appledouble", Data, "application/applefile", &["appledouble"], "what macOS keeps beside a file (AppleDouble)"),
+    leaf("resource-fork", Data, "application/x-apple-resources", &["rsrc"], "resource fork of a Mac file"),
     leaf("dbf", Data, "application/vnd.dbf", &["dbf"], "dBASE table"),
     leaf("ds-store", Data, "application/x-ds-store", &["ds_store"], "view of a folder in the Finder (.DS_Store)"),
     leaf("dta", Data, "application/x-stata-dta", &["dta"], "Stata data"),
