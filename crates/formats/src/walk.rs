@@ -27,6 +27,10 @@ const MOST_UNREAD: usize = 4 << 20;
 const DOCUMENT_PART: &str = "document-part";
 /// The kind of bytes behind pictures, sound, video and fonts that are no file.
 const TRAILING_DATA: &str = "trailing-data";
+/// The kind of what is too short to be any file.
+const FRAGMENT: &str = "fragment";
+/// Bytes that a fragment has at most. The shortest program that does anything is a DOS one of five: a far jump.
+const MOST_FRAGMENT: u64 = 4;
 /// Bytes of locked parts that are kept for a second attempt, in all.
 const RETRY_BYTES: u64 = 64 << 20;
 /// Locked parts kept for a second attempt.
@@ -196,6 +200,9 @@ impl State<'_> {
                     // Cameras and editors leave notes of their own there, which nothing opens.
                     if part.kind.is_unknown() && part.role == Role::Appended && behind_media(&part) {
                         part.kind = kinds::kind(TRAILING_DATA).map_or(Kind::UNKNOWN, KindRow::kind);
+                    }
+                    if part.kind.is_unknown() && part.depth > 0 && part.size <= MOST_FRAGMENT {
+                        part.kind = kinds::kind(FRAGMENT).map_or(Kind::UNKNOWN, KindRow::kind);
                     }
                     part.also = identified.also;
                     settle(&mut part);

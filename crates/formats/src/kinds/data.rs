@@ -6,6 +6,7 @@ use lazaret_model::Class::Data;
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
     leaf("trailing-data", Data, "application/octet-stream", &["bin"], "bytes behind the end that are no file"),
+    leaf("fragment", Data, "application/octet-stream", &["bin"], "four bytes at most, too few for any file"),
     leaf("equation", Data, "application/vnd.ms-equation", &["bin"], "equation of Equation Editor (MTEF)"),
     leaf("document-part", Data, "application/octet-stream", &["bin"], "bytes that only a document's own program reads"),
     leaf("appledouble", Data, "application/applefile", &["appledouble"], "what macOS keeps beside a file (AppleDouble)"),
