@@ -502,7 +502,14 @@ impl State<'_> {
 fn unopened(part: &Part) -> Vec<String> {
     let opened = |id: &str| FORMATS.iter().any(|format| format.kinds().contains(&id));
     let rows = part.kinds().filter_map(|kind| kinds::kind(&kind.id)).filter(|row| row.container && part.size > 0);
-    rows.filter(|row| !opened(row.id)).map(|row| format!("{} is recognised and not opened", row.description)).collect()
+    let reason = |row: &KindRow| match row.id {
+        // What somebody can ask for instead.
+        "pst" | "dbx" => {
+            format!("{} can hold thousands of mails and is not opened: ask for the mails themselves", row.description)
+        }
+        _ => format!("{} is recognised and not opened", row.description),
+    };
+    rows.filter(|row| !opened(row.id)).map(reason).collect()
 }
 
 /// Whether a part hangs behind a picture, sound, video or font.

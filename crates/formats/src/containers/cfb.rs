@@ -2,6 +2,7 @@
 
 mod biff;
 mod encrypted;
+mod hangul;
 mod installer;
 mod message;
 mod rc4;
@@ -76,11 +77,28 @@ impl Format for Cfb {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["cfb", "doc", "xls", "ppt", "msi", "msg", "pub", "vsd", "mpp", "ooxml-encrypted", "thumbs-db"]
+        &[
+            "cfb",
+            "doc",
+            "xls",
+            "ppt",
+            "msi",
+            "msg",
+            "pub",
+            "vsd",
+            "mpp",
+            "ooxml-encrypted",
+            "thumbs-db",
+            "hwp",
+            "staroffice",
+            "works-ole",
+            "perfectoffice",
+            "solidworks",
+        ]
     }
 
     fn summary(&self) -> &'static str {
-        "Office 97, Outlook messages, installers: macros, embedded files, attachments; what is encrypted, where a password fits"
+        "Office 97, Outlook messages, Hangul documents, installers: macros, embedded files, attachments; what is encrypted, where a password fits"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -102,6 +120,11 @@ impl Format for Cfb {
         if installer {
             installer::add_all(&compound, parts)?;
         }
+        let hangul = hangul::properties(&compound);
+        if let Some(properties) = hangul {
+            hangul::add_all(&compound, properties, parts)?;
+        }
+        unread(&compound, parts);
         let modules = vba::add_projects(&compound, parts)?;
         if modules.found {
             parts.has_macros();
@@ -158,11 +181,26 @@ impl Format for Cfb {
                 _ if projects.contains(&entry.parent) && modules.modules.contains(&std::ptr::from_ref(entry)) => {}
                 // What these have of their own was handed over already.
                 _ if installer || message && message::has(entry) => {}
+                _ if hangul.is_some() && hangul::has(entry) => {}
                 _ if encrypted && entry.path.starts_with(DATA_SPACES) => {}
                 _ => parts.add(Member::named(role, entry.path.clone()), &mut compound.reader(entry))?,
             }
         }
         locked.map_or(Ok(()), Err)
+    }
+}
+
+/// Says which programs of a document are not read.
+fn unread(compound: &Compound, parts: &mut Parts<'_, '_>) {
+    if parts.part().is("staroffice") && compound.streams().any(|entry| entry.path.starts_with("StarBASIC")) {
+        parts.has_macros();
+        parts.incomplete("macros of StarOffice 5 are recognised and not read");
+    }
+    if parts.part().is("perfectoffice") {
+        parts.incomplete("macros of WordPerfect Office stand in its text and its cells, and are not read");
+    }
+    if parts.part().is("solidworks") {
+        parts.incomplete("macros in the features of a SolidWorks part are not read");
     }
 }
 

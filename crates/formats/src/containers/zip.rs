@@ -46,6 +46,8 @@ impl Format for Zip {
             "xps",
             "kmz",
             "3mf",
+            "iwork",
+            "hwpx",
         ]
     }
 
@@ -211,8 +213,15 @@ fn add(input: &Content, listed: &Listed, entry: &Entry, parts: &mut Parts<'_, '_
         Some(unicode) if !entry.raw_name.is_ascii() => unicode.clone(),
         _ => entry.name.clone(),
     };
+    let of_hangul = parts.part().is("hwpx");
     let described = |name: &str| {
-        let mut member = Member::named(Role::Member, name);
+        // Scripts of a Hangul document are its own, and are judged by what they do.
+        let script = of_hangul && name.get(..8).is_some_and(|folder| folder.eq_ignore_ascii_case("Scripts/"));
+        let mut member = if script {
+            Member::named(Role::Script, name).of_kind("js-embedded")
+        } else {
+            Member::named(Role::Member, name)
+        };
         if listed.headless {
             member = member.incomplete("its local header is missing");
         }

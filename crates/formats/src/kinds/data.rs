@@ -35,7 +35,6 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("dae", Data, "model/vnd.collada+xml", &["dae"], "Collaborative Design Activity"),
     leaf("dcm", Data, "application/dicom", &["dcm"], "Digital Imaging and Communications in Medicine"),
     leaf("drc", Data, "model/x-draco", &["drc"], "Google Draco"),
-    leaf("dwf", Data, "model/vnd.dwf", &["dwf"], "Design Web Format"),
     leaf("dwg", Data, "application/x-dwg", &["dwg"], "AutoCAD Drawing"),
     leaf("dxf", Data, "application/x-dxf", &["dxf"], "AutoCAD exchange file"),
     leaf("fbx", Data, "application/vnd.autodesk.fbx", &["fbx"], "Filmbox"),

@@ -1,9 +1,9 @@
-//! Documents that are one text (A8, A9, A13, H), what lies in them, and what a Mac makes of one file (H).
+//! Documents that are one text (A8, A9, A13, H), what lies in them, and documents of less usual programs (A9, H).
 
 use crate::Standin;
-use crate::build::compound::{MACRO, vba_project};
+use crate::build::compound::{MACRO, compound, vba_project};
 use crate::build::page::pdf;
-use crate::build::{base64_lines, eicar, image};
+use crate::build::{base64_lines, eicar, image, zip};
 use std::io::Write as _;
 
 const LETTER: &[u8] = b"See you on Monday.\n";
@@ -52,6 +52,25 @@ fn apple_single(name: &str, data: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A Hangul document with this embedded.
+fn hangul(embedded: &[u8]) -> Vec<u8> {
+    let mut header = b"HWP Document File".to_vec();
+    header.resize(36, 0);
+    // What is in it is compressed.
+    header.push(1);
+    header.resize(256, 0);
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(embedded).expect("memory can be written");
+    let packed = encoder.finish().expect("memory can be written");
+    compound(&[
+        ("/FileHeader", &header),
+        ("/DocInfo", b"\x03\0"),
+        ("/\u{5}HwpSummaryInformation", b"\x03\0"),
+        ("/BodyText/Section0", b"\x03\0"),
+        ("/BinData/BIN0001.gif", &packed),
+    ])
+}
+
 #[rustfmt::skip]
 pub(super) fn all() -> Vec<Standin> {
     let honest = |folder, name, what, bytes| Standin::new("H", folder, name, what, bytes).delivered();
@@ -72,6 +91,9 @@ pub(super) fn all() -> Vec<Standin> {
         honest("formats/spreadsheetml", "prices.xml", "prices of Excel 2003", workbook("=R1C1*2")).kind("excel-xml"),
         honest("formats/fodt", "letter.fodt", "a flat OpenDocument text with a picture", open_document(&format!("<office:body><office:text><draw:frame><draw:image><office:binary-data>{picture}</office:binary-data></draw:image></draw:frame></office:text></office:body>"))).kind("fodt").part("//binary-data", "gif"),
         honest("formats/xdp", "form.xdp", "a form with its PDF", form(&plain)).kind("xdp").part("//document", "pdf"),
+        Standin::new("A9", "formats/cfb", "letter.hwp", "a Hangul document with a payload", hangul(&eicar())).kind("hwp").payload("//BinData/BIN0001.gif"),
+        honest("formats/cfb", "letter.hwp", "a Hangul document with a picture", hangul(&image::gif())).kind("hwp").part("//BinData/BIN0001.gif", "gif"),
+        honest("formats/zip", "letter.pages", "a letter of Pages", zip::of(&[("Index/Document.iwa", b"\0\x07\0\0\x05\x10Hello"), ("Metadata/DocumentIdentifier", b"7C0A2B5E-0000-4000-8000-000000000001"), ("preview.gif", &image::gif())])).kind("iwork"),
         honest("formats/applesingle", "letter.as", "a letter as a Mac packs it", apple_single("letter.txt", LETTER)).kind("applesingle").part("//letter.txt", "text"),
     ]
 }
