@@ -365,6 +365,8 @@ impl State<'_> {
         locked_members: &mut bool,
     ) {
         let Err(error) = result else { return };
+        let own = part.kinds().find(|kind| format.kinds().contains(&&*kind.id)).and_then(|kind| kinds::kind(&kind.id));
+        let name = own.map_or(format.id(), |row| row.description);
         match error {
             OpenError::Limit(limit) => {
                 mark_incomplete(part, format!("stopped at the limit of {}", limit.describe(self.budget.limits())));
@@ -377,10 +379,8 @@ impl State<'_> {
                 *locked_members = true;
                 mark_incomplete(part, error.to_string());
             }
-            OpenError::Read(source) => {
-                mark_incomplete(part, format!("{}: the bytes could not be read: {source}", format.id()))
-            }
-            other => mark_incomplete(part, format!("{}: {other}", format.id())),
+            OpenError::Read(source) => mark_incomplete(part, format!("{name}: the bytes could not be read: {source}")),
+            other => mark_incomplete(part, format!("{name}: {other}")),
         }
     }
 

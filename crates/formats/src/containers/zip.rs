@@ -4,6 +4,7 @@
 //! local header is read, the union of members is inspected, and where two headers describe one member differently
 //! both readings are.
 
+mod entry;
 mod member;
 mod names;
 mod structure;
@@ -13,11 +14,12 @@ mod tests;
 use super::bytes::{link_escapes, link_finding};
 use super::{Format, bytes};
 use crate::{Content, Member, OpenError, Parts};
+pub(crate) use entry::Entry;
 use lazaret_model::{Family, Finding, Role, Severity, extension};
 use member::{Cipher, with_reader};
 use std::io::{self, Read};
 use std::sync::Arc;
-pub(crate) use structure::{Entry, Listed, Structure};
+pub(crate) use structure::{Listed, Structure};
 
 /// The opener.
 pub struct Zip;
