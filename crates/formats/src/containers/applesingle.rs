@@ -4,6 +4,7 @@ use super::bytes::utf8_or_cp437;
 use super::{Format, gzip};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
+use std::collections::HashSet;
 
 /// The opener.
 pub(super) struct AppleSingle;
@@ -39,7 +40,7 @@ impl Format for AppleSingle {
             [high, low] => u16::from_be_bytes([high, low]),
             _ => return Err(OpenError::malformed("its list of entries is missing", 24)),
         };
-        let (mut entries, mut name) = (Vec::new(), String::new());
+        let (mut entries, mut known, mut name) = (Vec::new(), HashSet::new(), String::new());
         let mut end = HEADER + ENTRY * u64::from(count);
         for index in 0..u64::from(count) {
             parts.budget().check_time().map_err(OpenError::Limit)?;
@@ -56,7 +57,8 @@ impl Format for AppleSingle {
             end = end.max(offset.saturating_add(length));
             match id {
                 NAME => name = utf8_or_cp437(&data.window(0, 1024)?),
-                DATA_FORK | RESOURCE_FORK => entries.push((id, data)),
+                // Entries of one place are one.
+                DATA_FORK | RESOURCE_FORK if known.insert((id, offset, length)) => entries.push((id, data)),
                 // Dates, comments, icons and what the Finder knows.
                 _ => {}
             }
