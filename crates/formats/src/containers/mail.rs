@@ -133,10 +133,9 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
             && !part.content_disposition().is_some_and(|d| d.is_attachment())
     };
     let mut any = false;
-    let several = message.parts.len() > 1;
     for part in message.parts.iter().filter(|p| is_body(p)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        any |= body(part, several, raw, parts)?;
+        any |= body(part, message, raw, parts)?;
     }
     for (index, part) in message.parts.iter().enumerate().filter(|(_, p)| !is_body(p)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
@@ -179,8 +178,13 @@ fn is_cut(part: &MessagePart<'_>, raw: &[u8]) -> bool {
     part.is_encoding_problem && part.raw_end_offset() as usize >= raw.len()
 }
 
-/// A body, of `several` parts or alone, and the files encoded in its text; whether there were any.
-fn body(part: &MessagePart<'_>, several: bool, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+/// A body and the files encoded in its text; whether there were any.
+fn body(
+    part: &MessagePart<'_>,
+    message: &Message<'_>,
+    raw: &[u8],
+    parts: &mut Parts<'_, '_>,
+) -> Result<bool, OpenError> {
     let text = part.contents();
     let (name, kind) = if part.is_text_html() { ("body.html", "html") } else { ("body", "mail-body") };
     let mut member = Member::unnamed(Role::Body, name).of_kind(kind);
@@ -188,7 +192,7 @@ fn body(part: &MessagePart<'_>, several: bool, raw: &[u8], parts: &mut Parts<'_,
         member = member.declared(declared);
     }
     // Text alone has no other end than that of the message.
-    if several && is_cut(part, raw) {
+    if message.parts.len() > 1 && is_cut(part, raw) {
         member = member.incomplete("its transfer encoding breaks off");
     }
     parts.add_content(member, Content::from(text))?;

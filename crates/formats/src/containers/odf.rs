@@ -93,7 +93,7 @@ impl Markup {
                 Token::Open("scripts", _) => of_document = !is_empty(text, place),
                 Token::Close("scripts") => of_document = false,
                 Token::Open("script", _) if of_document && !is_empty(text, place.clone()) => {
-                    self.end_script(script.replace(String::new()))
+                    self.end_script(script.replace(String::new()));
                 }
                 Token::Close("script") => self.end_script(script.take()),
                 Token::Text(text) => {

@@ -75,7 +75,7 @@ impl Reader<'_> {
                     self.part = Part { name: of("name"), content_type: of("contentType") };
                 }
                 Token::Open("xmlData", _) if self.markup.is_none() && !is_empty(self.text, place.clone()) => {
-                    self.markup = Some(place.end)
+                    self.markup = Some(place.end);
                 }
                 Token::Close("xmlData") => self.end_markup(place.start, found, parts)?,
                 Token::Open("binData" | "binaryData", attributes) => {
