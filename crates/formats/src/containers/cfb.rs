@@ -14,6 +14,7 @@ pub(super) mod tests;
 use super::bytes::{u16_le, u32_le, until_nul, utf8_or_cp437};
 use super::{Format, vba};
 use crate::{Content, Member, OpenError, Parts, kinds};
+use flate2::read::ZlibDecoder;
 use lazaret_model::{Class, Part, Role};
 pub(super) use reader::{Compound, Entry};
 use std::collections::{HashMap, HashSet};
@@ -183,11 +184,28 @@ impl Format for Cfb {
                 _ if installer || message && message::has(entry) => {}
                 _ if hangul.is_some() && hangul::has(entry) => {}
                 _ if encrypted && entry.path.starts_with(DATA_SPACES) => {}
-                _ => parts.add(Member::named(role, entry.path.clone()), &mut compound.reader(entry))?,
+                _ => add_stream(&compound, entry, role, parts)?,
             }
         }
         locked.map_or(Ok(()), Err)
     }
+}
+
+/// Hands over a stream that nothing here knows. Office keeps the objects of documents that are one text in such streams: each a
+/// compound file, packed by zlib behind its length.
+fn add_stream(compound: &Compound, entry: &Entry, role: Role, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let member = Member::named(role, entry.path.clone());
+    let packed = || {
+        let mut reader = compound.reader(entry);
+        std::io::copy(&mut reader.by_ref().take(4), &mut std::io::sink()).map(|_| ZlibDecoder::new(reader))
+    };
+    let mut start = [0; 8];
+    // RFC 1950, 2.2: the method is Deflate. Making a decoder costs more than reading one byte.
+    let may_be = compound.head(entry, 5).get(4).is_some_and(|method| method & 0xf == 8);
+    if may_be && packed()?.read_exact(&mut start).is_ok() && start == [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1] {
+        return parts.add(member, &mut packed()?);
+    }
+    parts.add(member, &mut compound.reader(entry))
 }
 
 /// Says which programs of a document are not read.

@@ -152,7 +152,7 @@ fn element(name: &str, attributes: &str, found: &mut Found) {
 #[cfg(test)]
 mod tests {
     use crate::containers::vba::tests::{SOURCE, compress, dir, project};
-    use crate::testing::{Recorded, walk};
+    use crate::testing::{Recorded, build, walk};
     use data_encoding::BASE64;
     use std::io::Write as _;
 
@@ -210,6 +210,23 @@ mod tests {
         assert_eq!(recorded.part("//editdata.mso").kind.id, "activemime");
         assert_eq!(recorded.part("//Module1").kind.id, "vba");
         assert!(recorded.complete(), "{:?}", recorded.parts);
+    }
+
+    #[test]
+    fn objects_are_unpacked_from_their_streams() {
+        let object = build::compound(&[("LAZARET", b"marker of an object")]);
+        let length = (object.len() as u32).to_le_bytes();
+        let mut packed = flate2::write::ZlibEncoder::new(length.to_vec(), flate2::Compression::default());
+        packed.write_all(&object).unwrap();
+        let packed = packed.finish().unwrap();
+        let data = |stream: &[u8]| {
+            let data = BASE64.encode(&build::compound(&[("_1523270608", stream)]));
+            format!("<w:docOleData><w:binData w:name=\"oledata.mso\">{data}</w:binData></w:docOleData>")
+        };
+        let recorded = check(&document("", &data(&packed)));
+        assert_eq!(recorded.bytes("//oledata.mso//_1523270608"), object);
+        assert!(recorded.contains(b"marker of an object") && recorded.complete(), "{:?}", recorded.parts);
+        assert!(!check(&document("", &data(&packed[..packed.len() - 6]))).complete());
     }
 
     #[test]
