@@ -165,12 +165,22 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
 /// Gives memory that was freed back to the system. The allocator keeps it otherwise, for as long as something small that was
 /// allocated later lies behind it.
 pub fn give_memory_back() {
+    // What has gone by then is given back at once; connections and their buffers go a little later.
+    trim();
+    std::thread::sleep(LATER);
+    trim();
+}
+
+fn trim() {
     #[cfg(target_env = "gnu")]
     {
         // SAFETY: it takes a number and may be called at any time by any thread.
         let _ = unsafe { libc::malloc_trim(0) };
     }
 }
+
+/// How long after a peak memory is given back once more.
+const LATER: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Tries to attach to the parent process as a debugger would.
 pub(crate) fn trace_parent() -> io::Result<()> {

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// How often the zygote looks for children that ended, in nanoseconds, while it has any.
 const REAP_EVERY: i64 = 1_000_000;
 /// How long a child may take before others come first, and how far it then steps back (nice(2)).
-const LONG: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_millis(250);
 const STEPS_BACK: i32 = 10;
 
 /// How long the zygote lets a child live: longer than the engine waits before it has it ended.

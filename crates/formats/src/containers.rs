@@ -1,5 +1,7 @@
 //! The list of openers. To add one: a file in `containers/`, a line in [`FORMATS`], a folder in `corpus/`.
 
+mod activemime;
+mod applesingle;
 mod ar;
 mod bytes;
 mod cab;
@@ -13,6 +15,7 @@ mod decoders;
 mod drawing;
 mod encoded;
 pub(crate) mod encoder;
+mod fodt;
 mod form;
 mod gzip;
 mod html;
@@ -41,12 +44,15 @@ mod script;
 mod sevenz;
 mod shortcut;
 mod signature;
+mod spreadsheetml;
 mod streams;
 mod tar;
 mod tnef;
 mod vba;
 mod warc;
 mod webarchive;
+mod wordml;
+mod xdp;
 mod xml;
 mod zip;
 mod zisofs;
@@ -107,6 +113,12 @@ pub static FORMATS: &[&dyn Format] = &[
     &cms::Cms,
     &ooxml::Ooxml,
     &odf::Odf,
+    &fodt::Fodt,
+    &wordml::WordMl,
+    &spreadsheetml::SpreadsheetMl,
+    &activemime::ActiveMime,
+    &xdp::Xdp,
+    &applesingle::AppleSingle,
     &ar::Ar,
     &calendar::Calendar,
     &cpio::Cpio,

@@ -10,9 +10,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The bytes break the format's rules so badly that nothing more can be read.
-    #[error("{what} at offset {offset}")]
+    #[error("{what}")]
     Malformed {
-        /// What is wrong, such as `the central directory ends early`.
+        /// What is wrong and where, such as `the central directory ends early at offset 4711`.
         what: String,
         /// Where, in bytes from the start of the part.
         offset: u64,
@@ -40,7 +40,10 @@ pub enum OpenError {
 impl OpenError {
     /// Shorthand for [`OpenError::Malformed`].
     pub fn malformed(what: impl Into<String>, offset: u64) -> Self {
-        Self::Malformed { what: what.into(), offset }
+        let what = what.into();
+        // What is wrong with the whole has no place.
+        let what = if offset == 0 { what } else { format!("{what} at offset {offset}") };
+        Self::Malformed { what, offset }
     }
 
     /// Shorthand for [`OpenError::Unsupported`].

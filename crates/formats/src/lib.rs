@@ -22,6 +22,7 @@ mod qr;
 #[allow(dead_code, reason = "every opener uses what it needs")]
 mod testing;
 mod walk;
+mod words;
 
 pub use budget::{Budget, Clock};
 pub use containers::{FORMATS, Format};

@@ -2,7 +2,7 @@
 
 use crate::content::Spooled;
 use crate::walk::State;
-use crate::{Budget, Content, OpenError};
+use crate::{Budget, Content, OpenError, words};
 use lazaret_model::{Child, Family, Finding, Limit, Part, PartId, Role, Severity};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -427,7 +427,7 @@ impl Parts<'_, '_> {
             declared_type: member.declared_type.clone(),
             password: member.password.as_ref().map(ToString::to_string),
             complete: member.incomplete.is_empty(),
-            incomplete: member.incomplete.clone(),
+            incomplete: member.incomplete.iter().map(|reason| words::plain(reason).into_owned()).collect(),
             ..empty_part()
         }
     }
@@ -530,7 +530,8 @@ pub(crate) fn empty_part() -> Part {
 
 pub(crate) fn mark_incomplete(part: &mut Part, reason: impl Into<String>) {
     part.complete = false;
-    let reason = reason.into();
+    let reason: String = reason.into();
+    let reason = words::plain(&reason).into_owned();
     if part.incomplete.len() < MOST_REASONS && !part.incomplete.contains(&reason) {
         part.incomplete.push(reason);
     }

@@ -27,6 +27,10 @@ const MOST_UNREAD: usize = 4 << 20;
 const DOCUMENT_PART: &str = "document-part";
 /// The kind of bytes behind pictures, sound, video and fonts that are no file.
 const TRAILING_DATA: &str = "trailing-data";
+/// The kind of what is too short to be any file.
+const FRAGMENT: &str = "fragment";
+/// Bytes that a fragment has at most. The shortest program that does anything is a DOS one of five: a far jump.
+const MOST_FRAGMENT: u64 = 4;
 /// Bytes of locked parts that are kept for a second attempt, in all.
 const RETRY_BYTES: u64 = 64 << 20;
 /// Locked parts kept for a second attempt.
@@ -197,6 +201,9 @@ impl State<'_> {
                     if part.kind.is_unknown() && part.role == Role::Appended && behind_media(&part) {
                         part.kind = kinds::kind(TRAILING_DATA).map_or(Kind::UNKNOWN, KindRow::kind);
                     }
+                    if part.kind.is_unknown() && part.depth > 0 && part.size <= MOST_FRAGMENT {
+                        part.kind = kinds::kind(FRAGMENT).map_or(Kind::UNKNOWN, KindRow::kind);
+                    }
                     part.also = identified.also;
                     settle(&mut part);
                     identified.doubts.into_iter().for_each(|reason| mark_incomplete(&mut part, reason));
@@ -358,6 +365,8 @@ impl State<'_> {
         locked_members: &mut bool,
     ) {
         let Err(error) = result else { return };
+        let own = part.kinds().find(|kind| format.kinds().contains(&&*kind.id)).and_then(|kind| kinds::kind(&kind.id));
+        let name = own.map_or(format.id(), |row| row.description);
         match error {
             OpenError::Limit(limit) => {
                 mark_incomplete(part, format!("stopped at the limit of {}", limit.describe(self.budget.limits())));
@@ -370,10 +379,8 @@ impl State<'_> {
                 *locked_members = true;
                 mark_incomplete(part, error.to_string());
             }
-            OpenError::Read(source) => {
-                mark_incomplete(part, format!("{}: the bytes could not be read: {source}", format.id()))
-            }
-            other => mark_incomplete(part, format!("{}: {other}", format.id())),
+            OpenError::Read(source) => mark_incomplete(part, format!("{name}: the bytes could not be read: {source}")),
+            other => mark_incomplete(part, format!("{name}: {other}")),
         }
     }
 
@@ -495,7 +502,14 @@ impl State<'_> {
 fn unopened(part: &Part) -> Vec<String> {
     let opened = |id: &str| FORMATS.iter().any(|format| format.kinds().contains(&id));
     let rows = part.kinds().filter_map(|kind| kinds::kind(&kind.id)).filter(|row| row.container && part.size > 0);
-    rows.filter(|row| !opened(row.id)).map(|row| format!("{} is recognised and not opened", row.description)).collect()
+    let reason = |row: &KindRow| match row.id {
+        // What somebody can ask for instead.
+        "pst" | "dbx" => {
+            format!("{} can hold thousands of mails and is not opened: ask for the mails themselves", row.description)
+        }
+        _ => format!("{} is recognised and not opened", row.description),
+    };
+    rows.filter(|row| !opened(row.id)).map(reason).collect()
 }
 
 /// Whether a part hangs behind a picture, sound, video or font.

@@ -2,6 +2,7 @@
 
 mod archives;
 mod data;
+mod flat;
 mod honest;
 mod images;
 mod limits;
@@ -23,7 +24,7 @@ use super::Standin;
 /// another one.
 type Group = (&'static [&'static str], fn() -> Vec<Standin>);
 
-const GROUPS: [Group; 23] = [
+const GROUPS: [Group; 24] = [
     (&["A1", "A2", "A10", "A20", "A24", "A25"], programs::all),
     (&["A3", "A4", "A5"], shortcuts::all),
     (&["A6", "A7", "C24"], scripts::all),
@@ -47,6 +48,7 @@ const GROUPS: [Group; 23] = [
     (&["A13", "A16", "C4", "C19", "C21", "C28", "C29", "H"], limits::all),
     (&["H"], honest::all),
     (&["A32", "H"], data::all),
+    (&["A8", "A9", "A13", "H"], flat::all),
 ];
 
 pub(super) fn all() -> Vec<Standin> {

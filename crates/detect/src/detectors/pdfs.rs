@@ -86,7 +86,7 @@ impl Detector for Pdfs {
 
 /// Whether the part was found directly in a PDF document.
 fn in_pdf(part: &Part) -> bool {
-    part.within.iter().any(|kind| kind == "pdf")
+    part.within.iter().any(|kind| kind == "pdf" || kind == "xdp")
 }
 
 /// A file share that the document has opened sends the password's hash there.

@@ -2,6 +2,7 @@
 
 mod biff;
 mod encrypted;
+mod hangul;
 mod installer;
 mod message;
 mod rc4;
@@ -13,6 +14,7 @@ pub(super) mod tests;
 use super::bytes::{u16_le, u32_le, until_nul, utf8_or_cp437};
 use super::{Format, vba};
 use crate::{Content, Member, OpenError, Parts, kinds};
+use flate2::read::ZlibDecoder;
 use lazaret_model::{Class, Part, Role};
 pub(super) use reader::{Compound, Entry};
 use std::collections::{HashMap, HashSet};
@@ -76,11 +78,28 @@ impl Format for Cfb {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["cfb", "doc", "xls", "ppt", "msi", "msg", "pub", "vsd", "mpp", "ooxml-encrypted", "thumbs-db"]
+        &[
+            "cfb",
+            "doc",
+            "xls",
+            "ppt",
+            "msi",
+            "msg",
+            "pub",
+            "vsd",
+            "mpp",
+            "ooxml-encrypted",
+            "thumbs-db",
+            "hwp",
+            "staroffice",
+            "works-ole",
+            "perfectoffice",
+            "solidworks",
+        ]
     }
 
     fn summary(&self) -> &'static str {
-        "Office 97, Outlook messages, installers: macros, embedded files, attachments; what is encrypted, where a password fits"
+        "Office 97, Outlook messages, Hangul documents, installers: macros, embedded files, attachments; what is encrypted, where a password fits"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -102,6 +121,11 @@ impl Format for Cfb {
         if installer {
             installer::add_all(&compound, parts)?;
         }
+        let hangul = hangul::properties(&compound);
+        if let Some(properties) = hangul {
+            hangul::add_all(&compound, properties, parts)?;
+        }
+        unread(&compound, parts);
         let modules = vba::add_projects(&compound, parts)?;
         if modules.found {
             parts.has_macros();
@@ -158,11 +182,43 @@ impl Format for Cfb {
                 _ if projects.contains(&entry.parent) && modules.modules.contains(&std::ptr::from_ref(entry)) => {}
                 // What these have of their own was handed over already.
                 _ if installer || message && message::has(entry) => {}
+                _ if hangul.is_some() && hangul::has(entry) => {}
                 _ if encrypted && entry.path.starts_with(DATA_SPACES) => {}
-                _ => parts.add(Member::named(role, entry.path.clone()), &mut compound.reader(entry))?,
+                _ => add_stream(&compound, entry, role, parts)?,
             }
         }
         locked.map_or(Ok(()), Err)
+    }
+}
+
+/// Hands over a stream that nothing here knows. Office keeps the objects of documents that are one text in such streams: each a
+/// compound file, packed by zlib behind its length.
+fn add_stream(compound: &Compound, entry: &Entry, role: Role, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let member = Member::named(role, entry.path.clone());
+    let packed = || {
+        let mut reader = compound.reader(entry);
+        std::io::copy(&mut reader.by_ref().take(4), &mut std::io::sink()).map(|_| ZlibDecoder::new(reader))
+    };
+    let mut start = [0; 8];
+    // RFC 1950, 2.2: the method is Deflate. Making a decoder costs more than reading one byte.
+    let may_be = compound.head(entry, 5).get(4).is_some_and(|method| method & 0xf == 8);
+    if may_be && packed()?.read_exact(&mut start).is_ok() && start == [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1] {
+        return parts.add(member, &mut packed()?);
+    }
+    parts.add(member, &mut compound.reader(entry))
+}
+
+/// Says which programs of a document are not read.
+fn unread(compound: &Compound, parts: &mut Parts<'_, '_>) {
+    if parts.part().is("staroffice") && compound.streams().any(|entry| entry.path.starts_with("StarBASIC")) {
+        parts.has_macros();
+        parts.incomplete("macros of StarOffice 5 are recognised and not read");
+    }
+    if parts.part().is("perfectoffice") {
+        parts.incomplete("macros of WordPerfect Office stand in its text and its cells, and are not read");
+    }
+    if parts.part().is("solidworks") {
+        parts.incomplete("macros in the features of a SolidWorks part are not read");
     }
 }
 

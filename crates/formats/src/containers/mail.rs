@@ -42,6 +42,10 @@ impl Format for Mail {
             return mailbox(&bytes, parts);
         }
         let bytes = readable(&bytes);
+        // RFC 5322, 2.1: an empty line ends the header.
+        if [&b"\n\n"[..], b"\n\r\n"].iter().all(|end| memchr::memmem::find(&bytes, end).is_none()) {
+            parts.incomplete("it ends within its header");
+        }
         let Some(message) = MessageParser::default().parse(bytes.as_ref()) else {
             return Err(OpenError::malformed("the message has no header", 0));
         };
@@ -131,7 +135,7 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
     let mut any = false;
     for part in message.parts.iter().filter(|p| is_body(p)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        any |= body(part, raw, parts)?;
+        any |= body(part, message, raw, parts)?;
     }
     for (index, part) in message.parts.iter().enumerate().filter(|(_, p)| !is_body(p)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
@@ -149,7 +153,8 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
     let multipart =
         |part: &MessagePart<'_>| part.content_type().is_some_and(|t| t.ctype().eq_ignore_ascii_case("multipart"));
     let found = |part: &MessagePart<'_>| matches!(&part.body, PartType::Multipart(inner) if !inner.is_empty());
-    if message.parts.iter().any(|part| multipart(part) && !found(part)) {
+    let blank = |part: &MessagePart<'_>| rereading::raw_body(part, raw).trim_ascii().is_empty();
+    if message.parts.iter().any(|part| multipart(part) && !found(part) && !blank(part)) {
         parts.incomplete("it claims to have several parts and none was found");
     }
     Ok(())
@@ -167,16 +172,28 @@ fn hints(message: &Message<'_>, parts: &mut Parts<'_, '_>) {
     }
 }
 
+/// Whether a transfer encoding breaks off where the message does. Where it is damaged and a border follows, programs show what it
+/// says as it stands, or what can be decoded of it, and each reading is a part.
+fn is_cut(part: &MessagePart<'_>, raw: &[u8]) -> bool {
+    part.is_encoding_problem && part.raw_end_offset() as usize >= raw.len()
+}
+
 /// A body and the files encoded in its text; whether there were any.
-fn body(part: &MessagePart<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+fn body(
+    part: &MessagePart<'_>,
+    message: &Message<'_>,
+    raw: &[u8],
+    parts: &mut Parts<'_, '_>,
+) -> Result<bool, OpenError> {
     let text = part.contents();
     let (name, kind) = if part.is_text_html() { ("body.html", "html") } else { ("body", "mail-body") };
     let mut member = Member::unnamed(Role::Body, name).of_kind(kind);
     if let Some(declared) = declared_type(part) {
         member = member.declared(declared);
     }
-    if part.is_encoding_problem {
-        member = member.incomplete("its transfer encoding is damaged");
+    // Text alone has no other end than that of the message.
+    if message.parts.len() > 1 && is_cut(part, raw) {
+        member = member.incomplete("its transfer encoding breaks off");
     }
     parts.add_content(member, Content::from(text))?;
     let mut encoded = vec![decode::uuencoded(text), decode::begin_base64(text)];
@@ -225,6 +242,10 @@ fn attachment(part: &MessagePart<'_>, index: usize, raw: &[u8], parts: &mut Part
     let sent = rereading::as_sent(part, raw);
     let bytes = sent.as_deref().unwrap_or(bytes);
     let mut member = match part.attachment_name() {
+        // A script of a page that somebody saved belongs to the page, and is judged by what it does.
+        None if parts.part().is("mht") && crate::identify_head(bytes).kind.id == "js" => {
+            Member::unnamed(Role::Script, "script")
+        }
         Some(name) => Member::named(Role::Attachment, name),
         None => match part.content_location() {
             Some(location) => Member::named(Role::Attachment, location),
@@ -237,8 +258,8 @@ fn attachment(part: &MessagePart<'_>, index: usize, raw: &[u8], parts: &mut Part
     if let Some(declared) = declared_type(part) {
         member = member.declared(declared);
     }
-    if part.is_encoding_problem {
-        member = member.incomplete("its transfer encoding is damaged");
+    if is_cut(part, raw) {
+        member = member.incomplete("its transfer encoding breaks off");
     }
     let other = Member::named(Role::Attachment, member.name.clone());
     parts.add_content(member, Content::from(bytes))?;
@@ -485,6 +506,43 @@ mod tests {
         assert!(found.complete() && found.parts.len() == 3, "{:?}", found.parts);
         let broken = mail.replace("boundary=q", "boundary=other");
         assert!(!walk(broken.as_bytes(), "x.eml").complete());
+    }
+
+    #[test]
+    fn a_damaged_encoding_before_a_border_is_read_both_ways_and_whole() {
+        let part = "--q\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<a title=\"h=C3=B6\">LAZARET</a>\r\n";
+        let mail = format!("{HEAD}Content-Type: multipart/related; boundary=q\r\n\r\n{part}");
+        let whole = format!("{mail}--q\r\nContent-Type: text/plain\r\n\r\nhello\r\n--q--\r\n");
+        let found = walk(whole.as_bytes(), "x.eml");
+        assert!(found.complete(), "{:?}", found.parts);
+        assert!(found.contains("h\u{f6}".as_bytes()) && found.contains(b"h=C3=B6"), "{:?}", found.parts);
+    }
+
+    #[test]
+    fn a_message_without_anything_is_whole_and_one_that_ends_in_its_header_is_not() {
+        let empty = format!("{HEAD}Content-Type: multipart/related; boundary=q\r\n\r\n");
+        for (end, complete) in [(empty.len(), true), (empty.len() - 2, false), (empty.len() - 9, false)] {
+            let found = walk_with(&empty.as_bytes()[..end], "x.eml", Some("eml"), &[], Limits::default());
+            assert_eq!(found.complete(), complete, "{end}: {:?}", found.parts);
+        }
+    }
+
+    #[test]
+    fn a_script_of_a_saved_page_belongs_to_it_and_an_attached_one_does_not() {
+        let script = "function a(b) { return document.getElementById(b); }\nvar c = a('d');\n";
+        let saved = |disposition: &str| {
+            format!(
+                "From: <Saved by a browser>\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; type=\"text/html\"; boundary=q\r\n\r\n\
+                 --q\r\nContent-Type: text/html\r\nContent-Location: http://host.invalid/\r\n\r\n<html><p>hello</p></html>\r\n\
+                 --q\r\nContent-Type: application/octet-stream\r\n{disposition}Content-Location: http://host.invalid/a.js\r\n\r\n{script}\r\n--q--\r\n"
+            )
+        };
+        let role = |disposition: &str| {
+            let found = walk_with(saved(disposition).as_bytes(), "x.mht", Some("mht"), &[], Limits::default());
+            found.parts.iter().find(|part| part.kind.id == "js").map(|part| part.role)
+        };
+        assert_eq!(role(""), Some(lazaret_model::Role::Script));
+        assert_eq!(role("Content-Disposition: attachment; filename=a.js\r\n"), Some(lazaret_model::Role::Attachment));
     }
 
     #[test]

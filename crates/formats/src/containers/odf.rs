@@ -1,9 +1,10 @@
 //! OpenDocument 1.3: a ZIP with macros of its own.
 
-use super::xml::{Token, attribute, tokens, unescape};
-use super::{Format, zip};
+use super::ooxml::{Found, is_remote};
+use super::xml::{Token, attribute, is_empty, spans, unescape, values};
+use super::{Format, decode, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
-use lazaret_model::Role;
+use lazaret_model::{Family, Finding, Role, Severity};
 
 /// The opener.
 pub struct Odf;
@@ -21,12 +22,12 @@ impl Format for Odf {
     }
 
     fn summary(&self) -> &'static str {
-        "every part; Basic modules and scripts; encrypted documents stay locked"
+        "every part; Basic modules and scripts, DDE, and what it would fetch; encrypted documents stay locked"
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let structure = zip::read_structure(input, parts)?;
-        let mut modules = Vec::new();
+        let mut markup = Markup::default();
         for entry in structure.members.iter().flat_map(|listed| [Some(&listed.entry), listed.other.as_ref()]).flatten()
         {
             parts.budget().check_time().map_err(OpenError::Limit)?;
@@ -46,35 +47,146 @@ impl Format for Odf {
                 // ODF 1.3, part 2, 3.4: parts are encrypted one by one, and the manifest says how.
                 parts.lock("the document is encrypted, and encrypted OpenDocument files are not opened");
             }
-            // <script:module script:name="Module1">source</script:module>
-            if text.contains("module") && (lower.starts_with("basic/") || text.contains("script:module")) {
-                let mut module: Option<(String, String)> = None;
-                for token in tokens(&text) {
-                    match token {
-                        Token::Open("module", attributes) => {
-                            let name = attribute(attributes, "name").unwrap_or_else(|| entry.name.clone());
-                            modules.extend(module.replace((name, String::new())));
-                        }
-                        Token::Text(text) => {
-                            if let Some((_, source)) = &mut module {
-                                source.push_str(&unescape(text));
-                            }
-                        }
-                        Token::Close("module") => modules.extend(module.take()),
-                        _ => {}
+            markup.look(&entry.name, &text, parts)?;
+        }
+        markup.tell(parts);
+        zip::add_all(input, &structure, parts)?;
+        markup.hand_over(parts)
+    }
+}
+
+/// What the markup of a document makes a program do: its macros, what runs them, and what it asks for elsewhere.
+pub(super) struct Markup {
+    /// Names and sources.
+    modules: Vec<(String, String)>,
+    /// A macro that the document itself calls, and the event.
+    called: Option<(String, String)>,
+    /// A script that is not in the document and that it leads to over the folders of the office program.
+    climbs: Option<String>,
+    found: Found,
+}
+
+impl Default for Markup {
+    fn default() -> Self {
+        Self { modules: Vec::new(), called: None, climbs: None, found: Found::new("odf") }
+    }
+}
+
+impl Markup {
+    /// Looks at the markup of a part.
+    pub(super) fn look(&mut self, name: &str, text: &str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let mut module: Option<(String, String)> = None;
+        let mut script: Option<String> = None;
+        let mut of_document = false;
+        for (index, (place, token)) in spans(text).enumerate() {
+            if index % 1024 == 0 {
+                parts.budget().step(1024).map_err(OpenError::Limit)?;
+            }
+            match token {
+                // <script:module script:name="Module1">source</script:module>, and `ooo:module` in a document of one file.
+                Token::Open("module", attributes) if !is_empty(text, place.clone()) => {
+                    let name = attribute(attributes, "name").unwrap_or_else(|| name.to_owned());
+                    self.modules.extend(module.replace((name, String::new())));
+                }
+                Token::Close("module") => self.modules.extend(module.take()),
+                // 3.13: scripts of any language.
+                Token::Open("scripts", _) => of_document = !is_empty(text, place),
+                Token::Close("scripts") => of_document = false,
+                Token::Open("script", _) if of_document && !is_empty(text, place.clone()) => {
+                    self.end_script(script.replace(String::new()));
+                }
+                Token::Close("script") => self.end_script(script.take()),
+                Token::Text(text) => {
+                    if let (Some((_, source)), _) | (None, Some(source)) = (&mut module, &mut script) {
+                        source.push_str(&unescape(text));
                     }
                 }
-                modules.extend(module);
+                Token::Open("event-listener", attributes) => self.listener(attributes, of_document),
+                Token::Open(element, attributes) => self.element(name, element, attributes),
+                Token::Close(_) => {}
             }
         }
-        if !modules.is_empty() {
-            parts.has_macros();
+        self.modules.extend(module);
+        self.end_script(script);
+        Ok(())
+    }
+
+    fn end_script(&mut self, script: Option<String>) {
+        self.modules
+            .extend(script.filter(|source| !source.trim().is_empty()).map(|source| ("script".to_owned(), source)));
+    }
+
+    /// 14.5: what runs at an event. Those of the document itself need nobody.
+    fn listener(&mut self, attributes: &str, of_document: bool) {
+        let mut macros = ["href", "macro-name"].iter().filter_map(|name| attribute(attributes, name));
+        let Some(named) = macros.find(|named| !named.is_empty()) else { return };
+        let plain = String::from_utf8_lossy(&decode::percent(named.as_bytes())).into_owned();
+        if plain.contains("../") || plain.contains("..\\") {
+            self.climbs.get_or_insert(plain);
         }
-        zip::add_all(input, &structure, parts)?;
-        for (name, source) in modules {
+        if of_document && self.called.is_none() {
+            self.called = Some((attribute(attributes, "event-name").unwrap_or_default(), named));
+        }
+    }
+
+    /// What an element has the program fetch (19.918 `xlink:href`), or ask another one for (14.6).
+    fn element(&mut self, from: &str, element: &str, attributes: &str) {
+        let fetched = match element {
+            "image" | "fill-image" => "image",
+            "object" | "object-ole" => "oleObject",
+            "floating-frame" | "plugin" | "applet" => "frame",
+            "section-source" => "subDocument",
+            "table-source" | "cell-range-source" => "externalLinkPath",
+            "dde-source" | "dde-connection-decl" => {
+                let of = |name: &str| attribute(attributes, name).unwrap_or_default();
+                let (program, topic, item) = (of("dde-application"), of("dde-topic"), of("dde-item"));
+                // Office programs that run already, asked for a part of another document.
+                if !["", "soffice"].contains(&&*program.to_ascii_lowercase()) {
+                    self.found.command(format!("{program} {topic} {item}"));
+                }
+                return;
+            }
+            "table-cell" if attributes.contains("DDE(") => {
+                for formula in values(attributes, "formula") {
+                    let asked = formula.split_once("DDE(").map(|(_, rest)| rest.replace(['"', ')'], ""));
+                    if let Some(command) = asked.filter(|command| !command.to_ascii_lowercase().starts_with("soffice"))
+                    {
+                        self.found.command(command.replace(';', " "));
+                    }
+                }
+                return;
+            }
+            _ => return,
+        };
+        if attributes.contains("href") {
+            for target in values(attributes, "href").filter(|target| is_remote(target)) {
+                self.found.outside(fetched, target, from);
+            }
+        }
+    }
+
+    /// Says what was found.
+    pub(super) fn tell(&mut self, parts: &mut Parts<'_, '_>) {
+        self.found.macros |= !self.modules.is_empty();
+        if let Some((event, named)) = self.called.as_ref().filter(|_| self.found.macros) {
+            let message = format!("the document calls a macro by itself ({event})");
+            let finding = Finding::new("macros.auto-run", "odf", Severity::Medium, Family::Behaviour, message);
+            parts.finding(finding.technique("T1137").technique("T1204.002").with("value", named.clone()));
+        }
+        if let Some(script) = &self.climbs {
+            let message = "the document runs a script that is not in it, and whose place climbs out of the office program's folders";
+            let finding = Finding::new("odf.script-elsewhere", "odf", Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1203").with("value", script.clone()));
+        }
+        self.found.tell(parts);
+    }
+
+    /// Hands over the sources of macros, commands and places.
+    pub(super) fn hand_over(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        for (name, source) in self.modules {
             parts.add_content(Member::named(Role::Macro, name).of_kind("vba"), Content::from(source.into_bytes()))?;
         }
-        Ok(())
+        self.found.hand_over(parts)
     }
 }
 
@@ -122,5 +234,53 @@ mod tests {
             let said = recorded.parts[0].incomplete.iter().any(|given| given.contains("searched for macros"));
             assert!(recorded.parts[0].macros && said != complete, "{padding}");
         }
+    }
+
+    /// Findings of a document whose content is `content`.
+    fn findings(content: &str) -> Vec<String> {
+        let content = format!("<office:document-content>{content}</office:document-content>");
+        let bytes = package(&[("content.xml", content.as_bytes())]);
+        let recorded = walk_with(bytes, "a.odt", Some("odt"), &[], Limits::default());
+        recorded.findings.iter().map(|finding| finding.id.to_string()).collect()
+    }
+
+    #[test]
+    fn what_a_document_fetches_and_runs_is_told_and_what_is_in_it_is_not() {
+        for (content, expected) in [
+            ("<draw:object xlink:href=\"./Object 1\"/><draw:image xlink:href=\"Pictures/a.png\"/>", None),
+            ("<draw:image xlink:href=\"file:///C:/Users/a/b.png\"/>", None),
+            ("<text:a xlink:href=\"https://host.invalid/\">more</text:a>", None),
+            (
+                "<office:dde-source office:dde-application=\"soffice\" office:dde-topic=\"a.ods\" office:dde-item=\"A1\"/>",
+                None,
+            ),
+            ("<draw:floating-frame xlink:href=\"https://host.invalid/a\"/>", Some("odf.external-object")),
+            ("<draw:image xlink:href=\"https://host.invalid/a.png\"/>", Some("odf.external-image")),
+            ("<office:dde-source office:dde-application=\"cmd\" office:dde-topic=\"/c calc\"/>", Some("odf.dde")),
+            (
+                "<table:table-cell table:formula=\"of:=DDE(&quot;cmd&quot;;&quot;/c calc&quot;;&quot;a&quot;)\"/>",
+                Some("odf.dde"),
+            ),
+            (
+                "<script:event-listener xlink:href=\"vnd.sun.star.script:../../a.py$run?language=Python&amp;location=share\"/>",
+                Some("odf.script-elsewhere"),
+            ),
+        ] {
+            assert_eq!(findings(content).first().map(String::as_str), expected, "{content}");
+        }
+    }
+
+    #[test]
+    fn a_macro_that_the_document_calls_when_it_is_opened_runs_by_itself() {
+        let listener = |of: &str| {
+            format!(
+                "<office:scripts><office:script script:language=\"ooo:Basic\"><ooo:module ooo:name=\"M\"><ooo:source-code>\
+                 Sub Main</ooo:source-code></ooo:module></office:script>{of}</office:scripts>"
+            )
+        };
+        let called = "<office:event-listeners><script:event-listener script:event-name=\"dom:load\" \
+            xlink:href=\"vnd.sun.star.script:Standard.M.Main?language=Basic&amp;location=document\"/></office:event-listeners>";
+        assert_eq!(findings(&listener(called)), ["macros.auto-run"]);
+        assert!(findings(&listener("")).is_empty());
     }
 }

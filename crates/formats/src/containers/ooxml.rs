@@ -47,6 +47,8 @@ const CALLBACKS: &[&str] = &[
     "getDescription",
     "getHelperText",
 ];
+/// How a compound file begins ([MS-CFB] 2.2).
+const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 /// Bytes of defined names and what they stand for.
 const MOST_NAMES: usize = 1 << 20;
 
@@ -68,7 +70,7 @@ impl Format for Ooxml {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let structure = zip::read_structure(input, parts)?;
-        let mut found = Found::new();
+        let mut found = Found::new("ooxml");
         let mut left = MOST_XML_IN_ALL;
         for listed in &structure.members {
             for entry in [Some(&listed.entry), listed.other.as_ref()].into_iter().flatten() {
@@ -102,21 +104,8 @@ impl Format for Ooxml {
                 found.look(&entry.name, &identify::decode_text(&whole), sheet);
             }
         }
-        found.macros |= !found.sheet_links.is_empty();
-        if found.macros {
-            parts.has_macros();
-        }
-        if !found.sheets.is_empty() && found.names.len() >= MOST_NAMES {
-            parts.incomplete("it has more defined names than are read");
-        }
-        if found.unread_sheet || found.links_to_unread_sheet() {
-            parts.incomplete("an Excel 4.0 macro sheet is recognised and not read");
-        }
-        for reason in [found.external.overflow(), found.commands.overflow()].into_iter().flatten() {
-            parts.incomplete(reason);
-        }
         // Before what the archive's structure says: only so many findings are kept.
-        found.report(parts);
+        found.tell(parts);
         zip::add_all(input, &structure, parts)?;
         found.hand_over(parts)
     }
@@ -127,11 +116,17 @@ fn is_project(input: &Content, entry: &zip::Entry, head: &[u8], parts: &mut Part
     if entry.name.to_ascii_lowercase().ends_with("vbaproject.bin") {
         return true;
     }
-    if !head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
+    if !head.starts_with(COMPOUND) {
         return false;
     }
     let whole = Content::from(zip::read_member(input, entry, MOST_XML, parts));
-    Compound::open(&whole, parts).is_ok_and(|compound| vba::has_project(&compound))
+    holds_project(&whole, parts)
+}
+
+/// Whether bytes are a compound file with the streams of a VBA project.
+pub(super) fn holds_project(whole: &Content, parts: &mut Parts<'_, '_>) -> bool {
+    whole.window(0, COMPOUND.len()).is_ok_and(|head| *head == *COMPOUND)
+        && Compound::open(whole, parts).is_ok_and(|compound| vba::has_project(&compound))
 }
 
 /// A relationship to somewhere else.
@@ -141,8 +136,11 @@ struct External {
     from: String,
 }
 
-struct Found {
-    macros: bool,
+/// What the markup of a document makes a program do; of documents that are one file as well, and of OpenDocument.
+pub(super) struct Found {
+    /// Whose findings they are, `ooxml` or `odf`.
+    by: &'static str,
+    pub(super) macros: bool,
     unread_sheet: bool,
     /// What is fetched without a click.
     external: Bounded<External>,
@@ -157,8 +155,9 @@ struct Found {
 }
 
 impl Found {
-    fn new() -> Self {
+    pub(super) fn new(by: &'static str) -> Self {
         Self {
+            by,
             macros: false,
             unread_sheet: false,
             external: Bounded::new("places that it fetches something from", MOST_TARGETS),
@@ -171,7 +170,8 @@ impl Found {
         }
     }
 
-    fn look(&mut self, name: &str, text: &str, sheet: bool) {
+    /// Looks at the markup of a part.
+    pub(super) fn look(&mut self, name: &str, text: &str, sheet: bool) {
         // The marker is part of what is otherwise text with tags.
         if text.contains("vbaProject") && text.contains("ContentType") {
             self.macros = true;
@@ -228,10 +228,23 @@ impl Found {
             if kind == "xlMacrosheet" || kind == "xlIntlMacrosheet" {
                 self.sheet_links.push(resolved(name, &target));
             }
-            if (external || is_remote(&target)) && is_fetched(&kind, &target) {
-                self.external.push(External { kind, target, from: name.to_owned() });
+            if external || is_remote(&target) {
+                self.outside(&kind, target, name);
             }
         }
+    }
+
+    /// A place that is not in the document, what it is to it, and the part that says so.
+    pub(super) fn outside(&mut self, kind: &str, target: String, from: &str) {
+        if !target.trim().is_empty() && is_fetched(kind, &target) {
+            self.external.push(External { kind: kind.to_owned(), target, from: from.to_owned() });
+        }
+    }
+
+    /// The text of a macro sheet, or of what may be one.
+    pub(super) fn sheet(&mut self, name: &str, text: String) {
+        self.macros = true;
+        self.sheets.push((name.to_owned(), text));
     }
 
     /// Whether a macro sheet is one that was not found as XML.
@@ -299,11 +312,30 @@ impl Found {
         }
     }
 
-    fn command(&mut self, command: String) {
+    /// A command that somebody's program is asked to run for data.
+    pub(super) fn command(&mut self, command: String) {
         if !command.trim().is_empty() && !self.known_commands.contains(&command) && self.commands.push(command.clone())
         {
             self.known_commands.insert(command);
         }
+    }
+
+    /// Says what was found, and what was not read.
+    pub(super) fn tell(&mut self, parts: &mut Parts<'_, '_>) {
+        self.macros |= !self.sheet_links.is_empty();
+        if self.macros {
+            parts.has_macros();
+        }
+        if !self.sheets.is_empty() && self.names.len() >= MOST_NAMES {
+            parts.incomplete("it has more defined names than are read");
+        }
+        if self.unread_sheet || self.links_to_unread_sheet() {
+            parts.incomplete("an Excel 4.0 macro sheet is recognised and not read");
+        }
+        for reason in [self.external.overflow(), self.commands.overflow()].into_iter().flatten() {
+            parts.incomplete(reason);
+        }
+        self.report(parts);
     }
 
     /// What the document does when it is opened, the worst first.
@@ -314,21 +346,23 @@ impl Found {
         {
             let message =
                 format!("the document's ribbon calls a macro by itself ({callback}), when the document is opened");
-            let finding = Finding::new("macros.auto-run", "ooxml", Severity::Medium, Family::Behaviour, message);
+            let finding = Finding::new("macros.auto-run", self.by, Severity::Medium, Family::Behaviour, message);
             parts.finding(finding.technique("T1137").technique("T1204.002").with("value", named.clone()));
         }
         for command in self.commands.as_slice() {
             let message = "the document asks another program for data by DDE, which runs a command";
-            let finding = Finding::new("ooxml.dde", "ooxml", Severity::High, Family::Behaviour, message);
+            let id = if self.by == "odf" { "odf.dde" } else { "ooxml.dde" };
+            let finding = Finding::new(id, self.by, Severity::High, Family::Behaviour, message);
             parts.finding(finding.technique("T1559.002").with("command", command.clone()));
         }
-        let mut findings: Vec<Finding> = self.external.as_slice().iter().filter_map(External::finding).collect();
+        let mut findings: Vec<Finding> =
+            self.external.as_slice().iter().filter_map(|one| one.finding(self.by)).collect();
         findings.sort_by_key(|finding| Reverse(finding.severity));
         findings.into_iter().for_each(|finding| parts.finding(finding));
     }
 
     /// Hands over what is no member of the package: texts of macro sheets, commands and places.
-    fn hand_over(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    pub(super) fn hand_over(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut names = self.names;
         for (name, text) in self.sheets {
             // The first sheet bears the names of the whole workbook, which say what starts by itself.
@@ -350,22 +384,26 @@ impl Found {
 
 impl External {
     /// What it means that opening the document fetches it; nothing where it is on this machine.
-    fn finding(&self) -> Option<Finding> {
+    fn finding(&self, by: &'static str) -> Option<Finding> {
         let Self { kind, target, from } = self;
         if !is_remote(target) {
             return None;
         }
-        let (id, severity, technique) = match &**kind {
-            "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" => {
-                ("ooxml.external-template", Severity::High, "T1221")
-            }
+        let (runs, severity, technique) = match &**kind {
+            "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" => (true, Severity::High, "T1221"),
             _ if target.starts_with("\\\\") || target.to_ascii_lowercase().starts_with("file:") => {
-                ("ooxml.external-image", Severity::High, "T1187")
+                (false, Severity::High, "T1187")
             }
-            _ => ("ooxml.external-image", Severity::Low, "T1221"),
+            _ => (false, Severity::Low, "T1221"),
+        };
+        let id = match (by, runs) {
+            ("odf", true) => "odf.external-object",
+            ("odf", false) => "odf.external-image",
+            (_, true) => "ooxml.external-template",
+            (_, false) => "ooxml.external-image",
         };
         let message = format!("opening the document fetches its {kind} from `{target}`");
-        let finding = Finding::new(id, "ooxml", severity, Family::Behaviour, message).technique(technique);
+        let finding = Finding::new(id, by, severity, Family::Behaviour, message).technique(technique);
         Some(finding.with("target", target.clone()).with("relationship", kind.clone()).with("part", from.clone()))
     }
 }
@@ -397,7 +435,7 @@ fn resolved(relationships: &str, target: &str) -> String {
 }
 
 /// Whether opening the target leaves this machine: a URL, a share, a file elsewhere, a script moniker.
-fn is_remote(target: &str) -> bool {
+pub(super) fn is_remote(target: &str) -> bool {
     if on_this_machine(target) {
         return false;
     }

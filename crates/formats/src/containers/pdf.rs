@@ -12,6 +12,7 @@ mod pictures;
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};
 use actions::Trigger;
+pub(super) use actions::each_script;
 use lazaret_model::Role;
 use objects::{Index, Lexer, Object, Stream, Value, Work};
 use std::collections::HashSet;

@@ -163,6 +163,11 @@ impl<'b> Reader<'b> {
                 }
             }
         }
+        // What somebody wrote by hand closes a group too few: nothing was begun that does not end.
+        let last = self.bytes.iter().rev().find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
+        if now == Destination::Text && last == Some(&b'}') {
+            self.open_groups = false;
+        }
         for destination in [Destination::Object, Destination::Template, Destination::Field] {
             self.close(destination, &mut gathered);
         }
@@ -447,6 +452,18 @@ mod tests {
             let found = walk(document.as_bytes(), "x");
             let held = |part: &lazaret_model::Part| found.bytes[&part.id].ends_with(b"LAZARET-MARKER");
             assert!(found.parts[1..].iter().any(held) && found.complete());
+        }
+    }
+
+    #[test]
+    fn a_group_that_nobody_closes_is_no_damage_and_one_that_breaks_off_is() {
+        for (document, complete) in [
+            ("{\\rtf1{\\b hello}", true),
+            ("{\\rtf1{\\pict\\bin3 }}}{\\b hello}}\r\n", true),
+            ("{\\rtf1{\\b hello", false),
+            ("{\\rtf1{\\*\\objdata {\\b 00}", false),
+        ] {
+            assert_eq!(walk(document.as_bytes(), "x.rtf").complete(), complete, "{document}");
         }
     }
 

@@ -1,5 +1,7 @@
 //! A forgiving reader of markup: what a strict parser refuses, an Office program may still open.
 
+use std::ops::Range;
+
 /// A start tag, an end tag or a piece of text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Token<'x> {
@@ -13,6 +15,11 @@ pub(super) enum Token<'x> {
 
 /// Tokens of `text`, comments and instructions left out.
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
+    spans(text).map(|(_, token)| token)
+}
+
+/// The same, each with the place in `text` that it takes.
+pub(super) fn spans(text: &str) -> impl Iterator<Item = (Range<usize>, Token<'_>)> {
     let mut rest = text;
     let mut comments_end = true;
     std::iter::from_fn(move || {
@@ -20,11 +27,12 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
             if rest.is_empty() {
                 return None;
             }
+            let start = text.len() - rest.len();
             let Some(tail) = rest.strip_prefix('<') else {
                 let end = rest.find('<').unwrap_or(rest.len());
                 let (piece, after) = rest.split_at(end);
                 rest = after;
-                return Some(Token::Text(piece));
+                return Some((start..text.len() - rest.len(), Token::Text(piece)));
             };
             if let Some(comment) = tail.strip_prefix("!--") {
                 // What has no end is no comment, and neither is what follows.
@@ -36,7 +44,7 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
             if let Some(data) = tail.strip_prefix("![CDATA[") {
                 let (piece, after) = data.split_once("]]>").unwrap_or((data, ""));
                 rest = after;
-                return Some(Token::Text(piece));
+                return Some((start..text.len() - rest.len(), Token::Text(piece)));
             }
             let end = tag_end(tail);
             let tag = tail.get(..end).unwrap_or(tail);
@@ -44,15 +52,36 @@ pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
             if tag.starts_with(['!', '?']) {
                 continue;
             }
+            let place = start..text.len() - rest.len();
             if let Some(name) = tag.strip_prefix('/') {
-                return Some(Token::Close(local(name.trim())));
+                return Some((place, Token::Close(local(name.trim()))));
             }
             let tag = tag.strip_suffix('/').unwrap_or(tag);
             let split = tag.find(char::is_whitespace).unwrap_or(tag.len());
             let (name, attributes) = tag.split_at(split);
-            return Some(Token::Open(local(name), attributes));
+            return Some((place, Token::Open(local(name), attributes)));
         }
     })
+}
+
+/// Whether the tag at a place of `text` is one of an element without content, which no end tag follows.
+pub(super) fn is_empty(text: &str, place: Range<usize>) -> bool {
+    text.get(place).is_some_and(|tag| tag.ends_with("/>"))
+}
+
+/// Whether the last end tag is that of the root element: what was cut has none.
+pub(super) fn is_whole(text: &str) -> bool {
+    let root = tokens(text).find_map(|token| match token {
+        Token::Open(name, _) => Some(name),
+        _ => None,
+    });
+    let last = text.rfind("</").and_then(|at| text.get(at + 2..)).and_then(|rest| rest.split_once('>'));
+    match (root, last) {
+        (Some(root), Some((name, _))) => local(name.trim()) == root,
+        // An element without content.
+        (Some(_), None) => text.trim_end().ends_with("/>"),
+        (None, _) => false,
+    }
 }
 
 /// Where the tag ends, quotes heeded.
@@ -162,6 +191,17 @@ mod tests {
         assert_eq!(found, [Token::Open("b", " c='1>2' n:d=\"&lt;&#65;\""), Token::Text("t"), Token::Close("b")]);
         assert_eq!(attribute(" c='1>2' n:d=\"&lt;&#65;\"", "d").as_deref(), Some("<A"));
         assert_eq!(attribute(" c='1>2'", "x"), None);
+    }
+
+    #[test]
+    fn places_are_those_of_the_tokens_and_what_was_cut_is_not_whole() {
+        let text = "<?x?><a:b>t<!-- c --><![CDATA[<]]><c/></a:b >\n";
+        let found: Vec<_> = spans(text).map(|(place, _)| &text[place]).collect();
+        assert_eq!(found, ["<a:b>", "t", "<![CDATA[<]]>", "<c/>", "</a:b >", "\n"]);
+        assert!(is_whole(text) && is_whole("<a/>") && is_whole("<x:a><x:a/></x:a>"));
+        for cut in ["", "<a", "<a><b></b>", "<a><b></b></a", "text"] {
+            assert!(!is_whole(cut), "{cut}");
+        }
     }
 
     #[test]

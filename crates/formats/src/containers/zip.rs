@@ -4,6 +4,7 @@
 //! local header is read, the union of members is inspected, and where two headers describe one member differently
 //! both readings are.
 
+mod entry;
 mod member;
 mod names;
 mod structure;
@@ -13,11 +14,12 @@ mod tests;
 use super::bytes::{link_escapes, link_finding};
 use super::{Format, bytes};
 use crate::{Content, Member, OpenError, Parts};
+pub(crate) use entry::Entry;
 use lazaret_model::{Family, Finding, Role, Severity, extension};
 use member::{Cipher, with_reader};
 use std::io::{self, Read};
 use std::sync::Arc;
-pub(crate) use structure::{Entry, Listed, Structure};
+pub(crate) use structure::{Listed, Structure};
 
 /// The opener.
 pub struct Zip;
@@ -46,6 +48,8 @@ impl Format for Zip {
             "xps",
             "kmz",
             "3mf",
+            "iwork",
+            "hwpx",
         ]
     }
 
@@ -211,8 +215,15 @@ fn add(input: &Content, listed: &Listed, entry: &Entry, parts: &mut Parts<'_, '_
         Some(unicode) if !entry.raw_name.is_ascii() => unicode.clone(),
         _ => entry.name.clone(),
     };
+    let of_hangul = parts.part().is("hwpx");
     let described = |name: &str| {
-        let mut member = Member::named(Role::Member, name);
+        // Scripts of a Hangul document are its own, and are judged by what they do.
+        let script = of_hangul && name.get(..8).is_some_and(|folder| folder.eq_ignore_ascii_case("Scripts/"));
+        let mut member = if script {
+            Member::named(Role::Script, name).of_kind("js-embedded")
+        } else {
+            Member::named(Role::Member, name)
+        };
         if listed.headless {
             member = member.incomplete("its local header is missing");
         }

@@ -98,7 +98,7 @@ fn begins(signature: usize, bytes: &[u8], at: usize) -> Option<usize> {
             ((1..=4).contains(&read(16)?) && read(18)? > 0 && header == if class == 1 { 52 } else { 64 }).then_some(at)
         }
         // The header's size is that of an archive header, and its type (RAR 4.x technical note).
-        2 => (from.get(9) == Some(&0x73)).then_some(at),
+        2 => (from.get(9) == Some(&0x73) && small(12)? >= 13).then_some(at),
         // A first block of the type that begins an archive, or that says it is encrypted.
         3 => (1..8).any(|place| matches!(from.get(12 + place), Some(1 | 4))).then_some(at),
         // The start header's checksum (7zFormat.txt).

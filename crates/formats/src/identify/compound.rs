@@ -15,6 +15,9 @@ const INSTALLER: [&[u8]; 3] = [
     b"\x82\x10\x0c\0\0\0\0\0\xc0\0\0\0\0\0\0\x46",
 ];
 
+/// CLSID of the root entry of word processor documents of Works from version 5 on: 0EA45AB2.
+const WORKS: &[u8] = b"\xb2\x5a\xa4\x0e\x0a\x9e\xd1\x11\xa4\x07\x00\xc0\x4f\xb9\x32\xba";
+
 pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     if !probe.head().starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
         return;
@@ -100,6 +103,9 @@ fn subtype(directory: &[u8]) -> &'static str {
         if index == 0 && INSTALLER.contains(&clsid) {
             return "msi";
         }
+        if index == 0 && clsid == WORKS {
+            (id, rank) = (Some("works-ole"), 4);
+        }
         let len = usize::from(u16_at(entry, 64).unwrap_or(0)).min(64).saturating_sub(2);
         let name = entry.get(..len).unwrap_or_default();
         // Installer tables have names of characters from U+3800 to U+4840 ("Windows Installer streams").
@@ -115,6 +121,16 @@ fn subtype(directory: &[u8]) -> &'static str {
             b"PowerPoint Document" => ("ppt", 6),
             b"VisioDocument" => ("vsd", 6),
             b"Quill" => ("pub", 5),
+            n if n.ends_with(b"HwpSummaryInformation") => ("hwp", 5),
+            b"StarWriterDocument"
+            | b"StarCalcDocument"
+            | b"StarDrawDocument"
+            | b"StarDrawDocument3"
+            | b"StarMathDocument"
+            | b"StarChartDocument" => ("staroffice", 5),
+            b"PerfectOffice_MAIN" => ("perfectoffice", 5),
+            b"ISolidWorksInformation" | b"swXmlContents" => ("solidworks", 5),
+            b"MatOST" => ("works-ole", 4),
             b"Props" | b"   114" => ("mpp", 1),
             b"Catalog" => ("thumbs-db", 2),
             n if n.len() > 4 && has(n, b"256_") => ("thumbs-db", 2),

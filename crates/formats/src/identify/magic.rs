@@ -198,8 +198,13 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
         found.add(if basic { "vbe" } else { "jse" });
         return;
     }
+    // A text may begin with the word.
+    if head.starts_with(b"ActiveMime") && (head.get(10) == Some(&0) || probe.encoding().is_none()) {
+        found.add("activemime");
+        return;
+    }
     for (offset, magic, id) in MAGIC {
-        if head.get(*offset..).is_some_and(|rest| rest.starts_with(magic)) {
+        if head.get(*offset..).is_some_and(|rest| rest.starts_with(magic)) && confirmed(id, probe) {
             found.add(id);
             return;
         }
@@ -226,10 +231,48 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
     }
     if head.starts_with(b"ID3") {
         found.add("mp3");
-    } else if let Some(id) =
-        der(probe).or_else(|| by_crate(head).filter(|id| plausible(id, head))).or_else(|| measured::kind(probe))
+    } else if let Some(id) = der(probe)
+        .or_else(|| by_crate(head).filter(|id| plausible(id, head) && confirmed(id, probe)))
+        .or_else(|| measured::kind(probe))
     {
         found.add(id);
+    }
+}
+
+/// Whether what follows a short mark is what must follow it: two bytes occur anywhere, and a text may begin with four letters.
+fn confirmed(id: &str, probe: &Probe<'_>) -> bool {
+    let head = probe.head();
+    let zeros = |from: usize, to: usize| head.get(from..to).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0));
+    match id {
+        // RFC 1952, 2.3.1.2: reserved flags are zero.
+        "gzip" => head.get(3).is_none_or(|flags| flags & 0xe0 == 0),
+        // compress(1): nine to sixteen bits, and two flags that nobody uses.
+        "compress" => head.get(2).is_some_and(|flags| flags & 0x60 == 0 && (9..=16).contains(&(flags & 0x1f))),
+        // term(5): sizes in shorts, then the terminal's names as a text that ends in NUL.
+        "terminfo" => {
+            let names = usize::from(u16_at(head, 2).unwrap_or(0));
+            let text = head.get(12..12 + names).unwrap_or_default();
+            let readable = |byte: &u8| matches!(byte, b' '..=b'~');
+            text.split_last().is_some_and(|(end, text)| *end == 0 && !text.is_empty() && text.iter().all(readable))
+        }
+        // PC Screen Font 1: 256 or 512 glyphs of so many bytes.
+        "psf" if head.starts_with(b"\x36\x04") => {
+            let (Some(mode), Some(size)) = (head.get(2), head.get(3)) else { return false };
+            let glyphs: u64 = if mode & 1 == 0 { 256 } else { 512 };
+            *mode <= 5 && *size > 0 && (!probe.sees_all() || 4 + glyphs * u64::from(*size) <= probe.len())
+        }
+        // SWF 19, chapter 2: a version, and the length of what is packed.
+        "swf" => {
+            head.get(3).is_some_and(|version| (1..=60).contains(version))
+                && u32_at(head, 4).is_some_and(|len| (8..1 << 29).contains(&len))
+        }
+        // RFC 8536, 3.1.
+        "timezone" => matches!(head.get(4), Some(0 | b'2'..=b'4')) && zeros(5, 20),
+        // Four letters of text; a number follows each.
+        "crx" | "squashfs" | "registry-hive" | "vmdk" | "pst" | "installshield-cab" => {
+            head.iter().take(64).any(|byte| *byte < 9)
+        }
+        _ => true,
     }
 }
 
@@ -255,10 +298,10 @@ fn skippable(probe: &Probe<'_>) -> Option<&'static str> {
 pub(super) fn weak(probe: &Probe<'_>, found: &mut Found) {
     let head = probe.head();
     let id = match head {
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => "zlib",
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] if inflates(head) => "zlib",
         [0x5d, 0, 0, ..] if lzma(head) => "lzma",
         [_, 0 | 1, 1 | 2 | 3 | 9 | 10 | 11, ..] if targa(head) => "tga",
-        [0xe9 | 0xeb, ..] if probe.len() <= 0xff00 && has(head, b"\xcd\x21") => "com",
+        [0xe9 | 0xeb | 0xb4 | 0xb8 | 0xba | 0xbe | 0xbf, ..] if probe.len() <= 0xff00 && dos_command(head) => "com",
         [0x80, 2..=5, ..] if probe.tail(1).1.last() == Some(&b'.') => "pickle",
         // A frame that fits (PEP 3154); anything may follow the end.
         [0x80, 4 | 5, 0x95, ..] if u64_at(head, 3).is_some_and(|len| len <= probe.len()) => "pickle",
@@ -266,6 +309,34 @@ pub(super) fn weak(probe: &Probe<'_>, found: &mut Found) {
         _ => return,
     };
     found.add(id);
+}
+
+/// Whether a zlib stream begins to unpack.
+fn inflates(head: &[u8]) -> bool {
+    // LIMIT: the first block alone tells.
+    let mut reader = flate2::bufread::ZlibDecoder::new(head.get(..4096).unwrap_or(head));
+    std::io::Read::read(&mut reader, &mut [0; 64]).is_ok()
+}
+
+/// Whether bytes are a program as `.com` files are, which have no header: a jump into the file or a register that is filled, and a
+/// call of DOS with its number before it.
+fn dos_command(head: &[u8]) -> bool {
+    let jumps = match head {
+        [0xe9, low, high, ..] => usize::from(u16::from_le_bytes([*low, *high])).saturating_add(3) < head.len(),
+        [0xeb, by @ 0..=0x7f, ..] => usize::from(*by) + 2 < head.len(),
+        [0xe9 | 0xeb, ..] => false,
+        // Without a jump it calls soon.
+        _ => return calls(head.get(..64).unwrap_or(head)),
+    };
+    jumps && calls(head)
+}
+
+/// `mov ah, n` or `mov ax, n`, perhaps `mov dx, n`, and `int 21h`.
+fn calls(code: &[u8]) -> bool {
+    memchr::memmem::find_iter(code, b"\xcd\x21").any(|at| {
+        let before = code.get(at.saturating_sub(5)..at).unwrap_or_default();
+        matches!(before, [.., 0xb4, _] | [.., 0xb8, _, _] | [0xb4, _, 0xba, _, _])
+    })
 }
 
 /// What `file-format` says, as an id of ours.
@@ -323,6 +394,8 @@ pub(super) fn in_text(head: &[u8]) -> Option<&'static str> {
 /// Short magic numbers are believed only where a field or two make sense.
 fn plausible(id: &str, head: &[u8]) -> bool {
     match id {
+        // Programs were looked for, and two letters make none.
+        _ if head.starts_with(b"MZ") || head.starts_with(b"ZM") => false,
         "bmp" => u32_at(head, 14).is_some_and(|size| matches!(size, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)),
         "ico" | "cur" => u16_at(head, 4).is_some_and(|n| (1..=512).contains(&n)) && head.get(9) == Some(&0),
         "coff-object" => {
@@ -445,6 +518,37 @@ fn targa(head: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::kinds::kind;
+
+    #[test]
+    fn a_short_mark_counts_where_what_follows_it_fits() {
+        let id = |bytes: &[u8]| crate::identify(&crate::Content::from(bytes)).unwrap().kind.id.to_string();
+        let font = [&b"\x36\x04\0\x08"[..], &[7; 2048]].concat();
+        let names = b"\x1a\x01\x05\0\0\0\0\0\0\0\0\0xtty\0";
+        for (bytes, kind) in [
+            (&b"\x1f\x9d\x90ab\x80"[..], "compress"),
+            (&font, "psf"),
+            (names, "terminfo"),
+            (b"\x78\x9c\x03\0\0\0\0\x01", "zlib"),
+            (b"\xb4\x09\xba\x0c\x01\xcd\x21\xb8\0\x4c\xcd\x21LAZARET$", "com"),
+            (b"\xeb\x08LAZARET$\xb4\x09\xba\x02\x01\xcd\x21\xc3", "com"),
+        ] {
+            assert_eq!(id(bytes), kind, "{}", bytes.escape_ascii());
+        }
+        for bytes in [
+            &b"\x1f\x9d\x21ab\x80"[..],
+            b"\x36\x04\x91\x08ab\x80",
+            b"\x1a\x01\x91\x88ab\x80\xff",
+            b"\x78\x9c\xff\0\x01\x80\xf1",
+            b"\xe9\xf0\xf0\x01\x02\xcd\x21\x03",
+            b"\xeb\x02\x01\x02\xf0\xcd\x21\x03",
+        ] {
+            assert_eq!(id(bytes), "unknown", "{}", bytes.escape_ascii());
+        }
+        for text in ["CWS is a league.\n", "regf, hsqs and KDMV are marks of files.\n", "TZif files hold time zones.\n"]
+        {
+            assert_eq!(id(text.as_bytes()), "text", "{text}");
+        }
+    }
 
     #[test]
     fn every_id_has_a_row() {

@@ -29,13 +29,31 @@ fn mz(probe: &Probe<'_>) -> Option<&'static str> {
     if head.len() < 28 || !head.iter().take(64).any(|b| *b == 0) {
         return None;
     }
-    let Some(offset) = u32_at(head, 0x3c) else { return Some("dos-exe") };
+    let loads = loads(probe, head);
+    let Some(offset) = u32_at(head, 0x3c) else { return loads.then_some("dos-exe") };
     let header = probe.at(u64::from(offset), 4096);
     match header.get(..2) {
         Some(b"PE") if header.get(2..4) == Some(b"\0\0") => Some(pe(probe, &header, u64::from(offset))),
         Some(b"NE" | b"LE" | b"LX") => Some("ne-exe"),
-        _ => Some("dos-exe"),
+        _ => loads.then_some("dos-exe"),
     }
+}
+
+/// Whether a DOS header adds up: what DOS loads has pages, and begins to run at a place that is in the file. Two letters before
+/// anything else, such as settings of a printer, do not.
+fn loads(probe: &Probe<'_>, head: &[u8]) -> bool {
+    let field = |at: usize| u16_at(head, at).map_or(0, u64::from);
+    // What is only seen in part goes on.
+    let len = if probe.sees_all() { probe.len() } else { u64::MAX };
+    let (last_page, pages, header) = (field(2), field(4), 16 * field(8));
+    let (relocations, table) = (field(6), field(0x18));
+    // Addresses go round at the end of the first megabyte.
+    let entry = header + ((16 * field(0x16) + field(0x14)) & 0xf_ffff);
+    last_page <= 512
+        && pages > 0
+        && 512 * pages >= header
+        && entry < len
+        && (relocations == 0 || table + 4 * relocations <= len)
 }
 
 /// A PE file's headers, as far as identification needs them.

@@ -27,7 +27,25 @@ fn programs() {
     check(pe(true, 0x2022, 2, &["a", "xlAutoOpen"]), "xll", &[]);
     check(pe(true, 0x0022, 1, &[]), "sys", &[]);
     check(pe(true, 0x0022, 10, &[]), "efi", &[]);
-    check([b"MZ".as_slice(), &[0; 100]].concat(), "dos-exe", &[]);
+    let dos = |fields: [u16; 12], len: usize| {
+        let fields: Vec<u8> = fields.iter().flat_map(|field| field.to_le_bytes()).collect();
+        let mut bytes = [b"MZ".as_slice(), &fields].concat();
+        bytes.resize(len, 0x90);
+        bytes[40] = 0;
+        bytes
+    };
+    // Last page, pages, relocations, paragraphs of the header, memory twice, stack twice, sum, entry twice, table.
+    check(dos([0x90, 3, 0, 4, 0, 0xffff, 0, 0xb8, 0, 0, 0, 0x40], 1200), "dos-exe", &[]);
+    check(dos([100, 1, 0, 2, 0, 0xffff, 0xfff0, 0xfffe, 0, 0x100, 0xfff0, 0x1c], 100), "dos-exe", &[]);
+    check(dos([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 64), "dos-exe", &[]);
+    // Nothing to load, an entry that is not there, and what nobody wrote for DOS.
+    check([b"MZ".as_slice(), &[0; 100]].concat(), "unknown", &[]);
+    check(dos([0x90, 3, 0, 4, 0, 0xffff, 0, 0xb8, 0, 0x100, 0x2000, 0x40], 1200), "unknown", &[]);
+    check(
+        dos([0x8f31, 0x77e2, 0x12c3, 0xa9b1, 0x3344, 0x9a01, 0xd2f0, 0x8811, 0x5a5a, 0xc0de, 0x9e37, 0x7f4a], 300),
+        "unknown",
+        &[],
+    );
     check("MZ is how some sentences start, and they are not programs at all.", "text", &[]);
     let elf = |kind: u8| [b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".as_slice(), &[kind, 0, 62, 0], &[0; 60]].concat();
     check(elf(2), "elf-executable", &[]);

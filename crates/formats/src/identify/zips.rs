@@ -240,6 +240,15 @@ fn by_members(directory: &Directory) -> Option<&'static str> {
     if directory.has(b"META-INF/MANIFEST.MF") {
         return Some("jar");
     }
+    // Since 2013 its parts are archives of their own program; before, one was XML.
+    if directory.any(|n| starts(n, b"Index/") && ends(n, b".iwa"))
+        || directory.has(b"Index.zip") && directory.any(|n| starts(n, b"Metadata/"))
+        || directory.has(b"index.apxl")
+        || directory.has(b"index.apxl.gz")
+        || directory.has(b"index.xml") && directory.has(b"buildVersionHistory.plist")
+    {
+        return Some("iwork");
+    }
     if directory.any(|n| ends(n, b".dist-info/WHEEL")) {
         return Some("whl");
     }
@@ -275,6 +284,7 @@ fn by_mimetype(media_type: &[u8]) -> Option<&'static str> {
         (b"application/vnd.oasis.opendocument.database", "odb"),
         (b"application/vnd.sun.xml.", "sxw"),
         (b"application/epub+zip", "epub"),
+        (b"application/hwp+zip", "hwpx"),
     ];
     let media_type = media_type.trim_ascii_start();
     TYPES.iter().find(|(prefix, _)| media_type.starts_with(prefix)).map(|(_, id)| *id)

@@ -6,9 +6,11 @@ use lazaret_model::Class::Data;
 #[rustfmt::skip]
 pub(super) const ROWS: &[KindRow] = &[
     leaf("trailing-data", Data, "application/octet-stream", &["bin"], "bytes behind the end that are no file"),
+    leaf("fragment", Data, "application/octet-stream", &["bin"], "four bytes at most, too few for any file"),
     leaf("equation", Data, "application/vnd.ms-equation", &["bin"], "equation of Equation Editor (MTEF)"),
     leaf("document-part", Data, "application/octet-stream", &["bin"], "bytes that only a document's own program reads"),
     leaf("appledouble", Data, "application/applefile", &["appledouble"], "what macOS keeps beside a file (AppleDouble)"),
+    leaf("resource-fork", Data, "application/x-apple-resources", &["rsrc"], "resource fork of a Mac file"),
     leaf("dbf", Data, "application/vnd.dbf", &["dbf"], "dBASE table"),
     leaf("ds-store", Data, "application/x-ds-store", &["ds_store"], "view of a folder in the Finder (.DS_Store)"),
     leaf("dta", Data, "application/x-stata-dta", &["dta"], "Stata data"),
@@ -33,7 +35,6 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("dae", Data, "model/vnd.collada+xml", &["dae"], "Collaborative Design Activity"),
     leaf("dcm", Data, "application/dicom", &["dcm"], "Digital Imaging and Communications in Medicine"),
     leaf("drc", Data, "model/x-draco", &["drc"], "Google Draco"),
-    leaf("dwf", Data, "model/vnd.dwf", &["dwf"], "Design Web Format"),
     leaf("dwg", Data, "application/x-dwg", &["dwg"], "AutoCAD Drawing"),
     leaf("dxf", Data, "application/x-dxf", &["dxf"], "AutoCAD exchange file"),
     leaf("fbx", Data, "application/vnd.autodesk.fbx", &["fbx"], "Filmbox"),

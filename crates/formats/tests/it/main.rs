@@ -7,3 +7,4 @@
 )]
 
 mod openers;
+mod words;

@@ -35,7 +35,7 @@ pub(super) fn all() -> Vec<Standin> {
             "a program of DOS, which has no marks",
             b"\xb8\0\x4c\xcd\x21".to_vec(),
         )
-        .kind("unknown")
+        .kind("com")
         .blocked(),
         new("A1", "panel.cpl", "a control panel item", dll(&["CPlApplet"])).technique("T1218.002"),
         new("A1", "helper.dll", "a library", dll(&["DllRegisterServer"])).kind("pe64-dll"),

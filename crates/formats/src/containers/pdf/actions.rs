@@ -136,43 +136,56 @@ impl<'d> Document<'d> {
         Ok(())
     }
 
-    /// The scripts of an XFA form, each with what sets it off: `initialize` and its kin need nobody.
+    /// The scripts of an XFA form, each with what sets it off.
     pub(super) fn scripts_of_form(&mut self, form: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let form = super::text(form);
-        let (mut trigger, mut script) = (Trigger::Field, None::<String>);
-        for (index, token) in xml::tokens(&form).enumerate() {
-            if index % 1024 == 0 {
-                parts.budget().check_time().map_err(OpenError::Limit)?;
-            }
-            match token {
-                Token::Open("event", attributes) => {
-                    trigger = match xml::attribute(attributes, "activity").as_deref() {
-                        Some("click" | "mouseDown" | "mouseUp") => Trigger::Click,
-                        Some(
-                            "enter" | "exit" | "change" | "full" | "calculate" | "validate" | "preOpen" | "postOpen"
-                            | "indexChange",
-                        ) => Trigger::Field,
-                        _ => Trigger::Opening,
-                    };
-                }
-                Token::Close("event") => trigger = Trigger::Field,
-                Token::Open("script", _) => script = Some(String::new()),
-                Token::Close("script") => {
-                    if let Some(script) = script.take().filter(|script| !script.trim().is_empty()) {
-                        let member = Member::unnamed(Role::Script, trigger.script()).of_kind("js-embedded");
-                        self.add(script.into_bytes(), member, parts)?;
-                    }
-                }
-                Token::Text(text) => {
-                    if let Some(script) = &mut script {
-                        script.push_str(&xml::unescape(text));
-                    }
-                }
-                Token::Open(..) | Token::Close(_) => {}
-            }
-        }
-        Ok(())
+        each_script(&super::text(form), parts, &mut |name, script, parts| {
+            let member = Member::unnamed(Role::Script, name).of_kind("js-embedded");
+            self.add(script.into_bytes(), member, parts)
+        })
     }
+}
+
+/// What is done with a script, which is called after what sets it off.
+type Each<'e> = dyn FnMut(&'static str, String, &mut Parts<'_, '_>) -> Result<(), OpenError> + 'e;
+
+/// The scripts of an XFA form: `initialize` and its kin need nobody.
+pub(in crate::containers) fn each_script(
+    form: &str,
+    parts: &mut Parts<'_, '_>,
+    each: &mut Each<'_>,
+) -> Result<(), OpenError> {
+    let (mut trigger, mut script) = (Trigger::Field, None::<String>);
+    for (index, token) in xml::tokens(form).enumerate() {
+        if index % 1024 == 0 {
+            parts.budget().check_time().map_err(OpenError::Limit)?;
+        }
+        match token {
+            Token::Open("event", attributes) => {
+                trigger = match xml::attribute(attributes, "activity").as_deref() {
+                    Some("click" | "mouseDown" | "mouseUp") => Trigger::Click,
+                    Some(
+                        "enter" | "exit" | "change" | "full" | "calculate" | "validate" | "preOpen" | "postOpen"
+                        | "indexChange",
+                    ) => Trigger::Field,
+                    _ => Trigger::Opening,
+                };
+            }
+            Token::Close("event") => trigger = Trigger::Field,
+            Token::Open("script", _) => script = Some(String::new()),
+            Token::Close("script") => {
+                if let Some(script) = script.take().filter(|script| !script.trim().is_empty()) {
+                    each(trigger.script(), script, parts)?;
+                }
+            }
+            Token::Text(text) => {
+                if let Some(script) = &mut script {
+                    script.push_str(&xml::unescape(text));
+                }
+            }
+            Token::Open(..) | Token::Close(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether a dictionary is a form field or its widget (12.7.3).

@@ -4,7 +4,7 @@ use super::MOST_OBJECTS;
 use super::objects::{self, Object, Stream, Value, Work};
 use crate::{OpenError, Parts};
 use hayro_syntax::object::{Dict, MaybeRef, Object as Decrypted, ObjectIdentifier};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// Arrays and dictionaries inside each other.
 const MOST_DEPTH: u32 = 48;
@@ -54,9 +54,16 @@ pub(super) fn is_so(bytes: &[u8], objects: &[Object], parts: &mut Parts<'_, '_>)
 /// The objects of an encrypted document, by the empty password or one of those to try; none when it stays locked.
 pub(super) fn decrypt(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Option<Vec<Object>>, OpenError> {
     use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
-    let shared = std::sync::Arc::new(bytes.to_vec());
+    let mut shared = std::sync::Arc::new(bytes.to_vec());
     let mut tried = 0;
     let mut opened = Pdf::new(shared.clone());
+    // Where the table of objects is not to the letter, the crate says the same of a wrong password as of damage.
+    if matches!(opened, Err(LoadPdfError::Invalid))
+        && let Some(mended) = with_new_table(bytes, parts)?
+    {
+        shared = std::sync::Arc::new(mended);
+        opened = Pdf::new(shared.clone());
+    }
     let protected = |result: &Result<Pdf, LoadPdfError>| {
         matches!(result, Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected)))
     };
@@ -86,6 +93,68 @@ pub(super) fn decrypt(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Option<
             Ok(None)
         }
     }
+}
+
+/// The document with a table of its objects behind it (7.5.4) and the trailer that names the encryption dictionary.
+fn with_new_table(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<Option<Vec<u8>>, OpenError> {
+    parts.budget().step(2 * bytes.len() as u64).map_err(OpenError::Limit)?;
+    let trailers = memchr::memmem::rfind_iter(bytes, b"trailer").filter_map(|at| {
+        let rest = bytes.get(at..)?;
+        rest.get(..memchr::memmem::find(rest, b"startxref").unwrap_or(rest.len()))
+    });
+    let mut places = BTreeMap::new();
+    for at in memchr::memmem::find_iter(bytes, b" obj") {
+        parts.budget().step(16).map_err(OpenError::Limit)?;
+        let Some((start, generation)) = number_before(bytes, at) else { continue };
+        let apart = start.checked_sub(1).filter(|before| bytes.get(*before).is_some_and(u8::is_ascii_whitespace));
+        if let Some((start, number)) = apart.and_then(|end| number_before(bytes, end)) {
+            // The newest comes last.
+            places.insert(number, (start, generation));
+        }
+    }
+    let last = places.last_key_value().map_or(0, |(number, _)| *number);
+    // LIMIT: it stays locked, and says so.
+    if places.is_empty() || last as usize > MOST_OBJECTS {
+        return Ok(None);
+    }
+    let mut table = format!("\nxref\n0 {}\n", u64::from(last) + 1);
+    for number in 0..=last {
+        match places.get(&number) {
+            Some((at, generation)) => table.push_str(&format!("{at:010} {generation:05} n \n")),
+            None => table.push_str("0000000000 65535 f \n"),
+        }
+    }
+    parts.budget().step(20 * u64::from(last)).map_err(OpenError::Limit)?;
+    // LIMIT: revisions of a document name the same dictionary.
+    for trailer in trailers.take(16) {
+        if memchr::memmem::find(trailer, b"/Encrypt").is_some() && memchr::memmem::find(trailer, b"/Root").is_some() {
+            // Tables before it are not to be read.
+            let trailer = without_previous(trailer);
+            let end = format!("\nstartxref\n{}\n%%EOF\n", bytes.len() + 1);
+            return Ok(Some([bytes, table.as_bytes(), &trailer, end.as_bytes()].concat()));
+        }
+    }
+    Ok(None)
+}
+
+/// A trailer that leads to no other table.
+fn without_previous(trailer: &[u8]) -> Vec<u8> {
+    let mut out = trailer.to_vec();
+    for name in [&b"/Prev"[..], b"/XRefStm"] {
+        for at in memchr::memmem::find_iter(trailer, name) {
+            if let Some(letter) = out.get_mut(at + 1) {
+                *letter = b'-';
+            }
+        }
+    }
+    out
+}
+
+/// The decimal number that ends before `end`, and where it begins.
+fn number_before(bytes: &[u8], end: usize) -> Option<(usize, u32)> {
+    let digits = bytes.get(..end)?.iter().rev().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let start = end.checked_sub(digits).filter(|_| digits > 0)?;
+    Some((start, std::str::from_utf8(bytes.get(start..end)?).ok()?.parse().ok()?))
 }
 
 /// Copies a decrypted document's objects, following references from those that are listed.

@@ -158,6 +158,23 @@ fn encrypted_documents_open_with_the_empty_or_a_given_password() {
     assert!(found.part("x.pdf").locked && found.parts.len() == 1);
 }
 
+#[test]
+fn a_table_that_is_not_to_the_letter_makes_no_damage_of_a_password() {
+    // Lines of nineteen bytes, which readers mend.
+    let short = |password: &str| {
+        let bytes = encrypted_pdf(password, b"LAZARET");
+        let at = memchr::memmem::find(&bytes, b"xref\n0 6").unwrap();
+        let table: Vec<u8> = String::from_utf8(bytes[at..].to_vec()).unwrap().replace(" \n", "\n").into_bytes();
+        [&bytes[..at], &table].concat()
+    };
+    let found = walk_with(short("infected"), "x.pdf", None, &["infected"], Limits::default());
+    assert_eq!(found.bytes("//opening-script"), b"LAZARET");
+    assert_eq!(walk(short(""), "x.pdf").bytes("//opening-script"), b"LAZARET");
+    let found = walk_with(short("unheard-of-0815"), "x.pdf", None, &[], Limits::default());
+    let reasons = &found.part("x.pdf").incomplete;
+    assert!(found.part("x.pdf").locked && reasons.iter().all(|reason| !reason.contains("damaged")), "{reasons:?}");
+}
+
 /// Something in the document is not complete, and says so.
 #[track_caller]
 fn check_said(bytes: Vec<u8>, reason: &str) {

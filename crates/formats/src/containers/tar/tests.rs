@@ -196,6 +196,17 @@ fn links_out_of_the_archive_are_reported() {
 }
 
 #[test]
+fn an_archive_whose_last_member_is_its_end_is_whole() {
+    let bare = [member(b"a", b'0', b"first"), member(b"b", b'0', MARKER)].concat();
+    assert!(check(bare.clone()).complete());
+    for end in [bare.len() - 1, bare.len() - 512, bare.len() - 600] {
+        assert!(!check(bare[..end].to_vec()).complete(), "{end}");
+    }
+    // What describes a member that does not come.
+    assert!(!check([bare, member(b"x", b'L', b"a-longer-name")].concat()).complete());
+}
+
+#[test]
 fn truncation_and_noise_never_pass_for_whole() {
     let whole = ended(&[member(b"a", b'0', b"first"), member(b"b", b'0', MARKER)]);
     for sixteenth in 1..16 {

@@ -1,6 +1,6 @@
 //! The bytes of one ZIP member: decryption, decompression, checks.
 
-use super::structure::Entry;
+use super::Entry;
 use crate::containers::decoders::{self, Checked, Codec};
 use crate::{Budget, Content, ContentReader, OpenError};
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
