@@ -86,9 +86,10 @@ fn rich_text_of_a_message_is_unpacked_and_names_of_properties_are_none() {
 
 #[test]
 fn streams_that_only_the_document_reads_are_no_unknown_files() {
+    let told = |bytes| walk_with(bytes, "sample", None, &[], Limits::default());
     let stream: &[u8] = &[0x9b, 0xfe, 0x13, 0x99, 0, 1, 0xe0, 0xbb];
     let kind_in = |own: &str| {
-        let recorded = check(build(&[(own, b"x"), ("/ObjectPool/_1/CONTENTS", stream)]));
+        let recorded = told(build(&[(own, b"x"), ("/ObjectPool/_1/CONTENTS", stream)]));
         recorded.part("//ObjectPool/_1/CONTENTS").kind.id.to_string()
     };
     assert_eq!(kind_in("/WordDocument"), "document-part");
@@ -96,9 +97,9 @@ fn streams_that_only_the_document_reads_are_no_unknown_files() {
     // Nothing is known about whoever reads this one.
     assert_eq!(kind_in("/Other"), "unknown");
     // A file that somebody packed is a file, whatever it is.
-    let recorded = check(build(&[("/WordDocument", b"x"), ("/ObjectPool/_1/\u{1}Ole10Native", &packed(stream))]));
+    let recorded = told(build(&[("/WordDocument", b"x"), ("/ObjectPool/_1/\u{1}Ole10Native", &packed(stream))]));
     assert_eq!(recorded.part("//C:\\invoice.exe").kind.id, "unknown");
-    let recorded = check(build(&[("/WordDocument", b"x"), ("/ObjectPool/_1/Equation Native", stream)]));
+    let recorded = told(build(&[("/WordDocument", b"x"), ("/ObjectPool/_1/Equation Native", stream)]));
     assert_eq!(recorded.part("Equation Native").kind.id, "equation");
 }
 
