@@ -522,29 +522,20 @@ fn behind_media(part: &Part) -> bool {
 /// long its first comment is: a text whose words do not tell is judged as what it is declared or called.
 pub fn settle(part: &mut Part) {
     const DATA: &[&str] = &["json", "css", "csv", "xml", "vtt"];
+    let declared = part.declared_type.as_deref().unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if is_javascript(&essence) && runs_as_javascript(&part.kind) {
+        let guess = std::mem::replace(&mut part.kind, kinds::kind("js").map_or(Kind::UNKNOWN, KindRow::kind));
+        if !guess.is_unknown() && guess.id != "text" {
+            part.also.push(guess);
+        }
+        return;
+    }
     if part.kind.class != Class::Text || DATA.contains(&&*part.kind.id) {
         return;
     }
-    let declared = part.declared_type.as_deref().unwrap_or_default();
-    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        // WHATWG MIME Sniffing, "JavaScript MIME type".
-        "text/javascript"
-        | "application/javascript"
-        | "application/x-javascript"
-        | "text/ecmascript"
-        | "application/ecmascript"
-        | "application/x-ecmascript"
-        | "text/jscript"
-        | "text/livescript"
-        | "text/x-javascript"
-        | "text/x-ecmascript" => {
-            part.kind = kinds::kind("js").map_or(Kind::UNKNOWN, KindRow::kind);
-        }
-        "text/html" | "application/xhtml+xml" if !part.is("html") => {
-            part.also.extend(kinds::kind("html").map(KindRow::kind));
-        }
-        _ => {}
+    if matches!(essence.as_str(), "text/html" | "application/xhtml+xml") && !part.is("html") {
+        part.also.extend(kinds::kind("html").map(KindRow::kind));
     }
     let called = match part.extension().as_str() {
         "html" | "htm" | "xhtml" | "shtml" | "xht" => "html",
@@ -554,6 +545,22 @@ pub fn settle(part: &mut Part) {
     };
     if !part.is(called) {
         part.also.extend(kinds::kind(called).map(KindRow::kind));
+    }
+}
+
+/// WHATWG MIME Sniffing, "JavaScript MIME type".
+fn is_javascript(essence: &str) -> bool {
+    let minor = essence.strip_prefix("text/").or_else(|| essence.strip_prefix("application/")).unwrap_or_default();
+    matches!(minor.strip_prefix("x-").unwrap_or(minor), "javascript" | "ecmascript")
+        || matches!(essence, "text/jscript" | "text/livescript")
+}
+
+/// Whether a browser that was told it is JavaScript would run what it was taken for: any words, and bytes that nobody knows.
+fn runs_as_javascript(kind: &Kind) -> bool {
+    match kind.class {
+        Class::Text => !matches!(&*kind.id, "json" | "xml" | "vtt"),
+        Class::Script => !matches!(&*kind.id, "js" | "js-embedded"),
+        _ => kind.is_unknown(),
     }
 }
 

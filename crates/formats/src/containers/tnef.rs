@@ -121,7 +121,7 @@ impl Attachment {
             let inner = object.slice(16, object.len().saturating_sub(16));
             let (role, content) = match interface {
                 Some(MESSAGE) => (Role::Attachment, inner),
-                Some(interface) if interface.ends_with(&[0xc0, 0, 0, 0, 0, 0, 0, 0x46]) => (Role::Embedded, inner),
+                Some([.., 0xc0, 0, 0, 0, 0, 0, 0, 0x46]) => (Role::Embedded, inner),
                 // Data of a file has none.
                 _ => (Role::Attachment, object),
             };

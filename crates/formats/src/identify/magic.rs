@@ -418,6 +418,8 @@ fn plausible(id: &str, head: &[u8]) -> bool {
         }
         // Two bytes of a zlib stream.
         "dmg" => false,
+        // Looked at by themselves (`compound`).
+        "cfb" | "doc" | "xls" | "ppt" | "msi" | "msg" => false,
         "bat" | "html" | "xml" | "prg" => false,
         _ => true,
     }

@@ -135,7 +135,7 @@ fn is_words(text: &str) -> bool {
         let shouted = word.chars().all(|c| !c.is_lowercase());
         !mixed && (!late || shouted) && (foreign == 0 || foreign == all || (word.chars().all(|c| (c as u32) <= 0x24f)))
     };
-    let varied = text.chars().any(|c| Some(c) != text.chars().next());
+    let varied = text.chars().any(|c| !text.starts_with(c));
     varied && words.peek().is_some() && words.all(sound) && marks * 4 <= text.chars().count()
 }
 

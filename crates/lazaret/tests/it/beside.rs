@@ -148,7 +148,7 @@ fn hold_places(served: &Served, site: &Site, deeds: &Deeds, over: &AtomicBool) {
     let head = format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", site.url("/take"));
     let open = |number: usize| {
         let mut stream = from(HOSTILE, served.proxy).ok()?;
-        let _ = stream.write_all(if number % 2 == 0 { head.as_bytes() } else { b"GET http" });
+        let _ = stream.write_all(if number.is_multiple_of(2) { head.as_bytes() } else { b"GET http" });
         stream.set_nonblocking(true).ok()?;
         Some(stream)
     };

@@ -49,14 +49,17 @@ impl<'c> List<'c> {
         let trailer = content.window(at, TRAILER as usize)?;
         let small = |place: usize| trailer.get(place).copied().filter(|size| (1..=8).contains(size));
         let number = |place: usize| trailer.get(place..place.saturating_add(8)).map(number);
-        let (Some(offset_size), Some(reference_size)) = (small(6), small(7)) else {
+        // One that holds a single value refers to nothing.
+        let (Some(offset_size), Some(reference_size)) =
+            (small(6), small(7).or((trailer.get(7) == Some(&0)).then_some(0)))
+        else {
             return Err(OpenError::malformed("the property list has no trailer", at));
         };
         let (Some(objects), Some(top), Some(table)) = (number(8), number(16), number(24)) else {
             return Err(OpenError::malformed("the property list has no trailer", at));
         };
         let list = Self { content, offset_size, reference_size, objects, top, table };
-        if list.top >= objects || table >= at {
+        if list.top >= objects || table >= at || reference_size == 0 && objects > 1 {
             return Err(OpenError::malformed("the table of the property list lies outside it", at));
         }
         Ok(list)
