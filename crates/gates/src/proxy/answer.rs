@@ -244,7 +244,7 @@ pub(super) async fn settled(
                     }
                     None => progress.whole,
                 };
-                let begun = Begun { first, piece: piece.unwrap_or(Piece::all(u64::MAX)), headers: head.headers.clone(), about };
+                let begun = Begun { first, piece: piece.unwrap_or(Piece::all(u64::MAX)), status: head.status, headers: head.headers.clone(), about };
                 tokio::spawn(trickle(Arc::clone(proxy), exchange, task, begun, sender));
                 return Ok(Response::from_parts(head, measured(body, length)));
             }
@@ -450,13 +450,14 @@ struct Begun {
     /// The first bytes of what is sent, which is a piece or all of the body.
     first: Bytes,
     piece: Piece,
+    status: StatusCode,
     headers: HeaderMap,
     about: About,
 }
 
 /// Keeps a client's connection alive with first bytes, until the judgement; then sends the rest or breaks it off.
 async fn trickle(proxy: Arc<Proxy>, exchange: Arc<Exchange>, mut task: Task, begun: Begun, sender: Sender) {
-    let Begun { first, piece, headers, about } = begun;
+    let Begun { first, piece, status, headers, about } = begun;
     let mut sent = 0;
     let mut pace = tokio::time::interval(TRICKLE_TIME);
     let outcome = loop {
@@ -474,7 +475,9 @@ async fn trickle(proxy: Arc<Proxy>, exchange: Arc<Exchange>, mut task: Task, beg
     };
     let why: BoxError = match outcome {
         Ok(Outcome::Deliver(body, trailers)) => {
-            ranged::keep(&proxy.desk, &headers, &body, trailers.is_none(), &about);
+            // An error page is no copy of the file.
+            let all = trailers.is_none() && matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
+            ranged::keep(&proxy.desk, &headers, &body, all, &about);
             if send(&body, piece.from(sent as u64), &sender).await
                 && let Some(trailers) = trailers
             {
