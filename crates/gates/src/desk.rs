@@ -1,7 +1,9 @@
 //! The desk that every gate asks: may this body pass? It bounds what is inspected at once and turns every failure into
 //! a refusal.
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Share};
+use crate::copies::{Copies, KeptCopy, Place};
+use crate::distrust::{Distrust, TlsRefusal};
 use crate::exchange::Exchange;
 use crate::refusal::{Pages, Reason, Refusal, public_address};
 use crate::settings::BodySettings;
@@ -10,14 +12,20 @@ use crate::{Directory, Kept, Metrics, Record, Sites};
 use http::{HeaderMap, Method, StatusCode};
 use lazaret_engine::{Engine, Request, SampleBytes, Turns, give_memory_back};
 use lazaret_model::{Class, ContentCoding, Decision, Kind, Origin, ScanReport, reference};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// First bytes that are enough for an early decision.
 pub(crate) const HEAD: usize = 16 << 10;
 
+/// Bytes before the first frame of a station, and places that are tried.
+const MOST_UNSYNCED: usize = 8 << 10;
+const MOST_SYNCS: usize = 64;
+/// Bytes by which a frame is told.
+const FRAME: usize = 4 << 10;
 /// Bytes of memory that every client may take, whatever others take.
 const SURE_MEMORY: u64 = 1 << 20;
 /// The part of memory and spool that one client may take, and the part of the spool that it may take in any case.
@@ -37,6 +45,8 @@ pub struct Desk {
     turns: Arc<Turns>,
     memory: Arc<Budget>,
     disk: Arc<Budget>,
+    copies: Copies,
+    distrust: Distrust,
 }
 
 /// What a desk works with.
@@ -96,6 +106,8 @@ impl Desk {
         }
         let one = (spool / PART).max(settings.most_bytes.min(spool));
         let disk = Arc::new(Budget::new(spool, one, spool / SURE_PART));
+        let time = Duration::from_secs(settings.kept_seconds);
+        let copies = Copies::new(settings.kept_bytes, time, spool, settings.memory_bytes);
         let Means { engine, pages, record, sites, directory } = means;
         Self {
             engine: RwLock::new(engine),
@@ -109,7 +121,42 @@ impl Desk {
             turns,
             memory,
             disk,
+            copies,
+            distrust: Distrust::default(),
         }
+    }
+
+    /// Clients that did not take the certificates made here, by the host that they wanted, the latest first.
+    pub fn refusals(&self) -> Vec<TlsRefusal> {
+        self.distrust.list()
+    }
+
+    /// Notes that a client did not take the certificate of a host; whether it is the first time.
+    pub(crate) fn distrusted(&self, host: &str, client: IpAddr, alert: &'static str) -> bool {
+        self.metrics.distrusted(alert);
+        self.distrust.note(host, client, alert)
+    }
+
+    /// What is kept of what was delivered.
+    pub(crate) fn copies(&self) -> &Copies {
+        &self.copies
+    }
+
+    /// Keeps what was delivered for a while.
+    pub(crate) fn keep_copy(self: &Arc<Self>, place: &Place, copy: KeptCopy) {
+        let Some(time) = self.copies.keep(place, copy) else { return };
+        let desk = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(time + Duration::from_secs(1)).await;
+            if let Some(desk) = desk.upgrade() {
+                desk.copies.forget();
+            }
+        });
+    }
+
+    /// A share of memory for a body that is passed on while it comes.
+    pub(crate) fn memory(&self, exchange: &Exchange) -> Share {
+        self.memory.share(exchange.whose())
     }
 
     /// What the gates did so far, counted.
@@ -180,6 +227,19 @@ impl Desk {
         (declared.starts_with("video/") || declared.starts_with("audio/"))
             && matches!(&cargo.codings, Ok(codings) if codings.is_empty())
             && matches!(Engine::kind_of(head).class, Class::Video | Class::Audio)
+    }
+
+    /// Where the first frame of film or sound begins in these bytes, if that is what they are and what they were declared as. It is
+    /// played as it comes and has no end, so that it need not have a name that is played, unless a browser would save it.
+    pub(crate) fn is_station(&self, cargo: &Cargo, head: &[u8]) -> Option<usize> {
+        let unnamed = !cargo.name.contains('.') || cargo.origin.host.as_deref() == Some(cargo.name.as_str());
+        if cargo.attached || !(is_media_name(&cargo.name) || unnamed && !cargo.origin.saves) {
+            return None;
+        }
+        let declared = cargo.origin.declared_type.as_deref().unwrap_or_default();
+        let declared =
+            declared.starts_with("video/") || declared.starts_with("audio/") || declared == "application/ogg";
+        if declared && matches!(&cargo.codings, Ok(codings) if codings.is_empty()) { first_frame(head) } else { None }
     }
 
     /// Adds what is known here about the site.
@@ -261,28 +321,57 @@ impl Desk {
                 return Err(Box::new(self.refuse(exchange, cargo, Reason::Failed(why))));
             }
         };
-        let mut judged = self.judge_as(exchange, cargo, body, codings.clone()).await;
-        // A client that did not offer to undo a coding saves the bytes as they are.
-        if judged.is_ok() && !codings.is_empty() && !codings.iter().all(|coding| exchange.undoes.contains(coding)) {
+        let report = self.look(exchange, cargo, body, &codings).await?;
+        self.admit(exchange, cargo, &report).await
+    }
+
+    /// Judges a body, or a piece of one that is passed on while it comes. That it may pass is not recorded; what may not is kept.
+    ///
+    /// # Errors
+    /// The refusal, when it may not pass.
+    pub(crate) async fn look(
+        self: &Arc<Self>,
+        exchange: &Exchange,
+        cargo: &Cargo,
+        body: &Spooled,
+        codings: &[ContentCoding],
+    ) -> Result<ScanReport, Box<Refusal>> {
+        let mut judged = self.judge_as(exchange, cargo, body, codings.to_vec()).await;
+        // A client that did not offer to undo a coding saves the bytes as they are. Messages of gRPC are packed by another field.
+        let is_message = cargo.codings.as_ref().is_ok_and(Vec::is_empty);
+        let undone = is_message || codings.iter().all(|coding| exchange.undoes.contains(coding));
+        if judged.is_ok() && !undone {
             judged = self.judge_as(exchange, cargo, body, Vec::new()).await;
         }
         match judged {
-            Ok(report) => match self.record.delivered(exchange, &report).await {
-                Ok(()) => {
-                    self.metrics.decided(exchange.gate, report.decision);
-                    Ok(())
-                }
-                Err(why) => Err(Box::new(self.refuse(
-                    exchange,
-                    cargo,
-                    Reason::Failed(format!("it could not be recorded: {why}")),
-                ))),
-            },
+            Ok(report) => Ok(report),
             // Who has no time to look at it has none to keep it.
             Err(refusal) if matches!(refusal.reason, Reason::Busy(_)) => Err(refusal),
             Err(mut refusal) => {
-                refusal.kept = self.keep(body, &codings).await;
+                refusal.kept = self.keep(body, codings).await;
                 Err(refusal)
+            }
+        }
+    }
+
+    /// Records that something may pass.
+    ///
+    /// # Errors
+    /// The refusal, when that cannot be recorded.
+    pub(crate) async fn admit(
+        &self,
+        exchange: &Exchange,
+        cargo: &Cargo,
+        report: &ScanReport,
+    ) -> Result<(), Box<Refusal>> {
+        match self.record.delivered(exchange, report).await {
+            Ok(()) => {
+                self.metrics.decided(exchange.gate, report.decision);
+                Ok(())
+            }
+            Err(why) => {
+                let why = Reason::Failed(format!("it could not be recorded: {why}"));
+                Err(Box::new(self.refuse(exchange, cargo, why)))
             }
         }
     }
@@ -291,7 +380,7 @@ impl Desk {
         let (record, body) = (Arc::clone(&self.record), body.clone());
         let kept = tokio::task::spawn_blocking(move || match body {
             Spooled::Memory(bytes) => record.keep(&mut &bytes[..]),
-            Spooled::File(..) => match body.sample() {
+            Spooled::File { .. } => match body.sample() {
                 Ok(SampleBytes::File(mut file)) => record.keep(&mut file),
                 Ok(SampleBytes::Memory(bytes)) => record.keep(&mut bytes.as_slice()),
                 Err(error) => Err(error.to_string()),
@@ -405,6 +494,29 @@ impl Desk {
             "inspected"
         );
     }
+}
+
+/// Where the first frame begins: at once, or behind the rest of one (ISO/IEC 11172-3, 2.4.2.3; ISO/IEC 13818-1, 2.4.3.2).
+fn first_frame(head: &[u8]) -> Option<usize> {
+    let plays = |at: usize| {
+        let rest = head.get(at..).unwrap_or_default();
+        matches!(Engine::kind_of(rest.get(..FRAME).unwrap_or(rest)).class, Class::Video | Class::Audio)
+    };
+    if plays(0) {
+        return Some(0);
+    }
+    // What is something else is no rest of a frame.
+    if !Engine::kind_of(head).is_unknown() {
+        return None;
+    }
+    let syncs = head.windows(2).enumerate().filter(|(_, pair)| matches!(pair, [0xff, 0xe0..=0xff] | [0x47, _]));
+    // LIMIT: what begins further on is judged as a file.
+    syncs
+        .map(|(at, _)| at)
+        .take_while(|at| *at < MOST_UNSYNCED)
+        .filter(|at| *at > 0)
+        .take(MOST_SYNCS)
+        .find(|at| plays(*at))
 }
 
 /// Whether something of this name is played when it is opened.

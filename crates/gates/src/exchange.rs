@@ -47,10 +47,11 @@ pub struct Exchange {
     pub uri: Uri,
     /// A person navigated to it or a program downloads it, as opposed to a page fetching it for itself.
     pub navigation: bool,
+    /// It ends as a page or as a file of a person, since a browser navigates to it; what is fetched otherwise goes to a program or a
+    /// page's script.
+    pub saves: bool,
     /// The registered domain of the page that fetches it, or its host where that has none.
     pub page: Option<String>,
-    /// A page's script asks for a stream of events, not for a file.
-    pub event_stream: bool,
     /// What a refusal should look like.
     pub wants: Wants,
     /// `Accept-Language`, as sent.
@@ -86,8 +87,8 @@ impl Exchange {
             method,
             uri,
             navigation,
+            saves: wants == Wants::Page || text(headers, "sec-fetch-mode") == "navigate",
             page: page(headers, &destination, &accept),
-            event_stream: !navigation && accept.contains("text/event-stream"),
             wants,
             languages: text(headers, ACCEPT_LANGUAGE.as_str()),
             undoes,
@@ -132,6 +133,7 @@ impl Exchange {
             first_seen_days: None,
             declared_type: Some(declared).filter(|declared| !declared.is_empty()),
             navigation: self.navigation || is_attachment(headers),
+            saves: self.saves || is_attachment(headers),
         }
     }
 

@@ -5,22 +5,15 @@ use crate::Exchange;
 use crate::desk::{Cargo, Desk};
 use crate::refusal::Reason;
 use crate::spool::Spooled;
+use crate::transfer::{hung_behind, marked};
 use bytes::{Bytes, BytesMut};
-use memchr::memmem;
 use std::io;
 use std::sync::Arc;
 
 /// Bytes held back: a ZIP archive's last record with the longest comment (APPNOTE, 4.3.16).
 const TAIL: usize = 22 + u16::MAX as usize;
-/// Bytes of the longest beginning that is looked for, but one.
-const CARRY: usize = 7;
-/// Beginnings of archives that programs look for anywhere in a file. Each is so long that film has it by chance once in
-/// hundreds of terabytes.
-const BEGINNINGS: [(&[u8], &str); 3] = [
-    (b"Rar!\x1a\x07\x00", "a RAR archive"),
-    (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-];
+/// Bytes of the longest beginning that is looked for, but one, and a few more.
+const CARRY: usize = 40;
 
 /// The rest of a film.
 pub(crate) struct Following {
@@ -48,6 +41,11 @@ impl Following {
         Ok(Self { desk, exchange, cargo, before: last.len(), held: BytesMut::from(&last[..]) })
     }
 
+    /// What follows no beginning: a piece from the middle of film of which the beginning was inspected before.
+    pub(crate) fn piece(desk: Arc<Desk>, exchange: Arc<Exchange>, cargo: Cargo) -> Self {
+        Self { desk, exchange, cargo, before: 0, held: BytesMut::new() }
+    }
+
     /// Takes a piece and gives what may go on.
     ///
     /// # Errors
@@ -56,8 +54,7 @@ impl Following {
         let seen = self.held.len().saturating_sub(CARRY);
         self.held.extend_from_slice(data);
         let new = self.held.get(seen..).unwrap_or_default();
-        let found = BEGINNINGS.iter().find(|(beginning, _)| memmem::find(new, beginning).is_some());
-        if let Some((_, what)) = found {
+        if let Some(what) = marked(new) {
             return Err(self.refuse(what).await);
         }
         Ok(self.hand_over(self.held.len().saturating_sub(TAIL)))
@@ -87,29 +84,6 @@ impl Following {
         let refusal = self.desk.refuse(&self.exchange, &self.cargo, Reason::Failed(why));
         self.desk.settle(&self.exchange, &refusal).await;
         format!("refused, reference {}", refusal.reference)
-    }
-}
-
-/// What the last bytes of a file belong to, where it is found from its end.
-fn hung_behind(tail: &[u8]) -> Option<&'static str> {
-    // APPNOTE, 4.3.16: the only disk, its entries twice the same, and a comment that fits.
-    let zip = memmem::rfind_iter(tail, b"PK\x05\x06").any(|at| {
-        let record = tail.get(at..).unwrap_or_default();
-        let number =
-            |at: usize| record.get(at..at + 2).map(|bytes| usize::from(u16::from_le_bytes([bytes[0], bytes[1]])));
-        number(8) == number(10)
-            && number(4) == number(6)
-            && number(20).is_some_and(|comment| 22 + comment <= record.len())
-    });
-    let last = tail.get(tail.len().saturating_sub(512)..).unwrap_or_default();
-    if zip {
-        Some("a ZIP archive")
-    } else if last.starts_with(b"koly\0\0\0\x04\0\0\x02\0") {
-        Some("a macOS disk image")
-    } else if last.starts_with(b"conectix") {
-        Some("a virtual disk")
-    } else {
-        None
     }
 }
 

@@ -4,7 +4,9 @@
 //! that says why; afterwards, the connection breaks.
 
 mod answer;
+mod copies;
 mod encapsulated;
+mod live;
 mod message;
 mod session;
 mod wire;

@@ -6,8 +6,10 @@
 
 mod accept;
 mod budget;
+mod copies;
 mod desk;
 mod directory;
+mod distrust;
 mod error;
 mod exchange;
 mod fetch;
@@ -15,19 +17,23 @@ mod following;
 mod framing;
 mod icap;
 mod intake;
+mod live;
 mod metrics;
 mod network;
 mod patient;
 mod post;
 mod proxy;
+mod range;
 mod record;
 mod refusal;
 mod settings;
 mod sites;
 mod spool;
+mod transfer;
 
 pub use desk::{Desk, Means};
 pub use directory::{Accounts, Directory};
+pub use distrust::TlsRefusal;
 pub use error::GateError;
 pub use exchange::{Exchange, Wants};
 pub use fetch::Fetcher;

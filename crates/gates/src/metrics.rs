@@ -17,6 +17,7 @@ pub struct Metrics(Mutex<Counts>);
 struct Counts {
     decisions: BTreeMap<(&'static str, &'static str), u64>,
     failures: BTreeMap<&'static str, u64>,
+    distrusted: BTreeMap<&'static str, u64>,
     bytes: u64,
     /// Inspections by the class of their time; the last one has no bound.
     times: [u64; BOUNDS.len() + 1],
@@ -30,6 +31,10 @@ impl Metrics {
 
     pub(crate) fn failed(&self, what: &'static str) {
         *self.counts().failures.entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn distrusted(&self, alert: &'static str) {
+        *self.counts().distrusted.entry(alert).or_default() += 1;
     }
 
     pub(crate) fn inspected(&self, bytes: u64, time: Duration) {
@@ -60,6 +65,11 @@ impl Metrics {
         let _ = writeln!(text, "# TYPE lazaret_failures_total counter");
         for (what, number) in &counts.failures {
             let _ = writeln!(text, "lazaret_failures_total{{what=\"{what}\"}} {number}");
+        }
+        let _ = writeln!(text, "# HELP lazaret_tls_refusals_total Clients that did not take a certificate made here.");
+        let _ = writeln!(text, "# TYPE lazaret_tls_refusals_total counter");
+        for (alert, number) in &counts.distrusted {
+            let _ = writeln!(text, "lazaret_tls_refusals_total{{alert=\"{alert}\"}} {number}");
         }
         let _ = writeln!(text, "# HELP lazaret_inspected_bytes_total Bytes of bodies that were inspected.");
         let _ = writeln!(text, "# TYPE lazaret_inspected_bytes_total counter");

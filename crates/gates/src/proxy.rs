@@ -12,7 +12,9 @@ mod connector;
 mod destinations;
 mod fields;
 mod pac;
+mod passing;
 mod prefixed;
+mod ranged;
 mod requests;
 mod tunnel;
 mod upload;
@@ -33,13 +35,14 @@ use crate::{Accounts, Desk, Exchange, GateError, Wants};
 use data_encoding::BASE64;
 use destinations::Ports;
 use fields::Via;
-use http::header::{CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, UPGRADE};
+use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, UPGRADE};
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lazaret_model::{Crowd, Gate, Introduction};
+use ranged::Wish;
 use requests::Requests;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -48,7 +51,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use upload::Sent;
-use waiting::{Key, Waiting};
+use waiting::Waiting;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -365,10 +368,12 @@ impl Proxy {
         if websocket {
             return tunnel::websocket(self, request, exchange, asker, (Arc::clone(&place.held), closing)).await;
         }
-        let key = Key::of(&exchange, request.headers());
-        if let Some(work) = key.as_ref().and_then(|key| self.waiting.take(key)) {
-            return answer::settled(self, work, key).await;
+        let mut wish = Wish::of(&exchange, request.headers());
+        if let Some(work) = wish.key.as_ref().and_then(|key| self.waiting.take(key)) {
+            return answer::settled(self, work, wish.key).await;
         }
+        let streams = fields::wants_stream(request.headers());
+        let speaks_grpc = fields::is_grpc(request.headers());
         let (mut head, body) = request.into_parts();
         let body = if own.is_some() {
             body::idle_bounded(body, self.settings.idle_time())
@@ -379,9 +384,30 @@ impl Proxy {
             }
         };
         fields::outbound(&mut head.headers, &self.via);
+        if streams {
+            // A stream that is packed could only be looked at when it ends.
+            head.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if speaks_grpc {
+            // gRPC over HTTP/2, "Requests": by this it is seen that nothing between loses the fields at the end.
+            head.headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
         if let Some(own) = own {
             own.introduce(&exchange, &mut head.headers);
         }
+        wish.remember(&uri, &head.headers, asker);
+        let found = if own.is_none() { wish.copy(self, &exchange) } else { None };
+        let copy = match found {
+            Some(fresh) if fresh.1.is_fresh_for(&exchange) && wish.means(&fresh.1) => {
+                wish.with_conditions(&head.headers);
+                return ranged::from_copy(self, exchange, fresh, wish).await;
+            }
+            Some(copy) => {
+                wish.ask_about(&copy.1, &mut head.headers);
+                Some(copy)
+            }
+            None => None,
+        };
         let mut outbound = Request::new(body);
         *outbound.method_mut() = head.method;
         *outbound.uri_mut() = uri;
@@ -390,7 +416,13 @@ impl Proxy {
         if own.is_some() {
             return Ok(answer::passed(self, answer));
         }
-        answer::inspected(self, exchange, answer, key).await
+        match copy {
+            Some((key, copy)) if answer.status() == StatusCode::NOT_MODIFIED => {
+                self.desk.copies().confirm(&key);
+                ranged::from_copy(self, exchange, (key, copy), wish).await
+            }
+            _ => answer::inspected(self, exchange, answer, wish).await,
+        }
     }
 }
 

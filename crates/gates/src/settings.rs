@@ -34,6 +34,11 @@ pub struct BodySettings {
     /// Bytes of the spool that bodies under way take in all, of one client a quarter, but room for one body. What does not fit
     /// waits, and is then refused. Default 64 GiB.
     pub spool_bytes: u64,
+    /// Bytes of what was delivered that are kept for a while, an eighth of `spool_bytes` at the most, so that downloads can be
+    /// resumed and film can be sought in without being fetched and inspected again. Default 4 GiB.
+    pub kept_bytes: u64,
+    /// Seconds for which they are kept; 0 for not at all. Default 300.
+    pub kept_seconds: u64,
 }
 
 impl Default for BodySettings {
@@ -48,6 +53,8 @@ impl Default for BodySettings {
             waiting: 1_000,
             memory_bytes: 256 << 20,
             spool_bytes: 64 << 30,
+            kept_bytes: 4 << 30,
+            kept_seconds: 300,
         }
     }
 }
@@ -165,7 +172,7 @@ pub struct ProxySettings {
     pub bypass_lists: Vec<String>,
     /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
     pub trust: Vec<std::path::PathBuf>,
-    /// Pass `WebSocket` connections and streams of events, which are not inspected. Default true.
+    /// Pass `WebSocket` connections, which are not inspected. Default true.
     pub websockets: bool,
     /// Inspect what clients send before the site gets it. Default true.
     pub inspect_uploads: bool,
@@ -183,6 +190,8 @@ pub struct ProxySettings {
     pub connect_seconds: u64,
     /// Seconds of silence after which a connection or a body is given up. Default 60.
     pub idle_seconds: u64,
+    /// Seconds that a site may take to begin its answer, or to go on with a stream. Default 300.
+    pub answer_seconds: u64,
     /// Seconds after which a client is sent the first bytes of what is still being inspected. Default 8.
     pub patience_seconds: u64,
     /// Connections served at once, tunnels among them; more wait. Default 10,000.
@@ -211,6 +220,7 @@ impl Default for ProxySettings {
             transparent: String::new(),
             connect_seconds: 15,
             idle_seconds: 60,
+            answer_seconds: 300,
             patience_seconds: 8,
             connections: 10_000,
             connections_an_address: 0,
@@ -225,6 +235,10 @@ impl ProxySettings {
 
     pub(crate) fn idle_time(&self) -> Duration {
         Duration::from_secs(self.idle_seconds.max(1))
+    }
+
+    pub(crate) fn answer_time(&self) -> Duration {
+        Duration::from_secs(self.answer_seconds.max(1))
     }
 
     pub(crate) fn patience(&self) -> Duration {

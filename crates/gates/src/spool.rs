@@ -17,7 +17,7 @@ const WRITE: usize = 256 << 10;
 /// Bytes of memory that a body in a file takes: while it is gathered and while it is handed over.
 const ROOMY: u64 = 2 * WRITE as u64;
 /// The same where memory is short.
-const TIGHT: u64 = 128 << 10;
+pub(crate) const TIGHT: u64 = 128 << 10;
 /// Bytes of the smallest share of memory.
 const SMALLEST: u64 = 4 << 10;
 /// Bytes by which the share of the spool grows.
@@ -148,7 +148,11 @@ impl Spool {
         }
         let Room { memory, disk, .. } = self.room;
         Ok(match self.file {
-            Some(file) => Spooled::File(Arc::new(Stored { file, memory: Arc::new(memory), _disk: disk }), self.len),
+            Some(file) => Spooled::File {
+                stored: Arc::new(Stored { file, _disk: disk }),
+                memory: Some(Arc::new(memory)),
+                len: self.len,
+            },
             None => Spooled::Memory(Bytes::from_owner(Owned { bytes: self.memory, _share: memory })),
         })
     }
@@ -166,10 +170,9 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
-/// A file without a name, with what it takes of the spool, and of memory while it is handed over.
+/// A file without a name, with what it takes of the spool.
 pub(crate) struct Stored {
     file: File,
-    memory: Arc<Share>,
     _disk: Share,
 }
 
@@ -178,22 +181,29 @@ pub(crate) struct Stored {
 pub(crate) enum Spooled {
     /// In memory.
     Memory(Bytes),
-    /// In a file without a name; and its length.
-    File(Arc<Stored>, u64),
+    /// In a file without a name.
+    File {
+        stored: Arc<Stored>,
+        /// What it takes of memory while it is handed over; none of a copy that is only kept.
+        memory: Option<Arc<Share>>,
+        len: u64,
+    },
 }
 
 impl Spooled {
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(_, len) => *len,
+            Self::File { len, .. } => *len,
         }
     }
 
     /// Bytes that are handed over at a time, at most `most`: fewer where memory is short.
     pub(crate) fn chunk(&self, most: usize) -> usize {
         match self {
-            Self::File(stored, _) if stored.memory.bytes() < ROOMY => most.min(TIGHT as usize / 8),
+            Self::File { memory, .. } if memory.as_ref().is_none_or(|share| share.bytes() < ROOMY) => {
+                most.min(TIGHT as usize / 8)
+            }
             _ => most,
         }
     }
@@ -202,7 +212,15 @@ impl Spooled {
     pub(crate) fn memory(&self) -> Option<Arc<Share>> {
         match self {
             Self::Memory(_) => None,
-            Self::File(stored, _) => Some(Arc::clone(&stored.memory)),
+            Self::File { memory, .. } => memory.clone(),
+        }
+    }
+
+    /// The same bytes without a share of memory: a copy that is kept in case it is asked for again.
+    pub(crate) fn at_rest(&self) -> Self {
+        match self {
+            Self::Memory(bytes) => Self::Memory(bytes.clone()),
+            Self::File { stored, len, .. } => Self::File { stored: Arc::clone(stored), memory: None, len: *len },
         }
     }
 
@@ -211,10 +229,18 @@ impl Spooled {
     pub(crate) fn sample(&self) -> io::Result<SampleBytes> {
         Ok(match self {
             Self::Memory(bytes) => SampleBytes::Memory(bytes.to_vec()),
-            Self::File(stored, _) => {
+            Self::File { stored, .. } => {
                 SampleBytes::File(File::open(format!("/proc/self/fd/{}", stored.file.as_raw_fd()))?)
             }
         })
+    }
+
+    /// A copy that was at rest, with the share of memory that handing it over takes.
+    pub(crate) fn with_memory(self, share: Share) -> Self {
+        match self {
+            Self::File { stored, len, .. } => Self::File { stored, memory: Some(Arc::new(share)), len },
+            memory @ Self::Memory(_) => memory,
+        }
     }
 
     /// At most `most` bytes from `offset`; none at the end.
@@ -225,7 +251,7 @@ impl Spooled {
                 let end = start.saturating_add(most).min(bytes.len());
                 Ok(bytes.slice(start..end))
             }
-            Self::File(stored, len) => {
+            Self::File { stored, len, .. } => {
                 let most = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX).min(most);
                 if most == 0 {
                     return Ok(Bytes::new());

@@ -52,7 +52,7 @@ bypass = []
 bypass_lists = []
 # Files of certificate authorities (PEM) to trust, beside the system's.
 trust = []
-# Pass WebSocket connections and streams of events, which are not inspected; policy may forbid single ones.
+# Pass WebSocket connections, which are not inspected; policy may forbid single ones.
 websockets = true
 # Inspect what people send before the site gets any of it.
 inspect_uploads = true
@@ -69,6 +69,8 @@ transparent = ""
 connect_seconds = 15
 # Seconds of silence after which a connection or a body is given up.
 idle_seconds = 60
+# Seconds that a site may take to begin its answer (some wait for news), or to go on with a stream.
+answer_seconds = 300
 # Seconds after which a client is sent the first bytes of a download that is still being inspected.
 patience_seconds = 8
 # Connections served at once, tunnels among them; more wait.
@@ -128,6 +130,11 @@ memory_bytes = 268435456
 # Bytes of the spool that bodies under way take in all, of one client a quarter, but room for one body. What does not fit
 # waits.
 spool_bytes = 68719476736
+# Bytes of what was delivered that are kept for a while, an eighth of `spool_bytes` at the most: downloads are resumed and film is
+# sought in without fetching and inspecting everything again. The site is asked whether a copy is still good.
+kept_bytes = 4294967296
+# Seconds for which they are kept. 0: not at all.
+kept_seconds = 300
 
 # What is known about sites.
 [sites]

@@ -91,6 +91,8 @@ pub struct Origin {
     pub declared_type: Option<String>,
     /// Whether a person navigated to it, as opposed to a page's own sub-request.
     pub navigation: bool,
+    /// Whether it ends as a page or a file of a person: a browser navigates to it, or it asks to be saved.
+    pub saves: bool,
 }
 
 /// Bytes, by their SHA-256, plus where they came from.

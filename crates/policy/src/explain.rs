@@ -80,7 +80,7 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
             }
         }),
         ("if it were an ordinary document", ordinary),
-        ("if a page fetched it instead of a person", |facts| facts.navigation = false),
+        ("if a page fetched it instead of a person", |facts| (facts.navigation, facts.saves) = (false, false)),
         ("if the site were on no list", |facts| {
             if let Some(site) = &mut facts.site {
                 site.lists.clear();

@@ -56,6 +56,8 @@ pub struct Facts {
     pub direction: String,
     /// A person navigated to it.
     pub navigation: bool,
+    /// A browser navigates to it, or it asks to be saved.
+    pub saves: bool,
     /// The media type the site declared.
     pub declared_type: String,
     /// The site, where one is known.
@@ -106,6 +108,7 @@ impl Default for Facts {
             gate: "scan".to_owned(),
             direction: "download".to_owned(),
             navigation: false,
+            saves: false,
             declared_type: String::new(),
             site: None,
         }
@@ -154,6 +157,7 @@ impl Facts {
             gate: origin.gate.name().to_owned(),
             direction: origin.direction.name().to_owned(),
             navigation: origin.navigation,
+            saves: origin.saves,
             declared_type: origin.declared_type.clone().unwrap_or_default(),
             site,
         }

@@ -294,6 +294,7 @@ fn context(facts: &Facts) -> Vec<(String, RestrictedExpression)> {
         ("gate".to_owned(), RestrictedExpression::new_string(facts.gate.clone())),
         ("direction".to_owned(), RestrictedExpression::new_string(facts.direction.clone())),
         ("navigation".to_owned(), RestrictedExpression::new_bool(facts.navigation)),
+        ("saves".to_owned(), RestrictedExpression::new_bool(facts.saves)),
         ("declared_type".to_owned(), RestrictedExpression::new_string(facts.declared_type.clone())),
     ];
     if let Some(site) = &facts.site {

@@ -1,18 +1,23 @@
 //! One ICAP connection: request after request, each answered before the next is read.
 
-use super::Icap;
 use super::answer::{Next, described, options, services, start};
 use super::encapsulated::{self, Message};
 use super::message::{Head, Section, Verb, WebRequest};
 use super::wire::{Fault, Piece, Reader, Writer};
-use crate::Exchange;
+use super::{Icap, copies, live};
 use crate::accept::closed;
+use crate::desk::Cargo;
 use crate::following::Following;
 use crate::intake::{CHUNK, Intake, TRICKLE, TRICKLE_TIME, inert};
+use crate::live::{Due, Gone, Live, Watch};
 use crate::patient::pace;
+use crate::range::Piece as Range;
 use crate::refusal::{RETRY_SECONDS, Reason, Refusal};
 use crate::spool::Spooled;
+use crate::transfer::Mode;
+use crate::{Desk, Exchange};
 use bytes::Bytes;
+use http::{HeaderMap, Method};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -34,6 +39,8 @@ enum Outcome {
     Deliver(Spooled, Bytes),
     /// What came so far may pass, and so may what follows.
     Stream(Spooled, Box<Following>),
+    /// It is passed on while it comes; these bytes may go on already.
+    Live(Bytes, Box<Live>),
     /// It may not pass. Whether the client has sent all that it is going to send.
     Refuse(Box<Refusal>, Sent),
 }
@@ -120,6 +127,9 @@ where
     }
     // A request without a body asks a site for something: whether it may be asked at all is all there is to say.
     let exchange = message.exchange(icap, gateway);
+    if message.head.verb == Verb::Request && copies::answer(icap, writer, &message, &exchange, next).await? {
+        return Ok(next);
+    }
     if message.head.verb == Verb::Request
         && let Some(refusal) = icap.desk.site_forbids(&exchange)
     {
@@ -161,6 +171,10 @@ where
     let exchange = Arc::new(exchange);
     let mut cargo = message.cargo(&exchange);
     icap.desk.know(&exchange, &mut cargo).await;
+    let answered = message.response.as_ref().filter(|_| message.head.verb == Verb::Response);
+    let mut watch = answered
+        .filter(|answer| exchange.method != Method::HEAD && !answer.status.is_informational())
+        .and_then(|answer| Watch::of(&exchange, &cargo, &answer.headers, message.announced()));
     if message.is_piece() {
         let why = Reason::Failed("the site sent a piece of a file, which cannot be judged".to_owned());
         let refusal = icap.desk.refuse(&exchange, &cargo, why);
@@ -168,13 +182,14 @@ where
         return Ok(Next::Close);
     }
     let mut progress = Progress { continued: false };
-    let mut intake = match Intake::new(Arc::clone(&icap.desk), Arc::clone(&exchange), cargo, 0) {
+    let origin = cargo.origin.clone();
+    let mut intake = match Intake::new(Arc::clone(&icap.desk), Arc::clone(&exchange), cargo.clone(), 0) {
         Ok(intake) => intake,
         Err(refusal) => return refuse(icap, writer, &refusal, &exchange, Next::Close).await.map(|()| Next::Close),
     };
     let mut whole = None;
     if let Some(limit) = message.preview {
-        match preview(reader, &mut intake, limit).await? {
+        match preview(reader, (&mut intake, &mut watch), limit).await? {
             // The client waits for an answer and has sent nothing else.
             Preview::Refused(refusal) => {
                 return refuse(icap, writer, &refusal, &exchange, next).await.map(|()| next);
@@ -192,7 +207,14 @@ where
     // Bytes of the body that the client has been sent already, once its answer was begun.
     let mut sent = None;
     let outcome = {
-        let work = gather(reader, intake, whole, &state, icap.settings.begin_after_bytes);
+        let watched = Watched {
+            watch,
+            desk: &icap.desk,
+            exchange: &exchange,
+            cargo: &cargo,
+            headers: answered.map(|answer| &answer.headers),
+        };
+        let work = gather(reader, (intake, watched), whole, &state, icap.settings.begin_after_bytes);
         tokio::pin!(work);
         let early = tokio::select! {
             outcome = &mut work => Some(outcome?),
@@ -238,21 +260,28 @@ where
             icap.desk.settle(&exchange, &refusal).await;
             return Err(Fault::Gone(format!("refused, reference {}", refusal.reference)));
         }
+        (Outcome::Live(first, live), sent) => {
+            if sent.is_none() {
+                begin(icap, writer, &message, None, next).await?;
+            }
+            live::pass(reader, writer, first, *live, sent.unwrap_or(0) as u64).await?;
+        }
         (Outcome::Deliver(body, trailers), None) => {
+            copies::keep(icap, &message, &exchange, (&body, &trailers), origin);
             deliver(icap, writer, &message, &progress, body, trailers, next).await?;
         }
         (Outcome::Deliver(body, trailers), Some(sent)) => {
             if !message.is_framed_well(Some(body.len())) && message.announced().is_some() {
                 return Err(Fault::Gone("the body has another length than was announced".to_owned()));
             }
-            send(writer, &body, sent as u64).await?;
+            send(writer, &body, Range::all(body.len()).from(sent as u64)).await?;
             finish(writer, &trailers).await?;
         }
         (Outcome::Stream(body, following), sent) => {
             if sent.is_none() {
                 begin(icap, writer, &message, None, next).await?;
             }
-            send(writer, &body, sent.unwrap_or(0) as u64).await?;
+            send(writer, &body, Range::all(body.len()).from(sent.unwrap_or(0) as u64)).await?;
             let left = message.announced().map(|announced| announced.checked_sub(body.len()));
             let _memory = body.memory();
             drop(body);
@@ -287,7 +316,7 @@ enum Preview {
 /// Reads a preview to its end (RFC 3507, 4.5).
 async fn preview<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
-    intake: &mut Intake,
+    (intake, watch): (&mut Intake, &mut Option<Watch>),
     limit: u64,
 ) -> Result<Preview, Fault> {
     let mut refused = None;
@@ -299,6 +328,7 @@ async fn preview<R: AsyncRead + Unpin>(
                 if taken > limit {
                     return Err(Fault::Status(400, "Preview Too Long"));
                 }
+                watch.take_if(|watch| !watch.came(&data));
                 if refused.is_none() {
                     refused = intake.push(&data).await.err();
                 }
@@ -314,18 +344,83 @@ async fn preview<R: AsyncRead + Unpin>(
     }
 }
 
+/// What watches for bodies without end.
+struct Watched<'a> {
+    watch: Option<Watch>,
+    desk: &'a Arc<Desk>,
+    exchange: &'a Arc<Exchange>,
+    cargo: &'a Cargo,
+    headers: Option<&'a HeaderMap>,
+}
+
+impl Watched<'_> {
+    /// Begins to pass a body on, once it is clear that it is one without end.
+    async fn decide(&mut self) -> Option<Outcome> {
+        self.watch.as_ref()?.due().filter(|due| *due <= Instant::now())?;
+        let mut watch = self.watch.take()?;
+        let mode = match watch.decide(self.desk, self.cargo) {
+            Due::Begin(mode) => mode,
+            Due::Later => {
+                self.watch = Some(watch);
+                return None;
+            }
+            Due::Never => return None,
+        };
+        let (desk, exchange, cargo) = (Arc::clone(self.desk), Arc::clone(self.exchange), self.cargo.clone());
+        let mut live = Live::new(desk, exchange, cargo, mode, self.headers?);
+        match live.came(&watch.so_far()).await {
+            Ok(first) => Some(Outcome::Live(first, Box::new(live))),
+            Err(Gone::Refused(refusal)) => Some(Outcome::Refuse(refusal, Sent::Part)),
+            Err(Gone::Leave) => None,
+        }
+    }
+}
+
+impl Watched<'_> {
+    /// Looks at the messages of a body that has come whole, one by one.
+    async fn all(&mut self) -> Option<Box<Refusal>> {
+        let mut watch = self.watch.take()?;
+        let Due::Begin(mode @ Mode::Messages) = watch.decide(self.desk, self.cargo) else { return None };
+        let (desk, exchange, cargo) = (Arc::clone(self.desk), Arc::clone(self.exchange), self.cargo.clone());
+        let mut live = Live::new(desk, exchange, cargo, mode, self.headers?);
+        let looked = match live.came(&watch.so_far()).await {
+            Ok(_) => live.end().await,
+            Err(gone) => Err(gone),
+        };
+        match looked {
+            Err(Gone::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
 /// Takes in the rest of a body and has it judged. `whole` has the trailers of a body that came already.
 async fn gather<R: AsyncRead + Unpin>(
     reader: &mut Reader<R>,
-    mut intake: Intake,
+    (mut intake, mut watched): (Intake, Watched<'_>),
     whole: Option<Bytes>,
     state: &State,
     begin_after: u64,
 ) -> Result<Outcome, Fault> {
     let mut ended = whole;
-    while ended.is_none() && !intake.is_enough() {
-        match reader.piece().await? {
+    while !intake.is_enough() {
+        if ended.is_some() {
+            match watched.all().await {
+                Some(refusal) => return Ok(Outcome::Refuse(refusal, Sent::All)),
+                None => break,
+            }
+        }
+        if let Some(outcome) = watched.decide().await {
+            return Ok(outcome);
+        }
+        let due = watched.watch.as_ref().and_then(Watch::due);
+        let piece = tokio::select! {
+            piece = reader.piece() => piece?,
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => continue,
+        };
+        match piece {
             Piece::Data(data) => {
+                watched.watch.take_if(|watch| !watch.came(&data));
                 if let Err(refusal) = intake.push(&data).await {
                     return Ok(Outcome::Refuse(refusal, Sent::Part));
                 }
@@ -397,7 +492,7 @@ async fn deliver<W: AsyncWrite + Unpin>(
     // A gateway that takes its own copy back would send it under a length that is not its own.
     if !message.is_framed_well(Some(body.len())) {
         begin(icap, writer, message, Some(body.len()), next).await?;
-        send(writer, &body, 0).await?;
+        send(writer, &body, Range::all(body.len())).await?;
         return finish(writer, &trailers).await;
     }
     // RFC 3507, 4.6: inside a preview 204 is always understood, outside only where it is allowed.
@@ -410,19 +505,25 @@ async fn deliver<W: AsyncWrite + Unpin>(
         return writer.send(&[answer.as_bytes(), message.raw(), b"0; use-original-body=0\r\n\r\n"].concat()).await;
     }
     begin(icap, writer, message, Some(body.len()), next).await?;
-    send(writer, &body, 0).await?;
+    send(writer, &body, Range::all(body.len())).await?;
     finish(writer, &trailers).await
 }
 
-async fn finish<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, trailers: &[u8]) -> Result<(), Fault> {
+pub(super) async fn finish<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, trailers: &[u8]) -> Result<(), Fault> {
     writer.send(&[b"0\r\n", trailers, b"\r\n"].concat()).await
 }
 
-/// Sends what was gathered from `offset` on.
-async fn send<W: AsyncWrite + Unpin>(writer: &mut Writer<W>, body: &Spooled, mut offset: u64) -> Result<(), Fault> {
-    let chunk = body.chunk(CHUNK);
-    while offset < body.len() {
-        let piece = body.read(offset, chunk).await.map_err(|error| Fault::Gone(format!("the spool: {error}")))?;
+/// Sends a piece of what was gathered, as far as it goes.
+pub(super) async fn send<W: AsyncWrite + Unpin>(
+    writer: &mut Writer<W>,
+    body: &Spooled,
+    piece: Range,
+) -> Result<(), Fault> {
+    let (chunk, end) = (body.chunk(CHUNK), piece.end.min(body.len()));
+    let mut offset = piece.start;
+    while offset < end {
+        let most = usize::try_from(end - offset).unwrap_or(usize::MAX).min(chunk);
+        let piece = body.read(offset, most).await.map_err(|error| Fault::Gone(format!("the spool: {error}")))?;
         offset += piece.len() as u64;
         writer.send_chunk(&piece).await?;
     }
@@ -464,7 +565,7 @@ where
 }
 
 /// Answers with a page in place of what may not pass, or that there is no time to look at it now.
-async fn refuse<W: AsyncWrite + Unpin>(
+pub(super) async fn refuse<W: AsyncWrite + Unpin>(
     icap: &Icap,
     writer: &mut Writer<W>,
     refusal: &Refusal,

@@ -43,6 +43,9 @@ pub(super) struct Reader<S> {
     pace: Option<Pace>,
     /// Bytes of the current chunk that are still to come; 0 when only the line end after it is.
     chunk: Option<u64>,
+    /// The last chunk has come: whether it is the end of the original body, and the trailer fields so far. Whoever stops waiting for
+    /// a piece loses nothing of it.
+    ending: Option<(bool, BytesMut)>,
 }
 
 /// The half of a connection that is written.
@@ -53,7 +56,7 @@ pub(super) struct Writer<S> {
 
 impl<S: AsyncRead + Unpin> Reader<S> {
     pub(super) fn new(stream: S, silence: Duration) -> Self {
-        Self { stream, buffer: BytesMut::new(), silence, pace: None, chunk: None }
+        Self { stream, buffer: BytesMut::new(), silence, pace: None, chunk: None, ending: None }
     }
 
     /// From now on the other side must send at this pace, or at any.
@@ -116,6 +119,9 @@ impl<S: AsyncRead + Unpin> Reader<S> {
     /// The next piece of a chunked body.
     pub(super) async fn piece(&mut self) -> Result<Piece, Fault> {
         loop {
+            if self.ending.is_some() {
+                return self.trailers().await;
+            }
             match self.chunk {
                 Some(0) => {
                     if self.exactly(2).await? != b"\r\n"[..] {
@@ -135,26 +141,28 @@ impl<S: AsyncRead + Unpin> Reader<S> {
                     let line = self.line(MOST_CHUNK_LINE, "Chunk Line Too Long").await?;
                     let (len, whole) = chunk_line(&line).ok_or(Fault::Status(400, "Bad Chunk"))?;
                     if len == 0 {
-                        return Ok(Piece::End { whole, trailers: self.trailers().await? });
+                        self.ending = Some((whole, BytesMut::new()));
+                    } else {
+                        self.chunk = Some(len);
                     }
-                    self.chunk = Some(len);
                 }
             }
         }
     }
 
-    async fn trailers(&mut self) -> Result<Bytes, Fault> {
-        let mut trailers = BytesMut::new();
+    async fn trailers(&mut self) -> Result<Piece, Fault> {
         loop {
             let line = self.line(MOST_TRAILERS, "Trailers Too Large").await?;
+            let (whole, mut trailers) = self.ending.take().unwrap_or_default();
             if line.is_empty() {
-                return Ok(trailers.freeze());
+                return Ok(Piece::End { whole, trailers: trailers.freeze() });
             }
             if trailers.len() + line.len() > MOST_TRAILERS {
                 return Err(Fault::Status(400, "Trailers Too Large"));
             }
             trailers.extend_from_slice(&line);
             trailers.extend_from_slice(b"\r\n");
+            self.ending = Some((whole, trailers));
         }
     }
 

@@ -11,13 +11,16 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// A message's body.
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 
+/// Feeds a body; an error makes the receiver's connection fail visibly.
+pub(super) type Sender = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
+
 /// A body that is at hand.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// A body that is fed piece by piece; an error makes the receiver's connection fail visibly.
-pub(crate) fn channel() -> (mpsc::Sender<Result<Frame<Bytes>, BoxError>>, Body) {
+pub(super) fn channel() -> (Sender, Body) {
     let (sender, mut receiver) = mpsc::channel(4);
     let stream = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
     (sender, BodyExt::boxed_unsync(StreamBody::new(stream)))

@@ -7,7 +7,7 @@ use crate::exchange::normal_host;
 use crate::settings::{ProxySettings, names};
 use data_encoding::BASE64;
 use http::{HeaderValue, Uri};
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use percent_encoding::percent_decode_str;
@@ -15,7 +15,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -147,14 +147,14 @@ impl Service<Uri> for Connector {
         let parent = self.parent.clone().filter(|parent| parent.serves(&host, port));
         let Some(parent) = parent else {
             let connecting = self.direct.call(uri);
-            return Box::pin(async move { Ok(Link { stream: connecting.await?, absolute: false }) });
+            return Box::pin(async move { Ok(Link::new(connecting.await?, false)) });
         };
         let time = self.time;
         Box::pin(async move {
             let connecting = async { if secure { parent.tunnel(&host, port).await } else { parent.connect().await } };
             let stream = tokio::time::timeout(time, connecting).await;
             let stream = stream.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-            Ok(Link { stream: TokioIo::new(stream), absolute: !secure })
+            Ok(Link::new(TokioIo::new(stream), !secure))
         })
     }
 }
@@ -169,6 +169,45 @@ pub(super) struct Link {
     stream: TokioIo<TcpStream>,
     /// What is at the other end is a proxy, which is told whole addresses.
     absolute: bool,
+    opening: Opening,
+}
+
+/// The first bytes from the other end. Old stations (SHOUTcast) begin their answer with `ICY 200 OK`, and are HTTP/1.0 otherwise.
+enum Opening {
+    /// So many first bytes are those of such an answer.
+    Unsure(Vec<u8>),
+    /// These are to be given first.
+    Told(Vec<u8>),
+    Over,
+}
+
+/// What such an answer begins with, and what stands for it.
+const ICY: &[u8] = b"ICY ";
+const ICY_MEANS: &[u8] = b"HTTP/1.0 ";
+
+impl Link {
+    fn new(stream: TokioIo<TcpStream>, absolute: bool) -> Self {
+        Self { stream, absolute, opening: Opening::Unsure(Vec::new()) }
+    }
+
+    /// Reads the first bytes one by one, until it is clear what they begin.
+    fn open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Opening::Unsure(read) = &mut self.opening {
+            let mut byte = [0];
+            let mut buffer = ReadBuf::new(&mut byte);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer.unfilled()))?;
+            let is_end = buffer.filled().is_empty();
+            read.extend_from_slice(buffer.filled());
+            self.opening = if read.as_slice() == ICY {
+                Opening::Told(ICY_MEANS.to_vec())
+            } else if is_end || !ICY.starts_with(read.as_slice()) {
+                Opening::Told(std::mem::take(read))
+            } else {
+                continue;
+            };
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl Connection for Link {
@@ -178,7 +217,19 @@ impl Connection for Link {
 }
 
 impl Read for Link {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.open(cx))?;
+        if let Opening::Told(bytes) = &mut self.opening {
+            let (first, rest) = bytes.split_at(bytes.len().min(buffer.remaining()));
+            buffer.put_slice(first);
+            let rest = rest.to_vec();
+            self.opening = if rest.is_empty() { Opening::Over } else { Opening::Told(rest) };
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
@@ -206,5 +257,39 @@ impl Write for Link {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn an_old_station_is_understood_and_nothing_else_is_changed() {
+        for (sent, expected) in [
+            (&["ICY 200 OK\r\nicy-metaint: 16000\r\n\r\n"][..], "HTTP/1.0 200 OK\r\nicy-metaint: 16000\r\n\r\n"),
+            (&["I", "C", "Y ", "401 No\r\n\r\n"], "HTTP/1.0 401 No\r\n\r\n"),
+            (&["HTTP/1.1 200 OK\r\n\r\nICY 200"], "HTTP/1.1 200 OK\r\n\r\nICY 200"),
+            (&["IC"], "IC"),
+            (&["ICE 200 OK"], "ICE 200 OK"),
+            (&[""], ""),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let sent: Vec<_> = sent.iter().map(|text| (*text).to_owned()).collect();
+            let told = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                for text in sent {
+                    stream.write_all(text.as_bytes()).await.unwrap();
+                    stream.flush().await.unwrap();
+                }
+            });
+            let link = Link::new(TokioIo::new(TcpStream::connect(address).await.unwrap()), false);
+            let mut got = String::new();
+            TokioIo::new(link).read_to_string(&mut got).await.unwrap();
+            told.await.unwrap();
+            assert_eq!(got, expected);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Header fields that a proxy takes out or puts in.
 
 use http::header::{
-    ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, COOKIE, HOST, IF_RANGE, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    ACCEPT, ACCEPT_ENCODING, ALT_SVC, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, IF_RANGE,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use lazaret_model::ContentCoding;
@@ -41,7 +41,7 @@ pub(super) fn outbound(headers: &mut HeaderMap, via: &Via) {
     strip(headers);
     headers.remove(CONTENT_LENGTH);
     headers.remove(HOST);
-    // Pieces of a file cannot be inspected: the site is asked for all of it (RFC 9110, 14.2 lets it answer so).
+    // Pieces are cut out of what was inspected: the site is asked for all of it (RFC 9110, 14.2 lets it answer so).
     headers.remove(RANGE);
     headers.remove(IF_RANGE);
     // Only what can be undone here is asked for.
@@ -66,6 +66,19 @@ pub(super) fn outbound(headers: &mut HeaderMap, via: &Via) {
     via.add(headers);
 }
 
+/// Whether a client waits for a stream of text, and says so.
+pub(super) fn wants_stream(headers: &HeaderMap) -> bool {
+    let accept = crate::exchange::text(headers, ACCEPT.as_str());
+    let listed = |kind: &str| accept.split(',').any(|one| one.split(';').next().is_some_and(|one| one.trim() == kind));
+    ["text/event-stream", "application/x-ndjson", "application/jsonl"].into_iter().any(listed)
+}
+
+/// Whether both sides exchange messages of gRPC.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    crate::exchange::text(headers, CONTENT_TYPE.as_str()).starts_with("application/grpc")
+        && crate::exchange::text(headers, TE.as_str()).split(',').any(|one| one.trim() == "trailers")
+}
+
 /// Makes a site's fields fit to be sent to the client.
 pub(super) fn inbound(headers: &mut HeaderMap, via: &Via) {
     strip(headers);
@@ -73,7 +86,7 @@ pub(super) fn inbound(headers: &mut HeaderMap, via: &Via) {
     headers.remove(CONTENT_LENGTH);
     // HTTP/3 would go around this proxy.
     headers.remove(ALT_SVC);
-    // Whoever is told that pieces may be had will ask for pieces.
+    // Whether pieces may be had is ours to say.
     headers.remove(http::header::ACCEPT_RANGES);
     via.add(headers);
 }

@@ -3,9 +3,11 @@
 use super::body::{Body, full};
 use super::connection::WEBSOCKET;
 use super::prefixed::Prefixed;
+use super::ranged::Wish;
 use super::upstream::Asker;
 use super::{Place, Proxy, Tunnel, answer_with, fields};
 use crate::accept::{Held, closed};
+use crate::distrust::alert_of;
 use crate::exchange::{normal_host, text};
 use crate::patient::Patient;
 use crate::refusal::Trouble;
@@ -162,6 +164,7 @@ impl Proxy {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let client = place.client;
+        let mut greeted = false;
         let greeting = async {
             let start = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await?;
             // A tunnel to a bare address: the name inside says which site is meant, and the certificate will be checked
@@ -172,15 +175,23 @@ impl Proxy {
                 tunnel.host = normal_host(name);
             }
             let config = self.authority.server(&tunnel.host).map_err(io::Error::other)?;
+            greeted = true;
             start.into_stream(config).await
         };
         let stream = match tokio::time::timeout(GREETING_TIME, greeting).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                return tracing::info!(
-                    %client, host = %tunnel.host, %error,
-                    "no TLS with the client; does it trust this proxy's certificate authority?"
-                );
+                let Some(alert) = alert_of(&error).filter(|_| greeted) else {
+                    return tracing::info!(%client, host = %tunnel.host, %error, "no TLS with the client");
+                };
+                if self.desk.distrusted(&tunnel.host, client.ip().to_canonical(), alert) {
+                    tracing::warn!(
+                        %client, host = %tunnel.host, alert,
+                        "a client refuses the certificate made for a host; have it trust this proxy's certificate authority, or \
+                         pass the host uninspected (`proxy.bypass`)"
+                    );
+                }
+                return;
             }
             Err(_) => {
                 return tracing::info!(%client, host = %tunnel.host, "the client did not finish its TLS handshake");
@@ -266,7 +277,7 @@ pub(super) async fn websocket(
     }
     let mut answer = proxy.upstream.send(outbound, asker, true).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return super::answer::inspected(proxy, exchange, answer, None).await;
+        return super::answer::inspected(proxy, exchange, answer, Wish::default()).await;
     }
     if !text(answer.headers(), UPGRADE.as_str()).eq_ignore_ascii_case("websocket")
         || answer.headers().get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes) != accept.as_deref().map(str::as_bytes)

@@ -75,7 +75,7 @@ impl Upstream {
             console: pair(Asker::Console),
             destinations,
             connect_time: settings.connect_time(),
-            answer_time: settings.idle_time(),
+            answer_time: settings.answer_time(),
             parent,
         })
     }

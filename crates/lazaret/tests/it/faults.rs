@@ -348,7 +348,7 @@ fn what_takes_longer_than_the_gate_allows_is_held_with_the_cause() {
 
 #[test]
 fn a_site_that_stalls_is_given_up() {
-    let served = Served::with("[proxy]\nidle_seconds = 2\n");
+    let served = Served::with("[proxy]\nidle_seconds = 2\nanswer_seconds = 2\n");
     let site = Site::plain();
     site.on("/letter.txt", |_, stream| {
         let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{LETTER}");

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 /// Film that goes on behind what is inspected, and something hung behind it.
-fn film(behind: &[u8]) -> Vec<u8> {
+pub fn film(behind: &[u8]) -> Vec<u8> {
     let mut film = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2".to_vec();
     let len = 3_000_000u32;
     film.extend_from_slice(&(len + 8).to_be_bytes());
@@ -30,7 +30,7 @@ fn sql(served: &Served, question: &str) -> Vec<String> {
 }
 
 /// Lines of the ledger's events, once there are as many as expected.
-fn events(served: &Served, expected: usize) -> Vec<String> {
+pub fn events(served: &Served, expected: usize) -> Vec<String> {
     let columns = "kind || ' ' || class || ' ' || decision || ' ' || address || ' ' || policy || reason";
     for _ in 0..50 {
         let lines = sql(served, &format!("SELECT {columns} FROM events ORDER BY id"));
