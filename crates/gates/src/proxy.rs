@@ -218,7 +218,17 @@ impl Proxy {
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
-        let service = service_fn(|request| Arc::clone(&self).handle(request, place.clone(), closing.clone()));
+        let service = service_fn(|request| {
+            let handled = Arc::clone(&self).handle(request, place.clone(), closing.clone());
+            async move {
+                // The version is that of this connection, whatever the site speaks: only so does a body say where it ends
+                // (RFC 9110, 7.6.3; RFC 9112, 7.1).
+                handled.await.map(|mut answer| {
+                    *answer.version_mut() = http::Version::HTTP_11;
+                    answer
+                })
+            }
+        });
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_headers(MOST_FIELDS);
         if !place.held.is_roomy() {
