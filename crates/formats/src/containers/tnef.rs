@@ -50,6 +50,10 @@ impl Format for Tnef {
         while at < input.len() {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let head = input.window(at, 9)?.into_owned();
+            // Mail programs leave a line's end behind it.
+            if head.len() < 9 && head.iter().all(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
+                break;
+            }
             let (Some(id), Some(length)) = (u16_le(&head, 1), u32_le(&head, 5)) else {
                 parts.incomplete("it ends in the head of an attribute");
                 break;
@@ -353,6 +357,7 @@ mod tests {
         assert_eq!(recorded.bytes("//body.rtf"), b"{\\rtf1 LAZARET rich}");
         assert_eq!(recorded.bytes("//body.txt"), b"plain words");
         assert!(recorded.complete(), "{:?}", recorded.parts);
+        assert!(check([&whole[..], b"\r\n"].concat()).complete());
         for cut in [whole.len() - 3, whole.len() / 2, 20] {
             assert!(!check(whole[..cut].to_vec()).complete(), "{cut}");
         }
