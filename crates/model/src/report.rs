@@ -1,6 +1,6 @@
 //! The answer about one sample: the contract of `lazaret scan --json` and of `POST /api/v1/scan`.
 
-use crate::{Decision, Finding, Kind, Part, Ruling, Verdict};
+use crate::{Basis, Decision, Finding, Kind, Part, Ruling, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// The schema's name, in every report.
@@ -36,6 +36,9 @@ pub struct ScanReport {
     /// The decision on each distinct part that is stricter than `deliver`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<Ruling>,
+    /// What the decision rested on beside that; no part of the contract, and none in a report that was read from somewhere.
+    #[serde(skip)]
+    pub basis: Option<Box<Basis>>,
 }
 
 impl ScanReport {
