@@ -42,6 +42,25 @@ pub struct ScanReport {
 }
 
 impl ScanReport {
+    /// The name of the part at a path, then the names of what holds it, up to the sample. Of a part that the report does not
+    /// have, only the path.
+    pub fn names<'a>(&'a self, path: &'a str) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        let mut part = self.parts.iter().find(|part| part.path == path);
+        while let Some(inner) = part {
+            if !inner.name.is_empty() {
+                names.push(inner.name.as_str());
+            }
+            // Parents come before children, so this ends, whatever a report says of them.
+            let mut before = self.parts.iter().take_while(|part| part.id != inner.id);
+            part = inner.parent.and_then(|id| before.find(|part| part.id == id));
+        }
+        if names.is_empty() {
+            names.push(path);
+        }
+        names
+    }
+
     /// What decided: of the strictest rulings the one about the deepest part, since what holds something shares its fate.
     pub fn cause(&self) -> Option<&Ruling> {
         let depth =

@@ -9,7 +9,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
-use lazaret_engine::{Client, Request, SampleBytes};
+use lazaret_engine::{Client, Grounds, Request, SampleBytes};
 use lazaret_model::{ContentCoding, Decision, Gate, Origin, ScanReport, Verdict, plain};
 use lazaret_store::{Ask, Event, LoggedEvent, ReleaseRequest, RequestState, now};
 use serde::Deserialize;

@@ -131,7 +131,7 @@ pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path
     if let Some(report) = report {
         more = report.parts.len() > MOST_SHOWN || report.findings.len() > MOST_SHOWN;
         parts = report.parts.iter().take(MOST_SHOWN).map(part_row).collect();
-        findings = report.findings.iter().take(MOST_SHOWN).map(finding_row).collect();
+        findings = report.findings.iter().take(MOST_SHOWN).map(|finding| finding_row(&report, finding)).collect();
         unexplained = report.rulings.len().saturating_sub(MOST_EXPLAINED);
         rulings = explained(&console, report, grounds.clone()).await?;
     }
@@ -168,7 +168,7 @@ async fn explained(
             let (ruling, unknown) = (explained.ruling, explained.now.is_none());
             let (now, changes) = explained.now.unwrap_or((ruling.decision, Vec::new()));
             RulingRow {
-                part: nested(&ruling.part),
+                part: nested(&report, &ruling.part),
                 decision: ruling.decision.name(),
                 policies: ruling.policies.iter().map(|policy| (policy.id.clone(), policy.title.clone())).collect(),
                 now: (now != ruling.decision).then_some(now.name()),
@@ -187,7 +187,8 @@ fn told_origin(grounds: &Grounds) -> Vec<(&'static str, String)> {
     let web = matches!(origin.gate, Gate::Proxy | Gate::Icap) && origin.direction == Direction::Download;
     let mut told = Vec::new();
     if web {
-        let how = if origin.navigation { "opened or saved by a person or a program" } else { "fetched by a page for itself" };
+        let how =
+            if origin.navigation { "opened or saved by a person or a program" } else { "fetched by a page for itself" };
         told.push(("Asked for as", how.to_owned()));
     }
     let mut tell = |name, value: String| {
@@ -223,7 +224,7 @@ fn part_row(part: &Part) -> PartRow {
     }
 }
 
-fn finding_row(finding: &Finding) -> FindingRow {
+fn finding_row(report: &ScanReport, finding: &Finding) -> FindingRow {
     let evidence = finding.evidence.iter().map(|(name, value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         (name.to_string(), plain(&text.chars().take(MOST_EVIDENCE).collect::<String>()))
@@ -232,7 +233,7 @@ fn finding_row(finding: &Finding) -> FindingRow {
         severity: finding.severity.to_string(),
         id: finding.id.to_string(),
         message: plain(&finding.message),
-        part: nested(&finding.part),
+        part: nested(report, &finding.part),
         techniques: finding.techniques.iter().map(ToString::to_string).collect(),
         evidence: evidence.collect(),
     }
