@@ -123,6 +123,10 @@ pub struct Simulation {
     pub out_of_time: usize,
     /// Events about which the policies in force say something else than was decided then.
     pub drifted: usize,
+    /// Events of older versions, of which it was guessed who asked and how.
+    pub guessed: usize,
+    /// Events with more parts than are kept, decided about by those that are.
+    pub partial: usize,
     /// Decisions in force, other decisions, and how often one would become the other.
     pub counts: Vec<(&'static str, &'static str, usize)>,
     /// What would be decided differently, the newest first.

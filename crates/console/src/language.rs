@@ -18,6 +18,11 @@ impl Language {
     /// Every language.
     pub const ALL: [Self; 4] = [Self::English, Self::German, Self::French, Self::Spanish];
 
+    /// Its place in [`Language::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The tag for `lang` and `Content-Language` (RFC 5646).
     pub const fn tag(self) -> &'static str {
         match self {

@@ -3,18 +3,21 @@
 //! Only this crate knows HTML. It knows no gate: whoever starts both hands the renderer over as a value.
 
 mod control;
+mod house;
 mod language;
 mod prose;
 mod server;
 mod stopped;
 mod texts;
+mod words;
 
 pub use control::{
     Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Replayed, Simulation, SiteStanding,
     Unready, Unsaved,
 };
+pub use house::{House, Logo, LogoError};
 pub use language::Language;
 pub use server::{
     Attempts, Console, ConsoleSettings, Fit, FormRoute, LibraryPages, Sender, form_routes, password_fits,
 };
-pub use stopped::{Coming, Form, Stopped, Why, unanswered};
+pub use stopped::{Coming, Culprit, Form, Stopped, Why, unanswered};

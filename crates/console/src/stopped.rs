@@ -1,10 +1,11 @@
 //! What is said in place of a download that was stopped, or of an answer that no site gave.
 
-use crate::Language;
-use crate::texts::{Texts, texts};
+use crate::texts::{Incomplete, Texts, kind, texts, title};
+use crate::{House, Language};
 use askama::Template;
-use lazaret_model::{Decision, Severity, plain};
+use lazaret_model::{Class, Decision, Direction, Severity, plain};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Findings that are told; the worst ones.
 const MOST_FINDINGS: usize = 4;
@@ -33,11 +34,30 @@ impl Form {
     }
 }
 
+/// The part that decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Culprit {
+    /// Its path within the sample.
+    pub path: String,
+    /// Its name, and the names of what holds it, up to the sample.
+    pub names: Vec<String>,
+    /// Kind id.
+    pub kind: String,
+    /// Its class.
+    pub class: Class,
+    /// What the kind is, in English.
+    pub described: String,
+    /// It is encrypted and was not opened.
+    pub locked: bool,
+    /// Why it was not inspected completely.
+    pub incomplete: Vec<String>,
+}
+
 /// What decided, in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Why {
-    /// The part that decided: its path within the download, and what it is.
-    pub part: Option<(String, String)>,
+    /// The part that decided.
+    pub part: Option<Culprit>,
     /// Sentences of the policies that decided: id and title.
     pub policies: Vec<(String, String)>,
     /// What was seen about the part.
@@ -50,14 +70,18 @@ pub struct Why {
     pub too_large: Option<u64>,
 }
 
-/// A download that was stopped.
+/// A download or an upload that was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     /// Held or blocked.
     pub decision: Decision,
+    /// Which way it went.
+    pub direction: Direction,
+    /// The host that it came from, or was to go to.
+    pub site: String,
     /// The name it would have been saved under.
     pub name: String,
-    /// Where it came from, without anything secret.
+    /// Where it came from or was to go, without anything secret.
     pub address: String,
     /// What people quote.
     pub reference: String,
@@ -74,11 +98,15 @@ pub struct Stopped {
 struct StoppedPage<'a> {
     language: Language,
     texts: &'a Texts,
+    house: &'a House,
     heading: &'a str,
+    safe: String,
     stopped: &'a Stopped,
     name: String,
+    /// Before the address: where it came from, or was to go.
+    place: &'a str,
     address: String,
-    part: Option<(String, &'a str)>,
+    part: Option<(String, String)>,
     reasons: Vec<&'a str>,
     seen: Vec<String>,
     advice: &'a [&'a str],
@@ -90,6 +118,7 @@ struct StoppedPage<'a> {
 struct UnansweredPage<'a> {
     language: Language,
     texts: &'a Texts,
+    house: &'a House,
     sentence: &'a str,
     detail: &'a str,
     address: String,
@@ -113,6 +142,7 @@ pub struct Coming {
 struct ComingPage<'a> {
     language: Language,
     texts: &'a Texts,
+    house: &'a House,
     name: String,
     address: String,
     there: String,
@@ -121,12 +151,13 @@ struct ComingPage<'a> {
 
 impl Coming {
     /// The page.
-    pub fn render(&self, language: Language) -> Vec<u8> {
+    pub fn render(&self, language: Language, house: &House) -> Vec<u8> {
         let texts = texts(language);
         let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
         let page = ComingPage {
             language,
             texts,
+            house,
             name: plain(&self.name),
             address: plain(&self.address),
             there: megabytes(self.taken),
@@ -138,25 +169,32 @@ impl Coming {
 
 impl Stopped {
     /// The answer's body.
-    pub fn render(&self, form: Form, language: Language) -> Vec<u8> {
+    pub fn render(&self, form: Form, language: Language, house: &House) -> Vec<u8> {
         let texts = texts(language);
-        let heading = if self.decision == Decision::Hold { texts.held } else { texts.blocked };
+        let heading = self.heading(texts);
         match form {
             Form::Nothing => Vec::new(),
-            Form::Json => self.problem(heading),
-            Form::Text => self.lines(texts, heading),
+            Form::Json => self.problem(house),
+            Form::Text => self.lines(language, house),
             Form::Page => {
                 let page = StoppedPage {
                     language,
                     texts,
+                    house,
                     heading,
+                    safe: self.safe(texts),
                     stopped: self,
                     name: plain(&self.name),
+                    place: self.place(texts),
                     address: plain(&self.address),
-                    part: self.why.part.as_ref().map(|(path, kind)| (plain(path), kind.as_str())),
-                    reasons: self.reasons(texts),
+                    part: self.part(language),
+                    reasons: self.reasons(language),
                     seen: self.seen().into_iter().map(plain).collect(),
-                    advice: if self.decision == Decision::Hold { texts.advice_held } else { texts.advice_blocked },
+                    advice: match (self.direction, self.decision) {
+                        (Direction::Upload, _) => texts.advice_upload,
+                        (Direction::Download, Decision::Hold) => texts.advice_held,
+                        (Direction::Download, _) => texts.advice_blocked,
+                    },
                     lesson: self.why.lesson.as_deref().and_then(|id| texts.lesson(id)),
                 };
                 page.render().unwrap_or_else(|_| heading.to_owned()).into_bytes()
@@ -164,14 +202,46 @@ impl Stopped {
         }
     }
 
-    fn reasons<'a>(&'a self, texts: &'a Texts) -> Vec<&'a str> {
+    fn heading(&self, texts: &Texts) -> &'static str {
+        match (self.direction, self.decision) {
+            (Direction::Upload, Decision::Hold) => texts.upload_held,
+            (Direction::Upload, _) => texts.upload_blocked,
+            (Direction::Download, Decision::Hold) => texts.held,
+            (Direction::Download, _) => texts.blocked,
+        }
+    }
+
+    /// What did not happen.
+    fn safe(&self, texts: &Texts) -> String {
+        match self.direction {
+            Direction::Upload => texts.not_sent(&plain(&self.site)),
+            Direction::Download => texts.safe.to_owned(),
+        }
+    }
+
+    fn place(&self, texts: &Texts) -> &'static str {
+        if self.direction == Direction::Upload { texts.to } else { texts.from }
+    }
+
+    /// The part that decided, in words, and what it is.
+    fn part(&self, language: Language) -> Option<(String, String)> {
+        let part = self.why.part.as_ref()?;
+        let names: Vec<_> = part.names.iter().map(|name| plain(name)).collect();
+        let kind = kind(language, &part.kind, part.class, &part.described);
+        Some((texts(language).nested(&names), kind))
+    }
+
+    fn reasons(&self, language: Language) -> Vec<&str> {
+        let texts = texts(language);
         if self.why.too_large.is_some() {
             return vec![texts.too_large];
         }
         if self.why.failed {
             return vec![texts.failed];
         }
-        self.why.policies.iter().map(|(_, title)| title.as_str()).collect()
+        let titles = self.why.policies.iter().map(|(id, own)| title(language, id, own));
+        let why: BTreeSet<_> = self.why.part.iter().flat_map(incomplete).collect();
+        titles.chain(why.into_iter().map(|why| texts.incomplete(why))).collect()
     }
 
     fn seen(&self) -> Vec<&str> {
@@ -181,50 +251,73 @@ impl Stopped {
         findings.into_iter().take(MOST_FINDINGS).map(|(_, sentence)| sentence.as_str()).collect()
     }
 
-    fn problem(&self, heading: &str) -> Vec<u8> {
-        let texts = texts(Language::English);
+    fn problem(&self, house: &House) -> Vec<u8> {
         let mut problem = json!({
             "type": "about:blank",
-            "title": heading,
+            "title": self.heading(texts(Language::English)),
             "status": 403,
-            "detail": self.reasons(texts).join(". "),
+            "detail": self.reasons(Language::English).join(". "),
             "instance": format!("urn:lazaret:{}", self.reference),
             "decision": self.decision,
+            "direction": self.direction,
             "reference": self.reference,
             "name": self.name,
             "policies": self.why.policies.iter().map(|(id, _)| id).collect::<Vec<_>>(),
             "findings": self.seen(),
         });
-        if let Some(ask) = &self.ask {
-            problem["ask"] = ask.as_str().into();
+        for (name, value) in [
+            ("ask", self.ask.as_deref().unwrap_or_default()),
+            ("unlock", self.unlock.as_deref().unwrap_or_default()),
+            ("organisation", &house.organisation),
+            ("contact", &house.contact),
+        ] {
+            if !value.is_empty() {
+                problem[name] = value.into();
+            }
         }
-        if let Some(unlock) = &self.unlock {
-            problem["unlock"] = unlock.as_str().into();
-        }
-        if let Some((part, kind)) = &self.why.part {
-            problem["part"] = json!({ "path": part, "kind": kind });
+        if let Some(part) = &self.why.part {
+            problem["part"] = json!({ "path": part.path, "kind": part.described });
         }
         problem.to_string().into_bytes()
     }
 
-    fn lines(&self, texts: &Texts, heading: &str) -> Vec<u8> {
-        let mut lines = vec![format!("{heading}: {}", plain(&self.name)), format!("  {}", plain(&self.address))];
-        if let Some((part, kind)) = &self.why.part {
-            lines.push(format!("{}: {} ({kind})", texts.what, plain(part)));
+    fn lines(&self, language: Language, house: &House) -> Vec<u8> {
+        let (texts, address) = (texts(language), plain(&self.address));
+        let mut lines = vec![format!("{}: {}", self.heading(texts), plain(&self.name)), format!("  {address}")];
+        if self.direction == Direction::Upload {
+            lines.push(self.safe(texts));
+        }
+        if let Some((part, kind)) = self.part(language) {
+            lines.push(format!("{}: {part} ({kind})", texts.what));
         }
         lines.push(format!("{}:", texts.why));
-        lines.extend(self.reasons(texts).iter().chain(&self.seen()).map(|reason| format!("  - {}", plain(reason))));
+        let reasons = self.reasons(language);
+        lines.extend(reasons.iter().chain(&self.seen()).map(|reason| format!("  - {}", plain(reason))));
         lines.push(format!("{}: {}", texts.reference, self.reference));
         lines.extend(self.unlock.iter().map(|unlock| format!("{}: {unlock}", texts.unlock)));
         lines.extend(self.ask.iter().map(|ask| format!("{}: {ask}", texts.ask)));
+        lines.extend(contact_line(texts, house));
         lines.push(String::new());
         lines.join("\n").into_bytes()
     }
 }
 
+/// What kept a part from being inspected.
+fn incomplete(part: &Culprit) -> Vec<Incomplete> {
+    let locked = part.locked.then_some(Incomplete::Locked);
+    locked.into_iter().chain(part.incomplete.iter().map(|reason| Incomplete::of(reason))).collect()
+}
+
+/// Whom people may turn to, for a terminal.
+fn contact_line(texts: &Texts, house: &House) -> Option<String> {
+    let said = [house.organisation.as_str(), &house.contact].map(plain);
+    let said: Vec<_> = said.into_iter().filter(|said| !said.is_empty()).collect();
+    (!house.contact.is_empty()).then(|| format!("{}: {}", texts.contact, said.join(", ")))
+}
+
 /// What is said when a request got no answer from a site. `sentence` is a key of the texts, `detail` the machine's
 /// own words.
-pub fn unanswered(key: &str, detail: &str, address: &str, form: Form, language: Language) -> Vec<u8> {
+pub fn unanswered(key: &str, detail: &str, address: &str, form: Form, language: Language, house: &House) -> Vec<u8> {
     let texts = texts(language);
     let sentence = texts.trouble(key);
     match form {
@@ -235,85 +328,15 @@ pub fn unanswered(key: &str, detail: &str, address: &str, form: Form, language: 
         }
         Form::Text => {
             let detail = if detail.is_empty() { String::new() } else { format!(" ({})", plain(detail)) };
-            format!("{sentence}: {}{detail}\n", plain(address)).into_bytes()
+            let contact = contact_line(texts, house).map(|line| format!("{line}\n")).unwrap_or_default();
+            format!("{sentence}: {}{detail}\n{contact}", plain(address)).into_bytes()
         }
         Form::Page => {
-            let page = UnansweredPage { language, texts, sentence, detail, address: plain(address) };
+            let page = UnansweredPage { language, texts, house, sentence, detail, address: plain(address) };
             page.render().unwrap_or_else(|_| sentence.to_owned()).into_bytes()
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Stopped {
-        Stopped {
-            decision: Decision::Block,
-            name: "invoice.<b>pdf</b>.vbs".to_owned(),
-            address: "http://files.example/invoice.zip".to_owned(),
-            reference: "ABCD-2345".to_owned(),
-            ask: Some("http://127.0.0.1:8080/ask/ABCD-2345".to_owned()),
-            unlock: None,
-            why: Why {
-                part: Some(("invoice.zip//invoice.pdf.vbs".to_owned(), "VBScript".to_owned())),
-                policies: vec![("masquerade".to_owned(), "A file that pretends is blocked".to_owned())],
-                findings: vec![
-                    (Severity::Info, "nothing to worry".to_owned()),
-                    (Severity::High, "the name ends in .pdf.vbs".to_owned()),
-                ],
-                lesson: Some("masquerade".to_owned()),
-                ..Why::default()
-            },
-        }
-    }
-
-    #[test]
-    fn a_page_says_what_why_and_what_to_do_in_every_language() {
-        for language in Language::ALL {
-            let page = String::from_utf8(sample().render(Form::Page, language)).unwrap();
-            assert!(page.contains(&format!("<html lang=\"{}\">", language.tag())));
-            for text in [
-                "href=\"http://127.0.0.1:8080/ask/ABCD-2345\"",
-                "ABCD-2345",
-                "A file that pretends is blocked",
-                "the name ends in .pdf.vbs",
-                "invoice.pdf.vbs",
-            ] {
-                assert!(page.contains(text), "{language:?}: {text}");
-            }
-            assert!(page.contains("&#60;b&#62;pdf") && !page.contains("<b>pdf"), "names are not markup");
-            assert!(!page.contains("<script") && !page.contains("nothing to worry"));
-            let (title, _) = texts(language).lesson("masquerade").unwrap();
-            assert!(page.contains(title));
-        }
-    }
-
-    #[test]
-    fn a_program_gets_a_problem_document() {
-        let problem: serde_json::Value =
-            serde_json::from_slice(&sample().render(Form::Json, Language::German)).unwrap();
-        assert_eq!((&problem["status"], &problem["decision"]), (&403.into(), &"block".into()));
-        assert_eq!(problem["policies"], json!(["masquerade"]));
-        assert_eq!(problem["part"]["path"], "invoice.zip//invoice.pdf.vbs");
-    }
-
-    #[test]
-    fn a_terminal_gets_lines_that_cannot_steer_it() {
-        let stopped = Stopped { name: "a\x1b[2Jb".to_owned(), ..sample() };
-        let lines = String::from_utf8(stopped.render(Form::Text, Language::English)).unwrap();
-        assert!(!lines.contains('\x1b') && lines.contains("ABCD-2345"), "{lines}");
-    }
-
-    #[test]
-    fn what_failed_or_is_too_large_says_so() {
-        for (why, text) in [
-            (Why { failed: true, ..Why::default() }, texts(Language::English).failed),
-            (Why { too_large: Some(1), ..Why::default() }, texts(Language::English).too_large),
-        ] {
-            let page = String::from_utf8(Stopped { why, ..sample() }.render(Form::Page, Language::English)).unwrap();
-            assert!(page.contains(text));
-        }
-    }
-}
+mod tests;

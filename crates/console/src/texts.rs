@@ -3,7 +3,14 @@
 mod english;
 mod french;
 mod german;
+mod incomplete;
+mod kinds;
+mod policies;
 mod spanish;
+
+pub(crate) use incomplete::Incomplete;
+pub(crate) use kinds::kind;
+pub(crate) use policies::title;
 
 use crate::Language;
 
@@ -22,6 +29,21 @@ pub(crate) struct Texts {
     pub(crate) what_now: &'static str,
     pub(crate) advice_held: &'static [&'static str],
     pub(crate) advice_blocked: &'static [&'static str],
+    /// Heading of a page about something held that somebody sent.
+    pub(crate) upload_held: &'static str,
+    /// Heading of a page about something blocked that somebody sent.
+    pub(crate) upload_blocked: &'static str,
+    /// Under that heading: nothing was sent. `{site}` is where it was to go.
+    pub(crate) not_sent: &'static str,
+    /// Before where it was to go.
+    pub(crate) to: &'static str,
+    /// A part in what holds it: `{part}` and `{whole}`.
+    pub(crate) inside: &'static str,
+    pub(crate) advice_upload: &'static [&'static str],
+    /// Before whom to turn to.
+    pub(crate) contact: &'static str,
+    /// Why something could not be inspected completely, in the order of [`Incomplete`].
+    pub(crate) incomplete: [&'static str; 5],
     /// Heading of a page about a download that is still being inspected.
     pub(crate) coming: &'static str,
     /// Under that heading.
@@ -48,6 +70,27 @@ impl Texts {
     /// Title and text of a lesson.
     pub(crate) fn lesson(&self, id: &str) -> Option<(&'static str, &'static str)> {
         self.lessons.iter().find(|(known, _, _)| *known == id).map(|(_, title, text)| (*title, *text))
+    }
+
+    /// Under the heading: nothing was sent to a site.
+    pub(crate) fn not_sent(&self, site: &str) -> String {
+        self.not_sent.replace("{site}", site)
+    }
+
+    /// A part in words: its name, and the names of what holds it, up to the sample.
+    pub(crate) fn nested(&self, names: &[String]) -> String {
+        let Some((part, holders)) = names.split_first() else { return String::new() };
+        holders.iter().fold(part.clone(), |told, whole| {
+            // The first of them stands in for what was told so far: a name may be `{whole}`.
+            let (before, after) = self.inside.split_once("{part}").unwrap_or(("", self.inside));
+            let (between, end) = after.split_once("{whole}").unwrap_or((after, ""));
+            format!("{before}{told}{between}{whole}{end}")
+        })
+    }
+
+    /// What kept something from being inspected.
+    pub(crate) fn incomplete(&self, why: Incomplete) -> &'static str {
+        self.incomplete.get(why as usize).copied().unwrap_or_default()
     }
 
     /// The sentence for a trouble.
@@ -93,6 +136,32 @@ mod tests {
             assert_eq!(texts.lessons.len(), english.lessons.len(), "{language:?}");
             assert_eq!(texts.advice_held.len(), english.advice_held.len(), "{language:?}");
             assert_eq!(texts.advice_blocked.len(), english.advice_blocked.len(), "{language:?}");
+            assert_eq!(texts.advice_upload.len(), english.advice_upload.len(), "{language:?}");
+            let lessons = |texts: &Texts| texts.lessons.iter().map(|(id, _, _)| *id).collect::<Vec<_>>();
+            assert_eq!(lessons(texts), lessons(english), "{language:?}");
+            for (text, placeholders) in [(texts.not_sent, &["{site}"][..]), (texts.inside, &["{part}", "{whole}"])] {
+                for placeholder in placeholders {
+                    assert_eq!(text.matches(placeholder).count(), 1, "{language:?}: {placeholder} in {text}");
+                }
+                assert_eq!(text.matches('{').count(), placeholders.len(), "{language:?}: {text}");
+            }
+            for why in Incomplete::ALL {
+                assert!(!texts.incomplete(why).is_empty(), "{language:?}: {why:?}");
+            }
         }
+    }
+
+    #[test]
+    fn a_part_is_told_in_words_and_names_are_no_placeholders() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let told = |language, list: &[&str]| texts(language).nested(&names(list));
+        assert_eq!(told(Language::English, &["x.txt", "locked.zip"]), "x.txt in locked.zip");
+        assert_eq!(told(Language::French, &["a", "b", "c"]), "a dans b dans c");
+        assert_eq!(told(Language::German, &["{whole}", "{part}"]), "{whole} in {part}");
+        assert_eq!(told(Language::Spanish, &["uno"]), "uno");
+        assert_eq!(
+            texts(Language::English).not_sent("a.example"),
+            "Nothing was sent to a.example, and you have done nothing wrong."
+        );
     }
 }

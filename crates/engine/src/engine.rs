@@ -1,6 +1,7 @@
 //! One call turns bytes into parts, findings, a verdict and a decision.
 
 use crate::assembly::Analysis;
+use crate::grounds::Grounds;
 use crate::pool::{Arsenal, Lent, Pool};
 use crate::remembered::Remembered;
 use crate::sample::Prepared;
@@ -9,7 +10,7 @@ use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
 use data_encoding::HEXLOWER;
 use lazaret_detect::{HashLists, RuleSource, rules_fingerprint};
 use lazaret_model::{
-    ContentCoding, Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling,
+    Basis, ContentCoding, Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling,
     SCAN_SCHEMA, ScanReport, Verdict, fold,
 };
 use lazaret_policy::{Change, Facts, KindMayChange, Outcome, Policies, explain};
@@ -64,6 +65,16 @@ pub struct Request<'a> {
     pub codings: &'a [ContentCoding],
     /// Tells how often a SHA-256 was seen here before, where somebody knows. It is asked only when a policy depends on it.
     pub prevalence: Option<&'a dyn Fn(&str) -> u64>,
+}
+
+/// What decided about a part, and what would change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// What was decided then.
+    pub ruling: Ruling,
+    /// What the policies in force decide about the same facts, and under which changes they would decide otherwise; none where
+    /// the facts were not kept.
+    pub now: Option<(Decision, Vec<Change>)>,
 }
 
 /// The pipeline with its worker. Shared freely between threads.
@@ -132,7 +143,9 @@ impl Engine {
         // Another scanner may have learnt something, and numbers of times only grow.
         let key = if self.clamd.is_none() && !self.counts { Remembered::key(&request) } else { None };
         if let Some(report) = key.as_ref().and_then(|key| self.remembered.recall(key)) {
-            let report = self.put_together(report, request.origin, None, start)?;
+            // It was remembered of somebody else, perhaps.
+            let basis = Some(basis(request.origin, 0));
+            let report = self.put_together(ScanReport { basis, ..report }, request.origin, None, start)?;
             return Ok(ScanReport { elapsed_ms: milliseconds(start), ..report });
         }
         let Request { name, bytes, origin, passwords, codings, prevalence } = request;
@@ -224,7 +237,7 @@ impl Engine {
         let outcome = self.policies.forbids_early(&part.path, &facts, kind);
         let outcome = outcome.map_err(|source| EngineError::Policy { name: part.path.clone(), source })?;
         let why = "policy forbids it whatever it holds: only its first bytes were fetched";
-        Ok(outcome.map(|outcome| unopened(part, why, outcome, Instant::now())))
+        Ok(outcome.map(|outcome| unopened(part, why, outcome, origin, Instant::now())))
     }
 
     /// What policy says of a connection that nobody looks into. `name` is what events call it.
@@ -243,23 +256,24 @@ impl Engine {
         let judged = Judged::new(std::slice::from_ref(&part), &[]);
         let outcome = self.policies.decide(&part.path, &judged.facts(&part, Verdict::Benign, origin));
         let outcome = outcome.map_err(|source| EngineError::Policy { name: part.path.clone(), source })?;
-        Ok(unopened(part, why, outcome, start))
+        Ok(unopened(part, why, outcome, origin, start))
     }
 
-    /// What decided each part that is not simply delivered, and what would change it: the worst parts first.
+    /// What decided each part that is not simply delivered, and what would change it: the worst parts first. It is explained by
+    /// the grounds of that decision; of a part that those do not speak of, nothing is said.
     ///
     /// # Errors
     /// When a policy fails on these facts.
-    pub fn explain(&self, report: &ScanReport, origin: &Origin) -> Result<Vec<(Ruling, Vec<Change>)>, EngineError> {
-        let judged = Judged::new(&report.parts, &report.findings);
+    pub fn explain(&self, report: &ScanReport, grounds: Option<&Grounds>) -> Result<Vec<Explained>, EngineError> {
         let mut explained = Vec::new();
         for ruling in &report.rulings {
-            let Some((part, verdict)) = judged.parts().find(|(part, _)| part.path == ruling.part) else { continue };
-            let (_, changes) = explain(&self.policies, &ruling.part, &judged.facts(part, verdict, origin))
-                .map_err(|source| EngineError::Policy { name: report.path.clone(), source })?;
-            explained.push((ruling.clone(), changes));
+            let facts = grounds.and_then(|grounds| grounds.facts(&ruling.part));
+            let now = facts.map(|facts| explain(&self.policies, &ruling.part, facts)).transpose();
+            let now = now.map_err(|source| EngineError::Policy { name: report.path.clone(), source })?;
+            let now = now.map(|(outcome, changes)| (outcome.decision, changes));
+            explained.push(Explained { ruling: ruling.clone(), now });
         }
-        explained.sort_by_key(|(ruling, _)| std::cmp::Reverse(ruling.decision));
+        explained.sort_by_key(|explained| std::cmp::Reverse(explained.ruling.decision));
         Ok(explained)
     }
 
@@ -343,6 +357,7 @@ impl Engine {
             parts,
             findings,
             rulings,
+            basis: Some(basis(origin, prevalence)),
         })
     }
 }
@@ -411,7 +426,7 @@ fn inside(parts: &[Part]) -> HashMap<PartId, Vec<&str>> {
 }
 
 /// The report about a part that nobody has opened.
-fn unopened(mut part: Part, why: &str, outcome: Outcome, start: Instant) -> ScanReport {
+fn unopened(mut part: Part, why: &str, outcome: Outcome, origin: &Origin, start: Instant) -> ScanReport {
     part.complete = false;
     part.incomplete.push(why.to_owned());
     let name = part.path.clone();
@@ -431,7 +446,13 @@ fn unopened(mut part: Part, why: &str, outcome: Outcome, start: Instant) -> Scan
         rulings: vec![Ruling { part: name, decision: outcome.decision, policies: outcome.policies }],
         parts: vec![part],
         findings: Vec::new(),
+        basis: Some(basis(origin, 0)),
     }
+}
+
+/// What a report's decision rests on.
+fn basis(origin: &Origin, prevalence: u64) -> Box<Basis> {
+    Box::new(Basis { origin: origin.clone(), prevalence })
 }
 
 /// The sample as a part, for when the worker could not say anything about it.

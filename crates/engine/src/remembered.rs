@@ -109,6 +109,7 @@ mod tests {
             rulings: Vec::new(),
             parts: Vec::new(),
             findings: Vec::new(),
+            basis: None,
         };
         remembered.keep([1; 32], &report(true), 100);
         remembered.keep([2; 32], &report(false), 100);

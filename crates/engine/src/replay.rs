@@ -2,7 +2,7 @@
 
 use crate::EngineError;
 use crate::engine::{Judged, spoken};
-use lazaret_model::{Decision, Finding, Origin, Part};
+use lazaret_model::{Basis, Decision, Finding, Part};
 use lazaret_policy::{Facts, Policies};
 use std::collections::HashSet;
 
@@ -15,17 +15,29 @@ pub fn decide_again(
     name: &str,
     parts: &[Part],
     findings: &[Finding],
-    origin: &Origin,
+    basis: &Basis,
 ) -> Result<(Decision, Vec<String>), EngineError> {
     let judged = Judged::new(parts, findings);
+    let facts = judged.parts().map(|(part, verdict)| {
+        let facts = Facts { prevalence: basis.prevalence, ..judged.facts(part, verdict, &basis.origin) };
+        (part.path.as_str(), facts)
+    });
+    strictest(policies, name, facts)
+}
+
+/// The strictest decision on any of these facts, each with the path of its part, and who spoke for it.
+pub(crate) fn strictest<'a>(
+    policies: &Policies,
+    name: &str,
+    facts: impl Iterator<Item = (&'a str, Facts)>,
+) -> Result<(Decision, Vec<String>), EngineError> {
     let mut known: HashSet<Facts> = HashSet::new();
     let (mut strictest, mut spoke) = (Decision::Deliver, Vec::new());
-    for (part, verdict) in judged.parts() {
-        let facts = judged.facts(part, verdict, origin);
+    for (path, facts) in facts {
         if known.contains(&facts) {
             continue;
         }
-        let outcome = policies.decide(&part.path, &facts);
+        let outcome = policies.decide(path, &facts);
         let outcome = outcome.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
         known.insert(facts);
         if outcome.decision > strictest {

@@ -68,7 +68,7 @@ impl Exporter {
 
     /// What is told of an event, where anybody is told.
     pub(crate) fn copy_of(&self, event: &Event) -> Option<Event> {
-        self.0.as_ref().map(|_| Event { report: String::new(), ..event.clone() })
+        self.0.as_ref().map(|_| Event { report: String::new(), judged: String::new(), ..event.clone() })
     }
 
     /// Hands an event in, once it is recorded.

@@ -1,6 +1,6 @@
 //! Puts the gates' refusals into the console's words.
 
-use lazaret_console::{Coming, Form, Language, Stopped, Why, unanswered};
+use lazaret_console::{Coming, Culprit, Form, House, Language, Stopped, Why, unanswered};
 use lazaret_engine::Engine;
 use lazaret_formats::kind;
 use lazaret_gates::{Exchange, Page, Pages, Reason, Refusal, Trouble, Wants};
@@ -12,11 +12,12 @@ pub(crate) struct Words {
     engine: RwLock<Arc<Engine>>,
     /// Address of the console, where files can be asked for.
     console: Option<String>,
+    house: Arc<House>,
 }
 
 impl Words {
-    pub(crate) fn new(engine: Arc<Engine>, console: Option<String>) -> Self {
-        Self { engine: RwLock::new(engine), console }
+    pub(crate) fn new(engine: Arc<Engine>, console: Option<String>, house: Arc<House>) -> Self {
+        Self { engine: RwLock::new(engine), console, house }
     }
 
     /// Speaks about the policies of another engine from now on.
@@ -35,7 +36,15 @@ impl Words {
         let engine = Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner));
         let lesson = policies.iter().find_map(|(id, _)| engine.policies().annotation(id, "lesson").map(str::to_owned));
         Why {
-            part: part.map(|part| (part.path.clone(), described(part))),
+            part: part.map(|part| Culprit {
+                path: part.path.clone(),
+                names: report.names(path).into_iter().map(str::to_owned).collect(),
+                kind: part.kind.id.to_string(),
+                class: part.kind.class,
+                described: described(part),
+                locked: part.locked,
+                incomplete: part.incomplete.clone(),
+            }),
             findings: report
                 .findings
                 .iter()
@@ -56,7 +65,7 @@ impl Pages for Words {
             Reason::Busy(_) => {
                 let address = &refusal.address;
                 return page(exchange.wants, &exchange.languages, |form, language| {
-                    unanswered("busy", &refusal.reference, address, form, language)
+                    unanswered("busy", &refusal.reference, address, form, language, &self.house)
                 });
             }
             Reason::Policy(report) => self.why(report),
@@ -69,23 +78,27 @@ impl Pages for Words {
                 && exchange.direction == Direction::Download
                 && report.parts.iter().any(|part| part.locked)
         );
-        let kept = self.console.as_ref().filter(|_| refusal.kept.is_some());
+        // Whoever sent something has it: there is nothing to ask for.
+        let asked = refusal.kept.is_some() && exchange.direction == Direction::Download;
+        let kept = self.console.as_ref().filter(|_| asked);
         let stopped = Stopped {
             unlock: kept.filter(|_| locked).map(|url| format!("{url}/unlock/{}", refusal.reference)),
             decision: refusal.decision,
+            direction: exchange.direction,
+            site: exchange.host(),
             name: refusal.name.clone(),
             address: refusal.address.clone(),
             reference: refusal.reference.clone(),
             ask: kept.map(|url| format!("{url}/ask/{}", refusal.reference)),
             why,
         };
-        page(exchange.wants, &exchange.languages, |form, language| stopped.render(form, language))
+        page(exchange.wants, &exchange.languages, |form, language| stopped.render(form, language, &self.house))
     }
 
     fn progress(&self, name: &str, address: &str, taken: u64, whole: Option<u64>, languages: &str) -> Page {
         let (name, address) = (name.to_owned(), address.to_owned());
         let coming = Coming { name, address, taken, whole };
-        page(Wants::Page, languages, |_, language| coming.render(language))
+        page(Wants::Page, languages, |_, language| coming.render(language, &self.house))
     }
 
     fn trouble(&self, trouble: &Trouble, address: &str, wants: Wants, languages: &str) -> Page {
@@ -102,7 +115,7 @@ impl Pages for Words {
             Trouble::WebSocket => ("websocket", String::new()),
             Trouble::Credentials => ("credentials", String::new()),
         };
-        page(wants, languages, |form, language| unanswered(key, &detail, address, form, language))
+        page(wants, languages, |form, language| unanswered(key, &detail, address, form, language, &self.house))
     }
 }
 

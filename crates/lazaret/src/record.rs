@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::export::Exporter;
 use crate::failure::told;
+use lazaret_engine::Grounds;
 use lazaret_gates::{Exchange, Pending, Reason, Record, Refusal, public_address};
 use lazaret_model::{Decision, ScanReport, reference};
 use lazaret_store::{Blobs, Event, Examined, Ledger, StoreError, now};
@@ -112,8 +113,9 @@ impl Recorder {
     /// Keeps an event until the ledger takes it; false where too many wait already.
     fn put_later(&self, event: Event) -> bool {
         let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes: usize = late.iter().map(|event| event.report.len()).sum();
-        if late.len() >= MOST_LATE || bytes.saturating_add(event.report.len()) > MOST_LATE_BYTES {
+        let held = |event: &Event| event.report.len().saturating_add(event.judged.len());
+        let bytes: usize = late.iter().map(held).sum();
+        if late.len() >= MOST_LATE || bytes.saturating_add(held(&event)) > MOST_LATE_BYTES {
             return false;
         }
         late.push_back(event);
@@ -217,6 +219,7 @@ fn describe(event: &mut Event, report: &ScanReport) {
         let cause = report.cause().and_then(|ruling| ruling.policies.first());
         event.policy = cause.map(|policy| policy.id.clone()).unwrap_or_default();
     }
+    event.judged = Grounds::of(report).map(|grounds| grounds.text()).unwrap_or_default();
 }
 
 /// The report as it is kept: a bomb's thousands of parts do not fill the ledger.

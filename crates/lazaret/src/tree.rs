@@ -2,9 +2,9 @@
 
 use crate::display::{plain, size};
 use anstyle::{AnsiColor, Style};
+use lazaret_engine::Explained;
 use lazaret_formats::kind;
-use lazaret_model::{Decision, Finding, Part, PartId, Role, Ruling, ScanReport, Severity, Verdict};
-use lazaret_policy::Change;
+use lazaret_model::{Decision, Finding, Part, PartId, Role, ScanReport, Severity, Verdict};
 use std::collections::HashMap;
 use std::io::{self, Write};
 
@@ -57,25 +57,22 @@ pub(crate) fn tree(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
 }
 
 /// Says for each part that is not delivered what decided, and what would change it.
-pub(crate) fn explanation(
-    out: &mut dyn Write,
-    explained: &[(Ruling, Vec<Change>)],
-    report: &ScanReport,
-) -> io::Result<()> {
+pub(crate) fn explanation(out: &mut dyn Write, explained: &[Explained], report: &ScanReport) -> io::Result<()> {
     if explained.is_empty() {
         let titles: Vec<_> = report.policies.iter().map(String::as_str).collect();
         return writeln!(out, "  {BOLD}delivered{BOLD:#} by {}: nothing in it is held or blocked", titles.join(", "));
     }
-    for (ruling, changes) in explained {
+    for Explained { ruling, now } in explained {
         let style = decision_style(ruling.decision);
         writeln!(out, "  {style}{}{style:#} {}", ruling.decision, plain(&ruling.part))?;
         for policy in &ruling.policies {
             writeln!(out, "    because: {} {DIM}({}){DIM:#}", plain(&policy.title), plain(&policy.id))?;
         }
-        for change in changes {
+        let changes = now.iter().flat_map(|(_, changes)| changes);
+        for change in changes.clone() {
             writeln!(out, "    {DIM}{}: {}{DIM:#}", change.condition, change.decision)?;
         }
-        if changes.is_empty() {
+        if changes.count() == 0 {
             writeln!(out, "    {DIM}no single change of what was found would alter this{DIM:#}")?;
         }
     }

@@ -29,7 +29,7 @@ pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
 pub use introduction::Introduction;
 pub use kind::{Class, Kind};
 pub use limits::{Limit, Limits};
-pub use origin::{Direction, Gate, Origin, Sample};
+pub use origin::{Basis, Direction, Gate, Origin, Sample};
 pub use pace::Pace;
 pub use part::{Child, Part, PartId, Role, extension};
 pub use place::on_this_machine;

@@ -95,6 +95,15 @@ pub struct Origin {
     pub saves: bool,
 }
 
+/// What a decision rests on beside what was found in a sample.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Basis {
+    /// Where it came from.
+    pub origin: Origin,
+    /// How often the sample was seen here before; 0 where no policy depends on it.
+    pub prevalence: u64,
+}
+
 /// Bytes, by their SHA-256, plus where they came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {

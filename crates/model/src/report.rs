@@ -1,6 +1,6 @@
 //! The answer about one sample: the contract of `lazaret scan --json` and of `POST /api/v1/scan`.
 
-use crate::{Decision, Finding, Kind, Part, Ruling, Verdict};
+use crate::{Basis, Decision, Finding, Kind, Part, Ruling, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// The schema's name, in every report.
@@ -36,9 +36,31 @@ pub struct ScanReport {
     /// The decision on each distinct part that is stricter than `deliver`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rulings: Vec<Ruling>,
+    /// What the decision rested on beside that; no part of the contract, and none in a report that was read from somewhere.
+    #[serde(skip)]
+    pub basis: Option<Box<Basis>>,
 }
 
 impl ScanReport {
+    /// The name of the part at a path, then the names of what holds it, up to the sample. Of a part that the report does not
+    /// have, only the path.
+    pub fn names<'a>(&'a self, path: &'a str) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        let mut part = self.parts.iter().find(|part| part.path == path);
+        while let Some(inner) = part {
+            if !inner.name.is_empty() {
+                names.push(inner.name.as_str());
+            }
+            // Parents come before children, so this ends, whatever a report says of them.
+            let mut before = self.parts.iter().take_while(|part| part.id != inner.id);
+            part = inner.parent.and_then(|id| before.find(|part| part.id == id));
+        }
+        if names.is_empty() {
+            names.push(path);
+        }
+        names
+    }
+
     /// What decided: of the strictest rulings the one about the deepest part, since what holds something shares its fate.
     pub fn cause(&self) -> Option<&Ruling> {
         let depth =

@@ -125,16 +125,7 @@ impl Facts {
                 ids.insert(group.to_owned());
             }
         }
-        let site = origin.host.as_ref().map(|host| SiteFacts {
-            host: host.clone(),
-            domain: origin.domain.as_ref().unwrap_or(host).clone(),
-            lists: origin.lists.iter().cloned().collect(),
-            suspicious: origin.suspicious,
-            first_seen_days: origin.first_seen_days,
-        });
         Self {
-            person: origin.person.clone().unwrap_or_default(),
-            groups: origin.groups.iter().cloned().collect(),
             name: part.name.clone(),
             extension: part.extension(),
             kind: part.kind.id.to_string(),
@@ -153,13 +144,29 @@ impl Facts {
             verdict: verdict.name().to_owned(),
             findings: ids,
             techniques: findings.iter().flat_map(|f| &f.techniques).map(ToString::to_string).collect(),
-            prevalence: 0,
+            ..Self::about(origin)
+        }
+    }
+
+    /// What an origin alone tells; everything else as in [`Facts::default`].
+    pub fn about(origin: &Origin) -> Self {
+        let site = origin.host.as_ref().map(|host| SiteFacts {
+            host: host.clone(),
+            domain: origin.domain.as_ref().unwrap_or(host).clone(),
+            lists: origin.lists.iter().cloned().collect(),
+            suspicious: origin.suspicious,
+            first_seen_days: origin.first_seen_days,
+        });
+        Self {
+            person: origin.person.clone().unwrap_or_default(),
+            groups: origin.groups.iter().cloned().collect(),
             gate: origin.gate.name().to_owned(),
             direction: origin.direction.name().to_owned(),
             navigation: origin.navigation,
             saves: origin.saves,
             declared_type: origin.declared_type.clone().unwrap_or_default(),
             site,
+            ..Self::default()
         }
     }
 

@@ -176,6 +176,9 @@ fn shown(logged: &lazaret_store::LoggedEvent) -> Result<Value, Problem> {
     let mut value = serde_json::to_value(logged).map_err(|error| Problem::from(Refused::Broken(error.to_string())))?;
     let report = serde_json::from_str(&logged.event.report).unwrap_or(Value::Null);
     if let Some(fields) = value.as_object_mut() {
+        if let Ok(judged) = serde_json::from_str(&logged.event.judged) {
+            fields.insert("judged".to_owned(), judged);
+        }
         if report.is_null() {
             fields.remove("report");
         } else {

@@ -9,7 +9,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
-use lazaret_engine::{Client, Request, SampleBytes};
+use lazaret_engine::{Client, Grounds, Request, SampleBytes};
 use lazaret_model::{ContentCoding, Decision, Gate, Origin, ScanReport, Verdict, plain};
 use lazaret_store::{Ask, Event, LoggedEvent, ReleaseRequest, RequestState, now};
 use serde::Deserialize;
@@ -268,16 +268,26 @@ pub(super) async fn content_of(console: &Console, event: &Event) -> Result<File,
     file.ok_or(Refused::Because(StatusCode::GONE, "the file is not kept any more; download it again and ask again"))
 }
 
-/// Where an event's sample came from, as far as the ledger knows, for somebody who asks for it now.
+/// Where an event's sample came from, as it was judged then. Of an event of an older version only what its own columns say is
+/// known; whoever asks for it now is a person, who gets it as a file.
 pub(super) fn origin_of(event: &Event) -> Origin {
-    let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    Origin {
-        gate: Gate::Api,
-        host: known(&event.host),
-        domain: known(&event.domain),
-        navigation: true,
-        ..Origin::default()
-    }
+    let origin = match Grounds::parse(&event.judged) {
+        Some(grounds) => grounds.origin().clone(),
+        None => {
+            let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+            Origin {
+                gate: serde_json::from_value(event.gate.clone().into()).unwrap_or(Gate::Api),
+                direction: serde_json::from_value(event.direction.clone().into()).unwrap_or_default(),
+                person: known(&event.person),
+                host: known(&event.host),
+                domain: known(&event.domain),
+                ..Origin::default()
+            }
+        }
+    };
+    // A page does not get it, and it is no part of what a site did to a client: an inspection here is not to be put together with
+    // what the gates see.
+    Origin { navigation: true, page: None, client: None, ..origin }
 }
 
 async fn inspect_again(console: &Console, event: &Event, file: &File) -> Result<ScanReport, Refused> {

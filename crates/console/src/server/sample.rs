@@ -1,13 +1,15 @@
 //! One event and its sample: the tree of parts, what was found, what decided, and its bytes.
 
 use super::events::Row;
-use super::requests::{attachment, origin_of};
+use super::requests::attachment;
 use super::session::{May, Shown, Somebody};
 use super::{Answer, Console, Refused, page, shown_time};
+use crate::words::nested;
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
-use lazaret_model::{Finding, Part, ScanReport, plain};
+use lazaret_engine::Grounds;
+use lazaret_model::{Direction, Finding, Gate, Part, ScanReport, plain};
 use lazaret_store::{Event, EventFilter, LoggedEvent, ReleaseRequest};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ struct One {
     unexplained: usize,
     more: bool,
     elsewhere: Vec<Row>,
+    /// Where it came from, as it was judged by.
+    origin: Vec<(&'static str, String)>,
     requests: Vec<(ReleaseRequest, String)>,
     kept: bool,
     may_inspect: bool,
@@ -68,7 +72,11 @@ struct RulingRow {
     part: String,
     decision: &'static str,
     policies: Vec<(String, String)>,
+    /// Another decision that the policies in force come to now.
+    now: Option<&'static str>,
     changes: Vec<(&'static str, &'static str)>,
+    /// What it was judged by is not known, and so not what would change it.
+    unknown: bool,
 }
 
 #[derive(Template)]
@@ -109,6 +117,7 @@ pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path
     let logged = event_of(&console, &reference).await?;
     let event = &logged.event;
     let report: Option<ScanReport> = serde_json::from_str(&event.report).ok();
+    let grounds = Grounds::parse(&event.judged);
     let elsewhere = if event.sha256.is_empty() {
         Vec::new()
     } else {
@@ -122,9 +131,9 @@ pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path
     if let Some(report) = report {
         more = report.parts.len() > MOST_SHOWN || report.findings.len() > MOST_SHOWN;
         parts = report.parts.iter().take(MOST_SHOWN).map(part_row).collect();
-        findings = report.findings.iter().take(MOST_SHOWN).map(finding_row).collect();
+        findings = report.findings.iter().take(MOST_SHOWN).map(|finding| finding_row(&report, finding)).collect();
         unexplained = report.rulings.len().saturating_sub(MOST_EXPLAINED);
-        rulings = explained(&console, event, report).await?;
+        rulings = explained(&console, report, grounds.clone()).await?;
     }
     let kept = console.blobs.about(&event.content_blob).is_some();
     page(&One {
@@ -135,6 +144,7 @@ pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path
         unexplained,
         more,
         elsewhere,
+        origin: grounds.as_ref().map(told_origin).unwrap_or_default(),
         requests: requests.into_iter().map(|request| (request.clone(), shown_time(request.at))).collect(),
         kept,
         may_inspect: who.may(May::Inspect).is_ok(),
@@ -143,23 +153,55 @@ pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path
     })
 }
 
-/// What decided then, and what would change that under the policies in force now.
-async fn explained(console: &Arc<Console>, event: &Event, mut report: ScanReport) -> Result<Vec<RulingRow>, Refused> {
+/// What decided then, and what would change that under the policies in force now, by what it was judged by then.
+async fn explained(
+    console: &Arc<Console>,
+    mut report: ScanReport,
+    grounds: Option<Grounds>,
+) -> Result<Vec<RulingRow>, Refused> {
     report.rulings.sort_by_key(|ruling| std::cmp::Reverse(ruling.decision));
     report.rulings.truncate(MOST_EXPLAINED);
-    let (engine, origin) = ((console.engine)(), origin_of(event));
+    let engine = (console.engine)();
     let explained = tokio::task::spawn_blocking(move || {
-        let rulings = engine.explain(&report, &origin).unwrap_or_default();
-        let rows = rulings.into_iter();
-        rows.map(|(ruling, changes)| RulingRow {
-            part: plain(&ruling.part),
-            decision: ruling.decision.name(),
-            policies: ruling.policies.iter().map(|policy| (policy.id.clone(), policy.title.clone())).collect(),
-            changes: changes.iter().map(|change| (change.condition, change.decision.name())).collect(),
-        })
-        .collect()
+        let explained = engine.explain(&report, grounds.as_ref()).unwrap_or_default();
+        let rows = explained.into_iter().map(|explained| {
+            let (ruling, unknown) = (explained.ruling, explained.now.is_none());
+            let (now, changes) = explained.now.unwrap_or((ruling.decision, Vec::new()));
+            RulingRow {
+                part: nested(&report, &ruling.part),
+                decision: ruling.decision.name(),
+                policies: ruling.policies.iter().map(|policy| (policy.id.clone(), policy.title.clone())).collect(),
+                now: (now != ruling.decision).then_some(now.name()),
+                changes: changes.iter().map(|change| (change.condition, change.decision.name())).collect(),
+                unknown,
+            }
+        });
+        rows.collect()
     });
     explained.await.map_err(|error| Refused::Broken(error.to_string()))
+}
+
+/// The origin in words that a person checks: what it was judged by, and nothing else.
+fn told_origin(grounds: &Grounds) -> Vec<(&'static str, String)> {
+    let origin = grounds.origin();
+    let web = matches!(origin.gate, Gate::Proxy | Gate::Icap) && origin.direction == Direction::Download;
+    let mut told = Vec::new();
+    if web {
+        let how =
+            if origin.navigation { "opened or saved by a person or a program" } else { "fetched by a page for itself" };
+        told.push(("Asked for as", how.to_owned()));
+    }
+    let mut tell = |name, value: String| {
+        if !value.is_empty() {
+            told.push((name, plain(&value)));
+        }
+    };
+    tell("Page", origin.page.clone().unwrap_or_default());
+    tell("Declared type", origin.declared_type.clone().unwrap_or_default());
+    tell("Groups", origin.groups.join(", "));
+    tell("Lists", origin.lists.join(", "));
+    tell("Site known for", origin.first_seen_days.map(|days| format!("{days} days")).unwrap_or_default());
+    told
 }
 
 fn part_row(part: &Part) -> PartRow {
@@ -182,7 +224,7 @@ fn part_row(part: &Part) -> PartRow {
     }
 }
 
-fn finding_row(finding: &Finding) -> FindingRow {
+fn finding_row(report: &ScanReport, finding: &Finding) -> FindingRow {
     let evidence = finding.evidence.iter().map(|(name, value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         (name.to_string(), plain(&text.chars().take(MOST_EVIDENCE).collect::<String>()))
@@ -191,7 +233,7 @@ fn finding_row(finding: &Finding) -> FindingRow {
         severity: finding.severity.to_string(),
         id: finding.id.to_string(),
         message: plain(&finding.message),
-        part: plain(&finding.part),
+        part: nested(report, &finding.part),
         techniques: finding.techniques.iter().map(ToString::to_string).collect(),
         evidence: evidence.collect(),
     }

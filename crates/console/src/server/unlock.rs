@@ -1,14 +1,15 @@
 //! The password of a held archive, from the person who was sent it: tried, and what it opens judged.
 
 use super::asker::Asker;
-use super::requests::{asked_for, content_of, handed_over, inspect_as};
+use super::requests::{asked_for, content_of, handed_over, inspect_as, origin_of};
 use super::session::Shown;
 use super::{Answer, Console, Refused, page};
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use lazaret_model::{Decision, Gate, Origin, ScanReport, plain};
+use lazaret_engine::Grounds;
+use lazaret_model::{Decision, ScanReport, plain};
 use lazaret_store::{Event, now};
 use serde::Deserialize;
 use std::sync::{Arc, PoisonError};
@@ -74,16 +75,7 @@ pub(super) async fn open(
         return Ok((StatusCode::TOO_MANY_REQUESTS, answer).into_response());
     }
     let file = content_of(&console, &event).await?;
-    let known = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let origin = Origin {
-        gate: serde_json::from_value(event.gate.clone().into()).unwrap_or(Gate::Api),
-        person: known(&event.person),
-        host: known(&event.host),
-        domain: known(&event.domain),
-        navigation: true,
-        ..Origin::default()
-    };
-    let report = inspect_as(&console, &event, &file, origin, vec![form.password]).await?;
+    let report = inspect_as(&console, &event, &file, origin_of(&event), vec![form.password]).await?;
     let told = Event {
         at: now(),
         reference: lazaret_model::reference(),
@@ -100,6 +92,7 @@ pub(super) async fn open(
         } else {
             serde_json::to_string(&report).unwrap_or_default()
         },
+        judged: Grounds::of(&report).map(|grounds| grounds.text()).unwrap_or_default(),
         ..event.clone()
     };
     if report.decision == Decision::Deliver {

@@ -4,7 +4,7 @@ use crate::cli::{Common, EngineOptions, Policy as Command};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::{display, sources, tree};
-use lazaret_engine::{Request, SampleBytes};
+use lazaret_engine::{Grounds, Request, SampleBytes};
 use lazaret_model::Origin;
 use lazaret_policy::{Cases, Policies, run_cases};
 use std::fs::File;
@@ -90,7 +90,7 @@ fn explain(common: &Common, options: &EngineOptions, sample: &Path, passwords: &
         prevalence: None,
     };
     let report = started.engine.scan(request)?;
-    let explained = started.engine.explain(&report, &origin)?;
+    let explained = started.engine.explain(&report, Grounds::whole(&report).as_ref())?;
     let mut out = anstream::stdout().lock();
     tree::line(&mut out, &report)?;
     tree::explanation(&mut out, &explained, &report)?;

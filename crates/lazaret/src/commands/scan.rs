@@ -4,7 +4,7 @@ use crate::cli::{Common, Progress, Scan};
 use crate::failure::Failure;
 use crate::{display, sources, tree};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use lazaret_engine::{Engine, Request, SampleBytes};
+use lazaret_engine::{Engine, Grounds, Request, SampleBytes};
 use lazaret_model::{Decision, Origin, ScanReport};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -303,7 +303,7 @@ impl Output<'_> {
             tree::tree(&mut out, report)?;
         }
         if self.options.explain {
-            match self.engine.explain(report, &Origin::default()) {
+            match self.engine.explain(report, Grounds::whole(report).as_ref()) {
                 Ok(explained) => tree::explanation(&mut out, &explained, report)?,
                 Err(error) => display::complain(&Failure::from(error).to_string()),
             }

@@ -21,6 +21,8 @@ const STOPPED: &str = "stopped";
 /// would keep people waiting.
 const SEARCHED: i64 = 10_000;
 const SEARCHED_APART: i64 = 2_500;
+/// How far clocks of processes at one ledger may differ, in milliseconds.
+const SKEW: i64 = 3_600_000;
 /// Events written in one transaction.
 const BATCH: usize = 256;
 
@@ -69,6 +71,9 @@ pub struct Event {
     pub content_blob: String,
     /// Content codings of those bytes, as in `Content-Encoding`.
     pub codings: String,
+    /// What it was judged by, as JSON; empty where no policy decided, and for events of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub judged: String,
 }
 
 /// An event with its place in the ledger.
@@ -76,7 +81,7 @@ pub struct Event {
 pub struct LoggedEvent {
     /// Its number in the ledger.
     pub id: i64,
-    /// The event. In lists its report is empty.
+    /// The event. In lists its report and what it was judged by are empty.
     #[serde(flatten)]
     pub event: Event,
 }
@@ -92,6 +97,16 @@ pub struct EventFilter {
     pub person: String,
     /// SHA-256 of the sample.
     pub sha256: String,
+    /// Kind id.
+    pub kind: String,
+    /// Gate name.
+    pub gate: String,
+    /// Address of the asking machine.
+    pub client: String,
+    /// Not before this time, in milliseconds since 1970.
+    pub from: Option<i64>,
+    /// Before this time, in milliseconds since 1970.
+    pub to: Option<i64>,
     /// A piece of name, address or reference; looked for in the newest events only.
     pub text: String,
     /// Only those that are in quarantine.
@@ -136,9 +151,15 @@ impl EventFilter {
             conditions.push("decision IN ('hold', 'block')".to_owned());
         }
         let decision = if self.decision == STOPPED { "" } else { &self.decision };
-        for (column, value) in
-            [("decision", decision), ("domain", &self.domain), ("person", &self.person), ("sha256", &self.sha256)]
-        {
+        for (column, value) in [
+            ("decision", decision),
+            ("domain", &self.domain),
+            ("person", &self.person),
+            ("sha256", &self.sha256),
+            ("kind", &self.kind),
+            ("gate", &self.gate),
+            ("client", &self.client),
+        ] {
             if !value.is_empty() {
                 values.push(value.to_owned());
                 conditions.push(format!("{column} = ${}", values.len() + 1));
@@ -146,6 +167,22 @@ impl EventFilter {
         }
         if self.quarantined {
             conditions.push("content_blob > ''".to_owned());
+        }
+        // The numbers of events rise with their times, but for differences of clocks where several processes write: by the index
+        // on times the number is found from where on, or up to where, events are read at all.
+        if let Some(from) = self.from {
+            let (from, early) = (from.max(0), from.saturating_sub(SKEW).max(0));
+            conditions.push(format!(
+                "at >= {from} AND id >= COALESCE((SELECT id FROM events WHERE at >= {early} ORDER BY at LIMIT 1), {})",
+                i64::MAX
+            ));
+        }
+        if let Some(to) = self.to {
+            let (to, late) = (to.max(0), to.saturating_add(SKEW).max(0));
+            conditions.push(format!(
+                "at < {to} AND id <= COALESCE((SELECT id FROM events WHERE at >= {late} ORDER BY at LIMIT 1), {})",
+                i64::MAX
+            ));
         }
         (conditions.join(" AND "), values)
     }
@@ -182,12 +219,12 @@ impl Ledger {
         let most = most.clamp(1, 10_000);
         let newest = |most| format!("SELECT id, {COLUMNS} FROM events WHERE {condition} ORDER BY id DESC LIMIT {most}");
         let sql = if filter.text.is_empty() {
-            format!("SELECT newest.*, '' AS report FROM ({}) AS newest ORDER BY id DESC", newest(most))
+            format!("SELECT newest.*, '' AS report, '' AS judged FROM ({}) AS newest ORDER BY id DESC", newest(most))
         } else {
             values.push(format!("%{}%", escaped(&filter.text.to_lowercase())));
             let n = values.len() + 1;
             format!(
-                "SELECT newest.*, '' AS report FROM ({}) AS newest WHERE lower(name) LIKE ${n} ESCAPE '!' \
+                "SELECT newest.*, '' AS report, '' AS judged FROM ({}) AS newest WHERE lower(name) LIKE ${n} ESCAPE '!' \
                  OR lower(address) LIKE ${n} ESCAPE '!' OR lower(reference) LIKE ${n} ESCAPE '!' \
                  ORDER BY id DESC LIMIT {most}",
                 newest(filter.searched())
@@ -242,7 +279,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn event(&self, reference: &str) -> Result<Option<LoggedEvent>, StoreError> {
-        let sql = format!("SELECT id, {COLUMNS}, report FROM events WHERE reference = $1");
+        let sql = format!("SELECT id, {COLUMNS}, {WHOLE} FROM events WHERE reference = $1");
         let row = sqlx::query(AssertSqlSafe(sql)).bind(reference.to_owned()).fetch_optional(&self.read).await?;
         row.as_ref().map(logged).transpose()
     }
@@ -287,6 +324,9 @@ impl Ledger {
 pub(super) const COLUMNS: &str = "at, reference, gate, direction, person, client, host, domain, address, name, sha256, size, kind, \
                        class, verdict, decision, policy, reason, content_blob, codings";
 
+/// What lists leave out.
+pub(super) const WHOLE: &str = "report, COALESCE(judged, '') AS judged";
+
 pub(super) fn tally(row: &AnyRow) -> Result<Tally, StoreError> {
     Ok(Tally {
         day: row.try_get("day")?,
@@ -322,6 +362,7 @@ pub(super) fn logged(row: &AnyRow) -> Result<LoggedEvent, StoreError> {
             report: text("report")?,
             content_blob: text("content_blob")?,
             codings: text("codings")?,
+            judged: text("judged")?,
         },
     })
 }
@@ -399,10 +440,10 @@ fn is_about_an_event(error: &sqlx::Error) -> bool {
     error.kind() != ErrorKind::Other || state.is_some_and(|state| state.starts_with("22") || state.starts_with("23"))
 }
 
-/// Tells whoever watches. The report stays in the ledger.
+/// Tells whoever watches. The report, and what it was judged by, stay in the ledger.
 fn publish(news: &broadcast::Sender<Event>, event: &Event) {
     if news.receiver_count() > 0 {
-        let _ = news.send(Event { report: String::new(), ..event.clone() });
+        let _ = news.send(Event { report: String::new(), judged: String::new(), ..event.clone() });
     }
 }
 
@@ -452,12 +493,12 @@ async fn write(pool: &AnyPool, events: &[&Event]) -> Result<(), sqlx::Error> {
 async fn insert(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, event: &Event) -> Result<(), sqlx::Error> {
     let event = event.clone();
     let Event { at, reference, gate, direction, person, client, host, domain, address, name, .. } = event;
-    let Event { sha256, size, kind, class, verdict, decision, policy, reason, report, content_blob, codings, .. } =
-        event;
+    let Event { sha256, size, kind, class, verdict, decision, policy, reason, report, content_blob, .. } = event;
+    let (codings, judged) = (event.codings, event.judged);
     sqlx::query(
         "INSERT INTO events (at, reference, gate, direction, person, client, host, domain, address, name, sha256, size, \
-         kind, class, verdict, decision, policy, reason, report, content_blob, codings) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+         kind, class, verdict, decision, policy, reason, report, content_blob, codings, judged) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
     )
     .bind(at)
     .bind(reference)
@@ -480,6 +521,7 @@ async fn insert(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, event: &Even
     .bind(report)
     .bind(content_blob)
     .bind(codings)
+    .bind(judged)
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -12,7 +12,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn recent(&self, most: i64) -> Result<Vec<LoggedEvent>, StoreError> {
-        let sql = format!("SELECT id, {}, report FROM events ORDER BY id DESC LIMIT $1", events::COLUMNS);
+        let sql = format!("SELECT id, {}, {} FROM events ORDER BY id DESC LIMIT $1", events::COLUMNS, events::WHOLE);
         let rows = sqlx::query(AssertSqlSafe(sql)).bind(most).fetch_all(&self.read).await?;
         rows.iter().map(events::logged).collect()
     }

@@ -72,6 +72,12 @@ async fn measure(address: &str) -> Vec<(&'static str, Duration)> {
         ("events of a person, held", EventFilter { person: "person70".into(), decision: "hold".into(), ..any() }, None),
         ("events of nobody", EventFilter { person: "none".into(), ..any() }, None),
         ("events of a hash", EventFilter { sha256: "hash7".into(), ..any() }, None),
+        ("events of a kind", EventFilter { kind: "pdf".into(), ..any() }, None),
+        ("events of a kind that never came", EventFilter { kind: "never".into(), ..any() }, None),
+        ("events of a client that never came", EventFilter { client: "never".into(), ..any() }, None),
+        ("events of another gate", EventFilter { gate: "never".into(), ..any() }, None),
+        ("events of long ago", EventFilter { to: Some(1), ..any() }, None),
+        ("events to come", EventFilter { from: Some(i64::MAX - 1), ..any() }, None),
         ("events in quarantine", EventFilter { quarantined: true, ..any() }, None),
         (
             "events in quarantine, of a site",

@@ -119,6 +119,10 @@ fn event(number: usize, decision: &str) -> Event {
         name: format!("100%_{number}.zip"),
         sha256: "ab".repeat(32),
         report: "{}".to_owned(),
+        judged: "{\"origin\":{}}".to_owned(),
+        kind: ["zip", "pdf"][number % 2].to_owned(),
+        gate: if number == 9 { "icap".to_owned() } else { "proxy".to_owned() },
+        client: format!("192.0.2.{}", number % 10),
         policy: if decision == "block" { "malicious".to_owned() } else { String::new() },
         content_blob: if decision == "hold" { "cd".repeat(32) } else { String::new() },
         ..Event::default()
@@ -137,7 +141,8 @@ async fn events(ledger: &Ledger) {
     for _ in 1..=45 {
         // Whoever is behind misses some, and is told.
         if let Ok(seen) = watch.try_recv() {
-            assert!(seen.report.is_empty() && ledger.event(&seen.reference).await.unwrap().is_some());
+            assert!(seen.report.is_empty() && seen.judged.is_empty());
+            assert!(ledger.event(&seen.reference).await.unwrap().is_some());
         }
     }
     // A reference that is there already does not take its neighbours with it.
@@ -147,6 +152,7 @@ async fn events(ledger: &Ledger) {
     let one = ledger.event("EVNT-0001").await.unwrap().unwrap();
     assert_eq!((one.event.decision.as_str(), one.event.report.as_str()), ("hold", "{}"));
     assert!(ledger.event("EVNT-9999").await.unwrap().is_none());
+    assert_eq!(one.event.judged, "{\"origin\":{}}", "it comes back as it was given");
     let count = async |filter: EventFilter| ledger.events(&filter, None, 1_000).await.unwrap().len();
     assert_eq!(count(EventFilter::default()).await, 301);
     assert_eq!(count(EventFilter { decision: "block".into(), ..Default::default() }).await, 101);
@@ -163,6 +169,23 @@ async fn events(ledger: &Ledger) {
     for (text, decision, number) in [("", "", 301), ("", "stopped", 201), ("100%_30", "", 3), ("100%_30", "block", 1)] {
         let filter = EventFilter { text: text.into(), decision: decision.into(), ..Default::default() };
         assert_eq!(ledger.count_events(&filter, i64::MAX).await.unwrap(), number, "{text} {decision}");
+    }
+    assert_eq!(count(EventFilter { kind: "pdf".into(), ..Default::default() }).await, 151);
+    assert_eq!(count(EventFilter { gate: "icap".into(), ..Default::default() }).await, 1);
+    assert_eq!(count(EventFilter { client: "192.0.2.5".into(), kind: "zip".into(), ..Default::default() }).await, 0);
+    assert_eq!(count(EventFilter { client: "192.0.2.5".into(), ..Default::default() }).await, 30);
+    let span = |from, to| EventFilter { from, to, ..Default::default() };
+    let day = 86_400_000;
+    for (from, to, number) in [
+        (Some(now() - day), None, 301),
+        (None, Some(now() + day), 301),
+        (Some(now() + day), None, 0),
+        (None, Some(now() - day), 0),
+        (Some(now() - day), Some(now() + day), 301),
+        (Some(-1), Some(i64::MAX), 301),
+    ] {
+        assert_eq!(count(span(from, to)).await, number, "{from:?} to {to:?}");
+        assert_eq!(ledger.count_events(&span(from, to), i64::MAX).await.unwrap(), number as i64);
     }
     assert_eq!(ledger.count_events(&EventFilter::default(), 0).await.unwrap(), 0);
     let text = EventFilter { text: "evnt".into(), ..Default::default() };

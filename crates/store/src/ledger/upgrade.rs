@@ -91,6 +91,8 @@ async fn a_ledger_of_an_older_version_keeps_everything() {
         ledger.check().await.unwrap();
         let event = ledger.event("OLDE-0001").await.unwrap().unwrap().event;
         assert_eq!((event.name.as_str(), event.decision.as_str(), event.report.as_str()), ("a.zip", "block", "{}"));
+        assert_eq!(event.judged, "", "nobody knows what it was judged by");
+        assert_eq!(ledger.recent(10).await.unwrap()[0].event.judged, "");
         assert_eq!(ledger.site("site.example").await.unwrap().unwrap().number, 7);
         assert_eq!(ledger.tallies(0).await.unwrap().len(), 1);
         assert_eq!(ledger.requests_for("OLDE-0001").await.unwrap()[0].asker, "Anna");
