@@ -79,14 +79,6 @@ impl Logo {
         }
     }
 
-    pub(crate) const fn media_type(&self) -> &'static str {
-        self.media_type
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// As an address that holds it (RFC 2397), for pages that stand in for another site's.
     fn address(&self) -> String {
         format!("data:{};base64,{}", self.media_type, BASE64.encode(&self.bytes))

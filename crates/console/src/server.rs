@@ -71,6 +71,12 @@ pub struct ConsoleSettings {
     pub listen: String,
     /// Address under which people reach it, for links on block pages; empty for `http://` and the address it listens on.
     pub public_url: String,
+    /// Name of the organisation, which pages that stop somebody bear; empty for none.
+    pub organisation: String,
+    /// Whom people may turn to: an address of mail or the web, a number, or a sentence; empty for nobody.
+    pub contact: String,
+    /// File of the organisation's logo, PNG or SVG without scripts, of at most 64 KiB; empty for none.
+    pub logo: std::path::PathBuf,
     /// Hours for which an approved file may be fetched. Default 72.
     pub release_hours: u32,
     /// Requests that one machine may make in an hour. Default 10.
@@ -84,6 +90,9 @@ impl Default for ConsoleSettings {
         Self {
             listen: "127.0.0.1:8080".to_owned(),
             public_url: String::new(),
+            organisation: String::new(),
+            contact: String::new(),
+            logo: std::path::PathBuf::new(),
             release_hours: 72,
             requests_an_hour: 10,
             public_library: true,

@@ -162,6 +162,12 @@ networks = []
 listen = "127.0.0.1:8080"
 # Address under which people reach it, for links on block pages. Empty: "http://" and the address it listens on.
 public_url = ""
+# Name of the organisation, and whom people may turn to (an address of mail or the web, a number, or a sentence), which pages
+# that stop somebody bear. Empty: none.
+organisation = ""
+contact = ""
+# File of its logo, PNG or SVG without scripts, of at most 64 KiB. Empty: none.
+logo = ""
 # Hours for which an approved file may be fetched.
 release_hours = 72
 # Requests that one machine may make in an hour.

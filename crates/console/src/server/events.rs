@@ -80,6 +80,9 @@ pub(super) struct Asked {
     domain: String,
     person: String,
     sha256: String,
+    kind: String,
+    gate: String,
+    client: String,
     text: String,
     quarantined: String,
     pub(super) before: Option<i64>,
@@ -94,8 +97,12 @@ impl Asked {
             domain: self.domain.trim().to_lowercase(),
             person: self.person.trim().to_owned(),
             sha256: self.sha256.trim().to_lowercase(),
+            kind: self.kind.trim().to_lowercase(),
+            gate: self.gate.trim().to_lowercase(),
+            client: self.client.trim().to_owned(),
             text: self.text.trim().to_owned(),
             quarantined: !self.quarantined.is_empty(),
+            ..EventFilter::default()
         }
     }
 
@@ -106,6 +113,9 @@ impl Asked {
             ("domain", &self.domain),
             ("person", &self.person),
             ("sha256", &self.sha256),
+            ("kind", &self.kind),
+            ("gate", &self.gate),
+            ("client", &self.client),
             ("text", &self.text),
             ("quarantined", &self.quarantined),
         ];

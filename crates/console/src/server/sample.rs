@@ -10,7 +10,7 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use lazaret_engine::Grounds;
 use lazaret_model::{Direction, Finding, Gate, Part, ScanReport, plain};
-use lazaret_store::{Event, EventFilter, LoggedEvent, ReleaseRequest};
+use lazaret_store::{EventFilter, LoggedEvent, ReleaseRequest};
 use serde::Deserialize;
 use std::sync::Arc;
 

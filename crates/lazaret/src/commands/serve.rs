@@ -13,7 +13,7 @@ use crate::record::{self, Recorder};
 use crate::retention::Retention;
 use crate::{display, folder, process, reload};
 use lazaret_attack::{Catalog, Search};
-use lazaret_console::{Attempts, Console, LibraryPages};
+use lazaret_console::{Attempts, Console, ConsoleSettings, House, LibraryPages, Logo};
 use lazaret_gates::{Authority, Desk, Directory, Icap, Means, Own, Poster, Proxy, Sites};
 use lazaret_store::{Blobs, Examined};
 use std::fs;
@@ -76,7 +76,8 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             (_, url) => Some(url.to_owned()),
         };
         let exporter = Exporter::start(&config.export, || Ok(Poster::new(&config.proxy)?))?;
-        let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone()));
+        let house = Arc::new(house(&config.console)?);
+        let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone(), house));
         let kept = Arc::new(Notify::new());
         let record = Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter, Arc::clone(&kept)));
         tokio::spawn(Arc::clone(&record).catch_up());
@@ -217,6 +218,18 @@ async fn told_to_stop() -> Result<(), Failure> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// Whose pages they are that stop somebody.
+fn house(settings: &ConsoleSettings) -> Result<House, Failure> {
+    let path = &settings.logo;
+    let logo = if path.as_os_str().is_empty() {
+        None
+    } else {
+        let bytes = fs::read(path).map_err(|error| Failure::path(path, error))?;
+        Some(Logo::of(bytes).map_err(|error| Failure::path(path, format!("`console.logo`: {error}")))?)
+    };
+    Ok(House { organisation: settings.organisation.clone(), contact: settings.contact.clone(), logo })
 }
 
 /// Says what happens on standard error, in fields.
