@@ -54,6 +54,12 @@ pub(super) const TITLES: &[(&str, [&str; 4])] = &[
         "Les scripts qu’un script contient sous forme de texte sont jugés sur ce qu’ils font ; celui qu’une page charge peut aussi contenir du WebAssembly et quelques données",
         "Los scripts que otro script contiene como texto se juzgan por lo que hacen; el que carga una página puede contener también WebAssembly y unos pocos datos",
     ]),
+    ("data-of-programs", [
+        "Programs and pages may exchange data with a service in a form that is made for programs, such as gRPC, or learn whether a certificate still holds",
+        "Programme und Webseiten dürfen mit einem Dienst Daten in einer Form austauschen, die für Programme gemacht ist, etwa gRPC, oder erfahren, ob ein Zertifikat noch gilt",
+        "Les programmes et les pages peuvent échanger avec un service des données dans une forme faite pour les programmes, comme gRPC, ou apprendre si un certificat est encore valable",
+        "Los programas y las páginas pueden intercambiar con un servicio datos en una forma hecha para programas, como gRPC, o saber si un certificado sigue siendo válido",
+    ]),
     ("modules-of-a-page", [
         "A page may load its own WebAssembly, which runs in the browser's sandbox",
         "Eine Webseite darf ihr eigenes WebAssembly laden, das in der Sandbox des Browsers läuft",
