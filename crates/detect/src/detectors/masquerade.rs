@@ -296,6 +296,8 @@ fn padding(base: &str, findings: &mut Findings) {
         () if runs(&extension) => Severity::High,
         // Words set apart in a name hide nothing; what stands before them must look like the end of a name of another kind.
         () if ends_before_blanks(stem).is_some_and(|shown| shown != extension) => Severity::Medium,
+        // Right before the extension they push it out of sight, unless it is one that only shows something.
+        () if run >= 8 && (extension == "svg" || claims(&extension).is_none_or(packs)) => Severity::Medium,
         () => return,
     };
     let message = format!("{longest} invisible characters push the extension .{extension} out of sight");
@@ -304,6 +306,10 @@ fn padding(base: &str, findings: &mut Findings) {
             .with("blanks", longest)
             .with("extension", extension),
     );
+}
+
+const fn packs(class: Class) -> bool {
+    matches!(class, Class::Archive)
 }
 
 /// The extension in which a name seems to end where a row of blanks begins.

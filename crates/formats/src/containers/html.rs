@@ -213,9 +213,11 @@ impl Page {
         if bytes.is_empty() || picture && found.kind.id != "svg" && name != "a" {
             return Ok(());
         }
+        // What a link leads to, a person saves and opens; everything else the page takes for itself.
+        let role = if matches!(name, "a" | "area") { Role::Embedded } else { Role::Payload };
         let member = match stored {
-            Some(file) => Member::named(Role::Payload, file),
-            None => Member::unnamed(Role::Payload, "data"),
+            Some(file) => Member::named(role, file),
+            None => Member::unnamed(role, "data"),
         };
         parts.add_content(member.declared(media_type), Content::from(bytes))
     }
@@ -451,6 +453,23 @@ mod tests {
                     && found.parts[1..].iter().any(|p| found.bytes[&p.id].starts_with(b"LAZARET_SVG()")),
                 "{page}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_link_saves_is_a_file_and_no_piece_of_the_page() {
+        use lazaret_model::Role;
+        let data = data_encoding::BASE64.encode(b"var a = new ActiveXObject('WScript.Shell');");
+        for (element, role) in [
+            ("<a download=invoice.js href=", Role::Embedded),
+            ("<a download href=", Role::Embedded),
+            ("<area href=", Role::Embedded),
+            ("<script src=", Role::Payload),
+        ] {
+            let page = format!("<html><body>{element}\"data:text/javascript;base64,{data}\">x</html>");
+            let found = walk(page.as_bytes(), "page");
+            let roles: Vec<_> = found.parts.iter().filter(|part| part.is("js")).map(|part| part.role).collect();
+            assert_eq!(roles, [role], "{element}");
         }
     }
 

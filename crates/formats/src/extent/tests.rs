@@ -139,6 +139,33 @@ fn an_archive_in_a_compound_file_is_found_behind_its_end_and_within() {
 }
 
 #[test]
+fn no_package_of_xml_hides_an_archive_in_a_compound_file() {
+    use crate::testing::{build, walk};
+    let holds = |file: Vec<u8>, what: &str| {
+        let found = walk(file, "talk.ppt");
+        assert!(found.parts.iter().any(|part| part.name == "META-INF/MANIFEST.MF"), "{what}: {:?}", found.parts);
+    };
+    let decoy = build::crc_less_zip(&[("a.xml", b"<a/>")]);
+    // The package is the archive's comment, and its end record is the last.
+    let mut jar = build::crc_less_zip(&[("META-INF/MANIFEST.MF", b"x")]);
+    jar.truncate(jar.len() - 2);
+    let stream = [&b"drawing"[..], &jar, &(decoy.len() as u16).to_le_bytes(), &decoy].concat();
+    holds(build::compound(&[("PowerPoint Document", &stream)]), "an end record behind it");
+    // The directory is as short as its last entry by its length, and whole by its place.
+    let jar = build::crc_less_zip(&[("META-INF/MANIFEST.MF", b"x"), ("a.xml", b"<a/>")]);
+    let mut file = build::compound(&[("PowerPoint Document", &[&b"drawing"[..], &jar].concat())]);
+    let base = memchr::memmem::find(&file, b"PK\x03\x04").unwrap();
+    let first = memchr::memmem::find(&file, b"PK\x01\x02").unwrap();
+    let second = memchr::memmem::rfind(&file, b"PK\x01\x02").unwrap();
+    let end = memchr::memmem::rfind(&file, b"PK\x05\x06").unwrap();
+    let next = memchr::memmem::rfind(&file, b"PK\x03\x04").unwrap();
+    for (at, number) in [(first + 42, base), (second + 42, next), (end + 12, end - second), (end + 16, first)] {
+        file[at..at + 4].copy_from_slice(&(number as u32).to_le_bytes());
+    }
+    holds(file, "a length that is too small");
+}
+
+#[test]
 fn formats_say_where_they_end() {
     check("elf-executable", &elf(600));
     check("7z", &seven_zip());

@@ -10,6 +10,8 @@ const TAIL: usize = (64 << 10) + 22;
 const DIRECTORY: usize = 32 << 20;
 /// Bytes of a member that are unpacked.
 const MEMBER: usize = 64 << 10;
+/// End records in a file's tail that are believed.
+const MOST_ENDS: usize = 16;
 
 pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     if !matches!(
@@ -29,19 +31,22 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
 
 /// The kind of a ZIP whose end record is in the tail although the file starts as something else.
 pub(super) fn at_the_end(probe: &Probe<'_>) -> Option<&'static str> {
-    let directory = Directory::at_end(probe)?;
-    directory.opens(probe).then(|| subtype(probe, &directory))
+    // Programs differ in which end record they believe: one that leads nowhere hides no other.
+    Directory::all(probe)
+        .into_iter()
+        .find(|directory| directory.opens(probe))
+        .map(|directory| subtype(probe, &directory))
 }
 
 /// Where such a ZIP begins and ends, with its comment.
 pub(super) fn place(probe: &Probe<'_>) -> Option<(u64, u64)> {
-    let directory = Directory::at_end(probe)?;
     // Drawings and themes of old documents are small packages of nothing but XML, often in pieces.
-    if directory.names().all(|name| ends(name, b".xml") || ends(name, b".rels")) {
-        return None;
-    }
-    let start = directory.places(probe).min()?;
-    Some((start, directory.end))
+    let only_xml = |directory: &Directory| directory.names().all(|name| ends(name, b".xml") || ends(name, b".rels"));
+    // Such a package may also stand behind an archive, as its comment.
+    Directory::all(probe).into_iter().filter(|directory| !only_xml(directory)).find_map(|directory| {
+        let start = directory.places(probe).min()?;
+        Some((start, directory.end))
+    })
 }
 
 /// One member, as the directory describes it.
@@ -68,7 +73,22 @@ impl Directory {
     /// By the last end record that leads to a directory (APPNOTE 4.3.16), tolerant of data before the archive.
     fn at_end(probe: &Probe<'_>) -> Option<Self> {
         let (tail_start, tail) = probe.tail(TAIL);
-        memchr::memmem::rfind_iter(&tail, b"PK\x05\x06").find_map(|at| {
+        Self::of_tail(probe, tail_start, &tail).next()
+    }
+
+    /// By every end record that leads to a directory, the last first.
+    fn all(probe: &Probe<'_>) -> Vec<Self> {
+        let (tail_start, tail) = probe.tail(TAIL);
+        let mut all: Vec<Self> = Self::of_tail(probe, tail_start, &tail).take(MOST_ENDS + 1).collect();
+        if all.len() > MOST_ENDS {
+            probe.doubt("it has more than 16 ends of archives, and only so many tell what it is");
+            all.truncate(MOST_ENDS);
+        }
+        all
+    }
+
+    fn of_tail(probe: &Probe<'_>, tail_start: u64, tail: &[u8]) -> impl Iterator<Item = Self> {
+        memchr::memmem::rfind_iter(tail, b"PK\x05\x06").filter_map(move |at| {
             let end = tail_start.checked_add(at as u64)?;
             Self::by_end_record(probe, tail.get(at..)?, end).filter(|directory| !directory.members.is_empty())
         })
@@ -96,7 +116,12 @@ impl Directory {
         if size > DIRECTORY as u64 {
             probe.doubt("its directory is larger than 32 MiB, and only so much tells what it is");
         }
-        let members = parse(&probe.at(at, wanted.max(least)), shift);
+        let mut members = parse(&probe.at(at, wanted.max(least)), shift);
+        // Some programs go by the stated place alone: a length that is too small hides no member from them.
+        // LIMIT: names beyond it tell no kind; the opener reads the whole of every directory.
+        if at != stated && begins(stated) {
+            members.extend(parse(&probe.at(stated, 1 << 20), 0));
+        }
         let comment = u16_at(record, 20).unwrap_or_default();
         Some(Self { members, shift, end: (end + 22 + u64::from(comment)).min(probe.len()) })
     }

@@ -20,6 +20,8 @@ fn names_that_hide_what_runs() {
         ("invoice.\u{202e}gpj.scr", &["masquerade.bidi"]),
         ("\u{2067}invoice.exe", &["masquerade.bidi"]),
         ("invoice.docx            .zip", &["masquerade.content", "masquerade.padding"]),
+        ("invoice            .svg", &["masquerade.content", "masquerade.padding"]),
+        ("invoice            .xyz", &["masquerade.padding"]),
         ("setup\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}.exe", &["masquerade.padding"]),
         ("setup.exe...", &["masquerade.trailing"]),
         ("setup.exe ", &["masquerade.trailing"]),
@@ -63,6 +65,7 @@ fn names_that_only_look_so() {
         ("отчёт.док", "doc", Class::Document),
         ("Lieferschein 4711          Meyer.pdf", "pdf", Class::Document),
         ("a. b          c.pdf", "pdf", Class::Document),
+        ("Lieferschein 4711          .pdf", "pdf", Class::Document),
         ("./usr/bin/env", "elf-executable", Class::Executable),
         ("a..b/c...d", "text", Class::Text),
         ("console.c", "c", Class::Text),
@@ -196,6 +199,10 @@ fn paths_of_backups_are_odd_and_only_what_is_run_where_it_lands_pretends() {
         ("/root/.ssh/authorized_keys", Class::Text, PRETENDS),
         ("..\\..\\AppData\\Microsoft\\Windows\\Start Menu\\Programs\\Startup\\x.txt", Class::Text, PRETENDS),
         ("a.txt:..\\..\\Startup\\x.txt", Class::Text, PRETENDS),
+        ("..\\..\\AppData\\Roaming\\Microsoft\\Templates\\Normal.dotm", Class::Document, PRETENDS),
+        ("..\\Documents\\PowerShell\\profile.ps1", Class::Text, PRETENDS),
+        ("/usr/lib/python3/dist-packages/x.pth", Class::Text, PRETENDS),
+        ("/etc/bash.bashrc", Class::Text, PRETENDS),
     ] {
         let mut findings = crate::Findings::default();
         let part = part(name, "text", class);

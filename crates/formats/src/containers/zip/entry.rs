@@ -110,7 +110,11 @@ pub(super) fn apply_extra(entry: &mut Entry, extra: &[u8], central: bool) {
                 let own = u32_le(data, 1) == Some(crc.sum());
                 let name = data.get(5..).and_then(|name| std::str::from_utf8(name).ok());
                 // Not every program checks it: what would be opened as something else is looked at in any case.
-                let counts = |name: &&str| own || extension(name) != extension(&entry.name);
+                // Nor may one that is left behind lead anywhere.
+                let leads = |name: &str| {
+                    name.starts_with(['/', '\\']) || name.split(['/', '\\', ':']).any(|step| step.trim_end() == "..")
+                };
+                let counts = |name: &&str| own || leads(name) || extension(name) != extension(&entry.name);
                 entry.unicode_name = name.filter(counts).map(str::to_owned);
             }
             _ => {}

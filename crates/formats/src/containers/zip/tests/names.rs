@@ -23,6 +23,10 @@ fn names_repeat_and_have_second_forms() {
         let told: Vec<_> = recorded.findings.iter().map(|f| format!("{} {}", f.id, f.severity)).collect();
         assert_eq!(told, found, "{second}");
     }
+    // What does not fit leads out all the same where nobody looks whether it fits.
+    let extra = field(1, b"..\\Startup\\note.txt");
+    let recorded = check(build(&[Raw { extra, ..deflated("note.txt", MARKER) }]), &[]);
+    assert!(recorded.parts.iter().any(|part| part.name == "..\\Startup\\note.txt"), "{:?}", recorded.parts);
     let extra = field(own.sum(), b"invoice.exe");
     let recorded = check(build(&[Raw { extra, ..deflated("note.txt", MARKER) }]), &[]);
     assert!(recorded.findings.iter().any(|f| f.id == "zip.unicode-name"));
