@@ -133,7 +133,7 @@ impl Served {
     pub fn curl_through(&self, proxy: SocketAddr, arguments: &[&str]) -> Fetched {
         let headers = tempfile::NamedTempFile::new().unwrap();
         let output = Command::new("curl")
-            .args(["--silent", "--show-error", "--max-time", "60", "--proxy"])
+            .args(["--silent", "--show-error", "--max-time", "180", "--proxy"])
             .arg(format!("http://{proxy}"))
             .arg("--cacert")
             .arg(self.authority())
