@@ -22,6 +22,7 @@ mod framing;
 mod gate;
 mod icap;
 mod kept;
+mod morning;
 mod passed;
 mod process;
 mod properties;
