@@ -115,6 +115,11 @@ impl Served {
         Self { process, folder, proxy, icap, console, log }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it said so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()

@@ -21,6 +21,7 @@ mod folder;
 mod framing;
 mod gate;
 mod icap;
+mod isolation;
 mod kept;
 mod morning;
 mod passed;
