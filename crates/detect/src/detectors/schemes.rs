@@ -17,7 +17,7 @@ patterns! {
     // A share reached over the web: `\\host@SSL\DavWWWRoot\…` (MS-WDV).
     WEBDAV = r"(?:^|[^a-z0-9])(?:\\\\|//)[^\\/\s]+(?:@ssl)?(?:@[0-9]{1,5})?[\\/]davwwwroot[\\/]|(?:\\\\|//)[^\\/\s]+@(?:ssl|[0-9]{1,5})[\\/@]";
     // A program or a shortcut on a share, or an object in a file there, which Office asks for by `!`.
-    SHARED_PROGRAM = r#"^(?:file:/*\\{2}|file:/{2}|file:/{4,5}|\\{2}|smb:/{2}|cifs:/{2}|davs?:/{2}|afp:/{2}|nfs:/{2})[a-z0-9\[][^\\/]*[\\/](?:.*\.(?:exe|scr|pif|com|cpl|dll|msi|msc|bat|cmd|vbs|vbe|jse?|wsf|wsh|hta|ps1|lnk|url|jar|application|appinstaller|appref-ms|msix|iso|img|vhdx?|library-ms|searchconnector-ms|search-ms|settingcontent-ms|scf|chm|command|terminal|app|dmg|pkg|workflow|desktop)|.*\.[a-z0-9]{1,5}![^\\/]*)(?:[?#].*)?$"#;
+    SHARED_PROGRAM = r#"^(?:file:/*\\{2}|file:/{2}|file:/{4,5}|\\{2}|smb:/{2}|cifs:/{2}|davs?:/{2}|afp:/{2}|nfs:/{2})[a-z0-9\[][^\\/]*[\\/](?:.*\.(?:exe|scr|pif|cpl|dll|msi|msc|bat|cmd|vbs|vbe|jse?|wsf|wsh|hta|ps1|lnk|url|jar|application|appinstaller|appref-ms|msix|iso|img|vhdx?|library-ms|searchconnector-ms|search-ms|settingcontent-ms|scf|chm|command|terminal|app|dmg|pkg|workflow|desktop)|.*\.[a-z0-9]{1,5}![^\\/]*)(?:[?#].*)?$"#;
     // A script that goes there.
     GOES = r#"(?:location\s*(?:\.\s*href|\[\s*["'`]href["'`]\s*\])?\s*=|location\s*(?:\.\s*|\[\s*["'`])(?:replace|assign)(?:["'`]\s*\])?\s*\(|(?:window|self|top|parent|globalthis)\s*(?:\.\s*|\[\s*["'`])open(?:["'`]\s*\])?\s*\()\s*["'`]\s*(?P<place>[a-z][a-z0-9+.-]{1,40}:[^"'`\r\n]{0,200})"#;
 }
@@ -49,7 +49,8 @@ impl Detector for Schemes {
         if !["locat", "cation", "open", "\\x", "\\u00"].iter().any(|word| lower.contains(word)) {
             return Ok(());
         }
-        let plain = crate::text::normalise(&text);
+        // The marks of template literals are no escape characters here.
+        let plain = crate::text::normalise(&text.replace('`', "\""));
         for found in GOES.captures_iter(&plain) {
             judge(found.name("place").map_or("", |place| place.as_str()), part.name != "handlers", findings);
         }
@@ -74,15 +75,14 @@ fn judge(place: &str, by_itself: bool, findings: &mut Findings) {
     }
     // `%5c%5c` is how browsers write the beginning of a share.
     let path = plain.replace("%5c", "\\").replace("%2f", "/").replace("%2e", ".");
-    if SHARED_PROGRAM.is_match(&path) && !on_this_machine(&path) {
-        let message = "the link leads to a program or a shortcut on another machine's share";
-        let found = Finding::new("link.share-program", ID, Severity::High, Family::Behaviour, message);
-        findings.add(found.with("value", cut(place)).technique("T1204.002").technique("T1187"));
-    }
     if WEBDAV.is_match(&plain.replace("%5c", "\\")) {
         let message = "the link leads to a file share on the web, whose files open as if they were here";
         let found = Finding::new("link.web-share", ID, Severity::High, Family::Behaviour, message);
         findings.add(found.with("value", cut(place)).technique("T1204.001").technique("T1187"));
+    } else if SHARED_PROGRAM.is_match(&path) && !on_this_machine(&path) {
+        let message = "the link leads to a program or a shortcut on another machine's share";
+        let found = Finding::new("link.share-program", ID, Severity::High, Family::Behaviour, message);
+        findings.add(found.with("value", cut(place)).technique("T1204.002").technique("T1187"));
     }
 }
 
