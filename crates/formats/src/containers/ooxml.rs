@@ -516,7 +516,7 @@ fn is_fetched(kind: &str, target: &str) -> bool {
 }
 
 /// Whether a place is a file on another machine, which whoever opens it signs in to.
-fn is_share(target: &str) -> bool {
+pub(super) fn is_share(target: &str) -> bool {
     let lower = target.trim().to_ascii_lowercase();
     is_remote(target) && (lower.starts_with("\\\\") || lower.starts_with("//") || lower.starts_with("file:"))
 }

@@ -4,6 +4,7 @@
 //! other hexadecimal digit of `\objdata`, whatever stands between them.
 
 use super::links::Links;
+use super::ooxml::{is_remote, is_share};
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 
@@ -36,14 +37,28 @@ impl Format for Rtf {
         let bytes = super::text_of(input, MOST, parts)?;
         let mut reader = Reader::new(&bytes);
         reader.read(parts)?;
-        let Reader { objects, fields, mut links, updates, end, open_groups, .. } = reader;
+        let Reader { objects, fields, places, page, mut links, updates, end, open_groups, .. } = reader;
         if updates {
             let message = "the document asks for an embedded object to be run as soon as it is opened";
             let finding = Finding::new("rtf.automatic-object", "rtf", Severity::Medium, Family::Structure, message);
             parts.finding(finding.technique("T1203"));
         }
-        for reason in [fields.overflow(), objects.overflow()].into_iter().flatten() {
+        for reason in [fields.overflow(), objects.overflow(), places.overflow()].into_iter().flatten() {
             parts.incomplete(reason);
+        }
+        for place in places.as_slice() {
+            links.add_unusual(place);
+            if is_share(place) {
+                let message =
+                    format!("the document is made of or shows something that lies on another machine: `{place}`");
+                let finding = Finding::new("rtf.remote-place", "rtf", Severity::High, Family::Behaviour, message);
+                parts.finding(finding.technique("T1187").with("target", place.clone()));
+            }
+        }
+        // A page that a mail program wrote down as Rich Text ([MS-OXRTFEX]): its tags stand in groups of their own.
+        if page.contains('<') {
+            let member = Member::unnamed(Role::Embedded, "page").of_kind("html");
+            parts.add_content(member, Content::from(page.into_bytes()))?;
         }
         for field in fields.as_slice() {
             read_field(field, &mut links, parts)?;
@@ -72,14 +87,37 @@ enum Destination {
     Object,
     Template,
     Field,
+    Place,
+    Tag,
     Skipped,
 }
+
+/// Words before the name of a file: the next one of a document, one of a table of files, data for letters, a style sheet, the source
+/// of a link and values of a shape, of which some are places.
+const NAMES: &[&[u8]] = &[
+    b"nextfile",
+    b"file",
+    b"xform",
+    b"mmdatasource",
+    b"mmheadersource",
+    b"mmodsosrc",
+    b"mmodsoudl",
+    b"hlsrc",
+    b"hlloc",
+    b"hlfr",
+    b"sv",
+    b"linkval",
+];
 
 struct Reader<'b> {
     bytes: &'b [u8],
     objects: Bounded<Vec<u8>>,
     /// Fields that run something or name a place.
     fields: Bounded<String>,
+    /// Files that the document names outside of its text, where they are not on this machine or no files.
+    places: Bounded<String>,
+    /// The tags of a page that was written down as Rich Text.
+    page: String,
     /// Templates.
     links: Links,
     updates: bool,
@@ -94,6 +132,8 @@ struct Gathered {
     data: Data,
     template: String,
     field: String,
+    place: String,
+    page: String,
 }
 
 impl Gathered {
@@ -102,6 +142,8 @@ impl Gathered {
         match destination {
             Destination::Template => Some(&mut self.template),
             Destination::Field => Some(&mut self.field),
+            Destination::Place => Some(&mut self.place),
+            Destination::Tag => Some(&mut self.page),
             Destination::Text | Destination::Object | Destination::Skipped => None,
         }
     }
@@ -113,6 +155,8 @@ impl<'b> Reader<'b> {
             bytes,
             objects: Bounded::new("objects", MOST_OBJECTS),
             fields: Bounded::new("fields that lead somewhere", MOST_FIELDS),
+            places: Bounded::new("names of files elsewhere", MOST_FIELDS),
+            page: String::new(),
             links: Links::default(),
             updates: false,
             end: bytes.len(),
@@ -168,9 +212,10 @@ impl<'b> Reader<'b> {
         if now == Destination::Text && last == Some(&b'}') {
             self.open_groups = false;
         }
-        for destination in [Destination::Object, Destination::Template, Destination::Field] {
+        for destination in [Destination::Object, Destination::Template, Destination::Field, Destination::Place] {
             self.close(destination, &mut gathered);
         }
+        self.page = gathered.page;
         Ok(())
     }
 
@@ -212,7 +257,17 @@ impl<'b> Reader<'b> {
             b"objdata" => *now = Destination::Object,
             b"template" => *now = Destination::Template,
             b"fldinst" => *now = Destination::Field,
-            b"pict" | b"themedata" | b"datastore" | b"colorschememapping" | b"blipuid" if *now == Destination::Text => {
+            b"htmltag" => *now = Destination::Tag,
+            b"par" | b"line" | b"tab" if *now == Destination::Tag => gathered.page.push('\n'),
+            word if matches!(*now, Destination::Text | Destination::Place) && NAMES.contains(&word) => {
+                if *now == Destination::Place {
+                    self.close(Destination::Place, gathered);
+                }
+                *now = Destination::Place;
+            }
+            b"pict" | b"themedata" | b"datastore" | b"colorschememapping" | b"blipuid"
+                if matches!(*now, Destination::Text | Destination::Place) =>
+            {
                 *now = Destination::Skipped;
             }
             b"objupdate" | b"objautlink" => self.updates = true,
@@ -252,7 +307,19 @@ impl<'b> Reader<'b> {
                     self.fields.push(field);
                 }
             }
-            Destination::Text | Destination::Skipped => {}
+            Destination::Place => {
+                let place = std::mem::take(&mut gathered.place);
+                let place = place.trim();
+                let scheme = place.split_once(':').is_some_and(|(scheme, rest)| {
+                    !rest.starts_with(' ')
+                        && (2..40).contains(&scheme.len())
+                        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+                });
+                if is_remote(place) || scheme {
+                    self.places.push(place.to_owned());
+                }
+            }
+            Destination::Text | Destination::Tag | Destination::Skipped => {}
         }
     }
 }
@@ -507,5 +574,33 @@ mod tests {
         let data = HEXLOWER.encode(&[&b"LAZARET-MARKER"[..], &inner].concat());
         let found = walk(format!("{{\\rtf1{{\\*\\objdata {data}}}}}").as_bytes(), "x");
         assert_eq!((&*found.part("//object").kind.id, found.bytes("//before-object")), ("cfb", &b"LAZARET-MARKER"[..]));
+    }
+
+    #[test]
+    fn files_elsewhere_that_the_document_names_are_found_wherever_they_stand() {
+        for (words, reported) in [
+            (r"{\*\nextfile \\\\host.invalid\\a.rtf}", true),
+            (r"{\*\filetbl {\file\fid0 \\\\host.invalid\\a}}", true),
+            (r"{\*\xform \\\\host.invalid\\a.xsl}", true),
+            (r"{\*\mailmerge{\mmdatasource file:///\\\\host.invalid\\a.csv}}", true),
+            (r"{\shp{\*\shpinst{\sp{\sn pibName}{\sv \\\\host.invalid\\a.png}}}}", true),
+            (r"{\shp{\*\shpinst{\sp{\sn pibName}{\sv C:\\a.png}}{\sp{\sn wzName}{\sv Picture 1: x}}}}", false),
+            (r"{\*\filetbl {\file\fid0 C:\\a.doc}}", false),
+            (r"{\b see \\\\host.invalid\\a}", false),
+        ] {
+            let found = walk(format!(r"{{\rtf1{words}}}").as_bytes(), "x");
+            assert_eq!(found.findings.iter().any(|f| f.id == "rtf.remote-place"), reported, "{words}");
+            assert!(found.complete(), "{words}");
+        }
+        let shape = r"{\rtf1{\shp{\*\shpinst{\sp{\sn pihlShape}{\sv {\*\hl{\hlsrc odd:LAZARET}{\hlfr here}}}}}}}";
+        assert_eq!(walk(shape.as_bytes(), "x").bytes("//link"), b"odd:LAZARET");
+    }
+
+    #[test]
+    fn a_page_that_was_written_down_as_rich_text_is_looked_at_as_a_page() {
+        let text = r#"{\rtf1\ansi\fromhtml1{\*\htmltag64 <a href="odd:LAZARET">}\htmlrtf {\b \htmlrtf0 here{\*\htmltag72 </a>}}}"#;
+        let found = walk(text.as_bytes(), "x");
+        assert_eq!(found.part("//page").kind.id, "html");
+        assert_eq!(found.bytes("//page//link"), b"odd:LAZARET");
     }
 }
