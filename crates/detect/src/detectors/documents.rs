@@ -90,12 +90,19 @@ impl Detector for Documents {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("rtf") || part.is("equation") || table(part)
+        part.is("rtf") || part.is("equation") || table(part) || printed(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         if part.is("equation") {
             checked_equation(bytes, findings);
+            return Ok(());
+        }
+        if printed(part) {
+            if memchr::memmem::find(bytes, b"%pipe%").is_some() {
+                let message = "the document has the program that shows it run a command (`%pipe%`)";
+                findings.add(finding("document.pipe", Severity::High, message, "%pipe%").technique("T1203"));
+            }
             return Ok(());
         }
         if table(part) {
@@ -191,6 +198,11 @@ fn plain(text: &str) -> String {
     // Two backslashes stand for one; put aside while words are dropped.
     let text = text.replace("\\\\", "\u{1}");
     CONTROL.replace_all(&text, "").replace('\u{1}', "\\").to_lowercase()
+}
+
+/// PostScript, which is a program: devices and files of Ghostscript's may be commands.
+fn printed(part: &Part) -> bool {
+    part.is("postscript") || part.is("eps")
 }
 
 /// Tables as text, which spreadsheets open by their names.
@@ -339,6 +351,14 @@ mod tests {
         let mut findings = Findings::default();
         Documents.inspect(&part("rtf"), late.as_bytes(), 0, &mut findings).unwrap();
         assert!(findings.list().iter().any(|found| found.severity == Severity::High), "{:?}", findings.list());
+    }
+
+    #[test]
+    fn printed_documents_that_run_a_command_are_found() {
+        check(&Documents, "postscript", "%!PS\n(%pipe%echo) (w) file\n", &["document.pipe high"]);
+        check(&Documents, "eps", "%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%echo) run\n", &["document.pipe high"]);
+        check(&Documents, "postscript", "%!PS\n% no pipe here\n(pipe) show\n", &[]);
+        check(&Documents, "pdf", "%pipe%", &[]);
     }
 
     #[test]
