@@ -1,9 +1,6 @@
 //! Web pages, SVG and script components (WHATWG HTML): scripts, event handlers, `data:` addresses, inner pages and the
 //! places they lead to.
 
-#[cfg(test)]
-mod tests;
-
 use super::decode;
 use super::links::Links;
 use crate::qr::{Cells, Codes, Rectangles};
@@ -158,7 +155,8 @@ impl Page {
         let stored = attributes.iter().find(|(k, v)| k == "download" && !v.is_empty()).map(|(_, file)| file.as_str());
         for (key, value) in attributes {
             parts.budget().step(value.len() as u64).map_err(OpenError::Limit)?;
-            let value = address(value);
+            // In code a line's end parts what stands before it from what follows.
+            let value = if key.starts_with("on") { Cow::Borrowed(value.trim()) } else { address(value) };
             let value = &*value;
             if key.starts_with("on") && key.len() > 2 && !value.is_empty() {
                 self.handlers.push_str(value);
@@ -418,7 +416,8 @@ fn address(value: &str) -> Cow<'_, str> {
     const DROPPED: [char; 3] = ['\t', '\n', '\r'];
     let value = value.trim().trim_matches(|c: char| c <= ' ');
     let scheme = value.split(':').next().unwrap_or_default();
-    if value.len() > scheme.len() && scheme.len() < 64 && scheme.contains(DROPPED) {
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.') || DROPPED.contains(&c);
+    if value.len() > scheme.len() && scheme.contains(DROPPED) && scheme.chars().all(named) {
         Cow::Owned(value.replace(DROPPED, ""))
     } else {
         Cow::Borrowed(value)
@@ -447,3 +446,6 @@ fn begins(address: &str, scheme: &str) -> bool {
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

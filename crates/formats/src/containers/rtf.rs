@@ -3,9 +3,6 @@
 //! Word reads much that the specification forbids, so the reader follows groups and control words and takes every
 //! other hexadecimal digit of `\objdata`, whatever stands between them.
 
-#[cfg(test)]
-mod tests;
-
 use super::links::Links;
 use super::ooxml::{is_remote, is_share};
 use crate::{Content, Format, Member, OpenError, Parts};
@@ -450,3 +447,6 @@ impl Ole<'_> {
         Some(text)
     }
 }
+
+#[cfg(test)]
+mod tests;
