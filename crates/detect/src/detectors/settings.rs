@@ -102,10 +102,23 @@ fn lines(text: &str, each: &mut dyn FnMut(&flat::Path, &str)) {
 
 /// Rows whose place a part may be at.
 fn rows(part: &Part) -> impl Iterator<Item = &'static Row> {
-    let name = part.name.replace('\\', "/").to_lowercase();
+    let name = landed(&part.name);
     // Git runs no hook that is called so.
     let example = name.ends_with(".sample");
     ROWS.iter().filter(move |row| !example && row.place.fits(&name))
+}
+
+/// Where a name lands when it is unpacked, in small letters: systems leave out what ends a name in blanks or dots, steps that lead
+/// nowhere, streams, and characters that nobody sees, and Windows has short names (`GIT~1`, which Git guards against as well).
+fn landed(name: &str) -> String {
+    let seen = |c: &char| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let name: String = name.replace('\\', "/").chars().filter(seen).collect::<String>().to_lowercase();
+    let steps = name.split('/').map(|step| match step {
+        ".." => step,
+        "git~1" => ".git",
+        step => step.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']),
+    });
+    steps.filter(|step| !step.is_empty()).collect::<Vec<_>>().join("/")
 }
 
 /// The form of a file of settings.
@@ -150,8 +163,10 @@ impl Row {
 
     /// Whether names lead to this row's setting. Programs that write `a.b` as one name mean the same by it.
     fn leads(&self, path: &flat::Path) -> bool {
-        let names: Vec<&str> = path.iter().flat_map(|name| name.split('.')).collect();
-        leads(&self.key, &names)
+        let parted: Vec<&str> = path.iter().flat_map(|name| name.split('.')).collect();
+        // A name that somebody chose may have dots, and is still one.
+        let whole: Vec<&str> = path.iter().map(String::as_str).collect();
+        leads(&self.key, &parted) || leads(&self.key, &whole)
     }
 
     fn tell(&self, value: &str) -> Finding {
@@ -436,6 +451,26 @@ mod tests {
             ("a/.claude/settings.json", r#"{"env": {"ANTHROPIC_BASE_URL": "https://host.invalid"}}"#, "hooks.agent"),
             ("a/.opencode/plugins/x.ts", "export const X = 1", "hooks.agent"),
             ("crush.json", r#"{"mcp": {"x": {"command": "echo"}}}"#, "hooks.agent"),
+        ] {
+            check(name, text, &[id]);
+        }
+    }
+
+    #[test]
+    fn neither_dots_in_names_nor_spellings_of_a_path_hide_settings() {
+        let server = r#"{"mcpServers": {"a.b": {"command": "echo"}}}"#;
+        let task = r#"{"tasks": [{"runOptions": {"runOn": "folderOpen"}}]}"#;
+        for (name, text, id) in [
+            ("a/.mcp.json", server, "hooks.agent"),
+            ("a/.codex/config.toml", "[mcp_servers.\"a.b\"]\ncommand = 'echo'\n", "hooks.agent"),
+            ("a/.git/config", "[filter \"a.b\"]\n\tclean = echo\n", "hooks.git"),
+            ("package.json", r#"{"dependencies": {"a.b": "http://host.invalid/a.tgz"}}"#, "hooks.installation"),
+            ("a/.vscode/tasks.json. ", task, "hooks.folder-open"),
+            ("a/.vscode./tasks.json", task, "hooks.folder-open"),
+            ("a/.vscode/.//tasks.json", task, "hooks.folder-open"),
+            ("a\\.VSCode\\Tasks.json::$DATA", task, "hooks.folder-open"),
+            ("a/.v\u{200c}scode/tasks.json", task, "hooks.folder-open"),
+            ("a/GIT~1/config", "[core]\n\tfsmonitor = echo\n", "hooks.git"),
         ] {
             check(name, text, &[id]);
         }
