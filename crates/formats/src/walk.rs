@@ -543,7 +543,7 @@ pub fn settle(part: &mut Part) {
     let told = part.role == Role::Sample && told.iter().any(|start| essence.starts_with(start));
     let runs = part.kind.class.runs() || part.kind.class == Class::DiskImage;
     // LIMIT: what is larger than any page is read as what its bytes are (LIMITATIONS.md).
-    if told || runs || part.kind.id == "empty" || !text && part.size > LARGEST_PAGE {
+    if runs || part.kind.id == "empty" || !text && (told || part.size > LARGEST_PAGE) {
         return;
     }
     let called = match part.extension().as_str() {

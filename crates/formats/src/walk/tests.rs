@@ -15,6 +15,7 @@ fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
         ("a.html", None, Some("html")),
         ("a.HTM", None, Some("html")),
         ("a.svg", None, Some("svg")),
+        ("a.svg", Some("image/svg+xml"), Some("svg")),
         ("a.txt", Some("text/html; charset=utf-8"), Some("html")),
         ("a.txt", Some("Text/JavaScript"), Some("js")),
         ("a.txt", None, None),
