@@ -2,8 +2,8 @@
 
 use crate::{Budget, OpenError};
 use std::cell::{Cell, RefCell};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// Arrays and dictionaries inside each other.
