@@ -132,6 +132,8 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(
     let message = loop {
         match recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC) {
             Err(Errno::INTR) => {}
+            // It went without having taken all that was sent to it.
+            Err(Errno::CONNRESET) => return Ok((0, Vec::new())),
             other => break other?,
         }
     };
