@@ -8,7 +8,7 @@ pub(super) mod words;
 
 use crate::text::{cut, decode, excerpt, excerpt_line, normalise, patterns, up_to};
 use crate::{DetectError, Detector, Findings, Reads};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use data_encoding::{BASE64, HEXLOWER};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use std::borrow::Cow;
@@ -189,7 +189,7 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "\u{200b}",
         "\u{ad}",
     ];
-    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).ok()
 });
 
 /// Builds what is made of tables.
