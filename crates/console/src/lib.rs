@@ -5,6 +5,8 @@
 mod control;
 mod house;
 mod language;
+#[cfg(test)]
+mod looks;
 mod prose;
 mod server;
 mod stopped;

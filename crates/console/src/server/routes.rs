@@ -1,8 +1,8 @@
 //! Every address of the pages. What can be sent stands in one table with who may send it, which a test walks.
 
 use super::{
-    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, certificate_file, events, healthy, live, login,
-    metrics, people, policies, quarantine, ready, requests, sample, settings, sites, style, table, unlock,
+    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, certificate_file, events, head, healthy, live,
+    login, metrics, people, policies, quarantine, ready, requests, sample, settings, sites, style, table, unlock,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -103,6 +103,7 @@ pub(super) fn router() -> Router<Arc<Console>> {
         .route("/certificate", get(certificate))
         .route("/certificate.pem", get(certificate_file))
         .route("/style.css", get(style))
+        .route("/logo", get(head::logo))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready::show))
         .route("/metrics", get(metrics))

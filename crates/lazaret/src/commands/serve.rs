@@ -77,7 +77,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         };
         let exporter = Exporter::start(&config.export, || Ok(Poster::new(&config.proxy)?))?;
         let house = Arc::new(house(&config.console)?);
-        let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone(), house));
+        let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone(), Arc::clone(&house)));
         let kept = Arc::new(Notify::new());
         let record = Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter, Arc::clone(&kept)));
         tokio::spawn(Arc::clone(&record).catch_up());
@@ -127,7 +127,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
             tokio::spawn(prepare(Arc::clone(&library)));
             let console = console.with_metrics(move || desk.metrics().text()).with_library(library).with_proxy(secret);
-            let console = console.with_attempts(Arc::clone(&attempts));
+            let console = console.with_attempts(Arc::clone(&attempts)).with_house(house);
             match console.setup_link().await? {
                 Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
                 None => display::remark(&format!("the console is at {url}/")),

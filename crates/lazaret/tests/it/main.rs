@@ -22,6 +22,7 @@ mod framing;
 mod gate;
 mod icap;
 mod kept;
+mod looks;
 mod passed;
 mod process;
 mod properties;
