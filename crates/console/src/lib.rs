@@ -22,4 +22,4 @@ pub use language::Language;
 pub use server::{
     Attempts, Console, ConsoleSettings, Fit, FormRoute, LibraryPages, Sender, form_routes, password_fits,
 };
-pub use stopped::{Coming, Culprit, Form, Stopped, Why, unanswered};
+pub use stopped::{Coming, Culprit, Form, Seen, Stopped, Why, unanswered};

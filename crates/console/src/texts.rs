@@ -1,6 +1,7 @@
 //! Every sentence that people read, by language. A test holds the languages complete.
 
 mod english;
+mod findings;
 mod french;
 mod german;
 mod incomplete;
@@ -8,6 +9,7 @@ mod kinds;
 mod policies;
 mod spanish;
 
+pub(crate) use findings::sentence;
 pub(crate) use incomplete::Incomplete;
 pub(crate) use kinds::kind;
 pub(crate) use policies::title;
