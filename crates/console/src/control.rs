@@ -1,6 +1,7 @@
 //! What the console needs from the process that it runs in: policies, permissions, the configuration. Whoever starts the
 //! console hands it over as a value.
 
+use lazaret_model::Decision;
 use lazaret_store::{LoggedEvent, NewPolicies};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -85,7 +86,7 @@ pub struct PoliciesInForce {
 }
 
 /// One policy, for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PolicySummary {
     /// Its `@id`.
     pub id: String,
@@ -93,6 +94,8 @@ pub struct PolicySummary {
     pub title: String,
     /// Whether it forbids; else it permits.
     pub forbids: bool,
+    /// What it leads to by itself.
+    pub decision: Decision,
     /// Its `@technique`, empty for none.
     pub technique: String,
     /// Its `@lesson`, empty for none.

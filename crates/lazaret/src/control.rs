@@ -265,6 +265,7 @@ fn summaries(policies: &Policies) -> Vec<PolicySummary> {
             id: policy.id,
             title: policy.title,
             forbids: policy.forbids,
+            decision: policy.decision,
             technique: policy.technique,
             lesson: policy.lesson,
             text: policy.text,

@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "A password on an archive keeps scanners out. When the password comes in the same message, it protects nobody but the sender of something bad.",
         ),
     ],
+    does: ["delivers", "holds", "blocks"],
     troubles: &[
         ("protocol", "The site's answer makes no sense"),
         ("request", "This request makes no sense to a proxy"),

@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "Un mot de passe sur une archive tient les contrôles à l’écart. Quand le mot de passe arrive dans le même message, il ne protège que l’expéditeur de quelque chose de mauvais.",
         ),
     ],
+    does: ["remet", "retient", "bloque"],
     troubles: &[
         ("protocol", "La réponse du site n’a pas de sens"),
         ("request", "Cette requête n’a pas de sens pour un proxy"),

@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "Ein Passwort auf einem Archiv hält Prüfprogramme fern. Kommt das Passwort in derselben Nachricht, schützt es nur den, der etwas Schlechtes verschickt.",
         ),
     ],
+    does: ["stellt zu", "hält zurück", "blockiert"],
     troubles: &[
         ("protocol", "Die Antwort der Seite ergibt keinen Sinn"),
         ("request", "Mit dieser Anfrage kann ein Proxy nichts anfangen"),

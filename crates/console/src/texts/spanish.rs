@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "Una contraseña en un archivo comprimido impide examinarlo. Si la contraseña llega en el mismo mensaje, solo protege a quien envía algo malo.",
         ),
     ],
+    does: ["entrega", "retiene", "bloquea"],
     troubles: &[
         ("protocol", "La respuesta del sitio no tiene sentido"),
         ("request", "Esta petición no tiene sentido para un proxy"),

@@ -120,6 +120,31 @@ fn what_was_saved_is_in_force_after_a_restart_unless_files_are_named() {
     assert_eq!(fetch(), 403);
 }
 
+#[test]
+fn policies_are_listed_by_what_they_do_in_the_language_of_whoever_looks() {
+    let served = Served::with("");
+    let staff = administrator(&served);
+    for (language, holds, blocks, title) in [
+        ("en", "holds", "blocks", "What is encrypted and could not be opened is held"),
+        ("de-AT,de;q=0.9", "hält zurück", "blockiert", "Inhalte, die von selbst laufen, werden zurückgehalten"),
+        ("fr", "retient", "bloque", "Les contenus malveillants sont bloqués"),
+        ("es", "retiene", "bloquea", "El contenido que se ejecuta solo se retiene"),
+    ] {
+        let field = format!("Accept-Language: {language}");
+        let page = staff.curl(&["-H", &field, &staff.url("/policies")]);
+        let does = |id: &str| {
+            let row = page.split(&format!("<code>{id}</code>")).nth(1).unwrap_or_else(|| panic!("{id}: {page}"));
+            row.split("<span class=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('>').nth(1)?.split('<').next())
+                .unwrap()
+                .to_owned()
+        };
+        assert_eq!([does("hold-what-is-locked"), does("malicious")], [holds, blocks], "{language}");
+        assert!(page.contains(title) && !page.contains(">permits<"), "{language}: {page}");
+    }
+}
+
 fn administrator_again(served: &Served) -> Staff<'_> {
     let staff = Staff { served, jar: tempfile::NamedTempFile::new().unwrap() };
     assert!(staff.post("/login", &[("name", "anna"), ("password", "correct horse battery")]).ends_with("303"));
