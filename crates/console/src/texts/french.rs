@@ -29,7 +29,7 @@ pub(super) const TEXTS: Texts = Texts {
     advice_upload: &[
         "Si vous ne vouliez pas envoyer cela, fermez cette page. C’est tout.",
         "Si vous ne savez pas pourquoi quelque chose a été envoyé, donnez la référence ci-dessous aux personnes qui s’occupent de vos ordinateurs.",
-        "Si vous devez l’envoyer pour votre travail, donnez-leur aussi la référence : elles peuvent voir ce qui l’a arrêté.",
+        "Si vous devez l’envoyer pour votre travail, donnez-leur aussi la référence : elles peuvent voir ce qui l’a arrêté. Rien ici ne l’envoie à votre place : dès qu’il peut partir, envoyez-le de nouveau.",
     ],
     contact: "Aide",
     incomplete: [

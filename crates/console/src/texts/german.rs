@@ -29,7 +29,7 @@ pub(super) const TEXTS: Texts = Texts {
     advice_upload: &[
         "Wenn Sie das nicht senden wollten, schließen Sie diese Seite. Mehr ist nicht nötig.",
         "Wenn Sie nicht wissen, warum etwas gesendet wurde, nennen Sie denen, die Ihre Computer betreuen, das Aktenzeichen unten.",
-        "Wenn Sie es für Ihre Arbeit senden müssen, nennen Sie ihnen ebenfalls das Aktenzeichen: Sie können sehen, was den Ausschlag gab.",
+        "Wenn Sie es für Ihre Arbeit senden müssen, nennen Sie ihnen ebenfalls das Aktenzeichen: Sie können sehen, was den Ausschlag gab. Von hier aus sendet es niemand für Sie: Sobald es hinaus darf, senden Sie es noch einmal.",
     ],
     contact: "Hilfe",
     incomplete: [

@@ -29,7 +29,7 @@ pub(super) const TEXTS: Texts = Texts {
     advice_upload: &[
         "Si no quería enviar esto, cierre esta página. Eso es todo.",
         "Si no sabe por qué se envió algo, dé la referencia de abajo a quienes cuidan de sus ordenadores.",
-        "Si necesita enviarlo para su trabajo, deles también la referencia: pueden ver qué lo detuvo.",
+        "Si necesita enviarlo para su trabajo, deles también la referencia: pueden ver qué lo detuvo. Aquí nada lo envía por usted: en cuanto pueda salir, envíelo de nuevo.",
     ],
     contact: "Ayuda",
     incomplete: [
