@@ -17,6 +17,7 @@ mod people;
 mod policies;
 mod quarantine;
 mod ready;
+mod refusals;
 mod requests;
 mod routes;
 mod sample;

@@ -6,6 +6,7 @@
 
 mod accept;
 mod budget;
+mod bypass;
 mod copies;
 mod desk;
 mod directory;
@@ -45,5 +46,6 @@ pub use record::{Kept, Pending, Record};
 pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};
 pub use settings::{
     BodySettings, IcapSettings, ListFormat, NetworkSettings, PeopleSettings, ProxySettings, SiteList, SiteSettings,
+    names_host,
 };
 pub use sites::{ListState, Sites, Standing};

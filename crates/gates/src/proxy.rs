@@ -121,6 +121,8 @@ struct Tunnel {
     port: u16,
     /// Nobody asked for it: the kernel led the connection here.
     redirected: bool,
+    /// Which program asked for it, as it says; empty where it does not.
+    agent: String,
 }
 
 impl Proxy {

@@ -170,6 +170,8 @@ pub struct ProxySettings {
     pub bypass: Vec<String>,
     /// Names of lists of `sites` whose hosts are passed like those of `bypass`: a category is such a list. Default none.
     pub bypass_lists: Vec<String>,
+    /// Names of the sets of hosts that come with Lazaret and are passed like those of `bypass`. Default `os-updates`.
+    pub bypass_sets: Vec<String>,
     /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
     pub trust: Vec<std::path::PathBuf>,
     /// Pass `WebSocket` connections, which are not inspected. Default true.
@@ -211,6 +213,7 @@ impl Default for ProxySettings {
             denied_destinations: Vec::new(),
             bypass: Vec::new(),
             bypass_lists: Vec::new(),
+            bypass_sets: vec!["os-updates".to_owned()],
             trust: Vec::new(),
             websockets: true,
             inspect_uploads: true,
@@ -247,12 +250,12 @@ impl ProxySettings {
 
     /// Whether TLS connections to this host are left alone.
     pub(crate) fn bypasses(&self, host: &str) -> bool {
-        names(&self.bypass, host)
+        names_host(&self.bypass, host)
     }
 }
 
 /// Whether entries name a host: `.example.org` stands for a domain and everything below it.
-pub(crate) fn names(entries: &[String], host: &str) -> bool {
+pub fn names_host(entries: &[String], host: &str) -> bool {
     entries.iter().any(|entry| match entry.strip_prefix('.') {
         Some(domain) => {
             host.eq_ignore_ascii_case(domain)

@@ -50,6 +50,9 @@ bypass = []
 # Names of lists of [[sites.lists]] with `suspicious = false` whose hosts are passed like those of `bypass`, such as a list
 # of a category: banks, health.
 bypass_lists = []
+# Names of the sets of hosts that come with Lazaret and are passed like those of `bypass`, because what runs there takes no other
+# certificates than its maker's: os-updates, conferencing. The console shows what is in them (/sites/refusals).
+bypass_sets = ["os-updates"]
 # Files of certificate authorities (PEM) to trust, beside the system's.
 trust = []
 # Pass WebSocket connections, which are not inspected; policy may forbid single ones.

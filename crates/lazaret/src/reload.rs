@@ -1,5 +1,5 @@
 //! Takes up changes while the gates are open: at SIGHUP, when files change on the disk, and when another process at the
-//! same ledger saved other policies.
+//! same ledger saved other policies or hosts that are passed uninspected.
 
 use crate::control::{Process, Reread};
 use crate::failure::Failure;
@@ -55,6 +55,9 @@ pub(crate) async fn watch(process: Arc<Process>, mut hangup: Signal) {
                 seen.clone_from(&settled);
             }
             _ = look.tick() => {
+                if let Err(error) = process.follow_bypasses().await {
+                    tracing::debug!(%error, "hosts that are passed uninspected could not be looked up; those that are stay so");
+                }
                 let now = stamp(&process).await;
                 // What changed since the last look may still be half-written.
                 let still = now == seen;

@@ -96,6 +96,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             ledger.clone(),
         )?;
         let process = Arc::new(process);
+        process.follow_bypasses().await?;
         tokio::spawn(reload::watch(Arc::clone(&process), signal(SignalKind::hangup())?));
         let retention = Retention {
             ledger: ledger.clone(),
