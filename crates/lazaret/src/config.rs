@@ -165,8 +165,8 @@ networks = []
 listen = "127.0.0.1:8080"
 # Address under which people reach it, for links on block pages. Empty: "http://" and the address it listens on.
 public_url = ""
-# Name of the organisation, and whom people may turn to (an address of mail or the web, a number, or a sentence), which pages
-# that stop somebody bear. Empty: none.
+# Name of the organisation, at the head of the console and of pages that stop somebody, and whom people may turn to (an address of
+# mail or the web, a number, or a sentence), on the latter. Empty: none.
 organisation = ""
 contact = ""
 # File of its logo, PNG or SVG without scripts, of at most 64 KiB. Empty: none.

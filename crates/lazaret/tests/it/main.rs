@@ -28,6 +28,7 @@ mod process;
 mod properties;
 mod proxy;
 mod ranges;
+mod refusals;
 mod senders;
 mod shelf;
 mod shelf_commands;
