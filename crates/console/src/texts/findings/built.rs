@@ -194,6 +194,21 @@ pub(super) const ROWS: &[Row] = &[
         "Le document exécute un script qui se trouve ailleurs",
         "El documento ejecuta un script que está en otro lugar",
     ]),
+    ("ooxml.dde", [
+        "Das Dokument fragt ein anderes Programm nach Daten (DDE)",
+        "Le document demande des données à un autre programme (DDE)",
+        "El documento pide datos a otro programa (DDE)",
+    ]),
+    ("ooxml.external-image", [
+        "Das Dokument holt ein Bild von einem anderen Rechner",
+        "Le document va chercher une image sur une autre machine",
+        "El documento obtiene una imagen de otro equipo",
+    ]),
+    ("ooxml.external-template", [
+        "Das Dokument holt beim Öffnen eine Vorlage von einem anderen Rechner",
+        "Le document va chercher un modèle sur une autre machine à son ouverture",
+        "El documento obtiene una plantilla de otro equipo al abrirse",
+    ]),
     ("pdf.embedded-program", [
         "Das PDF-Dokument enthält ein Programm",
         "Le document PDF contient un programme",
@@ -333,6 +348,31 @@ pub(super) const ROWS: &[Row] = &[
         "Es passt auf eine Regel für schädliche Inhalte",
         "Il correspond à une règle visant des contenus malveillants",
         "Coincide con una regla para contenidos maliciosos",
+    ]),
+    ("zip.false-encryption", [
+        "Etwas im Archiv gibt sich als verschlüsselt aus und ist es nicht",
+        "Un élément de l’archive se dit chiffré et ne l’est pas",
+        "Algo del archivo comprimido dice estar cifrado y no lo está",
+    ]),
+    ("zip.header-mismatch", [
+        "Das Archiv beschreibt dieselbe Datei zweimal verschieden, sodass Programme sie verschieden sehen",
+        "L’archive décrit deux fois le même fichier de façon différente, si bien que les programmes le voient différemment",
+        "El archivo comprimido describe dos veces el mismo archivo de forma distinta, y los programas lo ven de manera distinta",
+    ]),
+    ("zip.hidden-encryption", [
+        "Etwas im Archiv ist verschlüsselt und gibt sich nicht so aus",
+        "Un élément de l’archive est chiffré sans le dire",
+        "Algo del archivo comprimido está cifrado y no lo dice",
+    ]),
+    ("zip.overlapping-members", [
+        "Dateien im Archiv teilen sich ihre Bytes, wie es Archivbomben tun",
+        "Des fichiers de l’archive partagent leurs octets, comme le font les bombes de décompression",
+        "Archivos del archivo comprimido comparten sus bytes, como hacen las bombas de descompresión",
+    ]),
+    ("zip.several-directories", [
+        "Das Archiv hat mehrere Verzeichnisse, und Programme lesen nicht alle dasselbe",
+        "L’archive a plusieurs répertoires, et les programmes ne lisent pas tous le même",
+        "El archivo comprimido tiene varios directorios, y no todos los programas leen el mismo",
     ]),
     ("zip.unicode-name", [
         "Ein Name im Archiv steht dort zweimal, und die beiden sagen Verschiedenes",
