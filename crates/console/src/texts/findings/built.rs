@@ -379,4 +379,9 @@ pub(super) const ROWS: &[Row] = &[
         "Un nom de l’archive y figure deux fois, et les deux disent autre chose",
         "Un nombre del archivo comprimido figura dos veces, y los dos dicen cosas distintas",
     ]),
+    ("zip.unlisted-member", [
+        "Eine Datei im Archiv fehlt in dessen Verzeichnis",
+        "Un fichier de l’archive manque à son répertoire",
+        "Un archivo falta en el directorio del archivo comprimido",
+    ]),
 ];
