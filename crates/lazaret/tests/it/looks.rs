@@ -33,7 +33,7 @@ fn no_page_of_the_console_is_wider_than_its_window() {
         "/",
         "/live",
         "/events",
-        &event,
+        event.as_str(),
         "/quarantine",
         "/requests",
         "/sites",
