@@ -54,7 +54,7 @@ fn no_page_of_the_console_is_wider_than_its_window() {
             browser.go(&staff.url(path));
             let script = "return [innerWidth, document.documentElement.scrollWidth]";
             let widths = browser.post("/execute/sync", &json!({ "script": script, "args": [] }));
-            let [window, page] = [0, 1].map(|at| widths[at].as_i64().unwrap());
+            let [window, page] = [0_usize, 1].map(|at| widths[at].as_i64().unwrap());
             assert!(page <= window && page <= width, "{path} is {page} pixels wide in a window of {width}: {widths}");
             browser.picture(&format!("{width}{}", path.replace('/', "-")));
         }
