@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests and benchmarks talk to, where it is missing: a client for the web, another proxy, another ICAP
-# client and server, a virus scanner for that, and somebody else who opens the ledger, and what redirects
-# connections.
+# client and server, a virus scanner for that, somebody else who opens the ledger, what redirects connections, and what keeps
+# a browser's certificates.
 set -eu
 missing=
 command -v curl >/dev/null 2>&1 || missing="$missing curl ca-certificates"
@@ -13,6 +13,7 @@ command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v chromedriver >/dev/null 2>&1 || missing="$missing chromium-driver"
+command -v certutil >/dev/null 2>&1 || missing="$missing libnss3-tools"
 command -v nft >/dev/null 2>&1 || missing="$missing nftables"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 [ -z "$missing" ] && exit 0

@@ -23,10 +23,11 @@ const fn step(name: &'static str, program: &'static str, arguments: &'static [&'
 }
 
 /// What is quick goes first, and what needs no build of ours.
-const BEFORE: [Step; 8] = [
+const BEFORE: [Step; 9] = [
     step("install: checkers", "sh", &["tools/checkers.sh"]),
     step("install: servers for tests", "sh", &["tools/servers.sh"]),
     step("install: references for tests", "sh", &["tools/reference.sh"]),
+    step("install: libraries of pages", "sh", &["tools/libraries.sh"]),
     // The licence check looks at the dependencies of every system, without the network.
     step("install: sources of crates", "cargo", &["fetch", "--locked"]),
     step("formatting", "cargo", &["fmt", "--all", "--check"]),
@@ -163,8 +164,25 @@ pub fn run(runs: usize) -> ExitCode {
 
 /// The tests alone, with what nextest is given besides.
 pub fn tests(arguments: &[&str]) -> ExitCode {
+    tests_with(arguments, &[])
+}
+
+/// The morning of an office, with every library of `tools/libraries.txt`, which are fetched first.
+pub fn browser() -> ExitCode {
+    match command("sh").args(["tools/libraries.sh", "all"]).status() {
+        Ok(status) if status.success() => {
+            tests_with(&["--no-capture", "morning"], &[("LAZARET_TEST_LIBRARIES", "1000")])
+        }
+        _ => {
+            eprintln!("xtask: the libraries could not be fetched");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tests_with(arguments: &[&str], variables: &[(&str, &str)]) -> ExitCode {
     let mut command = command(checker(TESTS.program));
-    command.args(TESTS.arguments).args(arguments);
+    command.args(TESTS.arguments).args(arguments).envs(variables.iter().copied());
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,

@@ -32,6 +32,8 @@ cargo xtask honest FOLDER…    scan folders of honest files and print the table
                               each stopped file with its reasons (--lazaret FILE; --keep FILE writes the decisions down,
                               --baseline FILE compares with them and fails when something is delivered no more;
                               --registry FOLDER fetches a fixed list of packages of npm, PyPI and Debian there first)
+cargo xtask honest --browser  open pages with each library of tools/libraries.txt in Chromium behind the proxy, see a film,
+                              hear a station, download much (fetches 1.2 GB from npm into the cache first)
 cargo xtask bench             the figures of docs/benchmarks.md, of a release build (needs 9 GB in target/)
 cargo xtask bench gate [icap] [proxy] [memory] [ledger]
                               the gates beside c-icap with clamd and beside Squid, which `sh tools/servers.sh` installs
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         ["tests", ..] => ci::tests(&words[1..]),
         ["cache", act @ ("restore" | "keep"), profile @ ("debug" | "release")] => cache_of(act, profile),
         ["corpus", ..] => corpus(&arguments[1..]),
+        ["honest", "--browser"] => ci::browser(),
         ["honest", ..] => corpus(&[&["--honest".to_owned()], &arguments[1..]].concat()),
         ["bench"] => bench(),
         ["bench", "gate", ..] => bench_gate(&arguments[2..]),

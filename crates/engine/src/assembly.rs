@@ -131,6 +131,8 @@ impl Assembly {
                 self.finished = true;
                 Ok(())
             }
+            // The first time is none of its business.
+            Answer::Spool => Err("it asks for a second file"),
             Answer::Panic(_) | Answer::Gone(_) | Answer::Probed(_) => Ok(()),
         }
     }

@@ -1,15 +1,17 @@
-//! One child, one sample: walk it, show every part to the detectors, say what was seen, end.
+//! A child: walks a sample, shows every part to the detectors, says what was seen, and ends or waits for the next.
 
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_PATH, MOST_REASONS, MOST_TEXT, Task, cut};
 use crate::sandbox::{self, Baseline, Filters};
+use crate::seats::SHARED;
+use crate::system;
 use crate::worker::say;
 use lazaret_detect::Inspector;
 use lazaret_formats::{Clock, Content, ReadAt, Setup, Spool, Visitor, walk};
-use lazaret_model::{Child, Finding, Part, PartId};
+use lazaret_model::{Child, Finding, Limits, Part, PartId};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Bytes of a reason: as many as there may be must fit into one message.
@@ -17,25 +19,51 @@ const MOST_REASON: usize = MOST_MESSAGE / MOST_REASONS / 2;
 /// Samples up to this size are read into memory at once.
 const IN_MEMORY: u64 = 16 << 20;
 
-/// Analyses one sample and answers over `answers`. The result is the process's exit status.
+/// Bytes of the stack that a sample can have used: what the zygote leaves its children.
+const STACK: usize = 96 << 20;
+
+/// Waits for a sample, analyses it and answers, over one socket; after one that is shared, for the next. The result is the
+/// process's exit status.
 pub(crate) fn run(
     inspector: &Inspector,
     filters: &Filters,
     baseline: Baseline,
-    task: Task,
-    sample: OwnedFd,
+    limits: &Limits,
     answers: &OwnedFd,
-    spool: Option<OwnedFd>,
 ) -> i32 {
-    let limits = &task.limits;
     // Twice the configured time and memory is what no input can exceed; the budget inside stops earlier.
-    let seconds = (limits.time_ms.saturating_mul(2) / 1_000).max(1) + 1;
+    let seconds = (limits.time_ms.saturating_mul(2) / 1_000).max(1) + 1 + SHARED.as_secs();
     let locked = sandbox::limit_child(limits.memory_bytes, baseline, seconds, limits.output_bytes)
         .and_then(|()| filters.lock_child());
     if let Err(why) = locked {
         let _ = say(answers.as_fd(), &Answer::Panic(why));
         return 2;
     }
+    loop {
+        // Whoever hears nothing any more is not needed any more.
+        let Some((task, sample)) = hear(answers.as_fd()) else { return 0 };
+        let shared = task.shared;
+        if shared {
+            system::wipe_what_is_freed();
+        }
+        let status = answer(inspector, task, sample, answers);
+        if !shared || status != 0 {
+            return status;
+        }
+        system::forget_stack(STACK);
+    }
+}
+
+/// The next task and its sample.
+fn hear(socket: BorrowedFd<'_>) -> Option<(Task, OwnedFd)> {
+    let mut buffer = vec![0; system::next_length(socket).ok().filter(|length| *length <= MOST_MESSAGE)?];
+    let (n, descriptors) = system::receive(socket, &mut buffer).ok()?;
+    let task = serde_json::from_slice(buffer.get(..n)?).ok()?;
+    Some((task, descriptors.into_iter().next()?))
+}
+
+/// Analyses one sample; nothing of it is left when this returns but what was said.
+fn answer(inspector: &Inspector, task: Task, sample: OwnedFd, answers: &OwnedFd) -> i32 {
     if let Some(probe) = task.probe {
         if probe == crate::Probe::Stay {
             let _ = say(answers.as_fd(), &Answer::Done);
@@ -44,7 +72,7 @@ pub(crate) fn run(
         return 0;
     }
     let mut reporter = Reporter { answers: answers.as_fd(), inspector, failed: false };
-    let outcome = catch_unwind(AssertUnwindSafe(|| analyse(&mut reporter, task, sample, spool)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| analyse(&mut reporter, task, sample)));
     let last = match outcome {
         Ok(Ok(())) => Answer::Done,
         Ok(Err(error)) => Answer::Panic(format!("the sample could not be read: {error}")),
@@ -54,11 +82,12 @@ pub(crate) fn run(
             Answer::Panic(cut(text.unwrap_or_else(|| "it panicked".to_owned()), MOST_TEXT))
         }
     };
+    let failed = !matches!(last, Answer::Done) || reporter.failed;
     let _ = say(answers.as_fd(), &last);
-    i32::from(reporter.failed)
+    i32::from(failed)
 }
 
-fn analyse(reporter: &mut Reporter<'_>, task: Task, sample: OwnedFd, spool: Option<OwnedFd>) -> io::Result<()> {
+fn analyse(reporter: &mut Reporter<'_>, task: Task, sample: OwnedFd) -> io::Result<()> {
     let file = Arc::new(Descriptor(sample));
     let content = if task.size <= IN_MEMORY.min(task.limits.in_memory_part_bytes) {
         let mut bytes = vec![0; usize::try_from(task.size).unwrap_or(0)];
@@ -77,7 +106,7 @@ fn analyse(reporter: &mut Reporter<'_>, task: Task, sample: OwnedFd, spool: Opti
     let setup = Setup {
         limits: task.limits,
         clock: clock(),
-        spool: spool.map(|file| Arc::new(Descriptor(file)) as Arc<dyn Spool>),
+        spool: Some(Arc::new(AskedFor { file: OnceLock::new() })),
         passwords: task.passwords,
         legacy_hashes: reporter.inspector.wants_legacy_hashes(),
         declared_type: task.declared_type,
@@ -101,7 +130,37 @@ impl ReadAt for Descriptor {
     }
 }
 
-impl Spool for Descriptor {
+/// A file that is asked for when something is to be put into it.
+struct AskedFor {
+    file: OnceLock<Option<Descriptor>>,
+}
+
+impl AskedFor {
+    fn file(&self) -> io::Result<&Descriptor> {
+        let file = self.file.get_or_init(|| {
+            // The zygote made the socket its standard input.
+            let answers = rustix::stdio::stdin();
+            say(answers, &Answer::Spool).ok()?;
+            let (_, descriptors) = system::receive(answers, &mut [0; 16]).ok()?;
+            descriptors.into_iter().next().map(Descriptor)
+        });
+        file.as_ref().ok_or_else(|| io::Error::other("there is no file for what is too large for memory"))
+    }
+}
+
+impl ReadAt for AskedFor {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file()?.read_at(buffer, offset)
+    }
+}
+
+impl Spool for AskedFor {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file()?.write_all_at(bytes, offset)
+    }
+}
+
+impl Descriptor {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {

@@ -5,13 +5,14 @@ use crate::grounds::Grounds;
 use crate::pool::{Arsenal, Lent, Pool};
 use crate::remembered::Remembered;
 use crate::sample::Prepared;
+use crate::seats::Share;
 use crate::together::{Signs, Together};
 use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
 use data_encoding::HEXLOWER;
 use lazaret_detect::{HashLists, RuleSource, rules_fingerprint};
 use lazaret_model::{
-    Basis, ContentCoding, Decision, Family, Finding, Kind, Limits, Origin, Part, PartId, PolicyMatch, Role, Ruling,
-    SCAN_SCHEMA, ScanReport, Verdict, fold,
+    Basis, ContentCoding, Decision, Direction, Family, Finding, Gate, Kind, Limits, Origin, Part, PartId, PolicyMatch,
+    Role, Ruling, SCAN_SCHEMA, ScanReport, Verdict, fold,
 };
 use lazaret_policy::{Change, Facts, KindMayChange, Outcome, Policies, explain};
 use sha2::{Digest, Sha256};
@@ -45,6 +46,35 @@ pub struct Settings {
     pub policies: Policies,
     /// Where parts too large for memory are spooled; the system's temporary folder where none is given.
     pub spool: Option<PathBuf>,
+    /// Which samples may share a process.
+    pub isolation: Isolation,
+}
+
+/// Which samples may share a sandboxed process, one after the other and for a short while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Isolation {
+    /// What pages load for themselves from one registered domain, and the files of one scan. Whatever a person opens, saves or
+    /// sends has a process of its own.
+    #[default]
+    Site,
+    /// None: each has a process of its own.
+    Sample,
+}
+
+impl Isolation {
+    /// What a sample may share a process with.
+    fn share(self, origin: &Origin) -> Option<Share> {
+        let piece = origin.direction == Direction::Download && !origin.navigation && !origin.saves;
+        match (self, origin.gate) {
+            (Self::Sample, _) => None,
+            (Self::Site, Gate::Scan) => Some(Share::Caller),
+            (Self::Site, Gate::Proxy | Gate::Icap) if piece && origin.page.is_some() => {
+                origin.domain.clone().map(Share::Site)
+            }
+            (Self::Site, _) => None,
+        }
+    }
 }
 
 /// Something to tell the administrator; the engine works all the same.
@@ -89,6 +119,7 @@ pub struct Engine {
     remembered: Remembered,
     together: Together,
     fingerprint: String,
+    isolation: Isolation,
 }
 
 impl Engine {
@@ -106,7 +137,7 @@ impl Engine {
             rules: Some((OwnedFd::from(rules.file), rules.len)),
             hash_lists: hash_lists(settings.hash_lists, &mut notices)?,
         };
-        let pool = Pool::start(&settings.executable, arsenal, settings.spool)?;
+        let pool = Pool::start(&settings.executable, arsenal, settings.limits.clone(), settings.spool)?;
         let engine = Self {
             pool,
             limits: settings.limits,
@@ -117,6 +148,7 @@ impl Engine {
             together: Together::default(),
             policies: settings.policies,
             fingerprint,
+            isolation: settings.isolation,
         };
         Ok((engine, notices))
     }
@@ -150,6 +182,7 @@ impl Engine {
         }
         let Request { name, bytes, origin, passwords, codings, prevalence } = request;
         let prepared = bytes.prepare(name)?;
+        let share = self.isolation.share(origin);
         let passwords = passwords.iter().chain(&self.passwords).cloned().collect();
         let hand = |source| EngineError::Hand { name: name.to_owned(), step: "reading it", source };
         let (mut analysis, sha256) = std::thread::scope(|scope| {
@@ -157,7 +190,7 @@ impl Engine {
             let clamd = self.clamd.as_ref().map(|clamd| (clamd, scope.spawn(|| ask(clamd, &prepared, limits))));
             let whole = whole(name, prepared.handed.size, origin);
             let lent = Lent { codings, passwords };
-            let mut analysis = self.pool.analyse(name, &prepared.handed, limits, lent, whole)?;
+            let mut analysis = self.pool.analyse(name, &prepared.handed, limits, lent, whole, share.as_ref())?;
             // A thread that dies has no opinion, and says so.
             let failed = |clamd: &Clamd| clamd.failed(&std::io::Error::other("asking it failed"));
             let opinion = clamd.map(|(clamd, asked)| asked.join().unwrap_or_else(|_| Some(failed(clamd))));

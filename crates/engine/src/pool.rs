@@ -4,8 +4,9 @@ use crate::assembly::{Analysis, Assembly};
 use crate::heartbeat::{self, Pulse};
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
 use crate::sample::COPIED;
+use crate::seats::{LARGEST, Seat, Seats, Share};
 use crate::{EngineError, SampleBytes, system};
-use lazaret_model::{ContentCoding, Limits, Part};
+use lazaret_model::{ContentCoding, Limits, Part, Severity};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::io;
@@ -24,6 +25,10 @@ const START_TIME: Duration = Duration::from_secs(60);
 const KILL_TIME: Duration = Duration::from_secs(2);
 /// How long to wait before a worker is asked again that has too many orders to take another.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// How long a child may take before others come first.
+const LONG: Duration = Duration::from_millis(250);
+/// Milliseconds that a sample may take in a child that is shared; then it gets one of its own, and all its time.
+const SHARED_MS: u64 = 1_000;
 /// Milliseconds beyond the limit, at the most, until a child is ended that does not come back to ask for the time.
 const MOST_SLACK: u64 = 10_000;
 
@@ -41,6 +46,10 @@ pub(crate) struct Pool {
     pulse: Arc<Pulse>,
     next: AtomicU64,
     spool_folder: Option<PathBuf>,
+    limits: Limits,
+    seats: Seats,
+    /// Children that are forked ahead.
+    ahead: usize,
 }
 
 impl Drop for Pool {
@@ -59,6 +68,12 @@ pub(crate) struct Current {
 impl Current {
     pub(crate) fn worker(&self) -> Arc<Worker> {
         self.worker.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The worker in place, or another one where that was given up.
+    fn alive(&self) -> Result<Arc<Worker>, EngineError> {
+        let worker = self.worker();
+        if worker.lost.load(Ordering::Acquire) { self.replace(&worker) } else { Ok(worker) }
     }
 
     /// Starts another worker unless somebody else has done so since.
@@ -95,8 +110,8 @@ pub(crate) struct Handed {
     pub(crate) size: u64,
 }
 
-/// How often a sample is handed over at the most: a worker may be lost through no fault of the sample.
-const TRIES: usize = 2;
+/// Children that are forked ahead, at the most.
+const MOST_AHEAD: usize = 8;
 
 /// What becomes of a sample whose worker was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +120,40 @@ enum Lost {
     TriedAgain,
     /// The report says so.
     Told,
+}
+
+/// What was said about a sample.
+struct Heard {
+    analysis: Analysis,
+    /// It ended otherwise than it should.
+    failed: bool,
+    /// It took so long that others went first.
+    slow: bool,
+}
+
+impl Heard {
+    /// Nothing failed, and nothing was left out.
+    fn in_order(&self) -> bool {
+        !self.failed && self.analysis.parts.iter().all(|part| part.complete)
+    }
+}
+
+impl Seat {
+    /// Ends the child, whatever it does.
+    fn kill(&self) {
+        self.order(&Order::Kill { number: self.number });
+    }
+
+    fn order(&self, order: &Order) {
+        if let Some(worker) = self.worker.upgrade() {
+            let _ = order_to(&worker.control, order, &[]);
+        }
+    }
+}
+
+thread_local! {
+    /// What is heard; kept, so that it is not made anew for each sample.
+    static BUFFER: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
 }
 
 /// What helps to open a sample.
@@ -119,6 +168,7 @@ impl Pool {
     pub(crate) fn start(
         executable: &Path,
         arsenal: Arsenal,
+        limits: Limits,
         spool_folder: Option<PathBuf>,
     ) -> Result<Self, EngineError> {
         let worker = Mutex::new(Arc::new(Worker::start(executable, &arsenal)?));
@@ -129,7 +179,8 @@ impl Pool {
             .name("lazaret-pulse".to_owned())
             .spawn(move || heartbeat::watch(&own, &watched))
             .map_err(|source| EngineError::Start { step: "a thread that watches it", source })?;
-        Ok(Self { current, pulse, next: AtomicU64::new(1), spool_folder })
+        let ahead = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).clamp(2, MOST_AHEAD);
+        Ok(Self { current, pulse, next: AtomicU64::new(1), spool_folder, limits, seats: Seats::default(), ahead })
     }
 
     /// Rules the worker loaded.
@@ -143,7 +194,8 @@ impl Pool {
     }
 
     /// Analyses one sample; blocks until it is done, failed or killed at its deadline. May be called from any number
-    /// of threads at once, each call has a child process of its own. Where the worker is lost meanwhile, another one tries once.
+    /// of threads at once, each call has a child process of its own, or one that only samples like it have had.
+    /// Where the worker is lost meanwhile, another one tries once.
     pub(crate) fn analyse(
         &self,
         name: &str,
@@ -151,10 +203,11 @@ impl Pool {
         limits: &Limits,
         lent: Lent<'_>,
         whole: Part,
+        share: Option<&Share>,
     ) -> Result<Analysis, EngineError> {
         let _work = self.pulse.work();
         let mut task = Task {
-            number: 0,
+            shared: false,
             name: name.to_owned(),
             size: sample.size,
             limits: limits.clone(),
@@ -163,53 +216,103 @@ impl Pool {
             codings: lent.codings.to_vec(),
             probe: None,
         };
-        for _ in 0..TRIES - 1 {
-            task.number = self.next.fetch_add(1, Ordering::Relaxed);
-            if let Some(analysis) = self.attempt(&task, sample, whole.clone(), Lost::TriedAgain)? {
+        if let Some(share) = share.filter(|_| sample.size <= LARGEST) {
+            (task.shared, task.limits.time_ms) = (true, limits.time_ms.min(SHARED_MS));
+            if let Some(analysis) = self.beside_others(&task, sample, whole.clone(), share)? {
                 return Ok(analysis);
             }
+            (task.shared, task.limits.time_ms) = (false, limits.time_ms);
         }
-        task.number = self.next.fetch_add(1, Ordering::Relaxed);
-        let last = self.attempt(&task, sample, whole, Lost::Told)?;
-        last.ok_or_else(|| EngineError::Worker("it does not answer".to_owned()))
+        for lost in [Lost::TriedAgain, Lost::Told] {
+            let mut seat = self.seat()?;
+            self.hand(&mut seat, &task, sample)?;
+            if let Some(heard) = self.listen(&seat, &task, whole.clone(), lost)? {
+                seat.kill();
+                return Ok(heard.analysis);
+            }
+        }
+        Err(EngineError::Worker("it does not answer".to_owned()))
     }
 
-    /// Hands a sample to the worker and hears what it says; nothing where the worker was lost and that is to be tried again.
-    fn attempt(&self, task: &Task, sample: &Handed, whole: Part, lost: Lost) -> Result<Option<Analysis>, EngineError> {
-        let spool = self.spool();
-        let hand = |step, source| EngineError::Hand { name: task.name.clone(), step, source };
-        let mut worker = self.current.worker();
-        let (ours, theirs) = system::packet_pair().map_err(|error| hand("a socket for its answers", error))?;
-        let mut descriptors = vec![sample.descriptor.as_fd(), theirs.as_fd()];
-        descriptors.extend(spool.as_ref().map(AsFd::as_fd));
-        let order = Order::Analyse(task.clone());
-        if order_to(&worker.control, &order, &descriptors).is_err() {
+    /// The same in a child that is shared; nothing where anything odd happened, which ends that child.
+    fn beside_others(
+        &self,
+        task: &Task,
+        sample: &Handed,
+        whole: Part,
+        share: &Share,
+    ) -> Result<Option<Analysis>, EngineError> {
+        let mut seat = match self.seats.shared(share, &self.current.alive()?) {
+            Some(seat) => seat,
+            None => self.seat()?,
+        };
+        self.hand(&mut seat, task, sample)?;
+        let heard = self.listen(&seat, task, whole, Lost::TriedAgain)?;
+        let Some(heard) = heard.filter(|heard| heard.in_order()) else {
+            seat.kill();
+            return Ok(None);
+        };
+        // What was found is true of this sample; the next one had better not be read there.
+        if heard.slow || heard.analysis.findings.iter().any(|finding| finding.severity >= Severity::Medium) {
+            seat.kill();
+        } else {
+            self.seats.share(share, seat);
+        }
+        Ok(Some(heard.analysis))
+    }
+
+    /// A child that has seen nothing yet. Another one is forked for whoever comes next.
+    fn seat(&self) -> Result<Seat, EngineError> {
+        let (ready, left) = self.seats.ready(&self.current.alive()?);
+        let seat = match ready {
+            Some(seat) => seat,
+            None => self.fork(&self.limits)?,
+        };
+        if left < self.ahead && seat.number > 1 {
+            self.seats.keep_ready(self.fork(&self.limits)?);
+        }
+        Ok(seat)
+    }
+
+    /// Has a child forked. It may be spoken to at once: what is sent waits for it.
+    fn fork(&self, limits: &Limits) -> Result<Seat, EngineError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let failed = |step| move |source| EngineError::Hand { name: "a child".to_owned(), step, source };
+        let (ours, theirs) = system::packet_pair().map_err(failed("a socket for its answers"))?;
+        let order = Order::Fork { number, limits: limits.clone() };
+        let mut worker = self.current.alive()?;
+        if order_to(&worker.control, &order, &[theirs.as_fd()]).is_err() {
             // The worker died since the last sample: start another and try once more.
             worker = self.current.replace(&worker)?;
-            order_to(&worker.control, &order, &descriptors).map_err(|error| hand("sending it", error))?;
+            order_to(&worker.control, &order, &[theirs.as_fd()]).map_err(failed("asking for it"))?;
         }
-        drop(descriptors);
-        drop(theirs);
-        let assembly = Assembly::new(&task.limits, whole, !task.codings.is_empty());
-        self.listen(&worker, task, ours.as_fd(), assembly, lost)
+        Ok(Seat::new(number, ours, &worker))
+    }
+
+    /// Hands a sample to a child, or to another one where that has gone.
+    fn hand(&self, seat: &mut Seat, task: &Task, sample: &Handed) -> Result<(), EngineError> {
+        if task_to(&seat.answers, task, sample).is_err() {
+            *seat = self.fork(&self.limits)?;
+            let hand = |source| EngineError::Hand { name: task.name.clone(), step: "sending it", source };
+            task_to(&seat.answers, task, sample).map_err(hand)?;
+        }
+        seat.takes(sample.size);
+        Ok(())
     }
 
     /// Tries something forbidden inside a child: how it was refused, or `Err` when it succeeded.
     pub(crate) fn probe(&self, probe: crate::Probe, limits: &Limits) -> Result<Result<String, String>, EngineError> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = probe.name().to_owned();
         let hand = |step| {
             let name = name.clone();
             move |source| EngineError::Hand { name, step, source }
         };
-        let worker = self.current.worker();
-        let (ours, theirs) = system::packet_pair().map_err(hand("a socket for its answers"))?;
+        let seat = self.fork(limits)?;
         // As large as what is lent instead of copied.
         let large = tempfile::tempfile().and_then(|file| file.set_len(COPIED + 1).map(|()| file));
         let prepared = SampleBytes::File(large.map_err(hand("a file to lend"))?).prepare(&name)?;
-        let sample = &prepared.handed.descriptor;
         let task = Task {
-            number,
+            shared: false,
             name: name.clone(),
             size: prepared.handed.size,
             limits: limits.clone(),
@@ -218,31 +321,29 @@ impl Pool {
             codings: Vec::new(),
             probe: Some(probe),
         };
-        order_to(&worker.control, &Order::Analyse(task), &[sample.as_fd(), theirs.as_fd()])
-            .map_err(hand("sending it"))?;
-        drop(theirs);
+        task_to(&seat.answers, &task, &prepared.handed).map_err(hand("sending it"))?;
         let mut deadline = Instant::now() + Duration::from_millis(limits.time_ms);
         let mut outcome = None;
         let mut buffer = vec![0; MOST_MESSAGE];
         loop {
-            if !wait(ours.as_fd(), deadline).map_err(hand("hearing from it"))? {
+            if !wait(seat.answers.as_fd(), deadline).map_err(hand("hearing from it"))? {
                 if outcome.is_some() {
-                    self.current.replace(&worker)?;
+                    self.replace(&seat)?;
                     break;
                 }
                 outcome = Some(match probe {
                     crate::Probe::Stay => Err("it is still there".to_owned()),
                     _ => Ok(format!("stopped by the engine after {} ms", limits.time_ms)),
                 });
-                kill(&worker, number);
+                seat.kill();
                 deadline = Instant::now() + KILL_TIME;
                 continue;
             }
-            let (n, _) = system::receive(ours.as_fd(), &mut buffer).map_err(hand("hearing from it"))?;
+            let (n, _) = system::receive(seat.answers.as_fd(), &mut buffer).map_err(hand("hearing from it"))?;
             match serde_json::from_slice::<Answer>(buffer.get(..n).unwrap_or_default()) {
                 Ok(Answer::Probed(Some(error))) => outcome = Some(Ok(format!("refused: {error}"))),
                 // As after every analysis.
-                Ok(Answer::Done) => kill(&worker, number),
+                Ok(Answer::Done) => seat.kill(),
                 Ok(Answer::Probed(None)) => outcome = Some(Err("it succeeded".to_owned())),
                 Ok(Answer::Panic(why)) => outcome = Some(Ok(format!("refused: {why}"))),
                 Ok(Answer::Gone(how)) => {
@@ -255,32 +356,45 @@ impl Pool {
         Ok(outcome.unwrap_or_else(|| Ok("the worker died".to_owned())))
     }
 
-    fn listen(
-        &self,
-        worker: &Arc<Worker>,
-        task: &Task,
-        answers: BorrowedFd<'_>,
-        mut assembly: Assembly,
-        lost: Lost,
-    ) -> Result<Option<Analysis>, EngineError> {
-        let (number, time_ms) = (task.number, task.limits.time_ms);
-        let mut buffer = vec![0; MOST_MESSAGE];
+    fn replace(&self, seat: &Seat) -> Result<(), EngineError> {
+        if let Some(worker) = seat.worker.upgrade() {
+            self.current.replace(&worker)?;
+        }
+        Ok(())
+    }
+
+    /// What a child says about its sample; nothing where the worker was lost and that is to be tried again. Whether the child
+    /// ends then is the caller's to say.
+    fn listen(&self, seat: &Seat, task: &Task, whole: Part, lost: Lost) -> Result<Option<Heard>, EngineError> {
+        let mut assembly = Assembly::new(&task.limits, whole, !task.codings.is_empty());
+        let time_ms = task.limits.time_ms;
+        let answers = seat.answers.as_fd();
+        // One that is replaced meanwhile goes on for those that it works for.
+        let worker = seat.worker.upgrade();
+        let mut buffer = BUFFER.take();
+        buffer.resize(MOST_MESSAGE, 0);
         let mut failure: Option<String> = None;
-        let mut listening = true;
+        let (mut listening, mut spooled, mut killed, mut slow) = (true, false, false, false);
+        let begun = Instant::now();
         // The budget inside stops at the limit; this deadline is for code that does not come back to ask.
         let slack = (time_ms / 2).min(MOST_SLACK) + 250;
-        let mut deadline = Instant::now() + Duration::from_millis(time_ms.saturating_add(slack));
-        let mut killed = false;
+        let mut deadline = begun + Duration::from_millis(time_ms.saturating_add(slack));
         loop {
-            match wait(answers, deadline) {
+            let patience = if slow { deadline } else { deadline.min(begun + LONG) };
+            match wait(answers, patience) {
                 Ok(true) => {}
+                Ok(false) if Instant::now() < deadline => {
+                    slow = true;
+                    seat.order(&Order::StepBack { number: seat.number });
+                    continue;
+                }
                 Ok(false) if killed => {
-                    self.current.replace(worker)?;
+                    self.replace(seat)?;
                     break;
                 }
                 Ok(false) => {
                     failure.get_or_insert_with(|| format!("it took longer than {time_ms} ms and was stopped"));
-                    kill(worker, number);
+                    seat.kill();
                     (killed, deadline) = (true, Instant::now() + KILL_TIME);
                     continue;
                 }
@@ -305,6 +419,12 @@ impl Pool {
                     break;
                 }
                 Ok((Answer::Panic(why), _)) => Some(cut(why, MOST_TEXT / 2)),
+                Ok((Answer::Spool, _)) if !spooled => {
+                    spooled = true;
+                    let file = self.spool();
+                    let file: Vec<_> = file.iter().map(AsFd::as_fd).collect();
+                    system::send(answers, b"spool", &file).err().map(|error| format!("no spool for it: {error}"))
+                }
                 Ok((answer, n)) if listening => assembly.take(answer, n).err().map(str::to_owned),
                 Ok(_) => None,
                 Err(error) => Some(format!("its answer cannot be read: {error}")),
@@ -315,14 +435,13 @@ impl Pool {
             if let Some(problem) = problem {
                 failure.get_or_insert(problem);
                 listening = false;
-                kill(worker, number);
+                seat.kill();
                 (killed, deadline) = (true, Instant::now() + KILL_TIME);
             }
         }
-        // Whatever it said, and whether there is still somebody: nothing is to be done any more.
-        kill(worker, number);
+        BUFFER.set(buffer);
         if failure.is_none() && !assembly.finished() {
-            failure = Some(if worker.lost.load(Ordering::Acquire) {
+            failure = Some(if worker.is_none_or(|worker| worker.lost.load(Ordering::Acquire)) {
                 if lost == Lost::TriedAgain {
                     return Ok(None);
                 }
@@ -331,7 +450,8 @@ impl Pool {
                 "the worker died".to_owned()
             });
         }
-        Ok(Some(assembly.conclude(failure.as_deref())))
+        let failed = failure.is_some();
+        Ok(Some(Heard { analysis: assembly.conclude(failure.as_deref()), failed, slow }))
     }
 
     /// An unlinked file for parts that are too large for memory. Without one they are cut, which the report says.
@@ -441,8 +561,12 @@ fn order_to(control: &OwnedFd, order: &Order, descriptors: &[BorrowedFd<'_>]) ->
     system::send(control.as_fd(), &bytes, descriptors)
 }
 
-fn kill(worker: &Worker, number: u64) {
-    let _ = order_to(&worker.control, &Order::Kill { number }, &[]);
+fn task_to(child: &OwnedFd, task: &Task, sample: &Handed) -> io::Result<()> {
+    let bytes = serde_json::to_vec(task)?;
+    if bytes.len() > MOST_MESSAGE {
+        return Err(io::Error::other("the passwords and names are longer than one message"));
+    }
+    system::send(child.as_fd(), &bytes, &[sample.descriptor.as_fd()])
 }
 
 /// Whether there is something to read before the deadline. After it there is nothing, or who never stops talking could

@@ -36,25 +36,35 @@ pub(crate) enum Order {
         /// Hash lists as name and bytes, one after the other in the second descriptor.
         hash_lists: Vec<(String, u64)>,
     },
-    /// Analyse a sample. File descriptors: the sample, the socket for answers, the spool.
-    Analyse(Task),
+    /// Fork a child that waits for its first task. File descriptor: the socket over which it gets tasks and answers.
+    Fork {
+        /// The engine's number for it.
+        number: u64,
+        /// What it may cost, of which memory, output and time bound the process.
+        limits: Limits,
+    },
+    /// Let others go before this child from now on.
+    StepBack {
+        /// Its number.
+        number: u64,
+    },
     /// Say that you listen.
     Ping {
         /// Comes back in the answer.
         number: u64,
     },
-    /// Kill the child that works on this task.
+    /// Kill this child.
     Kill {
-        /// [`Task::number`].
+        /// Its number.
         number: u64,
     },
 }
 
-/// One sample to analyse.
+/// One sample to analyse, from the engine to a child, over the child's own socket. File descriptor: the sample.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Task {
-    /// The engine's number for it.
-    pub(crate) number: u64,
+    /// Whether the child may get another one after it, so that nothing of it may stay in memory.
+    pub(crate) shared: bool,
     /// What the sample is called.
     pub(crate) name: String,
     /// Bytes.
@@ -120,6 +130,8 @@ pub(crate) enum Answer {
     },
     /// Forget what is below this part.
     WithdrawBelow(PartId),
+    /// A part is too large for memory: a file to put it into is needed. It is the next thing that is sent, if there is one.
+    Spool,
     /// The child reached its end.
     Done,
     /// The child failed and says why.

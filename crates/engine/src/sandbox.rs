@@ -35,7 +35,7 @@ const NAMESPACES: [(UnshareFlags, &str); 5] = [
 /// Flags of `mmap` for memory that the limit of data segments does not count: what is shared, and what grows like a stack.
 const UNCOUNTED: [libc::c_int; 2] = [libc::MAP_SHARED, libc::MAP_GROWSDOWN];
 
-/// System calls a child needs to compute, to read its sample, to use its spool and to answer.
+/// System calls a child needs to compute, to hear of its sample, to read it, to use its spool and to answer.
 const CHILD: &[libc::c_long] = &[
     libc::SYS_read,
     libc::SYS_readv,
@@ -45,6 +45,7 @@ const CHILD: &[libc::c_long] = &[
     libc::SYS_lseek,
     libc::SYS_sendto,
     libc::SYS_sendmsg,
+    libc::SYS_recvmsg,
     libc::SYS_close,
     libc::SYS_fstat,
     libc::SYS_mmap,
@@ -75,13 +76,13 @@ const CHILD: &[libc::c_long] = &[
     libc::SYS_set_robust_list,
 ];
 
-/// What the zygote needs beyond that: to receive work, to fork, to watch, slow down and kill its children, to narrow them
+/// What the zygote needs beyond that: to wait for work, to fork, to watch, slow down and kill its children, to narrow them
 /// further.
 const ZYGOTE: &[libc::c_long] = &[
-    libc::SYS_recvmsg,
     libc::SYS_poll,
     libc::SYS_ppoll,
     libc::SYS_clone,
+    libc::SYS_pidfd_open,
     libc::SYS_wait4,
     libc::SYS_waitid,
     libc::SYS_kill,
@@ -126,13 +127,14 @@ impl Filters {
     pub(crate) fn compile() -> Result<Self, String> {
         let failed = |error: seccompiler::BackendError| format!("seccomp: {error}");
         let all = whole(CHILD.iter().chain(ZYGOTE).chain(REFUSED));
-        let child = whole(CHILD.iter().chain(REFUSED));
+        // The zygote's filter stays in force below it, so that it need not say again what is allowed: it is made for each child.
+        let child = whole(ZYGOTE.iter());
         let mut refused = whole(REFUSED.iter());
         let uncounted: Result<Vec<_>, _> = UNCOUNTED.iter().map(|flag| has_flag(3, *flag)).collect();
         refused.insert(libc::SYS_mmap, uncounted.map_err(failed)?);
         Ok(Self {
             zygote: filter(all, SeccompAction::Allow, SeccompAction::KillProcess)?,
-            child: filter(child, SeccompAction::Allow, SeccompAction::KillProcess)?,
+            child: filter(child, SeccompAction::KillProcess, SeccompAction::Allow)?,
             refused: filter(refused, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow)?,
         })
     }

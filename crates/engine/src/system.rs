@@ -9,8 +9,10 @@ use rustix::net::{
     SendFlags, recvmsg, sendmsg,
 };
 use rustix::thread::UnshareFlags;
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Descriptors in one message, at most.
@@ -111,6 +113,18 @@ pub(crate) fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes of the packet that comes next, waiting for it; 0 means that the other side is gone.
+pub(crate) fn next_length(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut byte = [0_u8; 1];
+    loop {
+        let mut control = RecvAncillaryBuffer::default();
+        match recvmsg(socket, &mut [IoSliceMut::new(&mut byte)], &mut control, RecvFlags::PEEK | RecvFlags::TRUNC) {
+            Err(Errno::INTR) => {}
+            other => return Ok(other?.bytes),
+        }
+    }
+}
+
 /// Receives one packet into `buffer`; 0 bytes means that the other side is gone.
 pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
@@ -181,6 +195,83 @@ fn trim() {
 
 /// How long after a peak memory is given back once more.
 const LATER: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Whether what is freed is overwritten first.
+static WIPES: AtomicBool = AtomicBool::new(false);
+
+/// The allocator of the executable: the system's, which overwrites what is freed in a process that is to forget it.
+pub struct Wiping;
+
+// SAFETY: every call is passed on to the system's allocator with the layout that the caller promises to have used. What is
+// overwritten before that belongs to the caller, who gives it up by that very call.
+unsafe impl GlobalAlloc for Wiping {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        if WIPES.load(Ordering::Relaxed) {
+            // SAFETY: these bytes are the caller's until the next line.
+            unsafe { overwrite(pointer, layout.size()) };
+        }
+        // SAFETY: the caller's promises are the system allocator's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !WIPES.load(Ordering::Relaxed) {
+            // SAFETY: the caller's promises are the system allocator's.
+            return unsafe { System.realloc(pointer, layout, size) };
+        }
+        // The system would leave a copy behind where it moves.
+        // SAFETY: the caller promises that the size fits the alignment.
+        let new = unsafe { System.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
+        if !new.is_null() {
+            // SAFETY: both are as long as what is copied, and the new one overlaps nothing. The old one is given up here.
+            unsafe {
+                std::ptr::copy_nonoverlapping(pointer, new, layout.size().min(size));
+                overwrite(pointer, layout.size());
+                System.dealloc(pointer, layout);
+            }
+        }
+        new
+    }
+}
+
+/// Fills with zeros, even though nobody reads them.
+unsafe fn overwrite(pointer: *mut u8, bytes: usize) {
+    // SAFETY: the caller owns so many bytes there.
+    unsafe { std::ptr::write_bytes(pointer, 0, bytes) };
+    std::hint::black_box(pointer);
+}
+
+/// From now on, what this process frees is overwritten.
+pub(crate) fn wipe_what_is_freed() {
+    WIPES.store(true, Ordering::Relaxed);
+}
+
+/// Forgets what calls that have returned left on the stack of a process that has one thread, down to so many bytes.
+#[inline(never)]
+pub(crate) fn forget_stack(bytes: usize) {
+    // What is nearest is in pages that are in use.
+    let near = [0_u8; NEAR];
+    let here = std::hint::black_box(&near).as_ptr().addr();
+    let page = rustix::param::page_size();
+    let (high, low) = (here / page * page, here.saturating_sub(bytes) / page * page);
+    let from = std::ptr::without_provenance_mut(low);
+    // SAFETY: these pages are below everything that is in use on the stack. Nothing else is mapped so near to it: the kernel
+    // keeps more than that free. What is not mapped is skipped.
+    let _ = unsafe { rustix::mm::madvise(from, high - low, rustix::mm::Advice::LinuxDontNeed) };
+}
+
+/// Bytes of the stack that are overwritten, the rest is taken away.
+const NEAR: usize = 32 << 10;
 
 /// Tries to attach to the parent process as a debugger would.
 pub(crate) fn trace_parent() -> io::Result<()> {

@@ -1,27 +1,29 @@
-//! The zygote: loads rules, closes the doors, and forks one child per sample. No state crosses samples.
+//! The zygote: loads rules, closes the doors, and forks the children that read samples.
 
 use crate::child;
-use crate::protocol::{Answer, MOST_MESSAGE, Order, Report, Task};
+use crate::protocol::{Answer, MOST_MESSAGE, Order, Report};
 use crate::sandbox::{self, Baseline, Filters};
+use crate::seats::{SHARED, WAITS};
 use crate::system::{self, Forked};
 use lazaret_detect::{HashLists, Inspector, Signatures};
 use lazaret_model::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, setpriority_process, waitpid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, kill_process, pidfd_open, setpriority_process, waitpid,
+};
 use std::collections::HashMap;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-/// How often the zygote looks for children that ended, in nanoseconds, while it has any.
-const REAP_EVERY: i64 = 1_000_000;
-/// How long a child may take before others come first, and how far it then steps back (nice(2)).
-const LONG: Duration = Duration::from_millis(250);
+/// How often the zygote looks for children that are stopped or too old, while it has any.
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// How far a child steps back that takes long (nice(2)).
 const STEPS_BACK: i32 = 10;
 
-/// How long the zygote lets a child live: longer than the engine waits before it has it ended.
+/// How long the zygote lets a child live: longer than it may wait, be shared and work on its last sample together.
 fn lifetime(limits: &Limits) -> Duration {
-    Duration::from_millis(limits.time_ms.saturating_mul(2)) + Duration::from_secs(1)
+    WAITS + SHARED + Duration::from_millis(limits.time_ms.saturating_mul(2)) + Duration::from_secs(1)
 }
 
 /// The worker process: call this first thing in `main` when the first argument is [`crate::WORKER_ARGUMENT`].
@@ -69,22 +71,24 @@ struct Zygote {
     filters: Filters,
     baseline: Baseline,
     children: HashMap<Pid, Running>,
+    /// What is heard; kept, so that it is not made anew each time.
+    buffer: Vec<u8>,
 }
 
 struct Running {
     number: u64,
     answers: OwnedFd,
-    since: Instant,
+    /// Readable when it has ended.
+    process: Option<OwnedFd>,
     until: Instant,
-    /// Whether others come first by now.
-    stepped_back: bool,
 }
 
 impl Zygote {
     fn start(control: BorrowedFd<'_>, mut missing: Vec<String>) -> Result<Self, String> {
         // The end of the engine, even of one that is killed, is the end of the control socket.
         end_with_parent().map_err(|error| error.to_string())?;
-        let (order, descriptors) = hear(control).map_err(|error| error.to_string())?.ok_or("no order came")?;
+        let (order, descriptors) =
+            hear(control, &mut vec![0; MOST_MESSAGE]).map_err(|error| error.to_string())?.ok_or("no order came")?;
         let Order::Start { rules, hash_lists } = order else { return Err("the first order is not `start`".into()) };
         let mut descriptors = descriptors.into_iter();
         let (inspector, count) = load(&mut descriptors, rules, hash_lists)?;
@@ -93,22 +97,27 @@ impl Zygote {
         let baseline = baseline();
         missing.extend(sandbox::lock_zygote(&filters)?);
         say(control, &Report::Ready { rules: count, missing }).map_err(|error| error.to_string())?;
-        Ok(Self { inspector, filters, baseline, children: HashMap::new() })
+        Ok(Self { inspector, filters, baseline, children: HashMap::new(), buffer: vec![0; MOST_MESSAGE] })
     }
 
     fn serve(&mut self, control: BorrowedFd<'_>) {
         loop {
-            let mut watched = [PollFd::new(&control, PollFlags::IN)];
-            // Children do not wake `poll`; while there are some, the zygote looks often, else it sleeps.
-            let nap = Timespec { tv_sec: 0, tv_nsec: REAP_EVERY };
-            let timeout = if self.children.is_empty() { None } else { Some(&nap) };
-            let heard = matches!(poll(&mut watched, timeout), Ok(1..));
-            self.reap();
+            let ended = self.children.values().filter_map(|running| running.process.as_ref());
+            let mut watched: Vec<_> = ended.map(|process| PollFd::new(process, PollFlags::IN)).collect();
+            watched.push(PollFd::new(&control, PollFlags::IN));
+            let timeout = if self.children.is_empty() { None } else { Some(&LOOK_EVERY) };
+            let _ = poll(&mut watched, timeout);
+            let heard = watched.pop().is_some_and(|control| !control.revents().is_empty());
+            let ended = watched.iter().any(|process| !process.revents().is_empty());
+            if ended || !heard {
+                self.reap();
+            }
             if !heard {
                 continue;
             }
-            match hear(control) {
-                Ok(Some((Order::Analyse(task), descriptors))) => self.fork(task, descriptors),
+            match hear(control, &mut self.buffer) {
+                Ok(Some((Order::Fork { number, limits }, descriptors))) => self.fork(number, &limits, descriptors),
+                Ok(Some((Order::StepBack { number }, _))) => self.step_back(number),
                 Ok(Some((Order::Kill { number }, _))) => self.kill(number),
                 Ok(Some((Order::Ping { number }, _))) => {
                     let _ = say(control, &Report::Alive { number });
@@ -120,28 +129,22 @@ impl Zygote {
         }
     }
 
-    fn fork(&mut self, task: Task, descriptors: Vec<OwnedFd>) {
-        let mut descriptors = descriptors.into_iter();
-        let (Some(sample), Some(answers)) = (descriptors.next(), descriptors.next()) else { return };
-        let spool = descriptors.next();
-        drop(descriptors);
+    fn fork(&mut self, number: u64, limits: &Limits, descriptors: Vec<OwnedFd>) {
+        let Some(answers) = descriptors.into_iter().next() else { return };
         match system::fork() {
             Ok(Forked::Child) => {
                 let _ = end_with_parent();
                 // The other children's sockets and the control socket are not this child's business.
                 self.children.clear();
                 let _ = rustix::stdio::dup2_stdin(&answers);
-                let own = [Some(sample.as_fd()), Some(answers.as_fd()), spool.as_ref().map(AsFd::as_fd)];
-                let own: Vec<_> = own.into_iter().flatten().collect();
-                let _ = system::close_others(&own);
-                let status = child::run(&self.inspector, &self.filters, self.baseline, task, sample, &answers, spool);
-                system::exit_now(status)
+                let _ = system::close_others(&[answers.as_fd()]);
+                system::exit_now(child::run(&self.inspector, &self.filters, self.baseline, limits, &answers))
             }
             Ok(Forked::Parent(pid)) => {
-                let since = Instant::now();
-                let until = since + lifetime(&task.limits);
-                let running = Running { number: task.number, answers, since, until, stepped_back: false };
-                self.children.insert(pid, running);
+                let until = Instant::now() + lifetime(limits);
+                // Without it, its end is seen when the zygote looks.
+                let process = pidfd_open(pid, PidfdFlags::empty()).ok();
+                self.children.insert(pid, Running { number, answers, process, until });
             }
             Err(error) => {
                 let _ = say(answers.as_fd(), &Answer::Gone(Some(format!("no process for it: {error}"))));
@@ -149,24 +152,28 @@ impl Zygote {
         }
     }
 
+    /// A child keeps its process id until it is reaped, here and nowhere else, so nothing done by id can hit a stranger.
+    fn child(&self, number: u64) -> Option<Pid> {
+        self.children.iter().find(|(_, running)| running.number == number).map(|(pid, _)| *pid)
+    }
+
     fn kill(&self, number: u64) {
-        // A child keeps its process id until it is reaped, here and nowhere else, so this cannot hit a stranger.
-        for (pid, _) in self.children.iter().filter(|(_, running)| running.number == number) {
-            let _ = kill_process(*pid, Signal::KILL);
+        if let Some(pid) = self.child(number) {
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 
-    /// Whoever stays long lets others go first, and whoever stays too long is killed, whatever it told the engine.
-    fn mind_the_old(&mut self) {
+    fn step_back(&self, number: u64) {
+        if let Some(pid) = self.child(number) {
+            let _ = setpriority_process(Some(pid), STEPS_BACK);
+        }
+    }
+
+    /// Whoever stays too long is killed, whatever it told the engine.
+    fn mind_the_old(&self) {
         let now = Instant::now();
-        for (pid, running) in &mut self.children {
-            if running.until < now {
-                let _ = kill_process(*pid, Signal::KILL);
-            }
-            if !running.stepped_back && now.saturating_duration_since(running.since) > LONG {
-                running.stepped_back = true;
-                let _ = setpriority_process(Some(*pid), STEPS_BACK);
-            }
+        for (pid, _) in self.children.iter().filter(|(_, running)| running.until < now) {
+            let _ = kill_process(*pid, Signal::KILL);
         }
     }
 
@@ -284,9 +291,8 @@ pub(crate) fn say<T: serde::Serialize>(socket: BorrowedFd<'_>, message: &T) -> s
     system::send(socket, &bytes, &[])
 }
 
-fn hear(socket: BorrowedFd<'_>) -> std::io::Result<Option<(Order, Vec<OwnedFd>)>> {
-    let mut buffer = vec![0; MOST_MESSAGE];
-    let (n, descriptors) = system::receive(socket, &mut buffer)?;
+fn hear(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> std::io::Result<Option<(Order, Vec<OwnedFd>)>> {
+    let (n, descriptors) = system::receive(socket, buffer)?;
     if n == 0 {
         return Ok(None);
     }

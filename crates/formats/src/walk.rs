@@ -518,6 +518,9 @@ fn behind_media(part: &Part) -> bool {
     parent.is_some_and(|row| matches!(row.class, Class::Image | Class::Audio | Class::Video | Class::Font))
 }
 
+/// Bytes of what is no text up to which its name makes a page of it.
+const LARGEST_PAGE: u64 = 16 << 20;
+
 /// Browsers run what is declared as a script and show what is declared as a page, and desktops open a page by its name, however
 /// long its first comment is: a text whose words do not tell is judged as what it is declared or called.
 pub fn settle(part: &mut Part) {
@@ -531,16 +534,22 @@ pub fn settle(part: &mut Part) {
         }
         return;
     }
-    if part.kind.class != Class::Text || DATA.contains(&&*part.kind.id) {
-        return;
-    }
-    if matches!(essence.as_str(), "text/html" | "application/xhtml+xml") && !part.is("html") {
+    let text = part.kind.class == Class::Text && !DATA.contains(&&*part.kind.id);
+    if text && matches!(essence.as_str(), "text/html" | "application/xhtml+xml") && !part.is("html") {
         part.also.extend(kinds::kind("html").map(KindRow::kind));
+    }
+    // A browser that opens a file goes by its name, whatever stands before the first tag; where a site says what it sends, by that.
+    let told = ["image/", "audio/", "video/", "font/", "application/json", "application/pdf"];
+    let told = part.role == Role::Sample && told.iter().any(|start| essence.starts_with(start));
+    let runs = part.kind.class.runs() || part.kind.class == Class::DiskImage;
+    // LIMIT: what is larger than any page is read as what its bytes are (LIMITATIONS.md).
+    if runs || part.kind.id == "empty" || !text && (told || part.size > LARGEST_PAGE) {
+        return;
     }
     let called = match part.extension().as_str() {
         "html" | "htm" | "xhtml" | "shtml" | "xht" => "html",
         "svg" => "svg",
-        "mht" | "mhtml" => "mht",
+        "mht" | "mhtml" if text => "mht",
         _ => return,
     };
     if !part.is(called) {

@@ -199,6 +199,25 @@ pub(crate) struct EngineOptions {
     /// Wall-clock limit for one file, in milliseconds
     #[arg(long, value_name = "MS")]
     pub(crate) time_limit: Option<u64>,
+    /// What may share a sandboxed process, one file after the other: site (files of one scan; pieces of pages from one site),
+    /// sample (nothing: a process each) [default: the configuration's]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) isolation: Option<IsolationOption>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum IsolationOption {
+    Site,
+    Sample,
+}
+
+impl From<IsolationOption> for lazaret_engine::Isolation {
+    fn from(option: IsolationOption) -> Self {
+        match option {
+            IsolationOption::Site => Self::Site,
+            IsolationOption::Sample => Self::Sample,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use lazaret_console::ConsoleSettings;
+use lazaret_engine::Isolation;
 use lazaret_gates::{BodySettings, IcapSettings, PeopleSettings, ProxySettings, SiteSettings};
 use lazaret_model::Limits;
 use serde::{Deserialize, Serialize};
@@ -210,6 +211,12 @@ days = 90
 # Bytes in all; beyond them, the oldest go first.
 most_bytes = 21474836480
 
+# How inspections are kept apart.
+[engine]
+# What may share a sandboxed process, one after the other and for some seconds. "site": what pages load for themselves from one
+# registered domain, and the files of one scan; what a person opens, saves or sends has a process of its own. "sample": nothing.
+isolation = "site"
+
 # What one sample may cost. Reaching a limit is visible: the part is marked incomplete, and policy decides.
 [limits]
 # Bytes that openers may produce in all.
@@ -251,7 +258,14 @@ pub(crate) struct Config {
     pub(crate) library: Library,
     pub(crate) export: Export,
     pub(crate) quarantine: Quarantine,
+    pub(crate) engine: EngineSettings,
     pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EngineSettings {
+    pub(crate) isolation: Isolation,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]

@@ -25,6 +25,10 @@ mod tree;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Children that inspect one sample after the other forget each with it.
+#[global_allocator]
+static ALLOCATOR: lazaret_engine::Wiping = lazaret_engine::Wiping;
+
 fn main() -> ExitCode {
     // The worker must not parse arguments, read configuration or allocate more than it needs.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_engine::WORKER_ARGUMENT) {

@@ -63,6 +63,7 @@ pub(crate) fn start_as(
         clamd,
         policies,
         spool: None,
+        isolation: options.isolation.map_or(config.engine.isolation, Into::into),
     };
     let (engine, notices) = Engine::start(settings)?;
     troubles.extend(notices.into_iter().map(|notice| notice.0));

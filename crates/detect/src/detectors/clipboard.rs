@@ -62,11 +62,11 @@ patterns! {
 
     // Names may stand in brackets: `clipboard["writetext"]`, `document["execcommand"]("copy")`.
     CLIPBOARD = r#"clipboard["'\s\])]*(?:\?\.\s*\[|\?\.|\.|\[)[\s"'(]*write(?:text)?\b|execcommand[^;{}\r\n]{0,60}?["'](?:copy|cut)\b|setdata["'\s\])]*\(\s*["'(\s]*text(?:/plain)?|clipboarddata["'\s\])]*[.\[][\s"'(]*setdata|new\s+clipboarditem"#;
-    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
+    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|\\\\{1,3}[a-z0-9][a-z0-9.-]+(?:@[a-z0-9]+)*\\{1,2}[^\s"'<>|]{1,160}\.(?:exe|scr|cpl|msi|lnk|bat|cmd|vbs|jse?|hta|ps1)\b|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
     UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:/\S{0,20}/)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}";
 
     // What no manual offers: commands that start others from afar, that hide their window or what they are.
-    HIDES = r#"\b(?:mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
+    HIDES = r#"\b(?:regsvr32|bitsadmin|forfiles|pcalua|wmic|finger|proxycommand|mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
 
     // What may stand before a command in a value of its own: a byte of length, a path, other words of a command line, comments.
     BEFORE = r"(?s)\A.?(?:[\s(@&|;\\]|\\[nrt]|(?:#|::|rem\s)[^\n]*\n|\$\(|(?:start|sudo|call|nohup|exec|env|do|then)\s|/(?:min|b|wait|i|d)\s|-\w+\s|\w+=[^\s]*\s|echo\s[^\n&|;]*[&|;\n]|set\s[^\n&|;]*[&|;\n]|cd\s[^\n&|;]*[&|;\n]|[a-z]:[\\/][^\s]*[\\/]|%\w+%[\\/]?|[\\/][^\s]*[\\/])*\z";
@@ -162,6 +162,15 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "osascript",
         "conhost",
         "certutil",
+        "regsvr32",
+        "bitsadmin",
+        "wscript",
+        "cscript",
+        "forfiles",
+        "pcalua",
+        "wmic",
+        "finger",
+        "proxycommand",
         "base64",
         "curl",
         "wget",

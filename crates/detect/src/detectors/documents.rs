@@ -61,10 +61,10 @@ patterns! {
     // Words and groups that readers skip between the digits of an object.
     NOISE = r"\\bin[0-9]{1,8}|\\'[0-9a-f]{2}|\\\*|\\[a-z]{1,32}-?[0-9]{0,10}";
     // Rich Text 1.9.1: the template that is attached; its address may be written in character codes.
-    TEMPLATE = r"\\\*\\template\b\s*(?P<place>[^{}]{1,600})";
+    TEMPLATE = r"\\template\b\s*(?P<place>(?:[^{}]|\{[^{}]*\})+)";
     FIELD = r"\\fldinst\b";
     FIELD_COMMAND = r#"^[^a-z]{0,40}(?:dde(?:auto)?)\s+(?P<rest>[^\r\n]{1,300})"#;
-    FIELD_FETCH = r#"^[^a-z]{0,40}(?:includepicture|includetext|import|include|link)\s+(?:[a-z.0-9]{1,40}\s+)?["']?\s*(?P<place>(?:https?:|ftp:|file:|\\{2,4}[a-z0-9])[^"'{}\r\n]{1,300})"#;
+    FIELD_FETCH = r#"^[^a-z]{0,40}(?P<word>includepicture|includetext|import|include|link|rd)\s+(?:[a-z.0-9]{1,40}\s+)?["']?\s*(?P<place>(?:https?:|ftp:|file:|\\{2,4}[a-z0-9])[^"'{}\r\n]{1,300})"#;
     CONTROL = r"\\[a-z]{1,32}-?[0-9]{0,10} ?|[{}\r\n]";
     CHARACTER = r"\\'(?P<byte>[0-9a-f]{2})|\\u(?P<unit>-?[0-9]{1,6})(?: ?\?|\\'[0-9a-f]{2})?";
     // A formula with a DDE link, `program|'topic'!item`, or the function of LibreOffice.
@@ -90,12 +90,19 @@ impl Detector for Documents {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("rtf") || part.is("equation") || table(part)
+        part.is("rtf") || part.is("equation") || table(part) || printed(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         if part.is("equation") {
             checked_equation(bytes, findings);
+            return Ok(());
+        }
+        if printed(part) {
+            if memchr::memmem::find(bytes, b"%pipe%").is_some() {
+                let message = "the document has the program that shows it run a command (`%pipe%`)";
+                findings.add(finding("document.pipe", Severity::High, message, "%pipe%").technique("T1203"));
+            }
             return Ok(());
         }
         if table(part) {
@@ -165,12 +172,14 @@ fn fetched(text: &str, findings: &mut Findings) {
             let message = "a field of the document asks another program to run a command (DDE)";
             findings
                 .add(finding("document.dde-field", Severity::High, message, command.as_str()).technique("T1559.002"));
-        } else if let Some(place) = FIELD_FETCH.captures(&code).and_then(|found| found.name("place"))
+        } else if let Some(found) = FIELD_FETCH.captures(&code)
+            && let (Some(word), Some(place)) = (found.name("word"), found.name("place"))
             && !on_this_machine(place.as_str())
         {
-            // Names of shares are asked for with the password's hash; addresses of the web only tell that it was read.
-            let share = !place.as_str().starts_with("http");
-            let severity = if share { Severity::High } else { Severity::Low };
+            // Names of shares are asked for with the password's hash; of pictures on the web it is only told that they were seen.
+            // A document or an object becomes part of this one.
+            let shown = matches!(word.as_str(), "includepicture" | "import") && place.as_str().starts_with("http");
+            let severity = if shown { Severity::Low } else { Severity::High };
             let message = "a field of the document fetches what it shows from another machine";
             findings.add(finding("document.remote-field", severity, message, place.as_str()).technique("T1187"));
         }
@@ -189,6 +198,11 @@ fn plain(text: &str) -> String {
     // Two backslashes stand for one; put aside while words are dropped.
     let text = text.replace("\\\\", "\u{1}");
     CONTROL.replace_all(&text, "").replace('\u{1}', "\\").to_lowercase()
+}
+
+/// PostScript, which is a program: devices and files of Ghostscript's may be commands.
+fn printed(part: &Part) -> bool {
+    part.is("postscript") || part.is("eps")
 }
 
 /// Tables as text, which spreadsheets open by their names.
@@ -313,6 +327,13 @@ mod tests {
                 r#"{\rtf1{\field{\*\fldinst{ PAGE }}}{\field{\*\fldinst{ INCLUDEPICTURE "\\\\\\\\host.invalid\\\\a.png"}}}}"#,
                 &["document.remote-field high"],
             ),
+            (r#"{\rtf1{\field{\*\fldinst{ INCLUDETEXT "https://host.invalid/a" }}}}"#, &["document.remote-field high"]),
+            (
+                r#"{\rtf1{\field{\*\fldinst{ LINK htmlfile "https://host.invalid/a" }}}}"#,
+                &["document.remote-field high"],
+            ),
+            (r#"{\rtf1{\field{\*\fldinst{ LINK Excel.Sheet "C:\\\\a.xlsx" }}}}"#, &[]),
+            (r"{\rtf1{\*{\template {h}{ttps://host.invalid/a}}}}", &[TEMPLATE]),
             (r#"{\rtf1{\field{\*\fldinst{ HYPERLINK "https://host.invalid/" }}}}"#, &[]),
             (r"{\rtf1 the words template http://host.invalid and DDEAUTO in prose}", &[]),
         ] {
@@ -330,6 +351,14 @@ mod tests {
         let mut findings = Findings::default();
         Documents.inspect(&part("rtf"), late.as_bytes(), 0, &mut findings).unwrap();
         assert!(findings.list().iter().any(|found| found.severity == Severity::High), "{:?}", findings.list());
+    }
+
+    #[test]
+    fn printed_documents_that_run_a_command_are_found() {
+        check(&Documents, "postscript", "%!PS\n(%pipe%echo) (w) file\n", &["document.pipe high"]);
+        check(&Documents, "eps", "%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%echo) run\n", &["document.pipe high"]);
+        check(&Documents, "postscript", "%!PS\n% no pipe here\n(pipe) show\n", &[]);
+        check(&Documents, "pdf", "%pipe%", &[]);
     }
 
     #[test]

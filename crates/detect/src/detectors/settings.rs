@@ -102,10 +102,23 @@ fn lines(text: &str, each: &mut dyn FnMut(&flat::Path, &str)) {
 
 /// Rows whose place a part may be at.
 fn rows(part: &Part) -> impl Iterator<Item = &'static Row> {
-    let name = part.name.replace('\\', "/").to_lowercase();
+    let name = landed(&part.name);
     // Git runs no hook that is called so.
     let example = name.ends_with(".sample");
     ROWS.iter().filter(move |row| !example && row.place.fits(&name))
+}
+
+/// Where a name lands when it is unpacked, in small letters: systems leave out what ends a name in blanks or dots, steps that lead
+/// nowhere, streams, and characters that nobody sees, and Windows has short names (`GIT~1`, which Git guards against as well).
+fn landed(name: &str) -> String {
+    let seen = |c: &char| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let name: String = name.replace('\\', "/").chars().filter(seen).collect::<String>().to_lowercase();
+    let steps = name.split('/').map(|step| match step {
+        ".." => step,
+        "git~1" => ".git",
+        step => step.split(':').next().unwrap_or_default().trim_end_matches(['.', ' ']),
+    });
+    steps.filter(|step| !step.is_empty()).collect::<Vec<_>>().join("/")
 }
 
 /// The form of a file of settings.
@@ -150,8 +163,10 @@ impl Row {
 
     /// Whether names lead to this row's setting. Programs that write `a.b` as one name mean the same by it.
     fn leads(&self, path: &flat::Path) -> bool {
-        let names: Vec<&str> = path.iter().flat_map(|name| name.split('.')).collect();
-        leads(&self.key, &names)
+        let parted: Vec<&str> = path.iter().flat_map(|name| name.split('.')).collect();
+        // A name that somebody chose may have dots, and is still one.
+        let whole: Vec<&str> = path.iter().map(String::as_str).collect();
+        leads(&self.key, &parted) || leads(&self.key, &whole)
     }
 
     fn tell(&self, value: &str) -> Finding {
@@ -216,7 +231,8 @@ fn glob(pattern: &str, name: &str) -> bool {
 enum Value {
     Any,
     Is(&'static str),
-    Begins(&'static str),
+    /// So, and with none of these.
+    Begins(&'static str, Vec<&'static str>),
     Contains(&'static str),
     OtherThan(Vec<&'static str>),
 }
@@ -226,7 +242,10 @@ impl Value {
         let rest = cell.get(1..).unwrap_or_default();
         match cell.chars().next() {
             Some('=') => Self::Is(rest),
-            Some('^') => Self::Begins(rest),
+            Some('^') => {
+                let (start, others) = rest.split_once(" !").unwrap_or((rest, ""));
+                Self::Begins(start, others.split(',').filter(|other| !other.is_empty()).collect())
+            }
             Some('~') => Self::Contains(rest),
             Some('!') => Self::OtherThan(rest.split(',').collect()),
             _ => Self::Any,
@@ -238,7 +257,9 @@ impl Value {
         match self {
             Self::Any => true,
             Self::Is(wanted) => value.eq_ignore_ascii_case(wanted),
-            Self::Begins(wanted) => value.starts_with(wanted),
+            Self::Begins(wanted, usual) => {
+                value.starts_with(wanted) && !usual.iter().any(|known| value.starts_with(known))
+            }
             Self::Contains(wanted) => value.to_lowercase().contains(&wanted.to_lowercase()),
             // The usual program, without a second one behind it.
             Self::OtherThan(usual) => {
@@ -384,6 +405,101 @@ mod tests {
             ("extension/package.json", r#"{"extensionDependencies": ["vscode.git"]}"#),
             ("docs/.envrc.md", "echo\n"),
             ("a/.envrc", "# nothing\n"),
+        ] {
+            check(name, text, &[]);
+        }
+    }
+
+    #[test]
+    fn programs_of_a_project_are_found_in_the_settings_of_its_tools() {
+        for (name, text, id) in [
+            (
+                "a/.vscode/settings.json",
+                r#"{"emeraldwalk.runonsave": {"commands": [{"cmd": "echo"}]}}"#,
+                "hooks.folder-open",
+            ),
+            (
+                "a/.vscode/settings.json",
+                r#"{"terminal.integrated.profiles.linux": {"bash": {"path": "bash", "args": ["-c", "echo"]}}}"#,
+                "hooks.folder-open",
+            ),
+            (
+                "a/.vscode/settings.json",
+                r#"{"terminal.integrated.env.linux": {"BASH_ENV": "./x"}}"#,
+                "hooks.folder-open",
+            ),
+            ("a/.vscode/settings.json", r#"{"chat.tools.terminal.autoApprove": {"/.*/": true}}"#, "hooks.agent"),
+            ("a/.idea/workspace.xml", "<component name=\"ProjectStartupSharedConfiguration\">", "hooks.folder-open"),
+            ("a/.dir-locals-2.el", "((nil . ((eval . (echo)))))", "hooks.folder-open"),
+            ("plan/acaddoc.lsp", "(echo)", "hooks.folder-open"),
+            ("a/.Rprofile", "system(\"echo\")\n", "hooks.shell-entry"),
+            ("a/mise.local.toml", "[env]\n_.source = './x.sh'\n", "hooks.shell-entry"),
+            ("x.git/config", "[core]\n\tfsmonitor = echo\n", "hooks.git"),
+            ("a/.git/modules/b/config", "[core]\n\tfsmonitor = echo\n", "hooks.git"),
+            ("a/.git/config.worktree", "[core]\n\thooksPath = .x\n", "hooks.git"),
+            ("a/.git/config", "[include]\n\tpath = ../x\n", "hooks.git"),
+            ("a/.git/config", "[pager]\n\tlog = echo\n", "hooks.git"),
+            ("a/.hg/hgrc", "[hooks]\nupdate = echo\n", "hooks.git"),
+            ("package.json", r#"{"dependencies": {"x": "http://host.invalid/a.tgz"}}"#, "hooks.installation"),
+            ("package.json", r#"{"overrides": {"x": {"y": "https://host.invalid/a.tgz"}}}"#, "hooks.installation"),
+            ("pyproject.toml", "[build-system]\nrequires = ['x @ https://host.invalid/x.whl']\n", "hooks.installation"),
+            ("requirements.txt", "https://host.invalid/x.whl\n", "hooks.installation"),
+            ("rust-toolchain", "[toolchain]\npath = './x'\n", "hooks.build"),
+            ("a/x.csproj", "<Exec Command=\"powershell -c echo\"/>", "hooks.build"),
+            ("a/x.uplugin", r#"{"PreBuildSteps": {"Win64": ["echo"]}}"#, "hooks.build"),
+            ("a/.claude-plugin/plugin.json", r#"{"mcpServers": {"x": {"command": "echo"}}}"#, "hooks.agent"),
+            ("a/.claude/settings.json", r#"{"env": {"ANTHROPIC_BASE_URL": "https://host.invalid"}}"#, "hooks.agent"),
+            ("a/.opencode/plugins/x.ts", "export const X = 1", "hooks.agent"),
+            ("crush.json", r#"{"mcp": {"x": {"command": "echo"}}}"#, "hooks.agent"),
+        ] {
+            check(name, text, &[id]);
+        }
+    }
+
+    #[test]
+    fn neither_dots_in_names_nor_spellings_of_a_path_hide_settings() {
+        let server = r#"{"mcpServers": {"a.b": {"command": "echo"}}}"#;
+        let task = r#"{"tasks": [{"runOptions": {"runOn": "folderOpen"}}]}"#;
+        for (name, text, id) in [
+            ("a/.mcp.json", server, "hooks.agent"),
+            ("a/.codex/config.toml", "[mcp_servers.\"a.b\"]\ncommand = 'echo'\n", "hooks.agent"),
+            ("a/.git/config", "[filter \"a.b\"]\n\tclean = echo\n", "hooks.git"),
+            ("package.json", r#"{"dependencies": {"a.b": "http://host.invalid/a.tgz"}}"#, "hooks.installation"),
+            ("a/.vscode/tasks.json. ", task, "hooks.folder-open"),
+            ("a/.vscode./tasks.json", task, "hooks.folder-open"),
+            ("a/.vscode/.//tasks.json", task, "hooks.folder-open"),
+            ("a\\.VSCode\\Tasks.json::$DATA", task, "hooks.folder-open"),
+            ("a/.v\u{200c}scode/tasks.json", task, "hooks.folder-open"),
+            ("a/GIT~1/config", "[core]\n\tfsmonitor = echo\n", "hooks.git"),
+        ] {
+            check(name, text, &[id]);
+        }
+    }
+
+    #[test]
+    fn habits_of_projects_are_left_alone() {
+        for (name, text) in [
+            (
+                "a/.vscode/settings.json",
+                r#"{"terminal.integrated.profiles.linux": {"zsh": {"path": "zsh", "args": ["-l"]}}}"#,
+            ),
+            ("a/.vscode/settings.json", r#"{"chat.tools.terminal.autoApprove": {"ls": true}}"#),
+            ("a/.vscode/settings.json", r#"{"python.defaultInterpreterPath": "${workspaceFolder}/.venv/bin/python"}"#),
+            ("a/.Rprofile", "source(\"renv/activate.R\")\n"),
+            ("a/.git/config", "[pager]\n\tbranch = false\n[diff]\n\ttool = vimdiff\n"),
+            ("a/.ssh/config", "Host *\n  ForwardAgent no\n"),
+            (
+                "package.json",
+                r#"{"dependencies": {"xlsx": "https://cdn.sheetjs.com/xlsx-0.20.3/xlsx-0.20.3.tgz", "y": "^1.0.0"}}"#,
+            ),
+            ("package.json", r#"{"scripts": {"build": "tsc", "test": "vitest"}, "homepage": "http://host.invalid"}"#),
+            ("requirements.txt", "flask==3.0\n# http://host.invalid\nx @ git+https://github.com/x/y\n"),
+            ("rust-toolchain", "1.90.0\n"),
+            ("rust-toolchain.toml", "[toolchain]\nchannel = 'stable'\n"),
+            ("a/x.csproj", "<Exec Command=\"npm install\"/>"),
+            ("a/.claude/settings.json", r#"{"permissions": {"allow": ["Bash(npm test)"]}, "env": {"X": "1"}}"#),
+            ("mise.toml", "[tools]\nnode = '22'\n[env]\nA = 'b'\n"),
+            ("pyproject.toml", "[tool.poetry]\nname = 'x'\n[tool.hatch.build.targets.wheel]\npackages = ['x']\n"),
         ] {
             check(name, text, &[]);
         }

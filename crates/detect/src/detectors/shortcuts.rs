@@ -17,6 +17,10 @@ const BLANKS: usize = 32;
 const BLANK_DIALOG: usize = 200;
 /// Bytes after a shortcut's end that are more than left-over padding.
 const REST: u64 = 512;
+/// Kinds of lists that a player goes through by itself.
+const PLAYLISTS: &[&str] = &["m3u", "pls", "asx", "wpl", "xspf"];
+/// How such lists are called.
+const PLAYED: &[&str] = &["m3u", "m3u8", "pls", "asx", "wax", "wvx", "wmx", "wpl", "xspf"];
 /// Kinds that name a folder to search or to show, as XML.
 const FOLDERS: &[&str] = &["library-ms", "search-ms", "searchconnector-ms"];
 
@@ -31,6 +35,9 @@ patterns! {
     DDE = r#"^\W{0,3}(?:cmd|msexcel|mshta|powershell|rundll32|regsvr32|wscript|msiexec|excel|dde)[\w.]{0,8}\|"#;
     FORMULA = r"\b(?:exec|call|register|run)\s*\(";
     WEB_FOLDER = r#"<(?:\w+:)?(?:url|simplelocation|path|locationprovider)\b[^<>]{0,200}>?\s*(?:<[^<>]{0,80}>\s*)?(?P<place>https?://[^\s<>"]{1,200})"#;
+    // A share on a machine that has the name of a site, as those of a house seldom have.
+    SHARED = r#"(?:^|[\s"'=>(])(?P<place>(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2}|smb:/{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?:@[a-z0-9]+)*[\\/][^\s"'<>]*)"#;
+    FOLDER_LOOK = r#"(?m)^\s*(?:iconresource|iconfile|localizedresourcename|infotip|logo|iconarea_image|folder_?type|url|clsid\w*)\s*=\s*(?:@)?(?P<place>(?:\\{2}|file:/{2,5})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@\\/][^\r\n]*)"#;
     DRIVES = r"(?m)^\s*drivestoredirect:s:\s*\S";
     SIGNED = r"(?m)^\s*signature:s:\s*\S";
     ADDRESS = r"(?m)^\s*full address:s:\s*(?P<place>\S[^\r\n]*)";
@@ -55,7 +62,11 @@ impl Detector for Shortcuts {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        held(part).is_some() || part.is("rdp") || FOLDERS.iter().any(|kind| part.is(kind))
+        held(part).is_some()
+            || part.is("rdp")
+            || FOLDERS.iter().any(|kind| part.is(kind))
+            || played(part)
+            || looks_of_a_folder(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -66,6 +77,21 @@ impl Detector for Shortcuts {
             Some(Held::Target) => target(&text, findings),
             Some(Held::Icon) => icon(&text, findings),
             None if part.is("rdp") => remote_desktop(&text.to_lowercase(), findings),
+            None if looks_of_a_folder(part) => {
+                if let Some(place) = FOLDER_LOOK.captures(&text.to_lowercase()).and_then(|c| c.name("place")) {
+                    let message =
+                        "the look of the folder lies on another machine, which is told who opens it".to_owned();
+                    let found = behaviour("shortcut.remote-icon", Severity::High, message, place.as_str());
+                    findings.add(found.technique("T1187"));
+                }
+            }
+            None if played(part) => {
+                let lower = text.to_lowercase();
+                let places = SHARED.captures_iter(&lower).filter_map(|c| c.name("place"));
+                for place in places.filter(|place| !on_this_machine(place.as_str())) {
+                    share(place.as_str(), "a player that opens the list goes to another machine's files", findings);
+                }
+            }
             None => folder(&text.to_lowercase(), findings),
         }
         Ok(())
@@ -99,6 +125,17 @@ fn held(part: &Part) -> Option<Held> {
         ("url-target", Role::Link, false, "icon") => Some(Held::Icon),
         _ => None,
     }
+}
+
+/// Whether the part is a list that a player goes through, by its kind or name.
+fn played(part: &Part) -> bool {
+    PLAYLISTS.iter().any(|kind| part.is(kind)) || part.kind.class == Class::Text && PLAYED.contains(&&*part.extension())
+}
+
+/// Whether the part says how Windows shows the folder that it is in.
+fn looks_of_a_folder(part: &Part) -> bool {
+    let name = part.name.rsplit(['/', '\\']).next().unwrap_or_default();
+    part.named && name.eq_ignore_ascii_case("desktop.ini")
 }
 
 /// A command line of Windows, or a formula of a SYLK sheet.

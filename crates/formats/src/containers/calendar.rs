@@ -7,7 +7,7 @@ mod places;
 use super::decode;
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts, identify};
-use lazaret_model::Role;
+use lazaret_model::{Family, Finding, Role, Severity, on_this_machine};
 use std::borrow::Cow;
 
 /// Bytes that are read.
@@ -96,6 +96,16 @@ fn open_all(
     parts: &mut Parts<'_, '_>,
 ) -> Result<(), OpenError> {
     properties.into_iter().try_for_each(|property| property.open(runs, links, parts))
+}
+
+/// How names of programs and shortcuts end.
+const PROGRAMS: &[&str] =
+    &[".exe", ".cpl", ".scr", ".com", ".pif", ".lnk", ".url", ".bat", ".cmd", ".hta", ".js", ".vbs", ".msi"];
+
+/// Says that something of the file runs a program.
+fn runs_program(message: &str, program: &str, parts: &mut Parts<'_, '_>) {
+    let finding = Finding::new("calendar.runs-program", "calendar", Severity::High, Family::Behaviour, message);
+    parts.finding(finding.technique("T1204.002").with("value", program.to_owned()));
 }
 
 /// One content line: `NAME;PARAMETER=VALUE:VALUE`.
@@ -202,11 +212,26 @@ impl Property {
             }
             return if bytes.is_empty() { Ok(()) } else { parts.add_content(member, Content::from(bytes)) };
         }
-        if runs && self.name == "ATTACH" {
+        // vCalendar 1.0 has the program of an alarm behind its time, what it repeats and how often; a sound stands there, too.
+        let last = value.rsplit(';').next().unwrap_or_default();
+        if self.name == "AALARM" {
+            places::add(last, links);
+            return Ok(());
+        }
+        let program = if self.name == "PALARM" { last } else { value };
+        if (runs && self.name == "ATTACH" || self.name == "PALARM") && !program.is_empty() {
+            let message = "an alarm of the calendar runs a program";
+            runs_program(message, program, parts);
             let member = Member::unnamed(Role::Command, "command").of_kind("command-line");
-            return parts.add_content(member, Content::from(value.as_bytes().to_vec()));
+            return parts.add_content(member, Content::from(program.as_bytes().to_vec()));
         }
         if ADDRESSES.contains(&self.name.as_str()) {
+            let lower = value.to_ascii_lowercase();
+            // A path that only looks like an address: whoever clicks it starts a program beside the card.
+            let path = value.contains('\\') && !value.starts_with("\\\\") && !lower.contains("://");
+            if path && !on_this_machine(value) && PROGRAMS.iter().any(|end| lower.ends_with(end)) {
+                runs_program("an address of the card or calendar is the path of a program", value, parts);
+            }
             // An address is not to be escaped; many programs do so all the same, and a share has two of these in front.
             places::add(value, links);
             if value.contains("\\:") {
@@ -292,7 +317,29 @@ mod tests {
             check(&["BEGIN:VALARM", &action, "ATTACH;FMTTYPE=x/y:C:\\Windows\\System32\\calc.exe", "END:VALARM"])
         };
         assert_eq!(alarm("PROCEDURE").bytes("//command"), b"C:\\Windows\\System32\\calc.exe");
+        assert!(alarm("PROCEDURE").findings.iter().any(|found| found.id == "calendar.runs-program"));
+        assert!(alarm("DISPLAY").findings.is_empty());
         assert_eq!(alarm("DISPLAY").parts.len(), 1);
+        let old = check(&[
+            "PALARM:20260101T000000Z;PT5M;2;C:\\Windows\\calc.exe",
+            "AALARM:20260101T000000Z;;;\\\\host.invalid\\a.wav",
+        ]);
+        assert_eq!(
+            (old.bytes("//command"), old.bytes("//target")),
+            (&b"C:\\Windows\\calc.exe"[..], &b"\\\\host.invalid\\a.wav"[..])
+        );
+        for (line, reported) in [
+            ("URL:http.\\www.host.cpl", true),
+            ("URL:https://host.invalid/a.exe", false),
+            ("URL:www.host.invalid", false),
+            ("URL:folder\\notes.txt", false),
+        ] {
+            assert_eq!(
+                check(&[line]).findings.iter().any(|found| found.id == "calendar.runs-program"),
+                reported,
+                "{line}"
+            );
+        }
         let found = check(&["ATTACH:\\\\host.invalid\\share\\a.wav", "ATTACH:https://host.invalid/a.pdf"]);
         assert_eq!(found.bytes("//target"), b"\\\\host.invalid\\share\\a.wav");
         assert_eq!((found.parts.len(), found.parts[1].role), (2, Role::Link));

@@ -8,6 +8,7 @@ use crate::{Content, Format, Member, OpenError, Parts, identify, qr};
 use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{Token, Tokenizer};
 use lazaret_model::Role;
+use std::borrow::Cow;
 
 /// Bytes of a page that are read.
 const MOST: u64 = 32 << 20;
@@ -154,7 +155,9 @@ impl Page {
         let stored = attributes.iter().find(|(k, v)| k == "download" && !v.is_empty()).map(|(_, file)| file.as_str());
         for (key, value) in attributes {
             parts.budget().step(value.len() as u64).map_err(OpenError::Limit)?;
-            let value = value.trim();
+            // In code a line's end parts what stands before it from what follows.
+            let value = if key.starts_with("on") { Cow::Borrowed(value.trim()) } else { address(value) };
+            let value = &*value;
             if key.starts_with("on") && key.len() > 2 && !value.is_empty() {
                 self.handlers.push_str(value);
                 self.handlers.push('\n');
@@ -168,9 +171,7 @@ impl Page {
             } else if begins(value, "data:") {
                 self.data(name, value, stored, parts)?;
             } else if refresh && key == "content" {
-                if let Some((_, target)) = value.split_once('=') {
-                    self.links.add_as("refresh", target.trim().trim_matches(['"', '\'']));
-                }
+                refreshed(value).into_iter().for_each(|target| self.links.add_as("refresh", target));
             } else if matches!(name, "iframe" | "frame" | "embed" | "object") && matches!(key.as_str(), "src" | "data")
             {
                 // Nobody has to click for it.
@@ -181,9 +182,24 @@ impl Page {
                 self.links.add(value);
             } else if matches!(
                 key.as_str(),
-                "href" | "src" | "action" | "data" | "xlink:href" | "background" | "poster" | "code"
+                "href"
+                    | "src"
+                    | "action"
+                    | "formaction"
+                    | "data"
+                    | "xlink:href"
+                    | "background"
+                    | "poster"
+                    | "code"
+                    | "lowsrc"
+                    | "dynsrc"
+                    | "longdesc"
             ) {
                 self.links.add_unusual(value);
+            } else if matches!(key.as_str(), "srcset" | "imagesrcset") {
+                value.split(',').filter_map(|one| one.split_whitespace().next()).for_each(|one| {
+                    self.links.add_unusual(one);
+                });
             }
             if let Some(bytes) = hidden(value.as_bytes(), LARGE_VALUE) {
                 parts.add_content(Member::unnamed(Role::Payload, "value"), Content::from(bytes))?;
@@ -394,6 +410,34 @@ fn hidden(text: &[u8], least: usize) -> Option<Vec<u8>> {
     (!found.kind.is_unknown() && found.kind.id != "text").then_some(bytes)
 }
 
+/// A value as browsers read an address: without what cannot be seen around it, and without tabs and line ends in its scheme
+/// (WHATWG URL, 4.4).
+fn address(value: &str) -> Cow<'_, str> {
+    const DROPPED: [char; 3] = ['\t', '\n', '\r'];
+    let value = value.trim().trim_matches(|c: char| c <= ' ');
+    let scheme = value.split(':').next().unwrap_or_default();
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.') || DROPPED.contains(&c);
+    if value.len() > scheme.len() && scheme.contains(DROPPED) && scheme.chars().all(named) {
+        Cow::Owned(value.replace(DROPPED, ""))
+    } else {
+        Cow::Borrowed(value)
+    }
+}
+
+/// Where a page goes by itself: behind the seconds, with or without `url=` (WHATWG HTML, "shared declarative refresh steps").
+fn refreshed(content: &str) -> Option<&str> {
+    let rest = content.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.').trim_start();
+    let rest = rest.strip_prefix([';', ',']).unwrap_or(rest).trim_start();
+    let named = rest.get(..3).filter(|word| word.eq_ignore_ascii_case("url"));
+    let named = named.and_then(|_| rest.get(3..)?.trim_start().strip_prefix('='));
+    let place = named.unwrap_or(rest).trim();
+    let place = match place.strip_prefix(['"', '\'']) {
+        Some(quoted) => quoted.split(['"', '\'']).next().unwrap_or_default(),
+        None => place,
+    };
+    (!place.is_empty()).then_some(place)
+}
+
 /// Whether an address begins with a scheme, in letters of any size.
 fn begins(address: &str, scheme: &str) -> bool {
     address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
@@ -404,166 +448,4 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::walk;
-
-    #[test]
-    fn scripts_handlers_and_payloads_are_parts() {
-        let page = "<!DOCTYPE html><body onload=\"go('LAZARET-HANDLER')\"><script>var a = atob('TEFaQVJFVC1NQVJLRVI=');</script>\
-            <script language=vbscript>MsgBox \"LAZARET-BASIC\"</script><a href=\"data:application/zip;base64,UEsFBgAAAAAAAAAA\" download=\"a.zip\">x</a>\
-            <a href='javascript:alert(%22LAZARET-LINK%22)'>x</a><iframe srcdoc=\"&lt;script&gt;LAZARET_INNER()&lt;/script&gt;\"></iframe>\
-            <meta http-equiv=refresh content='0; url=https://host.invalid/next'><a href='search-ms:query=x&crumb=location:\\\\host.invalid\\s'>x</a></body>";
-        let found = walk(page.as_bytes(), "page");
-        for marker in ["LAZARET-HANDLER", "LAZARET-MARKER", "LAZARET-BASIC", "LAZARET-LINK", "LAZARET_INNER"] {
-            assert!(found.contains(marker.as_bytes()), "{marker}");
-        }
-        assert_eq!(found.part("a.zip").kind.id, "zip");
-        assert_eq!(found.part("//script").kind.id, "js-embedded");
-        assert_eq!(found.part("//script#2").kind.id, "vbs");
-        let links: Vec<_> =
-            found.parts.iter().filter(|p| p.kind.id == "url-target").map(|p| found.bytes[&p.id].clone()).collect();
-        assert_eq!(
-            links,
-            [b"https://host.invalid/next".to_vec(), b"search-ms:query=x&crumb=location:\\\\host.invalid\\s".to_vec()]
-        );
-    }
-
-    #[test]
-    fn places_that_a_page_goes_to_by_itself_have_names_of_their_own() {
-        let page =
-            "<html><meta http-equiv=refresh content='0;url=odd:a'><iframe src='odd:b'></iframe><a href='odd:c'>x</a>";
-        let found = walk(page.as_bytes(), "page");
-        for (name, place) in [("//refresh", "odd:a"), ("//frame", "odd:b"), ("//link", "odd:c")] {
-            assert_eq!(found.bytes(name), place.as_bytes());
-        }
-    }
-
-    #[test]
-    fn svg_wsf_and_comments_keep_their_scripts() {
-        for page in [
-            "<svg xmlns=\"http://www.w3.org/2000/svg\"><script><![CDATA[LAZARET_SVG()]]></script></svg>",
-            "<svg xmlns=\"http://www.w3.org/2000/svg\"><foreignObject><body onload='LAZARET_SVG()'/></foreignObject></svg>",
-            "<job><script language=\"JScript\"><![CDATA[LAZARET_SVG();]]></script></job>",
-            "<html><!--[if IE]><script>LAZARET_SVG()</script><![endif]--></html>",
-            "<html><script>LAZARET_SVG()",
-        ] {
-            let found = walk(page.as_bytes(), "page");
-            assert!(
-                found.parts.len() > 1
-                    && found.parts[1..].iter().any(|p| found.bytes[&p.id].starts_with(b"LAZARET_SVG()")),
-                "{page}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_a_link_saves_is_a_file_and_no_piece_of_the_page() {
-        use lazaret_model::Role;
-        let data = data_encoding::BASE64.encode(b"var a = new ActiveXObject('WScript.Shell');");
-        for (element, role) in [
-            ("<a download=invoice.js href=", Role::Embedded),
-            ("<a download href=", Role::Embedded),
-            ("<area href=", Role::Embedded),
-            ("<script src=", Role::Payload),
-        ] {
-            let page = format!("<html><body>{element}\"data:text/javascript;base64,{data}\">x</html>");
-            let found = walk(page.as_bytes(), "page");
-            let roles: Vec<_> = found.parts.iter().filter(|part| part.is("js")).map(|part| part.role).collect();
-            assert_eq!(roles, [role], "{element}");
-        }
-    }
-
-    #[test]
-    fn short_payloads_are_found_where_a_script_decodes() {
-        let page = "<html><script>LAZARET_INNER()</script></html>";
-        let text = data_encoding::BASE64.encode(page.as_bytes());
-        let turned: String = text.chars().rev().collect();
-        let spans: String = text
-            .as_bytes()
-            .chunks(7)
-            .map(|piece| format!("<span>{}</span>\n", String::from_utf8_lossy(piece)))
-            .collect();
-        let script = "<script>go(atob(x.textContent.split('').reverse().join('')))</script>";
-        for hidden in [
-            format!("<div hidden id=x>{text}</div>"),
-            format!("<div data-x='{text}'></div>"),
-            format!("<textarea>{text}</textarea>"),
-            format!("<div hidden>{turned}</div>"),
-            format!("<input type=hidden value='{turned}'>"),
-            format!("<!-- {text} -->"),
-            spans.clone(),
-            format!("<title>Offer</title>{spans}<b>Word</b>"),
-        ] {
-            let found = walk(format!("<html><body>{hidden}{script}</body></html>").as_bytes(), "page");
-            assert!(found.parts.iter().any(|part| found.bytes[&part.id] == page.as_bytes()), "{hidden}");
-            // Nothing decodes it: it is a token.
-            let found = walk(format!("<html><body>{hidden}<script>go()</script></body></html>").as_bytes(), "page");
-            assert_eq!(found.parts.len(), 2, "{hidden}");
-        }
-    }
-
-    #[test]
-    fn pictures_in_pages_are_not_parts() {
-        let found = walk(&b"<html><img src=\"data:image/png;base64,iVBORw0KGgoAAAANSUhEUg==\"></html>"[..], "page");
-        assert_eq!(found.parts.len(), 1);
-        assert!(found.complete());
-    }
-
-    #[test]
-    fn no_number_of_comments_hides_a_script() {
-        let comments = "<!-- <script>old()</script> -->".repeat(30);
-        let page = format!("<html>{comments}<!--[if IE]><script>LAZARET_SCRIPT()</script><![endif]--></html>");
-        let found = walk(page.as_bytes(), "page");
-        assert!(found.complete());
-        assert!(found.parts[1..].iter().any(|p| found.bytes[&p.id].starts_with(b"LAZARET_SCRIPT()")));
-        // As many within each other as one likes: those that are not followed are said.
-        for (depth, complete) in [(3, true), (5000, false)] {
-            let page = format!("<html>{}<script>LAZARET_SCRIPT()</script>--></html>", "<!--".repeat(depth));
-            let found = walk(page.as_bytes(), "page");
-            assert_eq!(found.parts.len() > 1, complete, "{depth}");
-            assert_eq!(found.complete(), complete, "{depth}");
-        }
-    }
-
-    #[test]
-    fn letters_of_any_script_may_follow_a_scheme() {
-        let page =
-            "<html><a href='vbscript:a\u{e9} LAZARET-BASIC'>x</a><a href='data:,abcd\u{e9} LAZARET-DATA'>x</a></html>";
-        let found = walk(page.as_bytes(), "page");
-        assert!(found.bytes("//handlers").ends_with(b"LAZARET-BASIC\n"));
-        assert!(found.bytes("//data").ends_with(b"LAZARET-DATA"));
-    }
-
-    #[test]
-    fn codes_drawn_of_cells_and_shapes_are_links() {
-        let text = "https://host.invalid/LAZARET";
-        let code = qrcode::QrCode::new(text).unwrap();
-        let (width, colors) = (code.width(), code.to_colors());
-        let dark = |x: usize, y: usize| colors[y * width + x] == qrcode::Color::Dark;
-        let all = |each: &dyn Fn(usize, usize) -> String, end: &str| -> String {
-            (0..width).map(|y| (0..width).map(|x| each(x, y)).collect::<String>() + end).collect()
-        };
-        let cells = |dark_cell: &str, light_cell: &str| {
-            let cell = |x: usize, y: usize| String::from(if dark(x, y) { dark_cell } else { light_cell });
-            all(&cell, "</tr><tr>")
-        };
-        let shapes = |form: &dyn Fn(usize, usize) -> String| {
-            all(&|x, y| if dark(x, y) { form(x, y) } else { String::new() }, "")
-        };
-        for page in [
-            format!("<table><tr>{}</tr></table>", cells("<td bgcolor=black></td>", "<td bgcolor=white></td>")),
-            format!("<table><tr>{}</tr></table>", cells("<td style='background:#001;width:4px'>", "<td>")),
-            format!("<table><tr>{}</tr></table>", cells("<td class=b></td>", "<td class=a></td>")),
-            format!(
-                "<svg>{}</svg>",
-                shapes(&|x, y| format!("<rect x='{x}' y='{y}' width='1' height='1' fill='#000'/>"))
-            ),
-            format!("<svg><path d='{}'/></svg>", shapes(&|x, y| format!("M{x} {y}h1v1h-1z"))),
-            format!("<svg><path stroke='#000' d='{}'/></svg>", shapes(&|x, y| format!("M{x} {y}.5h1"))),
-        ] {
-            let found = walk(format!("<!DOCTYPE html><html><body>{page}</body></html>").as_bytes(), "page");
-            assert_eq!(found.bytes("//qr-code"), text.as_bytes(), "{}", &page[..60]);
-            assert!(found.complete());
-        }
-    }
-}
+mod tests;

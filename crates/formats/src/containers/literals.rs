@@ -17,6 +17,8 @@ use std::rc::Rc;
 const MOST_BYTES: usize = 64 << 20;
 /// Bytes of one value, of which some more are in memory at once; no text is longer that is there as often as it is written.
 const MOST_VALUE: usize = 32 << 20;
+/// Bytes from which a value that is longer than its script begins anew.
+const MUCH: usize = 4 << 10;
 /// Characters from which a literal is decoded without being asked for.
 const LARGE: usize = 48;
 /// Percent codes from which a literal is decoded without being asked for.
@@ -45,6 +47,8 @@ pub(super) fn payloads(text: &str, budget: &mut Budget) -> Payloads {
         budget,
         kept: 0,
         unclosed: [0; 3],
+        operand: false,
+        endless: 0,
     };
     reader.read();
     reader.payloads
@@ -78,6 +82,10 @@ struct Reader<'t, 'b> {
     kept: usize,
     /// Up to where there is no end for each sort of quote: those in between are escaped, and begin no literal either.
     unclosed: [usize; 3],
+    /// Whether the last token is one that a sign of division may follow.
+    operand: bool,
+    /// Up to where no regular expression ends.
+    endless: usize,
 }
 
 impl<'t> Reader<'t, '_> {
@@ -141,7 +149,7 @@ impl<'t> Reader<'t, '_> {
                         pieces.push(&text);
                     }
                     match (&mut value, joining) {
-                        (Some(value), true) => self.kept += extended(value, &text),
+                        (Some(value), true) => self.extend(value, &text),
                         _ => {
                             self.finish(value.take(), target, appends, decodes);
                             self.kept += text.len();
@@ -174,7 +182,7 @@ impl<'t> Reader<'t, '_> {
                     let known = self.variables.get(name).cloned();
                     match (known, &mut value, joining) {
                         (Some(text), Some(value), true) => {
-                            self.kept += extended(value, &text);
+                            self.extend(value, &text);
                             joining = false;
                         }
                         (Some(text), None, _) if decodes || target.is_some() => value = Some(text),
@@ -271,12 +279,31 @@ impl<'t> Reader<'t, '_> {
         let Some(value) = value else { return };
         self.consider(&value, decodes);
         let Some(name) = target else { return };
-        match self.variables.get_mut(name) {
-            Some(slot) if appends => self.kept += extended(slot, &value),
-            Some(slot) => *slot = value,
-            None => {
-                self.variables.insert(name, value);
+        let value = match self.variables.remove(name) {
+            Some(mut before) if appends => {
+                self.extend(&mut before, &value);
+                before
             }
+            _ => value,
+        };
+        self.variables.insert(name, value);
+    }
+
+    /// Adds to a value, which others may hold as it was. One that would become longer than the script itself repeats what it
+    /// has: it is decoded as it is, and begins anew.
+    fn extend(&mut self, value: &mut Value, more: &[u8]) {
+        let sum = value.len().saturating_add(more.len());
+        if sum > self.text.len().max(MUCH) {
+            self.consider(value, false);
+            *value = Rc::new(if more.len() < MUCH { more.to_vec() } else { Vec::new() });
+            self.kept += value.len();
+        } else if sum > MOST_VALUE {
+            // LIMIT: more than any script may come to, so that the reader ends there and says so.
+            self.kept = usize::MAX >> 1;
+        } else {
+            let copied = if Rc::strong_count(value) > 1 { value.len() } else { 0 };
+            Rc::make_mut(value).extend_from_slice(more);
+            self.kept += copied + more.len();
         }
     }
 
@@ -341,6 +368,17 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn next(&mut self) -> Token<'t> {
+        let token = self.read_token();
+        self.operand = match &token {
+            Token::Text(_) | Token::Number(_) => true,
+            Token::Word(word) => !expression_follows(word),
+            Token::Mark(mark) => matches!(mark, b')' | b']' | b'}' | b'/'),
+            Token::End => false,
+        };
+        token
+    }
+
+    fn read_token(&mut self) -> Token<'t> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let Some(first) = rest.first().copied() else { return Token::End };
@@ -356,6 +394,12 @@ impl<'t> Reader<'t, '_> {
                     let end = memchr::memmem::find(rest, b"*/").map_or(rest.len(), |end| end + 2);
                     self.comment(rest.get(2..end.saturating_sub(2)).unwrap_or_default());
                     self.at += end;
+                }
+                b'/' if let Some(len) = self.expression(rest) => {
+                    // Its quotes begin no literal, and its own text is one (`source`).
+                    self.comment(rest.get(1..len).unwrap_or_default());
+                    self.at += len + 1;
+                    return Token::Mark(b'/');
                 }
                 b'"' | b'\'' | b'`' => return self.string(first),
                 b'0'..=b'9' => return self.number(rest),
@@ -373,6 +417,27 @@ impl<'t> Reader<'t, '_> {
                 }
             }
         }
+    }
+
+    /// Where a regular expression ends that begins here (ECMA-262, 12.9.5), if one may and does on this line.
+    fn expression(&mut self, rest: &[u8]) -> Option<usize> {
+        if self.operand || self.at < self.endless {
+            return None;
+        }
+        let (mut escaped, mut in_class) = (false, false);
+        for (at, byte) in rest.iter().enumerate().skip(1) {
+            match byte {
+                b'\n' => break,
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'[' => in_class = true,
+                b']' => in_class = false,
+                b'/' if !in_class => return Some(at),
+                _ => {}
+            }
+        }
+        self.endless = self.at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        None
     }
 
     /// A function's own text has its comments, and so they may hold what it decodes.
@@ -429,6 +494,12 @@ impl<'t> Reader<'t, '_> {
     }
 }
 
+/// Words of JavaScript that no sign of division follows.
+fn expression_follows(word: &[u8]) -> bool {
+    [&b"return"[..], b"typeof", b"case", b"in", b"of", b"delete", b"void", b"throw", b"new", b"do", b"else", b"yield"]
+        .contains(&word)
+}
+
 /// What follows a backslash at `at`; returns where the text goes on.
 fn escape(text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
     let code = |from: usize, len: usize| {
@@ -467,17 +538,6 @@ fn escape(text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
             at
         }
     }
-}
-
-/// Adds to a value, which others may hold as it was; the bytes that were copied for it.
-fn extended(value: &mut Value, more: &[u8]) -> usize {
-    // LIMIT: more than any script may come to, so that the reader ends there and says so.
-    if value.len().saturating_add(more.len()) > MOST_VALUE {
-        return 1 << 40;
-    }
-    let copied = if Rc::strong_count(value) > 1 { value.len() } else { 0 };
-    Rc::make_mut(value).extend_from_slice(more);
-    copied + more.len()
 }
 
 fn push(out: &mut Vec<u8>, byte: u8, at: usize) -> usize {

@@ -2,10 +2,13 @@
 //!
 //! Parts are found by what they hold and not by name, since names and content types may be anything.
 
+mod fields;
+
 #[cfg(test)]
 pub(super) mod tests;
 
 use super::cfb::Compound;
+use super::links::Links;
 use super::xml::{Token, attribute, tokens, unescape, values};
 use super::{Format, decode, vba, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
@@ -152,6 +155,10 @@ pub(super) struct Found {
     names: String,
     /// A callback that the ribbon has called by itself, and the macro that it names.
     callback: Option<(&'static str, String)>,
+    /// Where links lead that somebody clicks, where that is no page.
+    clicked: Links,
+    /// Whether something on a slide runs a program.
+    runs_program: bool,
 }
 
 impl Found {
@@ -167,6 +174,8 @@ impl Found {
             sheet_links: Vec::new(),
             names: String::new(),
             callback: None,
+            clicked: Links::default(),
+            runs_program: false,
         }
     }
 
@@ -180,10 +189,19 @@ impl Found {
             self.relationships(name, text);
         }
         if text.contains("instrText") || text.contains("fldSimple") {
-            self.fields(text);
+            self.fields(name, text);
         }
         if text.contains("ddeLink") {
             self.dde_links(text);
+        }
+        if text.contains("ppaction") {
+            self.actions(text);
+        }
+        if text.contains("<f") && (text.contains('|') || text.contains("HYPERLINK(")) {
+            self.formulas(text);
+        }
+        if ["webPr", "odcFile", "sourceFile", "webextension"].iter().any(|word| text.contains(word)) {
+            self.sources(name, text);
         }
         if text.contains("definedName") {
             self.defined_names(text);
@@ -228,7 +246,9 @@ impl Found {
             if kind == "xlMacrosheet" || kind == "xlIntlMacrosheet" {
                 self.sheet_links.push(resolved(name, &target));
             }
-            if external || is_remote(&target) {
+            if kind == "hyperlink" {
+                self.clicked.add_unusual(&target);
+            } else if external || is_remote(&target) {
                 self.outside(&kind, target, name);
             }
         }
@@ -271,34 +291,97 @@ impl Found {
     }
 
     /// Field codes, whose letters may be spread over runs (ECMA-376-1, 17.16).
-    fn fields(&mut self, text: &str) {
+    fn fields(&mut self, name: &str, text: &str) {
         let (mut inside, mut code) = (false, String::new());
         for token in tokens(text) {
             match token {
                 Token::Open("instrText", _) => inside = true,
                 Token::Close("instrText") => inside = false,
                 Token::Text(text) if inside => code.push_str(&unescape(text)),
-                Token::Open("fldSimple", attributes) => values(attributes, "instr").for_each(|code| self.field(&code)),
+                Token::Open("fldSimple", attributes) => {
+                    values(attributes, "instr").for_each(|code| self.field(name, &code));
+                }
                 // The code ends where the field's result begins, or the field does.
                 Token::Open("fldChar", attributes) => {
                     let kind = attribute(attributes, "fldCharType").unwrap_or_default();
                     // A field within a field is part of the outer one's code.
                     if kind == "separate" || kind == "end" {
-                        self.field(&std::mem::take(&mut code));
+                        self.field(name, &std::mem::take(&mut code));
                     }
                 }
                 _ => {}
             }
         }
-        self.field(&code);
+        self.field(name, &code);
     }
 
-    fn field(&mut self, code: &str) {
+    fn field(&mut self, name: &str, code: &str) {
+        self.fetches(name, code);
         let upper = code.to_ascii_uppercase();
         let Some(at) = [upper.find("DDEAUTO"), upper.find("DDE ")].into_iter().flatten().min() else { return };
         let command = code.get(at..).unwrap_or(code).trim();
         let command = command.split_once(char::is_whitespace).map_or(command, |(_, rest)| rest.trim());
         self.command(unquoted(command));
+    }
+
+    /// Places that a field shows or leads to (ECMA-376-1, 17.16.5), wherever in the code its word stands.
+    fn fetches(&mut self, name: &str, code: &str) {
+        for (kind, place) in fields::places(code) {
+            if kind == fields::HYPERLINK {
+                self.clicked.add_unusual(&place);
+            } else if is_remote(&place) {
+                self.outside(kind, place, name);
+            }
+        }
+    }
+
+    /// What a slide does when somebody clicks or moves over something ([MS-OE376] 2.1.1297): `ppaction://program` runs one.
+    fn actions(&mut self, text: &str) {
+        for token in tokens(text) {
+            let Token::Open("hlinkClick" | "hlinkMouseOver" | "hlinkHover", attributes) = token else { continue };
+            let action = attribute(attributes, "action").unwrap_or_default();
+            self.runs_program |= action.to_ascii_lowercase().starts_with("ppaction://program");
+        }
+    }
+
+    /// Formulas of cells: a DDE link that stands in one, and links that are calculated.
+    fn formulas(&mut self, text: &str) {
+        let mut inside = false;
+        for token in tokens(text) {
+            match token {
+                Token::Open("f", _) => inside = true,
+                Token::Close("f") => inside = false,
+                Token::Text(formula) if inside => {
+                    let formula = unescape(formula);
+                    if let Some((program, topic)) = fields::dde(&formula) {
+                        self.command(format!("{program} {topic}"));
+                    }
+                    let upper = formula.to_ascii_uppercase();
+                    let link = upper.find("HYPERLINK(").and_then(|at| formula.get(at..)?.split('"').nth(1));
+                    link.into_iter().for_each(|place| self.clicked.add_unusual(place));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Where a workbook has its data from (ECMA-376-1, 18.13), and the catalogue of an add-in beside a document ([MS-OWEXML] 2.2).
+    fn sources(&mut self, name: &str, text: &str) {
+        for token in tokens(text) {
+            let Token::Open(element, attributes) = token else { continue };
+            let places: &[&str] = match element {
+                "connection" => &["odcFile", "sourceFile"],
+                "webPr" => &["url"],
+                "textPr" => &["sourceFile"],
+                "reference" => &["store"],
+                _ => continue,
+            };
+            for place in places.iter().filter_map(|place| attribute(attributes, place)) {
+                if is_share(&place) {
+                    self.outside("data source", place, name);
+                }
+            }
+        }
     }
 
     /// ECMA-376-1, 18.14.4: the service is a program and the topic its argument.
@@ -349,6 +432,11 @@ impl Found {
             let finding = Finding::new("macros.auto-run", self.by, Severity::Medium, Family::Behaviour, message);
             parts.finding(finding.technique("T1137").technique("T1204.002").with("value", named.clone()));
         }
+        if self.runs_program {
+            let message = "a click or a move over something on a slide runs a program";
+            let finding = Finding::new("ooxml.program-action", self.by, Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1204.002"));
+        }
         for command in self.commands.as_slice() {
             let message = "the document asks another program for data by DDE, which runs a command";
             let id = if self.by == "odf" { "odf.dde" } else { "ooxml.dde" };
@@ -378,7 +466,7 @@ impl Found {
             let member = Member::unnamed(Role::Link, "link").of_kind("url-target");
             parts.add_content(member, Content::from(target.as_bytes()))?;
         }
-        Ok(())
+        self.clicked.hand_over(parts)
     }
 }
 
@@ -390,10 +478,9 @@ impl External {
             return None;
         }
         let (runs, severity, technique) = match &**kind {
-            "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" => (true, Severity::High, "T1221"),
-            _ if target.starts_with("\\\\") || target.to_ascii_lowercase().starts_with("file:") => {
-                (false, Severity::High, "T1187")
-            }
+            "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" | "aFChunk" | "transform"
+            | "included text" => (true, Severity::High, "T1221"),
+            _ if is_share(target) => (false, Severity::High, "T1187"),
             _ => (false, Severity::Low, "T1221"),
         };
         let id = match (by, runs) {
@@ -410,8 +497,28 @@ impl External {
 
 /// Whether opening the document fetches what a relationship of this kind leads to.
 fn is_fetched(kind: &str, target: &str) -> bool {
-    let fetched = ["attachedTemplate", "oleObject", "frame", "subDocument", "externalLinkPath", "image", "oleLink"];
-    fetched.contains(&kind) && (is_remote(target) || kind == "attachedTemplate" || kind == "oleObject")
+    const FETCHED: &[&str] = &[
+        "attachedTemplate",
+        "oleObject",
+        "frame",
+        "subDocument",
+        "externalLinkPath",
+        "externalLinkLongPath",
+        "image",
+        "oleLink",
+        "aFChunk",
+        "transform",
+        "included text",
+    ];
+    // Whatever it is to the document, the machine that a share is on is asked for it.
+    is_share(target)
+        || FETCHED.contains(&kind) && (is_remote(target) || kind == "attachedTemplate" || kind == "oleObject")
+}
+
+/// Whether a place is a file on another machine, which whoever opens it signs in to.
+pub(super) fn is_share(target: &str) -> bool {
+    let lower = target.trim().to_ascii_lowercase();
+    is_remote(target) && (lower.starts_with("\\\\") || lower.starts_with("//") || lower.starts_with("file:"))
 }
 
 /// The name in the package of what a relationship leads to (ECMA-376-2, 6.5.3), in small letters: seen from the folder

@@ -244,7 +244,10 @@ impl<'d> Document<'d> {
         }
         // 7.3.8.2: the data of a stream may lie in another file.
         for object in self.index.objects.iter().filter(|object| object.stream.is_some()) {
-            if let Some(file) = object.value.get("F") {
+            // So may a page that is shown (8.10.4), and the picture that a printer takes instead (14.11.7).
+            let versions = object.value.get("OPI").into_iter().flat_map(|opi| [opi.get("1.3"), opi.get("2.0")]);
+            let others = [object.value.get("Ref")].into_iter().chain(versions).flatten().filter_map(|one| one.get("F"));
+            for file in object.value.get("F").into_iter().chain(others) {
                 self.file_names(file, parts)?.iter().for_each(|place| self.links.add(place));
             }
         }

@@ -4,6 +4,7 @@
 //! other hexadecimal digit of `\objdata`, whatever stands between them.
 
 use super::links::Links;
+use super::ooxml::{is_remote, is_share};
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 
@@ -36,14 +37,28 @@ impl Format for Rtf {
         let bytes = super::text_of(input, MOST, parts)?;
         let mut reader = Reader::new(&bytes);
         reader.read(parts)?;
-        let Reader { objects, fields, mut links, updates, end, open_groups, .. } = reader;
+        let Reader { objects, fields, places, page, mut links, updates, end, open_groups, .. } = reader;
         if updates {
             let message = "the document asks for an embedded object to be run as soon as it is opened";
             let finding = Finding::new("rtf.automatic-object", "rtf", Severity::Medium, Family::Structure, message);
             parts.finding(finding.technique("T1203"));
         }
-        for reason in [fields.overflow(), objects.overflow()].into_iter().flatten() {
+        for reason in [fields.overflow(), objects.overflow(), places.overflow()].into_iter().flatten() {
             parts.incomplete(reason);
+        }
+        for place in places.as_slice() {
+            links.add_unusual(place);
+            if is_share(place) {
+                let message =
+                    format!("the document is made of or shows something that lies on another machine: `{place}`");
+                let finding = Finding::new("rtf.remote-place", "rtf", Severity::High, Family::Behaviour, message);
+                parts.finding(finding.technique("T1187").with("target", place.clone()));
+            }
+        }
+        // A page that a mail program wrote down as Rich Text ([MS-OXRTFEX]): its tags stand in groups of their own.
+        if page.contains('<') {
+            let member = Member::unnamed(Role::Embedded, "page").of_kind("html");
+            parts.add_content(member, Content::from(page.into_bytes()))?;
         }
         for field in fields.as_slice() {
             read_field(field, &mut links, parts)?;
@@ -72,14 +87,37 @@ enum Destination {
     Object,
     Template,
     Field,
+    Place,
+    Tag,
     Skipped,
 }
+
+/// Words before the name of a file: the next one of a document, one of a table of files, data for letters, a style sheet, the source
+/// of a link and values of a shape, of which some are places.
+const NAMES: &[&[u8]] = &[
+    b"nextfile",
+    b"file",
+    b"xform",
+    b"mmdatasource",
+    b"mmheadersource",
+    b"mmodsosrc",
+    b"mmodsoudl",
+    b"hlsrc",
+    b"hlloc",
+    b"hlfr",
+    b"sv",
+    b"linkval",
+];
 
 struct Reader<'b> {
     bytes: &'b [u8],
     objects: Bounded<Vec<u8>>,
     /// Fields that run something or name a place.
     fields: Bounded<String>,
+    /// Files that the document names outside of its text, where they are not on this machine or no files.
+    places: Bounded<String>,
+    /// The tags of a page that was written down as Rich Text.
+    page: String,
     /// Templates.
     links: Links,
     updates: bool,
@@ -94,6 +132,8 @@ struct Gathered {
     data: Data,
     template: String,
     field: String,
+    place: String,
+    page: String,
 }
 
 impl Gathered {
@@ -102,6 +142,8 @@ impl Gathered {
         match destination {
             Destination::Template => Some(&mut self.template),
             Destination::Field => Some(&mut self.field),
+            Destination::Place => Some(&mut self.place),
+            Destination::Tag => Some(&mut self.page),
             Destination::Text | Destination::Object | Destination::Skipped => None,
         }
     }
@@ -113,6 +155,8 @@ impl<'b> Reader<'b> {
             bytes,
             objects: Bounded::new("objects", MOST_OBJECTS),
             fields: Bounded::new("fields that lead somewhere", MOST_FIELDS),
+            places: Bounded::new("names of files elsewhere", MOST_FIELDS),
+            page: String::new(),
             links: Links::default(),
             updates: false,
             end: bytes.len(),
@@ -168,9 +212,10 @@ impl<'b> Reader<'b> {
         if now == Destination::Text && last == Some(&b'}') {
             self.open_groups = false;
         }
-        for destination in [Destination::Object, Destination::Template, Destination::Field] {
+        for destination in [Destination::Object, Destination::Template, Destination::Field, Destination::Place] {
             self.close(destination, &mut gathered);
         }
+        self.page = gathered.page;
         Ok(())
     }
 
@@ -212,7 +257,17 @@ impl<'b> Reader<'b> {
             b"objdata" => *now = Destination::Object,
             b"template" => *now = Destination::Template,
             b"fldinst" => *now = Destination::Field,
-            b"pict" | b"themedata" | b"datastore" | b"colorschememapping" | b"blipuid" if *now == Destination::Text => {
+            b"htmltag" => *now = Destination::Tag,
+            b"par" | b"line" | b"tab" if *now == Destination::Tag => gathered.page.push('\n'),
+            word if matches!(*now, Destination::Text | Destination::Place) && NAMES.contains(&word) => {
+                if *now == Destination::Place {
+                    self.close(Destination::Place, gathered);
+                }
+                *now = Destination::Place;
+            }
+            b"pict" | b"themedata" | b"datastore" | b"colorschememapping" | b"blipuid"
+                if matches!(*now, Destination::Text | Destination::Place) =>
+            {
                 *now = Destination::Skipped;
             }
             b"objupdate" | b"objautlink" => self.updates = true,
@@ -252,7 +307,19 @@ impl<'b> Reader<'b> {
                     self.fields.push(field);
                 }
             }
-            Destination::Text | Destination::Skipped => {}
+            Destination::Place => {
+                let place = std::mem::take(&mut gathered.place);
+                let place = place.trim();
+                let scheme = place.split_once(':').is_some_and(|(scheme, rest)| {
+                    !rest.starts_with(' ')
+                        && (2..40).contains(&scheme.len())
+                        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+                });
+                if is_remote(place) || scheme {
+                    self.places.push(place.to_owned());
+                }
+            }
+            Destination::Text | Destination::Tag | Destination::Skipped => {}
         }
     }
 }
@@ -382,130 +449,4 @@ impl Ole<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::{walk, walk_with};
-    use data_encoding::HEXLOWER;
-    use lazaret_model::Limits;
-
-    fn object(class: &str, native: &[u8]) -> Vec<u8> {
-        let mut out = vec![1, 5, 0, 0, 2, 0, 0, 0];
-        out.extend((class.len() as u32 + 1).to_le_bytes().iter().chain(class.as_bytes()).chain(&[0; 9]));
-        out.extend((native.len() as u32).to_le_bytes().iter().chain(native));
-        out
-    }
-
-    fn package(name: &str, data: &[u8]) -> Vec<u8> {
-        let mut out = vec![2, 0];
-        out.extend(name.as_bytes().iter().chain(b"\0C:\\x\0\0\0\x03\0\x02\0\0\0y\0"));
-        out.extend((data.len() as u32).to_le_bytes().iter().chain(data));
-        out
-    }
-
-    #[test]
-    fn packages_and_compound_files_are_parts() {
-        let data = HEXLOWER.encode(&object("Package", &package("a.bat", b"@echo off\r\necho LAZARET\r\n")));
-        let found = walk(format!("{{\\rtf1{{\\object\\objemb{{\\*\\objdata {data}}}}}}}").as_bytes(), "x");
-        assert_eq!(found.part("//a.bat").kind.id, "bat");
-        assert!(found.findings.is_empty() && found.part("x").complete);
-        let spread: String = data.chars().map(|c| format!("{c} {{\\x1 }}\r\n\\y2 ")).collect();
-        let found = walk(format!("{{\\rt{{\\object\\objupdate{{\\*\\objdata {spread}}}}}}}").as_bytes(), "x");
-        assert_eq!(found.part("//a.bat").kind.id, "bat");
-        assert_eq!(found.findings[0].id, "rtf.automatic-object");
-        let inner = crate::testing::build::compound(&[("LAZARET", b"x")]);
-        let found = walk(
-            format!("{{\\rtf1{{\\*\\objdata {}}}}}", HEXLOWER.encode(&object("Word.Document.8", &inner))).as_bytes(),
-            "x",
-        );
-        assert_eq!(found.part("//object").kind.id, "cfb");
-    }
-
-    #[test]
-    fn binary_data_and_damaged_headers_are_handed_over() {
-        let bytes = object("Package", &package("a.bat", b"LAZARET"));
-        let document = [format!("{{\\rtf1{{\\*\\objdata\\bin{} ", bytes.len()).as_bytes(), &bytes, b"}}"].concat();
-        assert_eq!(walk(document, "x").bytes("//a.bat"), b"LAZARET");
-        let found = walk(&b"{\\rtf1{\\*\\objdata 4c415a41524554"[..], "x");
-        assert!(found.contains(b"LAZARET") && !found.part("x").complete);
-    }
-
-    #[test]
-    fn templates_fields_and_what_follows_are_parts() {
-        let document = "{\\rtf1{\\*\\template http://host.invalid/t.dotm}{\\field{\\*\\fldinst DDEAUTO c:\\\\windows\\\\cmd.exe \"/c echo LAZARET\"}}}LAZARET-APPENDED-DATA";
-        let found = walk(document.as_bytes(), "x");
-        assert_eq!(found.bytes("//link"), b"http://host.invalid/t.dotm");
-        assert_eq!(found.bytes("//dde"), b"c:\\windows\\cmd.exe \"/c echo LAZARET\"");
-        assert_eq!(found.bytes("//appended"), b"LAZARET-APPENDED-DATA");
-    }
-
-    #[test]
-    fn no_number_of_templates_fields_or_groups_hides_one() {
-        let evil = "{\\*\\template http://host.invalid/LAZARET-MARKER}";
-        let templates: String = (0..150).map(|at| format!("{{\\*\\template http://host.invalid/{at}}}")).collect();
-        let fields = "{\\field{\\*\\fldinst PAGE}}".repeat(11_000);
-        let (opened, closed) = ("{".repeat(5000), "}".repeat(5000));
-        let dde = "{\\field{\\*\\fldinst DDEAUTO LAZARET-MARKER}}";
-        for document in [
-            format!("{{\\rtf1{templates}{evil}}}"),
-            format!("{{\\rtf1{fields}{dde}}}"),
-            format!("{{\\rtf1{opened}{evil}{closed}}}"),
-        ] {
-            let found = walk(document.as_bytes(), "x");
-            let held = |part: &lazaret_model::Part| found.bytes[&part.id].ends_with(b"LAZARET-MARKER");
-            assert!(found.parts[1..].iter().any(held) && found.complete());
-        }
-    }
-
-    #[test]
-    fn a_group_that_nobody_closes_is_no_damage_and_one_that_breaks_off_is() {
-        for (document, complete) in [
-            ("{\\rtf1{\\b hello}", true),
-            ("{\\rtf1{\\pict\\bin3 }}}{\\b hello}}\r\n", true),
-            ("{\\rtf1{\\b hello", false),
-            ("{\\rtf1{\\*\\objdata {\\b 00}", false),
-        ] {
-            assert_eq!(walk(document.as_bytes(), "x.rtf").complete(), complete, "{document}");
-        }
-    }
-
-    #[test]
-    fn long_texts_are_whole() {
-        let long = " ".repeat(70_000);
-        let template = format!("{{\\rtf1{{\\*\\template{long}http://host.invalid/t.dotm}}}}");
-        assert_eq!(walk(template.as_bytes(), "x").bytes("//link"), b"http://host.invalid/t.dotm");
-        let field = format!("{{\\rtf1{{\\field{{\\*\\fldinst DDE x{long}LAZARET-MARKER}}}}}}");
-        assert!(walk(field.as_bytes(), "x").bytes("//dde").ends_with(b"LAZARET-MARKER"));
-    }
-
-    #[test]
-    fn more_objects_or_fields_than_are_opened_are_said() {
-        let limits = Limits { parts: 20, ..Limits::default() };
-        let object = "{\\*\\objdata 00}".repeat(super::MOST_OBJECTS);
-        let field = "{\\*\\fldinst LINK}".repeat(super::MOST_FIELDS);
-        for (more, reason) in [
-            (format!("{object}{{\\*\\objdata 4c415a41524554}}"), "it has more than 5000 objects"),
-            (format!("{field}{{\\*\\fldinst DDE LAZARET}}"), "it has more than 100000 fields"),
-        ] {
-            let found = walk_with(format!("{{\\rtf1{more}}}").as_bytes(), "x", Some("rtf"), &[], limits.clone());
-            assert!(found.parts[0].incomplete.iter().any(|given| given.starts_with(reason)), "{reason}");
-        }
-    }
-
-    #[test]
-    fn a_group_that_becomes_something_else_loses_nothing() {
-        let found = walk(&b"{\\rtf1{\\*\\objdata 4c415a41524554\\template x}{\\*\\objdata 00}}"[..], "x");
-        assert_eq!((found.bytes("//object"), found.bytes("//link")), (&b"LAZARET"[..], &b"x"[..]));
-        let found = walk(&b"{\\rtf1{\\*\\template http://host.invalid/t\\fldinst x}}"[..], "x");
-        assert_eq!(found.bytes("//link"), b"http://host.invalid/t");
-        // Groups within an object's data are passed over.
-        let found = walk(&b"{\\rtf1{\\*\\objdata 4c415a{\\*\\template x}41524554}}"[..], "x");
-        assert_eq!(found.bytes("//object"), b"LAZARET");
-    }
-
-    #[test]
-    fn what_stands_before_a_compound_file_is_a_part() {
-        let inner = crate::testing::build::compound(&[("LAZARET", b"x")]);
-        let data = HEXLOWER.encode(&[&b"LAZARET-MARKER"[..], &inner].concat());
-        let found = walk(format!("{{\\rtf1{{\\*\\objdata {data}}}}}").as_bytes(), "x");
-        assert_eq!((&*found.part("//object").kind.id, found.bytes("//before-object")), ("cfb", &b"LAZARET-MARKER"[..]));
-    }
-}
+mod tests;

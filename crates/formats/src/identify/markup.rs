@@ -30,6 +30,10 @@ pub(super) fn look(text: &str, found: &mut Found) -> Option<&'static str> {
             if id == "svg" && has_any_case(page, b"<hta:application") {
                 found.add("hta");
             }
+            // A browser runs the scripts of pages and pictures in any markup (HTML, 14.2: "XML documents").
+            if !PAGES.contains(&id) && runs_in_markup(page) {
+                found.add("html");
+            }
             return Some(id);
         }
         if is_page_element(&root.name) {
@@ -48,6 +52,19 @@ pub(super) fn look(text: &str, found: &mut Found) -> Option<&'static str> {
         return Some("xml");
     }
     if has_any_case(page, b"<script") { Some(page_kind(page, found)) } else { None }
+}
+
+/// Markup that has an opener which looks for scripts, and documents that say by the same names what they do themselves.
+const PAGES: &[&str] =
+    &["html", "svg", "hta", "wsf", "sct", "xslt", "msc", "contact", "fodt", "word-xml", "excel-xml", "xdp"];
+
+/// Whether markup of another kind holds a script or a handler of a page or picture.
+fn runs_in_markup(page: &[u8]) -> bool {
+    let names = [&b"www.w3.org/1999/xhtml"[..], b"www.w3.org/2000/svg"];
+    names.iter().any(|name| has_any_case(page, name))
+        && [&b":script"[..], b"<script", b" onload=", b" onerror=", b"javascript:"]
+            .iter()
+            .any(|mark| has_any_case(page, mark))
 }
 
 /// A page after something else, as `mshta` reads it: only what no prose has.

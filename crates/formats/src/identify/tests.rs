@@ -448,3 +448,19 @@ fn text_is_decoded_whatever_its_encoding() {
     assert_eq!(decode_text(&[b"\xff\xfe".as_slice(), &wide("caf\u{e9}")].concat()), "caf\u{e9}");
     assert_eq!(decode_text(b"a line that says caf\xe9"), "a line that says caf\u{e9}");
 }
+
+#[test]
+fn markup_of_any_kind_with_a_script_of_a_page_is_a_page_as_well() {
+    let script = "<x:script xmlns:x='http://www.w3.org/1999/xhtml'>LAZARET()</x:script>";
+    for (root, kind) in [("math", "mathml"), ("rss", "rss"), ("gpx", "gpx"), ("plist", "plist"), ("kml", "kml")] {
+        let id = |text: &str| {
+            let found = super::identify(&crate::Content::from(text.as_bytes())).unwrap();
+            [&found.kind].into_iter().chain(&found.also).map(|kind| kind.id.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(id(&format!("<?xml version='1.0'?><{root}>{script}</{root}>")), ["html", kind]);
+        assert_eq!(
+            id(&format!("<?xml version='1.0'?><{root}><p xmlns='http://www.w3.org/1999/xhtml'/></{root}>")),
+            [kind]
+        );
+    }
+}

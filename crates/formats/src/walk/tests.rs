@@ -15,6 +15,7 @@ fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
         ("a.html", None, Some("html")),
         ("a.HTM", None, Some("html")),
         ("a.svg", None, Some("svg")),
+        ("a.svg", Some("image/svg+xml"), Some("svg")),
         ("a.txt", Some("text/html; charset=utf-8"), Some("html")),
         ("a.txt", Some("Text/JavaScript"), Some("js")),
         ("a.txt", None, None),
@@ -27,6 +28,22 @@ fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
         super::settle(&mut part);
         let told = ["html", "svg", "js"].into_iter().find(|kind| part.is(kind));
         assert_eq!(told, kind, "{name} {declared:?}");
+    }
+    // Whatever its bytes are, a browser shows what is called a page as one.
+    for (name, declared, kind, is_page) in [
+        ("a.html", None, "json", true),
+        ("a.html", None, "wav", true),
+        ("a.xhtml", Some("application/octet-stream"), "der", true),
+        ("a.html", Some("image/jpeg"), "jpeg", false),
+        ("a.jpg", None, "jpeg", false),
+        ("a.json", None, "json", false),
+        ("a.html", None, "empty", false),
+    ] {
+        let mut part = Part { name: name.to_owned(), ..empty_part() };
+        part.kind = crate::kind(kind).unwrap().kind();
+        part.declared_type = declared.map(str::to_owned);
+        super::settle(&mut part);
+        assert_eq!(part.is("html"), is_page, "{name} {kind}");
     }
     // Data is what it is.
     let mut json = Part { name: "a.json".to_owned(), ..empty_part() };

@@ -115,6 +115,11 @@ impl Served {
         Self { process, folder, proxy, icap, console, log }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// What it said so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
@@ -379,7 +384,12 @@ impl Site {
     }
 
     fn start(config: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1:0", config)
+    }
+
+    /// At an address, with or without TLS.
+    pub fn at(address: &str, config: Option<Arc<rustls::ServerConfig>>) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let site = Self { address, asked: Arc::default(), connections: Arc::default(), pages: Arc::default() };
         let (asked, connections, pages) = (site.asked.clone(), site.connections.clone(), site.pages.clone());
@@ -403,7 +413,7 @@ impl Site {
         site
     }
 
-    /// Answers a path so.
+    /// Answers a path so; `*` stands for every path that has no answer of its own.
     pub fn on(&self, path: &str, act: impl Fn(&str, &mut dyn Talk) + Send + Sync + 'static) {
         self.pages.lock().unwrap().insert(path.to_owned(), Arc::new(act));
     }
@@ -440,7 +450,10 @@ fn serve(mut stream: impl Talk, asked: &Mutex<Vec<String>>, pages: &Mutex<HashMa
     }
     asked.lock().unwrap().push(head.clone());
     let path = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    let act = pages.lock().unwrap().get(&path).cloned();
+    let act = {
+        let pages = pages.lock().unwrap();
+        pages.get(&path).or_else(|| pages.get("*")).cloned()
+    };
     match act {
         Some(act) => act(&head, &mut stream),
         None => {
@@ -452,6 +465,11 @@ fn serve(mut stream: impl Talk, asked: &Mutex<Vec<String>>, pages: &Mutex<HashMa
 
 /// A certificate of its own for a name, and the authority that vouches for it, as a file.
 pub fn certificate(folder: &Path, name: &str) -> (Arc<rustls::ServerConfig>, PathBuf) {
+    certificate_of(folder, &[name.to_owned()])
+}
+
+/// The same for several names.
+pub fn certificate_of(folder: &Path, names: &[String]) -> (Arc<rustls::ServerConfig>, PathBuf) {
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -461,7 +479,7 @@ pub fn certificate(folder: &Path, name: &str) -> (Arc<rustls::ServerConfig>, Pat
     std::fs::write(&path, authority.pem()).unwrap();
     let issuer = rcgen::Issuer::new(params, authority_key);
     let key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    let leaf = rcgen::CertificateParams::new(names.to_vec()).unwrap().signed_by(&key, &issuer).unwrap();
     let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

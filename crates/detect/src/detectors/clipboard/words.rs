@@ -125,6 +125,11 @@ fn simplified(text: &str) -> String {
                 apart(&mut out);
                 out.push_str("cmd+");
             }
+            // The mark on the key, where its name does not follow.
+            '⊞' | '❖' if rest.trim_start().starts_with(['+', '＋']) => {
+                apart(&mut out);
+                out.push_str("win");
+            }
             '＋' => plus(&mut out),
             c if c.is_alphanumeric() => out.extend(c.to_lowercase()),
             _ => apart(&mut out),
@@ -221,6 +226,12 @@ mod tests {
             "Appuyez sur la touche Windows + R",
             "Pulse la tecla Windows + R",
             "Premi il tasto Windows + R",
+            "Press ⊞ + R",
+            "Windows キーと R を押してください",
+            "Windows 키 + R 을 누르고",
+            "Druk op Windows-toets + R",
+            "Windows tuşu + R",
+            "Я не робот: нажмите Ctrl + V",
             "Press Alt + F2 and run it",
             "Paste it into the File Explorer's address bar",
             "Verify you are human: hold &#67;trl and press V, that is Ctrl + V",

@@ -198,3 +198,34 @@ fn data_after_the_end_is_found() {
     check(100, kind("data", Class::Data), &[]);
     check_member(&Shortcuts, "zip", kind("bat", Class::Script), &[]);
 }
+
+#[test]
+fn lists_and_looks_of_folders_that_lead_to_a_share_are_found() {
+    for (name, kind, text, expected) in [
+        ("a.m3u", "m3u", "#EXTM3U\r\n\\\\host.invalid\\s\\a.mp3\r\n", &["shortcut.remote-target medium"][..]),
+        ("a.m3u8", "text", "file://host.invalid/s/a.mp3\n", &["shortcut.remote-target medium"]),
+        ("a.wpl", "wpl", "<media src=\"\\\\host.invalid\\s\\a.mp3\"/>", &["shortcut.remote-target medium"]),
+        ("a.asx", "asx", "<ref href='file://host.invalid@80/s/a'/>", &["shortcut.remote-target high"]),
+        (
+            "docs/Desktop.ini",
+            "ini",
+            "[.ShellClassInfo]\r\nIconResource=\\\\host.invalid\\s\\a.ico,0\r\n",
+            &["shortcut.remote-icon high"],
+        ),
+        // Music of the house, of this machine and of the web.
+        ("a.m3u", "m3u", "#EXTM3U\n\\\\nas\\music\\a.mp3\nC:\\Music\\b.mp3\nhttps://host.invalid/c.mp3\n", &[]),
+        ("a.pls", "pls", "[playlist]\nFile1=file:///home/a.b/c.mp3\n", &[]),
+        (
+            "docs/desktop.ini",
+            "ini",
+            "[.ShellClassInfo]\r\nIconResource=%SystemRoot%\\system32\\imageres.dll,3\r\n",
+            &[],
+        ),
+        ("a.txt", "text", "see file://host.invalid/s/a.mp3\n", &[]),
+    ] {
+        let mut part = part(kind);
+        part.name = name.to_owned();
+        part.kind = Kind::new(kind, Class::Text, "application/octet-stream");
+        check_part(&Shortcuts, &part, text.as_bytes(), expected);
+    }
+}

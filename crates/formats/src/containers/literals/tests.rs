@@ -24,12 +24,24 @@ fn no_number_of_others_hides_a_payload() {
 fn what_is_not_read_any_more_is_said() {
     let large = "QUFB".repeat(250_000);
     let joined = format!("var a = '{large}'; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "f(a + a + a);".repeat(70));
-    let doubled = format!("var a = 'QUFBQUFB'; {}", "a += a;".repeat(40));
-    for script in [joined, doubled] {
-        let payloads = payloads(&script);
-        let found = payloads.found.contains(&b"LAZARET-MARKER".to_vec());
-        assert!(found || payloads.incomplete.is_some(), "{}", &script[script.len() - 60..]);
-    }
+    let payloads = payloads(&joined);
+    let found = payloads.found.contains(&b"LAZARET-MARKER".to_vec());
+    assert!(found || payloads.incomplete.is_some(), "{}", &joined[joined.len() - 60..]);
+}
+
+#[test]
+fn a_value_that_repeats_itself_ends_nothing_and_hides_nothing() {
+    // As the short names of unrelated functions of a library do, one to another.
+    let marker: &[u8] = b"LAZARET-MARKER";
+    let twice = "a += a;".repeat(40);
+    check(&format!("var a = 'so '; {twice} x(atob('TEFaQVJFVC1NQVJLRVI='))"), &[marker]);
+    let halves = "b += 'TEFaQVJF'; b += 'VC1NQVJLRVI='; b += '';";
+    check(&format!("var a = 'so '; {twice} var b = ''; {halves} x(atob(b))"), &[marker]);
+    let much = "var a = 'so '; var b = 'it '; ".to_owned() + &"a = b + a; b = a + b;".repeat(40);
+    check(&format!("{much} x(atob('TEFaQVJF' + 'VC1NQVJLRVI='))"), &[marker]);
+    // What was put together before is decoded all the same.
+    let own = "var a = 'PGh0bWw+PHNjcmlwdD5MQVpBUkVU'; a += 'KCk8L3NjcmlwdD48L2h0bWw+PCEtLSBhIC0t';";
+    assert!(!payloads(&format!("{own} {twice}")).found.is_empty());
 }
 
 #[test]
@@ -46,6 +58,20 @@ fn quotes_that_are_never_closed_hide_nothing_and_are_read_once() {
             check(&script(10_000), &[b"LAZARET-MARKER"]);
         }
     }
+}
+
+#[test]
+fn quotes_in_regular_expressions_begin_no_literal() {
+    let code = "try{n.set(1)}catch{}return copy(e),goto(t),start(n),call(o),echo(r),del(s),if_(a),for_(b)";
+    check(
+        &format!("a=e.replace(/[/'\"]/g,''),b=/\"/.test(c);{code};d=f(/'/,1);x(atob('TEFaQVJFVC1NQVJLRVI='))"),
+        &[b"LAZARET-MARKER"],
+    );
+    // What is divided is none, and what an expression says may be taken from it.
+    check("a = b / 'TEFaQVJF'; c = 1 / 2; x(atob('TEFaQVJFVC1NQVJLRVI=')) / 2", &[b"LAZARET-MARKER"]);
+    check("a = (b) / atob('TEFaQVJFVC1NQVJLRVI=') / 2", &[b"LAZARET-MARKER"]);
+    let page = "PGh0bWw+PHNjcmlwdD5MQVpBUkVUKCk8L3NjcmlwdD48L2h0bWw+PCEtLSBhIC0tPg==";
+    check(&format!("x(/{page}/.source)"), &[b"<html><script>LAZARET()</script></html><!-- a -->"]);
 }
 
 #[test]

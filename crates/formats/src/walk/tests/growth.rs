@@ -319,17 +319,25 @@ fn a_module_that_begins_everywhere_is_not_read_from_each_beginning_to_the_end() 
 }
 
 #[test]
-fn a_value_that_is_doubled_again_and_again_is_given_up_and_says_so() {
+fn a_value_that_is_doubled_again_and_again_takes_no_more_than_its_script() {
     let script = format!("var a = 'QUFBQUFB';{}", "a+=a;".repeat(60));
     let (steps, recorded) = steps_of(script.as_bytes(), "a.js", Some("js"));
-    assert!(steps < 1 << 29, "{steps}");
+    assert!(steps < 1 << 21 && recorded.complete(), "{steps} {:?}", recorded.parts[0].incomplete);
+}
+
+#[test]
+fn a_large_value_that_is_joined_again_and_again_is_given_up_and_says_so() {
+    let large = "QUFBQUFB".repeat(100_000);
+    let script = format!("var a = '{large}';{}", "b = a + 'QUFB';".repeat(2_000));
+    let (steps, recorded) = steps_of(script.as_bytes(), "a.js", Some("js"));
+    assert!(steps < 1 << 30, "{steps}");
     let reasons = &recorded.parts[0].incomplete;
     assert!(reasons.iter().any(|reason| reason.contains("64 MiB")), "{reasons:?}");
 }
 
 #[test]
 fn more_steps_than_a_sample_may_take_make_it_incomplete_and_name_the_limit() {
-    let script = format!("var a = 'QUFBQUFB';{}", "a+=a;".repeat(20));
+    let script = format!("var a = '{}';{}", "QUFBQUFB".repeat(10_000), "b = a + 'QUFB';".repeat(20));
     let found = |steps: u64| {
         let limits = Limits { steps, ..Limits::default() };
         walk_with(script.as_bytes(), "a.js", Some("js"), &[], limits)

@@ -16,8 +16,17 @@ pub struct Browser {
 
 impl Browser {
     pub fn start(served: &Served, downloads: &Path) -> Self {
+        Self::at_home(served, downloads, None, &["--proxy-bypass-list=<-loopback>"])
+    }
+
+    /// The same with a home of its own, where certificates are kept, and further arguments.
+    pub fn at_home(served: &Served, downloads: &Path, home: Option<&Path>, further: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let driver = Command::new("chromedriver")
+        let mut command = Command::new("chromedriver");
+        if let Some(home) = home {
+            command.env("HOME", home).env("XDG_CONFIG_HOME", home).env("XDG_CACHE_HOME", home);
+        }
+        let driver = command
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -29,11 +38,19 @@ impl Browser {
             assert!(Instant::now() < end, "chromedriver does not start");
             std::thread::sleep(Duration::from_millis(50));
         }
+        let proxy = format!("--proxy-server=http://{}", served.proxy);
+        let mut arguments = vec![
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--window-size=1100,1400",
+            "--accept-lang=en",
+            &proxy,
+        ];
+        arguments.extend(further);
         let options = json!({
-            "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1100,1400",
-                format!("--proxy-server=http://{}", served.proxy), "--proxy-bypass-list=<-loopback>", "--accept-lang=en",
-            ],
+            "args": arguments,
             "prefs": { "download.default_directory": downloads, "download.prompt_for_download": false },
         });
         // Elements are waited for: a click may return before the page that it leads to is there.
