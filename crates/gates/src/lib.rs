@@ -5,6 +5,7 @@
 //! all. What people read when something is stopped comes from whoever starts the gates, through [`Pages`].
 
 mod accept;
+mod balancer;
 mod budget;
 mod bypass;
 mod copies;

@@ -86,6 +86,10 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let pages = Arc::<Words>::clone(&words);
         let means = Means { engine, pages, record, sites, directory };
         let desk = Arc::new(Desk::new(means, config.bodies.clone(), spool));
+        let icap = match config.icap.listen.as_str() {
+            "" => None,
+            _ => Some(Arc::new(Icap::new(Arc::clone(&desk), config.icap.clone())?)),
+        };
         let process = Process::new(
             engine_sources,
             config.clone(),
@@ -97,7 +101,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         )?;
         let process = Arc::new(process);
         process.follow_bypasses().await?;
-        tokio::spawn(reload::watch(Arc::clone(&process), signal(SignalKind::hangup())?));
+        tokio::spawn(reload::watch(Arc::clone(&process), icap.clone(), signal(SignalKind::hangup())?));
         let retention = Retention {
             ledger: ledger.clone(),
             blobs: blobs.clone(),
@@ -165,11 +169,9 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             ));
             gates.spawn(proxy.serve(listener, closing.clone()));
         }
-        let listen = config.icap.listen.clone();
-        if !listen.is_empty() {
+        if let Some(icap) = icap {
             let scheme = if config.icap.certificate.is_empty() { "icap" } else { "icaps" };
-            let icap = Arc::new(Icap::new(Arc::clone(&desk), config.icap)?);
-            let listener = bind("icap.listen", &listen).await?;
+            let listener = bind("icap.listen", &config.icap.listen).await?;
             let address = listener.local_addr()?;
             tracing::info!(%address, "the ICAP server listens");
             display::remark(&format!(

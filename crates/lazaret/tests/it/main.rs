@@ -10,6 +10,7 @@
 mod account;
 mod analyst;
 mod asked;
+mod balanced;
 mod beside;
 mod browser;
 mod command;
@@ -21,6 +22,7 @@ mod folder;
 mod framing;
 mod gate;
 mod icap;
+mod icaps;
 mod isolation;
 mod kept;
 mod looks;

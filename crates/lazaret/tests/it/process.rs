@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn lazaret(folder: &Path, arguments: &[&str]) -> Output {
+pub fn lazaret(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lazaret"))
         .args(arguments)
         .current_dir(folder)
@@ -18,7 +18,7 @@ fn lazaret(folder: &Path, arguments: &[&str]) -> Output {
         .expect("the executable runs")
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
