@@ -26,6 +26,8 @@ use tokio::sync::{Notify, watch};
 
 /// How long downloads under way may take to end after the word to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long refusals that the ledger could not take wait for it after that: for one try, which may take five seconds, and another.
+const LAST_TRIES: Duration = Duration::from_secs(8);
 /// How long the ledger is looked at before it is used.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -84,6 +86,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         sites.prepare().await;
         tokio::spawn(Arc::clone(&sites).keep_fresh(closing.clone()));
         let pages = Arc::<Words>::clone(&words);
+        let recorder = Arc::clone(&record);
         let means = Means { engine, pages, record, sites, directory };
         let desk = Arc::new(Desk::new(means, config.bodies.clone(), spool));
         let icap = match config.icap.listen.as_str() {
@@ -189,6 +192,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!(seconds = DRAIN.as_secs(), "some downloads did not end and are cut off");
         }
+        recorder.close(LAST_TRIES).await;
         Ok(())
     })?;
     // What still waits for a slow worker must not keep us.

@@ -60,7 +60,7 @@ fn who_stands_behind_a_balancer_is_the_client_for_the_proxy() {
     let asked = site.asked().len();
     // Whoever is elsewhere is not led to this machine, though the balancer is here.
     let page = get(BALANCER, &line("10.9.0.1"), "/letter.txt");
-    assert!(page.starts_with("HTTP/1.1 ") && !page.contains(LETTER), "{page}");
+    assert!(page.starts_with("HTTP/1.1 403") && !page.contains(LETTER), "{page}");
     // Whoever may not ask is not served, though the balancer may.
     assert_eq!(get(BALANCER, &line("203.0.113.9"), "/letter.txt"), "");
     served.says("outside `proxy.allowed_clients`");
@@ -100,4 +100,46 @@ fn a_gateway_behind_a_balancer_is_believed_by_its_own_address() {
     assert!(said(BALANCER, served.icap, &local(), options).starts_with("ICAP/1.0 200"));
     assert_eq!(said(BALANCER, served.icap, b"", options), "");
     assert!(said(NONE, served.icap, &line("127.0.0.9"), options).starts_with("ICAP/1.0 400"));
+}
+
+#[test]
+fn nobody_elsewhere_is_led_to_this_machine_or_to_what_clouds_keep_for_machines() {
+    let served = Served::with(CONFIGURATION);
+    let here = Site::at("0.0.0.0:0", None);
+    here.page("*", "", LETTER);
+    let port = here.address.port();
+    let mut hosts: Vec<String> = [
+        "127.0.0.1",
+        "127.9.9.9",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "169.254.169.254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "[fd00:ec2::254]",
+        "[64:ff9b::a9fe:a9fe]",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    // The address from which this machine would speak to others, where it has any.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    if socket.connect("198.51.100.1:9").is_ok() {
+        hosts.push(socket.local_addr().unwrap().ip().to_string());
+    } else {
+        eprintln!("SKIPPED: an own address beside loopback; this machine has none");
+    }
+    let get = |client: &str, host: &str| {
+        let request = format!("GET http://{host}:{port}/ HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+        said(BALANCER, served.proxy, &line(client), request.as_bytes())
+    };
+    for host in &hosts {
+        let page = get("10.9.0.1", host);
+        assert!(page.starts_with("HTTP/1.1 403"), "{host}: {page}");
+    }
+    assert!(here.asked().is_empty(), "{:?}", here.asked());
+    // Whoever is on this machine is.
+    assert!(get("127.0.0.7", "127.0.0.1").ends_with(LETTER));
 }

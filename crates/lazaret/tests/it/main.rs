@@ -13,6 +13,7 @@ mod asked;
 mod balanced;
 mod beside;
 mod browser;
+mod closing;
 mod command;
 mod console;
 mod demo;

@@ -23,7 +23,7 @@ pub fn said(output: &Output) -> String {
 }
 
 /// Does something with a ledger, as another process would.
-fn at_ledger<T>(address: &str, act: impl AsyncFnOnce(Ledger) -> T) -> T {
+pub fn at_ledger<T>(address: &str, act: impl AsyncFnOnce(Ledger) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { act(Ledger::open(address).await.unwrap()).await })
 }
