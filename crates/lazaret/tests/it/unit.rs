@@ -179,9 +179,9 @@ fn what_the_unit_hides_in_proc_is_not_read() {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if !path.ends_with("tests.rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                // Tests stand at the end of a file.
+                // Other tests stand at the end of a file.
                 let text = text.split("#[cfg(test)]").next().unwrap_or_default();
                 read.extend(text.split("\"/proc/").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
             }
