@@ -120,6 +120,7 @@ fn only_gateways_with_a_certificate_that_is_good_and_vouched_for_are_served() {
         assert_eq!(ask(&mut connect(&served, &ours, shown)), status, "{what}");
     }
     assert_eq!(ask(&mut served.icap()), 0, "without TLS");
+    served.says("peer sent no certificates");
     served.says("no TLS with the ICAP client");
     // One was asked about, and for whom is what its gateway said.
     let table = staff.get("/events.csv");
