@@ -8,6 +8,7 @@ mod attack;
 mod attempts;
 mod events;
 mod extract;
+mod head;
 mod host;
 mod known;
 mod live;
@@ -16,6 +17,7 @@ mod people;
 mod policies;
 mod quarantine;
 mod ready;
+mod refusals;
 mod requests;
 mod routes;
 mod sample;
@@ -32,7 +34,7 @@ pub use attempts::Attempts;
 pub use people::{Fit, password_fits};
 pub use routes::{FormRoute, Sender, form_routes};
 
-use crate::Control;
+use crate::{Control, House};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
@@ -71,7 +73,7 @@ pub struct ConsoleSettings {
     pub listen: String,
     /// Address under which people reach it, for links on block pages; empty for `http://` and the address it listens on.
     pub public_url: String,
-    /// Name of the organisation, which pages that stop somebody bear; empty for none.
+    /// Name of the organisation, at the head of the console and of pages that stop somebody; empty for none.
     pub organisation: String,
     /// Whom people may turn to: an address of mail or the web, a number, or a sentence; empty for nobody.
     pub contact: String,
@@ -107,6 +109,8 @@ pub struct Console {
     engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
     control: Arc<dyn Control>,
     settings: ConsoleSettings,
+    /// Whose console it is.
+    house: Arc<House>,
     /// The proxy's certificate authority, as PEM; empty for none.
     authority: Vec<u8>,
     /// The ATT&CK library; none where there is no such thing.
@@ -159,13 +163,14 @@ impl Console {
         authority: Vec<u8>,
     ) -> Self {
         let (closing, _) = watch::channel(false);
-        let (looked, asked, enrolling, kept, tries) = Default::default();
+        let (house, looked, asked, enrolling, kept, tries) = Default::default();
         Self {
             ledger,
             blobs,
             engine,
             control,
             settings,
+            house,
             authority,
             library: None,
             proxy_secret: String::new(),
@@ -186,6 +191,13 @@ impl Console {
     #[must_use]
     pub fn with_library(mut self, library: Arc<LibraryPages>) -> Self {
         self.library = Some(library);
+        self
+    }
+
+    /// The console of an organisation, whose name and logo stand at the head of every page.
+    #[must_use]
+    pub fn with_house(mut self, house: Arc<House>) -> Self {
+        self.house = house;
         self
     }
 
@@ -262,6 +274,7 @@ impl Console {
             .layer(from_fn_with_state(Arc::clone(&self), host::checked))
             .layer(from_fn(guarded))
             .layer(from_fn_with_state(Arc::clone(&self), bounded))
+            .layer(from_fn_with_state(Arc::clone(&self), head::headed))
             .with_state(self)
     }
 }
