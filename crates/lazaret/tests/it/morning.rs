@@ -232,7 +232,7 @@ fn nothing_that_people_do_all_day_is_stopped() {
     let secure = Site::at(&format!("{ADDRESS}:443"), Some(config));
     furnish(&plain);
     furnish(&secure);
-    let served = Served::with(&format!("trust = [\"{}\"]\n", authority.display()));
+    let served = Served::with(&format!("trust = [\"{}\"]\n[bodies]\ntime_ms = 120000\n", authority.display()));
     let staff = administrator(&served);
     install(&served.authority(), folder.path());
     let downloads = folder.path().join("downloads");

@@ -50,6 +50,7 @@ fn a_host_is_passed_for_a_program_that_refuses_our_certificate_and_inspected_aga
         assert!(admin.get("/audit").contains("bypass added"));
     }
     // It is so after a restart.
+    served.signal("TERM");
     let served = served.again();
     assert_eq!(program(&served).status, 200);
     let staff = crate::gate::people::Staff { served: &served, jar: tempfile::NamedTempFile::new().unwrap() };

@@ -335,11 +335,11 @@ fn a_password_opens_nothing_that_is_forbidden_to_a_group_or_from_a_list() {
     let folder = tempfile::tempdir().unwrap();
     let policies = lazaret_policy::built_in_policies().text
         + "\n@id(\"trainees\") @title(\"Trainees get no archives\")\n\
-           forbid (principal in Lazaret::Group::\"trainees\", action == Lazaret::Action::\"deliver\", resource)\n\
-           when { !resource.locked };\n\
+           forbid (principal in Lazaret::Group::\"trainees\", action, resource)\n\
+           when { resource.classes.contains(\"text\") };\n\
            @id(\"listed\") @title(\"Nothing is delivered from ours\")\n\
-           forbid (principal, action == Lazaret::Action::\"deliver\", resource)\n\
-           when { !resource.locked && context has site && context.site.lists.contains(\"ours\") };\n";
+           forbid (principal, action, resource)\n\
+           when { resource.classes.contains(\"text\") && context has site && context.site.lists.contains(\"ours\") };\n";
     std::fs::write(folder.path().join("own.cedar"), policies).unwrap();
     let site = Site::plain();
     let archive = locked_archive("contract.txt", b"We agree about everything.\n");

@@ -4,6 +4,31 @@ use super::Row;
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
+    ("calendar.runs-program", [
+        "Ein Termin führt ein Programm aus, wenn er erinnert",
+        "Un rendez-vous exécute un programme quand il le rappelle",
+        "Una cita ejecuta un programa cuando avisa",
+    ]),
+    ("document.pipe", [
+        "Das Dokument führt beim Drucken oder Anzeigen einen Befehl aus",
+        "Le document exécute une commande quand il est imprimé ou affiché",
+        "El documento ejecuta una orden al imprimirse o mostrarse",
+    ]),
+    ("link.share-program", [
+        "Ein Verweis führt zu einem Programm auf einem fremden Rechner",
+        "Un lien mène à un programme sur une autre machine",
+        "Un enlace lleva a un programa en otra máquina",
+    ]),
+    ("ooxml.program-action", [
+        "Eine Folie startet ein Programm",
+        "Une diapositive lance un programme",
+        "Una diapositiva inicia un programa",
+    ]),
+    ("rtf.remote-place", [
+        "Das Dokument holt eine Datei von einem fremden Rechner",
+        "Le document va chercher un fichier sur une autre machine",
+        "El documento toma un archivo de otra máquina",
+    ]),
     ("hooks.agent", [
         "Eine Einstellung lässt einen KI-Agenten von selbst einen Befehl ausführen",
         "Un réglage fait exécuter de lui-même une commande à un agent d’IA",
