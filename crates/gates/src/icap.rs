@@ -129,8 +129,7 @@ fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor, GateError> {
     };
     let chain = chain.map_err(|error| bad("icap.certificate", certificate, &error))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| bad("icap.key", key, &error))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let config = rustls::ServerConfig::builder_with_provider(crate::tls::provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| GateError::Tls(error.to_string()))?
         .with_no_client_auth()

@@ -29,6 +29,7 @@ mod refusal;
 mod settings;
 mod sites;
 mod spool;
+mod tls;
 mod transfer;
 
 pub use desk::{Desk, Means};

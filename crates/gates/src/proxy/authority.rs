@@ -116,11 +116,6 @@ impl Authority {
     }
 }
 
-/// The cryptography that TLS uses here.
-pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
-
 fn make() -> Result<(String, String), GateError> {
     let key = KeyPair::generate().map_err(tls)?;
     let mut params = CertificateParams::new(Vec::new()).map_err(tls)?;

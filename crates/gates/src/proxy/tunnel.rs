@@ -209,9 +209,15 @@ impl Proxy {
 
 /// The name in a TLS greeting (RFC 6066, 3), of which `first` has the beginning; what is read is added to it.
 async fn server_name<S: AsyncRead + Unpin>(stream: &mut S, first: &mut BytesMut) -> Option<String> {
+    tokio::time::timeout(GREETING_TIME, read_name(stream, first)).await.ok().flatten()
+}
+
+/// A greeting with a post-quantum key share is larger than a packet: it comes in pieces, of which each is looked at once.
+async fn read_name<S: AsyncRead + Unpin>(stream: &mut S, first: &mut BytesMut) -> Option<String> {
+    let mut acceptor = rustls::server::Acceptor::default();
+    let mut looked_at = 0;
     loop {
-        let mut acceptor = rustls::server::Acceptor::default();
-        let mut unread = &first[..];
+        let mut unread = first.get(looked_at..).unwrap_or_default();
         while !unread.is_empty() {
             acceptor.read_tls(&mut unread).ok()?;
             match acceptor.accept() {
@@ -220,12 +226,9 @@ async fn server_name<S: AsyncRead + Unpin>(stream: &mut S, first: &mut BytesMut)
                 Err(_) => return None,
             }
         }
-        if first.len() > MOST_GREETING {
+        looked_at = first.len();
+        if looked_at > MOST_GREETING || stream.read_buf(first).await.ok()? == 0 {
             return None;
-        }
-        match tokio::time::timeout(GREETING_TIME, stream.read_buf(first)).await {
-            Ok(Ok(1..)) => {}
-            _ => return None,
         }
     }
 }
@@ -337,4 +340,56 @@ async fn copy<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(from: &mut R, to: &mu
         }
     }
     let _ = to.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
+    use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+    /// What a client that only does the post-quantum exchange says first.
+    fn greeting(name: &str) -> Vec<u8> {
+        let provider = CryptoProvider { kx_groups: vec![X25519MLKEM768], ..aws_lc_rs::default_provider() };
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let name = rustls_pki_types::ServerName::try_from(name.to_owned()).unwrap();
+        let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut greeting = Vec::new();
+        connection.write_tls(&mut greeting).unwrap();
+        assert!(greeting.len() > 1_216, "it has a key share of 1,216 bytes");
+        greeting
+    }
+
+    #[tokio::test]
+    async fn the_name_in_a_greeting_is_read_however_it_is_cut() {
+        let greeting = greeting("bank.example");
+        // The last comes byte by byte.
+        for at_once in [greeting.len(), 1_400, 700, 100, 1] {
+            let (mut client, mut ours) = tokio::io::duplex(at_once);
+            let said = greeting.clone();
+            let client = tokio::spawn(async move {
+                client.write_all(&said).await.unwrap();
+                client
+            });
+            let mut first = BytesMut::with_capacity(GREETING);
+            ours.read_buf(&mut first).await.unwrap();
+            let name = server_name(&mut ours, &mut first).await;
+            assert_eq!(name.as_deref(), Some("bank.example"), "{at_once} bytes at once");
+            assert_eq!(first, greeting, "what was read ahead is still to be passed on");
+            drop(client.await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_greeting_that_breaks_off_or_is_none_has_no_name() {
+        let whole = greeting("bank.example");
+        for said in [&whole[..whole.len() - 1], b"\x16\x03\x01\x00\x05hello"] {
+            let mut first = BytesMut::from(said);
+            assert_eq!(server_name(&mut tokio::io::empty(), &mut first).await, None);
+        }
+    }
 }

@@ -28,6 +28,7 @@ mod passed;
 mod process;
 mod properties;
 mod proxy;
+mod quantum;
 mod ranges;
 mod senders;
 mod shelf;
