@@ -47,6 +47,9 @@ pub trait Control: Send + Sync {
     /// A sentence when it is none of them.
     fn standing(&self, text: &str) -> Result<SiteStanding, String>;
 
+    /// The proxy's certificate authorities, the one in use first; none where there is no proxy.
+    fn authorities(&self) -> Vec<AuthoritySummary>;
+
     /// For how many days the quarantine keeps, and how many bytes in all.
     fn quarantine(&self) -> (u32, u64);
 
@@ -161,6 +164,27 @@ pub enum Unsaved {
     Outdated,
     /// Something is broken.
     Failed(String),
+}
+
+/// A certificate authority of the proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct AuthoritySummary {
+    /// `present`, `next` or `previous`.
+    pub role: &'static str,
+    /// Its subject.
+    pub subject: String,
+    /// Its serial number, in hexadecimal with colons.
+    pub serial: String,
+    /// The SHA-256 of its certificate, as browsers show it.
+    pub sha256: String,
+    /// From when it is good, in milliseconds since 1970.
+    pub not_before: i64,
+    /// Until when it is good, in milliseconds since 1970.
+    pub not_after: i64,
+    /// Names for which it may vouch, with everything below them; none for all.
+    pub names: Vec<String>,
+    /// The certificate, in PEM.
+    pub pem: String,
 }
 
 /// A list of sites, for people.

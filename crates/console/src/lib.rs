@@ -12,8 +12,8 @@ mod texts;
 mod words;
 
 pub use control::{
-    Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Replayed, Simulation, SiteStanding,
-    Unready, Unsaved,
+    AuthoritySummary, Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Replayed,
+    Simulation, SiteStanding, Unready, Unsaved,
 };
 pub use house::{House, Logo, LogoError};
 pub use language::Language;

@@ -21,7 +21,7 @@ mod upload;
 mod upstream;
 mod waiting;
 
-pub use authority::Authority;
+pub use authority::{Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole};
 pub(crate) use body::{Body, full};
 pub(crate) use upstream::{Asker, Upstream};
 
@@ -155,6 +155,8 @@ impl Proxy {
     pub fn check(settings: &ProxySettings) -> Result<(), GateError> {
         Ports::of(settings)?;
         Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
+        settings.constraints()?;
+        settings.next_from()?;
         Upstream::new(settings).map(drop)
     }
 

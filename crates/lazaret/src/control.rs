@@ -6,11 +6,11 @@ use crate::failure::Failure;
 use crate::pages::Words;
 use crate::{replay, settings, sources};
 use lazaret_console::{
-    Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Simulation, SiteStanding, Unready,
-    Unsaved,
+    AuthoritySummary, Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Simulation,
+    SiteStanding, Unready, Unsaved,
 };
 use lazaret_engine::{Engine, Request, SampleBytes};
-use lazaret_gates::{Desk, Standing};
+use lazaret_gates::{Authority, Desk, Standing};
 use lazaret_model::Origin;
 use lazaret_policy::{Permissions, Policies, PolicyError, PolicyFile, built_in_policies};
 use lazaret_store::{Ledger, LoggedEvent, NewPolicies, PolicyVersion};
@@ -98,6 +98,8 @@ pub(crate) struct Process {
     changing: tokio::sync::Mutex<()>,
     /// Other policies were saved at the ledger, and could not be taken up.
     is_behind: AtomicBool,
+    /// The proxy's certificate authority, where there is one.
+    authority: Option<Arc<Authority>>,
 }
 
 impl Process {
@@ -114,8 +116,14 @@ impl Process {
         let policies = in_force(&sources, &config, saved, &desk.engine())?;
         let permissions = Permissions::built_in()?;
         let running = RwLock::new(Running { config, troubles, policies });
-        let (changing, is_behind) = Default::default();
-        Ok(Self { sources, desk, words, ledger, permissions, running, changing, is_behind })
+        let (changing, is_behind, authority) = Default::default();
+        Ok(Self { sources, desk, words, ledger, permissions, running, changing, is_behind, authority })
+    }
+
+    /// The process with the proxy's certificate authority, of which the console tells people.
+    pub(crate) fn with_authority(mut self, authority: Arc<Authority>) -> Self {
+        self.authority = Some(authority);
+        self
     }
 
     /// Notes that policies which were saved elsewhere could not be taken up; whatever is taken up later ends that.
@@ -338,6 +346,11 @@ impl Control for Process {
     fn standing(&self, text: &str) -> Result<SiteStanding, String> {
         let Standing { host, domain, lists, suspicious } = self.desk.sites().look_up(text)?;
         Ok(SiteStanding { host, domain, lists, suspicious })
+    }
+
+    fn authorities(&self) -> Vec<AuthoritySummary> {
+        let known = self.authority.as_ref().map(|authority| authority.known()).unwrap_or_default();
+        known.iter().map(crate::authority::summary).collect()
     }
 
     fn quarantine(&self) -> (u32, u64) {

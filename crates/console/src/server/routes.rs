@@ -1,8 +1,8 @@
 //! Every address of the pages. What can be sent stands in one table with who may send it, which a test walks.
 
 use super::{
-    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, certificate_file, events, healthy, live, login,
-    metrics, people, policies, quarantine, ready, requests, sample, settings, sites, style, table, unlock,
+    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, events, healthy, live, login, metrics, people,
+    policies, quarantine, ready, requests, sample, settings, sites, style, table, unlock,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -100,8 +100,9 @@ pub(super) fn router() -> Router<Arc<Console>> {
         .route("/audit", get(people::audit))
         .route("/setup", get(people::setup_form))
         .route("/login", get(login::form))
-        .route("/certificate", get(certificate))
-        .route("/certificate.pem", get(certificate_file))
+        .route("/certificate", get(certificate::show))
+        .route("/certificate.pem", get(certificate::present))
+        .route("/certificate-next.pem", get(certificate::next))
         .route("/style.css", get(style))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready::show))

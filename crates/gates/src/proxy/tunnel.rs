@@ -37,6 +37,8 @@ const GREETING_TIME: Duration = Duration::from_secs(20);
 const GREETING: usize = 1 << 10;
 /// Bytes of a TLS greeting.
 const MOST_GREETING: usize = 32 << 10;
+/// A fatal alert: the name is not one of ours (RFC 8446, 5.1 and 6.2; RFC 6066, 3).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// Bytes copied at a time through what is not inspected.
 const CHUNK: usize = 32 << 10;
 
@@ -116,14 +118,21 @@ impl Proxy {
             Ok(Ok(n)) if n > 0 => {}
             _ => return tracing::info!(client = %place.client, %address, "a tunnel stayed silent and was closed"),
         }
-        // A bare address says nothing; the name in the greeting does. Whoever is passed reaches the site of that name, and
-        // not whatever is at the address.
-        if first.first() == Some(&22)
-            && tunnel.host.parse::<std::net::IpAddr>().is_ok()
-            && let Some(name) = server_name(&mut stream, &mut first).await
-            && self.bypasses(client, person, &name, tunnel.port).await
-        {
-            return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port, closing).await;
+        if first.first() == Some(&22) {
+            let mut host = tunnel.host.clone();
+            // A bare address says nothing; the name in the greeting does. Whoever is passed reaches the site of that name, and
+            // not whatever is at the address.
+            if host.parse::<std::net::IpAddr>().is_ok()
+                && let Some(name) = server_name(&mut stream, &mut first).await
+            {
+                if self.bypasses(client, person, &name, tunnel.port).await {
+                    return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port, closing).await;
+                }
+                host = name;
+            }
+            if !self.authority.vouches(&host) {
+                return self.outside(stream, first, &place, (&host, tunnel.port), closing).await;
+            }
         }
         let opening = first.first().copied().unwrap_or_default();
         let stream = Prefixed::new(first.freeze(), stream);
@@ -157,6 +166,26 @@ impl Proxy {
             }
             Err(trouble) => tracing::info!(client = %place.client, %host, port, ?trouble, "no tunnel"),
         }
+    }
+
+    /// A TLS connection to a host for which the authority may not vouch: nobody would take the certificate.
+    async fn outside<S>(
+        &self,
+        mut stream: S,
+        mut first: BytesMut,
+        place: &Place,
+        (host, port): (&str, u16),
+        closing: watch::Receiver<bool>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if self.passes_outside(place.client.ip(), place.person.as_deref(), host, port).await {
+            return self.pass(Prefixed::new(first.freeze(), stream), place, host, port, closing).await;
+        }
+        // Whoever has not said everything might not hear the answer.
+        let _ = server_name(&mut stream, &mut first).await;
+        let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
+        let _ = stream.shutdown().await;
     }
 
     async fn tls<S>(self: Arc<Self>, stream: S, place: Place, mut tunnel: Tunnel, closing: watch::Receiver<bool>)

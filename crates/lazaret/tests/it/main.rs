@@ -10,6 +10,7 @@
 mod account;
 mod analyst;
 mod asked;
+mod authority;
 mod beside;
 mod browser;
 mod command;
