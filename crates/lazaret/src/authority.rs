@@ -67,6 +67,8 @@ pub(crate) fn ending(list: &[AuthorityCertificate], now: OffsetDateTime) -> Opti
         return None;
     }
     let end = present.not_after.date();
+    let ends =
+        if present.not_after <= now { format!("ended on {end}") } else { format!("ends on {end}, in {days} days") };
     let advice = match of(AuthorityRole::Next) {
         None => "`lazaret authority rotate` makes the next one, which clients must trust by then",
         Some(_) => {
@@ -74,7 +76,7 @@ pub(crate) fn ending(list: &[AuthorityCertificate], now: OffsetDateTime) -> Opti
              `proxy.authority_next_from`); it takes over at that end in any case"
         }
     };
-    Some(format!("the certificate authority of the proxy ends on {end}, in {days} days; {advice}"))
+    Some(format!("the certificate authority of the proxy {ends}; {advice}"))
 }
 
 /// An authority as the console and programs are told of it.
@@ -117,5 +119,7 @@ mod tests {
         assert!(alone.contains("ends on 1970-03-02, in 60 days; `lazaret authority rotate`"), "{alone}");
         let both = ending(&[present(1), one(AuthorityRole::Next, 3_650)], now).unwrap();
         assert!(both.contains("the next one is there"), "{both}");
+        let over = ending(&[present(-3)], now).unwrap();
+        assert!(over.contains("ended on 1969-12-29; "), "{over}");
     }
 }

@@ -20,8 +20,8 @@ struct Certificate {
     list: Vec<Shown>,
     /// Whether one is there that will take over.
     has_next: bool,
-    /// How soon the present one ends, in days, where that is soon.
-    ends: Option<i64>,
+    /// When the present one ends, in words, where that is soon; else empty.
+    ends: String,
 }
 
 struct Shown {
@@ -35,11 +35,15 @@ struct Shown {
 
 pub(super) async fn show(State(console): State<Arc<Console>>) -> Answer {
     let list = console.control.authorities();
-    let ends = list.iter().find(|authority| authority.role == "present");
-    let ends = ends.map(|authority| (authority.not_after.saturating_sub(lazaret_store::now())).div_euclid(DAY));
+    let present = list.iter().find(|authority| authority.role == "present");
+    let ends = match present.map(|present| present.not_after.saturating_sub(lazaret_store::now()).div_euclid(DAY)) {
+        Some(days) if days < 0 => "has ended".to_owned(),
+        Some(days) if days <= SOON => format!("ends in {days} days"),
+        _ => String::new(),
+    };
     let has_next = list.iter().any(|authority| authority.role == "next");
     let list = list.into_iter().map(shown).collect();
-    page(&Certificate { user: None, list, has_next, ends: ends.filter(|days| *days <= SOON) })
+    page(&Certificate { user: None, list, has_next, ends })
 }
 
 fn shown(authority: AuthoritySummary) -> Shown {
