@@ -2,16 +2,23 @@
 //! in however many packets.
 
 use crate::gate::{LETTER, Served, Site, certificate, certificate_with, read_head};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use rustls::crypto::aws_lc_rs::kx_group::{X25519, X25519MLKEM768};
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore, ServerConfig, StreamOwned};
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What knows only some key exchanges.
 fn only(groups: &[&'static dyn SupportedKxGroup]) -> CryptoProvider {
@@ -42,6 +49,7 @@ fn ask(
     (port, path): (u16, &str),
 ) -> (String, Option<NamedGroup>) {
     tunnel.set_nodelay(true).unwrap();
+    tunnel.set_read_timeout(Some(PATIENCE)).unwrap();
     for piece in greeting.chunks(at_once) {
         tunnel.write_all(piece).unwrap();
     }
@@ -70,7 +78,7 @@ fn site(config: Arc<ServerConfig>) -> (u16, mpsc::Receiver<Exchange>) {
 }
 
 fn serve(mut stream: TcpStream, config: &Arc<ServerConfig>) -> Option<Exchange> {
-    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut acceptor = rustls::server::Acceptor::default();
     let accepted = loop {
         if acceptor.read_tls(&mut stream).ok()? == 0 {
@@ -114,7 +122,7 @@ fn the_post_quantum_exchange_survives_inspection_on_both_sides_and_old_ones_stil
             let (head, used) = ask(tunnel, client(groups, &served.authority()), usize::MAX, (*port, &path));
             assert!(head.starts_with("HTTP/1.1 200"), "{groups:?} {with_site:?}: {head}");
             assert_eq!(used, Some(with_client), "{groups:?}");
-            let (offered, used) = exchanges.recv_timeout(Duration::from_secs(20)).unwrap();
+            let (offered, used) = exchanges.recv_timeout(PATIENCE).unwrap();
             assert_eq!((offered.first(), used), (Some(&NamedGroup::X25519MLKEM768), with_site), "{offered:?}");
             assert!(offered.contains(&NamedGroup::X25519), "{offered:?}");
         }
@@ -147,4 +155,85 @@ fn a_greeting_in_pieces_is_understood_with_and_without_inspection() {
         }
     }
     assert!(passing.log().contains("bypassed"), "{}", passing.log());
+}
+
+/// A process that ends with the thread that started it.
+fn begun(program: &[&str], folder: &Path, stdout: Stdio, stderr: Stdio) -> Child {
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL"])
+        .args(program)
+        .current_dir(folder)
+        .env("LAZARET_CONFIG", folder.join("lazaret.toml"))
+        .env("LAZARET_DATA", folder.join("data"))
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .expect("setpriv runs; util-linux has it")
+}
+
+fn end(mut process: Child) {
+    let _ = process.kill();
+    let _ = process.wait();
+}
+
+/// Moves this thread, and what it starts, into a network of its own, in which the kernel leads connections to 127.0.0.2 to the
+/// proxy. It is there for as long as the process that is returned.
+fn network_of_its_own(folder: &Path) -> Child {
+    let script = "set -eu
+        ip link set lo up
+        nft add table ip nat
+        nft 'add chain ip nat output { type nat hook output priority -100; }'
+        nft add rule ip nat output ip daddr 127.0.0.2 tcp dport 1-65535 redirect to :3129
+        echo ready
+        exec sleep 600";
+    let mut process = begun(&["unshare", "--net", "sh", "-c", script], folder, Stdio::piped(), Stdio::inherit());
+    let mut ready = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
+    let network = File::open(format!("/proc/{}/ns/net", process.id())).unwrap();
+    move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+    process
+}
+
+#[test]
+fn a_greeting_in_pieces_is_understood_where_the_kernel_redirects_connections() {
+    // The network is that of a thread, which no other test may have.
+    std::thread::spawn(greet_where_the_kernel_redirects).join().unwrap();
+}
+
+fn greet_where_the_kernel_redirects() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = network_of_its_own(folder.path());
+    let (config, authority) = certificate(folder.path(), "localhost");
+    let (port, exchanges) = site(config);
+    let own = folder.path().join("data/authority/ca.pem");
+    for (bypass, vouches) in [("", &own), ("\"localhost\"", &authority)] {
+        let trust = authority.display();
+        let text = format!(
+            "[proxy]\ntransparent = \"127.0.0.1:3129\"\ntrust = [\"{trust}\"]\nbypass = [{bypass}]\n[console]\nlisten = \"\"\n[icap]\nlisten = \"\"\n"
+        );
+        std::fs::write(folder.path().join("lazaret.toml"), text).unwrap();
+        let mut serving =
+            begun(&[env!("CARGO_BIN_EXE_lazaret"), "serve"], folder.path(), Stdio::inherit(), Stdio::piped());
+        let mut lines = BufReader::new(serving.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains("point browsers")), "it does not start");
+        let rest = std::thread::spawn(move || lines.collect::<Vec<_>>().join("\n"));
+        let mut heads = Vec::new();
+        for at_once in [1_400, 700, 1] {
+            let client = client(&[X25519MLKEM768], vouches);
+            let redirected = TcpStream::connect(("127.0.0.2", port)).unwrap();
+            let (head, used) = ask(redirected, client, at_once, (port, &format!("/{at_once}.txt")));
+            assert_eq!(exchanges.recv_timeout(PATIENCE).unwrap().1, NamedGroup::X25519MLKEM768);
+            heads.push((head, used));
+        }
+        end(serving);
+        let log = rest.join().unwrap();
+        for (head, used) in heads {
+            assert!(head.starts_with("HTTP/1.1 200"), "{head}\n{log}");
+            assert_eq!(used, Some(NamedGroup::X25519MLKEM768));
+        }
+        assert_eq!(log.contains("bypassed"), !bypass.is_empty(), "{log}");
+    }
+    end(network);
 }
