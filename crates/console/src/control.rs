@@ -1,7 +1,8 @@
 //! What the console needs from the process that it runs in: policies, permissions, the configuration. Whoever starts the
 //! console hands it over as a value.
 
-use lazaret_store::{LoggedEvent, NewPolicies};
+use lazaret_model::Decision;
+use lazaret_store::{LoggedEvent, NewPolicies, StoreError};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::pin::Pin;
@@ -50,6 +51,18 @@ pub trait Control: Send + Sync {
     /// The proxy's certificate authorities, the one in use first; none where there is no proxy.
     fn authorities(&self) -> Vec<AuthoritySummary>;
 
+    /// Clients that did not take the certificates of the proxy's authority, the latest first.
+    fn refusals(&self) -> Vec<CertificateRefusal>;
+
+    /// The hosts that the configuration passes uninspected: those that it names, its sets, and its lists.
+    fn passed(&self) -> Vec<PassedHosts>;
+
+    /// Has the gates pass what the ledger says is passed uninspected, and nothing else beside the configuration's.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    fn take_up_bypasses(&self) -> Pending<'_, Result<(), StoreError>>;
+
     /// For how many days the quarantine keeps, and how many bytes in all.
     fn quarantine(&self) -> (u32, u64);
 
@@ -88,7 +101,7 @@ pub struct PoliciesInForce {
 }
 
 /// One policy, for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PolicySummary {
     /// Its `@id`.
     pub id: String,
@@ -96,6 +109,8 @@ pub struct PolicySummary {
     pub title: String,
     /// Whether it forbids; else it permits.
     pub forbids: bool,
+    /// What it leads to by itself.
+    pub decision: Decision,
     /// Its `@technique`, empty for none.
     pub technique: String,
     /// Its `@lesson`, empty for none.
@@ -185,6 +200,36 @@ pub struct AuthoritySummary {
     pub names: Vec<String>,
     /// The certificate, in PEM.
     pub pem: String,
+}
+
+/// A client that did not take the certificate that was made for a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateRefusal {
+    /// The host that it wanted.
+    pub host: String,
+    /// The client's address.
+    pub client: String,
+    /// What the program calls itself; empty where it does not say.
+    pub agent: String,
+    /// The alert (RFC 8446, 6.2) that it ended with, or `none`.
+    pub alert: &'static str,
+    /// How often.
+    pub count: u64,
+    /// The last time, in milliseconds since 1970.
+    pub last: i64,
+    /// The host is passed uninspected by now.
+    pub passed: bool,
+}
+
+/// Hosts that the configuration passes uninspected.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PassedHosts {
+    /// The key of the configuration, or the name of the set or list.
+    pub name: String,
+    /// What they are; empty for nothing that is known here.
+    pub about: String,
+    /// Each, with whose it is; empty where nobody says.
+    pub hosts: Vec<(String, String)>,
 }
 
 /// A list of sites, for people.

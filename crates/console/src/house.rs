@@ -79,6 +79,11 @@ impl Logo {
         }
     }
 
+    /// Its media type and bytes.
+    pub(crate) fn picture(&self) -> (&'static str, &[u8]) {
+        (self.media_type, &self.bytes)
+    }
+
     /// As an address that holds it (RFC 2397), for pages that stand in for another site's.
     fn address(&self) -> String {
         format!("data:{};base64,{}", self.media_type, BASE64.encode(&self.bytes))

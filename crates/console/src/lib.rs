@@ -5,6 +5,8 @@
 mod control;
 mod house;
 mod language;
+#[cfg(test)]
+mod looks;
 mod prose;
 mod server;
 mod stopped;
@@ -12,12 +14,12 @@ mod texts;
 mod words;
 
 pub use control::{
-    AuthoritySummary, Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Replayed,
-    Simulation, SiteStanding, Unready, Unsaved,
+    AuthoritySummary, CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary,
+    PolicyTrouble, Replayed, Simulation, SiteStanding, Unready, Unsaved,
 };
 pub use house::{House, Logo, LogoError};
 pub use language::Language;
 pub use server::{
     Attempts, Console, ConsoleSettings, Fit, FormRoute, LibraryPages, Sender, form_routes, password_fits,
 };
-pub use stopped::{Coming, Culprit, Form, Stopped, Why, unanswered};
+pub use stopped::{Coming, Culprit, Form, Seen, Stopped, Why, unanswered};

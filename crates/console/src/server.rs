@@ -9,6 +9,7 @@ mod attempts;
 mod certificate;
 mod events;
 mod extract;
+mod head;
 mod host;
 mod known;
 mod live;
@@ -17,6 +18,7 @@ mod people;
 mod policies;
 mod quarantine;
 mod ready;
+mod refusals;
 mod requests;
 mod routes;
 mod sample;
@@ -33,7 +35,7 @@ pub use attempts::Attempts;
 pub use people::{Fit, password_fits};
 pub use routes::{FormRoute, Sender, form_routes};
 
-use crate::Control;
+use crate::{Control, House};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
@@ -72,7 +74,7 @@ pub struct ConsoleSettings {
     pub listen: String,
     /// Address under which people reach it, for links on block pages; empty for `http://` and the address it listens on.
     pub public_url: String,
-    /// Name of the organisation, which pages that stop somebody bear; empty for none.
+    /// Name of the organisation, at the head of the console and of pages that stop somebody; empty for none.
     pub organisation: String,
     /// Whom people may turn to: an address of mail or the web, a number, or a sentence; empty for nobody.
     pub contact: String,
@@ -108,6 +110,8 @@ pub struct Console {
     engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
     control: Arc<dyn Control>,
     settings: ConsoleSettings,
+    /// Whose console it is.
+    house: Arc<House>,
     /// The ATT&CK library; none where there is no such thing.
     library: Option<Arc<LibraryPages>>,
     /// What the proxy shows when it says for whom it asks; empty for no proxy.
@@ -157,13 +161,14 @@ impl Console {
         settings: ConsoleSettings,
     ) -> Self {
         let (closing, _) = watch::channel(false);
-        let (looked, asked, enrolling, kept, tries) = Default::default();
+        let (house, looked, asked, enrolling, kept, tries) = Default::default();
         Self {
             ledger,
             blobs,
             engine,
             control,
             settings,
+            house,
             library: None,
             proxy_secret: String::new(),
             metrics: Box::new(String::new),
@@ -183,6 +188,13 @@ impl Console {
     #[must_use]
     pub fn with_library(mut self, library: Arc<LibraryPages>) -> Self {
         self.library = Some(library);
+        self
+    }
+
+    /// The console of an organisation, whose name and logo stand at the head of every page.
+    #[must_use]
+    pub fn with_house(mut self, house: Arc<House>) -> Self {
+        self.house = house;
         self
     }
 
@@ -259,6 +271,7 @@ impl Console {
             .layer(from_fn_with_state(Arc::clone(&self), host::checked))
             .layer(from_fn(guarded))
             .layer(from_fn_with_state(Arc::clone(&self), bounded))
+            .layer(from_fn_with_state(Arc::clone(&self), head::headed))
             .with_state(self)
     }
 }

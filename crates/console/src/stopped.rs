@@ -1,6 +1,7 @@
 //! What is said in place of a download that was stopped, or of an answer that no site gave.
 
-use crate::texts::{Incomplete, Texts, kind, texts, title};
+use crate::texts::{Incomplete, Texts, kind, sentence, texts, title};
+use crate::words::size;
 use crate::{House, Language};
 use askama::Template;
 use lazaret_model::{Class, Decision, Direction, Severity, plain};
@@ -53,6 +54,17 @@ pub struct Culprit {
     pub incomplete: Vec<String>,
 }
 
+/// Something that was seen about a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// How much it weighs.
+    pub severity: Severity,
+    /// Its id, such as `macros.auto-run`.
+    pub id: String,
+    /// The detector's own sentence, in English.
+    pub message: String,
+}
+
 /// What decided, in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Why {
@@ -61,7 +73,7 @@ pub struct Why {
     /// Sentences of the policies that decided: id and title.
     pub policies: Vec<(String, String)>,
     /// What was seen about the part.
-    pub findings: Vec<(Severity, String)>,
+    pub findings: Vec<Seen>,
     /// The lesson that the policies name.
     pub lesson: Option<String>,
     /// Not a decision but a failure: it could not be inspected.
@@ -108,7 +120,8 @@ struct StoppedPage<'a> {
     address: String,
     part: Option<(String, String)>,
     reasons: Vec<&'a str>,
-    seen: Vec<String>,
+    /// Each with its language where that is another one than the page's; else with nothing.
+    seen: Vec<(&'static str, String)>,
     advice: &'a [&'a str],
     lesson: Option<(&'a str, &'a str)>,
 }
@@ -153,15 +166,14 @@ impl Coming {
     /// The page.
     pub fn render(&self, language: Language, house: &House) -> Vec<u8> {
         let texts = texts(language);
-        let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000);
         let page = ComingPage {
             language,
             texts,
             house,
             name: plain(&self.name),
             address: plain(&self.address),
-            there: megabytes(self.taken),
-            whole: self.whole.map(|whole| (self.taken.min(whole), whole, megabytes(whole))),
+            there: size(language, self.taken),
+            whole: self.whole.map(|whole| (self.taken.min(whole), whole, size(language, whole))),
         };
         page.render().unwrap_or_else(|_| texts.coming.to_owned()).into_bytes()
     }
@@ -189,7 +201,11 @@ impl Stopped {
                     address: plain(&self.address),
                     part: self.part(language),
                     reasons: self.reasons(language),
-                    seen: self.seen().into_iter().map(plain).collect(),
+                    seen: self
+                        .seen(language)
+                        .into_iter()
+                        .map(|(said, text)| (if said == language { "" } else { said.tag() }, plain(text)))
+                        .collect(),
                     advice: match (self.direction, self.decision) {
                         (Direction::Upload, _) => texts.advice_upload,
                         (Direction::Download, Decision::Hold) => texts.advice_held,
@@ -244,11 +260,20 @@ impl Stopped {
         titles.chain(why.into_iter().map(|why| texts.incomplete(why))).collect()
     }
 
-    fn seen(&self) -> Vec<&str> {
-        let mut findings: Vec<_> =
-            self.why.findings.iter().filter(|(severity, _)| *severity > Severity::Info).collect();
-        findings.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
-        findings.into_iter().take(MOST_FINDINGS).map(|(_, sentence)| sentence.as_str()).collect()
+    /// The worst of what was seen, each with the language that it is told in: the detector's own where there is no sentence in this
+    /// one.
+    fn seen(&self, language: Language) -> Vec<(Language, &str)> {
+        let mut findings: Vec<_> = self.why.findings.iter().filter(|seen| seen.severity > Severity::Info).collect();
+        findings.sort_by_key(|seen| std::cmp::Reverse(seen.severity));
+        let mut told: Vec<(Language, &str)> = Vec::new();
+        for seen in findings {
+            let own = (Language::English, seen.message.as_str());
+            let said = sentence(language, &seen.id).map_or(own, |sentence| (language, sentence));
+            if told.len() < MOST_FINDINGS && !told.contains(&said) {
+                told.push(said);
+            }
+        }
+        told
     }
 
     fn problem(&self, house: &House) -> Vec<u8> {
@@ -263,7 +288,7 @@ impl Stopped {
             "reference": self.reference,
             "name": self.name,
             "policies": self.why.policies.iter().map(|(id, _)| id).collect::<Vec<_>>(),
-            "findings": self.seen(),
+            "findings": self.seen(Language::English).into_iter().map(|(_, said)| said).collect::<Vec<_>>(),
         });
         for (name, value) in [
             ("ask", self.ask.as_deref().unwrap_or_default()),
@@ -292,7 +317,8 @@ impl Stopped {
         }
         lines.push(format!("{}:", texts.why));
         let reasons = self.reasons(language);
-        lines.extend(reasons.iter().chain(&self.seen()).map(|reason| format!("  - {}", plain(reason))));
+        let seen = self.seen(language).into_iter().map(|(_, said)| said);
+        lines.extend(reasons.into_iter().chain(seen).map(|reason| format!("  - {}", plain(reason))));
         lines.push(format!("{}: {}", texts.reference, self.reference));
         lines.extend(self.unlock.iter().map(|unlock| format!("{}: {unlock}", texts.unlock)));
         lines.extend(self.ask.iter().map(|ask| format!("{}: {ask}", texts.ask)));

@@ -1,6 +1,7 @@
 //! Every sentence that people read, by language. A test holds the languages complete.
 
 mod english;
+mod findings;
 mod french;
 mod german;
 mod incomplete;
@@ -8,11 +9,13 @@ mod kinds;
 mod policies;
 mod spanish;
 
+pub(crate) use findings::sentence;
 pub(crate) use incomplete::Incomplete;
 pub(crate) use kinds::kind;
 pub(crate) use policies::title;
 
 use crate::Language;
+use lazaret_model::Decision;
 
 /// The sentences of one language.
 pub(crate) struct Texts {
@@ -62,6 +65,8 @@ pub(crate) struct Texts {
     pub(crate) too_large: &'static str,
     /// Id, title and text of each lesson; the default policies name them.
     pub(crate) lessons: &'static [(&'static str, &'static str, &'static str)],
+    /// What a policy does: delivers, holds, blocks.
+    pub(crate) does: [&'static str; 3],
     /// Key and sentence for each way in which a request gets no answer.
     pub(crate) troubles: &'static [(&'static str, &'static str)],
 }
@@ -91,6 +96,16 @@ impl Texts {
     /// What kept something from being inspected.
     pub(crate) fn incomplete(&self, why: Incomplete) -> &'static str {
         self.incomplete.get(why as usize).copied().unwrap_or_default()
+    }
+
+    /// What a policy does that leads to a decision.
+    pub(crate) const fn does(&self, decision: Decision) -> &'static str {
+        let [delivers, holds, blocks] = self.does;
+        match decision {
+            Decision::Deliver => delivers,
+            Decision::Hold => holds,
+            Decision::Block => blocks,
+        }
     }
 
     /// The sentence for a trouble.
@@ -145,6 +160,8 @@ mod tests {
                 }
                 assert_eq!(text.matches('{').count(), placeholders.len(), "{language:?}: {text}");
             }
+            let does = [Decision::Deliver, Decision::Hold, Decision::Block].map(|decision| texts.does(decision));
+            assert!(does.iter().all(|one| does.iter().filter(|other| one == *other).count() == 1), "{does:?}");
             for why in Incomplete::ALL {
                 assert!(!texts.incomplete(why).is_empty(), "{language:?}: {why:?}");
             }

@@ -70,7 +70,7 @@ impl Isolation {
             (Self::Sample, _) => None,
             (Self::Site, Gate::Scan) => Some(Share::Caller),
             (Self::Site, Gate::Proxy | Gate::Icap) if piece && origin.page.is_some() => {
-                origin.domain.clone().map(Share::Site)
+                origin.domain.clone().or_else(|| origin.host.clone()).map(Share::Site)
             }
             (Self::Site, _) => None,
         }

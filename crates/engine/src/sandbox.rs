@@ -24,6 +24,9 @@ const STACK: u64 = 96 << 20;
 const ADDRESSES: u64 = 16 << 30;
 /// The user and group of nobody in particular, on every Linux.
 const NOBODY: u32 = 65_534;
+/// Descriptors of the zygote, which has two for each of its children: there are as many as are forked ahead, idle between pieces of
+/// one site, or at work, some for each processor.
+const DESCRIPTORS: u64 = 1_024;
 /// What the worker and its children have to themselves.
 const NAMESPACES: [(UnshareFlags, &str); 5] = [
     (UnshareFlags::NEWPID, "process"),
@@ -235,7 +238,7 @@ pub(crate) fn lock_zygote(filters: &Filters) -> Result<Vec<String>, String> {
         Ok(RulesetStatus::NotEnforced) => missing.push("Landlock: this kernel does not have it".to_owned()),
         Err(error) => missing.push(format!("Landlock: {error}")),
     }
-    for (resource, most) in [(Resource::Core, 0), (Resource::Nofile, 256), (Resource::Stack, STACK)] {
+    for (resource, most) in [(Resource::Core, 0), (Resource::Nofile, DESCRIPTORS), (Resource::Stack, STACK)] {
         limit(resource, most)?;
     }
     apply_filter(&filters.refused).map_err(|error| format!("seccomp: {error}"))?;

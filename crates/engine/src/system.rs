@@ -132,6 +132,8 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(
     let message = loop {
         match recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC) {
             Err(Errno::INTR) => {}
+            // It went without having taken all that was sent to it.
+            Err(Errno::CONNRESET) => return Ok((0, Vec::new())),
             other => break other?,
         }
     };
@@ -155,7 +157,7 @@ pub(crate) fn packet_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// An anonymous file in memory with these bytes, sealed so that nobody can change it any more.
 pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    use rustix::fs::{MemfdFlags, memfd_create};
     let file = memfd_create("lazaret-sample", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -165,15 +167,22 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
             Err(error) => return Err(error.into()),
         }
     }
+    seal(&file, std::thread::sleep)?;
+    Ok(file)
+}
+
+/// Seals a file in memory, with pauses between attempts.
+fn seal(file: &OwnedFd, mut pause: impl FnMut(Duration)) -> io::Result<()> {
+    use rustix::fs::{SealFlags, fcntl_add_seals};
     let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
     // The kernel itself may still hold pages that were just written, and then says that the file is busy.
-    for pause in SEAL_PAUSES {
-        match fcntl_add_seals(&file, seals) {
-            Err(Errno::BUSY) => std::thread::sleep(Duration::from_millis(pause)),
-            other => return Ok(other.map(|()| file)?),
+    for milliseconds in SEAL_PAUSES {
+        match fcntl_add_seals(file, seals) {
+            Err(Errno::BUSY) => pause(Duration::from_millis(milliseconds)),
+            other => return Ok(other?),
         }
     }
-    Ok(fcntl_add_seals(&file, seals).map(|()| file)?)
+    Ok(fcntl_add_seals(file, seals)?)
 }
 
 /// Gives memory that was freed back to the system. The allocator keeps it otherwise, for as long as something small that was
@@ -279,4 +288,40 @@ pub(crate) fn trace_parent() -> io::Result<()> {
     // SAFETY: PTRACE_ATTACH takes a process id and no pointers.
     let result = unsafe { libc::ptrace(libc::PTRACE_ATTACH, parent, 0, 0) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
+    /// A file in memory of one page, and where it is mapped so that it can be written to: it is busy as long as it is.
+    fn busy() -> (OwnedFd, *mut std::ffi::c_void) {
+        let file = memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&file, 4_096).unwrap();
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses where, and nobody looks there.
+        let place = unsafe { rustix::mm::mmap(std::ptr::null_mut(), 4_096, access, MapFlags::SHARED, &file, 0) };
+        (file, place.unwrap())
+    }
+
+    #[test]
+    fn a_file_that_is_busy_for_a_moment_is_sealed_and_one_that_stays_so_is_refused() {
+        let (file, place) = busy();
+        let mut pauses = 0;
+        let sealed = seal(&file, |_| {
+            pauses += 1;
+            if pauses == 3 {
+                // SAFETY: nobody looks there.
+                unsafe { rustix::mm::munmap(place, 4_096) }.unwrap();
+            }
+        });
+        assert!(sealed.is_ok() && pauses == 3, "{sealed:?} after {pauses} pauses");
+        assert!(rustix::io::pwrite(&file, b"x", 0).is_err(), "it can be written to");
+        let (file, _place) = busy();
+        let mut waited = Duration::ZERO;
+        let error = seal(&file, |pause| waited += pause).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EBUSY));
+        assert!(waited < Duration::from_secs(1), "nobody waits for long");
+    }
 }

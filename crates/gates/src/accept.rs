@@ -1,10 +1,11 @@
 //! Takes connections, a bounded number at once and of one address; more wait in the system's queue, or are told to come later.
 
+use crate::balancer;
 use crate::network::Networks;
 use lazaret_model::{Crowd, Seat};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -24,6 +25,8 @@ pub(crate) struct Bounds {
     pub(crate) crowd: Arc<Crowd>,
     /// Addresses that are not counted: many stand behind each.
     pub(crate) exempt: Networks,
+    /// Addresses whose connections begin with a PROXY header, which says whose they are.
+    pub(crate) balancers: Networks,
     /// What an address that holds as many as it may is told before it is hung up on.
     pub(crate) full: &'static str,
     /// The setting that says how many.
@@ -45,22 +48,70 @@ impl Held {
     }
 }
 
+/// Where connections come in.
+struct Door {
+    bounds: Bounds,
+    /// When it was last said that an address holds as many places as it may, or that a balancer's connection is none.
+    said: Mutex<Option<Instant>>,
+}
+
+impl Door {
+    /// A place for a connection; nothing where its address holds as many as it may, which it is told.
+    fn admit(&self, stream: &TcpStream, client: SocketAddr, place: OwnedSemaphorePermit) -> Option<Arc<Held>> {
+        let address = client.ip();
+        if self.bounds.exempt.has(address) {
+            return Some(Arc::new(Held { _place: place, seat: None }));
+        }
+        let seat = self.bounds.crowd.enter(address);
+        if seat.is_none() {
+            if self.may_say() {
+                tracing::warn!(client = %address, key = self.bounds.key, "an address holds as many connections as it may");
+            }
+            // What does not fit at once is not worth a place either.
+            let _ = stream.try_write(self.bounds.full.as_bytes());
+        }
+        seat.map(|seat| Arc::new(Held { _place: place, seat: Some(seat) }))
+    }
+
+    /// Whose connection a balancer's is; nothing where it does not say so as it must.
+    async fn behind(&self, stream: &mut TcpStream, balancer: SocketAddr) -> Option<SocketAddr> {
+        match balancer::client(stream, balancer).await {
+            Ok(client) => Some(client),
+            Err(why) => {
+                if self.may_say() {
+                    tracing::warn!(%balancer, %why, "a connection from a balancer was closed");
+                }
+                None
+            }
+        }
+    }
+
+    fn may_say(&self) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let may = said.is_none_or(|said| said.elapsed() > SAY_AGAIN);
+        if may {
+            *said = Some(Instant::now());
+        }
+        may
+    }
+}
+
 /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
 pub(crate) async fn serve<F, Fut>(listener: TcpListener, bounds: Bounds, closing: watch::Receiver<bool>, serve: F)
 where
-    F: Fn(TcpStream, SocketAddr, Arc<Held>) -> Fut,
+    F: Fn(TcpStream, SocketAddr, Arc<Held>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
     let most = bounds.most.clamp(1, Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(most));
-    let mut said: Option<Instant> = None;
+    let (door, serve) = (Arc::new(Door { bounds, said: Mutex::default() }), Arc::new(serve));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = closed(closing.clone()) => break,
         };
-        let (stream, client) = match accepted {
+        let (mut stream, client) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -69,19 +120,18 @@ where
             }
         };
         let _ = stream.set_nodelay(true);
-        let address = client.ip();
-        let seat = if bounds.exempt.has(address) { None } else { bounds.crowd.enter(address) };
-        if seat.is_none() && !bounds.exempt.has(address) {
-            if said.is_none_or(|said| said.elapsed() > SAY_AGAIN) {
-                said = Some(Instant::now());
-                tracing::warn!(client = %address, key = bounds.key, "an address holds as many connections as it may");
+        if !door.bounds.balancers.has(client.ip()) {
+            if let Some(held) = door.admit(&stream, client, place) {
+                tokio::spawn(serve(stream, client, held));
             }
-            // What does not fit at once is not worth a place either.
-            let _ = stream.try_write(bounds.full.as_bytes());
             continue;
         }
-        let work = serve(stream, client, Arc::new(Held { _place: place, seat }));
-        tokio::spawn(work);
+        let (door, serve) = (Arc::clone(&door), Arc::clone(&serve));
+        tokio::spawn(async move {
+            let Some(client) = door.behind(&mut stream, client).await else { return };
+            let Some(held) = door.admit(&stream, client, place) else { return };
+            serve(stream, client, held).await;
+        });
     }
     drop(listener);
     let _ = places.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
@@ -96,7 +146,7 @@ pub(crate) async fn closed(mut closing: watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
     async fn an_address_has_its_places_and_is_told_when_they_are_taken() {
@@ -107,6 +157,7 @@ mod tests {
             most: 10,
             crowd: Crowd::new(2),
             exempt: Networks::parse("x", &["127.0.0.3"]).unwrap(),
+            balancers: Networks::default(),
             full: "later",
             key: "x",
         };
@@ -134,6 +185,63 @@ mod tests {
         held.push((stream, taken.recv().await.unwrap()));
         close.send(true).unwrap();
         assert!(!serving.is_finished());
+        drop(held);
+        serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_a_balancer_names_is_served_and_counted_and_others_name_nobody() {
+        const NAMED: &str = "PROXY TCP4 198.51.100.7 192.0.2.1 51000 443\r\n";
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let (close, closing) = watch::channel(false);
+        let bounds = Bounds {
+            most: 10,
+            crowd: Crowd::new(1),
+            exempt: Networks::default(),
+            balancers: Networks::parse("x", &["127.0.0.5"]).unwrap(),
+            full: "later",
+            key: "x",
+        };
+        let (sender, mut taken) = tokio::sync::mpsc::unbounded_channel();
+        let serving = tokio::spawn(serve(listener, bounds, closing, move |stream, client, held| {
+            sender.send((stream, client, held)).unwrap();
+            std::future::ready(())
+        }));
+        let connect = async |from: &str, says: &str| {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+            let mut stream = socket.connect(server).await.unwrap();
+            stream.write_all(says.as_bytes()).await.unwrap();
+            stream
+        };
+        for (from, says, client, left) in [
+            ("127.0.0.5", format!("{NAMED}hello"), "198.51.100.7", "hello"),
+            ("127.0.0.5", "PROXY UNKNOWN\r\nhello".to_owned(), "127.0.0.5", "hello"),
+            // From anybody else it is no header, but what they say.
+            ("127.0.0.6", format!("{NAMED}hello"), "127.0.0.6", "PROXY"),
+        ] {
+            let _ours = connect(from, &says).await;
+            let (mut stream, found, _held) = taken.recv().await.unwrap();
+            assert_eq!(found.ip().to_string(), client);
+            let mut first = vec![0; left.len()];
+            stream.read_exact(&mut first).await.unwrap();
+            assert_eq!(String::from_utf8_lossy(&first), left);
+        }
+        // Each of those behind the balancer has places of their own.
+        let mut held = Vec::new();
+        for says in [NAMED, "PROXY TCP4 198.51.100.8 192.0.2.1 51000 443\r\n"] {
+            let ours = connect("127.0.0.5", says).await;
+            held.push((ours, taken.recv().await.unwrap()));
+        }
+        let mut answer = String::new();
+        connect("127.0.0.5", NAMED).await.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "later");
+        // Without a header nobody is served.
+        let mut answer = Vec::new();
+        let _ = connect("127.0.0.5", "GET / HTTP/1.1\r\n\r\n").await.read_to_end(&mut answer).await;
+        assert!(answer.is_empty() && taken.try_recv().is_err());
+        close.send(true).unwrap();
         drop(held);
         serving.await.unwrap();
     }

@@ -2,6 +2,7 @@
 //! a refusal.
 
 use crate::budget::{Budget, Share};
+use crate::bypass::Bypassed;
 use crate::copies::{Copies, KeptCopy, Place};
 use crate::distrust::{Distrust, TlsRefusal};
 use crate::exchange::Exchange;
@@ -47,6 +48,7 @@ pub struct Desk {
     disk: Arc<Budget>,
     copies: Copies,
     distrust: Distrust,
+    bypassed: Bypassed,
 }
 
 /// What a desk works with.
@@ -123,6 +125,7 @@ impl Desk {
             disk,
             copies,
             distrust: Distrust::default(),
+            bypassed: Bypassed::default(),
         }
     }
 
@@ -132,9 +135,20 @@ impl Desk {
     }
 
     /// Notes that a client did not take the certificate of a host; whether it is the first time.
-    pub(crate) fn distrusted(&self, host: &str, client: IpAddr, alert: &'static str) -> bool {
+    pub(crate) fn distrusted(&self, host: &str, client: IpAddr, agent: &str, alert: &'static str) -> bool {
         self.metrics.distrusted(alert);
-        self.distrust.note(host, client, alert)
+        self.distrust.note(host, client, agent, alert)
+    }
+
+    /// Puts others in the place of the hosts that are passed uninspected beside those of `proxy.bypass`, named as there. Connections
+    /// that are there already stay as they are.
+    pub fn replace_bypassed(&self, names: Vec<String>) {
+        self.bypassed.replace(names);
+    }
+
+    /// Whether a host is one of those that are passed uninspected beside those of `proxy.bypass`.
+    pub fn is_bypassed(&self, host: &str) -> bool {
+        self.bypassed.has(host)
     }
 
     /// What is kept of what was delivered.

@@ -16,6 +16,8 @@ pub struct TlsRefusal {
     pub host: String,
     /// The client's address.
     pub client: IpAddr,
+    /// What the program calls itself (`User-Agent`), where it said so; empty for nothing.
+    pub agent: String,
     /// What it said, the name of an alert (RFC 8446, 6.2), such as `unknown_ca`, or `none` where it hung up.
     pub alert: &'static str,
     /// How often.
@@ -32,19 +34,24 @@ pub(crate) struct Distrust(Mutex<HashMap<(String, IpAddr), TlsRefusal>>);
 
 impl Distrust {
     /// Notes one more; whether it is the first of that host and client.
-    pub(crate) fn note(&self, host: &str, client: IpAddr, alert: &'static str) -> bool {
+    pub(crate) fn note(&self, host: &str, client: IpAddr, agent: &str, alert: &'static str) -> bool {
         let now = SystemTime::now();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(refusal) = known.get_mut(&(host.to_owned(), client)) {
             (refusal.alert, refusal.last) = (alert, now);
             refusal.count += 1;
+            // Several programs of a machine may refuse it: the latest is told, unless it says nothing.
+            if !agent.is_empty() && refusal.agent != agent {
+                agent.clone_into(&mut refusal.agent);
+            }
             return false;
         }
         if known.len() >= MOST {
             let oldest = known.iter().min_by_key(|(_, refusal)| refusal.last).map(|(key, _)| key.clone());
             oldest.map(|key| known.remove(&key));
         }
-        let refusal = TlsRefusal { host: host.to_owned(), client, alert, count: 1, first: now, last: now };
+        let (name, agent) = (host.to_owned(), agent.to_owned());
+        let refusal = TlsRefusal { host: name, client, agent, alert, count: 1, first: now, last: now };
         known.insert((host.to_owned(), client), refusal);
         true
     }
@@ -88,13 +95,15 @@ mod tests {
         let distrust = Distrust::default();
         let client = |number: u16| IpAddr::from(std::net::Ipv4Addr::from(0xc000_0200 + u32::from(number)));
         for (host, number, first) in [("a.example", 1, true), ("a.example", 1, false), ("b.example", 1, true)] {
-            assert_eq!(distrust.note(host, client(number), "unknown_ca"), first, "{host}");
+            assert_eq!(distrust.note(host, client(number), "update/1", "unknown_ca"), first, "{host}");
         }
+        distrust.note("b.example", client(1), "", "none");
         let list = distrust.list();
+        assert!(list.iter().all(|refusal| refusal.agent == "update/1"), "who says nothing says nothing new: {list:?}");
         assert_eq!(list.len(), 2);
         assert!(list.iter().any(|refusal| refusal.host == "a.example" && refusal.count == 2), "{list:?}");
         for number in 0..2_000 {
-            distrust.note("c.example", client(number), "bad_certificate");
+            distrust.note("c.example", client(number), "", "bad_certificate");
         }
         assert_eq!(distrust.list().len(), MOST);
     }

@@ -9,6 +9,7 @@ mod encapsulated;
 mod live;
 mod message;
 mod session;
+mod tls;
 mod wire;
 
 use crate::accept::{self, Bounds};
@@ -16,15 +17,14 @@ use crate::network::Networks;
 use crate::settings::{IcapSettings, of_one_address};
 use crate::{Desk, GateError};
 use lazaret_model::Crowd;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 /// How long a client may take to agree on TLS.
 const GREETING_TIME: Duration = Duration::from_secs(20);
@@ -36,9 +36,10 @@ const FULL: &str =
 pub struct Icap {
     desk: Arc<Desk>,
     settings: IcapSettings,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     clients: Networks,
     gateways: Networks,
+    balancers: Networks,
     /// It was said that a gateway is not believed.
     warned: AtomicBool,
 }
@@ -47,20 +48,33 @@ impl Icap {
     /// A server that asks `desk` about every body.
     ///
     /// # Errors
-    /// When the certificate or its key cannot be used, or a network is none.
+    /// When certificates or their key cannot be used, or a network is none.
     pub fn new(desk: Arc<Desk>, settings: IcapSettings) -> Result<Self, GateError> {
-        let tls = tls(&settings)?;
-        let (clients, gateways) = networks(&settings)?;
-        Ok(Self { desk, settings, tls, clients, gateways, warned: AtomicBool::new(false) })
+        let tls = Tls::of(&settings)?;
+        let [clients, gateways, balancers] = networks(&settings)?;
+        Ok(Self { desk, settings, tls, clients, gateways, balancers, warned: AtomicBool::new(false) })
     }
 
     /// Looks at settings.
     ///
     /// # Errors
-    /// When the certificate or its key cannot be used, or a network is none.
+    /// When certificates or their key cannot be used, or a network is none.
     pub fn check(settings: &IcapSettings) -> Result<(), GateError> {
         networks(settings)?;
-        tls(settings).map(drop)
+        Tls::of(settings).map(drop)
+    }
+
+    /// The files of certificates and their key; none without TLS.
+    pub fn certificate_files(&self) -> Vec<PathBuf> {
+        self.tls.as_ref().map(Tls::files).unwrap_or_default()
+    }
+
+    /// Reads the files of certificates and their key again. Connections that are there already stay as they are.
+    ///
+    /// # Errors
+    /// When one of them cannot be used; then everything stays as it was.
+    pub fn renew_certificates(&self) -> Result<(), GateError> {
+        self.tls.as_ref().map_or(Ok(()), Tls::renew)
     }
 
     /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
@@ -69,6 +83,7 @@ impl Icap {
             most: self.settings.connections,
             crowd: Crowd::new(of_one_address(self.settings.connections_an_address, self.settings.connections)),
             exempt: self.gateways.clone(),
+            balancers: self.balancers.clone(),
             full: FULL,
             key: "icap.connections_an_address",
         };
@@ -87,7 +102,7 @@ impl Icap {
             return tracing::info!(%client, "a machine outside `icap.allowed_clients` was turned away");
         }
         let Some(tls) = &self.tls else { return session::serve(&self, stream, client, closing).await };
-        match tokio::time::timeout(GREETING_TIME, tls.accept(stream)).await {
+        match tokio::time::timeout(GREETING_TIME, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => session::serve(&self, stream, client, closing).await,
             Ok(Err(error)) => tracing::info!(%client, %error, "no TLS with the ICAP client"),
             Err(_) => tracing::info!(%client, "the ICAP client did not finish its TLS handshake"),
@@ -104,36 +119,11 @@ impl Icap {
     }
 }
 
-/// Who may ask, and who is believed.
-fn networks(settings: &IcapSettings) -> Result<(Networks, Networks), GateError> {
-    let clients = Networks::parse("icap.allowed_clients", &settings.allowed_clients)?;
-    let gateways = Networks::parse("icap.trusted_gateways", &settings.trusted_gateways)?;
-    Ok((clients, gateways))
-}
-
-fn tls(settings: &IcapSettings) -> Result<Option<TlsAcceptor>, GateError> {
-    match (settings.certificate.as_str(), settings.key.as_str()) {
-        ("", "") => Ok(None),
-        (certificate, key) => acceptor(certificate, key).map(Some),
-    }
-}
-
-fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor, GateError> {
-    let bad = |name: &'static str, path: &str, why: &dyn std::fmt::Display| GateError::Setting {
-        key: name,
-        why: format!("`{path}`: {why}"),
-    };
-    let chain: Result<Vec<_>, _> = match CertificateDer::pem_file_iter(certificate) {
-        Ok(chain) => chain.collect(),
-        Err(error) => return Err(bad("icap.certificate", certificate, &error)),
-    };
-    let chain = chain.map_err(|error| bad("icap.certificate", certificate, &error))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| bad("icap.key", key, &error))?;
-    let config = rustls::ServerConfig::builder_with_provider(crate::tls::provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| GateError::Tls(error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, private)
-        .map_err(|error| bad("icap.certificate", certificate, &error))?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+/// Who may ask, who is believed for whom they ask, and who speaks for others on every connection.
+fn networks(settings: &IcapSettings) -> Result<[Networks; 3], GateError> {
+    Ok([
+        Networks::parse("icap.allowed_clients", &settings.allowed_clients)?,
+        Networks::parse("icap.trusted_gateways", &settings.trusted_gateways)?,
+        Networks::parse("icap.balancers", &settings.balancers)?,
+    ])
 }

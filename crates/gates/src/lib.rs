@@ -5,7 +5,9 @@
 //! all. What people read when something is stopped comes from whoever starts the gates, through [`Pages`].
 
 mod accept;
+mod balancer;
 mod budget;
+mod bypass;
 mod copies;
 mod desk;
 mod directory;
@@ -46,6 +48,6 @@ pub use record::{Kept, Pending, Record};
 pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};
 pub use settings::{
     BodySettings, IcapSettings, ListFormat, NetworkSettings, Outside, PeopleSettings, ProxySettings, SiteList,
-    SiteSettings,
+    SiteSettings, names_host,
 };
 pub use sites::{ListState, Sites, Standing};

@@ -90,6 +90,7 @@ pub struct Proxy {
     via: Via,
     ports: Ports,
     clients: Networks,
+    balancers: Networks,
     crowd: Arc<Crowd>,
 }
 
@@ -121,6 +122,8 @@ struct Tunnel {
     port: u16,
     /// Nobody asked for it: the kernel led the connection here.
     redirected: bool,
+    /// Which program asked for it, as it says; empty where it does not.
+    agent: String,
 }
 
 impl Proxy {
@@ -143,9 +146,10 @@ impl Proxy {
         let upstream = Upstream::new(&direct)?;
         let ports = Ports::of(&settings)?;
         let clients = Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
+        let balancers = Networks::parse("proxy.balancers", &settings.balancers)?;
         let (waiting, via) = (Waiting::default(), Via::new());
         let crowd = Crowd::new(of_one_address(settings.connections_an_address, settings.connections));
-        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting, via, ports, clients, crowd })
+        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting, via, ports, clients, balancers, crowd })
     }
 
     /// Looks at settings.
@@ -157,12 +161,13 @@ impl Proxy {
         Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
         settings.constraints()?;
         settings.next_from()?;
+        Networks::parse("proxy.balancers", &settings.balancers)?;
         Upstream::new(settings).map(drop)
     }
 
     /// Serves until `closing` turns true; then no new connection is taken, and this returns when the last one is done.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
-        let bounds = self.bounds(FULL);
+        let bounds = self.bounds(FULL, self.balancers.clone());
         accept::serve(listener, bounds, closing.clone(), move |stream, client, held| {
             let (proxy, closing) = (Arc::clone(&self), closing.clone());
             async move { proxy.client(stream, client, held, closing).await }
@@ -170,11 +175,12 @@ impl Proxy {
         .await;
     }
 
-    fn bounds(&self, full: &'static str) -> Bounds {
+    fn bounds(&self, full: &'static str, balancers: Networks) -> Bounds {
         Bounds {
             most: self.settings.connections,
             crowd: Arc::clone(&self.crowd),
             exempt: Networks::default(),
+            balancers,
             full,
             key: "proxy.connections_an_address",
         }
@@ -182,8 +188,8 @@ impl Proxy {
 
     /// Serves connections that the kernel redirected here, until `closing` turns true.
     pub async fn serve_redirected(self: Arc<Self>, listener: TcpListener, closing: watch::Receiver<bool>) {
-        // They do not know that anybody but the site could answer.
-        let bounds = self.bounds("");
+        // They do not know that anybody but the site could answer. The kernel says whom they meant, and no balancer is between.
+        let bounds = self.bounds("", Networks::default());
         accept::serve(listener, bounds, closing.clone(), move |stream, client, held| {
             let (proxy, closing) = (Arc::clone(&self), closing.clone());
             async move { proxy.redirected(stream, client, held, closing).await }

@@ -114,10 +114,14 @@ pub struct IcapSettings {
     pub allowed_clients: Vec<String>,
     /// Networks of gateways that are believed for whom they ask, and which machine a site is at. Default loopback.
     pub trusted_gateways: Vec<String>,
+    /// Networks of balancers, whose connections begin with a PROXY header; those of others never do. Default none.
+    pub balancers: Vec<String>,
     /// File of a certificate chain (PEM), for ICAP over TLS; empty for none. Default none.
     pub certificate: String,
     /// File of the certificate's key (PEM). Default none.
     pub key: String,
+    /// Files of authorities (PEM): over TLS, only clients with a certificate from one of them are served. Default none.
+    pub client_authorities: Vec<std::path::PathBuf>,
     /// Bytes of a body that clients are asked to send first. Default 16384.
     pub preview_bytes: usize,
     /// Connections served at once, which clients are told; more wait. Default 1,000.
@@ -141,8 +145,10 @@ impl Default for IcapSettings {
             listen: "127.0.0.1:1344".to_owned(),
             allowed_clients: private(),
             trusted_gateways: ["127.0.0.0/8", "::1"].map(str::to_owned).to_vec(),
+            balancers: Vec::new(),
             certificate: String::new(),
             key: String::new(),
+            client_authorities: Vec::new(),
             preview_bytes: 16_384,
             connections: 1_000,
             connections_an_address: 0,
@@ -161,6 +167,8 @@ pub struct ProxySettings {
     pub listen: String,
     /// Networks from which it may be used. Default this machine and private networks.
     pub allowed_clients: Vec<String>,
+    /// Networks of balancers, whose connections begin with a PROXY header; those of others never do. Default none.
+    pub balancers: Vec<String>,
     /// Ports at which sites may be asked, each by itself or as a range; of a range, ports of other services than the web's are
     /// left out. Default 80, 443, and 1024 to 65535.
     pub ports: Vec<String>,
@@ -174,6 +182,8 @@ pub struct ProxySettings {
     pub bypass: Vec<String>,
     /// Names of lists of `sites` whose hosts are passed like those of `bypass`: a category is such a list. Default none.
     pub bypass_lists: Vec<String>,
+    /// Names of the sets of hosts that come with Lazaret and are passed like those of `bypass`. Default `os-updates`.
+    pub bypass_sets: Vec<String>,
     /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
     pub trust: Vec<std::path::PathBuf>,
     /// Names for which an authority may vouch that is made from now on, with everything below them: name constraints. Default
@@ -217,11 +227,13 @@ impl Default for ProxySettings {
         Self {
             listen: "127.0.0.1:3128".to_owned(),
             allowed_clients: private(),
+            balancers: Vec::new(),
             ports: ["80", "443", "1024-65535"].map(str::to_owned).to_vec(),
             allowed_destinations: Vec::new(),
             denied_destinations: Vec::new(),
             bypass: Vec::new(),
             bypass_lists: Vec::new(),
+            bypass_sets: vec!["os-updates".to_owned()],
             trust: Vec::new(),
             authority_constraints: Vec::new(),
             authority_outside: Outside::Refuse,
@@ -287,7 +299,7 @@ impl ProxySettings {
 
     /// Whether TLS connections to this host are left alone.
     pub(crate) fn bypasses(&self, host: &str) -> bool {
-        names(&self.bypass, host)
+        names_host(&self.bypass, host)
     }
 }
 
@@ -311,7 +323,7 @@ pub enum Outside {
 }
 
 /// Whether entries name a host: `.example.org` stands for a domain and everything below it.
-pub(crate) fn names(entries: &[String], host: &str) -> bool {
+pub fn names_host(entries: &[String], host: &str) -> bool {
     entries.iter().any(|entry| match entry.strip_prefix('.') {
         Some(domain) => {
             host.eq_ignore_ascii_case(domain)

@@ -37,6 +37,9 @@ policies = []
 listen = "127.0.0.1:3128"
 # Networks from which it may be used: this machine, and those that nobody reaches over the internet.
 allowed_clients = ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"]
+# Networks of balancers that begin each connection with a PROXY header (HAProxy's protocol, versions 1 and 2). Whom it names is the
+# client; a connection without it is closed. Of everybody else no such header is taken.
+balancers = []
 # Ports at which sites may be asked. Of a range, ports of other services than the web's are left out (databases, mail and the
 # like); a port that is named by itself may be asked.
 ports = ["80", "443", "1024-65535"]
@@ -51,6 +54,9 @@ bypass = []
 # Names of lists of [[sites.lists]] with `suspicious = false` whose hosts are passed like those of `bypass`, such as a list
 # of a category: banks, health.
 bypass_lists = []
+# Names of the sets of hosts that come with Lazaret and are passed like those of `bypass`, because what runs there takes no other
+# certificates than its maker's: os-updates, conferencing. The console shows what is in them (/sites/refusals).
+bypass_sets = ["os-updates"]
 # Files of certificate authorities (PEM) to trust, beside the system's.
 trust = []
 # Names for which the proxy's own certificate authority may vouch, with everything below them (name constraints, RFC 5280), such as
@@ -86,7 +92,7 @@ patience_seconds = 8
 # Connections served at once, tunnels among them; more wait.
 connections = 10000
 # Connections of one address; further ones are closed. 0: a quarter of `connections`, and 64 at the least. Where many people
-# stand behind one address, such as that of a balancer, set it to what `connections` is.
+# stand behind one address, such as that of a balancer that is not in `balancers`, set it to what `connections` is.
 connections_an_address = 0
 
 # The ICAP server of `lazaret serve`, for Squid and other gateways.
@@ -98,9 +104,13 @@ allowed_clients = ["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168
 # Networks of gateways that are believed for whom they ask (X-Client-IP, X-Authenticated-User, X-Authenticated-Groups) and which
 # machine a site is at (X-Server-IP).
 trusted_gateways = ["127.0.0.0/8", "::1"]
-# Files of a certificate chain and its key (PEM), for ICAP over TLS. Empty: no TLS.
+# Networks of balancers that begin each connection with a PROXY header, before TLS; as in `[proxy]`.
+balancers = []
+# Files of a certificate chain and its key (PEM), for ICAP over TLS. Empty: no TLS. They are read again when they change.
 certificate = ""
 key = ""
+# Files of authorities (PEM). Only clients with a certificate from one of them are served, which needs TLS. Empty: all are.
+client_authorities = []
 # Bytes of a body that clients are asked to send first.
 preview_bytes = 16384
 # Connections served at once, which clients are told; more wait.
@@ -172,8 +182,8 @@ networks = []
 listen = "127.0.0.1:8080"
 # Address under which people reach it, for links on block pages. Empty: "http://" and the address it listens on.
 public_url = ""
-# Name of the organisation, and whom people may turn to (an address of mail or the web, a number, or a sentence), which pages
-# that stop somebody bear. Empty: none.
+# Name of the organisation, at the head of the console and of pages that stop somebody, and whom people may turn to (an address of
+# mail or the web, a number, or a sentence), on the latter. Empty: none.
 organisation = ""
 contact = ""
 # File of its logo, PNG or SVG without scripts, of at most 64 KiB. Empty: none.
@@ -367,9 +377,18 @@ impl Config {
             &mut config.detect.hash_lists,
             &mut config.policy.policies,
             &mut config.proxy.trust,
+            &mut config.icap.client_authorities,
         ];
         for entry in lists.into_iter().flatten() {
             *entry = base.join(&*entry);
+        }
+        let named = [&mut config.icap.certificate, &mut config.icap.key].into_iter().filter(|name| !name.is_empty());
+        for name in named {
+            *name = base.join(&*name).display().to_string();
+        }
+        let named = [&mut config.console.logo, &mut config.export.file].into_iter();
+        for path in named.filter(|path| !path.as_os_str().is_empty()) {
+            *path = base.join(&*path);
         }
         for list in config.sites.lists.iter_mut().filter(|list| !list.is_address()) {
             list.source = base.join(&list.source).display().to_string();

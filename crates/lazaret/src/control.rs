@@ -1,19 +1,20 @@
 //! The process as the console and signals steer it: other policies, other rules, another engine, without a restart.
 
+use crate::bypass::{self, BypassSet};
 use crate::cli::{Common, EngineOptions};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::pages::Words;
 use crate::{replay, settings, sources};
 use lazaret_console::{
-    AuthoritySummary, Control, ListSummary, Pending, PoliciesInForce, PolicySummary, PolicyTrouble, Simulation,
-    SiteStanding, Unready, Unsaved,
+    AuthoritySummary, CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary,
+    PolicyTrouble, Simulation, SiteStanding, Unready, Unsaved,
 };
 use lazaret_engine::{Engine, Request, SampleBytes};
-use lazaret_gates::{Authority, Desk, Standing};
+use lazaret_gates::{Authority, Desk, Standing, names_host};
 use lazaret_model::Origin;
 use lazaret_policy::{Permissions, Policies, PolicyError, PolicyFile, built_in_policies};
-use lazaret_store::{Ledger, LoggedEvent, NewPolicies, PolicyVersion};
+use lazaret_store::{Ledger, LoggedEvent, NewPolicies, PolicyVersion, StoreError};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Seek;
@@ -93,9 +94,13 @@ pub(crate) struct Process {
     words: Arc<Words>,
     ledger: Ledger,
     permissions: Permissions,
+    /// The sets of hosts that the configuration passes uninspected.
+    bypass_sets: Vec<BypassSet>,
     running: RwLock<Running>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
+    /// One look at the hosts that are passed at a time, so that the latest counts.
+    following: tokio::sync::Mutex<()>,
     /// Other policies were saved at the ledger, and could not be taken up.
     is_behind: AtomicBool,
     /// The proxy's certificate authority, where there is one.
@@ -115,15 +120,36 @@ impl Process {
     ) -> Result<Self, Failure> {
         let policies = in_force(&sources, &config, saved, &desk.engine())?;
         let permissions = Permissions::built_in()?;
+        let bypass_sets = bypass::sets(&config.proxy.bypass_sets)?;
         let running = RwLock::new(Running { config, troubles, policies });
-        let (changing, is_behind, authority) = Default::default();
-        Ok(Self { sources, desk, words, ledger, permissions, running, changing, is_behind, authority })
+        let (changing, following, is_behind, authority) = Default::default();
+        Ok(Self {
+            sources,
+            desk,
+            words,
+            ledger,
+            permissions,
+            bypass_sets,
+            running,
+            changing,
+            following,
+            is_behind,
+            authority,
+        })
     }
 
     /// The process with the proxy's certificate authority, of which the console tells people.
     pub(crate) fn with_authority(mut self, authority: Arc<Authority>) -> Self {
         self.authority = Some(authority);
         self
+    }
+
+    /// Has the gates pass what the configuration's sets and the ledger name; whoever changed the ledger, here or elsewhere.
+    pub(crate) async fn follow_bypasses(&self) -> Result<(), StoreError> {
+        let _one = self.following.lock().await;
+        let named = self.ledger.bypasses().await?.into_iter().map(|bypass| bypass.host);
+        self.desk.replace_bypassed(bypass::hosts(&self.bypass_sets).chain(named).collect());
+        Ok(())
     }
 
     /// Notes that policies which were saved elsewhere could not be taken up; whatever is taken up later ends that.
@@ -273,6 +299,7 @@ fn summaries(policies: &Policies) -> Vec<PolicySummary> {
             id: policy.id,
             title: policy.title,
             forbids: policy.forbids,
+            decision: policy.decision,
             technique: policy.technique,
             lesson: policy.lesson,
             text: policy.text,
@@ -334,10 +361,7 @@ impl Control for Process {
                 entries: state.entries,
                 left_out: state.left_out,
                 left_out_first: state.left_out_first.unwrap_or_default(),
-                checked: state.checked.and_then(|checked| {
-                    let since = checked.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-                    i64::try_from(since.as_millis()).ok()
-                }),
+                checked: state.checked.and_then(milliseconds),
                 problem: state.problem.unwrap_or_default(),
             })
             .collect()
@@ -351,6 +375,43 @@ impl Control for Process {
     fn authorities(&self) -> Vec<AuthoritySummary> {
         let known = self.authority.as_ref().map(|authority| authority.known()).unwrap_or_default();
         known.iter().map(crate::authority::summary).collect()
+    }
+
+    fn refusals(&self) -> Vec<CertificateRefusal> {
+        let bypass = self.config().proxy.bypass;
+        let refusals = self.desk.refusals().into_iter();
+        refusals
+            .map(|refusal| CertificateRefusal {
+                passed: names_host(&bypass, &refusal.host) || self.desk.is_bypassed(&refusal.host),
+                host: refusal.host,
+                client: refusal.client.to_string(),
+                agent: refusal.agent,
+                alert: refusal.alert,
+                count: refusal.count,
+                last: milliseconds(refusal.last).unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    fn passed(&self) -> Vec<PassedHosts> {
+        let proxy = self.config().proxy;
+        let own = proxy.bypass.into_iter().map(|host| (host, String::new())).collect();
+        let own = PassedHosts { name: "proxy.bypass".to_owned(), about: String::new(), hosts: own };
+        let sets = self.bypass_sets.iter().map(|set| PassedHosts {
+            name: set.name.clone(),
+            about: set.about.clone(),
+            hosts: set.hosts.iter().map(|host| (host.name.clone(), host.reason.clone())).collect(),
+        });
+        let lists = proxy.bypass_lists.into_iter().map(|name| PassedHosts {
+            name,
+            about: "A list of sites.".to_owned(),
+            hosts: Vec::new(),
+        });
+        Some(own).into_iter().filter(|own| !own.hosts.is_empty()).chain(sets).chain(lists).collect()
+    }
+
+    fn take_up_bypasses(&self) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(self.follow_bypasses())
     }
 
     fn quarantine(&self) -> (u32, u64) {
@@ -377,6 +438,12 @@ impl Control for Process {
     fn pack(&self, name: &str, content: File) -> Result<File, String> {
         packed(name, content, self.sources.common.data.as_deref()).map_err(|error| error.to_string())
     }
+}
+
+/// Milliseconds since 1970.
+fn milliseconds(time: SystemTime) -> Option<i64> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
 }
 
 /// Whether a worker inspects what it is given.

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod authority;
+mod bypass;
 mod cli;
 mod commands;
 mod config;

@@ -1,6 +1,6 @@
 //! Puts the gates' refusals into the console's words.
 
-use lazaret_console::{Coming, Culprit, Form, House, Language, Stopped, Why, unanswered};
+use lazaret_console::{Coming, Culprit, Form, House, Language, Seen, Stopped, Why, unanswered};
 use lazaret_engine::Engine;
 use lazaret_formats::kind;
 use lazaret_gates::{Exchange, Page, Pages, Reason, Refusal, Trouble, Wants};
@@ -49,7 +49,11 @@ impl Words {
                 .findings
                 .iter()
                 .filter(|finding| finding.part == path)
-                .map(|finding| (finding.severity, finding.message.clone()))
+                .map(|finding| Seen {
+                    severity: finding.severity,
+                    id: finding.id.to_string(),
+                    message: finding.message.clone(),
+                })
                 .collect(),
             lesson,
             policies,

@@ -75,12 +75,14 @@ pub(crate) struct Recorder {
     /// Refusals that the ledger could not take, the oldest first, with a bell that is rung when there is one.
     late: Mutex<VecDeque<Event>>,
     late_came: Notify,
+    /// Rung when one of them is written.
+    late_went: Notify,
 }
 
 impl Recorder {
     pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter, kept: Arc<Notify>) -> Self {
-        let (sites, late, late_came) = Default::default();
-        Self { ledger, blobs, sites, exporter, kept, late, late_came }
+        let (sites, late, late_came, late_went) = Default::default();
+        Self { ledger, blobs, sites, exporter, kept, late, late_came, late_went }
     }
 
     /// Writes what could not be written before, as soon as the ledger takes it. Never ends.
@@ -98,11 +100,29 @@ impl Recorder {
                 match written {
                     Ok(()) => {
                         self.late.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                        self.late_went.notify_one();
                         tracing::info!(%reference, "a refusal was recorded late");
                     }
                     Err(_) => tokio::time::sleep(TRY_AGAIN).await,
                 }
             }
+        }
+    }
+
+    /// Gives what waits for the ledger a last chance, for so long at the most, and says of each that is lost with the process what
+    /// it was.
+    pub(crate) async fn close(&self, time: Duration) {
+        let written = async {
+            while self.first_late().is_some() {
+                self.late_went.notified().await;
+            }
+        };
+        if tokio::time::timeout(time, written).await.is_ok() {
+            return;
+        }
+        for event in self.late.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let (reference, client, address) = (&event.reference, &event.client, &event.address);
+            tracing::error!(%reference, %client, %address, decision = %event.decision, "a refusal was never recorded");
         }
     }
 

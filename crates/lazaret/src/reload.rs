@@ -1,10 +1,12 @@
-//! Takes up changes while the gates are open: at SIGHUP, when files change on the disk, and when another process at the
-//! same ledger saved other policies.
+//! Takes up changes while the gates are open: at SIGHUP, when files change on the disk (certificates of the ICAP server among
+//! them), and when another process at the same ledger saved other policies or hosts that are passed uninspected.
 
 use crate::control::{Process, Reread};
 use crate::failure::Failure;
+use lazaret_gates::Icap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::signal::unix::Signal;
 
 /// How often files and the ledger are looked at.
@@ -37,12 +39,39 @@ impl Refused {
     }
 }
 
+/// Files, and how they look on the disk.
+type Stamp = Vec<(PathBuf, Option<SystemTime>, u64)>;
+
+/// Tells when files changed.
+struct Look {
+    /// As they were when they were last taken up.
+    settled: Stamp,
+    seen: Stamp,
+}
+
+impl Look {
+    fn new(now: Stamp) -> Self {
+        Self { settled: now.clone(), seen: now }
+    }
+
+    /// Whether they changed, and not since the last look: what did may still be half-written. Then they count as taken up.
+    fn is_due(&mut self, now: Stamp) -> bool {
+        let still = now == self.seen;
+        self.seen = now;
+        let due = still && self.seen != self.settled;
+        if due {
+            self.settled.clone_from(&self.seen);
+        }
+        due
+    }
+}
+
 /// Watches for as long as the process runs.
-pub(crate) async fn watch(process: Arc<Process>, mut hangup: Signal) {
+pub(crate) async fn watch(process: Arc<Process>, icap: Option<Arc<Icap>>, mut hangup: Signal) {
     let mut look = tokio::time::interval(INTERVAL);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut settled = stamp(&process).await;
-    let mut seen = settled.clone();
+    let mut files = Look::new(stamp(&process).await);
+    let mut certificates = Look::new(certificate_stamp(icap.as_deref()));
     let mut refused = None;
     loop {
         tokio::select! {
@@ -50,17 +79,20 @@ pub(crate) async fn watch(process: Arc<Process>, mut hangup: Signal) {
                 if received.is_none() {
                     return;
                 }
+                // What changes while it is read is read again.
+                files = Look::new(stamp(&process).await);
+                certificates = Look::new(certificate_stamp(icap.as_deref()));
                 tell("SIGHUP", process.reload(Reread::Everything).await);
-                settled = stamp(&process).await;
-                seen.clone_from(&settled);
+                renew("SIGHUP", icap.as_deref());
             }
             _ = look.tick() => {
-                let now = stamp(&process).await;
-                // What changed since the last look may still be half-written.
-                let still = now == seen;
-                seen.clone_from(&now);
-                if still && now != settled {
-                    settled = now;
+                if let Err(error) = process.follow_bypasses().await {
+                    tracing::debug!(%error, "hosts that are passed uninspected could not be looked up; those that are stay so");
+                }
+                if certificates.is_due(certificate_stamp(icap.as_deref())) {
+                    renew("files changed", icap.as_deref());
+                }
+                if files.is_due(stamp(&process).await) {
                     tell("files changed", process.reload(Reread::Files).await);
                 } else if let Some(version) = process.saved_elsewhere().await
                     && Refused::is_due(refused, version, Instant::now())
@@ -77,9 +109,27 @@ pub(crate) async fn watch(process: Arc<Process>, mut hangup: Signal) {
     }
 }
 
-async fn stamp(process: &Arc<Process>) -> Vec<(std::path::PathBuf, Option<std::time::SystemTime>, u64)> {
+async fn stamp(process: &Arc<Process>) -> Stamp {
     let process = Arc::clone(process);
     tokio::task::spawn_blocking(move || process.stamp()).await.unwrap_or_default()
+}
+
+fn certificate_stamp(icap: Option<&Icap>) -> Stamp {
+    let files = icap.map(Icap::certificate_files).unwrap_or_default();
+    let look = |path: PathBuf| {
+        let meta = std::fs::metadata(&path).ok();
+        let modified = meta.as_ref().and_then(|meta| meta.modified().ok());
+        (path, modified, meta.map_or(0, |meta| meta.len()))
+    };
+    files.into_iter().map(look).collect()
+}
+
+fn renew(because: &str, icap: Option<&Icap>) {
+    let Some(icap) = icap.filter(|icap| !icap.certificate_files().is_empty()) else { return };
+    match icap.renew_certificates() {
+        Ok(()) => tracing::info!(%because, "certificates of the ICAP server were read again and are in force"),
+        Err(why) => tracing::error!(%because, %why, "certificates of the ICAP server stay as they were"),
+    }
 }
 
 fn tell(because: &str, done: Result<(), Failure>) {
@@ -92,6 +142,17 @@ fn tell(because: &str, done: Result<(), Failure>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_taken_up_once_they_stay_as_they_are() {
+        let stamp = |len| vec![(PathBuf::from("a"), None, len)];
+        let mut look = Look::new(stamp(1));
+        assert!(!look.is_due(stamp(1)));
+        assert!(!look.is_due(stamp(2)), "it may be half-written");
+        assert!(!look.is_due(stamp(3)));
+        assert!(look.is_due(stamp(3)));
+        assert!(!look.is_due(stamp(3)), "once is enough");
+    }
 
     #[test]
     fn what_could_not_be_taken_up_is_tried_again_ever_more_seldom_and_another_version_at_once() {

@@ -33,7 +33,10 @@ const BY_ITSELF: &[&str] = &[
     "shortcut.remote-target",
 ];
 
-/// A condition in words, and how facts look under it.
+/// Roles of pieces that no file of its own could stand in for.
+const PIECES: &[&str] = &["script", "command", "link", "macro", "body"];
+
+/// A condition in words, and how facts look under it. What is not possible for a part leaves its facts as they are.
 type Variation = (&'static str, fn(&mut Facts));
 
 /// Tries every single change of what a person could influence or vouch for.
@@ -80,7 +83,12 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
             }
         }),
         ("if it were an ordinary document", ordinary),
-        ("if a page fetched it instead of a person", |facts| (facts.navigation, facts.saves) = (false, false)),
+        ("if a page fetched it instead of a person", |facts| {
+            // Only what comes by a gate to a browser comes to a page.
+            if facts.direction == "download" && ["proxy", "icap"].contains(&&*facts.gate) {
+                (facts.navigation, facts.saves) = (false, false);
+            }
+        }),
         ("if the site were on no list", |facts| {
             if let Some(site) = &mut facts.site {
                 site.lists.clear();
@@ -104,8 +112,98 @@ pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcom
 }
 
 fn ordinary(facts: &mut Facts) {
+    // A connection, a form and a link could not be a document.
+    if facts.class == "connection" || facts.kind == "form-data" || PIECES.contains(&&*facts.role) {
+        return;
+    }
     facts.class = "document".to_owned();
     facts.classes = ["document".to_owned()].into();
     facts.kind = "pdf".to_owned();
     facts.kinds = ["pdf".to_owned()].into();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PolicyFile, built_in_policies};
+
+    const PAGE: &str = "if a page fetched it instead of a person";
+    const DOCUMENT: &str = "if it were an ordinary document";
+
+    fn conditions(policies: &Policies, facts: Facts) -> Vec<&'static str> {
+        let (_, changes) = explain(policies, "x", &facts.completed()).unwrap();
+        changes.into_iter().map(|change| change.condition).collect()
+    }
+
+    /// Policies under which every change of facts would matter: whatever is what it is now is blocked.
+    fn all_matter() -> Policies {
+        let text = "@id(\"page\") @title(\"A page gets it\")\n\
+            permit (principal, action == Lazaret::Action::\"deliver\", resource) when { !context.navigation && !context.saves };\n\
+            @id(\"document\") @title(\"Documents are delivered\")\n\
+            permit (principal, action == Lazaret::Action::\"deliver\", resource) when { resource.class == \"document\" };";
+        Policies::parse(&[PolicyFile { name: "all.cedar".into(), text: text.into() }]).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_spoken_of_only_where_one_could_have_fetched_it() {
+        let policies = all_matter();
+        for gate in ["scan", "proxy", "icap", "api", "guard"] {
+            for direction in ["download", "upload"] {
+                for (navigation, saves) in [(true, true), (true, false), (false, true)] {
+                    let facts = Facts {
+                        gate: gate.into(),
+                        direction: direction.into(),
+                        navigation,
+                        saves,
+                        class: "archive".into(),
+                        kind: "zip".into(),
+                        ..Facts::default()
+                    };
+                    let told = conditions(&policies, facts).contains(&PAGE);
+                    let possible = direction == "download" && ["proxy", "icap"].contains(&gate);
+                    assert_eq!(told, possible, "{gate}, {direction}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_compared_with_a_document_that_could_not_be_one() {
+        let policies = all_matter();
+        for (class, kind, role, possible) in [
+            ("executable", "pe32", "sample", true),
+            ("unknown", "unknown", "member", true),
+            ("script", "js", "attachment", true),
+            ("connection", "websocket", "sample", false),
+            ("data", "form-data", "sample", false),
+            ("shortcut", "link", "link", false),
+            ("script", "command-line", "command", false),
+            ("script", "vba", "macro", false),
+        ] {
+            let facts = Facts {
+                class: class.into(),
+                kind: kind.into(),
+                role: role.into(),
+                navigation: true,
+                ..Facts::default()
+            };
+            assert_eq!(conditions(&policies, facts).contains(&DOCUMENT), possible, "{class}, {role}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_an_upload_by_default_speaks_of_what_is_sent() {
+        let policies = Policies::parse(&[built_in_policies()]).unwrap();
+        let facts = Facts {
+            gate: "proxy".into(),
+            direction: "upload".into(),
+            navigation: true,
+            class: "executable".into(),
+            kind: "pe32".into(),
+            verdict: "malicious".into(),
+            findings: ["reputation.known-bad".to_owned()].into(),
+            ..Facts::default()
+        };
+        assert_eq!(conditions(&policies, facts), ["if nothing spoke against its content"]);
+    }
 }

@@ -1,7 +1,8 @@
 //! Policies as people read them.
 
 use crate::Policies;
-use cedar_policy::Effect;
+use cedar_policy::{ActionConstraint, Effect, EntityUid};
+use lazaret_model::Decision;
 
 /// One policy, described.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub struct PolicyDescription {
     pub title: String,
     /// Whether it forbids; else it permits.
     pub forbids: bool,
+    /// What it leads to by itself: a permit of holding holds, and so does what forbids nothing but delivering.
+    pub decision: Decision,
     /// Its `@technique`, empty for none.
     pub technique: String,
     /// Its `@lesson`, empty for none.
@@ -29,6 +32,7 @@ impl Policies {
                 id: policy.id().to_string(),
                 title: note("title"),
                 forbids: policy.effect() == Effect::Forbid,
+                decision: self.decision_of(policy),
                 technique: note("technique"),
                 lesson: note("lesson"),
                 text: policy.to_string(),
@@ -37,5 +41,55 @@ impl Policies {
         let mut list: Vec<_> = self.set.policies().map(described).collect();
         list.sort_by(|a, b| a.id.cmp(&b.id));
         list
+    }
+
+    fn decision_of(&self, policy: &cedar_policy::Policy) -> Decision {
+        let [deliver, hold] = &self.actions;
+        let actions = policy.action_constraint();
+        let speaks_of = |action: &EntityUid| match &actions {
+            ActionConstraint::Any => true,
+            ActionConstraint::In(some) => some.contains(action),
+            ActionConstraint::Eq(one) => one == action,
+        };
+        match policy.effect() {
+            Effect::Permit if speaks_of(deliver) => Decision::Deliver,
+            Effect::Forbid if speaks_of(hold) => Decision::Block,
+            Effect::Permit | Effect::Forbid => Decision::Hold,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PolicyFile, built_in_policies};
+
+    #[test]
+    fn what_a_policy_does_is_told_by_the_actions_that_it_speaks_of() {
+        let all = Policies::parse(&[built_in_policies()]).unwrap().describe_all();
+        let decision = |id: &str| all.iter().find(|policy| policy.id == id).map(|policy| policy.decision);
+        for (id, does) in [
+            ("ordinary-content", Decision::Deliver),
+            ("uploads", Decision::Deliver),
+            ("programs-from-the-web", Decision::Block),
+            ("malicious", Decision::Block),
+            ("macros-that-run-by-themselves", Decision::Hold),
+            ("hold-what-is-locked", Decision::Hold),
+        ] {
+            assert_eq!(decision(id), Some(does), "{id}");
+        }
+        // Nothing that is called so does anything else.
+        let holds: Vec<_> = all.iter().filter(|policy| policy.id.starts_with("hold-")).collect();
+        assert!(holds.len() > 4 && holds.iter().all(|policy| policy.decision == Decision::Hold), "{holds:?}");
+        for (scope, does) in [
+            ("permit (principal, action, resource);", Decision::Deliver),
+            ("forbid (principal, action, resource);", Decision::Block),
+            ("permit (principal, action in [Lazaret::Action::\"hold\"], resource);", Decision::Hold),
+            ("forbid (principal, action == Lazaret::Action::\"deliver\", resource);", Decision::Hold),
+        ] {
+            let text = format!("@id(\"one\") @title(\"One\")\n{scope}");
+            let policies = Policies::parse(&[PolicyFile { name: "one.cedar".into(), text }]).unwrap();
+            assert_eq!(policies.describe_all()[0].decision, does, "{scope}");
+        }
     }
 }

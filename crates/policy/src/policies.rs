@@ -40,7 +40,8 @@ pub fn built_in_policies() -> PolicyFile {
 pub struct Policies {
     pub(crate) set: PolicySet,
     authorizer: Authorizer,
-    actions: [EntityUid; 2],
+    /// To deliver, and to hold.
+    pub(crate) actions: [EntityUid; 2],
     person: EntityTypeName,
     group: EntityTypeName,
     part: EntityTypeName,

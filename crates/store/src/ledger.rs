@@ -1,5 +1,6 @@
 //! The ledger: SQLite by default, PostgreSQL at scale, the same statements for both.
 
+mod bypasses;
 mod events;
 mod examine;
 mod factors;
@@ -12,6 +13,7 @@ mod sealed;
 mod setup;
 mod tokens;
 
+pub use bypasses::Bypass;
 pub use events::{Event, EventFilter, LoggedEvent, SiteHistory, Tally};
 pub use examine::Examined;
 pub use people::{AuditEntry, NewUser, Session, User};

@@ -16,8 +16,8 @@ pub use blobs::Blobs;
 pub use copy::{Copied, copy_file, digest_of};
 pub use error::StoreError;
 pub use ledger::{
-    ApiToken, Ask, AuditEntry, Event, EventFilter, Examined, Ledger, LoggedEvent, NewPolicies, NewUser, PolicyVersion,
-    ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
+    ApiToken, Ask, AuditEntry, Bypass, Event, EventFilter, Examined, Ledger, LoggedEvent, NewPolicies, NewUser,
+    PolicyVersion, ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
 };
 pub use library::{
     Added, Appearance, Import, Library, NewRelease, NewTake, NewVersion, Relation, Release, Removed, Span, Standing,

@@ -13,12 +13,24 @@ const BLOCK: usize = 1 << 20;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// What a browser says that fetches something for a page (Fetch Metadata).
+const PIECE: &str = "Referer: http://files.example/\r\nSec-Fetch-Dest: empty\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Site: same-origin\r\n";
+
+/// For whom something is fetched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asks {
+    Page,
+    Person,
+}
+
 /// What is sent, but for the first line of the body.
 pub(crate) struct Load {
     address: SocketAddr,
     service: String,
     /// Bytes of the body.
     size: usize,
+    /// Fields of the web request.
+    asker: &'static str,
     /// Bytes of the body that belong to the preview.
     preview: usize,
     text: Vec<u8>,
@@ -28,7 +40,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// Bodies of `size` bytes for a service, which is asked first how much it wants to see of them.
-    pub(crate) fn new(address: SocketAddr, service: &str, size: usize) -> Result<Arc<Self>, String> {
+    pub(crate) fn new(address: SocketAddr, service: &str, size: usize, asks: Asks) -> Result<Arc<Self>, String> {
         let mut connection = Connection::open(address)?;
         let options = format!("OPTIONS icap://{address}/{service} ICAP/1.0\r\nHost: {address}\r\n\r\n");
         connection.send(options.as_bytes())?;
@@ -41,7 +53,11 @@ impl Load {
             chunk(&mut block, &[piece]);
         }
         let preview = wanted.min(size);
-        Ok(Arc::new(Self { address, service: service.to_owned(), size, preview, text, block }))
+        let asker = match asks {
+            Asks::Page => PIECE,
+            Asks::Person => "",
+        };
+        Ok(Arc::new(Self { address, service: service.to_owned(), size, asker, preview, text, block }))
     }
 
     /// A client with a connection of its own.
@@ -69,8 +85,10 @@ struct Asker {
 impl Client for Asker {
     fn ask(&mut self, number: u64) -> Result<(), String> {
         let load = &*self.load;
-        let web_request =
-            format!("GET http://files.example/{number}/letter.txt HTTP/1.1\r\nHost: files.example\r\n\r\n");
+        let web_request = format!(
+            "GET http://files.example/{number}/letter.txt HTTP/1.1\r\nHost: files.example\r\n{}\r\n",
+            load.asker
+        );
         let web_answer =
             format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", load.size);
         self.first.clear();

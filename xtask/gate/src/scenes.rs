@@ -1,6 +1,6 @@
 //! What is measured, scene by scene.
 
-use crate::icap::Load;
+use crate::icap::{Asks, Load};
 use crate::load::{Client, Figures};
 use crate::peers::{CIcap, Lazaret, Squid};
 use crate::site::{self, Authority};
@@ -84,9 +84,15 @@ fn remark(what: &str, ours: &Figures, theirs: &Figures) {
 fn icap(stage: &Stage<'_>) -> Result<(), String> {
     let lazaret = Lazaret::start(stage.lazaret, &stage.authority.certificate, "")?;
     let c_icap = CIcap::start()?;
-    for (size, name) in [(10 * KB, "10 KB"), (MB, "1 MB"), (100 * MB, "100 MB")] {
+    for (size, name, asks) in [
+        (10 * KB, "10 KB of a page", Asks::Page),
+        (10 * KB, "10 KB", Asks::Person),
+        (MB, "1 MB of a page", Asks::Page),
+        (MB, "1 MB", Asks::Person),
+        (100 * MB, "100 MB", Asks::Person),
+    ] {
         let (our_load, their_load) =
-            (Load::new(lazaret.icap, "respmod", size)?, Load::new(c_icap.address, "avscan", size)?);
+            (Load::new(lazaret.icap, "respmod", size, asks)?, Load::new(c_icap.address, "avscan", size, asks)?);
         for connections in [1, 8] {
             let mut ours = clients(connections, || our_load.client())?;
             let mut theirs = clients(connections, || their_load.client())?;

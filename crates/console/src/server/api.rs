@@ -19,7 +19,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use lazaret_store::{NewPolicies, RequestState};
+use lazaret_store::{NewPolicies, RequestState, now};
 use problem::Problem;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -161,8 +161,8 @@ async fn events(
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Said {
     caller.may(May::View)?;
-    let asked = asked(query)?;
-    let (filter, limit) = (asked.filter(), limit(asked.limit)?);
+    let asked = asked(query)?.at(now())?;
+    let (filter, limit) = (asked.filter()?, limit(asked.limit)?);
     let events = console.ledger.events(&filter, asked.before, limit).await?;
     let mut next = events.last().map(|event| event.id).filter(|_| events.len() as i64 == limit);
     if next.is_none() && !filter.text.is_empty() {

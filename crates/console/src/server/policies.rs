@@ -2,10 +2,12 @@
 
 use super::session::{May, Shown, Somebody};
 use super::{Answer, Console, Refused, page, shown_time};
-use crate::{PolicySummary, PolicyTrouble, Replayed, Simulation, Unsaved};
+use crate::texts::{texts, title};
+use crate::{Language, PolicySummary, PolicyTrouble, Replayed, Simulation, Unsaved};
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::http::header::ACCEPT_LANGUAGE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use lazaret_model::plain;
 use lazaret_store::{NewPolicies, PolicyVersion};
@@ -27,11 +29,27 @@ const AROUND: usize = 3;
 #[template(path = "console/policies.html")]
 struct List {
     user: Option<Shown>,
-    list: Vec<PolicySummary>,
+    list: Vec<PolicyRow>,
+    /// The language of what policies do and say.
+    language: Language,
     files: Vec<String>,
     built_in: bool,
     version: i64,
     may_change: bool,
+}
+
+/// A policy, with what it does and says in the language of whoever looks.
+struct PolicyRow {
+    policy: PolicySummary,
+    does: &'static str,
+    title: String,
+}
+
+impl PolicyRow {
+    fn of(language: Language, policy: PolicySummary) -> Self {
+        let title = title(language, &policy.id, &policy.title).to_owned();
+        Self { does: texts(language).does(policy.decision), title, policy }
+    }
 }
 
 #[derive(Template)]
@@ -104,12 +122,15 @@ const READ_ONLY: Refused = Refused::Because(
     "the configuration names files of policies; change those, or remove `policies` from `[policy]` in lazaret.toml",
 );
 
-pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
+pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, headers: HeaderMap) -> Answer {
     who.may(May::ReadPolicies)?;
     let now = console.control.policies();
     let may_change = who.may(May::ChangePolicies).is_ok() && now.files.is_empty();
     let files = now.files.iter().map(|file| plain(file)).collect();
-    page(&List { user: who.shown(), list: now.list, files, built_in: now.built_in, version: now.version, may_change })
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|field| field.to_str().ok());
+    let language = accepted.map(Language::accepted).unwrap_or_default();
+    let list = now.list.into_iter().map(|policy| PolicyRow::of(language, policy)).collect();
+    page(&List { user: who.shown(), list, language, files, built_in: now.built_in, version: now.version, may_change })
 }
 
 pub(super) async fn form(State(console): State<Arc<Console>>, who: Somebody) -> Answer {

@@ -3,6 +3,7 @@
 use super::events::Row;
 use super::session::{May, Shown, Somebody};
 use super::{Answer, Console, Refused, page};
+use crate::Language;
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
@@ -112,14 +113,7 @@ pub(super) async fn forget(
     Ok(Redirect::to(&next).into_response())
 }
 
-/// `1.5 MB`, in steps of 1,024.
+/// A number of bytes in the console's language.
 fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["bytes", "KB", "MB", "GB"] {
-        if value < 1_024.0 {
-            return if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") };
-        }
-        value /= 1_024.0;
-    }
-    format!("{value:.1} TB")
+    crate::words::size(Language::English, bytes)
 }

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use lazaret_engine::{Client, Grounds, Request, SampleBytes};
-use lazaret_model::{ContentCoding, Decision, Gate, Origin, ScanReport, Verdict, plain};
+use lazaret_model::{ContentCoding, Decision, Direction, Gate, Origin, ScanReport, Verdict, plain};
 use lazaret_store::{Ask, Event, LoggedEvent, ReleaseRequest, RequestState, now};
 use serde::Deserialize;
 use std::fs::File;
@@ -81,9 +81,25 @@ pub(super) async fn asked_for(console: &Console, reference: &str) -> Result<Logg
         .ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no file with this reference that could be asked for"))
 }
 
+/// Refuses what was stopped on its way out: whoever sent it has it, and nothing here sends it on.
+fn is_for_somebody(event: &Event, sentence: &'static str) -> Result<(), Refused> {
+    if event.direction == Direction::Upload.name() {
+        return Err(Refused::Because(StatusCode::CONFLICT, sentence));
+    }
+    Ok(())
+}
+
+/// Why nobody asks for what was stopped on its way out.
+const SENT: &str = "this was stopped on its way out, so there is nothing to be given, and nothing here can send it; tell whoever \
+                    looks after your computers the reference, and send it again once it may go out";
+/// Why nobody releases it.
+const SENDS_NOTHING: &str = "this was stopped on its way out: releasing it would send nothing, and whoever sent it has it; deny \
+                             the request, and say what they can do";
+
 pub(super) async fn form(State(console): State<Arc<Console>>, asker: Asker, Path(reference): Path<String>) -> Answer {
     let event = asked_for(&console, &reference).await?.event;
     asker.concerns(&event)?;
+    is_for_somebody(&event, SENT)?;
     ask_page(event, "")
 }
 
@@ -100,6 +116,7 @@ pub(super) async fn ask(
 ) -> Answer {
     let event = asked_for(&console, &reference).await?.event;
     asker.concerns(&event)?;
+    is_for_somebody(&event, SENT)?;
     // Whom the proxy knows need not say, and cannot say otherwise.
     let known = asker.person.clone().or(asker.signed_in).unwrap_or_default();
     let name = asker.person.unwrap_or_else(|| form.name.trim().to_owned());
@@ -200,6 +217,13 @@ pub(super) async fn decided(
             "nobody decides about what they asked for themselves, or what was stopped for them; somebody else must",
         ));
     }
+    // Older versions took requests for uploads.
+    if state == RequestState::Approved
+        && let Some(request) = console.ledger.request(id).await?
+        && let Some(logged) = console.ledger.event(&request.reference).await?
+    {
+        is_for_somebody(&logged.event, SENDS_NOTHING)?;
+    }
     if state == RequestState::Denied && answer.is_empty() {
         return Err(Refused::Because(StatusCode::BAD_REQUEST, "say why it is denied; whoever asked will read it"));
     }
@@ -215,6 +239,7 @@ pub(super) async fn decided(
 pub(super) async fn fetch(State(console): State<Arc<Console>>, asker: Asker, Path(token): Path<String>) -> Answer {
     let (request, event) = request_of(&console, &token).await?;
     asker.concerns(&event)?;
+    is_for_somebody(&event, SENT)?;
     if request.state != RequestState::Approved {
         return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
     }

@@ -1,8 +1,8 @@
 //! Every address of the pages. What can be sent stands in one table with who may send it, which a test walks.
 
 use super::{
-    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, events, healthy, live, login, metrics, people,
-    policies, quarantine, ready, requests, sample, settings, sites, style, table, unlock,
+    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, events, head, healthy, live, login, metrics,
+    people, policies, quarantine, ready, refusals, requests, sample, settings, sites, style, table, unlock,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -59,6 +59,7 @@ fn forms() -> Vec<Form> {
         form("/requests/{id}", May(&["decide"]), post(requests::decide)),
         ("/policies/edit", May(&["change-policies"]), MOST_POLICIES, post(policies::change)),
         form("/policies/history/{id}", May(&["change-policies"]), post(policies::roll_back)),
+        form("/sites/refusals", May(&["change-policies"]), post(refusals::change)),
         form("/users", May(&["manage-users"]), post(people::add)),
         form("/users/{name}", May(&["manage-users"]), post(people::change)),
         form("/users/{name}/totp", May(&["manage-users"]), post(people::without_totp)),
@@ -96,6 +97,7 @@ pub(super) fn router() -> Router<Arc<Console>> {
         .route("/live/events", get(live::stream))
         .route("/live.js", get(live::script))
         .route("/sites", get(sites::show))
+        .route("/sites/refusals", get(refusals::show))
         .route("/settings", get(settings::show))
         .route("/audit", get(people::audit))
         .route("/setup", get(people::setup_form))
@@ -104,6 +106,7 @@ pub(super) fn router() -> Router<Arc<Console>> {
         .route("/certificate.pem", get(certificate::present))
         .route("/certificate-next.pem", get(certificate::next))
         .route("/style.css", get(style))
+        .route("/logo", get(head::logo))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready::show))
         .route("/metrics", get(metrics))

@@ -9,7 +9,7 @@ use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use axum::response::IntoResponse;
 use lazaret_model::plain;
-use lazaret_store::{Event, EventFilter, LoggedEvent, StoreError};
+use lazaret_store::{Event, EventFilter, LoggedEvent, StoreError, now};
 use std::sync::Arc;
 
 /// Events that are read at once, and so kept in memory.
@@ -43,16 +43,17 @@ impl Form {
 }
 
 pub(super) async fn csv(State(console): State<Arc<Console>>, who: Somebody, Query(asked): Query<Asked>) -> Answer {
-    export(console, &who, &asked, Form::Table).await
+    export(console, &who, asked, Form::Table).await
 }
 
 pub(super) async fn lines(State(console): State<Arc<Console>>, who: Somebody, Query(asked): Query<Asked>) -> Answer {
-    export(console, &who, &asked, Form::Lines).await
+    export(console, &who, asked, Form::Lines).await
 }
 
-async fn export(console: Arc<Console>, who: &Somebody, asked: &Asked, form: Form) -> Answer {
+async fn export(console: Arc<Console>, who: &Somebody, asked: Asked, form: Form) -> Answer {
     who.may(May::Export)?;
-    let filter = asked.filter();
+    let asked = asked.at(now())?;
+    let filter = asked.filter()?;
     // What comes from now on is no part of it, so that the number holds.
     let newest = console.ledger.events(&EventFilter::default(), None, 1).await?;
     let end = newest.first().map_or(0, |newest| newest.id.saturating_add(1));

@@ -1,5 +1,9 @@
 use super::*;
 
+fn seen(severity: Severity, id: &str, message: &str) -> Seen {
+    Seen { severity, id: id.to_owned(), message: message.to_owned() }
+}
+
 fn sample() -> Stopped {
     Stopped {
         decision: Decision::Block,
@@ -22,8 +26,9 @@ fn sample() -> Stopped {
             }),
             policies: vec![("ours".to_owned(), "A file that pretends is blocked".to_owned())],
             findings: vec![
-                (Severity::Info, "nothing to worry".to_owned()),
-                (Severity::High, "the name ends in .pdf.vbs".to_owned()),
+                seen(Severity::Info, "program.unsigned", "nothing to worry"),
+                // Of a rule of an organisation's own nobody knows more than it says itself.
+                seen(Severity::High, "ours.name", "the name ends in .pdf.vbs"),
             ],
             lesson: Some("masquerade".to_owned()),
             ..Why::default()
@@ -162,6 +167,64 @@ fn every_page_says_whose_it_is_and_whom_to_ask() {
     assert!(String::from_utf8(lines).unwrap().contains("Help: Example & Sons, it@site.example"));
     let bare = page(&sample(), Language::English);
     assert!(!bare.contains("<img") && !bare.contains("mailto:") && !bare.contains(">Help<"));
+}
+
+#[test]
+fn what_was_seen_is_told_in_the_language_of_the_page_and_once() {
+    let mut stopped = sample();
+    stopped.why.findings = vec![
+        seen(Severity::High, "macros.downloads", "the macro downloads from the network"),
+        seen(
+            Severity::High,
+            "masquerade.double-extension",
+            "the name ends in .pdf.vbs: a program dressed as a document",
+        ),
+        seen(
+            Severity::High,
+            "masquerade.double-extension",
+            "the name ends in .doc.vbs: a program dressed as a document",
+        ),
+        seen(Severity::Low, "ours.rule", "something of our own"),
+    ];
+    let english = page(&stopped, Language::English);
+    assert!(
+        english.contains("<li>the macro downloads")
+            && english.contains(".doc.vbs")
+            && !english.contains("lang=\"en\">some")
+    );
+    for (language, told) in [
+        (Language::German, "<li>Das Makro lädt etwas aus dem Netz</li>"),
+        (Language::French, "<li>La macro télécharge quelque chose du réseau</li>"),
+        (Language::Spanish, "<li>La macro descarga algo de la red</li>"),
+    ] {
+        let page = page(&stopped, language);
+        let double = sentence(language, "masquerade.double-extension").unwrap();
+        assert!(page.contains(told) && page.matches(double).count() == 1, "{page}");
+        assert!(!page.contains("dressed as") && page.contains("<li lang=\"en\">something of our own</li>"), "{page}");
+        let lines = String::from_utf8(stopped.render(Form::Text, language, &House::default())).unwrap();
+        assert!(lines.contains(double) && !lines.contains("dressed as"), "{lines}");
+    }
+    // Programs read one language.
+    let problem = String::from_utf8(stopped.render(Form::Json, Language::German, &House::default())).unwrap();
+    assert!(problem.contains("the macro downloads from the network"), "{problem}");
+}
+
+#[test]
+fn how_far_a_download_is_is_said_in_units_and_numbers_of_the_language() {
+    let coming = Coming { name: "a".into(), address: "b".into(), taken: 3 << 19, whole: Some(3 << 20) };
+    for (language, there, all) in [
+        (Language::English, "1.5\u{a0}MiB", "3.0\u{a0}MiB"),
+        (Language::German, "1,5\u{a0}MiB", "3,0\u{a0}MiB"),
+        (Language::French, "1,5\u{a0}Mio", "3,0\u{a0}Mio"),
+        (Language::Spanish, "1,5\u{a0}MiB", "3,0\u{a0}MiB"),
+    ] {
+        let page = String::from_utf8(coming.render(language, &House::default())).unwrap();
+        assert!(
+            page.contains(there) && page.contains(all) && page.contains("value=\"1572864\" max=\"3145728\""),
+            "{page}"
+        );
+        assert!(page.contains("<body class=\"calm\">"));
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) const TEXTS: Texts = Texts {
     advice_upload: &[
         "If you did not mean to send this, close this page. That is all.",
         "If you do not know why something was sent, tell whoever looks after your computers the reference below.",
-        "If you need to send it for your work, tell them the reference below as well: they can see what stopped it.",
+        "If you need to send it for your work, tell them the reference below as well: they can see what stopped it. Nothing here sends it for you: once it may go out, send it again.",
     ],
     contact: "Help",
     incomplete: [
@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "A password on an archive keeps scanners out. When the password comes in the same message, it protects nobody but the sender of something bad.",
         ),
     ],
+    does: ["delivers", "holds", "blocks"],
     troubles: &[
         ("protocol", "The site's answer makes no sense"),
         ("request", "This request makes no sense to a proxy"),

@@ -29,7 +29,7 @@ pub(super) const TEXTS: Texts = Texts {
     advice_upload: &[
         "Si vous ne vouliez pas envoyer cela, fermez cette page. C’est tout.",
         "Si vous ne savez pas pourquoi quelque chose a été envoyé, donnez la référence ci-dessous aux personnes qui s’occupent de vos ordinateurs.",
-        "Si vous devez l’envoyer pour votre travail, donnez-leur aussi la référence : elles peuvent voir ce qui l’a arrêté.",
+        "Si vous devez l’envoyer pour votre travail, donnez-leur aussi la référence : elles peuvent voir ce qui l’a arrêté. Rien ici ne l’envoie à votre place : dès qu’il peut partir, envoyez-le de nouveau.",
     ],
     contact: "Aide",
     incomplete: [
@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "Un mot de passe sur une archive tient les contrôles à l’écart. Quand le mot de passe arrive dans le même message, il ne protège que l’expéditeur de quelque chose de mauvais.",
         ),
     ],
+    does: ["remet", "retient", "bloque"],
     troubles: &[
         ("protocol", "La réponse du site n’a pas de sens"),
         ("request", "Cette requête n’a pas de sens pour un proxy"),

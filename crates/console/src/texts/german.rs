@@ -29,7 +29,7 @@ pub(super) const TEXTS: Texts = Texts {
     advice_upload: &[
         "Wenn Sie das nicht senden wollten, schließen Sie diese Seite. Mehr ist nicht nötig.",
         "Wenn Sie nicht wissen, warum etwas gesendet wurde, nennen Sie denen, die Ihre Computer betreuen, das Aktenzeichen unten.",
-        "Wenn Sie es für Ihre Arbeit senden müssen, nennen Sie ihnen ebenfalls das Aktenzeichen: Sie können sehen, was den Ausschlag gab.",
+        "Wenn Sie es für Ihre Arbeit senden müssen, nennen Sie ihnen ebenfalls das Aktenzeichen: Sie können sehen, was den Ausschlag gab. Von hier aus sendet es niemand für Sie: Sobald es hinaus darf, senden Sie es noch einmal.",
     ],
     contact: "Hilfe",
     incomplete: [
@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "Ein Passwort auf einem Archiv hält Prüfprogramme fern. Kommt das Passwort in derselben Nachricht, schützt es nur den, der etwas Schlechtes verschickt.",
         ),
     ],
+    does: ["stellt zu", "hält zurück", "blockiert"],
     troubles: &[
         ("protocol", "Die Antwort der Seite ergibt keinen Sinn"),
         ("request", "Mit dieser Anfrage kann ein Proxy nichts anfangen"),

@@ -29,7 +29,7 @@ pub(super) const TEXTS: Texts = Texts {
     advice_upload: &[
         "Si no quería enviar esto, cierre esta página. Eso es todo.",
         "Si no sabe por qué se envió algo, dé la referencia de abajo a quienes cuidan de sus ordenadores.",
-        "Si necesita enviarlo para su trabajo, deles también la referencia: pueden ver qué lo detuvo.",
+        "Si necesita enviarlo para su trabajo, deles también la referencia: pueden ver qué lo detuvo. Aquí nada lo envía por usted: en cuanto pueda salir, envíelo de nuevo.",
     ],
     contact: "Ayuda",
     incomplete: [
@@ -100,6 +100,7 @@ pub(super) const TEXTS: Texts = Texts {
             "Una contraseña en un archivo comprimido impide examinarlo. Si la contraseña llega en el mismo mensaje, solo protege a quien envía algo malo.",
         ),
     ],
+    does: ["entrega", "retiene", "bloquea"],
     troubles: &[
         ("protocol", "La respuesta del sitio no tiene sentido"),
         ("request", "Esta petición no tiene sentido para un proxy"),

@@ -10,15 +10,21 @@ events.addEventListener("missed", () => { location.reload(); });
 events.addEventListener("message", (message) => {
   const event = JSON.parse(message.data);
   const row = document.createElement("tr");
-  for (const key of ["time", "decision", "name", "address", "kind", "policy"]) {
+  // As in `rows.html`.
+  const columns = [["time", "Time"], ["decision", "Decision"], ["name", "File"], ["address", "From"], ["kind", "Kind"], ["policy", "Policy"]];
+  for (const [key, label] of columns) {
     const cell = row.insertCell();
     cell.textContent = event[key];
+    cell.dataset.label = label;
     if (key === "decision") cell.className = event.decision;
+    if (key === "name" || key === "address") cell.className = "long";
   }
   const link = document.createElement("a");
   link.href = "/events/" + encodeURIComponent(event.reference);
   link.textContent = event.reference;
-  row.insertCell().append(link);
+  const last = row.insertCell();
+  last.dataset.label = "Reference";
+  last.append(link);
   rows.prepend(row);
   while (rows.rows.length > MOST) rows.deleteRow(-1);
 });

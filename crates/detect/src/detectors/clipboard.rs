@@ -8,7 +8,7 @@ pub(super) mod words;
 
 use crate::text::{cut, decode, excerpt, excerpt_line, normalise, patterns, up_to};
 use crate::{DetectError, Detector, Findings, Reads};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use data_encoding::{BASE64, HEXLOWER};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use std::borrow::Cow;
@@ -62,7 +62,9 @@ patterns! {
 
     // Names may stand in brackets: `clipboard["writetext"]`, `document["execcommand"]("copy")`.
     CLIPBOARD = r#"clipboard["'\s\])]*(?:\?\.\s*\[|\?\.|\.|\[)[\s"'(]*write(?:text)?\b|execcommand[^;{}\r\n]{0,60}?["'](?:copy|cut)\b|setdata["'\s\])]*\(\s*["'(\s]*text(?:/plain)?|clipboarddata["'\s\])]*[.\[][\s"'(]*setdata|new\s+clipboarditem"#;
-    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|\\\\{1,3}[a-z0-9][a-z0-9.-]+(?:@[a-z0-9]+)*\\{1,2}[^\s"'<>|]{1,160}\.(?:exe|scr|cpl|msi|lnk|bat|cmd|vbs|jse?|hta|ps1)\b|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
+    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
+    // A program on a share; apart, since paths that end with a program of the system look like one.
+    SHARED = r#"\\\\{1,3}[a-z0-9][a-z0-9.-]+(?:@[a-z0-9]+)*\\{1,2}[^\s"'<>|]{1,160}\.(?:exe|scr|cpl|msi|lnk|bat|cmd|vbs|jse?|hta|ps1)\b"#;
     UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:/\S{0,20}/)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}";
 
     // What no manual offers: commands that start others from afar, that hide their window or what they are.
@@ -187,7 +189,7 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "\u{200b}",
         "\u{ad}",
     ];
-    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).ok()
 });
 
 /// Builds what is made of tables.
@@ -280,7 +282,7 @@ impl Code {
 
     /// A command line of Windows or macOS that no page has a reason to copy, wherever it stands.
     pub(super) fn of_windows(&self) -> Option<String> {
-        excerpt_line(&COMMAND, &self.plain)
+        excerpt_line(&COMMAND, &self.plain).or_else(|| excerpt_line(&SHARED, &self.plain))
     }
 
     /// A command line that manuals offer to copy, too.
@@ -300,17 +302,18 @@ impl Code {
 
 /// A command line in text that people see.
 pub(super) fn shown_command(markup: &str) -> Option<String> {
-    excerpt_line(&COMMAND, markup).or_else(|| excerpt(&UNIX, markup))
+    excerpt_line(&COMMAND, markup).or_else(|| excerpt_line(&SHARED, markup)).or_else(|| excerpt(&UNIX, markup))
 }
 
 /// Whether a command is written as manuals write theirs: in full, and to be seen when it runs.
 pub(super) fn plainly_offered(value: &str, code: &str) -> bool {
-    !HIDES.is_match(value) && COMMAND.is_match(&code.to_ascii_lowercase())
+    let code = code.to_ascii_lowercase();
+    !HIDES.is_match(value) && (COMMAND.is_match(&code) || SHARED.is_match(&code))
 }
 
 /// A command line that is a value of its own in normalised code or in tags.
 pub(super) fn command_value(plain: &str) -> Option<String> {
-    let mut values = COMMAND.find_iter(plain).chain(UNIX.find_iter(plain));
+    let mut values = COMMAND.find_iter(plain).chain(SHARED.find_iter(plain)).chain(UNIX.find_iter(plain));
     let found = values.find(|found| is_value(plain, found.start()))?;
     Some(cut(up_to(plain, found.start(), |c| matches!(c, '\r' | '\n'))))
 }

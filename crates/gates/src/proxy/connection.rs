@@ -27,7 +27,7 @@ impl Proxy {
     /// policy forbids is opened like any other, so that whoever asks is told why.
     pub(super) async fn bypasses(&self, client: IpAddr, person: Option<&str>, host: &str, port: u16) -> bool {
         let listed = || self.desk.sites().has_host(host, &self.settings.bypass_lists);
-        if !self.settings.bypasses(host) && !listed() {
+        if !self.settings.bypasses(host) && !self.desk.is_bypassed(host) && !listed() {
             return false;
         }
         let Some(exchange) = self.connecting(client, person, host, port) else { return false };
@@ -59,7 +59,8 @@ impl Proxy {
 
     /// What policy and the record are told of a connection to a host.
     fn connecting(&self, client: IpAddr, person: Option<&str>, host: &str, port: u16) -> Option<Exchange> {
-        let tunnel = Tunnel { scheme: Scheme::HTTPS, host: host.to_owned(), port, redirected: false };
+        let tunnel =
+            Tunnel { scheme: Scheme::HTTPS, host: host.to_owned(), port, redirected: false, agent: String::new() };
         let address = Uri::builder().scheme("https").authority(tunnel.authority());
         let address = address.path_and_query(PathAndQuery::from_static("/")).build().ok()?;
         let mut exchange = Exchange::of(Gate::Proxy, Some(client), Method::CONNECT, address, &HeaderMap::new());

@@ -4,7 +4,7 @@ use super::body::BoxError;
 use super::upstream::Resolver;
 use crate::GateError;
 use crate::exchange::normal_host;
-use crate::settings::{ProxySettings, names};
+use crate::settings::{ProxySettings, names_host};
 use data_encoding::BASE64;
 use http::{HeaderValue, Uri};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
@@ -71,7 +71,7 @@ impl Parent {
 
     /// Whether a host is reached through it at a port.
     pub(super) fn serves(&self, host: &str, port: u16) -> bool {
-        !names(&self.except, host) && !names(&self.except, &format!("{host}:{port}"))
+        !names_host(&self.except, host) && !names_host(&self.except, &format!("{host}:{port}"))
     }
 
     /// What it must be shown.

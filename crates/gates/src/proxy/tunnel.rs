@@ -14,7 +14,7 @@ use crate::refusal::Trouble;
 use crate::{Exchange, Wants};
 use bytes::{Bytes, BytesMut};
 use data_encoding::BASE64;
-use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT};
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -39,6 +39,8 @@ const GREETING: usize = 1 << 10;
 const MOST_GREETING: usize = 32 << 10;
 /// A fatal alert: the name is not one of ours (RFC 8446, 5.1 and 6.2; RFC 6066, 3).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// Characters of what a program calls itself.
+const MOST_AGENT: usize = 200;
 /// Bytes copied at a time through what is not inspected.
 const CHUNK: usize = 32 << 10;
 
@@ -67,7 +69,8 @@ impl Proxy {
         if host.is_empty() || port == 0 {
             return refuse(&Trouble::Request("CONNECT needs a host and a port"));
         }
-        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port, redirected: false };
+        let agent = request.headers().get(USER_AGENT).map(|agent| agent_text(agent.as_bytes())).unwrap_or_default();
+        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port, redirected: false, agent };
         // Boxed, since what is inside comes back here.
         let inside: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
             match hyper::upgrade::on(request).await {
@@ -98,7 +101,8 @@ impl Proxy {
         };
         let place = Place { client, held, person: None, tunnel: None };
         let host = normal_host(&meant.ip().to_canonical().to_string());
-        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port: meant.port(), redirected: true };
+        let agent = String::new();
+        let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port: meant.port(), redirected: true, agent };
         let stream = Patient::new(stream, self.settings.idle_time());
         self.inside(stream, place, tunnel, closing).await;
     }
@@ -213,11 +217,11 @@ impl Proxy {
                 let Some(alert) = alert_of(&error).filter(|_| greeted) else {
                     return tracing::info!(%client, host = %tunnel.host, %error, "no TLS with the client");
                 };
-                if self.desk.distrusted(&tunnel.host, client.ip().to_canonical(), alert) {
+                if self.desk.distrusted(&tunnel.host, client.ip().to_canonical(), &tunnel.agent, alert) {
                     tracing::warn!(
-                        %client, host = %tunnel.host, alert,
+                        %client, host = %tunnel.host, agent = %tunnel.agent, alert,
                         "a client refuses the certificate made for a host; have it trust this proxy's certificate authority, or \
-                         pass the host uninspected (`proxy.bypass`)"
+                         pass the host uninspected (the console's page /sites/refusals, or `proxy.bypass`)"
                     );
                 }
                 return;
@@ -234,6 +238,11 @@ impl Proxy {
             self.http1(stream, place, closing).await;
         }
     }
+}
+
+/// What a program calls itself, its beginning, for people.
+fn agent_text(field: &[u8]) -> String {
+    lazaret_model::plain(&String::from_utf8_lossy(field).chars().take(MOST_AGENT).collect::<String>())
 }
 
 /// The name in a TLS greeting (RFC 6066, 3), of which `first` has the beginning; what is read is added to it.

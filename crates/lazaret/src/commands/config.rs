@@ -3,7 +3,7 @@
 use crate::cli::{Common, Config as Command, EngineOptions};
 use crate::config::{Config, DEFAULTS};
 use crate::failure::Failure;
-use crate::{display, record, sources};
+use crate::{bypass, display, record, sources};
 use lazaret_gates::{AuthorityFolder, Directory, Icap, Proxy, Sites};
 use std::process::ExitCode;
 
@@ -31,6 +31,7 @@ fn check(common: &Common) -> Result<ExitCode, Failure> {
         note(found.map(drop).map_err(|error| Failure::new(format!("`{key}`: `{address}`: {error}"))));
     }
     note(Directory::new(&config.people).map(drop).map_err(Failure::from));
+    note(bypass::sets(&config.proxy.bypass_sets).map(drop));
     note(Proxy::check(&config.proxy).map_err(Failure::from));
     note(Icap::check(&config.icap).map_err(Failure::from));
     note(AuthorityFolder::at(&data.join("authority")).list().map(drop).map_err(Failure::from));

@@ -26,6 +26,8 @@ use tokio::sync::{Notify, watch};
 
 /// How long downloads under way may take to end after the word to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long refusals that the ledger could not take wait for it after that: for one try, which may take five seconds, and another.
+const LAST_TRIES: Duration = Duration::from_secs(8);
 /// How long the ledger is looked at before it is used.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -77,15 +79,20 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         };
         let exporter = Exporter::start(&config.export, || Ok(Poster::new(&config.proxy)?))?;
         let house = Arc::new(house(&config.console)?);
-        let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone(), house));
+        let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone(), Arc::clone(&house)));
         let kept = Arc::new(Notify::new());
         let record = Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter, Arc::clone(&kept)));
         tokio::spawn(Arc::clone(&record).catch_up());
         sites.prepare().await;
         tokio::spawn(Arc::clone(&sites).keep_fresh(closing.clone()));
         let pages = Arc::<Words>::clone(&words);
+        let recorder = Arc::clone(&record);
         let means = Means { engine, pages, record, sites, directory };
         let desk = Arc::new(Desk::new(means, config.bodies.clone(), spool));
+        let icap = match config.icap.listen.as_str() {
+            "" => None,
+            _ => Some(Arc::new(Icap::new(Arc::clone(&desk), config.icap.clone())?)),
+        };
         let process = Process::new(
             engine_sources,
             config.clone(),
@@ -96,8 +103,9 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             ledger.clone(),
         )?;
         let process = Arc::new(process.with_authority(Arc::clone(&authority)));
+        process.follow_bypasses().await?;
         tokio::spawn(crate::authority::watch(Arc::clone(&authority), ledger.clone()));
-        tokio::spawn(reload::watch(Arc::clone(&process), signal(SignalKind::hangup())?));
+        tokio::spawn(reload::watch(Arc::clone(&process), icap.clone(), signal(SignalKind::hangup())?));
         let retention = Retention {
             ledger: ledger.clone(),
             blobs: blobs.clone(),
@@ -126,7 +134,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
             tokio::spawn(prepare(Arc::clone(&library)));
             let console = console.with_metrics(move || desk.metrics().text()).with_library(library).with_proxy(secret);
-            let console = console.with_attempts(Arc::clone(&attempts));
+            let console = console.with_attempts(Arc::clone(&attempts)).with_house(house);
             match console.setup_link().await? {
                 Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
                 None => display::remark(&format!("the console is at {url}/")),
@@ -163,11 +171,9 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             ));
             gates.spawn(proxy.serve(listener, closing.clone()));
         }
-        let listen = config.icap.listen.clone();
-        if !listen.is_empty() {
+        if let Some(icap) = icap {
             let scheme = if config.icap.certificate.is_empty() { "icap" } else { "icaps" };
-            let icap = Arc::new(Icap::new(Arc::clone(&desk), config.icap)?);
-            let listener = bind("icap.listen", &listen).await?;
+            let listener = bind("icap.listen", &config.icap.listen).await?;
             let address = listener.local_addr()?;
             tracing::info!(%address, "the ICAP server listens");
             display::remark(&format!(
@@ -185,6 +191,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!(seconds = DRAIN.as_secs(), "some downloads did not end and are cut off");
         }
+        recorder.close(LAST_TRIES).await;
         Ok(())
     })?;
     // What still waits for a slow worker must not keep us.

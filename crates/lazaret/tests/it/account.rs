@@ -317,6 +317,28 @@ fn programs_do_with_a_token_what_its_role_may() {
 }
 
 #[test]
+fn whoever_finds_a_session_open_cannot_guess_its_password_there() {
+    let served = Served::with("");
+    let staff = administrator(&served);
+    let csrf = staff.csrf();
+    let change =
+        |old: &str| staff.post("/account", &[("csrf", &csrf), ("old", old), ("new", "another long enough one")]);
+    let later = "too many attempts";
+    for at in 0..5 {
+        let page = change("guess");
+        assert!(page.ends_with("200") && page.contains("not right") && !page.contains(later), "{at}: {page}");
+    }
+    assert!(change("guess").contains(later));
+    // The right one is not found out either, on whichever form of the page.
+    assert!(change(PASSWORD).contains(later));
+    for form in ["/account/totp", "/account/totp/off"] {
+        let page = staff.post(form, &[("csrf", &csrf), ("password", PASSWORD)]);
+        assert!(page.contains(later), "{form}: {page}");
+    }
+    assert!(staff.get("/audit").contains("on the account page"));
+}
+
+#[test]
 fn the_pages_of_the_account_work_in_a_browser() {
     let served = Served::with("");
     let staff = administrator(&served);

@@ -130,6 +130,7 @@ fn everybody_is_shown_what_their_role_may_and_nothing_else() {
         ("/requests", 0),
         ("/quarantine", 0),
         ("/sites", 0),
+        ("/sites/refusals", 0),
         ("/policies", 0),
         ("/policies/history", 0),
         ("/account", 0),

@@ -115,6 +115,35 @@ fn nobody_decides_about_what_they_asked_for_themselves() {
     }
 }
 
+#[test]
+fn nobody_asks_for_what_was_stopped_on_its_way_out_and_nobody_releases_it() {
+    let (served, site) = (served(), Site::plain());
+    let form = corpus::of_row("C22").into_iter().find(|standin| standin.folder == "formats/form").unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &form.bytes).unwrap();
+    let data = format!("@{}", file.path().display());
+    let kind = "Content-Type: multipart/form-data; boundary=border";
+    let stopped = served.curl(&["--interface", ADA, "-H", kind, "--data-binary", &data, &site.url("/take")]);
+    assert_eq!(stopped.status, 403, "{stopped:?}");
+    assert!(!stopped.text().contains("/ask/"), "{stopped:?}");
+    let reference = stopped.headers.split("x-lazaret-reference: ").nth(1).unwrap();
+    let reference = reference.split_whitespace().next().unwrap().to_uppercase();
+    // Who knows the address all the same is told why not, and who is somebody else learns no more than before.
+    let ask = format!("/ask/{reference}");
+    for more in [&[][..], &["--data", "name=Mallory&reason=work"]] {
+        let refused = console(&served, ADA, &ask, more);
+        assert!(refused.status == 409 && refused.text().contains("stopped on its way out"), "{refused:?}");
+        let other = console(&served, BERT, &ask, more);
+        assert!(other.status == 403 && other.text().contains("somebody else"), "{other:?}");
+    }
+    let staff = administrator(&served);
+    assert!(staff.get("/requests").contains("Nobody has asked"));
+    let event = staff.get(&format!("/events/{reference}"));
+    assert!(event.contains("on its way out") && !event.contains("/ask/"), "{event}");
+    // It is said in the terms of what was sent.
+    assert!(!event.contains("if a page fetched it"), "{event}");
+}
+
 /// A connection from Ada's machine to the console.
 fn socket(served: &Served) -> std::net::TcpStream {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

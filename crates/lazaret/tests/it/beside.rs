@@ -32,7 +32,7 @@ const PLACES: usize = 120;
 const ARCHIVES: u64 = 4;
 
 /// A connection from an address of this machine.
-fn from(address: &str, server: SocketAddr) -> std::io::Result<TcpStream> {
+pub fn from(address: &str, server: SocketAddr) -> std::io::Result<TcpStream> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stream = runtime.block_on(async {
         let socket = tokio::net::TcpSocket::new_v4()?;

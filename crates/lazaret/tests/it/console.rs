@@ -120,6 +120,39 @@ fn what_was_saved_is_in_force_after_a_restart_unless_files_are_named() {
     assert_eq!(fetch(), 403);
 }
 
+#[test]
+fn policies_are_listed_by_what_they_do_in_the_language_of_whoever_looks() {
+    let served = Served::with("");
+    let staff = administrator(&served);
+    let mut said = std::collections::BTreeSet::new();
+    for (accepted, tag) in [("ja", "en"), ("de-AT,de;q=0.9", "de"), ("fr", "fr"), ("en;q=0.1,es", "es")] {
+        let page = staff.curl(&["-H", &format!("Accept-Language: {accepted}"), &staff.url("/policies")]);
+        // The class of a policy's cell, and its word.
+        let does = |id: &str| {
+            let row = page.split(&format!("<code>{id}</code>")).nth(1).unwrap_or_else(|| panic!("{id}: {page}"));
+            let cell =
+                row.split(&format!("<td lang=\"{tag}\"><span class=\"")).nth(1).unwrap_or_else(|| panic!("{row}"));
+            let (class, rest) = cell.split_once("\">").unwrap();
+            (class.to_owned(), rest.split('<').next().unwrap().to_owned())
+        };
+        for (id, class) in [
+            ("ordinary-content", "deliver"),
+            ("hold-what-is-locked", "hold"),
+            ("macros-that-run-by-themselves", "hold"),
+            ("malicious", "block"),
+        ] {
+            let (found, word) = does(id);
+            assert_eq!(found, class, "{id}");
+            said.insert((class, word));
+        }
+        // In Cedar it stands there as it was written.
+        assert_eq!(page.contains(">Malicious content is blocked<"), tag == "en", "{page}");
+        assert!(!page.contains(">permits<"), "{page}");
+    }
+    assert_eq!(said.len(), 3 * 4, "{said:?}");
+    assert!(said.contains(&("hold", "holds".to_owned())), "{said:?}");
+}
+
 fn administrator_again(served: &Served) -> Staff<'_> {
     let staff = Staff { served, jar: tempfile::NamedTempFile::new().unwrap() };
     assert!(staff.post("/login", &[("name", "anna"), ("password", "correct horse battery")]).ends_with("303"));

@@ -310,7 +310,12 @@ fn a_worker_that_is_stopped_is_replaced_within_seconds_and_what_it_had_is_inspec
             let (served, site) = (&served, &site);
             scope.spawn(move || {
                 let got = served.get(&site.url(&format!("/{number}.txt")));
-                assert!(is_letter(&got, &text(1_000 * (number + 1))), "{number}: {:?}", got.map(|got| got.status));
+                assert!(
+                    is_letter(&got, &text(1_000 * (number + 1))),
+                    "{number}: {:?} {}",
+                    got.map(|got| got.status),
+                    served.log()
+                );
             });
         }
         scope.spawn(|| assert!(is_refusal(&served.get(&site.url("/run.vbs")))));

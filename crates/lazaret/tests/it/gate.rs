@@ -86,6 +86,7 @@ impl Served {
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in BufReader::new(lines).lines().map_while(Result::ok) {
+                let said = line.replace("gateways at icaps://", "gateways at icap://");
                 for (at, (before, after)) in [
                     ("at the proxy ", ";"),
                     ("gateways at icap://", "/"),
@@ -95,7 +96,7 @@ impl Served {
                 .into_iter()
                 .enumerate()
                 {
-                    if let Some((_, rest)) = line.split_once(before) {
+                    if let Some((_, rest)) = said.split_once(before) {
                         let address: SocketAddr = rest.split(after).next().unwrap().parse().unwrap();
                         let _ = sender.send((at.min(2), address));
                     }

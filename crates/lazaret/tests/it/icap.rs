@@ -6,21 +6,21 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::sync::LazyLock;
 
-const SCRIPT: &str = "Set shell = CreateObject(\"WScript.Shell\")\r\nshell.Run \"calc.exe\"\r\nWScript.Quit\r\n";
+pub const SCRIPT: &str = "Set shell = CreateObject(\"WScript.Shell\")\r\nshell.Run \"calc.exe\"\r\nWScript.Quit\r\n";
 
 static SERVED: LazyLock<Served> = LazyLock::new(|| Served::with(""));
 
 /// An answer: ICAP head, encapsulated head, body without its chunks and what followed it.
 #[derive(Debug)]
-struct Answer {
-    head: String,
-    web: String,
-    body: Vec<u8>,
+pub struct Answer {
+    pub head: String,
+    pub web: String,
+    pub body: Vec<u8>,
     end: String,
 }
 
 impl Answer {
-    fn read(stream: &mut TcpStream) -> Self {
+    pub fn read(stream: &mut impl Read) -> Self {
         let head = read_head(stream);
         let field = head.lines().find_map(|line| line.strip_prefix("Encapsulated: ")).unwrap_or_default().to_owned();
         let (mut web, mut body, mut end) = (String::new(), Vec::new(), String::new());
@@ -48,7 +48,7 @@ impl Answer {
         Self { head, web, body, end }
     }
 
-    fn status(&self) -> u16 {
+    pub fn status(&self) -> u16 {
         self.head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
@@ -57,7 +57,7 @@ impl Answer {
     }
 }
 
-fn read_line(stream: &mut TcpStream) -> String {
+fn read_line(stream: &mut impl Read) -> String {
     let mut line = Vec::new();
     let mut byte = [0];
     while !line.ends_with(b"\r\n") && stream.read(&mut byte).unwrap() == 1 {
@@ -73,7 +73,7 @@ fn web_request(path: &str) -> String {
 }
 
 /// A RESPMOD request up to its body.
-fn respmod(path: &str, fields: &str, web_fields: &str) -> String {
+pub fn respmod(path: &str, fields: &str, web_fields: &str) -> String {
     let request = web_request(path);
     let response = format!("HTTP/1.1 200 OK\r\n{web_fields}\r\n");
     let (at, end) = (request.len(), request.len() + response.len());
@@ -83,7 +83,7 @@ fn respmod(path: &str, fields: &str, web_fields: &str) -> String {
     )
 }
 
-fn chunked(body: &[u8], size: usize) -> Vec<u8> {
+pub fn chunked(body: &[u8], size: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for chunk in body.chunks(size) {
         bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn lazaret(folder: &Path, arguments: &[&str]) -> Output {
+pub fn lazaret(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_lazaret"))
         .args(arguments)
         .current_dir(folder)
@@ -18,12 +18,12 @@ fn lazaret(folder: &Path, arguments: &[&str]) -> Output {
         .expect("the executable runs")
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Does something with a ledger, as another process would.
-fn at_ledger<T>(address: &str, act: impl AsyncFnOnce(Ledger) -> T) -> T {
+pub fn at_ledger<T>(address: &str, act: impl AsyncFnOnce(Ledger) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { act(Ledger::open(address).await.unwrap()).await })
 }

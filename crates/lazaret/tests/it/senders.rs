@@ -25,6 +25,7 @@ fn fields(path: &str) -> &'static [(&'static str, &'static str)] {
         "/requests/{id}" => &[("decision", "approve"), ("answer", "")],
         "/policies/edit" => &[("text", ""), ("note", "none"), ("base", "0"), ("do", "save")],
         "/policies/history/{id}" => &[("base", "0")],
+        "/sites/refusals" => &[("host", "nobody.example"), ("do", "pass")],
         "/quarantine/{blob}" => &[("reference", "none")],
         "/attack/layers" => &[("layer", "{}"), ("do", "show")],
         "/attack/takes/new" => &[("text", ""), ("id", "T9001")],

@@ -17,6 +17,10 @@ const ENGINE: &[&str] = &[
     "landlock_restrict_self",
     "memfd_create",
     "socketpair",
+    // Children that are forked ahead are watched by descriptors.
+    "pidfd_open",
+    "clone",
+    "wait4",
     "setpriority",
     "prlimit64",
     "flock",
@@ -124,4 +128,66 @@ fn the_unit_lets_workers_make_every_call_that_they_need() {
     assert!(missing.is_empty(), "the unit does not allow {missing:?}");
     let open: Vec<_> = FORBIDDEN.iter().filter(|name| allowed.contains(**name)).collect();
     assert!(open.is_empty(), "the unit allows {open:?}");
+}
+
+#[test]
+fn the_unit_has_no_directive_that_systemd_does_not_know() {
+    let path = unit().display().to_string();
+    let Some(output) = analyze(&["verify", &path]) else { return };
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    // What it names is not installed here.
+    let installed = ["/usr/bin/lazaret is not executable", "'man lazaret(1)' failed", "lazaret.service: Unit User"];
+    let of_ours = text.lines().filter(|line| line.contains("lazaret.service"));
+    let wrong: Vec<_> = of_ours.filter(|line| !installed.iter().any(|known| line.contains(known))).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_unit_leaves_workers_the_namespaces_that_they_make() {
+    let unit = std::fs::read_to_string(unit()).unwrap();
+    let left = unit.lines().find_map(|line| line.strip_prefix("RestrictNamespaces=")).unwrap();
+    let left: HashSet<&str> = left.split_whitespace().collect();
+    let source = std::fs::read_to_string(root().join("crates/engine/src/sandbox.rs")).unwrap();
+    let name = |rest: &str| rest.split(|c: char| !c.is_ascii_uppercase()).next().unwrap().to_owned();
+    let made: HashSet<String> =
+        source.split("UnshareFlags::").skip(1).map(name).filter(|flag| !flag.is_empty()).collect();
+    assert!(made.len() >= 6, "{made:?}");
+    for flag in made {
+        // As systemd calls them (systemd.exec(5)).
+        let named = match flag.as_str() {
+            "NEWUSER" => "user",
+            "NEWPID" => "pid",
+            "NEWNET" => "net",
+            "NEWIPC" => "ipc",
+            "NEWNS" => "mnt",
+            "NEWUTS" => "uts",
+            other => panic!("`{other}` has no name here"),
+        };
+        assert!(left.contains(named), "the unit does not leave workers `{named}`");
+    }
+}
+
+/// `ProcSubset=pid` hides everything in `/proc` but processes, `ProtectProc=invisible` those of others.
+#[test]
+fn what_the_unit_hides_in_proc_is_not_read() {
+    let mut folders: Vec<PathBuf> = ["engine", "gates", "console", "store", "lazaret"]
+        .map(|name| root().join("crates").join(name).join("src"))
+        .into();
+    let mut read = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with("tests.rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                // Other tests stand at the end of a file.
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+                read.extend(text.split("\"/proc/").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
+            }
+        }
+    }
+    assert!(read.iter().any(|path| path == "self/exe"), "workers are started by another path: {read:?}");
+    let hidden: Vec<_> = read.iter().filter(|path| !path.starts_with("self/")).collect();
+    assert!(hidden.is_empty(), "the unit hides {hidden:?}");
 }

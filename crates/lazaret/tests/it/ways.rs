@@ -331,6 +331,51 @@ fn who_knows_the_password_gets_what_is_harmless_and_nothing_else() {
 }
 
 #[test]
+fn a_password_opens_nothing_that_is_forbidden_to_a_group_or_from_a_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = lazaret_policy::built_in_policies().text
+        + "\n@id(\"trainees\") @title(\"Trainees get no archives\")\n\
+           forbid (principal in Lazaret::Group::\"trainees\", action == Lazaret::Action::\"deliver\", resource)\n\
+           when { !resource.locked };\n\
+           @id(\"listed\") @title(\"Nothing is delivered from ours\")\n\
+           forbid (principal, action == Lazaret::Action::\"deliver\", resource)\n\
+           when { !resource.locked && context has site && context.site.lists.contains(\"ours\") };\n";
+    std::fs::write(folder.path().join("own.cedar"), policies).unwrap();
+    let site = Site::plain();
+    let archive = locked_archive("contract.txt", b"We agree about everything.\n");
+    for path in ["/contract.zip", "/listed.zip"] {
+        site.page(path, "", archive.clone());
+    }
+    std::fs::write(folder.path().join("ours.txt"), format!("{}\n", site.url("/listed.zip"))).unwrap();
+    let served = Served::in_folder(
+        folder,
+        "[policy]\npolicies = [\"own.cedar\"]\n\
+         [people]\nnetworks = [{ network = \"127.0.0.2\", groups = [\"trainees\"] }]\n\
+         [sites]\nlists = [{ name = \"ours\", source = \"ours.txt\", suspicious = false }]\n\n[proxy]\n",
+    );
+    let cases = [
+        ("127.0.0.1", "/contract.zip", None),
+        ("127.0.0.2", "/contract.zip", Some("Trainees get no archives")),
+        ("127.0.0.1", "/listed.zip", Some("Nothing is delivered from ours")),
+    ];
+    // All of them are held first: a password that opened something is tried by itself afterwards.
+    let held = cases.map(|(from, path, why)| {
+        let held = served.curl(&["--interface", from, "-H", "Accept: application/json", &site.url(path)]);
+        let problem: serde_json::Value = serde_json::from_slice(&held.body).unwrap();
+        assert_eq!(problem["decision"], "hold", "{from} {path}: {problem}");
+        (from, problem["unlock"].as_str().unwrap().to_owned(), why)
+    });
+    for (from, address, why) in held {
+        let password = format!("password={PASSWORD}");
+        let opened = served.curl(&["--interface", from, "--data-urlencode", &password, &address]);
+        match why {
+            None => assert!(opened.status == 200 && opened.body == archive, "{opened:?}"),
+            Some(why) => assert!(opened.status == 403 && opened.text().contains(why), "{from} {address}: {opened:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_happened_is_told_to_others() {
     let hook = Site::plain();
     let got = Arc::new(Mutex::new(String::new()));

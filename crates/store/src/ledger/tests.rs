@@ -104,6 +104,7 @@ async fn suite(address: &str) {
     sealed(&ledger).await;
     tokens(&ledger).await;
     policies(&ledger).await;
+    bypasses(&ledger).await;
     // What was acknowledged is there for whoever opens it next.
     let again = Ledger::open(address).await.unwrap();
     assert!(again.event("EVNT-0001").await.unwrap().is_some());
@@ -430,4 +431,29 @@ async fn policies(ledger: &Ledger) {
     assert_eq!(history.iter().map(|v| (v.id, v.text.as_str())).collect::<Vec<_>>(), [(second, ""), (first, "")]);
     let audit = ledger.audit(1).await.unwrap().remove(0);
     assert_eq!((audit.what.as_str(), audit.detail), ("policies changed", format!("version {second}: why")));
+}
+
+async fn bypasses(ledger: &Ledger) {
+    assert!(ledger.bypasses().await.unwrap().is_empty());
+    assert!(ledger.add_bypass("updates.example", "anna").await.unwrap());
+    assert!(ledger.add_bypass("updates.example", "karl").await.unwrap(), "it is passed already");
+    let list = ledger.bypasses().await.unwrap();
+    assert_eq!(list.iter().map(|one| (&*one.host, &*one.who)).collect::<Vec<_>>(), [("updates.example", "anna")]);
+    assert!(ledger.remove_bypass("updates.example", "karl").await.unwrap());
+    assert!(!ledger.remove_bypass("updates.example", "karl").await.unwrap(), "it is not passed any more");
+    assert!(ledger.bypasses().await.unwrap().is_empty());
+    let audit = ledger.audit(3).await.unwrap();
+    let told: Vec<_> = audit.iter().map(|one| (&*one.who, &*one.what, &*one.detail)).collect();
+    assert_eq!(
+        told[..2],
+        [("karl", "bypass removed", "updates.example"), ("anna", "bypass added", "updates.example")],
+        "what changed nothing is no change"
+    );
+    for number in 0..1_000 {
+        assert!(ledger.add_bypass(&format!("host{number}.example"), "anna").await.unwrap());
+    }
+    assert!(!ledger.add_bypass("one.too.many.example", "anna").await.unwrap());
+    for number in 0..1_000 {
+        assert!(ledger.remove_bypass(&format!("host{number}.example"), "anna").await.unwrap());
+    }
 }

@@ -111,7 +111,7 @@ fn pages_say_what_they_have_of_it() {
         (format!("{words}<pre hidden>powershell -c echo</pre>"), "words command"),
         (
             format!("{words}<script>fetch('/c').then(t => navigator['clip'+'board']['write'+'Text'](t))</script>"),
-            "words writes",
+            "high words writes",
         ),
         (
             format!("{words}<script>navigator['clip'+'board']['write'+'Text']('cmd /c echo')</script>"),

@@ -1,7 +1,7 @@
 //! Words that talk people into pasting something and running it, by one table (`content/lure-words.txt`).
 
 use crate::text::{cut, patterns, without_entities};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 const TABLE: &str = include_str!("../../../content/lure-words.txt");
 /// Bytes within which words of two groups belong together: a paragraph or two, or one list of steps.
 const NEAR: usize = 2_000;
+/// Bytes on each side of its root that hold the rest of any phrase, blanks and marks between its words included.
+const PHRASE: usize = 160;
 
 patterns! {
     // What a browser takes for a tag: a letter follows the bracket (WHATWG HTML, 13.2.5.6).
@@ -61,8 +63,7 @@ impl Lure {
         // Escapes, entities and characters that nobody sees may part a word.
         const PARTS: [&str; 9] = ["&#", "\\u", "\\x", "<", "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{ad}"];
         let parted = PARTS.iter().any(|part| memchr::memmem::find(text.as_bytes(), part.as_bytes()).is_some());
-        let possible = parted || ROOTS.as_ref().is_none_or(|roots| roots.is_match(text));
-        if possible { Self::of(text) } else { None }
+        if parted || may_ask(text) { Self::of(text) } else { None }
     }
 
     /// Adds what a simplified text says.
@@ -93,6 +94,40 @@ impl Lure {
             self.words = cut(&words.join(", "));
         }
     }
+}
+
+/// Whether a text that nothing parts may ask for enough to be sure of it: phrases of groups that are enough together, told around
+/// the roots of phrases.
+fn may_ask(text: &str) -> bool {
+    let Some(roots) = ROOTS.as_ref() else { return true };
+    let bytes = text.as_bytes();
+    let letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
+    // A line end or a tab in a literal is a letter behind a backslash.
+    let escape = |at: usize| {
+        let pair = at.checked_sub(2).and_then(|from| bytes.get(from..at));
+        matches!(pair, Some([b'\\', b'n' | b'r' | b't']))
+    };
+    let mut said: HashSet<Group> = HashSet::new();
+    let mut done = 0;
+    for root in roots.find_iter(bytes) {
+        let (start, end) = (root.start(), root.end());
+        if end <= done || letter(Some(end)) || letter(start.checked_sub(1)) && !escape(start) {
+            continue;
+        }
+        let around = text.floor_char_boundary(start.saturating_sub(PHRASE))..text.ceil_char_boundary(end + PHRASE);
+        // What begins that much later is read whole with this.
+        done = end + PHRASE / 2;
+        let around = simplified(&ESCAPED.replace_all(text.get(around).unwrap_or_default(), " "));
+        said.extend(PHRASES.0.find_iter(&around).filter_map(|found| PHRASES.1.get(found.as_str())));
+        let has = |group: Group| said.contains(&group);
+        let enough = has(Group::Place)
+            || has(Group::Keys) && (has(Group::Opens) || has(Group::Pretext))
+            || has(Group::Pretext) && has(Group::Opens) && has(Group::Paste);
+        if enough {
+            return true;
+        }
+    }
+    false
 }
 
 /// What a page or text says, in lower case and without punctuation, a blank between two words.
@@ -161,14 +196,21 @@ static PHRASES: LazyLock<(Regex, HashMap<String, Group>)> = LazyLock::new(|| {
     (crate::text::compiled(&phrases.join("|")), rows.into_iter().map(|(group, phrase)| (phrase, group)).collect())
 });
 
-/// The longest word of every phrase, whatever its letters' size; none where they make no automaton, which a test excludes.
+/// The longest run of plain letters in every phrase, whatever their size; none where they make no automaton, which a test excludes.
 static ROOTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let longest = |phrase: &String| phrase.split([' ', '+']).max_by_key(|word| word.len()).map(str::to_owned);
-    let words: Vec<String> = PHRASES.1.keys().filter_map(longest).collect();
-    // Letters beyond ASCII are of one size here: a capital one begins a word, and what follows it is looked for.
-    let plain = |word: &String| word.split(|c: char| !c.is_ascii()).max_by_key(|part| part.len()).map(str::to_owned);
-    let words: Vec<String> = words.iter().filter_map(plain).filter(|word| !word.is_empty()).collect();
-    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+    // Letters beyond ASCII are of several sizes: where a phrase has nothing else, each of them that may begin it is looked for.
+    let mut words = HashSet::new();
+    for phrase in PHRASES.1.keys() {
+        let plain =
+            phrase.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|part| part.len()).unwrap_or_default();
+        if plain.len() > 1 {
+            words.insert(plain.to_owned());
+        } else if let Some(first) = phrase.chars().next() {
+            let rest = phrase.get(first.len_utf8()..).unwrap_or_default().split([' ', '+']).next().unwrap_or_default();
+            words.extend([format!("{first}{rest}"), format!("{}{rest}", first.to_uppercase()), phrase.to_uppercase()]);
+        }
+    }
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).ok()
 });
 
 fn table() -> impl Iterator<Item = &'static str> {
@@ -211,6 +253,24 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let said = Lure::of(text).map_or("", |lure| if lure.sure { "sure" } else { "any" });
         assert_eq!(said, expected, "{text}");
+    }
+
+    #[test]
+    fn what_is_looked_at_closely_is_whatever_could_be_sure() {
+        // Every phrase in every size, in the middle of prose, alone and beside each other one that makes it sure.
+        let prose = "people open letters and copy them to the right place, ".repeat(3);
+        let phrases: Vec<&String> = PHRASES.1.keys().collect();
+        for (number, phrase) in phrases.iter().enumerate() {
+            let other = phrases[(number * 7 + 3) % phrases.len()];
+            for text in [
+                format!("{prose}{phrase}{prose}{other}, {prose}"),
+                format!("{prose}\\n{}\\t. {prose} {}.", phrase.to_uppercase(), other.to_uppercase()),
+            ] {
+                let close = Lure::of(&text).filter(|lure| lure.sure);
+                assert_eq!(Lure::of_code(&text).filter(|lure| lure.sure), close, "{text}");
+            }
+        }
+        assert!(!super::may_ask(&prose), "prose is looked at closely");
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! Programs that do not take the certificates of the proxy's authority, and the hosts that are passed uninspected for them.
+
+use super::session::{May, Shown, Somebody};
+use super::{Answer, Console, Refused, page, shown_time};
+use crate::{CertificateRefusal, PassedHosts};
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use lazaret_model::plain;
+use lazaret_store::Bypass;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// Rows of refusals that are shown.
+const MOST_SHOWN: usize = 200;
+
+#[derive(Template)]
+#[template(path = "console/refusals.html")]
+struct Refusals {
+    user: Option<Shown>,
+    rows: Vec<Row>,
+    /// Refusals that are not shown.
+    more: usize,
+    /// Hosts that are passed by what somebody said here, each with when.
+    bypasses: Vec<(Bypass, String)>,
+    passed: Vec<PassedHosts>,
+    may_change: bool,
+}
+
+struct Row {
+    refusal: CertificateRefusal,
+    /// The host in a form that steers nothing.
+    host: String,
+    said: &'static str,
+    time: String,
+}
+
+impl Row {
+    fn of(refusal: CertificateRefusal) -> Self {
+        let said = said(refusal.alert);
+        Self { host: plain(&refusal.host), said, time: shown_time(refusal.last), refusal }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct BypassForm {
+    csrf: String,
+    host: String,
+    #[serde(rename = "do")]
+    wish: String,
+}
+
+/// What a client said of a certificate, in words.
+fn said(alert: &str) -> &'static str {
+    match alert {
+        "unknown_ca" => "it does not know the authority",
+        "none" => "nothing: it hung up",
+        "certificate_expired" => "the certificate has expired",
+        "certificate_revoked" => "the certificate was revoked",
+        "unsupported_certificate" => "it does not take such certificates",
+        "access_denied" => "access denied",
+        _ => "it does not take the certificate",
+    }
+}
+
+pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
+    who.may(May::View)?;
+    let mut refusals = console.control.refusals();
+    let more = refusals.len().saturating_sub(MOST_SHOWN);
+    refusals.truncate(MOST_SHOWN);
+    let bypasses = console.ledger.bypasses().await?;
+    page(&Refusals {
+        user: who.shown(),
+        rows: refusals.into_iter().map(Row::of).collect(),
+        more,
+        bypasses: bypasses.into_iter().map(|bypass| (bypass.clone(), shown_time(bypass.at))).collect(),
+        passed: console.control.passed(),
+        may_change: who.may(May::ChangePolicies).is_ok(),
+    })
+}
+
+/// Passes a host uninspected from now on, or inspects it again.
+pub(super) async fn change(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<BypassForm>) -> Answer {
+    who.may(May::ChangePolicies)?;
+    who.sent(&form.csrf)?;
+    let name = &who.user.name;
+    match form.wish.as_str() {
+        "pass" => {
+            // What nobody wanted is named in the configuration, by whoever knows why.
+            if !console.control.refusals().iter().any(|refusal| refusal.host == form.host) {
+                return Err(Refused::Because(
+                    StatusCode::NOT_FOUND,
+                    "no program has refused the certificate of this host since the start; `proxy.bypass` names any host",
+                ));
+            }
+            if !console.ledger.add_bypass(&form.host, name).await? {
+                return Err(Refused::Because(
+                    StatusCode::CONFLICT,
+                    "a thousand hosts are passed uninspected already; name them in a list (`proxy.bypass_lists`) instead",
+                ));
+            }
+        }
+        "inspect" => {
+            if !console.ledger.remove_bypass(&form.host, name).await? {
+                return Err(Refused::Because(
+                    StatusCode::NOT_FOUND,
+                    "nobody said here that this host is passed uninspected",
+                ));
+            }
+        }
+        _ => return Err(Refused::Because(StatusCode::BAD_REQUEST, "pass a host, or inspect it")),
+    }
+    console.control.take_up_bypasses().await?;
+    tracing::info!(host = %plain(&form.host), who = %name, wish = %plain(&form.wish), "hosts that are passed uninspected changed");
+    Ok(Redirect::to("/sites/refusals").into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_said_is_told_in_words() {
+        for alert in ["unknown_ca", "none", "bad_certificate", "certificate_unknown", "access_denied"] {
+            assert!(!said(alert).contains('_') && !said(alert).is_empty(), "{alert}");
+        }
+    }
+}
