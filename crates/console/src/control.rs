@@ -48,6 +48,9 @@ pub trait Control: Send + Sync {
     /// A sentence when it is none of them.
     fn standing(&self, text: &str) -> Result<SiteStanding, String>;
 
+    /// The proxy's certificate authorities, the one in use first; none where there is no proxy.
+    fn authorities(&self) -> Vec<AuthoritySummary>;
+
     /// Clients that did not take the certificates of the proxy's authority, the latest first.
     fn refusals(&self) -> Vec<CertificateRefusal>;
 
@@ -176,6 +179,27 @@ pub enum Unsaved {
     Outdated,
     /// Something is broken.
     Failed(String),
+}
+
+/// A certificate authority of the proxy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct AuthoritySummary {
+    /// `present`, `next` or `previous`.
+    pub role: &'static str,
+    /// Its subject.
+    pub subject: String,
+    /// Its serial number, in hexadecimal with colons.
+    pub serial: String,
+    /// The SHA-256 of its certificate, as browsers show it.
+    pub sha256: String,
+    /// From when it is good, in milliseconds since 1970.
+    pub not_before: i64,
+    /// Until when it is good, in milliseconds since 1970.
+    pub not_after: i64,
+    /// Names for which it may vouch, with everything below them; none for all.
+    pub names: Vec<String>,
+    /// The certificate, in PEM.
+    pub pem: String,
 }
 
 /// A client that did not take the certificate that was made for a host.

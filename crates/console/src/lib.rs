@@ -14,8 +14,8 @@ mod texts;
 mod words;
 
 pub use control::{
-    CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary, PolicyTrouble,
-    Replayed, Simulation, SiteStanding, Unready, Unsaved,
+    AuthoritySummary, CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary,
+    PolicyTrouble, Replayed, Simulation, SiteStanding, Unready, Unsaved,
 };
 pub use house::{House, Logo, LogoError};
 pub use language::Language;

@@ -6,6 +6,7 @@ mod api;
 mod asker;
 mod attack;
 mod attempts;
+mod certificate;
 mod events;
 mod extract;
 mod head;
@@ -111,8 +112,6 @@ pub struct Console {
     settings: ConsoleSettings,
     /// Whose console it is.
     house: Arc<House>,
-    /// The proxy's certificate authority, as PEM; empty for none.
-    authority: Vec<u8>,
     /// The ATT&CK library; none where there is no such thing.
     library: Option<Arc<LibraryPages>>,
     /// What the proxy shows when it says for whom it asks; empty for no proxy.
@@ -160,7 +159,6 @@ impl Console {
         engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
         control: Arc<dyn Control>,
         settings: ConsoleSettings,
-        authority: Vec<u8>,
     ) -> Self {
         let (closing, _) = watch::channel(false);
         let (house, looked, asked, enrolling, kept, tries) = Default::default();
@@ -171,7 +169,6 @@ impl Console {
             control,
             settings,
             house,
-            authority,
             library: None,
             proxy_secret: String::new(),
             metrics: Box::new(String::new),
@@ -363,28 +360,8 @@ struct Sentence {
     user: Option<session::Shown>,
 }
 
-#[derive(askama::Template)]
-#[template(path = "console/certificate.html")]
-struct Certificate {
-    user: Option<session::Shown>,
-    there: bool,
-}
-
 fn page(template: &impl askama::Template) -> Answer {
     Ok(Html(template.render()?).into_response())
-}
-
-async fn certificate(State(console): State<Arc<Console>>) -> Answer {
-    page(&Certificate { user: None, there: !console.authority.is_empty() })
-}
-
-async fn certificate_file(State(console): State<Arc<Console>>) -> Answer {
-    if console.authority.is_empty() {
-        return Err(Refused::Because(StatusCode::NOT_FOUND, "there is no proxy here, and so no authority"));
-    }
-    let fields = [(CONTENT_TYPE, "application/x-x509-ca-cert")];
-    let name = [(axum::http::header::CONTENT_DISPOSITION, "attachment; filename=\"lazaret-ca.pem\"")];
-    Ok((fields, name, console.authority.clone()).into_response())
 }
 
 async fn style() -> Response {

@@ -33,6 +33,14 @@ pub enum GateError {
         /// What is wrong with it.
         why: String,
     },
+    /// The authority cannot be changed so.
+    #[error("`{path}`: {why}")]
+    Rotation {
+        /// The file that it is about.
+        path: PathBuf,
+        /// What is in the way, and what to do.
+        why: &'static str,
+    },
     /// A setting does not make sense.
     #[error("`{key}`: {why}")]
     Setting {

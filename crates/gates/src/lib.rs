@@ -31,6 +31,7 @@ mod refusal;
 mod settings;
 mod sites;
 mod spool;
+mod tls;
 mod transfer;
 
 pub use desk::{Desk, Means};
@@ -42,11 +43,11 @@ pub use fetch::Fetcher;
 pub use icap::Icap;
 pub use metrics::Metrics;
 pub use post::Poster;
-pub use proxy::{Authority, Own, Proxy};
+pub use proxy::{Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, Own, Proxy};
 pub use record::{Kept, Pending, Record};
 pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};
 pub use settings::{
-    BodySettings, IcapSettings, ListFormat, NetworkSettings, PeopleSettings, ProxySettings, SiteList, SiteSettings,
-    names_host,
+    BodySettings, IcapSettings, ListFormat, NetworkSettings, Outside, PeopleSettings, ProxySettings, SiteList,
+    SiteSettings, names_host,
 };
 pub use sites::{ListState, Sites, Standing};

@@ -21,8 +21,7 @@ mod upload;
 mod upstream;
 mod waiting;
 
-pub use authority::Authority;
-pub(crate) use authority::provider;
+pub use authority::{Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole};
 pub(crate) use body::{Body, full};
 pub(crate) use upstream::{Asker, Upstream};
 
@@ -160,6 +159,8 @@ impl Proxy {
     pub fn check(settings: &ProxySettings) -> Result<(), GateError> {
         Ports::of(settings)?;
         Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
+        settings.constraints()?;
+        settings.next_from()?;
         Networks::parse("proxy.balancers", &settings.balancers)?;
         Upstream::new(settings).map(drop)
     }

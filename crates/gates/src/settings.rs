@@ -1,7 +1,11 @@
 //! What an administrator can set about gates. Every key is documented in `lazaret config defaults`.
 
+use crate::GateError;
+use crate::exchange::normal_host;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::time::Duration;
+use time::{Date, Month, OffsetDateTime};
 
 /// Bytes that are inspected in a second at the least, so that large bodies have the time they need.
 const BYTES_A_SECOND: u64 = 16 << 20;
@@ -182,6 +186,13 @@ pub struct ProxySettings {
     pub bypass_sets: Vec<String>,
     /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
     pub trust: Vec<std::path::PathBuf>,
+    /// Names for which an authority may vouch that is made from now on, with everything below them: name constraints. Default
+    /// none, which is all names and addresses.
+    pub authority_constraints: Vec<String>,
+    /// What becomes of TLS connections to other hosts than those. Default refuse.
+    pub authority_outside: Outside,
+    /// The day (`2027-01-31`, UTC) from which the next authority is used; empty for none. Default none.
+    pub authority_next_from: String,
     /// Pass `WebSocket` connections, which are not inspected. Default true.
     pub websockets: bool,
     /// Inspect what clients send before the site gets it. Default true.
@@ -224,6 +235,9 @@ impl Default for ProxySettings {
             bypass_lists: Vec::new(),
             bypass_sets: vec!["os-updates".to_owned()],
             trust: Vec::new(),
+            authority_constraints: Vec::new(),
+            authority_outside: Outside::Refuse,
+            authority_next_from: String::new(),
             websockets: true,
             inspect_uploads: true,
             authentication: false,
@@ -257,10 +271,55 @@ impl ProxySettings {
         Duration::from_secs(self.patience_seconds.max(1))
     }
 
+    /// The names for which an authority may vouch, as certificates have them.
+    pub(crate) fn constraints(&self) -> Result<Vec<String>, GateError> {
+        let names = self.authority_constraints.iter().map(|name| {
+            let host = normal_host(name.strip_prefix('.').unwrap_or(name));
+            let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            if host.is_empty() || host.parse::<IpAddr>().is_ok() || !host.bytes().all(is_name) {
+                let why = format!("`{name}` is no name such as `example.com`");
+                return Err(GateError::Setting { key: "proxy.authority_constraints", why });
+            }
+            Ok(host)
+        });
+        names.collect()
+    }
+
+    /// From when the next authority is used.
+    pub(crate) fn next_from(&self) -> Result<Option<OffsetDateTime>, GateError> {
+        if self.authority_next_from.is_empty() {
+            return Ok(None);
+        }
+        let date = day(&self.authority_next_from).ok_or_else(|| GateError::Setting {
+            key: "proxy.authority_next_from",
+            why: format!("`{}` is no day such as `2027-01-31`", self.authority_next_from),
+        })?;
+        Ok(Some(date.midnight().assume_utc()))
+    }
+
     /// Whether TLS connections to this host are left alone.
     pub(crate) fn bypasses(&self, host: &str) -> bool {
         names_host(&self.bypass, host)
     }
+}
+
+/// A day (RFC 3339, `full-date`).
+fn day(text: &str) -> Option<Date> {
+    let mut pieces = text.splitn(3, '-');
+    let (year, month, day) = (pieces.next()?, pieces.next()?, pieces.next()?);
+    let month = Month::try_from(month.parse::<u8>().ok()?).ok()?;
+    Date::from_calendar_date(year.parse().ok()?, month, day.parse().ok()?).ok()
+}
+
+/// What becomes of TLS connections to hosts for which the authority may not vouch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outside {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are passed uninspected, where policy permits.
+    Pass,
 }
 
 /// Whether entries name a host: `.example.org` stands for a domain and everything below it.
@@ -363,6 +422,29 @@ mod tests {
         assert_eq!([turns(0), turns(1), turns(2), turns(10)], [(9, 8), (1, 1), (2, 1), (10, 9)]);
         for (set, connections, each) in [(0, 10_000, 2_500), (0, 100, 64), (0, 8, 8), (7, 100, 7), (200, 100, 100)] {
             assert_eq!(of_one_address(set, connections), each, "{set} of {connections}");
+        }
+    }
+
+    #[test]
+    fn constraints_are_names_and_the_day_of_a_change_is_one() {
+        let constraints = |name: &str| {
+            ProxySettings { authority_constraints: vec![name.to_owned()], ..Default::default() }.constraints()
+        };
+        for (name, host) in [
+            ("example.com", "example.com"),
+            (".Example.COM", "example.com"),
+            ("bücher.example", "xn--bcher-kva.example"),
+        ] {
+            assert_eq!(constraints(name).unwrap(), [host]);
+        }
+        for name in ["", ".", "192.0.2.1", "[2001:db8::1]", "192.0.2.0/24", "*.example.com", "https://example.com/"] {
+            assert!(constraints(name).is_err(), "{name}");
+        }
+        let from = |day: &str| ProxySettings { authority_next_from: day.to_owned(), ..Default::default() }.next_from();
+        assert!(from("").unwrap().is_none());
+        assert_eq!(from("1970-01-31").unwrap().unwrap().unix_timestamp(), 30 * 86_400);
+        for day in ["2027-02-30", "2027-01", "31.01.2027", "2027-01-31T00:00:00Z", "tomorrow"] {
+            assert!(from(day).is_err(), "{day}");
         }
     }
 

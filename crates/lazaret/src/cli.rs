@@ -55,6 +55,9 @@ pub(crate) enum Command {
     /// Everything is compared with its hash before anything has its name. The data folder must be new or empty, and no process
     /// may use it. Settings are put beside it and not used.
     Restore(Restore),
+    /// Show and change the certificate authority that the web proxy speaks for sites with
+    #[command(subcommand)]
+    Authority(Authority),
     /// Say what is known about a site: lists, when it was first seen here, what came from it
     ///
     /// Reads the ledger and the lists as they were last fetched; asks nobody. Exit status: 0 on no list of suspicious
@@ -120,6 +123,37 @@ pub(crate) struct Restore {
     /// A folder that `lazaret backup` made
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Authority {
+    /// Show the present, the next and the previous authority
+    Show {
+        /// A JSON array
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the next authority, or put it in use
+    ///
+    /// The next one vouches for no site until it is used, so that clients can be told to trust it in time: the console offers both for
+    /// download. It is used from the day in `proxy.authority_next_from`, with `--use`, or when the present one has ended. A running
+    /// `lazaret serve` takes up each change within seconds.
+    Rotate {
+        /// Put the next authority in the place of the present one now; clients that do not trust it yet refuse every site
+        #[arg(long = "use")]
+        in_use: bool,
+    },
+    /// Remove the next or the previous authority with its key
+    Forget {
+        /// Which one
+        which: Forgotten,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Forgotten {
+    Next,
+    Previous,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod authority;
 mod backup;
 mod config;
 mod demo;
@@ -26,6 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Demo(options) => demo::run(&options),
         Command::Backup(options) => backup::run(&cli.common, &options),
         Command::Restore(options) => restore::run(&cli.common, &options),
+        Command::Authority(command) => authority::run(&cli.common, &command),
         Command::Site(options) => site::run(&cli.common, &options),
         Command::Policy(command) => policy::run(&cli.common, &command),
         Command::Library(command) => library::run(&cli.common, &command),

@@ -59,6 +59,15 @@ bypass_lists = []
 bypass_sets = ["os-updates"]
 # Files of certificate authorities (PEM) to trust, beside the system's.
 trust = []
+# Names for which the proxy's own certificate authority may vouch, with everything below them (name constraints, RFC 5280), such as
+# "example.com": a stolen key is worth nothing elsewhere. They are written into an authority when it is made: the first one, and
+# each that `lazaret authority rotate` makes. Empty: all names and addresses.
+authority_constraints = []
+# What becomes of TLS connections to other hosts than those: "refuse", or "pass", uninspected where policy permits.
+authority_outside = "refuse"
+# The day (such as "2027-01-31", UTC) from which the next authority is used that `lazaret authority rotate` made; clients must trust
+# it by then. Empty: when `lazaret authority rotate --use` says so, or the present one has ended.
+authority_next_from = ""
 # Pass WebSocket connections, which are not inspected; policy may forbid single ones.
 websockets = true
 # Inspect what people send before the site gets any of it.

@@ -7,11 +7,11 @@ use crate::failure::Failure;
 use crate::pages::Words;
 use crate::{replay, settings, sources};
 use lazaret_console::{
-    CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary, PolicyTrouble,
-    Simulation, SiteStanding, Unready, Unsaved,
+    AuthoritySummary, CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary,
+    PolicyTrouble, Simulation, SiteStanding, Unready, Unsaved,
 };
 use lazaret_engine::{Engine, Request, SampleBytes};
-use lazaret_gates::{Desk, Standing, names_host};
+use lazaret_gates::{Authority, Desk, Standing, names_host};
 use lazaret_model::Origin;
 use lazaret_policy::{Permissions, Policies, PolicyError, PolicyFile, built_in_policies};
 use lazaret_store::{Ledger, LoggedEvent, NewPolicies, PolicyVersion, StoreError};
@@ -103,6 +103,8 @@ pub(crate) struct Process {
     following: tokio::sync::Mutex<()>,
     /// Other policies were saved at the ledger, and could not be taken up.
     is_behind: AtomicBool,
+    /// The proxy's certificate authority, where there is one.
+    authority: Option<Arc<Authority>>,
 }
 
 impl Process {
@@ -120,8 +122,26 @@ impl Process {
         let permissions = Permissions::built_in()?;
         let bypass_sets = bypass::sets(&config.proxy.bypass_sets)?;
         let running = RwLock::new(Running { config, troubles, policies });
-        let (changing, following, is_behind) = Default::default();
-        Ok(Self { sources, desk, words, ledger, permissions, bypass_sets, running, changing, following, is_behind })
+        let (changing, following, is_behind, authority) = Default::default();
+        Ok(Self {
+            sources,
+            desk,
+            words,
+            ledger,
+            permissions,
+            bypass_sets,
+            running,
+            changing,
+            following,
+            is_behind,
+            authority,
+        })
+    }
+
+    /// The process with the proxy's certificate authority, of which the console tells people.
+    pub(crate) fn with_authority(mut self, authority: Arc<Authority>) -> Self {
+        self.authority = Some(authority);
+        self
     }
 
     /// Has the gates pass what the configuration's sets and the ledger name; whoever changed the ledger, here or elsewhere.
@@ -350,6 +370,11 @@ impl Control for Process {
     fn standing(&self, text: &str) -> Result<SiteStanding, String> {
         let Standing { host, domain, lists, suspicious } = self.desk.sites().look_up(text)?;
         Ok(SiteStanding { host, domain, lists, suspicious })
+    }
+
+    fn authorities(&self) -> Vec<AuthoritySummary> {
+        let known = self.authority.as_ref().map(|authority| authority.known()).unwrap_or_default();
+        known.iter().map(crate::authority::summary).collect()
     }
 
     fn refusals(&self) -> Vec<CertificateRefusal> {

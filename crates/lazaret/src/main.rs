@@ -1,6 +1,7 @@
 //! The executable: commands and configuration. Everything else lives in the crates below it.
 
 mod accounts;
+mod authority;
 mod bypass;
 mod cli;
 mod commands;

@@ -1,6 +1,7 @@
 //! What `lazaret serve` asks of the system for its process: descriptors, and no more rights than it needs.
 
 use crate::config::Config;
+use lazaret_gates::{AuthorityFolder, AuthorityRole};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -42,7 +43,21 @@ pub(crate) fn standing(data: &Path) -> Vec<(&'static str, Result<String, String>
         Ok(mode) => Err(format!("others may look into it (mode {mode:o})")),
         Err(_) => Ok("there is none yet".to_owned()),
     };
-    vec![("runs as", as_user), ("open files", descriptors), ("data folder", folder)]
+    let mut standing = vec![("runs as", as_user), ("open files", descriptors), ("data folder", folder)];
+    standing.extend(authority(data).map(|found| ("authority", found)));
+    standing
+}
+
+/// How the proxy's certificate authority stands, where there is one.
+fn authority(data: &Path) -> Option<Result<String, String>> {
+    let now = time::OffsetDateTime::now_utc();
+    let list = match AuthorityFolder::at(&data.join("authority")).list() {
+        Ok(list) => list,
+        Err(error) => return Some(Err(crate::failure::told(&error))),
+    };
+    let present = list.iter().find(|found| found.role == AuthorityRole::Present)?;
+    let (end, days) = (present.not_after.date(), present.days_left(now));
+    Some(crate::authority::ending(&list, now).map_or_else(|| Ok(format!("until {end}, {days} days")), Err))
 }
 
 /// The limit to set; `None` when it is as it should be.

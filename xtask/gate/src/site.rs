@@ -44,7 +44,7 @@ pub(crate) fn serve(authority: &Authority) -> Result<SocketAddr, String> {
     let key = rcgen::KeyPair::generate().map_err(|error| told(&error))?;
     let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).map_err(|error| told(&error))?;
     let leaf = params.signed_by(&key, &authority.issuer).map_err(|error| told(&error))?;
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| told(&error))?
         .with_no_client_auth()

@@ -30,7 +30,7 @@ impl Downloads {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_file(authority).map_err(|error| told(&error))?;
         roots.add(certificate).map_err(|error| told(&error))?;
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| told(&error))?
             .with_root_certificates(roots)

@@ -101,6 +101,7 @@ fn routes() -> Vec<Route> {
         ("/api/v1/requests/{id}/deny", vec![Method::POST], post(deny)),
         ("/api/v1/policies", vec![Method::GET, Method::PUT], get(policies).put(put_policies)),
         ("/api/v1/sites/{domain}", vec![Method::GET], get(site)),
+        ("/api/v1/authorities", vec![Method::GET], get(authorities)),
     ];
     routes.extend(attack::routes());
     routes.extend(takes::routes());
@@ -298,6 +299,11 @@ async fn site(State(console): State<Arc<Console>>, caller: Caller, Path(domain):
     let domain = domain.to_lowercase();
     let history = console.ledger.site(&domain).await?.ok_or_else(missing)?;
     said(&json!({ "domain": domain, "first_seen": history.first_seen, "number": history.number }))
+}
+
+async fn authorities(State(console): State<Arc<Console>>, caller: Caller) -> Said {
+    caller.may(May::View)?;
+    said(&json!({ "authorities": console.control.authorities() }))
 }
 
 #[cfg(test)]

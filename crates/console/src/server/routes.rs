@@ -1,9 +1,8 @@
 //! Every address of the pages. What can be sent stands in one table with who may send it, which a test walks.
 
 use super::{
-    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, certificate_file, events, head, healthy, live,
-    login, metrics, people, policies, quarantine, ready, refusals, requests, sample, settings, sites, style, table,
-    unlock,
+    Console, MOST_FORM, MOST_POLICIES, account, attack, certificate, events, head, healthy, live, login, metrics,
+    people, policies, quarantine, ready, refusals, requests, sample, settings, sites, style, table, unlock,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -103,8 +102,9 @@ pub(super) fn router() -> Router<Arc<Console>> {
         .route("/audit", get(people::audit))
         .route("/setup", get(people::setup_form))
         .route("/login", get(login::form))
-        .route("/certificate", get(certificate))
-        .route("/certificate.pem", get(certificate_file))
+        .route("/certificate", get(certificate::show))
+        .route("/certificate.pem", get(certificate::present))
+        .route("/certificate-next.pem", get(certificate::next))
         .route("/style.css", get(style))
         .route("/logo", get(head::logo))
         .route("/healthz", get(healthy))

@@ -1,8 +1,8 @@
 //! ICAP over TLS: the certificate that gateways see, and the authorities that vouch for theirs.
 
 use crate::GateError;
-use crate::proxy::provider;
 use crate::settings::IcapSettings;
+use crate::tls::provider;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};

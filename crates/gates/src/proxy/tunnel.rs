@@ -37,6 +37,8 @@ const GREETING_TIME: Duration = Duration::from_secs(20);
 const GREETING: usize = 1 << 10;
 /// Bytes of a TLS greeting.
 const MOST_GREETING: usize = 32 << 10;
+/// A fatal alert: the name is not one of ours (RFC 8446, 5.1 and 6.2; RFC 6066, 3).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// Characters of what a program calls itself.
 const MOST_AGENT: usize = 200;
 /// Bytes copied at a time through what is not inspected.
@@ -120,14 +122,21 @@ impl Proxy {
             Ok(Ok(n)) if n > 0 => {}
             _ => return tracing::info!(client = %place.client, %address, "a tunnel stayed silent and was closed"),
         }
-        // A bare address says nothing; the name in the greeting does. Whoever is passed reaches the site of that name, and
-        // not whatever is at the address.
-        if first.first() == Some(&22)
-            && tunnel.host.parse::<std::net::IpAddr>().is_ok()
-            && let Some(name) = server_name(&mut stream, &mut first).await
-            && self.bypasses(client, person, &name, tunnel.port).await
-        {
-            return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port, closing).await;
+        if first.first() == Some(&22) {
+            let mut host = tunnel.host.clone();
+            // A bare address says nothing; the name in the greeting does. Whoever is passed reaches the site of that name, and
+            // not whatever is at the address.
+            if host.parse::<std::net::IpAddr>().is_ok()
+                && let Some(name) = server_name(&mut stream, &mut first).await
+            {
+                if self.bypasses(client, person, &name, tunnel.port).await {
+                    return self.pass(Prefixed::new(first.freeze(), stream), &place, &name, tunnel.port, closing).await;
+                }
+                host = name;
+            }
+            if !self.authority.vouches(&host) {
+                return self.outside(stream, first, &place, (&host, tunnel.port), closing).await;
+            }
         }
         let opening = first.first().copied().unwrap_or_default();
         let stream = Prefixed::new(first.freeze(), stream);
@@ -161,6 +170,26 @@ impl Proxy {
             }
             Err(trouble) => tracing::info!(client = %place.client, %host, port, ?trouble, "no tunnel"),
         }
+    }
+
+    /// A TLS connection to a host for which the authority may not vouch: nobody would take the certificate.
+    async fn outside<S>(
+        &self,
+        mut stream: S,
+        mut first: BytesMut,
+        place: &Place,
+        (host, port): (&str, u16),
+        closing: watch::Receiver<bool>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if self.passes_outside(place.client.ip(), place.person.as_deref(), host, port).await {
+            return self.pass(Prefixed::new(first.freeze(), stream), place, host, port, closing).await;
+        }
+        // Whoever has not said everything might not hear the answer.
+        let _ = server_name(&mut stream, &mut first).await;
+        let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
+        let _ = stream.shutdown().await;
     }
 
     async fn tls<S>(self: Arc<Self>, stream: S, place: Place, mut tunnel: Tunnel, closing: watch::Receiver<bool>)
@@ -218,9 +247,15 @@ fn agent_text(field: &[u8]) -> String {
 
 /// The name in a TLS greeting (RFC 6066, 3), of which `first` has the beginning; what is read is added to it.
 async fn server_name<S: AsyncRead + Unpin>(stream: &mut S, first: &mut BytesMut) -> Option<String> {
+    tokio::time::timeout(GREETING_TIME, read_name(stream, first)).await.ok().flatten()
+}
+
+/// A greeting with a post-quantum key share is larger than a packet: it comes in pieces, of which each is looked at once.
+async fn read_name<S: AsyncRead + Unpin>(stream: &mut S, first: &mut BytesMut) -> Option<String> {
+    let mut acceptor = rustls::server::Acceptor::default();
+    let mut looked_at = 0;
     loop {
-        let mut acceptor = rustls::server::Acceptor::default();
-        let mut unread = &first[..];
+        let mut unread = first.get(looked_at..).unwrap_or_default();
         while !unread.is_empty() {
             acceptor.read_tls(&mut unread).ok()?;
             match acceptor.accept() {
@@ -229,12 +264,9 @@ async fn server_name<S: AsyncRead + Unpin>(stream: &mut S, first: &mut BytesMut)
                 Err(_) => return None,
             }
         }
-        if first.len() > MOST_GREETING {
+        looked_at = first.len();
+        if looked_at > MOST_GREETING || stream.read_buf(first).await.ok()? == 0 {
             return None;
-        }
-        match tokio::time::timeout(GREETING_TIME, stream.read_buf(first)).await {
-            Ok(Ok(1..)) => {}
-            _ => return None,
         }
     }
 }
@@ -346,4 +378,56 @@ async fn copy<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(from: &mut R, to: &mu
         }
     }
     let _ = to.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
+    use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+    /// What a client that only does the post-quantum exchange says first.
+    fn greeting(name: &str) -> Vec<u8> {
+        let provider = CryptoProvider { kx_groups: vec![X25519MLKEM768], ..aws_lc_rs::default_provider() };
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let name = rustls_pki_types::ServerName::try_from(name.to_owned()).unwrap();
+        let mut connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut greeting = Vec::new();
+        connection.write_tls(&mut greeting).unwrap();
+        assert!(greeting.len() > 1_216, "it has a key share of 1,216 bytes");
+        greeting
+    }
+
+    #[tokio::test]
+    async fn the_name_in_a_greeting_is_read_however_it_is_cut() {
+        let greeting = greeting("bank.example");
+        // The last comes byte by byte.
+        for at_once in [greeting.len(), 1_400, 700, 100, 1] {
+            let (mut client, mut ours) = tokio::io::duplex(at_once);
+            let said = greeting.clone();
+            let client = tokio::spawn(async move {
+                client.write_all(&said).await.unwrap();
+                client
+            });
+            let mut first = BytesMut::with_capacity(GREETING);
+            ours.read_buf(&mut first).await.unwrap();
+            let name = server_name(&mut ours, &mut first).await;
+            assert_eq!(name.as_deref(), Some("bank.example"), "{at_once} bytes at once");
+            assert_eq!(first, greeting, "what was read ahead is still to be passed on");
+            drop(client.await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_greeting_that_breaks_off_or_is_none_has_no_name() {
+        let whole = greeting("bank.example");
+        for said in [&whole[..whole.len() - 1], b"\x16\x03\x01\x00\x05hello"] {
+            let mut first = BytesMut::from(said);
+            assert_eq!(server_name(&mut tokio::io::empty(), &mut first).await, None);
+        }
+    }
 }

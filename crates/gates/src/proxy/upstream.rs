@@ -1,12 +1,12 @@
 //! Connections to sites: names resolved, certificates verified, connections shared and bounded in time.
 
 use super::Body;
-use super::authority::provider;
 use super::connector::{Connector, Parent, port_of};
 use super::destinations::Destinations;
 use crate::exchange::normal_host;
 use crate::refusal::Trouble;
 use crate::settings::ProxySettings;
+use crate::tls::provider;
 use crate::{GateError, desk};
 use http::header::PROXY_AUTHORIZATION;
 use hyper::body::Incoming;

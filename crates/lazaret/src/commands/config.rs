@@ -4,7 +4,7 @@ use crate::cli::{Common, Config as Command, EngineOptions};
 use crate::config::{Config, DEFAULTS};
 use crate::failure::Failure;
 use crate::{bypass, display, record, sources};
-use lazaret_gates::{Directory, Icap, Proxy, Sites};
+use lazaret_gates::{AuthorityFolder, Directory, Icap, Proxy, Sites};
 use std::process::ExitCode;
 
 pub(crate) fn run(common: &Common, command: &Command) -> Result<ExitCode, Failure> {
@@ -34,6 +34,7 @@ fn check(common: &Common) -> Result<ExitCode, Failure> {
     note(bypass::sets(&config.proxy.bypass_sets).map(drop));
     note(Proxy::check(&config.proxy).map_err(Failure::from));
     note(Icap::check(&config.icap).map_err(Failure::from));
+    note(AuthorityFolder::at(&data.join("authority")).list().map(drop).map_err(Failure::from));
     note(Sites::open(&config.sites, &config.proxy, &data.join("lists")).map(drop).map_err(Failure::from));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let examined = runtime.block_on(record::examine(&config, &data, None));

@@ -48,7 +48,7 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
     }
     let common = Common { data: Some(data.clone()), config: common.config.clone() };
     let engine_sources = Sources { common, options: options.engine.clone() };
-    let authority = Arc::new(Authority::open(&data.join("authority"))?);
+    let authority = Arc::new(Authority::open(&data.join("authority"), &config.proxy)?);
     let blobs = Blobs::open(&data.join("quarantine"))?;
     blobs.sweep()?;
     let sites = Arc::new(Sites::open(&config.sites, &config.proxy, &data.join("lists"))?);
@@ -102,8 +102,9 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
             words,
             ledger.clone(),
         )?;
-        let process = Arc::new(process);
+        let process = Arc::new(process.with_authority(Arc::clone(&authority)));
         process.follow_bypasses().await?;
+        tokio::spawn(crate::authority::watch(Arc::clone(&authority), ledger.clone()));
         tokio::spawn(reload::watch(Arc::clone(&process), icap.clone(), signal(SignalKind::hangup())?));
         let retention = Retention {
             ledger: ledger.clone(),
@@ -121,13 +122,11 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let own = own.map(|address| Own { address, secret: secret.clone() });
         let attempts = Arc::new(Attempts::new());
         if let (Some(listener), Some(url)) = (console, public_url) {
-            let certificate = fs::read(data.join("authority/ca.pem")).unwrap_or_default();
             let engine = {
                 let desk = Arc::clone(&desk);
                 move || desk.engine()
             };
-            let console =
-                Console::new(ledger.clone(), blobs, Box::new(engine), process, config.console.clone(), certificate);
+            let console = Console::new(ledger.clone(), blobs, Box::new(engine), process, config.console.clone());
             let desk = Arc::clone(&desk);
             let console = console.with_turns(desk.turns());
             let library = library::open(&config, &data).await?;

@@ -249,6 +249,8 @@ fn programs_do_with_a_token_what_its_role_may() {
         (event["decision"].as_str(), event["report"]["schema"].as_str()),
         (Some("hold"), Some("lazaret.scan/1"))
     );
+    let (_, _, authorities) = api(&served, "GET", "/api/v1/authorities", &viewer, None);
+    assert_eq!(authorities["authorities"][0]["role"], "present", "{authorities}");
     let (_, _, known) = api(&served, "GET", "/api/v1/sites/127.0.0.1", &viewer, None);
     assert_eq!(known["number"], 1, "{known}");
     // Requests.

@@ -471,6 +471,15 @@ pub fn certificate(folder: &Path, name: &str) -> (Arc<rustls::ServerConfig>, Pat
 
 /// The same for several names.
 pub fn certificate_of(folder: &Path, names: &[String]) -> (Arc<rustls::ServerConfig>, PathBuf) {
+    certificate_with(folder, names, rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// The same for a site that knows only some cryptography.
+pub fn certificate_with(
+    folder: &Path,
+    names: &[String],
+    provider: rustls::crypto::CryptoProvider,
+) -> (Arc<rustls::ServerConfig>, PathBuf) {
     let authority_key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -481,7 +490,7 @@ pub fn certificate_of(folder: &Path, names: &[String]) -> (Arc<rustls::ServerCon
     let issuer = rcgen::Issuer::new(params, authority_key);
     let key = rcgen::KeyPair::generate().unwrap();
     let leaf = rcgen::CertificateParams::new(names.to_vec()).unwrap().signed_by(&key, &issuer).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()

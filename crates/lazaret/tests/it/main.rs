@@ -10,6 +10,7 @@
 mod account;
 mod analyst;
 mod asked;
+mod authority;
 mod balanced;
 mod beside;
 mod browser;
@@ -32,6 +33,7 @@ mod passed;
 mod process;
 mod properties;
 mod proxy;
+mod quantum;
 mod ranges;
 mod refusals;
 mod senders;

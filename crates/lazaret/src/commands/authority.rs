@@ -1,0 +1,94 @@
+//! `lazaret authority`: the certificate authority of the web proxy, and the one after it.
+
+use crate::authority::{ending, told};
+use crate::cli::{Authority, Common, Forgotten};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::{display, folder, record};
+use lazaret_gates::{AuthorityFolder, AuthorityRole};
+use std::path::Path;
+use std::process::ExitCode;
+use time::OffsetDateTime;
+
+pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    let data = folder::named(common);
+    let authorities = AuthorityFolder::at(&data.join("authority"));
+    match command {
+        Authority::Show { json } => return show(&authorities, *json),
+        Authority::Rotate { in_use: false } => {
+            let made = authorities.rotate(&config.proxy)?;
+            note(&config, &data, "authority made", &told(&made))?;
+            display::remark(&format!(
+                "the next authority is `{}` (SHA-256 {}); have clients trust it beside the present one, then put it in use with \
+                 `lazaret authority rotate --use` or `proxy.authority_next_from`",
+                display::path(&made.path),
+                made.sha256
+            ));
+        }
+        Authority::Rotate { in_use: true } => {
+            let used = authorities.use_next()?;
+            note(&config, &data, "authority put in use", &told(&used))?;
+            display::remark(&format!(
+                "sites are vouched for by the authority with the SHA-256 {} from now on; the previous one is kept until `lazaret \
+                 authority forget previous`",
+                used.sha256
+            ));
+        }
+        Authority::Forget { which } => {
+            let role = match which {
+                Forgotten::Next => AuthorityRole::Next,
+                Forgotten::Previous => AuthorityRole::Previous,
+            };
+            authorities.forget(role)?;
+            note(&config, &data, "authority removed", role.name())?;
+            display::remark(&format!("the {} authority and its key are removed", role.name()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a change down, where there is a ledger.
+fn note(config: &Config, data: &Path, what: &str, detail: &str) -> Result<(), Failure> {
+    // Whoever changes something before the first start leaves no empty ledger behind.
+    if config.ledger.address.is_empty() && !data.join(record::LEDGER).exists() {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let ledger = record::open(config, data).await?;
+        ledger.note("lazaret authority", what, detail).await?;
+        Ok::<_, Failure>(())
+    })
+}
+
+fn show(authorities: &AuthorityFolder, json: bool) -> Result<ExitCode, Failure> {
+    let (list, now) = (authorities.list()?, OffsetDateTime::now_utc());
+    if json {
+        let list: Vec<_> = list.iter().map(crate::authority::summary).collect();
+        display::json(&list)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if list.is_empty() {
+        display::remark("there is no authority yet; `lazaret serve` makes it at its first start");
+    }
+    for found in &list {
+        let names = if found.permitted.is_empty() { "all".to_owned() } else { found.permitted.join(", ") };
+        anstream::println!("{}", found.role.name());
+        for (what, text) in [
+            ("subject", found.subject.clone()),
+            ("serial", found.serial.clone()),
+            ("SHA-256", found.sha256.clone()),
+            ("good from", found.not_before.date().to_string()),
+            ("good until", format!("{} ({} days)", found.not_after.date(), found.days_left(now))),
+            ("names", names),
+            ("file", found.path.display().to_string()),
+        ] {
+            anstream::println!("  {what:<10} {}", display::plain(&text));
+        }
+    }
+    if let Some(warning) = ending(&list, now) {
+        display::complain(&warning);
+    }
+    Ok(ExitCode::SUCCESS)
+}
