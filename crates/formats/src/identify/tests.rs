@@ -143,6 +143,14 @@ fn what_merely_looks_like_a_script() {
         ("{\"var\": \"function(\", \"b\": [1, 2, null, true]}", "json"),
         ("{\"a\":1}\n{\"a\":2}\n", "ndjson"),
         ("body { color: red; margin: 0; }\n.x { width: 10px; }\n", "css"),
+        (
+            "// Row\n//\n// Rows of columns.\n\n@if $enable-grid {\n  .row {\n    @include make-row();\n  }\n} @else {\n  // for all\n}\n",
+            "css",
+        ),
+        (
+            "@mixin transition($t...) {\n  @if length($t) == 0 {\n    $t: $base;\n  }\n  @each $v in $t {\n    call: v;\n  }\n}\n",
+            "css",
+        ),
         ("#include <stdio.h>\nint main(void) { return 0; }\n", "c"),
         ("#include <iostream>\nusing namespace std;\nint main() { cout << 1; }\n", "cpp"),
         ("using System;\npublic class A { static void Main(string[] args) { Console.WriteLine(1); } }\n", "csharp"),
