@@ -221,6 +221,8 @@ fn group(one: &Decided) -> &'static str {
         (kind, _) if ODF.contains(&kind) => "OpenDocument",
         ("pdf", _) => "PDF",
         (_, "script") => "scripts (blocked by design)",
+        // Sources in a language that is none of Windows', under a name that Windows runs.
+        _ if one.why.starts_with("names-that-run") => "scripts (blocked by design)",
         (_, "executable" | "library" | "installer" | "shortcut" | "disk-image") => {
             "programs, installers, images (by design)"
         }
@@ -319,6 +321,8 @@ mod tests {
         assert_eq!(held.why, "hold-unknown-kinds; found: a.high; not inspected: it ends early; unknown: b.dat");
         let sent = report("/honest/b.doc", "doc", "document", "deliver");
         let script = report("/honest/c.js", "js", "script", "block");
+        let named = Decided { why: "names-that-run".to_owned(), ..report("/honest/d.js", "c", "text", "block") };
+        assert_eq!(group(&named), "scripts (blocked by design)");
         let all = [held, sent, script];
         assert!(table(&all).contains("| Office 97 | 2 | 1 | 1 | 0 | 0 | 50.0 % |"), "{}", table(&all));
         let list = stopped(&all);
