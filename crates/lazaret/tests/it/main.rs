@@ -29,6 +29,7 @@ mod isolation;
 mod kept;
 mod looks;
 mod morning;
+mod package;
 mod passed;
 mod process;
 mod properties;
