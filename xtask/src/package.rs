@@ -99,7 +99,8 @@ fn make(wish: &Wish) -> io::Result<()> {
     fs::create_dir(&work)?;
     let needs = needs(&executable)?;
     let files = files(&executable, &work)?;
-    deb(&files, &needs, &out, &work, wish.quick)?;
+    let compression: &[&str] = if wish.quick { &["-Zgzip", "-z1"] } else { &["-Zxz"] };
+    deb(&files, &needs, &out, &work, compression)?;
     archive(&files, &out, &work)?;
     rpm(&files, &out, &work)?;
     fs::remove_dir_all(&work)
@@ -215,7 +216,7 @@ fn folder(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }
 
-fn deb(files: &[File], needs: &str, out: &Path, work: &Path, quick: bool) -> io::Result<()> {
+fn deb(files: &[File], needs: &str, out: &Path, work: &Path, compression: &[&str]) -> io::Result<()> {
     if !is_there("dpkg-deb") {
         eprintln!("xtask: package: no Debian package was made: `dpkg-deb` is not here (Debian's `dpkg` has it)");
         return Ok(());
@@ -249,7 +250,6 @@ fn deb(files: &[File], needs: &str, out: &Path, work: &Path, quick: bool) -> io:
         write(&control.join(name), &fs::read(root().join("packaging/debian").join(name))?, 0o755)?;
     }
     let package = out.join(format!("lazaret_{VERSION}-1_{architecture}.deb"));
-    let compression: &[&str] = if quick { &["-Zgzip", "-z1"] } else { &["-Zxz"] };
     said(
         Command::new("dpkg-deb")
             .args(["--root-owner-group", "--build"])
