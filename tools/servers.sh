@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs what the tests and benchmarks talk to, where it is missing: a client for the web, another proxy, another ICAP
-# client and server, a virus scanner for that, somebody else who opens the ledger, what redirects connections, and what keeps
-# a browser's certificates.
+# client and server, a virus scanner for that, a filter for mail, somebody else who opens the ledger, what redirects
+# connections, what keeps a browser's certificates, and what makes packages of the other kind.
 set -eu
 missing=
 command -v curl >/dev/null 2>&1 || missing="$missing curl ca-certificates"
 [ -x /usr/sbin/squid ] || missing="$missing squid-openssl"
 command -v c-icap-client >/dev/null 2>&1 || missing="$missing c-icap"
 ls /usr/lib/*/c_icap/virus_scan.so >/dev/null 2>&1 || missing="$missing libc-icap-mod-virus-scan"
+command -v rspamd >/dev/null 2>&1 || missing="$missing rspamd"
 command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
 [ -x /usr/sbin/clamd ] || missing="$missing clamav-daemon"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
@@ -15,6 +16,7 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v chromedriver >/dev/null 2>&1 || missing="$missing chromium-driver"
 command -v certutil >/dev/null 2>&1 || missing="$missing libnss3-tools"
 command -v nft >/dev/null 2>&1 || missing="$missing nftables"
+command -v rpmbuild >/dev/null 2>&1 || missing="$missing rpm"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi

@@ -11,6 +11,7 @@ mod advisories;
 mod cache;
 mod ci;
 mod meter;
+mod package;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,9 @@ cargo xtask ci                every check: formatting, spelling, dependencies, t
                               prints what each took and writes the table to target/ci/table.md
                               (--runs N: the tests N times in a row)
 cargo xtask tests             the integration and unit tests alone, with the configuration of `ci`
+cargo xtask package           what people install, into target/package: a .deb, an .rpm where `rpmbuild` is there, a .tar.gz
+                              (--lazaret FILE: with this executable instead of a release build; --out FOLDER;
+                              --quick: compressed for speed)
 cargo xtask cache restore|keep debug|release
                               take compiled third-party crates from the user's cache, or put them there
 cargo xtask corpus            make the stand-ins of crates/*/corpus anew, where they are missing or differ
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
             }
         },
         ["tests", ..] => ci::tests(&words[1..]),
+        ["package", ..] => package::run(&words[1..]),
         ["cache", act @ ("restore" | "keep"), profile @ ("debug" | "release")] => cache_of(act, profile),
         ["corpus", ..] => corpus(&arguments[1..]),
         ["honest", "--browser"] => ci::browser(),

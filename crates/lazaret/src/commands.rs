@@ -24,7 +24,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Scan(options) => scan::run(&cli.common, &options),
         Command::Serve(options) => serve::run(&cli.common, &options),
-        Command::Demo(options) => demo::run(&options),
+        Command::Demo(options) => demo::run(&cli.common, &options),
         Command::Backup(options) => backup::run(&cli.common, &options),
         Command::Restore(options) => restore::run(&cli.common, &options),
         Command::Authority(command) => authority::run(&cli.common, &command),

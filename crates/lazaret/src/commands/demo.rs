@@ -1,12 +1,13 @@
 //! `lazaret demo`: a harmless site with a stand-in for every vector and ordinary files, to try a gate with.
 
-use crate::cli::Demo;
+use crate::cli::{Common, Demo};
+use crate::config::Config;
 use crate::display;
 use crate::failure::Failure;
 use flate2::read::DeflateDecoder;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +38,8 @@ const MOST_CONNECTIONS: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of a request's head.
 const MOST_HEAD: u64 = 16 << 10;
+/// How long a proxy on this machine may take to take a connection.
+const GREETING: Duration = Duration::from_secs(1);
 
 /// Something to fetch.
 struct File {
@@ -48,21 +51,27 @@ struct File {
     ordinary: bool,
 }
 
-pub(crate) fn run(options: &Demo) -> Result<ExitCode, Failure> {
+pub(crate) fn run(common: &Common, options: &Demo) -> Result<ExitCode, Failure> {
+    let config = Config::load(common.config.as_deref())?;
     let listener = TcpListener::bind(&options.listen).map_err(|error| {
         Failure::new(format!("`{}`: {error}; choose another address with --listen", options.listen))
     })?;
     let address = listener.local_addr()?;
     let files = Arc::new(files());
-    display::remark(&format!("{} files at http://{address}/, every one of them harmless; try:", files.len()));
+    let proxy = Proxy::of(&config.proxy.listen);
+    let said = proxy.said(&config.proxy.listen);
+    // curl asks for the password.
+    let name = if config.proxy.authentication { " -U NAME" } else { "" };
+    display::remark(&format!("{} files at http://{address}/, every one of them harmless", files.len()));
+    display::remark(&said);
     let standin = files
         .iter()
         .find(|file| file.path.contains("double-extension"))
         .or_else(|| files.iter().find(|file| !file.ordinary));
     for file in files.iter().find(|file| file.ordinary).into_iter().chain(standin) {
-        display::remark(&format!("  curl -x http://127.0.0.1:3128 http://{address}{}", file.path));
+        display::remark(&format!("  curl -x {}{name} http://{address}{}", proxy.address(), file.path));
     }
-    display::remark(&format!("  or open http://{address}/ in a browser that uses the proxy; Ctrl-C ends this"));
+    display::remark(&format!("or open http://{address}/ in a browser that uses the proxy; Ctrl-C ends this"));
     let busy = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
@@ -78,6 +87,67 @@ pub(crate) fn run(options: &Demo) -> Result<ExitCode, Failure> {
         });
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The proxy that the configuration has, as it is reached from this machine.
+#[derive(Debug, PartialEq, Eq)]
+enum Proxy {
+    /// There is none.
+    Off,
+    /// Its address is known only once it was started.
+    Somewhere,
+    At(SocketAddr),
+}
+
+impl Proxy {
+    fn of(listen: &str) -> Self {
+        if listen.is_empty() {
+            return Self::Off;
+        }
+        match listen.to_socket_addrs().ok().and_then(|mut found| found.next()) {
+            Some(address) if address.port() != 0 => {
+                let ip = match address.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+                    ip => ip,
+                };
+                Self::At(SocketAddr::new(ip, address.port()))
+            }
+            _ => Self::Somewhere,
+        }
+    }
+
+    /// What stands behind `-x`.
+    fn address(&self) -> String {
+        match self {
+            Self::At(address) => format!("http://{address}"),
+            Self::Off | Self::Somewhere => "PROXY".to_owned(),
+        }
+    }
+
+    /// What is to be known, or done, before anything is tried.
+    fn said(&self, listen: &str) -> String {
+        match self {
+            Self::At(address) if TcpStream::connect_timeout(address, GREETING).is_ok() => {
+                format!("the proxy is at {address}; try:")
+            }
+            Self::At(address) => {
+                format!(
+                    "nothing answers at {address} (`proxy.listen`): start `lazaret serve` in another terminal, then try:"
+                )
+            }
+            Self::Somewhere => {
+                format!(
+                    "`proxy.listen` is `{listen}`: try, with the address that `lazaret serve` prints in place of PROXY:"
+                )
+            }
+            Self::Off => {
+                "`proxy.listen` is empty, so that `lazaret serve` opens no proxy: try, with a proxy that asks its ICAP \
+                          server in place of PROXY:"
+                    .to_owned()
+            }
+        }
+    }
 }
 
 fn answer(stream: TcpStream, files: &[File]) -> std::io::Result<()> {
@@ -189,6 +259,21 @@ fn encoded(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_proxy_is_named_as_this_machine_reaches_it() {
+        for (listen, address) in [
+            ("127.0.0.1:3128", "http://127.0.0.1:3128"),
+            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+            ("[::]:8080", "http://[::1]:8080"),
+            ("127.0.0.1:0", "PROXY"),
+            ("nonsense", "PROXY"),
+            ("", "PROXY"),
+        ] {
+            assert_eq!(Proxy::of(listen).address(), address, "{listen}");
+        }
+        assert!(Proxy::of("").said("").contains("ICAP"));
+    }
 
     #[test]
     fn every_stored_stand_in_can_be_fetched() {

@@ -8,20 +8,46 @@ use std::process::{Child, Command, Stdio};
 struct Demo {
     process: Child,
     address: SocketAddr,
+    /// What it says at its start.
+    said: String,
 }
 
 impl Demo {
     fn start() -> Self {
+        Self::with("")
+    }
+
+    /// Starts it with a configuration.
+    fn with(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lazaret.toml");
+        std::fs::write(&path, configuration).unwrap();
         let mut process = Command::new(env!("CARGO_BIN_EXE_lazaret"))
             .args(["demo", "--listen", "127.0.0.1:0"])
+            .env("LAZARET_CONFIG", path)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut first = String::new();
-        BufReader::new(process.stderr.take().unwrap()).read_line(&mut first).unwrap();
-        let address = first.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap().parse().unwrap();
-        Self { process, address }
+        let mut lines = BufReader::new(process.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("Ctrl-C") {
+            assert_ne!(lines.read_line(&mut said).unwrap(), 0, "it ended: {said}");
+        }
+        let address = said.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap().parse().unwrap();
+        Self { process, address, said }
+    }
+
+    /// What each command that it prints gets.
+    fn tried(&self) -> Vec<String> {
+        let commands = self.said.lines().filter_map(|line| line.find("curl ").and_then(|at| line.get(at..)));
+        commands
+            .map(|command| {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", command]).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+                String::from_utf8_lossy(&shell.output().unwrap().stdout).into_owned()
+            })
+            .collect()
     }
 
     /// What it gives to whoever asks without a proxy.
@@ -75,4 +101,30 @@ fn the_demonstration_says_when_its_port_is_taken() {
     let output = Command::new(env!("CARGO_BIN_EXE_lazaret")).args(["demo", "--listen", &taken]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains(&taken) && said.contains("--listen"), "{said}");
+}
+
+#[test]
+fn what_the_demonstration_prints_can_be_copied_and_run() {
+    let served = Served::with("");
+    let demo = Demo::with(&format!("[proxy]\nlisten = \"{}\"\n", served.proxy));
+    assert!(demo.said.contains(&format!("the proxy is at {}", served.proxy)), "{}", demo.said);
+    let tried = demo.tried();
+    let [letter, standin] = tried.as_slice() else { panic!("{tried:?} {}", demo.said) };
+    assert_eq!(letter.as_bytes(), demo.fetch("/ordinary/letter.txt"), "{}", demo.said);
+    assert!(standin.contains("masquerade") || standin.contains("Reference"), "{standin}");
+}
+
+#[test]
+fn the_demonstration_says_how_to_start_a_proxy_that_is_not_there() {
+    // A port on which nothing listens any more.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let demo = Demo::with(&format!("[proxy]\nlisten = \"{free}\"\n"));
+    assert!(demo.said.contains(&format!("nothing answers at {free}")), "{}", demo.said);
+    assert!(
+        demo.said.contains("start `lazaret serve`") && demo.said.contains(&format!("-x http://{free} ")),
+        "{}",
+        demo.said
+    );
+    let demo = Demo::with("[proxy]\nlisten = \"\"\n");
+    assert!(demo.said.contains("opens no proxy") && demo.said.contains("-x PROXY "), "{}", demo.said);
 }

@@ -268,7 +268,7 @@ fn nothing_that_people_do_all_day_is_stopped() {
     nothing_was_stopped(&staff);
 }
 
-/// Installs the authority as the README says for Chromium on Linux.
+/// Installs the authority as docs/clients.md says for Chromium on Linux.
 fn install(authority: &Path, home: &Path) {
     let store = home.join(".pki/nssdb");
     std::fs::create_dir_all(&store).unwrap();

@@ -1,5 +1,6 @@
 //! Squid, opening TLS and asking our ICAP server about everything.
 
+use crate::documented::settings;
 use crate::gate::{Served, Site, certificate};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -39,15 +40,14 @@ impl Squid {
         assert!(made.status.success(), "{made:?}");
         let opened = Command::new("chmod").args(["-R", "a+rwX"]).arg(&certificates).status().unwrap();
         assert!(opened.success());
-        let (port, icap, at) = (address.port(), served.icap, path.display());
+        let (port, at) = (address.port(), path.display());
+        let ask = settings("/etc/squid/conf.d/lazaret.conf").replace("127.0.0.1:1344", &served.icap.to_string());
         let config = format!(
             "http_port 127.0.0.1:{port} ssl-bump tls-cert={at}/ca.pem generate-host-certificates=on\n\
              sslcrtd_program /usr/lib/squid/security_file_certgen -s {at}/certificates -M 4MB\n\
              acl first at_step SslBump1\nssl_bump peek first\nssl_bump bump all\n\
              tls_outgoing_options cafile={at}/trusted.pem\n\
-             icap_enable on\nicap_preview_enable on\nicap_send_client_ip on\n\
-             icap_service response respmod_precache bypass=off icap://{icap}/respmod\nadaptation_access response allow all\n\
-             icap_service request reqmod_precache bypass=off icap://{icap}/reqmod\nadaptation_access request allow all\n\
+             {ask}\n\
              http_access allow all\ncache deny all\nshutdown_lifetime 1 seconds\npinger_enable off\nnetdb_filename none\n\
              pid_filename {at}/pid\naccess_log none\ncache_log {at}/cache.log\ncoredump_dir {at}\n"
         );
