@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::sources;
 use anstyle::AnsiColor;
 use lazaret_engine::{Probe, Request, SampleBytes};
-use lazaret_model::{Limits, Origin};
+use lazaret_model::{Gate, Limits, Origin};
 use serde_json::json;
 use std::io::Write;
 use std::process::ExitCode;
