@@ -302,7 +302,8 @@ fn a_worker_that_is_stopped_is_replaced_within_seconds_and_what_it_had_is_inspec
     let own = served.processes()[0];
     for process in served.processes().into_iter().filter(|process| *process != own) {
         let stopped = std::process::Command::new("kill").args(["-STOP", &process.to_string()]).status().unwrap();
-        assert!(stopped.success());
+        // A child that was done with its sample may have gone meanwhile.
+        assert!(stopped.success() || !std::path::Path::new(&format!("/proc/{process}")).exists());
     }
     let began = Instant::now();
     std::thread::scope(|scope| {
