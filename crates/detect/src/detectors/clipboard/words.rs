@@ -201,8 +201,9 @@ static ROOTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     // Letters beyond ASCII are of several sizes: where a phrase has nothing else, each of them that may begin it is looked for.
     let mut words = HashSet::new();
     for phrase in PHRASES.1.keys() {
-        let plain =
-            phrase.split(|c: char| !c.is_ascii_alphanumeric()).max_by_key(|part| part.len()).unwrap_or_default();
+        // "and" is in every text, and the words beside it are not.
+        let parts = phrase.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| *part != "and");
+        let plain = parts.max_by_key(|part| part.len()).unwrap_or_default();
         if plain.len() > 1 {
             words.insert(plain.to_owned());
         } else if let Some(first) = phrase.chars().next() {
