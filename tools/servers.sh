@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests and benchmarks talk to, where it is missing: a client for the web, another proxy, another ICAP
 # client and server, a virus scanner for that, a filter for mail, somebody else who opens the ledger, what redirects
-# connections, what keeps a browser's certificates, and what makes packages of the other kind.
+# connections, what keeps a browser's certificates, a token that keeps keys, and what makes packages of the other kind.
 set -eu
 missing=
 command -v curl >/dev/null 2>&1 || missing="$missing curl ca-certificates"
@@ -17,6 +17,7 @@ command -v chromedriver >/dev/null 2>&1 || missing="$missing chromium-driver"
 command -v certutil >/dev/null 2>&1 || missing="$missing libnss3-tools"
 command -v nft >/dev/null 2>&1 || missing="$missing nftables"
 command -v rpmbuild >/dev/null 2>&1 || missing="$missing rpm"
+[ -e /usr/lib/softhsm/libsofthsm2.so ] || missing="$missing softhsm2"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi

@@ -122,6 +122,15 @@ pub fn detect(detector: &str, data: &[u8]) {
     }
 }
 
+/// The hashes in a list of hashes that have a line of their own, in lower case; none of a list in JSON.
+pub fn hashes_on_lines(list: &[u8]) -> impl Iterator<Item = String> {
+    let beginning = list.strip_prefix(b"\xef\xbb\xbf").unwrap_or(list).trim_ascii_start();
+    let is_json = matches!(beginning.first(), Some(b'{' | b'['));
+    let lines = list.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(move |_| !is_json);
+    let hashes = lines.filter(|line| matches!(line.len(), 64 | 40 | 32) && line.iter().all(u8::is_ascii_hexdigit));
+    hashes.map(|hash| String::from_utf8_lossy(hash).to_ascii_lowercase())
+}
+
 /// What a walk said, as far as promises are concerned.
 #[derive(Default)]
 struct Promises {

@@ -3,6 +3,9 @@
 //! Only what comes from the registry is kept: cargo knows such a crate by name, version, checksum, features and profile, which
 //! its file names are made of, and decides itself whether a file fits. What is ours is told by file times, which say nothing
 //! across clones, and is compiled in each of them.
+//!
+//! Libraries are shared with the cache by hard links, since the compiler never writes into one that is there: it writes another
+//! and renames it. Everything else is copied.
 
 use std::collections::HashSet;
 use std::io;
@@ -14,6 +17,8 @@ pub struct Cache {
     kept: PathBuf,
     built: PathBuf,
     own: Vec<String>,
+    /// `name-version` of each package that is locked.
+    locked: HashSet<String>,
 }
 
 /// A folder of a profile, and how its entries name the crate that they belong to.
@@ -33,6 +38,7 @@ impl Cache {
             kept: folder.join("third-party").join(compiler()?).join(profile),
             built: target.join(profile),
             own: packages(root),
+            locked: locked(&std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default()),
         })
     }
 
@@ -49,22 +55,58 @@ impl Cache {
         ))
     }
 
-    /// Replaces what is kept by what is here, where there is something here that is not kept; a sentence about it.
+    /// Replaces what is kept by what is here, where there is something here that is not kept; a sentence about it. What belongs
+    /// to versions that are no longer locked is forgotten.
     pub fn keep(&self) -> io::Result<String> {
-        let here = self.units(&self.built)?;
+        self.sweep()?;
+        let gone = self.gone()?;
+        let here: HashSet<String> = self.units(&self.built)?.difference(&gone).cloned().collect();
         let kept = self.units(&self.kept)?;
         if here.is_subset(&kept) {
             return Ok(format!("`{}` has all {} compiled third-party crates", self.kept.display(), here.len()));
         }
         let fresh = self.kept.with_extension(format!("new-{}", std::process::id()));
         let old = self.kept.with_extension(format!("old-{}", std::process::id()));
-        self.copy(&self.built, &fresh, |unit| here.contains(unit))?;
+        if let Err(error) = self.copy(&self.built, &fresh, |unit| here.contains(unit)) {
+            let _ = std::fs::remove_dir_all(&fresh);
+            return Err(error);
+        }
         if self.kept.exists() {
             std::fs::rename(&self.kept, &old)?;
         }
         std::fs::rename(&fresh, &self.kept)?;
         let _ = std::fs::remove_dir_all(&old);
         Ok(format!("{} compiled third-party crates are now in `{}`", here.len(), self.kept.display()))
+    }
+
+    /// Removes what a process left behind that was ended while it replaced what is kept.
+    fn sweep(&self) -> io::Result<()> {
+        let Some(folder) = self.kept.parent() else { return Ok(()) };
+        for entry in entries(folder)? {
+            let extension = entry.extension().unwrap_or_default().to_string_lossy().into_owned();
+            let process = extension.strip_prefix("new-").or_else(|| extension.strip_prefix("old-"));
+            if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+                std::fs::remove_dir_all(&entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Units here whose sources are of a version that is not locked any more. The list of a unit's sources says so, in which a
+    /// crate of the registry lies in a folder with its name and version.
+    fn gone(&self) -> io::Result<HashSet<String>> {
+        let mut gone = HashSet::new();
+        for entry in entries(&self.built.join("deps"))? {
+            let name = entry.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let Some((_, hash)) = name.rsplit_once('-') else { continue };
+            if entry.extension().is_some_and(|extension| extension == "d")
+                && let Some(package) = of_registry(&std::fs::read_to_string(&entry)?)
+                && !self.locked.contains(&package)
+            {
+                gone.insert(hash.to_owned());
+            }
+        }
+        Ok(gone)
     }
 
     /// What makes a unit of work of a third-party crate: the hash that its files end in. A unit counts once cargo has written
@@ -109,7 +151,24 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// Copies a file, or a folder with everything below it.
+/// The folder of the registry's sources, `name-version`, that a list of sources (a `.d` file) is about.
+fn of_registry(sources: &str) -> Option<String> {
+    let (_, below) = sources.split_once("/registry/src/")?;
+    below.split('/').nth(1).map(str::to_owned)
+}
+
+/// `name-version` of each package of a lock file.
+fn locked(lock: &str) -> HashSet<String> {
+    let field = |package: &str, name: &str| {
+        package
+            .lines()
+            .find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(" = ")?.trim_matches('"').to_owned()))
+    };
+    let packages = lock.split("[[package]]").skip(1);
+    packages.filter_map(|package| Some(format!("{}-{}", field(package, "name")?, field(package, "version")?))).collect()
+}
+
+/// Copies a file, or a folder with everything below it; libraries are linked where the file system can.
 fn copied(from: &Path, to: &Path) -> io::Result<usize> {
     if from.is_dir() {
         std::fs::create_dir_all(to)?;
@@ -121,6 +180,10 @@ fn copied(from: &Path, to: &Path) -> io::Result<usize> {
     }
     if let Some(parent) = to.parent() {
         std::fs::create_dir_all(parent)?;
+    }
+    let library = from.extension().is_some_and(|extension| extension == "rlib" || extension == "rmeta");
+    if library && std::fs::hard_link(from, to).is_ok() {
+        return Ok(1);
     }
     let time = std::fs::metadata(from)?.modified()?;
     std::fs::copy(from, to)?;
@@ -139,7 +202,8 @@ fn compiler() -> Option<String> {
 
 /// The names of our own packages.
 fn packages(root: &Path) -> Vec<String> {
-    let mut manifests = vec![root.join("xtask"), root.join("xtask/corpus"), root.join("xtask/gate"), root.join("fuzz")];
+    let others = ["xtask", "xtask/corpus", "xtask/gate", "xtask/many", "fuzz"];
+    let mut manifests: Vec<PathBuf> = others.iter().map(|folder| root.join(folder)).collect();
     manifests.extend(entries(&root.join("crates")).unwrap_or_default());
     let name = |folder: &PathBuf| {
         let text = std::fs::read_to_string(folder.join("Cargo.toml")).ok()?;
@@ -161,6 +225,7 @@ mod tests {
             kept: folder.path().join("cache/debug"),
             built: folder.path().join(built),
             own: vec!["lazaret-model".to_owned()],
+            locked: locked("[[package]]\nname = \"serde\"\nversion = \"1.0.2\"\n"),
         };
         let file = |path: &str, text: &str| {
             let path = folder.path().join(path);
@@ -169,9 +234,13 @@ mod tests {
         };
         file("a/.fingerprint/serde-0a1b/lib-serde.json", "{}");
         file("a/deps/libserde-0a1b.rlib", "serde");
-        file("a/deps/serde-0a1b.d", "from");
+        file("a/deps/serde-0a1b.d", "a: /home/a/.cargo/registry/src/index-1/serde-1.0.2/src/lib.rs");
         file("a/build/ring-77/out/code.o", "object");
         file("a/.fingerprint/ring-77/run-build-script.json", "{}");
+        // Of a version that is not locked any more.
+        file("a/.fingerprint/serde-0c0d/lib-serde.json", "{}");
+        file("a/deps/libserde-0c0d.rlib", "old");
+        file("a/deps/serde-0c0d.d", "a: /home/a/.cargo/registry/src/index-1/serde-1.0.1/src/lib.rs");
         // Not finished: no fingerprint yet.
         file("a/.fingerprint/half-99/invoked.timestamp", "");
         file("a/deps/libhalf-99.rlib", "half");
@@ -180,16 +249,28 @@ mod tests {
         let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
         let library = folder.path().join("a/deps/libserde-0a1b.rlib");
         fs::File::options().append(true).open(&library).unwrap().set_modified(old).unwrap();
+        // Left behind by a process that was ended: no process has this number.
+        file("cache/debug.new-4194304/deps/libserde-0a1b.rlib", "half");
         assert!(cache("a").keep().unwrap().starts_with("2 compiled"));
+        assert_eq!(fs::read_dir(folder.path().join("cache")).unwrap().count(), 1);
         assert!(cache("a").keep().unwrap().contains("has all 2"));
         assert!(cache("b").restore().unwrap().starts_with("2 compiled"));
         let restored = folder.path().join("b/deps/libserde-0a1b.rlib");
         assert_eq!(fs::metadata(&restored).unwrap().modified().unwrap(), old);
         assert_eq!(fs::read(restored).unwrap(), b"serde");
         assert!(folder.path().join("b/build/ring-77/out/code.o").is_file());
-        for ours in ["b/deps/liblazaret_model-55.rlib", "b/.fingerprint/lazaret-model-55", "b/deps/libhalf-99.rlib"] {
+        for ours in [
+            "b/deps/liblazaret_model-55.rlib",
+            "b/.fingerprint/lazaret-model-55",
+            "b/deps/libhalf-99.rlib",
+            "b/deps/libserde-0c0d.rlib",
+        ] {
             assert!(!folder.path().join(ours).exists(), "{ours}");
         }
+        // What is compiled anew, which the compiler renames into its place, does not change what is kept.
+        file("b/deps/fresh", "fresh");
+        fs::rename(folder.path().join("b/deps/fresh"), folder.path().join("b/deps/libserde-0a1b.rlib")).unwrap();
+        assert_eq!(fs::read(folder.path().join("cache/debug/deps/libserde-0a1b.rlib")).unwrap(), b"serde");
         // What is there already stays as it is.
         file("b/deps/libserde-0a1b.rlib", "newer");
         assert!(cache("b").restore().unwrap().starts_with("0 compiled"));
@@ -199,7 +280,7 @@ mod tests {
     #[test]
     fn every_package_of_ours_is_known() {
         let names = packages(&crate::root());
-        for name in ["lazaret", "lazaret-formats", "xtask", "corpus", "gate", "fuzz"] {
+        for name in ["lazaret", "lazaret-formats", "xtask", "corpus", "gate", "many", "fuzz"] {
             assert!(names.iter().any(|own| own == name), "{name}: {names:?}");
         }
     }

@@ -6,7 +6,7 @@ use crate::meter::{self, Record};
 use crate::table::{Table, slowest};
 use crate::{cargo_command, command, root, target};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -39,7 +39,7 @@ const BEFORE: [Step; 9] = [
 const ADVISORIES: Step = step("advisories", "cargo-deny", &["--offline", "check", "advisories"]);
 const BUILD: Step = step("build of tests", "cargo", &["test", "--no-run", "--workspace", "--locked"]);
 const TESTS: Step = step("tests", "cargo-nextest", &["nextest", "run", "--workspace", "--locked", "--profile", "ci"]);
-/// Lints look at the fuzz targets as well: whether they compile. Running them needs a nightly toolchain (`fuzz/run.sh`).
+/// Lints look at the fuzz targets as well: whether they compile. `fuzz/run.sh` runs them.
 const AFTER: [Step; 2] = [
     step(
         "lints",
@@ -143,6 +143,16 @@ impl Runner {
     }
 }
 
+/// Megabytes that a run in a clean clone takes, its own files and what it adds to the cache.
+const ROOM: u64 = 12_000;
+
+/// Megabytes that are free at a place.
+fn free(place: &Path) -> Option<u64> {
+    let output = command("df").args(["-P", "-m"]).arg(place).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
+}
+
 /// Every check; the tests as often as asked for.
 pub fn run(runs: usize) -> ExitCode {
     let mut runner = match Runner::new() {
@@ -152,6 +162,9 @@ pub fn run(runs: usize) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(free) = free(&root()) {
+        eprintln!("== room: {free} MB are free; a run in a clean clone takes up to {ROOM} MB");
+    }
     if !(BEFORE.iter().all(|step| runner.step(step)) && runner.advisories()) {
         return runner.end(false);
     }

@@ -39,9 +39,10 @@ cargo xtask honest FOLDER…    scan folders of honest files and print the table
 cargo xtask honest --browser  open pages with each library of tools/libraries.txt in Chromium behind the proxy, see a film,
                               hear a station, download much (fetches 1.2 GB from npm into the cache first)
 cargo xtask bench             the figures of docs/benchmarks.md, of a release build (needs 9 GB in target/)
-cargo xtask bench gate [icap] [proxy] [memory] [ledger]
+cargo xtask bench gate [icap] [mixed] [rules] [proxy] [memory] [ledger]
                               the gates beside c-icap with clamd and beside Squid, which `sh tools/servers.sh` installs
-                              (needs 12 GB in the temporary folder)
+                              (needs 12 GB in the temporary folder; --seed N: another sequence of mixed bodies;
+                              --hashes N: a list of another size beside the many rules)
 cargo xtask bench library FILE-OR-FOLDER
                               the ATT&CK library beside mitreattack-python, which `sh tools/reference.sh all` installs; what is
                               named holds every Enterprise release in STIX 2.0 (a folder of bundles, or a .tar.zst)

@@ -2,8 +2,9 @@
 //! has a page of its own.
 
 use crate::catalog::{Choice, rank};
+use crate::gone::is_today;
 use crate::{AttackError, Section, is_live, kind_of, section_of};
-use lazaret_store::{Library, Standing, Version};
+use lazaret_store::{Library, Release, Standing, Version};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,10 +24,11 @@ impl Shadowed {
         for (attack_id, object, stix_id) in library.shared_attack_ids().await? {
             owners.entry((section_of(kind_of(&stix_id)).path, attack_id)).or_default().push(object);
         }
-        let mut shadowed = Self::default();
+        let (mut shadowed, releases) = (Self::default(), library.releases().await?);
         for ((_, attack_id), objects) in owners.into_iter().filter(|(_, objects)| objects.len() > 1) {
             let standings = library.standings(&objects).await?;
-            let owner = best(&standings, None, &attack_id, &Choice::default()).map(|best| best.version.object);
+            let owner = best(&standings, None, &attack_id, &Choice::default(), &releases);
+            let owner = owner.map(|best| best.version.object);
             for object in objects.into_iter().filter(|object| Some(*object) != owner) {
                 shadowed.ids.entry(object).or_default().insert(attack_id.clone());
             }
@@ -51,6 +53,7 @@ pub(crate) fn best<'a>(
     section: Option<&Section>,
     wanted: &str,
     choice: &Choice,
+    releases: &[Release],
 ) -> Option<&'a Standing> {
     standings
         .iter()
@@ -65,6 +68,8 @@ pub(crate) fn best<'a>(
                 choice.release.is_some_and(|number| span.has(number.place())),
                 // Who has the id today comes before who had it once, dead or alive.
                 standing.version.attack_id == wanted,
+                // What was taken out comes after what the newest release has, though that may be revoked.
+                is_today(releases, span),
                 is_live(&standing.version),
                 span.last,
                 &span.feed,

@@ -36,9 +36,13 @@ pub struct Splitter<R> {
     state: State,
 }
 
+/// What some programs put before a text in UTF-8. JSON has none; whoever reads may pass over it (RFC 8259, 8.1).
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Start,
+    Marked,
     Members,
     Elements,
     Done,
@@ -94,11 +98,15 @@ impl<R: Read> Splitter<R> {
         loop {
             let byte = self.after_space()?;
             match (self.state, byte) {
-                (State::Start, Some(b'{')) => {
+                (State::Start | State::Marked, Some(b'{')) => {
                     self.keep(1)?;
                     self.state = State::Members;
                 }
-                (State::Start, _) => return Err(self.wrong("a bundle begins with `{`")),
+                (State::Start, Some(0xef)) if self.is_first() && self.is_marked()? => {
+                    self.keep(BYTE_ORDER_MARK.len())?;
+                    self.state = State::Marked;
+                }
+                (State::Start | State::Marked, _) => return Err(self.wrong("a bundle begins with `{`")),
                 (State::Members, Some(b'"')) => self.member()?,
                 (State::Members | State::Elements, Some(b',')) => self.keep(1)?,
                 (State::Members, Some(b'}')) => {
@@ -151,7 +159,8 @@ impl<R: Read> Splitter<R> {
         }
         let bytes = self.base + self.at as u64;
         let place = |reason: String| AttackError::Bundle { offset: bytes, objects: self.objects, reason };
-        let text: Vec<u8> = self.skeleton.iter().map(|byte| if *byte == 0 { b'0' } else { *byte }).collect();
+        let skeleton = self.skeleton.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.skeleton);
+        let text: Vec<u8> = skeleton.iter().map(|byte| if *byte == 0 { b'0' } else { *byte }).collect();
         let outer: Outer =
             serde_json::from_slice(&text).map_err(|error| place(format!("what surrounds the objects: {error}")))?;
         if outer.kind != "bundle" {
@@ -172,6 +181,17 @@ impl<R: Read> Splitter<R> {
             bytes,
             skeleton: self.skeleton,
         })
+    }
+
+    /// Whether nothing came before what is looked at.
+    fn is_first(&self) -> bool {
+        self.base == 0 && self.at == 0
+    }
+
+    /// Whether a byte order mark begins here.
+    fn is_marked(&mut self) -> Result<bool, AttackError> {
+        while self.filled - self.at < BYTE_ORDER_MARK.len() && self.fill()? {}
+        Ok(self.buffer[self.at..self.filled].starts_with(BYTE_ORDER_MARK))
     }
 
     /// One member of the bundle: the list of objects is entered, anything else is kept as it is.
@@ -429,6 +449,19 @@ mod tests {
         assert!(refused("{\"type\":\"bundle\",\"objects\":{}}").contains("no list"));
         assert!(refused("{\"type\":\"bundle\",\"objects\":[{}],\"objects\":[{}]}").contains("duplicate field"));
         assert!(refused("{\"type\":\"bundle\",\"id\":\"bundle--1\"}").contains("the bundle has no objects"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_bundle_is_passed_over_and_kept() {
+        let text = "\u{feff}{\"type\":\"bundle\",\"objects\":[{\"a\":1}]}";
+        for step in [1, 2, 100_000] {
+            let (pieces, frame) = split(text, step).unwrap();
+            assert_eq!(pieces, ["{\"a\":1}"]);
+            assert!(frame.skeleton.starts_with(BYTE_ORDER_MARK) && frame.bytes == text.len() as u64);
+        }
+        for text in ["\u{feff}", " \u{feff}{}", "\u{feff}\u{feff}{}", "\u{feff}[]"] {
+            assert!(refused(text).contains("a bundle begins with `{`"), "{text:?}");
+        }
     }
 
     #[test]

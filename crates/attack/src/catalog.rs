@@ -2,7 +2,9 @@
 //! address that they ever had.
 
 use crate::addresses::{Shadowed, best};
+use crate::gone::{Gone, gone};
 use crate::names::{DOMAINS, Feed, Number};
+use crate::spelling::spelled;
 use crate::{AttackError, Section, View, Words, object};
 use lazaret_store::{Library, Release, Span, Version};
 use serde_json::{Map, Value};
@@ -119,6 +121,8 @@ pub struct Found {
     pub namesakes: Vec<Version>,
     /// The release that was asked for and does not have the object; what is shown is the last one that does.
     pub missing_in: Option<String>,
+    /// The newest release of the domain does not have the object.
+    pub gone: Option<Gone>,
 }
 
 impl Remembered {
@@ -346,16 +350,22 @@ impl Catalog {
     /// When there is none, or the database does not answer.
     pub async fn find(&self, section: Option<&Section>, id: &str, choice: &Choice) -> Result<Found, AttackError> {
         let (_, releases) = self.releases().await?;
-        let wanted = as_attack_id(section, id);
+        let mut wanted = as_attack_id(section, id);
         let objects = if id.contains("--") {
             let exact = self.library.object(id).await?;
             let found = if exact.is_some() { exact } else { self.library.object(&id.to_ascii_lowercase()).await? };
             found.into_iter().collect()
         } else {
-            self.library.objects_with_attack_id(&wanted).await?
+            let mut found = self.library.objects_with_attack_id(&wanted).await?;
+            // `T1204.2` and `t-1204` are ids as people write them.
+            if let (true, Some(other)) = (found.is_empty(), spelled(id)) {
+                found = self.library.objects_with_attack_id(&other).await?;
+                wanted = other;
+            }
+            found
         };
         let standings = self.library.standings(&objects).await?;
-        let Some(best) = best(&standings, section, &wanted, choice) else {
+        let Some(best) = best(&standings, section, &wanted, choice, &releases) else {
             return Err(AttackError::Unknown(nothing(section, id, choice)));
         };
         let (object, span) = (best.version.object, best.span.clone());
@@ -392,7 +402,8 @@ impl Catalog {
             }
         };
         let version = view.shared(object).ok_or(AttackError::Stopped)?;
-        Ok(Found { view, version, spans, namesakes, missing_in })
+        let gone = gone(&releases, &spans, &span.domain, choice);
+        Ok(Found { view, version, spans, namesakes, missing_in, gone })
     }
 
     /// The fields of a version, in source order.
@@ -433,8 +444,8 @@ fn as_attack_id(section: Option<&Section>, id: &str) -> String {
     if DOMAINS.iter().any(|(domain, _)| *domain == id) { id.to_owned() } else { id.to_ascii_uppercase() }
 }
 
-/// A domain's place among them.
-pub(crate) fn rank(domain: &str) -> usize {
+/// A domain's place in the order in which people look for them: Enterprise, Mobile, ICS, PRE-ATT&CK, any other.
+pub fn rank(domain: &str) -> usize {
     DOMAINS.iter().position(|(id, _)| *id == domain).unwrap_or(DOMAINS.len())
 }
 

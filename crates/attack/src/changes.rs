@@ -424,19 +424,26 @@ fn instant(stamp: &str) -> &str {
     if plain.contains('.') { plain.trim_end_matches('0').trim_end_matches('.') } else { plain }
 }
 
+/// What a relationship connects, as its release has it; none for what is no relationship.
+pub fn ends(view: &View, one: &Version) -> Option<Ends> {
+    let end = |number: i64| match view.object(number) {
+        Some(other) => Named::of(other),
+        None => {
+            let id = view.absent(number).to_owned();
+            Named { path: crate::path(&id, ""), id, ..Named::default() }
+        }
+    };
+    let ends = || Ends { kind: one.relation.clone(), source: end(one.from_object), target: end(one.to_object) };
+    (!one.relation.is_empty()).then(ends)
+}
+
 fn changed(old: &View, new: &View, before: Option<&Version>, after: Option<&Version>) -> Changed {
     let version = |version: Option<&Version>| version.map(|version| version.version.clone()).unwrap_or_default();
     let (view, one) = match (before, after) {
         (_, Some(after)) => (new, Some(after)),
         (before, None) => (old, before),
     };
-    let relation = one.filter(|one| !one.relation.is_empty()).map(|one| {
-        let end = |number: i64| match view.object(number) {
-            Some(other) => Named::of(other),
-            None => Named { id: view.absent(number).to_owned(), ..Named::default() },
-        };
-        Ends { kind: one.relation.clone(), source: end(one.from_object), target: end(one.to_object) }
-    });
+    let relation = one.and_then(|one| ends(view, one));
     Changed {
         named: one.map(Named::of).unwrap_or_default(),
         old_version: version(before),

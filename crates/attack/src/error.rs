@@ -81,6 +81,9 @@ pub enum AttackError {
     /// A layer of the Navigator is none, or not what it should be.
     #[error("the layer cannot be read: {0}")]
     Layer(String),
+    /// Tables cannot be written as a workbook.
+    #[error("the spreadsheet cannot be written: {0}")]
+    Sheet(String),
     /// The search's index cannot be made or read.
     #[error("the index of the search in `{path}`: {reason}")]
     Search {

@@ -1,10 +1,10 @@
 //! Which feed, domain and release a bundle is, by its name, by what is in it, and by what was asked for.
 
 use crate::AttackError;
-use crate::bundle::{Frame, shortened};
+use crate::bundle::{BYTE_ORDER_MARK, Frame, shortened};
 use crate::import::ImportOptions;
 use crate::names::{DOMAINS, Feed, Number, from_collection_name, from_file_name};
-use crate::object::Read;
+use crate::object::{Collection, Read};
 use lazaret_store::{NewRelease, Version};
 
 /// What objects say about their bundle: numbers and few words, however many objects there are.
@@ -12,9 +12,10 @@ use lazaret_store::{NewRelease, Version};
 pub(crate) struct Heard {
     objects: usize,
     stix_21: usize,
-    undated: usize,
-    /// A collection's name and release.
-    collection: Option<(String, String)>,
+    /// How many objects have each of [`ODDITIES`].
+    odd: [usize; ODDITIES.len()],
+    /// The bundle's collection; of several the one that was changed last.
+    collection: Option<Collection>,
     /// The domains that matrices are of, as [`DOMAINS`] has them.
     matrices: [bool; DOMAINS.len()],
     /// How many objects name each domain.
@@ -22,6 +23,19 @@ pub(crate) struct Heard {
     /// A domain that nobody knows.
     strange: Option<String>,
 }
+
+/// What can be odd about objects and is no reason to refuse them: the bit of their flags, and what a note says.
+const ODDITIES: [(i64, &str); 6] = [
+    (Version::UNDATED, "objects without `modified`"),
+    (
+        Version::ODD_STATUS,
+        "objects that say neither true nor false where they say whether they are revoked, deprecated or sub-techniques, which counts as false",
+    ),
+    (Version::ODD_FIELD, "objects with a field that should be a text or a list and is none, which is passed over"),
+    (Version::ODD_DATE, "objects with a date that is none"),
+    (Version::ODD_ORDER, "objects that were changed before they were made"),
+    (Version::ODD_BUNDLE, "bundles among the objects, in which nothing is looked for"),
+];
 
 /// A domain's place among [`DOMAINS`].
 fn place(domain: &str) -> Option<usize> {
@@ -46,14 +60,21 @@ impl Heard {
     pub(crate) fn count(&mut self, flags: i64) {
         self.objects += 1;
         self.stix_21 += usize::from(flags & Version::STIX_21 != 0);
-        self.undated += usize::from(flags & Version::UNDATED != 0);
+        for (count, (bit, _)) in self.odd.iter_mut().zip(ODDITIES) {
+            *count += usize::from(flags & bit != 0);
+        }
     }
 
     /// Remembers what an object says.
     pub(crate) fn hear(&mut self, read: &Read) {
-        if self.collection.is_none() {
-            let short = |(name, release): &(String, String)| (shortened(name), shortened(release));
-            self.collection = read.collection.as_ref().map(short);
+        if let Some(collection) = &read.collection
+            && self.collection.as_ref().is_none_or(|known| known.modified < collection.modified)
+        {
+            self.collection = Some(Collection {
+                name: shortened(&collection.name),
+                release: shortened(&collection.release),
+                ..collection.clone()
+            });
         }
         if let Some(own) = read.matrix.as_deref().and_then(matrix_domain) {
             self.matrices[own] = true;
@@ -111,13 +132,25 @@ impl Heard {
                 self.objects - self.stix_21
             ));
         }
-        if self.undated > 0 {
-            notes.push(format!("objects without `modified`: {}", self.undated));
+        for (count, (_, what)) in self.odd.iter().zip(ODDITIES).filter(|(count, _)| **count > 0) {
+            notes.push(format!("{what}: {count}"));
+        }
+        if frame.skeleton.starts_with(BYTE_ORDER_MARK) {
+            notes.push("a byte order mark stands before the bundle; it is kept and not read".to_owned());
         }
         let (named_domain, named_release) = from_file_name(name);
         let collection = self.collection.as_ref();
-        let said_domain = collection.and_then(|(name, _)| from_collection_name(name));
-        let said_release: Option<Number> = collection.and_then(|(_, release)| release.parse().ok());
+        let said_domain = collection.and_then(|collection| from_collection_name(&collection.name));
+        let mut said_release: Option<Number> = collection.and_then(|collection| collection.release.parse().ok());
+        // A beta's collection may have the number that the release was to have.
+        let outer = options.release.or(named_release);
+        if let (Some(outer), Some(said)) = (outer, said_release)
+            && outer != said
+            && outer == said.beta()
+        {
+            notes.push(format!("its collection says {said}; this is the beta of that, {outer}"));
+            said_release = Some(outer);
+        }
         let (source, domain) = agreed(
             "domain",
             &[
@@ -144,6 +177,11 @@ impl Heard {
             skeleton: frame.skeleton,
         };
         Ok((release, notes))
+    }
+
+    /// STIX ids of the objects that the bundle's collection lists; empty for no list.
+    pub(crate) fn contents(&self) -> Vec<String> {
+        self.collection.as_ref().map(|collection| collection.contents.clone()).unwrap_or_default()
     }
 
     /// Whether what objects say is against a domain that `source` says. Matrices know best: ICS 11.0 has more objects that name

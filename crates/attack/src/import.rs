@@ -9,7 +9,7 @@ use crate::object;
 use lazaret_store::{Added, Import, Library, NewRelease, NewVersion, Release};
 use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -81,6 +81,8 @@ enum Message {
         sha256: String,
         release: NewRelease,
         notes: Vec<String>,
+        /// STIX ids of the objects that the bundle's collection lists.
+        contents: Vec<String>,
         done: oneshot::Sender<()>,
     },
     Skipped {
@@ -146,10 +148,11 @@ pub async fn import(
                     let (index, offset) = (item.index, item.offset);
                     match add(&mut writer, item, &mut new).await? {
                         None => {}
-                        Some((id, reason)) => {
+                        Some(reason) => {
                             refused = true;
                             writer.give_up().await?;
-                            let error = AttackError::Object { index: index + 1, id, offset, reason: reason.to_owned() };
+                            let (id, reason) = (String::new(), reason.to_owned());
+                            let error = AttackError::Object { index: index + 1, id, offset, reason };
                             tell(Outcome::Refused { name: current.clone(), error });
                             break;
                         }
@@ -158,7 +161,7 @@ pub async fn import(
                 drop(room);
             }
             Message::End { .. } if refused => {}
-            Message::End { name, sha256, mut release, mut notes, done } => {
+            Message::End { name, sha256, mut release, mut notes, contents, done } => {
                 let there = library.releases().await?;
                 let same = |other: &&Release| other.feed == release.feed && other.domain == release.domain;
                 if let Some(there) = there.iter().filter(same).find(|other| other.name == release.name) {
@@ -184,10 +187,7 @@ pub async fn import(
                         other.name
                     ));
                 }
-                let dangling = writer.dangling();
-                if dangling > 0 {
-                    notes.push(format!("relationships that begin or end outside of this release: {dangling}"));
-                }
+                notes.extend(remarks(&writer, &contents));
                 release.notes = notes.join("\n");
                 if !writer.finish(&release).await? {
                     return Err(AttackError::Stopped);
@@ -214,23 +214,43 @@ pub async fn import(
     reading.await.map_err(|_| AttackError::Stopped)
 }
 
-/// Adds one object; what is wrong with it where it cannot be added.
-async fn add(writer: &mut Import, item: Item, new: &mut usize) -> Result<Option<(String, &'static str)>, AttackError> {
-    const TWICE: &str = "the bundle has two objects with this id";
+/// Adds one object; why it cannot be added, where it cannot.
+async fn add(writer: &mut Import, item: Item, new: &mut usize) -> Result<Option<&'static str>, AttackError> {
     const GONE: &str =
         "a release that had it was taken out of the library while this one was read; import this one again";
-    match (writer.add_known(&item.raw), &item.new) {
-        (Added::Yes, _) => return Ok(None),
-        (Added::Unknown, None) => return Ok(Some((String::new(), GONE))),
-        _ => {}
+    if writer.add_known(&item.raw) == Added::Yes {
+        return Ok(None);
     }
-    let Some(version) = item.new else { return Ok(Some((String::new(), TWICE))) };
-    let id = version.stix_id.clone();
+    let Some(version) = item.new else { return Ok(Some(GONE)) };
     *new += 1;
-    Ok(match writer.add(version).await? {
-        Added::Yes => None,
-        _ => Some((id, TWICE)),
-    })
+    writer.add(version).await?;
+    Ok(None)
+}
+
+/// What is odd about a release as a whole, when all its objects are there.
+fn remarks(writer: &Import, contents: &[String]) -> Vec<String> {
+    let repeats = writer.repeats();
+    let listed: HashSet<&str> = contents.iter().map(String::as_str).collect();
+    // Official collections list neither themselves nor markings.
+    let is_listed =
+        |id: &str| listed.contains(id) || ["x-mitre-collection", "marking-definition"].contains(&crate::kind_of(id));
+    let unlisted = if listed.is_empty() { 0 } else { writer.beside(is_listed) };
+    let absent = listed.len() - writer.has(listed.iter().copied());
+    [
+        (writer.dangling(), "relationships that begin or end outside of this release"),
+        (
+            writer.said_again(),
+            "relationships that say what another one says: of the same type, between the same two objects",
+        ),
+        (absent, "objects that its collection lists and that are not in it"),
+        (unlisted, "objects that its collection does not list"),
+        (repeats.alike, "objects that stand in it more than once, with the same bytes"),
+        (repeats.versions, "objects that stand in it in several versions, of which the newest counts"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{what}: {count}"))
+    .collect()
 }
 
 /// Flags of versions that a bundle brought, by the hash of their bytes.
@@ -328,7 +348,8 @@ impl Reader {
         let frame = splitter.frame()?;
         let (release, notes) = heard.judge(name, frame, &self.options)?;
         let (sender, done) = oneshot::channel();
-        let end = Message::End { name: name.to_owned(), sha256: release.sha256.clone(), release, notes, done: sender };
+        let (name, sha256, contents) = (name.to_owned(), release.sha256.clone(), heard.contents());
+        let end = Message::End { name, sha256, release, notes, contents, done: sender };
         Ok((end, fresh, done))
     }
 }

@@ -3,9 +3,24 @@
 use crate::bundle::shortened;
 use crate::names::{Number, from_collection_name};
 use serde_json::Value;
+use thiserror::Error;
 
 /// Collections and versions of an index.
 const MOST: usize = 10_000;
+
+/// Why something is no index.
+#[derive(Debug, Error)]
+pub enum IndexError {
+    /// It is no JSON.
+    #[error("it is no JSON: {0}")]
+    NoJson(serde_json::Error),
+    /// It lists nothing.
+    #[error("it is no collection index: it has no `collections`")]
+    NoIndex,
+    /// Nothing of it is ours.
+    #[error("it offers no domain of ATT&CK")]
+    Empty,
+}
 
 /// What an index offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +53,10 @@ impl CollectionIndex {
     /// Reads an index.
     ///
     /// # Errors
-    /// A sentence when it is none.
-    pub fn read(text: &[u8]) -> Result<Self, String> {
-        let value: Value = serde_json::from_slice(text).map_err(|error| format!("it is no JSON: {error}"))?;
-        let list = value
-            .get("collections")
-            .and_then(Value::as_array)
-            .ok_or("it is no collection index: it has no `collections`")?;
+    /// When it is none.
+    pub fn read(text: &[u8]) -> Result<Self, IndexError> {
+        let value: Value = serde_json::from_slice(text).map_err(IndexError::NoJson)?;
+        let list = value.get("collections").and_then(Value::as_array).ok_or(IndexError::NoIndex)?;
         let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (mut collections, mut left_out): (Vec<Collection>, Vec<String>) = (Vec::new(), Vec::new());
         for one in list.iter().take(MOST) {
@@ -67,7 +79,7 @@ impl CollectionIndex {
             collections.push(Collection { domain: domain.to_owned(), versions });
         }
         if collections.is_empty() {
-            return Err("it offers no domain of ATT&CK".to_owned());
+            return Err(IndexError::Empty);
         }
         Ok(Self { collections, left_out })
     }
@@ -95,8 +107,8 @@ mod tests {
             ("enterprise-attack", vec!["17.1".into(), "9.0".into()])
         );
         assert_eq!(index.left_out.len(), 3, "{:?}", index.left_out);
-        assert!(CollectionIndex::read(b"{}").unwrap_err().contains("no `collections`"));
-        assert!(CollectionIndex::read(b"<html>").unwrap_err().contains("no JSON"));
-        assert!(CollectionIndex::read(br#"{"collections":[]}"#).unwrap_err().contains("offers no domain"));
+        assert!(CollectionIndex::read(b"{}").unwrap_err().to_string().contains("no `collections`"));
+        assert!(CollectionIndex::read(b"<html>").unwrap_err().to_string().contains("no JSON"));
+        assert!(CollectionIndex::read(br#"{"collections":[]}"#).unwrap_err().to_string().contains("offers no domain"));
     }
 }

@@ -1,6 +1,12 @@
 //! Layers of the ATT&CK Navigator: read in every version of their format (1.0 to 4.5), brought up to the newest one and to a
 //! release of ATT&CK, and made from entries of the library. The format is described in the Navigator's repository, `layers/spec`.
 
+mod combine;
+mod edit;
+
+pub use combine::combined;
+pub use edit::{LayerDraft, empty_layer, layer_edited};
+
 use crate::bundle::shortened;
 use crate::relations::replacements;
 use crate::{ATTRIBUTION, AttackError, Found, Named, Number, View, domain_named, domain_title, is_live, kind_of};
@@ -159,7 +165,7 @@ fn layer(value: Value) -> Result<Layer, AttackError> {
     let format: Number = format
         .parse()
         .map_err(|_| wrong(format!("it does not say which version of the format it has: `{}`", shortened(&format))))?;
-    if format.place() < 1_000 || format.place() >= 5_000 {
+    if !(1..5).contains(&format.major()) {
         return Err(wrong(format!("version {format} of the format is not known; 1.0 to {FORMAT} are")));
     }
     let domain = text(&old, "domain");
@@ -167,7 +173,7 @@ fn layer(value: Value) -> Result<Layer, AttackError> {
     let domain = domain_named(plain)
         .ok_or_else(|| wrong(format!("`{}` is no domain of ATT&CK", shortened(&domain))))?
         .to_owned();
-    let attack = versions.and_then(|versions| text(versions, "attack").parse().ok());
+    let attack: Option<Number> = versions.and_then(|versions| text(versions, "attack").parse().ok());
     let name = text(&old, "name");
     if name.is_empty() {
         return Err(wrong("it has no `name`".to_owned()));
@@ -176,7 +182,8 @@ fn layer(value: Value) -> Result<Layer, AttackError> {
     json.insert("name".to_owned(), name.clone().into());
     let mut spoken = Map::new();
     if let Some(attack) = attack {
-        spoken.insert("attack".to_owned(), Number::to_string(&attack).into());
+        // Minor releases go by their major one in layers.
+        spoken.insert("attack".to_owned(), attack.major().to_string().into());
     }
     spoken.insert("navigator".to_owned(), NAVIGATOR.into());
     spoken.insert("layer".to_owned(), FORMAT.into());

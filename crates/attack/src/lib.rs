@@ -8,8 +8,10 @@ mod bundle;
 mod catalog;
 mod changes;
 mod compare;
+mod dates;
 mod error;
 mod exact;
+mod gone;
 mod history;
 mod identity;
 mod import;
@@ -22,21 +24,26 @@ mod relations;
 mod remove;
 mod search;
 mod sections;
+mod sheets;
+mod spelling;
 mod summary;
 mod take;
 mod view;
 
 pub use bundle::{Frame, MOST_OBJECT, Piece as BundlePiece, Splitter};
-pub use catalog::{Catalog, Choice, Ever, Found, looks_like_an_id};
-pub use changes::{Changed, Changes, DomainChanges, Ends, Kind, Named, changes, changes_between, order};
+pub use catalog::{Catalog, Choice, Ever, Found, looks_like_an_id, rank};
+pub use changes::{Changed, Changes, DomainChanges, Ends, Kind, Named, changes, changes_between, ends, order};
 pub use compare::{Change, Label, Piece, compare, compared_words, greatest};
 pub use error::AttackError;
 pub use exact::{Bundle, Verified, verify};
+pub use gone::{Gone, standing};
 pub use history::{Detail, Row, Run, folded, history};
 pub use import::{ImportOptions, Outcome, import};
-pub use index::{Collection, CollectionIndex, Offered};
+pub use index::{Collection, CollectionIndex, IndexError, Offered};
 pub use inputs::size;
-pub use layer::{Layer, Mark, Note, entry_layer, layer_upgraded, read_layers};
+pub use layer::{
+    Layer, LayerDraft, Mark, Note, combined, empty_layer, entry_layer, layer_edited, layer_upgraded, read_layers,
+};
 pub use names::{DOMAINS, Feed, Number, domain_named, domain_title};
 pub use object::{ATTACK_SOURCES, attack_id, parse, texts};
 pub use relations::{
@@ -48,10 +55,12 @@ pub use search::{Answer, Hit, Question, Search, status};
 pub use sections::{
     SECTIONS, Section, id_in, is_sub, kind_of, official, official_path, path, path_of, section_at, section_of,
 };
+pub use sheets::{Sheet, ids_of, selected_bundle, sheet_csv, sheets, sheets_json, workbook};
+pub use spelling::spelled;
 pub use summary::{ATTRIBUTION, history_json, markdown, relation_json, relations_csv, summary};
 pub use take::{
     Binding, Checked, Claim, Deed, Document, Evidence, Fit, TAKE_PENDING, TAKE_SCHEMA, TakeError, Trouble, Vouched,
-    act, begin, binding, check, look, read_take, served, takes_now, template,
+    act, authors, begin, binding, check, look, read_take, served, takes_now, template,
 };
 pub use view::{Link, View, is_live};
 

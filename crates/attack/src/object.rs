@@ -1,6 +1,7 @@
 //! One object of a bundle: its hashes, and what lists and searches need of it.
 
 use crate::bundle::shortened;
+use crate::dates::is_stamp;
 use lazaret_store::{NewVersion, Relation, Version};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -15,13 +16,59 @@ pub const ATTACK_SOURCES: [&str; 4] = ["mitre-attack", "mitre-mobile-attack", "m
 pub(crate) struct Read {
     pub(crate) version: NewVersion,
     pub(crate) kind: String,
-    /// For `x-mitre-collection`: its name and release.
-    pub(crate) collection: Option<(String, String)>,
+    /// For `x-mitre-collection`: what it says about its bundle.
+    pub(crate) collection: Option<Collection>,
     pub(crate) domains: Vec<String>,
     /// For `x-mitre-matrix`: its id.
     pub(crate) matrix: Option<String>,
     /// For techniques: the kill chain that they are part of.
     pub(crate) chain: Option<String>,
+}
+
+/// What a collection says about its bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Collection {
+    pub(crate) name: String,
+    pub(crate) release: String,
+    /// When it was changed: of several versions the newest counts.
+    pub(crate) modified: String,
+    /// STIX ids of the objects that it lists; empty for no list.
+    pub(crate) contents: Vec<String>,
+}
+
+/// Fields that are texts, and fields that are lists, wherever they stand (STIX 2.1, 3.2; the ATT&CK data model).
+const TEXTS: [&str; 3] = ["description", "x_mitre_detection", "x_mitre_deprecation_reason"];
+const LISTS: [&str; 9] = [
+    "external_references",
+    "aliases",
+    "x_mitre_aliases",
+    "x_mitre_platforms",
+    "x_mitre_domains",
+    "x_mitre_contributors",
+    "kill_chain_phases",
+    "object_marking_refs",
+    "tactic_refs",
+];
+
+/// What is odd about an object and no reason to refuse it, as bits of its flags.
+fn oddities(object: &Map<String, Value>, kind: &str) -> i64 {
+    let is_odd = |names: &[&str], fits: fn(&Value) -> bool| {
+        names.iter().filter_map(|name| object.get(*name)).any(|value| !fits(value))
+    };
+    let stamp = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (created, modified) = (stamp("created"), stamp("modified"));
+    let dated = |text: &str| text.is_empty() || is_stamp(text);
+    let is_before =
+        !created.is_empty() && !modified.is_empty() && modified.trim_end_matches('Z') < created.trim_end_matches('Z');
+    [
+        (is_odd(&["revoked", "x_mitre_deprecated", "x_mitre_is_subtechnique"], Value::is_boolean), Version::ODD_STATUS),
+        (is_odd(&TEXTS, Value::is_string) || is_odd(&LISTS, Value::is_array), Version::ODD_FIELD),
+        (!dated(created) || !dated(modified), Version::ODD_DATE),
+        (is_before && dated(created) && dated(modified), Version::ODD_ORDER),
+        (kind == "bundle", Version::ODD_BUNDLE),
+    ]
+    .iter()
+    .fold(0, |bits, (is_odd, bit)| bits | if *is_odd { *bit } else { 0 })
 }
 
 /// Reads an object from its exact bytes; `raw` is their hash.
@@ -70,10 +117,10 @@ pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)>
     ] {
         flags |= if set { bit } else { 0 };
     }
+    flags |= oddities(object, &kind);
     let source = serde_json::to_vec(&value).map_err(|error| wrong(error.to_string()))?;
     let canonical = serde_json_canonicalizer::to_vec(&value).map_err(|error| wrong(error.to_string()))?;
-    let collection =
-        if kind == "x-mitre-collection" { Some((words("name")?, words("x_mitre_version")?)) } else { None };
+    let collection = if kind == "x-mitre-collection" { Some(collection(object, &words)?) } else { None };
     let tactics = if kind == "x-mitre-tactic" { words("x_mitre_shortname")? } else { lines(&phases(object)) };
     let version = NewVersion {
         raw,
@@ -95,6 +142,18 @@ pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)>
     let matrix = (kind == "x-mitre-matrix").then(|| version.attack_id.clone());
     let chain = (kind == "attack-pattern").then(|| chain(object)).flatten().map(str::to_owned);
     Ok(Read { version, collection, domains, matrix, chain, kind })
+}
+
+/// What a collection says; `words` reads its texts.
+fn collection<E>(object: &Map<String, Value>, words: &dyn Fn(&str) -> Result<String, E>) -> Result<Collection, E> {
+    let listed = object.get("x_mitre_contents").and_then(Value::as_array).into_iter().flatten();
+    let listed = listed.filter_map(|one| one.get("object_ref")?.as_str());
+    Ok(Collection {
+        name: words("name")?,
+        release: words("x_mitre_version")?,
+        modified: words("modified")?,
+        contents: listed.map(str::to_owned).collect(),
+    })
 }
 
 /// The id of an object that says something twice; empty for none.
@@ -385,9 +444,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_odd_about_an_object_is_kept_in_mind_and_refuses_nothing() {
+        for (fields, flag) in [
+            (r#""revoked":"true""#, Version::ODD_STATUS),
+            (r#""x_mitre_deprecated":1"#, Version::ODD_STATUS),
+            (r#""description":["a"]"#, Version::ODD_FIELD),
+            (r#""external_references":{}"#, Version::ODD_FIELD),
+            (r#""created":"yesterday""#, Version::ODD_DATE),
+            (r#""created":"2020-02-31T00:00:00Z""#, Version::ODD_DATE),
+            (r#""created":"2022-01-01T00:00:00.001Z""#, Version::ODD_ORDER),
+            (r#""revoked":true,"description":"x","external_references":[],"created":"2020-01-01T00:00:00.000Z""#, 0),
+        ] {
+            let text = format!(r#"{{"type":"tool","id":"tool--0a","modified":"2022-01-01T00:00:00Z",{fields}}}"#);
+            assert_eq!(check(&text).unwrap().version.flags & Version::ODD, flag, "{text}");
+        }
+        let nested = check(r#"{"type":"bundle","id":"bundle--0a","objects":[]}"#).unwrap();
+        assert_eq!(nested.version.flags & Version::ODD, Version::ODD_BUNDLE);
+    }
+
+    #[test]
     fn the_attack_id_is_mitres_own() {
         let read = check(
-            r#"{"id":"attack-pattern--0a","type":"attack-pattern","name":"x","modified":"2020","external_references":[
+            r#"{"id":"attack-pattern--0a","type":"attack-pattern","name":"x","modified":"2020-01-01T00:00:00Z","external_references":[
                {"source_name":"capec","external_id":"CAPEC-1"},{"source_name":"mitre-attack","external_id":"T1204.002"}],
                "x_mitre_is_subtechnique":true,"revoked":true,"x_mitre_platforms":["Linux","macOS"],
                "kill_chain_phases":[{"kill_chain_name":"mitre-attack","phase_name":"execution"}]}"#,

@@ -1,13 +1,16 @@
 //! Searching for entries by name, id, alias and text, with mistakes in typing forgiven. The index is tantivy's; it is made of the
 //! newest version of every object, dead ones included, and made anew when other releases are there.
 
-use crate::catalog::{Catalog, fields};
-use crate::relations::text_of;
-use crate::{AttackError, attack_id, kind_of, path_of, texts};
+mod gather;
+
+use crate::AttackError;
+use crate::catalog::Catalog;
+use crate::gone::Gone;
+use crate::spelling::{meant, squeezed};
+use gather::{Entry, gather};
 use lazaret_store::{Release, Version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tantivy::collector::{Count, TopDocs};
@@ -17,15 +20,13 @@ use tantivy::snippet::SnippetGenerator;
 use tantivy::{Index, IndexReader, Term};
 
 /// Changes when the index has other fields: older ones are made anew.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 /// Bytes of memory of the indexer.
 const INDEXER: usize = 48 << 20;
 /// Words of a question that are looked for.
 const MOST_WORDS: usize = 12;
 /// Characters of a piece of text around what was found.
 const SNIPPET: usize = 220;
-/// Objects whose texts are read at once.
-const BATCH: usize = 2_000;
 
 /// What somebody looks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub struct Question {
     pub platform: String,
     /// Only what serves this tactic, by its short name; empty for all.
     pub tactic: String,
-    /// `live`, `revoked` or `deprecated`; empty for all.
+    /// `live`, `revoked`, `deprecated` or `gone`; empty for all.
     pub status: String,
     /// Only names, ids and aliases, the last word being only begun: what is suggested while somebody types.
     pub begun: bool,
@@ -76,8 +77,11 @@ pub struct Hit {
     pub path: String,
     /// Other names.
     pub aliases: Vec<String>,
-    /// `live`, `revoked` or `deprecated`.
+    /// `live`, `revoked`, `deprecated`, or `gone` for what would be live if the newest release had it.
     pub status: String,
+    /// Where the newest release does not have it.
+    #[serde(default)]
+    pub gone: Option<Gone>,
     /// The domains that ever had it.
     pub domains: Vec<String>,
     /// The last release that has it.
@@ -87,6 +91,18 @@ pub struct Hit {
     /// A piece of its text.
     #[serde(default)]
     pub text: String,
+}
+
+impl Hit {
+    /// What is not live about it, for people: `revoked`, `not in 18.1; last in 8.0`; empty for nothing.
+    pub fn told(&self) -> String {
+        match (&self.gone, self.status.as_str()) {
+            (Some(gone), "gone") => gone.told(),
+            (Some(gone), status) => format!("{status}, {}", gone.told()),
+            (None, "live") => String::new(),
+            (None, status) => format!("{status}, last in {}", self.release),
+        }
+    }
 }
 
 /// A version's status in one word.
@@ -270,112 +286,6 @@ fn opened(index: Index, columns: Columns, name: &str) -> Result<Opened, String> 
     Ok(Opened { name: name.to_owned(), reader, columns })
 }
 
-/// An object as it is looked for.
-struct Entry {
-    hit: Hit,
-    platforms: Vec<String>,
-    tactics: Vec<String>,
-    body: String,
-}
-
-/// The newest version of every object that is no relationship.
-async fn gather(catalog: &Catalog, releases: &[Release]) -> Result<Vec<Entry>, AttackError> {
-    let mut best: HashMap<String, (Version, &Release, Vec<String>)> = HashMap::new();
-    let mut tracks: BTreeMap<i64, &Release> = BTreeMap::new();
-    for release in releases {
-        tracks.insert(release.track, release);
-    }
-    let shadowed = catalog.shadowed().await?;
-    for (track, newest) in tracks {
-        let find = |place| releases.iter().find(|release| release.track == track && release.place == place);
-        for mut version in catalog.library().newest(track).await? {
-            shadowed.mark(&mut version);
-            let Some(release) = find(version.last) else { continue };
-            match best.get_mut(&version.stix_id) {
-                None => {
-                    best.insert(version.stix_id.clone(), (version, release, vec![newest.domain.clone()]));
-                }
-                Some((known, last, domains)) => {
-                    if !domains.contains(&newest.domain) {
-                        domains.push(newest.domain.clone());
-                    }
-                    if (release.place, &release.feed) > (last.place, &last.feed) {
-                        (*known, *last) = (version, release);
-                    }
-                }
-            }
-        }
-    }
-    let best: Vec<_> = best.into_values().collect();
-    let mut entries = Vec::with_capacity(best.len());
-    for some in best.chunks(BATCH) {
-        let ids: Vec<i64> = some.iter().map(|(version, ..)| version.id).collect();
-        let texts = catalog.library().bodies(&ids).await?;
-        for (version, release, domains) in some {
-            let Some(text) = texts.get(&version.id) else { continue };
-            entries.push(entry(version, release, domains, &fields(text)?));
-        }
-    }
-    Ok(entries)
-}
-
-fn entry(
-    version: &Version,
-    release: &Release,
-    domains: &[String],
-    fields: &serde_json::Map<String, serde_json::Value>,
-) -> Entry {
-    let mut aliases: Vec<String> = Vec::new();
-    for name in ["aliases", "x_mitre_aliases"].iter().flat_map(|field| texts(fields, field)) {
-        if name != version.name && !aliases.iter().any(|known| known == name) {
-            aliases.push(name.to_owned());
-        }
-    }
-    let mut domains = domains.to_vec();
-    domains.sort();
-    let hit = Hit {
-        id: version.stix_id.clone(),
-        attack_id: attack_id(fields).unwrap_or_default().to_owned(),
-        name: version.name.clone(),
-        section: crate::section_of(kind_of(&version.stix_id)).path.to_owned(),
-        path: path_of(version),
-        aliases,
-        status: status(version).to_owned(),
-        domains,
-        release: release.name.clone(),
-        feed: release.feed.clone(),
-        text: String::new(),
-    };
-    Entry {
-        hit,
-        platforms: version.platforms.lines().map(str::to_owned).collect(),
-        tactics: version.tactics.lines().map(str::to_owned).collect(),
-        body: plain(&text_of(fields, "description")),
-    }
-}
-
-/// A description as text to search and to show: links by their words, and no citations.
-fn plain(description: &str) -> String {
-    let mut out = String::with_capacity(description.len());
-    let mut rest = description;
-    while let Some(place) = rest.find(['(', '[', ']']) {
-        let (before, after) = rest.split_at(place);
-        out.push_str(before);
-        rest = if after.starts_with("(Citation: ") {
-            after.split_once(')').map_or("", |(_, rest)| rest)
-        } else if let Some(target) = after.strip_prefix("](http") {
-            target.split_once(')').map_or("", |(_, rest)| rest)
-        } else if let Some(rest) = after.strip_prefix('(') {
-            out.push('(');
-            rest
-        } else {
-            &after[1..]
-        };
-    }
-    out.push_str(rest);
-    out.replace("<code>", "").replace("</code>", "")
-}
-
 fn fill(index: &Index, columns: Columns, entries: Vec<Entry>) -> Result<(), String> {
     let told = |error: tantivy::TantivyError| error.to_string();
     let mut writer = index.writer_with_num_threads::<TantivyDocument>(1, INDEXER).map_err(told)?;
@@ -386,9 +296,11 @@ fn fill(index: &Index, columns: Columns, entries: Vec<Entry>) -> Result<(), Stri
             document.add_text(columns.id, id.to_lowercase());
         }
         document.add_text(columns.whole, hit.name.to_lowercase());
+        document.add_text(columns.whole, squeezed(&hit.name));
         document.add_text(columns.name, &hit.name);
         for alias in &hit.aliases {
             document.add_text(columns.whole, alias.to_lowercase());
+            document.add_text(columns.whole, squeezed(alias));
             document.add_text(columns.alias, alias);
         }
         document.add_text(columns.body, &body);
@@ -478,15 +390,25 @@ impl Opened {
             (Occur::Should, begins(columns.id, &whole, 12.0)),
         ];
         let mut either = ids;
+        // `APT 29` is APT29, `T1204.2` is T1204.002, and 1204 is T1204 before it is G1204 or AN1204.
+        let (tight, meant) = (squeezed(&whole), meant(&whole));
+        if !tight.is_empty() && tight != whole {
+            either.push((Occur::Should, exactly(columns.whole, &tight, 55.0)));
+        }
+        for (id, place) in meant.iter().zip(0_u8..) {
+            either.push((Occur::Should, exactly(columns.id, &id.to_lowercase(), 90.0 - 4.0 * f32::from(place))));
+        }
         if !wanted.is_empty() {
             either.push((Occur::Should, Box::new(BooleanQuery::new(wanted))));
         }
         if !whole.is_empty() {
             clauses.push((Occur::Must, Box::new(BooleanQuery::new(either))));
         }
-        // What is live comes before what is not, where both fit alike.
-        clauses.push((Occur::Should, exactly(columns.status, "live", 3.0)));
-        if whole.is_empty() && clauses.len() == 1 {
+        // What is live comes before what is not, where both are called alike.
+        clauses.push((Occur::Should, exactly(columns.status, "live", 12.0)));
+        // And of two of one name that of Enterprise.
+        clauses.push((Occur::Should, exactly(columns.domain, "enterprise-attack", 4.0)));
+        if whole.is_empty() && clauses.len() == 2 {
             return Box::new(tantivy::query::AllQuery);
         }
         Box::new(BooleanQuery::new(clauses))
@@ -575,17 +497,4 @@ fn words(text: &str) -> Vec<String> {
     let words =
         text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty() && word.len() <= 40);
     words.take(MOST_WORDS).map(str::to_lowercase).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_searched_by_what_they_say() {
-        let text = "The [Obfuscated Files](https://attack.mitre.org/techniques/T1027) (or zip) of <code>a.exe</code>.(Citation: A)";
-        assert_eq!(plain(text), "The Obfuscated Files (or zip) of a.exe.");
-        assert_eq!(plain("(Citation: open"), "");
-        assert_eq!(plain("[x](https://open"), "x");
-    }
 }

@@ -4,7 +4,7 @@
 use crate::changes::{Changed, Changes, Kind, order};
 use crate::history::{Detail, Row};
 use crate::relations::{Effective, Related, hex, related, relationships_hash, replacements};
-use crate::{AttackError, Catalog, Found, Named, Number, history, kind_of, path_of, section_of, status};
+use crate::{AttackError, Catalog, Found, Named, Number, ends, history, kind_of, path_of, section_of, status};
 use lazaret_store::Version;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -49,12 +49,14 @@ pub async fn summary(catalog: &Catalog, found: &Found) -> Result<Value, AttackEr
         "type": kind_of(&version.stix_id),
         "section": section_of(kind_of(&version.stix_id)).path,
         "path": path_of(version),
-        "status": status(version),
+        "status": found.standing(),
+        "gone": found.gone,
         "feed": view.release.feed,
         "domain": view.release.domain,
         "release": view.release.name,
         "missing_in": found.missing_in,
         "hashes": hashes(version, &relations),
+        "relation": ends(view, version),
         "replaced_by": chain.chain.iter().map(|heir| Named::of(heir)).collect::<Vec<_>>(),
         "replacement_loop": chain.is_loop,
         "namesakes": found.namesakes.iter().map(Named::of).collect::<Vec<_>>(),
@@ -174,7 +176,7 @@ pub fn relations_csv(
 }
 
 /// A cell; what a spreadsheet would take for a formula begins with an apostrophe.
-fn cell_text(text: &str) -> String {
+pub(crate) fn cell_text(text: &str) -> String {
     let guarded = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
     if guarded.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }

@@ -4,7 +4,7 @@
 mod acts;
 mod check;
 
-pub use acts::{Deed, Vouched, act, begin, look, served, takes_now};
+pub use acts::{Deed, Vouched, act, authors, begin, look, served, takes_now};
 pub use check::{Binding, Checked, Fit, binding, check, template};
 
 use crate::AttackError;
@@ -147,7 +147,49 @@ pub fn read_take(text: &str) -> Result<Document, Vec<Trouble>> {
     if !troubles.is_empty() {
         return Err(troubles);
     }
-    serde_json::from_value(value).map_err(|error| lone(error.to_string()))
+    let document: Document = serde_json::from_value(value).map_err(|error| lone(error.to_string()))?;
+    let troubles = empty_words(&document);
+    if troubles.is_empty() { Ok(document) } else { Err(troubles) }
+}
+
+/// What the schema cannot say: texts of blanks alone, and days that the calendar does not have.
+fn empty_words(document: &Document) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    let mut needs = |place: String, text: &str, least: usize| {
+        if text.chars().filter(|letter| is_seen(*letter)).count() < least {
+            let message = format!("it needs at least {least} letters that can be seen");
+            troubles.push(Trouble { place, message });
+        }
+    };
+    needs("/title".to_owned(), &document.title, 3);
+    needs("/summary".to_owned(), &document.summary, 10);
+    let mut days = Vec::new();
+    for (claim, number) in document.claims.iter().zip(0..) {
+        needs(format!("/claims/{number}/text"), &claim.text, 5);
+        for (evidence, at) in claim.evidence.iter().zip(0..) {
+            let place = format!("/claims/{number}/evidence/{at}");
+            match evidence {
+                Evidence::Quote { text } => needs(format!("{place}/text"), text, 4),
+                Evidence::Relationship { .. } => {}
+                Evidence::Citation { source_name } => needs(format!("{place}/source_name"), source_name, 1),
+                Evidence::Link { title, retrieved, .. } => {
+                    needs(format!("{place}/title"), title, 3);
+                    if !crate::dates::is_day(retrieved) {
+                        let message = format!("`{retrieved}` is no day of the calendar, such as 2026-01-31");
+                        days.push(Trouble { place: format!("{place}/retrieved"), message });
+                    }
+                }
+            }
+        }
+    }
+    troubles.extend(days);
+    troubles
+}
+
+/// Whether a reader sees anything of a character.
+fn is_seen(letter: char) -> bool {
+    let is_hidden = matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !letter.is_whitespace() && !letter.is_control() && !is_hidden
 }
 
 fn validator() -> Result<&'static jsonschema::Validator, String> {

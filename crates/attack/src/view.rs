@@ -78,7 +78,7 @@ impl View {
         others: &[Arc<Self>],
         shadowed: &Shadowed,
     ) -> Result<Self, AttackError> {
-        let members = library.members(release.id).await?;
+        let members = library.counted(release.id).await?;
         // The first and the last release of an object depend on the track.
         let others = others.iter().filter(|other| other.release.track == release.track);
         let mut known: HashMap<i64, Arc<Version>> = HashMap::new();

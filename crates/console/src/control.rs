@@ -1,11 +1,14 @@
 //! What the console needs from the process that it runs in: policies, permissions, the configuration. Whoever starts the
 //! console hands it over as a value.
 
-use lazaret_model::Decision;
+use lazaret_policy::{PolicyDescription, PolicyProblem};
 use lazaret_store::{LoggedEvent, NewPolicies, StoreError};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// An answer that takes time.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -25,19 +28,19 @@ pub trait Control: Send + Sync {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    fn check(&self, text: &str) -> Result<Vec<PolicySummary>, Vec<PolicyTrouble>>;
+    fn check(&self, text: &str) -> Result<Vec<PolicyDescription>, Vec<PolicyProblem>>;
 
     /// What other policies would have decided about events. May take seconds.
     ///
     /// # Errors
     /// Everything that is wrong with the policies.
-    fn simulate(&self, text: &str, events: &[LoggedEvent]) -> Result<Simulation, Vec<PolicyTrouble>>;
+    fn simulate(&self, text: &str, events: &[LoggedEvent]) -> Result<Simulation, Vec<PolicyProblem>>;
 
     /// Saves policies and puts them in force. The number of the new version.
     fn replace_policies(&self, new: NewPolicies) -> Pending<'_, Result<i64, Unsaved>>;
 
-    /// The configuration in force without its secrets: tables with keys and values.
-    fn settings(&self) -> Vec<(String, Vec<(String, String)>)>;
+    /// The configuration in force without its secrets.
+    fn settings(&self) -> Vec<ShownTable>;
 
     /// The lists of sites in use.
     fn lists(&self) -> Vec<ListSummary>;
@@ -45,8 +48,8 @@ pub trait Control: Send + Sync {
     /// What lists say about a host name, an IP address, or the address of a file.
     ///
     /// # Errors
-    /// A sentence when it is none of them.
-    fn standing(&self, text: &str) -> Result<SiteStanding, String>;
+    /// When it is none of them.
+    fn standing(&self, text: &str) -> Result<SiteStanding, NoHost>;
 
     /// The proxy's certificate authorities, the one in use first; none where there is no proxy.
     fn authorities(&self) -> Vec<AuthoritySummary>;
@@ -63,6 +66,12 @@ pub trait Control: Send + Sync {
     /// When the ledger does not answer.
     fn take_up_bypasses(&self) -> Pending<'_, Result<(), StoreError>>;
 
+    /// Has the gates keep back what the ledger says is in force for incidents, and nothing else.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    fn take_up_measures(&self) -> Pending<'_, Result<(), StoreError>>;
+
     /// For how many days the quarantine keeps, and how many bytes in all.
     fn quarantine(&self) -> (u32, u64);
 
@@ -73,16 +82,70 @@ pub trait Control: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be written.
-    fn pack(&self, name: &str, content: File) -> Result<File, String>;
+    fn pack(&self, name: &str, content: File) -> io::Result<File>;
+
+    /// What packs an incident's files.
+    fn packer(&self) -> Arc<dyn Packer>;
 }
+
+/// Packs files, on a disk that has room for them. Blocks.
+pub trait Packer: Send + Sync {
+    /// A file that is gone when nobody has it open any more.
+    ///
+    /// # Errors
+    /// When none can be made.
+    fn file(&self) -> io::Result<File>;
+
+    /// A file under a name in an archive that opens with the password `infected`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn pack(&self, name: &str, content: File) -> io::Result<File>;
+
+    /// Files under their names in one archive, as they are.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn bundle(&self, members: Vec<(String, File)>) -> io::Result<File>;
+}
+
+/// Why nothing can be said about a site: what was asked for is no host and no address. A sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoHost(pub String);
 
 /// Something because of which the process should be given no work.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Unready {
     /// What is to blame, in a word.
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// A sentence that anybody may read.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
+}
+
+/// A table of the configuration, to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShownTable {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub about: String,
+    /// Whether it is read again at SIGHUP; else a change needs a restart.
+    pub is_reread: bool,
+    /// Its settings.
+    pub settings: Vec<ShownSetting>,
+}
+
+/// A setting, to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ShownSetting {
+    /// Its key.
+    pub key: String,
+    /// What it is now; nothing of a secret.
+    pub value: String,
+    /// What it would be if nobody had set it; nothing where that is what it is.
+    pub default: String,
+    /// What it means.
+    pub meaning: String,
 }
 
 /// The policies in force.
@@ -91,43 +154,13 @@ pub struct PoliciesInForce {
     /// Their text.
     pub text: String,
     /// Each of them.
-    pub list: Vec<PolicySummary>,
+    pub list: Vec<PolicyDescription>,
     /// The version in the ledger; 0 for none.
     pub version: i64,
     /// They come with Lazaret.
     pub built_in: bool,
     /// The files that they come from; then the console cannot change them.
     pub files: Vec<String>,
-}
-
-/// One policy, for people.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct PolicySummary {
-    /// Its `@id`.
-    pub id: String,
-    /// Its `@title`.
-    pub title: String,
-    /// Whether it forbids; else it permits.
-    pub forbids: bool,
-    /// What it leads to by itself.
-    pub decision: Decision,
-    /// Its `@technique`, empty for none.
-    pub technique: String,
-    /// Its `@lesson`, empty for none.
-    pub lesson: String,
-    /// The policy in Cedar.
-    pub text: String,
-}
-
-/// Something wrong in a text of policies.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct PolicyTrouble {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
 }
 
 /// What other policies would have decided.
@@ -145,6 +178,8 @@ pub struct Simulation {
     pub guessed: usize,
     /// Events with more parts than are kept, decided about by those that are.
     pub partial: usize,
+    /// Events of which nobody knows how often the file had been seen by then, which the other policies ask for.
+    pub uncounted: usize,
     /// Decisions in force, other decisions, and how often one would become the other.
     pub counts: Vec<(&'static str, &'static str, usize)>,
     /// What would be decided differently, the newest first.
@@ -172,7 +207,7 @@ pub struct Replayed {
 #[derive(Debug)]
 pub enum Unsaved {
     /// They do not validate.
-    Troubles(Vec<PolicyTrouble>),
+    Troubles(Vec<PolicyProblem>),
     /// The configuration names files.
     ReadOnly,
     /// Somebody saved others in the meantime.

@@ -15,6 +15,10 @@ pub struct House {
     pub organisation: String,
     /// Whom people may turn to: an address of mail or the web, a number, or a sentence; empty for nobody.
     pub contact: String,
+    /// Whom people may turn to in a security incident; empty for the contact.
+    pub incident_contact: String,
+    /// Where the console takes up an incident; empty where there is no console.
+    pub response: String,
     /// Its logo.
     pub logo: Option<Logo>,
 }
@@ -98,18 +102,32 @@ impl House {
 
     /// Where the contact leads; empty where it is no address.
     pub(crate) fn contact_address(&self) -> String {
-        let contact = self.contact.trim();
-        let plain = !contact.contains(|c: char| c.is_whitespace() || c.is_control());
-        if plain && (contact.starts_with("https://") || contact.starts_with("http://")) {
-            contact.to_owned()
-        } else if plain && contact.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.')) {
-            format!("mailto:{contact}")
-        } else if contact.starts_with('+') && contact.chars().skip(1).all(|c| c.is_ascii_digit() || " -()".contains(c))
-        {
-            format!("tel:{}", contact.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect::<String>())
-        } else {
-            String::new()
-        }
+        address_of(&self.contact)
+    }
+
+    /// Whom to turn to in an incident; empty for nobody.
+    pub(crate) fn responder(&self) -> &str {
+        if self.incident_contact.trim().is_empty() { &self.contact } else { &self.incident_contact }
+    }
+
+    /// Where that leads; empty where it is no address.
+    pub(crate) fn responder_address(&self) -> String {
+        address_of(self.responder())
+    }
+}
+
+/// Where a contact leads; empty where it is no address.
+fn address_of(contact: &str) -> String {
+    let contact = contact.trim();
+    let plain = !contact.contains(|c: char| c.is_whitespace() || c.is_control());
+    if plain && (contact.starts_with("https://") || contact.starts_with("http://")) {
+        contact.to_owned()
+    } else if plain && contact.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.')) {
+        format!("mailto:{contact}")
+    } else if contact.starts_with('+') && contact.chars().skip(1).all(|c| c.is_ascii_digit() || " -()".contains(c)) {
+        format!("tel:{}", contact.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect::<String>())
+    } else {
+        String::new()
     }
 }
 
@@ -210,6 +228,17 @@ mod tests {
         ] {
             let house = House { contact: contact.to_owned(), ..House::default() };
             assert_eq!(house.contact_address(), address, "{contact}");
+            assert_eq!(
+                (house.responder(), house.responder_address().as_str()),
+                (contact, address),
+                "nobody else is named"
+            );
         }
+        let urgent = House {
+            contact: "it@site.example".to_owned(),
+            incident_contact: "+49 30 110".to_owned(),
+            ..House::default()
+        };
+        assert_eq!((urgent.responder(), urgent.responder_address().as_str()), ("+49 30 110", "tel:+4930110"));
     }
 }

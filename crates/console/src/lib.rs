@@ -14,12 +14,13 @@ mod texts;
 mod words;
 
 pub use control::{
-    AuthoritySummary, CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary,
-    PolicyTrouble, Replayed, Simulation, SiteStanding, Unready, Unsaved,
+    AuthoritySummary, CertificateRefusal, Control, ListSummary, NoHost, Packer, PassedHosts, Pending, PoliciesInForce,
+    Replayed, ShownSetting, ShownTable, Simulation, SiteStanding, Unready, Unsaved,
 };
 pub use house::{House, Logo, LogoError};
 pub use language::Language;
 pub use server::{
-    Attempts, Console, ConsoleSettings, Fit, FormRoute, LibraryPages, Sender, form_routes, password_fits,
+    Console, ConsoleSettings, Coverage, Dossier, DossierError, FormRoute, LibraryPages, NamedBy, PROVIDER_CALLBACK,
+    PageRoute, SaidBy, Samples, Sender, Week, form_routes, page_routes,
 };
 pub use stopped::{Coming, Culprit, Form, Seen, Stopped, Why, unanswered};

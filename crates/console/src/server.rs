@@ -5,35 +5,45 @@ mod account;
 mod api;
 mod asker;
 mod attack;
-mod attempts;
+mod audit;
 mod certificate;
+mod contained;
+mod coverage;
+mod dossier;
 mod events;
 mod extract;
 mod head;
 mod host;
+mod incidents;
 mod known;
 mod live;
 mod login;
+mod parts;
 mod people;
 mod policies;
+mod provider;
+mod qr;
 mod quarantine;
 mod ready;
 mod refusals;
 mod requests;
+mod response;
+mod rooms;
 mod routes;
+mod rows;
 mod sample;
 mod session;
 mod settings;
 mod sites;
 mod table;
 mod taxii;
-mod totp;
 mod unlock;
 
 pub use attack::LibraryPages;
-pub use attempts::Attempts;
-pub use people::{Fit, password_fits};
-pub use routes::{FormRoute, Sender, form_routes};
+pub use coverage::{Coverage, NamedBy, SaidBy, Week};
+pub use dossier::{Dossier, DossierError, Samples};
+pub use routes::{FormRoute, PageRoute, form_routes, page_routes};
+pub use rows::Sender;
 
 use crate::{Control, House};
 use axum::Router;
@@ -47,9 +57,11 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::serve::ListenerExt;
 use lazaret_engine::{Engine, Turns};
+use lazaret_frame::Rooms;
+use lazaret_identity::{Identity, IdentityError};
+use lazaret_model::IncidentError;
 use lazaret_store::{Blobs, Ledger, StoreError};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -57,8 +69,6 @@ use tokio::sync::watch;
 const MOST_FORM: usize = 64 << 10;
 /// Bytes of a form with policies.
 const MOST_POLICIES: usize = 1 << 20;
-/// For how long a set-up link may be used, in milliseconds.
-const SETUP_TIME: i64 = 86_400_000;
 /// How long one answer may take, re-inspections included.
 const ANSWER_TIME: Duration = Duration::from_secs(180);
 
@@ -66,72 +76,76 @@ const ANSWER_TIME: Duration = Duration::from_secs(180);
 const NO_SCRIPTS: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// What an administrator can set about the console.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ConsoleSettings {
-    /// Address and port to listen on; empty for no console. Default 127.0.0.1:8080.
-    pub listen: String,
-    /// Address under which people reach it, for links on block pages; empty for `http://` and the address it listens on.
-    pub public_url: String,
-    /// Name of the organisation, at the head of the console and of pages that stop somebody; empty for none.
-    pub organisation: String,
-    /// Whom people may turn to: an address of mail or the web, a number, or a sentence; empty for nobody.
-    pub contact: String,
-    /// File of the organisation's logo, PNG or SVG without scripts, of at most 64 KiB; empty for none.
-    pub logo: std::path::PathBuf,
-    /// Hours for which an approved file may be fetched. Default 72.
-    pub release_hours: u32,
-    /// Requests that one machine may make in an hour. Default 10.
-    pub requests_an_hour: u32,
-    /// Whether the ATT&CK library may be read, and asked over its API and TAXII, without signing in. Default true.
-    pub public_library: bool,
-}
-
-impl Default for ConsoleSettings {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8080".to_owned(),
-            public_url: String::new(),
-            organisation: String::new(),
-            contact: String::new(),
-            logo: std::path::PathBuf::new(),
-            release_hours: 72,
-            requests_an_hour: 10,
-            public_library: true,
-        }
+lazaret_model::settings! {
+    /// The console of `lazaret serve`: what was stopped, who asked for it, who may have it.
+    pub struct ConsoleSettings {
+        /// Address and port to listen on. Empty: no console, and nobody can ask for files.
+        pub listen: String = "127.0.0.1:8080".to_owned();
+        /// Address under which people reach it, for links on block pages. Empty: "http://" and the address it listens on.
+        pub public_url: String = String::new();
+        /// Name of the organisation, at the head of the console and of pages that stop somebody, and whom people may turn to (an address of
+        /// mail or the web, a number, or a sentence), on the latter. Empty: none.
+        pub organisation: String = String::new();
+        pub contact: String = String::new();
+        /// Whom people may turn to in a security incident, at any hour; "Active security incident?" on every page leads to it. Empty: `contact`.
+        pub incident_contact: String = String::new();
+        /// File of its logo, PNG or SVG without scripts, of at most 64 KiB. Empty: none.
+        pub logo: std::path::PathBuf = std::path::PathBuf::new();
+        /// Hours for which an approved file may be fetched.
+        pub release_hours: u32 = 72;
+        /// Requests that one machine may make in an hour.
+        pub requests_an_hour: u32 = 10;
+        /// Whether the ATT&CK library may be read, and asked over its API and TAXII, without signing in.
+        pub public_library: bool = true;
     }
 }
 
-/// Everything the console's pages need.
+impl ConsoleSettings {
+    /// What cookies end with.
+    fn secure(&self) -> &'static str {
+        if self.public_url.starts_with("https:") { "; Secure" } else { "" }
+    }
+
+    /// What a cookie is called. Over TLS it is one that no other host of the domain, and nobody without TLS, can have set (RFC 6265bis,
+    /// 4.1.3.2): nobody is signed in under another's name by a cookie that was put there.
+    fn cookie_name(&self, name: &str) -> String {
+        if self.secure().is_empty() { name.to_owned() } else { format!("__Host-{name}") }
+    }
+
+    /// A cookie that no script reads. `more` is to which sites it is sent, and for how long.
+    fn cookie(&self, name: &str, value: &str, more: &str) -> String {
+        format!("{}={value}; Path=/; HttpOnly; {more}{}", self.cookie_name(name), self.secure())
+    }
+}
+
+/// The path to which a sign-in provider sends people back.
+pub const PROVIDER_CALLBACK: &str = provider::CALLBACK;
+
+/// Everything the console's pages need; each of them gets its part of it.
 pub struct Console {
     ledger: Ledger,
     blobs: Blobs,
-    engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
+    engine: parts::EngineInForce,
     control: Arc<dyn Control>,
-    settings: ConsoleSettings,
+    settings: Arc<ConsoleSettings>,
     /// Whose console it is.
     house: Arc<House>,
     /// The ATT&CK library; none where there is no such thing.
     library: Option<Arc<LibraryPages>>,
     /// What the proxy shows when it says for whom it asks; empty for no proxy.
     proxy_secret: String,
-    /// What the gates did, counted.
-    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// The rooms that run.
+    rooms: Arc<Rooms>,
+    /// What the gates and rooms did, counted.
+    metrics: parts::Counted,
     /// Whether the process should be given work, as somebody looked last.
-    looked: ready::Looked,
-    /// Whose password was right and who is asked for a code, with until when, by the hash of what the form brings back.
-    asked: Mutex<HashMap<String, (String, i64)>>,
-    /// Secrets of one-time passwords that were not confirmed yet, with until when, by person.
-    enrolling: Mutex<HashMap<i64, (String, i64)>>,
-    /// Attempts to sign in.
-    attempts: Arc<Attempts>,
+    looked: Arc<ready::Looked>,
+    /// Who people are.
+    identity: Arc<Identity>,
     /// Turns at the inspection.
     turns: Arc<Turns>,
-    /// What the quarantine holds: looked up when, files, bytes.
-    kept: Mutex<(i64, usize, u64)>,
-    /// When passwords of locked files were tried, by machine.
-    tries: Mutex<HashMap<String, Vec<i64>>>,
+    kept: parts::Kept,
+    tries: parts::Tries,
     /// Whether the console is closing, so that streams end.
     closing: watch::Sender<bool>,
 }
@@ -152,30 +166,31 @@ enum Refused {
 type Answer = Result<Response, Refused>;
 
 impl Console {
-    /// A console. `engine` gives the engine in force, `control` the rest of the process.
+    /// A console. `engine` gives the engine in force, `control` the rest of the process, `identity` who people are.
     pub fn new(
         ledger: Ledger,
         blobs: Blobs,
         engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
         control: Arc<dyn Control>,
+        identity: Arc<Identity>,
         settings: ConsoleSettings,
     ) -> Self {
         let (closing, _) = watch::channel(false);
-        let (house, looked, asked, enrolling, kept, tries) = Default::default();
+        let (house, looked, kept, tries) = Default::default();
+        let rooms = Arc::default();
         Self {
             ledger,
             blobs,
-            engine,
+            engine: engine.into(),
             control,
-            settings,
+            settings: Arc::new(settings),
             house,
             library: None,
             proxy_secret: String::new(),
-            metrics: Box::new(String::new),
+            rooms,
+            metrics: Arc::new(String::new),
             looked,
-            asked,
-            enrolling,
-            attempts: Arc::default(),
+            identity,
             // Where no gate shares its own.
             turns: Turns::new(4, 3, 100),
             kept,
@@ -212,22 +227,17 @@ impl Console {
         self
     }
 
-    /// The console that counts attempts to sign in together with others.
+    /// The console of a process with rooms, whose pages and acts it has.
     #[must_use]
-    pub fn with_attempts(mut self, attempts: Arc<Attempts>) -> Self {
-        self.attempts = attempts;
+    pub fn with_rooms(mut self, rooms: Arc<Rooms>) -> Self {
+        self.rooms = rooms;
         self
-    }
-
-    /// What cookies end with.
-    fn secure(&self) -> &'static str {
-        if self.settings.public_url.starts_with("https:") { "; Secure" } else { "" }
     }
 
     /// The console with something to answer `/metrics` with.
     #[must_use]
     pub fn with_metrics(mut self, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        self.metrics = Box::new(metrics);
+        self.metrics = Arc::new(metrics);
         self
     }
 
@@ -236,9 +246,8 @@ impl Console {
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn setup_link(&self) -> Result<Option<String>, StoreError> {
-        let at = lazaret_store::now();
-        let secret = self.ledger.setup_secret(at, at.saturating_add(SETUP_TIME)).await?;
+    pub async fn setup_link(&self) -> Result<Option<String>, IdentityError> {
+        let secret = self.identity.setup_secret().await?;
         Ok(secret.map(|secret| format!("/setup?token={secret}")))
     }
 
@@ -317,6 +326,11 @@ fn is_foreign(request: &Request) -> bool {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoIncident { .. } => return Self::Said(StatusCode::NOT_FOUND, error.to_string()),
+            StoreError::Incident(error) => return error.into(),
+            _ => {}
+        }
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(&error);
         while let Some(source) = cause {
@@ -324,6 +338,27 @@ impl From<StoreError> for Refused {
             cause = source.source();
         }
         Self::Broken(text)
+    }
+}
+
+impl From<IdentityError> for Refused {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Store(error) => error.into(),
+            IdentityError::Refused(why) => Self::Said(StatusCode::FORBIDDEN, why.to_string()),
+            IdentityError::Provider(why) => Self::Said(StatusCode::FORBIDDEN, why.sentence()),
+            IdentityError::Hashing(_) => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+impl From<IncidentError> for Refused {
+    fn from(error: IncidentError) -> Self {
+        let status = match error {
+            IncidentError::Closed | IncidentError::NotInForce(_) => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        Self::Said(status, error.to_string())
     }
 }
 
@@ -373,7 +408,7 @@ async fn healthy() -> &'static str {
     "ok\n"
 }
 
-async fn metrics(State(console): State<Arc<Console>>) -> Response {
+async fn metrics(State(console): State<parts::Measures>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (console.metrics)()).into_response()
 }
 
@@ -387,4 +422,20 @@ fn shown_time(at: i64) -> String {
         time::OffsetDateTime::from_unix_timestamp(at.div_euclid(1_000)).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     let (date, clock) = (time.date(), time.time());
     format!("{date} {:02}:{:02}:{:02} UTC", clock.hour(), clock.minute(), clock.second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_other_host_of_the_domain_can_put_a_session_or_a_sign_in_into_a_browser() {
+        let at = |public_url: &str| ConsoleSettings { public_url: public_url.to_owned(), ..ConsoleSettings::default() };
+        // RFC 6265bis, 4.1.3.2: such a name needs `Secure`, the path `/` and no domain.
+        let cookie = at("https://console.example").cookie("lazaret", "x", "SameSite=Strict");
+        assert_eq!(cookie, "__Host-lazaret=x; Path=/; HttpOnly; SameSite=Strict; Secure");
+        let cookie = at("http://127.0.0.1:8080").cookie("lazaret-provider", "", "SameSite=Lax; Max-Age=0");
+        assert_eq!(cookie, "lazaret-provider=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
+        assert_eq!(at("").cookie_name("lazaret"), "lazaret");
+    }
 }

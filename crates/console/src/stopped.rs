@@ -6,6 +6,7 @@ use crate::{House, Language};
 use askama::Template;
 use lazaret_model::{Class, Decision, Direction, Severity, plain};
 use serde_json::json;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Findings that are told; the worst ones.
@@ -80,6 +81,8 @@ pub struct Why {
     pub failed: bool,
     /// It has more bytes than this.
     pub too_large: Option<u64>,
+    /// An incident keeps it back, whose reference this is.
+    pub incident: Option<String>,
 }
 
 /// A download or an upload that was stopped.
@@ -119,7 +122,7 @@ struct StoppedPage<'a> {
     place: &'a str,
     address: String,
     part: Option<(String, String)>,
-    reasons: Vec<&'a str>,
+    reasons: Vec<Cow<'a, str>>,
     /// Each with its language where that is another one than the page's; else with nothing.
     seen: Vec<(&'static str, String)>,
     advice: &'a [&'a str],
@@ -227,6 +230,11 @@ impl Stopped {
         }
     }
 
+    /// Where an incident about it is taken up.
+    fn response(&self, house: &House) -> Option<String> {
+        (!house.response.is_empty()).then(|| format!("{}?reference={}", house.response, self.reference))
+    }
+
     /// What did not happen.
     fn safe(&self, texts: &Texts) -> String {
         match self.direction {
@@ -247,17 +255,20 @@ impl Stopped {
         Some((texts(language).nested(&names), kind))
     }
 
-    fn reasons(&self, language: Language) -> Vec<&str> {
+    fn reasons(&self, language: Language) -> Vec<Cow<'_, str>> {
         let texts = texts(language);
+        if let Some(incident) = &self.why.incident {
+            return vec![texts.contained(incident).into()];
+        }
         if self.why.too_large.is_some() {
-            return vec![texts.too_large];
+            return vec![texts.too_large.into()];
         }
         if self.why.failed {
-            return vec![texts.failed];
+            return vec![texts.failed.into()];
         }
         let titles = self.why.policies.iter().map(|(id, own)| title(language, id, own));
         let why: BTreeSet<_> = self.why.part.iter().flat_map(incomplete).collect();
-        titles.chain(why.into_iter().map(|why| texts.incomplete(why))).collect()
+        titles.chain(why.into_iter().map(|why| texts.incomplete(why))).map(Cow::Borrowed).collect()
     }
 
     /// The worst of what was seen, each with the language that it is told in: the detector's own where there is no sentence in this
@@ -295,6 +306,8 @@ impl Stopped {
             ("unlock", self.unlock.as_deref().unwrap_or_default()),
             ("organisation", &house.organisation),
             ("contact", &house.contact),
+            ("response", self.response(house).as_deref().unwrap_or_default()),
+            ("incident", self.why.incident.as_deref().unwrap_or_default()),
         ] {
             if !value.is_empty() {
                 problem[name] = value.into();
@@ -317,12 +330,15 @@ impl Stopped {
         }
         lines.push(format!("{}:", texts.why));
         let reasons = self.reasons(language);
-        let seen = self.seen(language).into_iter().map(|(_, said)| said);
-        lines.extend(reasons.into_iter().chain(seen).map(|reason| format!("  - {}", plain(reason))));
+        let seen = self.seen(language).into_iter().map(|(_, said)| Cow::Borrowed(said));
+        lines.extend(reasons.into_iter().chain(seen).map(|reason| format!("  - {}", plain(&reason))));
         lines.push(format!("{}: {}", texts.reference, self.reference));
         lines.extend(self.unlock.iter().map(|unlock| format!("{}: {unlock}", texts.unlock)));
         lines.extend(self.ask.iter().map(|ask| format!("{}: {ask}", texts.ask)));
         lines.extend(contact_line(texts, house));
+        if let Some(response) = self.response(house) {
+            lines.push(format!("{} {response}", texts.response.line));
+        }
         lines.push(String::new());
         lines.join("\n").into_bytes()
     }
@@ -355,7 +371,11 @@ pub fn unanswered(key: &str, detail: &str, address: &str, form: Form, language: 
         Form::Text => {
             let detail = if detail.is_empty() { String::new() } else { format!(" ({})", plain(detail)) };
             let contact = contact_line(texts, house).map(|line| format!("{line}\n")).unwrap_or_default();
-            format!("{sentence}: {}{detail}\n{contact}", plain(address)).into_bytes()
+            let response = match house.response.as_str() {
+                "" => String::new(),
+                response => format!("{} {response}\n", texts.response.line),
+            };
+            format!("{sentence}: {}{detail}\n{contact}{response}", plain(address)).into_bytes()
         }
         Form::Page => {
             let page = UnansweredPage { language, texts, house, sentence, detail, address: plain(address) };

@@ -63,6 +63,10 @@ pub(crate) struct Texts {
     pub(crate) failed: &'static str,
     /// The reason where there are too many bytes.
     pub(crate) too_large: &'static str,
+    /// The reason where an incident keeps it back. `{incident}` is what people quote.
+    pub(crate) contained: &'static str,
+    /// What is said where somebody needs help at once.
+    pub(crate) response: Response,
     /// Id, title and text of each lesson; the default policies name them.
     pub(crate) lessons: &'static [(&'static str, &'static str, &'static str)],
     /// What a policy does: delivers, holds, blocks.
@@ -71,7 +75,38 @@ pub(crate) struct Texts {
     pub(crate) troubles: &'static [(&'static str, &'static str)],
 }
 
+/// What is said where somebody needs help at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Response {
+    /// The line that stands on every page.
+    pub(crate) line: &'static str,
+    /// What to do now.
+    pub(crate) now: &'static str,
+    /// Before whom to call.
+    pub(crate) call: &'static str,
+    /// Where nobody is named.
+    pub(crate) nobody: &'static str,
+    /// Above the form.
+    pub(crate) report: &'static str,
+    pub(crate) saw: &'static str,
+    pub(crate) reference: &'static str,
+    pub(crate) send: &'static str,
+    /// After it was sent.
+    pub(crate) thanks: &'static str,
+    /// Nothing was written.
+    pub(crate) empty: &'static str,
+    /// More was written than somebody reads.
+    pub(crate) long: &'static str,
+    /// Too many reports came.
+    pub(crate) many: &'static str,
+}
+
 impl Texts {
+    /// Why an incident keeps something back.
+    pub(crate) fn contained(&self, incident: &str) -> String {
+        self.contained.replacen("{incident}", incident, 1)
+    }
+
     /// Title and text of a lesson.
     pub(crate) fn lesson(&self, id: &str) -> Option<(&'static str, &'static str)> {
         self.lessons.iter().find(|(known, _, _)| *known == id).map(|(_, title, text)| (*title, *text))
@@ -154,7 +189,11 @@ mod tests {
             assert_eq!(texts.advice_upload.len(), english.advice_upload.len(), "{language:?}");
             let lessons = |texts: &Texts| texts.lessons.iter().map(|(id, _, _)| *id).collect::<Vec<_>>();
             assert_eq!(lessons(texts), lessons(english), "{language:?}");
-            for (text, placeholders) in [(texts.not_sent, &["{site}"][..]), (texts.inside, &["{part}", "{whole}"])] {
+            for (text, placeholders) in [
+                (texts.not_sent, &["{site}"][..]),
+                (texts.inside, &["{part}", "{whole}"]),
+                (texts.contained, &["{incident}"]),
+            ] {
                 for placeholder in placeholders {
                     assert_eq!(text.matches(placeholder).count(), 1, "{language:?}: {placeholder} in {text}");
                 }
@@ -162,6 +201,14 @@ mod tests {
             }
             let does = [Decision::Deliver, Decision::Hold, Decision::Block].map(|decision| texts.does(decision));
             assert!(does.iter().all(|one| does.iter().filter(|other| one == *other).count() == 1), "{does:?}");
+            let told = |texts: &Texts| {
+                let Response { line, now, call, nobody, report, saw, reference, send, thanks, empty, long, many } =
+                    texts.response;
+                [line, now, call, nobody, report, saw, reference, send, thanks, empty, long, many]
+            };
+            for (own, other) in told(texts).into_iter().zip(told(english)) {
+                assert!(!own.is_empty() && (language == Language::English || own != other), "{language:?}: {own}");
+            }
             for why in Incomplete::ALL {
                 assert!(!texts.incomplete(why).is_empty(), "{language:?}: {why:?}");
             }

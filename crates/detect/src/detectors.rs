@@ -37,15 +37,25 @@ pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
     &programs::Programs,
 ];
 
-/// Has what texts and scripts need built: children that are forked later share it. Patterns for other kinds are left, since
+/// Has what texts, pages and scripts need built: children that are forked later share it. Patterns for other kinds are left, since
 /// every fork costs by what the process holds.
 pub(crate) fn warm_up() {
-    crate::text::warm_up();
-    clipboard::warm_up();
-    clipboard::words::warm_up();
-    clipboard::warm_up_tables();
-    instructions::warm_up();
-    schemes::warm_up();
+    // Whoever starts waits for this: it is done by all processors. No thread is left when it returns.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            clipboard::words::warm_up();
+            clipboard::warm_up_tables();
+        });
+        scope.spawn(|| {
+            pages::warm_up();
+            pages::warm_up_below();
+            scripts::warm_up();
+        });
+        clipboard::warm_up();
+        crate::text::warm_up();
+        instructions::warm_up();
+        schemes::warm_up();
+    });
 }
 
 #[cfg(test)]

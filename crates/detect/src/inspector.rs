@@ -1,6 +1,6 @@
 //! Shows one part to every detector that wants it.
 
-use crate::{DETECTORS, Detector, Findings, HashLists, Reads, Signatures};
+use crate::{DETECTORS, Detector, Findings, HashList, Reads, Signatures, hashes};
 use lazaret_model::{Child, Family, Finding, Part, Severity};
 
 /// Bytes shown to a detector that wants all at once, at most.
@@ -23,18 +23,25 @@ pub struct Observed {
 #[derive(Default)]
 pub struct Inspector {
     signatures: Option<Signatures>,
-    hashes: Option<HashLists>,
+    hashes: Vec<HashList>,
 }
 
 impl Inspector {
     /// All detectors; signatures and hash lists where there are any.
-    pub fn new(signatures: Option<Signatures>, hashes: Option<HashLists>) -> Self {
-        Self { signatures, hashes: hashes.filter(|lists| !lists.is_empty()) }
+    pub fn new(signatures: Option<Signatures>, hashes: Vec<HashList>) -> Self {
+        Self { signatures, hashes }
     }
 
     /// Whether parts need SHA-1 and MD5 beside SHA-256.
     pub fn wants_legacy_hashes(&self) -> bool {
-        self.hashes.as_ref().is_some_and(HashLists::has_legacy)
+        self.hashes.iter().any(HashList::has_legacy)
+    }
+
+    /// Drops what is kept of the last part until the next one comes.
+    pub fn forget(&self) {
+        if let Some(signatures) = &self.signatures {
+            signatures.forget();
+        }
     }
 
     /// Shows a part to the detectors. `window(offset, len)` lends bytes of it, fewer at the end.
@@ -43,9 +50,7 @@ impl Inspector {
         W: FnMut(u64, usize) -> std::io::Result<std::borrow::Cow<'b, [u8]>>,
     {
         let mut findings = Findings::default();
-        if let Some(hashes) = &self.hashes {
-            hashes.inspect(part, &mut findings);
-        }
+        hashes::inspect(&self.hashes, part, &mut findings);
         let wanted: Vec<_> = self.detectors().filter(|detector| detector.wants(part)).collect();
         let mut offset = 0;
         // What the largest reader of all at once needs; the others are shown the beginning of that.

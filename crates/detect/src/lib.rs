@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests read files and clocks"))]
 #![cfg_attr(not(feature = "signatures"), allow(dead_code, rustdoc::broken_intra_doc_links))]
 
+mod commands;
 mod detector;
 mod detectors;
 mod flat;
@@ -14,6 +15,7 @@ mod hashes;
 mod inspector;
 #[cfg(feature = "signatures")]
 mod signatures;
+mod spotter;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -25,7 +27,7 @@ pub fn warm_up() {
 
 pub use detector::{DetectError, Detector, Findings, Reads};
 pub use detectors::DETECTORS;
-pub use hashes::{HashListError, HashLists};
+pub use hashes::{HashList, HashListError, compile_hash_list};
 #[cfg(feature = "signatures")]
 pub use inspector::{Inspector, Observed};
 #[cfg(feature = "signatures")]

@@ -1,108 +1,32 @@
 //! YARA rules, compiled once with YARA-X and applied to every part.
 //!
-//! A rule's `meta` may say `severity` (info, low, medium, high, critical), `technique` (one or several ATT&CK ids),
-//! `description` (the sentence of the finding) and `kinds` (ids or classes of parts it applies to, default all). A rule
-//! without a severity counts as `high`: a strong sign that needs a second one to be called malicious.
+//! A rule's `meta` may say `severity` (info, low, medium, high, critical, or a number up to 100), `technique` (one or several ATT&CK
+//! ids), `description` (the sentence of the finding) and `kinds` (ids or classes of parts it applies to, default all). Public sets say
+//! `score` or `confidence` as well ([`meta`]). A rule without any of these counts as `medium`: a sign that needs others.
+//!
+//! Rules may ask for the variables `filename`, `filepath`, `extension` (with its dot), `filetype` and `owner`, as public sets do: the
+//! first four in lower case, of the part; the fifth in capitals; nobody owns what is downloaded, so that `owner` is empty.
+
+mod compile;
+mod meta;
+
+pub use compile::{Compiled, RuleError, RuleSource, built_in_rules, compile, rules_fingerprint};
 
 use crate::{DetectError, Detector, Findings, Reads};
-use lazaret_model::{Family, Finding, Part, Severity, TechniqueId};
-use std::borrow::Cow;
+use lazaret_model::{Class, Family, Finding, Part};
+use meta::Meta;
 use std::cell::RefCell;
-use yara_x::{Compiler, MetaValue, Rules, Scanner, SourceCode};
+use yara_x::{Rules, Scanner};
 
-/// A file of rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSource {
-    /// Where it came from, for errors and findings.
-    pub name: String,
-    /// Its text.
-    pub text: String,
-}
-
-/// A rule that does not compile. The other rules are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleError {
-    /// The file.
-    pub source: String,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// What is wrong, in the compiler's words, one line.
-    pub message: String,
-}
-
-impl std::fmt::Display for RuleError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` line {}, column {}: {}", self.source, self.line, self.column, self.message)
-    }
-}
-
-/// Compiled rules, ready to be stored, and what did not compile.
-pub struct Compiled {
-    /// The serialised rules with native code; [`Signatures::load`] reads them.
-    pub bytes: Vec<u8>,
-    /// How many rules there are.
-    pub rules: usize,
-    /// Rules that were left out.
-    pub errors: Vec<RuleError>,
-}
-
-/// The rules that come with Lazaret.
-pub fn built_in_rules() -> Vec<RuleSource> {
-    const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
-    FILES.iter().map(|(name, text)| RuleSource { name: (*name).to_owned(), text: (*text).to_owned() }).collect()
-}
-
-/// A text that changes when compiled rules of an earlier build can no longer be loaded.
-pub fn rules_fingerprint() -> &'static str {
-    concat!("lazaret ", env!("CARGO_PKG_VERSION"), ", rules format 1, yara-x 1.22")
-}
-
-/// Compiles rules. Each file is a namespace of its own, so two files may use one rule name.
-///
-/// `include` is not followed: a rule file stands alone.
-///
-/// # Errors
-/// Only when the compiled rules cannot be serialised; rules with errors are listed in the answer.
-pub fn compile(sources: &[RuleSource]) -> Result<Compiled, DetectError> {
-    let mut compiler = Compiler::new();
-    compiler.enable_includes(false);
-    let mut errors = Vec::new();
-    for source in sources {
-        compiler.new_namespace(&source.name);
-        let seen = compiler.errors().len();
-        let code = SourceCode::from(source.text.as_str()).with_origin(&source.name);
-        if compiler.add_source(code).is_err() {
-            errors.extend(compiler.errors().iter().skip(seen).map(|error| rule_error(source, error)));
-        }
-    }
-    let rules = compiler.build();
-    let bytes = rules.serialize().map_err(|error| DetectError::Signatures(error.to_string()))?;
-    Ok(Compiled { bytes, rules: rules.iter().count(), errors })
-}
-
-fn rule_error(source: &RuleSource, error: &yara_x::errors::CompileError) -> RuleError {
-    let label = error.labels().next();
-    let (line, column) = position(&source.text, label.as_ref().map_or(0, |label| label.span().start()));
-    let mut message = error.title().to_owned();
-    if let Some(text) = label.map(|label| label.text().to_owned()).filter(|text| !text.is_empty()) {
-        message = format!("{message} ({text})");
-    }
-    RuleError { source: source.name.clone(), line, column, message }
-}
-
-/// Line and column, from 1, of a byte offset.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..text.floor_char_boundary(offset)).unwrap_or(text);
-    let (_, line) = before.rsplit_once('\n').unwrap_or(("", before));
-    (before.matches('\n').count() + 1, line.chars().count() + 1)
-}
+/// Variables that rules may ask for, all of them texts.
+const VARIABLES: [&str; 5] = ["filename", "filepath", "extension", "filetype", "owner"];
 
 /// Compiled rules with a scanner that is used again for every part.
 pub struct Signatures {
     scanner: RefCell<Scanner<'static>>,
     count: usize,
+    /// Rules import modules, which make something of what they are shown and keep it until the next scan.
+    modules: bool,
 }
 
 impl Signatures {
@@ -113,7 +37,16 @@ impl Signatures {
     pub fn load(bytes: &[u8]) -> Result<Self, DetectError> {
         let rules = Rules::deserialize(bytes).map_err(|error| DetectError::Signatures(error.to_string()))?;
         let rules: &'static Rules = Box::leak(Box::new(rules));
-        Ok(Self { scanner: RefCell::new(Scanner::new(rules)), count: rules.iter().count() })
+        let modules = rules.imports().next().is_some();
+        Ok(Self { scanner: RefCell::new(Scanner::new(rules)), count: rules.iter().count(), modules })
+    }
+
+    /// Drops what modules made of the last bytes that were scanned: names, strings, hashes.
+    pub(crate) fn forget(&self) {
+        if self.modules {
+            // Each module begins by dropping what it made before, and makes nothing of nothing.
+            let _ = self.scanner.borrow_mut().scan(b"");
+        }
     }
 
     /// How many rules there are.
@@ -146,6 +79,11 @@ impl Detector for Signatures {
 
     fn inspect(&self, part: &Part, bytes: &[u8], offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let mut scanner = self.scanner.borrow_mut();
+        let scanner = &mut *scanner;
+        for (name, value) in VARIABLES.iter().zip(variables(part)) {
+            let set = scanner.set_global(name, value.as_str());
+            set.map_err(|error| DetectError::Signatures(error.to_string()))?;
+        }
         let results = scanner.scan(bytes).map_err(|error| DetectError::Signatures(error.to_string()))?;
         for rule in results.matching_rules() {
             let meta = Meta::read(&rule);
@@ -172,49 +110,42 @@ impl Detector for Signatures {
     }
 }
 
-struct Meta {
-    severity: Severity,
-    description: Option<String>,
-    techniques: Vec<TechniqueId>,
-    kinds: Vec<String>,
-}
-
-impl Meta {
-    fn read(rule: &yara_x::Rule<'_, '_>) -> Self {
-        let mut meta = Self { severity: Severity::High, description: None, techniques: Vec::new(), kinds: Vec::new() };
-        for (name, value) in rule.metadata() {
-            let MetaValue::String(text) = value else { continue };
-            match name {
-                "severity" => meta.severity = severity(text).unwrap_or(meta.severity),
-                "description" => meta.description = Some(text.to_owned()),
-                "technique" | "techniques" | "mitre_attack" => {
-                    let ids = text.split([',', ' ']).filter(|id| !id.is_empty());
-                    let ids = ids.map(|id| TechniqueId(Cow::Owned(id.to_owned())));
-                    meta.techniques.extend(ids.filter(TechniqueId::is_well_formed));
-                }
-                "kinds" => meta.kinds.extend(text.split([',', ' ']).filter(|k| !k.is_empty()).map(str::to_owned)),
-                _ => {}
-            }
-        }
-        meta
-    }
-
-    fn applies_to(&self, part: &Part) -> bool {
-        self.kinds.is_empty() || part.kinds().any(|k| self.kinds.iter().any(|w| *w == k.id || w == k.class.name()))
-    }
-}
-
-fn severity(text: &str) -> Option<Severity> {
-    let all = [Severity::Info, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
-    all.into_iter().find(|severity| severity.name().eq_ignore_ascii_case(text))
+/// What the variables are for a part.
+fn variables(part: &Part) -> [String; 5] {
+    let extension = part.extension();
+    let extension = if extension.is_empty() { extension } else { format!(".{extension}") };
+    let kind = match part.kind.class {
+        Class::Executable | Class::Library if part.kind.id.starts_with("pe") => "EXE".to_owned(),
+        _ => part.kind.id.to_uppercase(),
+    };
+    [part.name.to_lowercase(), part.path.to_lowercase(), extension, kind, String::new()]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lazaret_model::Severity;
 
     fn source(name: &str, text: &str) -> RuleSource {
-        RuleSource { name: name.into(), text: text.into() }
+        RuleSource { name: name.into(), text: text.into(), included: Vec::new() }
+    }
+
+    fn part(name: &str, kind: &'static str, class: Class) -> Part {
+        Part { size: 3, ..crate::testing::part(name, kind, class) }
+    }
+
+    /// The rules that match, with their severities.
+    fn matching(sources: &[RuleSource], part: &Part) -> Vec<(String, Severity)> {
+        let compiled = compile(sources).unwrap();
+        assert_eq!(compiled.errors, []);
+        let signatures = Signatures::load(&compiled.bytes).unwrap();
+        let mut findings = Findings::default();
+        signatures.inspect(part, b"abc", 0, &mut findings).unwrap();
+        let (findings, _) = findings.into_parts();
+        let rule = |finding: &Finding| {
+            finding.evidence.iter().find(|e| e.0 == "rule").and_then(|e| e.1.as_str().map(str::to_owned))
+        };
+        findings.iter().map(|finding| (rule(finding).unwrap_or_default(), finding.severity)).collect()
     }
 
     #[test]
@@ -241,6 +172,68 @@ mod tests {
         assert_eq!(compiled.errors, []);
         assert!(compiled.rules > 0);
         assert_eq!(Signatures::load(&compiled.bytes).unwrap().len(), compiled.rules);
+    }
+
+    #[test]
+    fn variables_of_public_sets_are_those_of_the_part() {
+        let rules = |conditions: &[(&str, &str)]| {
+            let rule = |(name, condition): &(&str, &str)| format!("rule {name} {{ condition: {condition} }}\n");
+            vec![source("a.yar", &conditions.iter().map(rule).collect::<String>())]
+        };
+        let rules = rules(&[
+            ("name", "filename == \"setup.exe\""),
+            ("path", "filepath matches /^sample.*setup/"),
+            ("ends", "extension == \".exe\""),
+            ("kind", "filetype == \"EXE\""),
+            ("nobody", "owner == \"\""),
+            ("other", "filetype == \"PDF\" and extension == \"\""),
+        ]);
+        let found = |part: &Part| matching(&rules, part).into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
+        let exe = part("Setup.EXE", "pe32", Class::Executable);
+        assert_eq!(found(&exe), ["name", "path", "ends", "kind", "nobody"]);
+        assert_eq!(found(&part("README", "pdf", Class::Document)), ["nobody", "other"]);
+    }
+
+    #[test]
+    fn severities_scores_and_confidence_are_read_as_public_sets_mean_them() {
+        for (meta, expected) in [
+            ("", Severity::Medium),
+            ("severity = \"critical\"", Severity::Critical),
+            ("severity = \"Informational\"", Severity::Info),
+            ("severity = \"moderate\"", Severity::Medium),
+            ("severity = \"nonsense\"", Severity::Medium),
+            ("severity = 100", Severity::High),
+            ("severity = \"50\"", Severity::Low),
+            ("score = 75", Severity::Medium),
+            ("score = 80", Severity::High),
+            ("score = -1", Severity::Medium),
+            ("score = 40 severity = \"high\"", Severity::High),
+            ("severity = \"high\" score = 40", Severity::High),
+            ("score = 90 confidence = \"low\"", Severity::Medium),
+            ("score = 90 confidence = 20", Severity::Medium),
+            ("score = 90 confidence = \"high\"", Severity::High),
+            ("severity = \"low\" confidence = \"low\"", Severity::Low),
+            ("confidence = \"medium\"", Severity::Medium),
+        ] {
+            let meta_block = if meta.is_empty() { String::new() } else { format!("meta: {meta}") };
+            let rules = [source("a.yar", &format!("rule a {{ {meta_block} condition: true }}"))];
+            let found = matching(&rules, &part("x", "text", Class::Text));
+            assert_eq!(found, [("a".to_owned(), expected)], "{meta}");
+        }
+    }
+
+    #[test]
+    fn what_is_included_stands_in_one_namespace_and_keeps_its_own_name_for_errors() {
+        let common =
+            source("common.yar", "private rule common { condition: true }\nrule wrong { condition: nonsense }");
+        let middle =
+            RuleSource { included: vec![common.clone()], ..source("middle.yar", "rule m { condition: common }") };
+        let top =
+            RuleSource { included: vec![common, middle], ..source("top.yar", "rule t { condition: common and m }") };
+        let compiled = compile(&[top]).unwrap();
+        let errors: Vec<_> = compiled.errors.iter().map(ToString::to_string).collect();
+        assert!(matches!(errors.as_slice(), [error] if error.starts_with("`common.yar` line 2, ")), "{errors:?}");
+        assert_eq!(compiled.rules, 3, "common, m and t");
     }
 
     #[test]

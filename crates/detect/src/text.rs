@@ -36,7 +36,51 @@ pub(crate) const SOMETHING: &str =
 /// For `patterns!` alone: every text that comes here is a constant.
 #[expect(clippy::expect_used, reason = "a constant pattern; `patterns!` makes a test that compiles it")]
 pub(crate) fn compiled(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a constant pattern")
+    Regex::new(&small(pattern)).expect("a constant pattern")
+}
+
+/// The same pattern with classes that take little memory, of which each process has its own: `\w` is every letter of every script,
+/// with some hundred ranges, and `\b` has to look at whole characters. Here what is not ASCII counts as a letter for `\w`, and as none
+/// for `\b`, so that whatever the pattern finds is found still.
+fn small(pattern: &str) -> String {
+    const WORD: &str = r"0-9A-Za-z_\x{80}-\x{10ffff}";
+    let (mut small, mut in_class) = (String::with_capacity(pattern.len() + 64), false);
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => match rest.next() {
+                Some('w') if in_class => small.push_str(WORD),
+                Some('w') => small.extend(["[", WORD, "]"]),
+                Some('d') if in_class => small.push_str("0-9"),
+                Some('d') => small.push_str("[0-9]"),
+                Some('b') if !in_class => small.push_str(r"(?-u:\b)"),
+                Some(escaped) => small.extend(['\\', escaped]),
+                None => small.push('\\'),
+            },
+            '[' => {
+                in_class = true;
+                small.push('[');
+                // A bracket that stands first is a member.
+                let mut ahead = rest.clone();
+                let mut first = ahead.next();
+                if first == Some('^') {
+                    small.push('^');
+                    rest = ahead.clone();
+                    first = ahead.next();
+                }
+                if first == Some(']') {
+                    small.push(']');
+                    rest = ahead;
+                }
+            }
+            ']' => {
+                in_class = false;
+                small.push(']');
+            }
+            c => small.push(c),
+        }
+    }
+    small
 }
 
 patterns! {
@@ -190,7 +234,29 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{decode, normalise, without_comments};
+    use super::{decode, normalise, small, without_comments};
+    use regex::Regex;
+
+    #[test]
+    fn a_small_pattern_finds_whatever_the_same_pattern_found() {
+        for (pattern, smaller) in [
+            (r"\bIEX\b", r"(?-u:\b)IEX(?-u:\b)"),
+            (r"[\w$]+\s\d", r"[0-9A-Za-z_\x{80}-\x{10ffff}$]+\s[0-9]"),
+            (r"\w", r"[0-9A-Za-z_\x{80}-\x{10ffff}]"),
+            (r"[^]\d]\\b[]\w]", r"[^]0-9]\\b[]0-9A-Za-z_\x{80}-\x{10ffff}]"),
+            (r"\[\b\]\S\x41", r"\[(?-u:\b)\]\S\x41"),
+        ] {
+            assert_eq!(small(pattern), smaller, "{pattern}");
+        }
+        for (pattern, text) in [
+            (r"(?i)\biex\b", "é IEX"),
+            (r"(?i)\biex\b", "éIEX(1)"),
+            (r"^\w+ = \w", "größe_ж = й"),
+            (r"(?i)[\w$]{3}\(", "Straße("),
+        ] {
+            assert!(Regex::new(&small(pattern)).unwrap().is_match(text), "{pattern} in {text}");
+        }
+    }
 
     #[test]
     fn text_is_decoded_whatever_its_encoding() {

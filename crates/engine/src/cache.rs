@@ -55,15 +55,19 @@ pub(crate) fn rules(sources: &[RuleSource], folder: Option<&Path>) -> Result<Cac
     Ok(CachedRules { file, len, errors: compiled.errors, trouble })
 }
 
-fn key(sources: &[RuleSource]) -> String {
-    let mut hash = Sha256::new();
-    hash.update(rules_fingerprint());
-    for source in sources {
+/// A hash of all rules, in hexadecimal.
+pub(crate) fn key(sources: &[RuleSource]) -> String {
+    fn add(source: &RuleSource, hash: &mut Sha256) {
         for text in [&source.name, &source.text] {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
+        hash.update((source.included.len() as u64).to_le_bytes());
+        source.included.iter().for_each(|included| add(included, hash));
     }
+    let mut hash = Sha256::new();
+    hash.update(rules_fingerprint());
+    sources.iter().for_each(|source| add(source, &mut hash));
     HEXLOWER.encode(&hash.finalize())
 }
 
@@ -98,20 +102,20 @@ fn write(folder: &Path, key: &str, compiled: &Compiled) -> io::Result<File> {
         temporary.write_all(bytes)?;
         temporary.persist(path).map_err(|error| error.error)?;
     }
-    trim(folder);
+    trim(folder, "yarc", MOST_ENTRIES);
     File::open(rules)
 }
 
-/// Deletes the oldest entries past [`MOST_ENTRIES`].
-fn trim(folder: &Path) {
+/// Deletes the oldest entries with an extension past a number of them.
+pub(crate) fn trim(folder: &Path, extension: &str, most: usize) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut entries: Vec<_> = entries
         .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "yarc"))
+        .filter(|entry| entry.path().extension().is_some_and(|own| own == extension))
         .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
         .collect();
     entries.sort();
-    let surplus = entries.len().saturating_sub(MOST_ENTRIES);
+    let surplus = entries.len().saturating_sub(most);
     for (_, path) in entries.into_iter().take(surplus) {
         let _ = fs::remove_file(path.with_extension("json"));
         let _ = fs::remove_file(path);
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
 
     fn sources(text: &str) -> Vec<RuleSource> {
-        vec![RuleSource { name: "a.yar".into(), text: text.into() }]
+        vec![RuleSource { name: "a.yar".into(), text: text.into(), included: Vec::new() }]
     }
 
     #[test]

@@ -72,7 +72,14 @@ fn answer(inspector: &Inspector, task: Task, sample: OwnedFd, answers: &OwnedFd)
         return 0;
     }
     let mut reporter = Reporter { answers: answers.as_fd(), inspector, failed: false };
-    let outcome = catch_unwind(AssertUnwindSafe(|| analyse(&mut reporter, task, sample)));
+    let shared = task.shared;
+    let outcome = catch_unwind(AssertUnwindSafe(|| -> io::Result<()> {
+        analyse(&mut reporter, task, sample)?;
+        if shared {
+            inspector.forget();
+        }
+        Ok(())
+    }));
     let last = match outcome {
         Ok(Ok(())) => Answer::Done,
         Ok(Err(error)) => Answer::Panic(format!("the sample could not be read: {error}")),

@@ -6,6 +6,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
+use thiserror::Error;
 
 /// Bytes sent at a time.
 const CHUNK: usize = 64 << 10;
@@ -21,10 +22,15 @@ pub enum Clamd {
     Tcp(String),
 }
 
-impl std::str::FromStr for Clamd {
-    type Err = String;
+/// A text says nowhere that `clamd` could listen.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{0}` is neither the path of a socket nor `host:port`")]
+pub struct ClamdError(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl std::str::FromStr for Clamd {
+    type Err = ClamdError;
+
+    fn from_str(text: &str) -> Result<Self, ClamdError> {
         if let Some(path) = text.strip_prefix("unix:") {
             Ok(Self::Unix(path.into()))
         } else if text.starts_with('/') {
@@ -32,7 +38,7 @@ impl std::str::FromStr for Clamd {
         } else if text.strip_prefix("tcp://").unwrap_or(text).contains(':') {
             Ok(Self::Tcp(text.strip_prefix("tcp://").unwrap_or(text).to_owned()))
         } else {
-            Err(format!("`{text}` is neither the path of a socket nor `host:port`"))
+            Err(ClamdError(text.to_owned()))
         }
     }
 }

@@ -2,27 +2,31 @@
 
 use crate::assembly::Analysis;
 use crate::grounds::Grounds;
+use crate::judged::Judged;
+use crate::lists::{self, CompiledList, HashListFile};
 use crate::pool::{Arsenal, Lent, Pool};
 use crate::remembered::Remembered;
 use crate::sample::Prepared;
 use crate::seats::Share;
 use crate::together::{Signs, Together};
-use crate::{Clamd, EngineError, Probe, SampleBytes, cache, system};
+use crate::{Clamd, EngineError, Pace, Probe, SampleBytes, cache, unopened};
 use data_encoding::HEXLOWER;
-use lazaret_detect::{HashLists, RuleSource, rules_fingerprint};
+use lazaret_detect::{RuleError, RuleSource, rules_fingerprint};
 use lazaret_model::{
-    Basis, ContentCoding, Decision, Direction, Family, Finding, Gate, Kind, Limits, Origin, Part, PartId, PolicyMatch,
-    Role, Ruling, SCAN_SCHEMA, ScanReport, Verdict, fold,
+    Basis, ContentCoding, Decision, Direction, Family, Finding, Gate, Kind, Known, Limits, Origin, Part, PartId,
+    PolicyMatch, Role, Ruling, SCAN_SCHEMA, ScanReport,
 };
-use lazaret_policy::{Change, Facts, KindMayChange, Outcome, Policies, explain};
+use lazaret_policy::{Change, Outcome, Policies};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The policy id of a block that no policy spoke for.
 const DEFAULT_DENY: &str = "default-deny";
+/// Reasons for which rules are left out that are named one by one.
+const MOST_REASONS: usize = 20;
 /// Parts that are explained one by one.
 const MOST_RULINGS: usize = 200;
 
@@ -34,20 +38,30 @@ pub struct Settings {
     pub rules: Vec<RuleSource>,
     /// Where compiled rules are kept between starts.
     pub cache: Option<PathBuf>,
-    /// Hash lists: name and text.
-    pub hash_lists: Vec<(String, String)>,
+    /// Hash lists.
+    pub hash_lists: Vec<HashListFile>,
     /// What one sample may cost.
     pub limits: Limits,
     /// Passwords to try on everything, the likeliest first.
     pub passwords: Vec<String>,
     /// A running `clamd`.
     pub clamd: Option<Clamd>,
-    /// The policies that decide.
-    pub policies: Policies,
     /// Where parts too large for memory are spooled; the system's temporary folder where none is given.
     pub spool: Option<PathBuf>,
     /// Which samples may share a process.
     pub isolation: Isolation,
+    /// How many samples are to come.
+    pub expected: Expected,
+}
+
+/// How many samples an engine is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Expected {
+    /// A few: what takes long to build is built when a sample needs it.
+    Few,
+    /// Any number: all of it is built before the first one comes.
+    #[default]
+    Many,
 }
 
 /// Which samples may share a sandboxed process, one after the other and for a short while.
@@ -105,6 +119,8 @@ pub struct Explained {
     /// What the policies in force decide about the same facts, and under which changes they would decide otherwise; none where
     /// the facts were not kept.
     pub now: Option<(Decision, Vec<Change>)>,
+    /// The facts that the policies which decided then ask for, as policies do, each with its value; none where they were not kept.
+    pub rests_on: Vec<(String, String)>,
 }
 
 /// The pipeline with its worker. Shared freely between threads.
@@ -114,8 +130,6 @@ pub struct Engine {
     passwords: Vec<String>,
     clamd: Option<Clamd>,
     policies: Policies,
-    /// A policy depends on how often something was seen.
-    counts: bool,
     remembered: Remembered,
     together: Together,
     fingerprint: String,
@@ -123,31 +137,45 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Compiles or loads the rules, starts the worker and waits until its doors are closed.
+    /// Compiles or loads the rules, starts the worker and waits until its doors are closed. The policies that decide are read
+    /// meanwhile.
     ///
     /// # Errors
-    /// When the worker cannot be started or cannot be sandboxed. Broken rules and lists are notices; the rest is used.
-    pub fn start(settings: Settings) -> Result<(Self, Vec<Notice>), EngineError> {
+    /// When the worker cannot be started or cannot be sandboxed, or the policies cannot be used. Broken rules and lists are notices;
+    /// the rest is used.
+    pub fn start<E>(
+        settings: Settings,
+        policies: impl FnOnce() -> Result<Policies, E>,
+    ) -> Result<(Self, Vec<Notice>), E>
+    where
+        E: From<EngineError>,
+    {
         let mut notices = Vec::new();
-        let fingerprint = fingerprint(&settings);
+        let hash_lists = hash_lists(&settings, &mut notices);
+        let mut fingerprint = fingerprint(&settings, &hash_lists);
         let rules = cache::rules(&settings.rules, settings.cache.as_deref())?;
-        notices.extend(rules.errors.iter().map(|error| Notice(format!("a rule is left out: {error}"))));
+        notices.extend(left_out(&rules.errors));
         notices.extend(rules.trouble.map(Notice));
-        let arsenal = Arsenal {
-            rules: Some((OwnedFd::from(rules.file), rules.len)),
-            hash_lists: hash_lists(settings.hash_lists, &mut notices)?,
-        };
-        let pool = Pool::start(&settings.executable, arsenal, settings.limits.clone(), settings.spool)?;
+        let arsenal =
+            Arsenal { rules: Some((OwnedFd::from(rules.file), rules.len)), hash_lists, expected: settings.expected };
+        let (limits, spool) = (settings.limits.clone(), settings.spool);
+        let (pool, policies) = std::thread::scope(|scope| {
+            let pool = scope.spawn(|| Pool::start(&settings.executable, arsenal, limits, spool));
+            let policies = policies();
+            let died = || Err(EngineError::Worker("the thread that starts it died".to_owned()));
+            (pool.join().unwrap_or_else(|_| died()), policies)
+        });
+        let (pool, policies) = (pool?, policies?);
+        add(&mut fingerprint, &policies.text());
         let engine = Self {
             pool,
             limits: settings.limits,
             passwords: settings.passwords,
             clamd: settings.clamd,
-            counts: settings.policies.text().contains("prevalence"),
             remembered: Remembered::default(),
             together: Together::default(),
-            policies: settings.policies,
-            fingerprint,
+            policies,
+            fingerprint: HEXLOWER.encode(&fingerprint.finalize()),
             isolation: settings.isolation,
         };
         Ok((engine, notices))
@@ -158,25 +186,25 @@ impl Engine {
     /// # Errors
     /// When the sample could not be read or handed over. A sample whose analysis fails is no error: its report says so.
     pub fn scan(&self, request: Request<'_>) -> Result<ScanReport, EngineError> {
-        self.scan_under(request, &self.limits)
+        self.scan_under(request, &self.limits, Pace::First)
     }
 
-    /// The same in less time than is configured.
+    /// The same in less time than is configured, at a pace beside others.
     ///
     /// # Errors
     /// As [`Engine::scan`].
-    pub fn scan_within(&self, request: Request<'_>, time: Duration) -> Result<ScanReport, EngineError> {
+    pub fn scan_within(&self, request: Request<'_>, time: Duration, pace: Pace) -> Result<ScanReport, EngineError> {
         let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).clamp(1, self.limits.time_ms.max(1));
-        self.scan_under(request, &Limits { time_ms, ..self.limits.clone() })
+        self.scan_under(request, &Limits { time_ms, ..self.limits.clone() }, pace)
     }
 
-    fn scan_under(&self, request: Request<'_>, limits: &Limits) -> Result<ScanReport, EngineError> {
+    fn scan_under(&self, request: Request<'_>, limits: &Limits, pace: Pace) -> Result<ScanReport, EngineError> {
         let start = Instant::now();
         // Another scanner may have learnt something, and numbers of times only grow.
-        let key = if self.clamd.is_none() && !self.counts { Remembered::key(&request) } else { None };
+        let key = if self.clamd.is_none() && !self.policies.ask_ledger() { Remembered::key(&request) } else { None };
         if let Some(report) = key.as_ref().and_then(|key| self.remembered.recall(key)) {
             // It was remembered of somebody else, perhaps.
-            let basis = Some(basis(request.origin, 0));
+            let basis = Some(basis(request.origin, 0, Known::Inspection));
             let report = self.put_together(ScanReport { basis, ..report }, request.origin, None, start)?;
             return Ok(ScanReport { elapsed_ms: milliseconds(start), ..report });
         }
@@ -189,7 +217,7 @@ impl Engine {
             let hashed = prepared.is_lent().then(|| scope.spawn(|| prepared.sha256()));
             let clamd = self.clamd.as_ref().map(|clamd| (clamd, scope.spawn(|| ask(clamd, &prepared, limits))));
             let whole = whole(name, prepared.handed.size, origin);
-            let lent = Lent { codings, passwords };
+            let lent = Lent { codings, passwords, pace };
             let mut analysis = self.pool.analyse(name, &prepared.handed, limits, lent, whole, share.as_ref())?;
             // A thread that dies has no opinion, and says so.
             let failed = |clamd: &Clamd| clamd.failed(&std::io::Error::other("asking it failed"));
@@ -252,44 +280,30 @@ impl Engine {
         lazaret_formats::identify_head(head).kind
     }
 
+    /// Whether policy forbids whatever is asked for there, before anything of it is fetched. `name` is what events call it. The report
+    /// says that nothing was seen of it; its hash is empty.
+    ///
+    /// # Errors
+    /// When a policy fails on these facts.
+    pub fn before(&self, name: &str, origin: &Origin) -> Result<Option<ScanReport>, EngineError> {
+        unopened::before(&self.policies, name, origin)
+    }
+
     /// Whether policy forbids a sample whatever the rest of it holds, told by its name, its origin and its first bytes:
     /// then the rest need not be fetched. The report says that only the beginning was seen; its hash is empty.
     ///
     /// # Errors
     /// When a policy fails on these facts.
     pub fn early(&self, name: &str, head: &[u8], origin: &Origin) -> Result<Option<ScanReport>, EngineError> {
-        let identified = lazaret_formats::identify_head(head);
-        let mut part = whole(name, head.len() as u64, origin);
-        (part.kind, part.also) = (identified.kind, identified.also);
-        lazaret_formats::settle(&mut part);
-        // What is built on these shows further on.
-        let open = part.kind.is_unknown() || matches!(&*part.kind.id, "zip" | "cfb" | "empty");
-        let kind = if open { KindMayChange::Yes } else { KindMayChange::No };
-        let judged = Judged::new(std::slice::from_ref(&part), &[]);
-        let facts = judged.facts(&part, Verdict::Benign, origin);
-        let outcome = self.policies.forbids_early(&part.path, &facts, kind);
-        let outcome = outcome.map_err(|source| EngineError::Policy { name: part.path.clone(), source })?;
-        let why = "policy forbids it whatever it holds: only its first bytes were fetched";
-        Ok(outcome.map(|outcome| unopened(part, why, outcome, origin, Instant::now())))
+        unopened::early(&self.policies, name, head, origin)
     }
 
-    /// What policy says of a connection that nobody looks into. `name` is what events call it.
+    /// What policy says of a connection that nobody looks into, as if nothing bad were in it. `name` is what events call it.
     ///
     /// # Errors
     /// When a policy fails on these facts.
     pub fn connection(&self, kind: Kind, name: &str, origin: &Origin) -> Result<ScanReport, EngineError> {
-        let part = Part { kind, ..whole(name, 0, origin) };
-        self.unopened(part, "nobody inspects what is said in it", origin)
-    }
-
-    /// What policy says of a part that nobody has opened, as if nothing bad were in it.
-    fn unopened(&self, mut part: Part, why: &str, origin: &Origin) -> Result<ScanReport, EngineError> {
-        let start = Instant::now();
-        part.complete = true;
-        let judged = Judged::new(std::slice::from_ref(&part), &[]);
-        let outcome = self.policies.decide(&part.path, &judged.facts(&part, Verdict::Benign, origin));
-        let outcome = outcome.map_err(|source| EngineError::Policy { name: part.path.clone(), source })?;
-        Ok(unopened(part, why, outcome, origin, start))
+        unopened::connection(&self.policies, kind, name, origin)
     }
 
     /// What decided each part that is not simply delivered, and what would change it: the worst parts first. It is explained by
@@ -299,12 +313,23 @@ impl Engine {
     /// When a policy fails on these facts.
     pub fn explain(&self, report: &ScanReport, grounds: Option<&Grounds>) -> Result<Vec<Explained>, EngineError> {
         let mut explained = Vec::new();
+        // Which facts a policy asks for takes long to find out, and few policies decide about many parts.
+        let mut asked_for = HashMap::new();
         for ruling in &report.rulings {
-            let facts = grounds.and_then(|grounds| grounds.facts(&ruling.part));
-            let now = facts.map(|facts| explain(&self.policies, &ruling.part, facts)).transpose();
-            let now = now.map_err(|source| EngineError::Policy { name: report.path.clone(), source })?;
-            let now = now.map(|(outcome, changes)| (outcome.decision, changes));
-            explained.push(Explained { ruling: ruling.clone(), now });
+            let now = match grounds {
+                Some(grounds) => grounds.explain(&self.policies, &report.path, &ruling.part)?,
+                None => None,
+            };
+            let mut rests_on = Vec::new();
+            if let Some(facts) = grounds.and_then(|grounds| grounds.facts(&ruling.part)) {
+                for policy in &ruling.policies {
+                    let asked = asked_for.entry(&policy.id).or_insert_with(|| self.policies.asked_for(&policy.id));
+                    rests_on.extend(asked.iter().map(|fact| (fact.path(), facts.value(fact))));
+                }
+            }
+            rests_on.sort();
+            rests_on.dedup();
+            explained.push(Explained { ruling: ruling.clone(), now, rests_on });
         }
         explained.sort_by_key(|explained| std::cmp::Reverse(explained.ruling.decision));
         Ok(explained)
@@ -351,7 +376,10 @@ impl Engine {
         let judged = Judged::new(&parts, &findings);
         let nothing = || EngineError::Worker("it reported nothing, not even the sample itself".to_owned());
         let (sample, verdict_on_sample) = judged.parts().next().ok_or_else(nothing)?;
-        let prevalence = prevalence.filter(|_| self.counts).map_or(0, |seen| seen(&sample.sha256));
+        let counts = self.policies.ask_ledger();
+        let prevalence = prevalence.filter(|_| counts).map_or(0, |seen| seen(&sample.sha256));
+        // Where no policy here asks how often it was seen, others are not to be told a number that nobody knows.
+        let known = if counts { Known::Ledger } else { Known::Inspection };
         let mut rulings = Vec::new();
         let mut strictest: Option<Outcome> = None;
         for (part, verdict) in judged.parts() {
@@ -390,12 +418,12 @@ impl Engine {
             parts,
             findings,
             rulings,
-            basis: Some(basis(origin, prevalence)),
+            basis: Some(basis(origin, prevalence, known)),
         })
     }
 }
 
-fn milliseconds(start: Instant) -> f64 {
+pub(crate) fn milliseconds(start: Instant) -> f64 {
     (start.elapsed().as_secs_f64() * 1e4).round() / 10.0
 }
 
@@ -407,85 +435,9 @@ pub(crate) fn spoken(outcome: &Outcome) -> Vec<PolicyMatch> {
     vec![PolicyMatch { id: DEFAULT_DENY.to_owned(), title: "Nothing permits it".to_owned() }]
 }
 
-/// Parts with their verdicts and the findings about each.
-pub(crate) struct Judged<'a> {
-    parts: &'a [Part],
-    verdicts: Vec<Verdict>,
-    findings: HashMap<&'a str, Vec<&'a Finding>>,
-    /// For each part that holds others, the ids of kinds from the sample down to it.
-    inside: HashMap<PartId, Vec<&'a str>>,
-}
-
-impl<'a> Judged<'a> {
-    pub(crate) fn new(parts: &'a [Part], all: &'a [Finding]) -> Self {
-        let mut findings: HashMap<&str, Vec<&Finding>> = HashMap::new();
-        for finding in all {
-            findings.entry(&finding.part).or_default().push(finding);
-        }
-        Self { parts, verdicts: fold(parts, all), findings, inside: inside(parts) }
-    }
-
-    /// Every part with its verdict, the sample first.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'a Part, Verdict)> {
-        self.parts.iter().zip(self.verdicts.iter().copied())
-    }
-
-    /// What policies are told about one of the parts.
-    pub(crate) fn facts(&self, part: &Part, verdict: Verdict, origin: &Origin) -> Facts {
-        let parents = part.parent.and_then(|id| self.inside.get(&id)).map_or(&[][..], Vec::as_slice);
-        let findings = self.findings.get(part.path.as_str()).map_or(&[][..], Vec::as_slice);
-        Facts::of(part, verdict, findings, parents, origin)
-    }
-}
-
-/// For each part that holds others, the ids of kinds from the sample down to it, each once. Parents come before children, so
-/// one pass does, whatever the parts say of each other.
-fn inside(parts: &[Part]) -> HashMap<PartId, Vec<&str>> {
-    let index: HashMap<PartId, &Part> = parts.iter().map(|part| (part.id, part)).collect();
-    let mut inside: HashMap<PartId, Vec<&str>> = HashMap::new();
-    for part in parts {
-        let Some(parent) = part.parent.and_then(|id| index.get(&id)) else { continue };
-        if inside.contains_key(&parent.id) {
-            continue;
-        }
-        let mut kinds = parent.parent.and_then(|id| inside.get(&id)).cloned().unwrap_or_default();
-        let kind = parent.kind.id.as_ref();
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-        }
-        inside.insert(parent.id, kinds);
-    }
-    inside
-}
-
-/// The report about a part that nobody has opened.
-fn unopened(mut part: Part, why: &str, outcome: Outcome, origin: &Origin, start: Instant) -> ScanReport {
-    part.complete = false;
-    part.incomplete.push(why.to_owned());
-    let name = part.path.clone();
-    let mut policies: Vec<_> = outcome.policies.iter().map(|policy| policy.id.clone()).collect();
-    policies.sort();
-    ScanReport {
-        schema: SCAN_SCHEMA.to_owned(),
-        path: name.clone(),
-        sha256: String::new(),
-        size: part.size,
-        kind: part.kind.clone(),
-        verdict: Verdict::Unknown,
-        decision: outcome.decision,
-        policies,
-        complete: false,
-        elapsed_ms: milliseconds(start),
-        rulings: vec![Ruling { part: name, decision: outcome.decision, policies: outcome.policies }],
-        parts: vec![part],
-        findings: Vec::new(),
-        basis: Some(basis(origin, 0)),
-    }
-}
-
 /// What a report's decision rests on.
-fn basis(origin: &Origin, prevalence: u64) -> Box<Basis> {
-    Box::new(Basis { origin: origin.clone(), prevalence })
+pub(crate) fn basis(origin: &Origin, prevalence: u64, known: Known) -> Box<Basis> {
+    Box::new(Basis { origin: origin.clone(), prevalence, known })
 }
 
 /// The sample as a part, for when the worker could not say anything about it.
@@ -521,40 +473,53 @@ fn ask(clamd: &Clamd, prepared: &Prepared, limits: &Limits) -> Option<Finding> {
     }
 }
 
-/// Reads every list once to report what cannot be used, and keeps the texts for the worker.
-type HashListFiles = Option<(Vec<(String, u64)>, OwnedFd)>;
-
-fn fingerprint(settings: &Settings) -> String {
+fn fingerprint(settings: &Settings, hash_lists: &[CompiledList]) -> Sha256 {
     let mut hash = Sha256::new();
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text);
-    };
-    add(rules_fingerprint());
-    settings.rules.iter().for_each(|rule| add(&rule.text));
-    settings.hash_lists.iter().for_each(|(_, text)| add(text));
-    settings.passwords.iter().for_each(|password| add(password));
-    add(&format!("{:?} {:?}", settings.limits, settings.clamd));
-    add(&settings.policies.text());
-    HEXLOWER.encode(&hash.finalize())
+    add(&mut hash, rules_fingerprint());
+    add(&mut hash, &cache::key(&settings.rules));
+    hash_lists.iter().for_each(|list| add(&mut hash, &list.sha256));
+    settings.passwords.iter().for_each(|password| add(&mut hash, password));
+    add(&mut hash, &format!("{:?} {:?}", settings.limits, settings.clamd));
+    hash
 }
 
-fn hash_lists(lists: Vec<(String, String)>, notices: &mut Vec<Notice>) -> Result<HashListFiles, EngineError> {
-    let mut checked = HashLists::default();
-    let (mut index, mut bytes) = (Vec::new(), Vec::new());
-    for (name, text) in lists {
-        match checked.add(&name, &text) {
-            Ok(_) => {
-                index.push((name, text.len() as u64));
-                bytes.extend_from_slice(text.as_bytes());
+/// Adds a text in such a way that what comes after it begins where it ends.
+fn add(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_le_bytes());
+    hash.update(text);
+}
+
+/// What is to be said of rules that cannot be used, each reason once: a set that expects something else has hundreds of them.
+fn left_out(errors: &[RuleError]) -> Vec<Notice> {
+    let mut reasons: BTreeMap<&str, Vec<&RuleError>> = BTreeMap::new();
+    for error in errors {
+        reasons.entry(&error.message).or_default().push(error);
+    }
+    let said = |errors: &Vec<&RuleError>| match errors.as_slice() {
+        [] => None,
+        [error] => Some(Notice(format!("a rule is left out: {error}"))),
+        [first, ..] => Some(Notice(format!("{} rules are left out for one reason, the first: {first}", errors.len()))),
+    };
+    let mut notices: Vec<_> = reasons.values().filter_map(said).collect();
+    let more = notices.len().saturating_sub(MOST_REASONS);
+    if more > 0 {
+        notices.truncate(MOST_REASONS);
+        notices.push(Notice(format!("rules are left out for {more} more reasons")));
+    }
+    notices
+}
+
+/// The lists that can be used.
+fn hash_lists(settings: &Settings, notices: &mut Vec<Notice>) -> Vec<CompiledList> {
+    let mut all = Vec::new();
+    for list in &settings.hash_lists {
+        match lists::compiled(list, settings.cache.as_deref()) {
+            Ok(mut list) => {
+                notices.extend(list.trouble.take().map(Notice));
+                all.push(list);
             }
             Err(error) => notices.push(Notice(format!("a hash list is left out: {error}"))),
         }
     }
-    if index.is_empty() {
-        return Ok(None);
-    }
-    let file = system::sealed(&bytes)
-        .map_err(|source| EngineError::Start { step: "keeping the hash lists in memory", source })?;
-    Ok(Some((index, file)))
+    all
 }

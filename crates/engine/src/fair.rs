@@ -131,6 +131,11 @@ impl Queue {
         self.forget(client);
     }
 
+    /// Whether somebody who has a turn has another one as well, or waits for one.
+    fn wants_more(&self, client: &Client) -> bool {
+        self.lines.get(client).is_some_and(|line| line.running > 1 || !line.waiting.is_empty())
+    }
+
     fn forget(&mut self, client: &Client) {
         if self.lines.get(client).is_some_and(|line| line.running == 0 && line.waiting.is_empty()) {
             self.lines.remove(client);
@@ -260,7 +265,8 @@ impl Future for Waiting {
             Place::Gone => return Poll::Pending,
         };
         this.place = Place::Gone;
-        Poll::Ready(Turn { turns: Arc::clone(&this.turns), client: this.client.clone(), began })
+        let pace = if this.turns.state().queue.wants_more(&this.client) { Pace::Behind } else { Pace::First };
+        Poll::Ready(Turn { turns: Arc::clone(&this.turns), client: this.client.clone(), began, pace })
     }
 }
 
@@ -281,11 +287,29 @@ impl Drop for Waiting {
     }
 }
 
+/// Whose inspections the processor does first, where there are more than it can do at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// The only one of a client, until it takes long.
+    #[default]
+    First,
+    /// One of several of a client.
+    Behind,
+}
+
 /// A turn, until this is dropped.
 pub struct Turn {
     turns: Arc<Turns>,
     client: Client,
     began: Duration,
+    pace: Pace,
+}
+
+impl Turn {
+    /// How its inspection goes beside those of others.
+    pub const fn pace(&self) -> Pace {
+        self.pace
+    }
 }
 
 impl Drop for Turn {

@@ -2,10 +2,10 @@
 //! about its parts. Whoever explains the decision later, or tries other policies, reads them and invents nothing.
 
 use crate::EngineError;
-use crate::engine::Judged;
+use crate::judged::Judged;
 use crate::replay::strictest;
-use lazaret_model::{Basis, Decision, Origin, ScanReport, Verdict};
-use lazaret_policy::{Facts, Policies};
+use lazaret_model::{Basis, Decision, Known, Origin, ScanReport, Verdict};
+use lazaret_policy::{Change, Facts, Policies, explain};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::cmp::Reverse;
@@ -15,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 const MOST_KEPT: usize = 32;
 /// The field that names a part, beside its facts.
 const PART: &str = "part";
+/// The field that says how much was known, where that was not what an inspection tells.
+const KNOWN: &str = "known";
 
 /// What a sample was judged by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,7 +98,25 @@ impl Grounds {
     /// # Errors
     /// When a policy fails on these facts.
     pub fn decide(&self, policies: &Policies, name: &str) -> Result<(Decision, Vec<String>), EngineError> {
-        strictest(policies, name, self.parts.iter().map(|(path, facts)| (path.as_str(), facts.clone())))
+        let parts = self.parts.iter().map(|(path, facts)| (path.as_str(), facts.clone()));
+        strictest(policies, name, self.basis.known, parts)
+    }
+
+    /// What policies decide about a part, and under which changes of what was known of it they would decide otherwise; nothing where
+    /// that was not kept. `name` is for errors.
+    ///
+    /// # Errors
+    /// When a policy fails on these facts.
+    pub fn explain(
+        &self,
+        policies: &Policies,
+        name: &str,
+        path: &str,
+    ) -> Result<Option<(Decision, Vec<Change>)>, EngineError> {
+        let Some(facts) = self.facts(path) else { return Ok(None) };
+        let explained = explain(policies, path, facts, self.basis.known);
+        let (outcome, changes) = explained.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
+        Ok(Some((outcome.decision, changes)))
     }
 
     /// As one line of JSON; what is as usual is not written.
@@ -117,6 +137,11 @@ impl Grounds {
                 fields.insert(name.to_owned(), number.into());
             }
         }
+        if self.basis.known != Known::Inspection
+            && let Some(fields) = text.as_object_mut()
+        {
+            fields.insert(KNOWN.to_owned(), self.basis.known.name().into());
+        }
         text.to_string()
     }
 
@@ -126,7 +151,10 @@ impl Grounds {
         let origin = serde_json::from_value(fields.remove("origin")?).ok()?;
         let number = |name: &str| fields.get(name).and_then(Value::as_u64).unwrap_or(0);
         let (prevalence, left_out) = (number("prevalence"), usize::try_from(number("left_out")).unwrap_or(usize::MAX));
-        let mut grounds = Self { basis: Basis { origin, prevalence }, parts: Vec::new(), left_out };
+        let known: Option<Known> = fields.remove(KNOWN).map(serde_json::from_value).transpose().ok()?;
+        // An older version kept no more than the number.
+        let known = known.unwrap_or(if prevalence > 0 { Known::Ledger } else { Known::Inspection });
+        let mut grounds = Self { basis: Basis { origin, prevalence, known }, parts: Vec::new(), left_out };
         let usual = object(&grounds.usual());
         for part in fields.get("parts")?.as_array()? {
             let mut all = usual.clone();
@@ -157,6 +185,9 @@ fn difference(mut fields: Map<String, Value>, usual: &Map<String, Value>) -> Map
     fields.retain(|name, value| usual.get(name) != Some(value));
     fields
 }
+
+#[cfg(test)]
+mod cases;
 
 #[cfg(test)]
 mod tests {
@@ -208,7 +239,7 @@ mod tests {
                 decision: Decision::Block,
                 policies: vec![PolicyMatch { id: "suspicious-sites".to_owned(), title: "A site".to_owned() }],
             }],
-            basis: Some(Box::new(Basis { origin, prevalence: 7 })),
+            basis: Some(Box::new(Basis { origin, prevalence: 7, known: Known::Ledger })),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use crate::assembly::{Analysis, Assembly};
 use crate::heartbeat::{self, Pulse};
+use crate::lists::CompiledList;
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
 use crate::sample::COPIED;
 use crate::seats::{LARGEST, Seat, Seats, Share};
-use crate::{EngineError, SampleBytes, system};
+use crate::{EngineError, Expected, Pace, SampleBytes, system};
 use lazaret_model::{ContentCoding, Limits, Part, Severity};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -36,8 +37,9 @@ const MOST_SLACK: u64 = 10_000;
 pub(crate) struct Arsenal {
     /// Compiled rules and their length; the file is a cache or a memfd.
     pub(crate) rules: Option<(OwnedFd, u64)>,
-    /// Hash lists: names with lengths, and their bytes one after the other.
-    pub(crate) hash_lists: Option<(Vec<(String, u64)>, OwnedFd)>,
+    /// Compiled hash lists.
+    pub(crate) hash_lists: Vec<CompiledList>,
+    pub(crate) expected: Expected,
 }
 
 /// A worker process, started again when it dies or does not answer.
@@ -156,12 +158,14 @@ thread_local! {
     static BUFFER: std::cell::Cell<Vec<u8>> = const { std::cell::Cell::new(Vec::new()) };
 }
 
-/// What helps to open a sample.
+/// What goes with a sample.
 pub(crate) struct Lent<'a> {
     /// How it is packed.
     pub(crate) codings: &'a [ContentCoding],
     /// Passwords to try.
     pub(crate) passwords: Vec<String>,
+    /// How it goes beside others.
+    pub(crate) pace: Pace,
 }
 
 impl Pool {
@@ -225,6 +229,9 @@ impl Pool {
         }
         for lost in [Lost::TriedAgain, Lost::Told] {
             let mut seat = self.seat()?;
+            if lent.pace == Pace::Behind {
+                seat.order(&Order::StepBack { number: seat.number });
+            }
             self.hand(&mut seat, &task, sample)?;
             if let Some(heard) = self.listen(&seat, &task, whole.clone(), lost)? {
                 seat.kill();
@@ -487,15 +494,16 @@ impl Worker {
         };
         let empty = system::sealed(&[]).map_err(failed("a file in memory"))?;
         let (rules_file, rules) = arsenal.rules.as_ref().map_or((&empty, 0), |(file, len)| (file, *len));
-        let (lists, lists_file) = arsenal.hash_lists.as_ref().map_or((Vec::new(), &empty), |(l, f)| (l.clone(), f));
         // The position of a descriptor is shared by everybody who holds it.
-        for file in [rules_file, lists_file] {
-            rustix::fs::seek(file, rustix::fs::SeekFrom::Start(0))
-                .map_err(|e| failed("rewinding the rules")(e.into()))?;
+        rustix::fs::seek(rules_file, rustix::fs::SeekFrom::Start(0))
+            .map_err(|e| failed("rewinding the rules")(e.into()))?;
+        let order =
+            Order::Start { rules, hash_lists: arsenal.hash_lists.len(), warm_up: arsenal.expected == Expected::Many };
+        order_to(&worker.control, &order, &[rules_file.as_fd()]).map_err(failed("handing over the rules"))?;
+        for list in &arsenal.hash_lists {
+            let order = Order::HashList { name: list.name.clone(), bytes: list.len };
+            order_to(&worker.control, &order, &[list.file.as_fd()]).map_err(failed("handing over the hash lists"))?;
         }
-        let order = Order::Start { rules, hash_lists: lists };
-        order_to(&worker.control, &order, &[rules_file.as_fd(), lists_file.as_fd()])
-            .map_err(failed("handing over the rules"))?;
         if !wait(worker.control.as_fd(), Instant::now() + START_TIME).map_err(failed("waiting for it"))? {
             return Err(EngineError::Worker("it did not get ready in time".to_owned()));
         }

@@ -29,12 +29,21 @@ pub(crate) fn cut(mut text: String, most: usize) -> String {
 /// From the engine to the zygote.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// The first order. File descriptors: compiled rules, hash lists.
+    /// The first order. File descriptor: compiled rules.
     Start {
         /// Bytes of compiled rules; 0 for none.
         rules: u64,
-        /// Hash lists as name and bytes, one after the other in the second descriptor.
-        hash_lists: Vec<(String, u64)>,
+        /// Hash lists that follow, each in an order of its own.
+        hash_lists: usize,
+        /// Whether to build what samples need before they come.
+        warm_up: bool,
+    },
+    /// A hash list. File descriptor: its compiled form.
+    HashList {
+        /// What findings call it.
+        name: String,
+        /// Its length.
+        bytes: u64,
     },
     /// Fork a child that waits for its first task. File descriptor: the socket over which it gets tasks and answers.
     Fork {

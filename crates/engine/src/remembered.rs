@@ -8,8 +8,9 @@ use sha2::{Digest, Sha256};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-/// Reports that are remembered.
-const MOST: usize = 4_096;
+/// Reports that are remembered, and bytes of their texts: about as many pieces as hundred people's pages have in an hour.
+const MOST: usize = 16_384;
+const MOST_TEXTS: usize = 16 << 20;
 /// Parts and findings of a report that is worth it.
 const MOST_PARTS: usize = 64;
 const MOST_FINDINGS: usize = 64;
@@ -19,9 +20,16 @@ const MOST_HELD: usize = 64 << 10;
 /// What a report depends on.
 pub(crate) type Key = [u8; 32];
 
-/// The reports, the oldest first.
+/// The reports, the oldest first, with about what each one's texts take.
 #[derive(Default)]
-pub(crate) struct Remembered(Mutex<(HashMap<Key, ScanReport>, VecDeque<Key>)>);
+pub(crate) struct Remembered(Mutex<Reports>);
+
+#[derive(Default)]
+struct Reports {
+    known: HashMap<Key, ScanReport>,
+    order: VecDeque<(Key, usize)>,
+    texts: usize,
+}
 
 impl Remembered {
     /// The key of a request; none for bytes that are not in memory.
@@ -40,7 +48,7 @@ impl Remembered {
     }
 
     pub(crate) fn recall(&self, key: &Key) -> Option<ScanReport> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.get(key).cloned()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).known.get(key).cloned()
     }
 
     /// Remembers a report, if another look could come to no other one. `held` is about what its texts take, in bytes.
@@ -50,14 +58,14 @@ impl Remembered {
             return;
         }
         let mut reports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, order) = &mut *reports;
-        if known.insert(key, report.clone()).is_none() {
-            order.push_back(key);
+        if reports.known.insert(key, report.clone()).is_none() {
+            reports.order.push_back((key, held));
+            reports.texts += held;
         }
-        while order.len() > MOST {
-            if let Some(oldest) = order.pop_front() {
-                known.remove(&oldest);
-            }
+        while reports.order.len() > MOST || reports.texts > MOST_TEXTS {
+            let Some((oldest, held)) = reports.order.pop_front() else { break };
+            reports.known.remove(&oldest);
+            reports.texts = reports.texts.saturating_sub(held);
         }
     }
 }
@@ -116,11 +124,24 @@ mod tests {
         remembered.keep([3; 32], &report(true), MOST_HELD + 1);
         assert!(remembered.recall(&[1; 32]).is_some());
         assert!(remembered.recall(&[2; 32]).is_none() && remembered.recall(&[3; 32]).is_none());
-        for n in 0..=MOST {
+        let key_of = |n: usize| {
             let mut key = [3; 32];
             key[..8].copy_from_slice(&n.to_le_bytes());
-            remembered.keep(key, &report(true), 0);
+            key
+        };
+        for n in 0..=MOST {
+            remembered.keep(key_of(n), &report(true), 0);
         }
         assert!(remembered.recall(&[1; 32]).is_none(), "the oldest is forgotten");
+        assert!(remembered.recall(&key_of(MOST)).is_some());
+        let large = MOST_TEXTS / MOST_HELD + 1;
+        for n in 0..=large {
+            remembered.keep(key_of(MOST + 1 + n), &report(true), MOST_HELD);
+        }
+        assert!(
+            remembered.recall(&key_of(MOST)).is_none() && remembered.recall(&key_of(MOST + 1)).is_none(),
+            "for texts"
+        );
+        assert!(remembered.recall(&key_of(MOST + 1 + large)).is_some());
     }
 }

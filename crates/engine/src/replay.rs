@@ -1,8 +1,9 @@
 //! Decides again about what was inspected before, under other policies.
 
 use crate::EngineError;
-use crate::engine::{Judged, spoken};
-use lazaret_model::{Basis, Decision, Finding, Part};
+use crate::engine::spoken;
+use crate::judged::Judged;
+use lazaret_model::{Basis, Decision, Finding, Known, Part};
 use lazaret_policy::{Facts, Policies};
 use std::collections::HashSet;
 
@@ -22,24 +23,25 @@ pub fn decide_again(
         let facts = Facts { prevalence: basis.prevalence, ..judged.facts(part, verdict, &basis.origin) };
         (part.path.as_str(), facts)
     });
-    strictest(policies, name, facts)
+    strictest(policies, name, basis.known, facts)
 }
 
-/// The strictest decision on any of these facts, each with the path of its part, and who spoke for it.
+/// The strictest decision on any of these facts, each with the path of its part, and who spoke for it; `known` is how much they tell.
 pub(crate) fn strictest<'a>(
     policies: &Policies,
     name: &str,
+    known: Known,
     facts: impl Iterator<Item = (&'a str, Facts)>,
 ) -> Result<(Decision, Vec<String>), EngineError> {
-    let mut known: HashSet<Facts> = HashSet::new();
+    let mut tried: HashSet<Facts> = HashSet::new();
     let (mut strictest, mut spoke) = (Decision::Deliver, Vec::new());
     for (path, facts) in facts {
-        if known.contains(&facts) {
+        if tried.contains(&facts) {
             continue;
         }
-        let outcome = policies.decide(path, &facts);
+        let outcome = policies.decide_by(path, &facts, known);
         let outcome = outcome.map_err(|source| EngineError::Policy { name: name.to_owned(), source })?;
-        known.insert(facts);
+        tried.insert(facts);
         if outcome.decision > strictest {
             (strictest, spoke) = (outcome.decision, Vec::new());
         }

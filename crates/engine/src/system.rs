@@ -84,6 +84,20 @@ pub(crate) fn map(address: usize, bytes: usize, flags: MapFlags) -> io::Result<(
     mapped.map(drop).map_err(io::Error::from)
 }
 
+/// Maps a file to be read, for as long as the process lives.
+pub(crate) fn map_file(file: &OwnedFd, bytes: u64) -> io::Result<&'static [u8]> {
+    let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+    if bytes == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: the kernel chooses where, and it is never unmapped. The file is an entry of the engine's own cache, which is replaced
+    // and never written to, or sealed.
+    let place = unsafe { rustix::mm::mmap(std::ptr::null_mut(), bytes, ProtFlags::READ, MapFlags::SHARED, file, 0) };
+    let place = place?.cast::<u8>().cast_const();
+    // SAFETY: so many bytes were just mapped there.
+    Ok(unsafe { std::slice::from_raw_parts(place, bytes) })
+}
+
 /// Ends the process at once, without running destructors that belong to the parent.
 pub(crate) fn exit_now(status: i32) -> ! {
     // SAFETY: `_exit` may be called at any time.
@@ -188,22 +202,12 @@ fn seal(file: &OwnedFd, mut pause: impl FnMut(Duration)) -> io::Result<()> {
 /// Gives memory that was freed back to the system. The allocator keeps it otherwise, for as long as something small that was
 /// allocated later lies behind it.
 pub fn give_memory_back() {
-    // What has gone by then is given back at once; connections and their buffers go a little later.
-    trim();
-    std::thread::sleep(LATER);
-    trim();
-}
-
-fn trim() {
     #[cfg(target_env = "gnu")]
     {
         // SAFETY: it takes a number and may be called at any time by any thread.
         let _ = unsafe { libc::malloc_trim(0) };
     }
 }
-
-/// How long after a peak memory is given back once more.
-const LATER: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Whether what is freed is overwritten first.
 static WIPES: AtomicBool = AtomicBool::new(false);

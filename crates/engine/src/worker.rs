@@ -5,7 +5,7 @@ use crate::protocol::{Answer, MOST_MESSAGE, Order, Report};
 use crate::sandbox::{self, Baseline, Filters};
 use crate::seats::{SHARED, WAITS};
 use crate::system::{self, Forked};
-use lazaret_detect::{HashLists, Inspector, Signatures};
+use lazaret_detect::{HashList, Inspector, Signatures};
 use lazaret_model::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -87,12 +87,19 @@ impl Zygote {
     fn start(control: BorrowedFd<'_>, mut missing: Vec<String>) -> Result<Self, String> {
         // The end of the engine, even of one that is killed, is the end of the control socket.
         end_with_parent().map_err(|error| error.to_string())?;
-        let (order, descriptors) =
-            hear(control, &mut vec![0; MOST_MESSAGE]).map_err(|error| error.to_string())?.ok_or("no order came")?;
-        let Order::Start { rules, hash_lists } = order else { return Err("the first order is not `start`".into()) };
-        let mut descriptors = descriptors.into_iter();
-        let (inspector, count) = load(&mut descriptors, rules, hash_lists)?;
-        warm_up(&inspector);
+        let (order, descriptors) = next_order(control)?;
+        let Order::Start { rules, hash_lists, warm_up: whole } = order else {
+            return Err("the first order is not `start`".into());
+        };
+        let signatures = load(descriptors.into_iter().next(), rules)?;
+        let count = signatures.as_ref().map_or(0, Signatures::len);
+        let hash_lists = (0..hash_lists).map(|_| hash_list(control)).collect::<Result<_, _>>()?;
+        let inspector = Inspector::new(signatures, hash_lists);
+        if whole {
+            lazaret_detect::warm_up();
+        }
+        // Rules have to run once before the doors close.
+        warm_up(&inspector, if whole { b"warm-up: nothing to see here\n" } else { b"\0" });
         let filters = Filters::compile()?;
         let baseline = baseline();
         missing.extend(sandbox::lock_zygote(&filters)?);
@@ -122,7 +129,7 @@ impl Zygote {
                 Ok(Some((Order::Ping { number }, _))) => {
                     let _ = say(control, &Report::Alive { number });
                 }
-                Ok(Some((Order::Start { .. }, _))) => {}
+                Ok(Some((Order::Start { .. } | Order::HashList { .. }, _))) => {}
                 // The engine is gone, or speaks nonsense: there is nothing left to do.
                 Ok(None) | Err(_) => return,
             }
@@ -193,32 +200,24 @@ impl Zygote {
     }
 }
 
-fn load(
-    descriptors: &mut impl Iterator<Item = OwnedFd>,
-    rules: u64,
-    hash_lists: Vec<(String, u64)>,
-) -> Result<(Inspector, usize), String> {
-    let signatures = match descriptors.next().filter(|_| rules > 0) {
-        Some(file) => {
-            let bytes = read_all(file, rules)?;
-            Some(Signatures::load(&bytes).map_err(|error| error.to_string())?)
-        }
-        None => None,
-    };
-    let mut lists = HashLists::default();
-    if let Some(file) = descriptors.next() {
-        let bytes = read_all(file, hash_lists.iter().map(|(_, len)| len).sum())?;
-        let mut rest = bytes.as_slice();
-        for (name, len) in hash_lists {
-            let len = usize::try_from(len).unwrap_or(usize::MAX).min(rest.len());
-            let (text, after) = rest.split_at(len);
-            // A list that cannot be used was reported by the engine when it read it.
-            let _ = lists.add(&name, &String::from_utf8_lossy(text));
-            rest = after;
-        }
-    }
-    let count = signatures.as_ref().map_or(0, Signatures::len);
-    Ok((Inspector::new(signatures, Some(lists)), count))
+fn next_order(control: BorrowedFd<'_>) -> Result<(Order, Vec<OwnedFd>), String> {
+    let heard = hear(control, &mut vec![0; MOST_MESSAGE]).map_err(|error| error.to_string())?;
+    heard.ok_or_else(|| "no order came".to_owned())
+}
+
+fn load(file: Option<OwnedFd>, rules: u64) -> Result<Option<Signatures>, String> {
+    let Some(file) = file.filter(|_| rules > 0) else { return Ok(None) };
+    let bytes = read_all(file, rules)?;
+    Signatures::load(&bytes).map(Some).map_err(|error| error.to_string())
+}
+
+/// The next list, mapped: it is looked up where it lies, by all children together.
+fn hash_list(control: BorrowedFd<'_>) -> Result<HashList, String> {
+    let (order, descriptors) = next_order(control)?;
+    let Order::HashList { name, bytes } = order else { return Err("a hash list did not come".into()) };
+    let file = descriptors.into_iter().next().ok_or("a hash list came without its file")?;
+    let mapped = system::map_file(&file, bytes).map_err(|error| format!("`{name}`: {error}"))?;
+    HashList::over(&name, mapped).map_err(|error| error.to_string())
 }
 
 fn read_all(file: OwnedFd, len: u64) -> Result<Vec<u8>, String> {
@@ -228,8 +227,7 @@ fn read_all(file: OwnedFd, len: u64) -> Result<Vec<u8>, String> {
 }
 
 /// Runs everything once, so that what is built lazily is built before the doors close and before any fork.
-fn warm_up(inspector: &Inspector) {
-    lazaret_detect::warm_up();
+fn warm_up(inspector: &Inspector, sample: &[u8]) {
     let clock = child::clock();
     let setup = lazaret_formats::Setup {
         limits: lazaret_model::Limits::default(),
@@ -252,8 +250,7 @@ fn warm_up(inspector: &Inspector) {
         }
         fn withdraw_below(&mut self, _: lazaret_model::PartId) {}
     }
-    let sample = b"warm-up: nothing to see here\n".to_vec().into();
-    lazaret_formats::walk(&sample, "warm-up.txt", setup, &mut Silent(inspector));
+    lazaret_formats::walk(&sample.to_vec().into(), "warm-up.txt", setup, &mut Silent(inspector));
 }
 
 /// What this process takes (proc(5), `statm`: the first field and the sixth, in pages).

@@ -6,7 +6,7 @@ mod ar;
 mod bytes;
 mod cab;
 mod calendar;
-mod cfb;
+pub(crate) mod cfb;
 pub(crate) mod cms;
 mod compress;
 mod cpio;
@@ -44,6 +44,7 @@ mod script;
 mod sevenz;
 mod shortcut;
 mod signature;
+mod skipped;
 mod spreadsheetml;
 mod streams;
 mod tar;
@@ -158,7 +159,17 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::FORMATS;
+    use crate::kinds::kind;
     use std::path::Path;
+
+    #[test]
+    fn whatever_is_opened_is_a_kind() {
+        for format in FORMATS {
+            for id in format.kinds() {
+                assert!(kind(id).is_some(), "`{}` opens `{id}`, which has no row", format.id());
+            }
+        }
+    }
 
     #[test]
     fn every_opener_has_a_fuzz_target() {

@@ -4,9 +4,13 @@
 //! program reading the first and another the second. Formats that say where they end are asked; in those that do not, what is
 //! hidden must begin with a signature, and is found by it wherever it stands.
 
+mod disguised;
+mod ends;
 mod hidden;
 
+use crate::containers::cfb::HandedOver;
 use crate::{Budget, Content, identify, kinds};
+use disguised::{Wanted, disguised};
 use hidden::hidden;
 use lazaret_model::{Class, Kind, Part};
 use std::cell::{Cell, RefCell};
@@ -16,8 +20,39 @@ use std::io;
 pub(crate) const MOST_STEPS: usize = 1 << 20;
 /// How a compound file begins.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+/// Bytes by which a file is told that begins somewhere.
+const SIGNATURE: u64 = 16;
 /// From here on numbers are not sectors (MS-CFB, 2.1).
 const FREE: u32 = 0xffff_fffa;
+
+/// Whether something that is a file of another kind begins anywhere in bytes, told by a signature and by what else must be so. Where
+/// the budget is exhausted, only what comes before counts: whoever asks next is told.
+pub(crate) fn holds_a_file(bytes: &[u8], budget: &mut Budget) -> bool {
+    hidden(&Content::from(bytes), true, |_| Ok(true), budget).is_ok_and(|(found, more)| more || !found.is_empty())
+}
+
+/// What is hidden in bytes that no reader of a format looks at, such as what stands between the members of an archive: each with what
+/// it is called, and whether there was more. Where the budget is exhausted, only what comes before.
+pub(crate) fn unread(content: &Content, budget: &mut Budget) -> io::Result<(Vec<(String, Content)>, bool)> {
+    let known =
+        |at: u64| -> io::Result<bool> { Ok(!identify(&content.slice(at, content.len() - at))?.kind.is_unknown()) };
+    let mut parts = Vec::new();
+    // Some patterns count only behind something else; what is a file from its first byte is one as well.
+    let first = content.window(0, 8 << 10)?;
+    if hidden::begins_a_file(&first) && known(0)? {
+        return Ok((vec![("unread".to_owned(), content.clone())], false));
+    }
+    let (places, mut more) = hidden(content, true, known, budget)?;
+    for at in places {
+        parts.push((format!("hidden-at-{at}"), content.slice(at, content.len() - at)));
+    }
+    let all = Wanted { streams: true, archives: true, texts: true };
+    let (programs, others) = disguised(content, all, budget)?;
+    more |= others;
+    parts.extend(programs.into_iter().map(|(at, inner)| (format!("disguised-at-{at}"), inner)));
+    Ok((parts, more))
+}
+
 /// Things hidden in one part that are handed over.
 pub(crate) const MOST_HIDDEN: usize = 64;
 
@@ -34,8 +69,8 @@ pub(crate) struct HungOn {
 
 /// Looks for it where the kind leaves room for it: behind what says where it ends, and anywhere in what is opened by nothing here.
 ///
-/// Where the budget is exhausted, not all was looked at.
-pub(crate) fn hung_on(part: &Part, content: &Content, budget: &mut Budget) -> io::Result<HungOn> {
+/// Where the budget is exhausted, not all was looked at. `opened` says that something which runs was found in it already.
+pub(crate) fn hung_on(part: &Part, content: &Content, opened: bool, budget: &mut Budget) -> io::Result<HungOn> {
     let mut found = HungOn::default();
     let (end, endless) = end(&part.kind.id, content, budget)?;
     found.endless = endless;
@@ -52,16 +87,26 @@ pub(crate) fn hung_on(part: &Part, content: &Content, budget: &mut Budget) -> io
         }
         None => content.len(),
     };
+    // What is attached to a message of Outlook stands in it as it is, or in pieces, and is a part already.
+    let message = compound && part.kind.class == Class::Mail;
+    let mut handed = if message { HandedOver::of(content, budget) } else { None };
     if searched(part) {
-        let (places, more) = hidden(&content.slice(0, end), budget)?;
+        let from = |at: u64| content.slice(at, content.len() - at);
+        let attached = |at: u64| handed.as_ref().is_some_and(|handed| handed.covers(at, at + SIGNATURE));
+        // What the part itself also opens as is found by that opener.
+        let counts = |at: u64| {
+            // Glyphs of fonts are packed so (OpenType, table `SVG `); a program there is found as one that is packed.
+            let glyphs = |inner: &Kind| part.kind.class == Class::Font && inner.id == "gzip";
+            let other = |inner: Kind| wanted(part, &inner) && !part.is(&inner.id) && !glyphs(&inner);
+            if attached(at) { Ok(false) } else { identify(&from(at)).map(|inner| other(inner.kind)) }
+        };
+        let (places, more) = hidden(&content.slice(0, end), !only_programs(part), counts, budget)?;
         found.more = more;
-        for at in places {
-            let inner = content.slice(at, content.len() - at);
-            let kind = identify(&inner)?.kind;
-            // What the part itself also opens as is found by that opener.
-            if wanted(part, &kind) && !part.is(&kind.id) {
-                found.parts.push((format!("hidden-at-{at}"), inner));
-            }
+        found.parts.extend(places.into_iter().map(|at| (format!("hidden-at-{at}"), from(at))));
+        if let Some(wanted) = disguises(part, opened) {
+            let (programs, more) = disguised(&content.slice(0, end), wanted, budget)?;
+            found.more |= more;
+            found.parts.extend(programs.into_iter().map(|(at, inner)| (format!("disguised-at-{at}"), inner)));
         }
     }
     if (compound || part.is("sqlite"))
@@ -69,8 +114,13 @@ pub(crate) fn hung_on(part: &Part, content: &Content, budget: &mut Budget) -> io
         && from > 0
         && from < end
     {
+        if handed.is_none() {
+            handed = HandedOver::of(content, budget);
+        }
         // A reader of archives would open it, wherever in the file it lies.
-        found.parts.push((format!("hidden-at-{from}"), content.slice(from, to - from)));
+        if !handed.is_some_and(|handed| handed.covers(from, to)) {
+            found.parts.push((format!("hidden-at-{from}"), content.slice(from, to - from)));
+        }
     }
     let at = end.saturating_add(blank(content, end)?);
     if at < content.len() {
@@ -92,7 +142,7 @@ fn behind_program(part: &Part, rest: &Content, at: u64, found: &mut HungOn, budg
         found.parts.push(("after-the-end".to_owned(), rest.clone()));
         return Ok(());
     }
-    let (places, more) = hidden(rest, budget)?;
+    let (places, more) = hidden(rest, true, |_| Ok(true), budget)?;
     found.more |= more;
     for place in places {
         let inner = rest.slice(place, rest.len() - place);
@@ -119,17 +169,49 @@ fn searched(part: &Part) -> bool {
         | Class::Script
         | Class::Data
         | Class::Unknown => true,
-        Class::Document => part.is("pdf") || part.is("rtf"),
+        Class::Document => part.is("pdf") || part.is("rtf") || unopened(part),
         _ => false,
     }
+}
+
+/// In which disguises programs are looked for. What is opened shows its own streams, and what scripts, pages and mails write in
+/// letters is decoded by those who open them.
+fn disguises(part: &Part, opened: bool) -> Option<Wanted> {
+    let texts = !opened;
+    match part.kind.class {
+        Class::Image | Class::Audio | Class::Video | Class::Font if part.is("svg") => None,
+        Class::Image | Class::Audio | Class::Video | Class::Font => {
+            Some(Wanted { streams: true, archives: true, texts })
+        }
+        // Every file of a project is packed there, programs as well.
+        Class::Data if part.is("git-pack") => None,
+        Class::Data | Class::Unknown => Some(Wanted { streams: true, archives: false, texts }),
+        Class::Text => Some(Wanted { streams: false, archives: false, texts }),
+        Class::Document if part.is("rtf") => Some(Wanted { streams: false, archives: false, texts }),
+        // Its own streams begin as text, pictures or fonts.
+        Class::Document if part.is("pdf") => Some(Wanted { streams: !opened, archives: false, texts }),
+        Class::Document => Some(Wanted { streams: true, archives: false, texts }),
+        _ => None,
+    }
+}
+
+/// Whether nothing here opens a part of this kind.
+fn unopened(part: &Part) -> bool {
+    kinds::kind(&part.kind.id).is_some_and(|row| !row.container)
 }
 
 /// Whether something that was found counts. Data of programs holds files of its own, packed or not, but no programs.
 fn wanted(part: &Part, kind: &Kind) -> bool {
     let runs = matches!(kind.class, Class::Executable | Class::Library | Class::Shortcut | Class::Installer);
+    if only_programs(part) { runs || matches!(&*kind.id, "rar4" | "rar5" | "7z") } else { !kind.is_unknown() }
+}
+
+/// Whether a part is of a kind in which files of other kinds are its own.
+fn only_programs(part: &Part) -> bool {
     match part.kind.class {
-        Class::Data | Class::Unknown => runs || matches!(&*kind.id, "rar4" | "rar5" | "7z"),
-        _ => !kind.is_unknown(),
+        Class::Data | Class::Unknown => true,
+        Class::Document => unopened(part),
+        _ => false,
     }
 }
 
@@ -162,6 +244,16 @@ pub(crate) fn end(kind: &str, content: &Content, budget: &mut Budget) -> io::Res
         "elf-executable" | "elf-shared-object" => walk.elf()?,
         "dos-exe" => walk.dos()?,
         "woff" | "woff2" => walk.big(8)?.map(u64::from),
+        "bmp" => walk.bmp()?,
+        "ico" | "cur" => walk.icon()?,
+        "mid" => walk.midi()?,
+        "ogg" | "opus" => walk.ogg()?,
+        "icc" => walk.big(0)?.map(u64::from),
+        "hdf5" => walk.hdf5()?,
+        "safetensors" => walk.safetensors()?,
+        "mat" => walk.mat()?,
+        "sqlite" => walk.sqlite()?,
+        "pcapng" => walk.pcapng()?,
         _ => None,
     };
     Ok((end.filter(|end| *end > 0 && *end <= content.len()), walk.endless.get()))

@@ -7,13 +7,17 @@
 mod compound;
 mod disks;
 mod forms;
+mod instruments;
 mod magic;
 mod mails;
+mod marks;
 mod markup;
 mod measured;
+mod numbers;
 mod polyglots;
 mod probe;
 mod programs;
+mod prolog;
 mod scripts;
 mod settings;
 mod texts;
@@ -28,6 +32,7 @@ use lazaret_model::Kind;
 use probe::{Found, Probe};
 use std::io;
 
+pub(crate) use markup::{runs_as_application, runs_in_markup};
 pub(crate) use texts::decode as decode_text;
 
 /// Where the data behind a program's last section starts, if it is one of Windows and has any.
@@ -73,21 +78,37 @@ pub struct Identified {
 pub fn identify(content: &Content) -> io::Result<Identified> {
     let head = content.window(0, HEAD)?;
     let probe = Probe::over(&head, content);
-    let identified = look(&probe);
+    let identified = look(&probe, Words::Read);
     probe.finish().map(|()| identified)
 }
 
 /// Identifies by a bounded head alone, for gates; a kind that needs more than the head comes out as its base kind.
 pub fn identify_head(head: &[u8]) -> Identified {
-    look(&Probe::of_head(head.get(..HEAD).unwrap_or(head)))
+    look(&Probe::of_head(head.get(..HEAD).unwrap_or(head)), Words::Read)
 }
 
-fn look(probe: &Probe<'_>) -> Identified {
+/// The same, with what has no structure of its own left unknown: the words of a text say what it is, and to weigh them takes longer
+/// than everything else.
+pub fn identify_head_by_structure(head: &[u8]) -> Identified {
+    look(&Probe::of_head(head.get(..HEAD).unwrap_or(head)), Words::Unread)
+}
+
+/// Whether the words of texts are weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Words {
+    Read,
+    Unread,
+}
+
+fn look(probe: &Probe<'_>, words: Words) -> Identified {
     let mut found = Found::default();
     if probe.head().is_empty() {
         found.add("empty");
     } else {
         structure(probe, &mut found);
+        if found.is_empty() && words == Words::Unread {
+            return Identified { kind: Kind::UNKNOWN, also: Vec::new(), doubts: probe.doubts() };
+        }
         if found.is_empty() {
             texts::look(probe, &mut found);
         }
@@ -96,6 +117,7 @@ fn look(probe: &Probe<'_>) -> Identified {
         }
         polyglots::look(probe, &mut found);
     }
+    debug_assert!(found.ids().all(|id| kinds::kind(id).is_some()), "no row for one of {found:?}");
     let mut kinds = found.ids().filter_map(kinds::kind).map(kinds::KindRow::kind);
     let kind = kinds.next().unwrap_or(Kind::UNKNOWN);
     Identified { kind, also: kinds.collect(), doubts: probe.doubts() }

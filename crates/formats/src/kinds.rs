@@ -8,6 +8,7 @@ mod data;
 mod documents;
 mod media;
 mod programs;
+mod science;
 mod text;
 
 use lazaret_model::{Class, Kind};
@@ -41,7 +42,8 @@ impl KindRow {
 /// Every kind.
 pub static KINDS: &[KindRow] = &ALL;
 
-const GROUPS: &[&[KindRow]] = &[programs::ROWS, archives::ROWS, documents::ROWS, text::ROWS, media::ROWS, data::ROWS];
+const GROUPS: &[&[KindRow]] =
+    &[programs::ROWS, archives::ROWS, documents::ROWS, text::ROWS, media::ROWS, data::ROWS, science::ROWS];
 
 static ALL: [KindRow; count(GROUPS)] = join(GROUPS);
 

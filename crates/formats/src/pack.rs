@@ -23,6 +23,22 @@ pub fn pack(name: &str, content: &mut dyn Read, archive: impl Write + Seek) -> i
     Ok(())
 }
 
+/// Writes an archive of several files as they are, under names that may name folders.
+///
+/// # Errors
+/// When reading or writing fails, or two have one name.
+pub fn bundle<R: Read>(members: impl IntoIterator<Item = (String, R)>, archive: impl Write + Seek) -> io::Result<()> {
+    let mut writer = ZipWriter::new(archive);
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).large_file(true);
+    for (name, mut content) in members {
+        // INVARIANT: names are the caller's, never a sample's.
+        writer.start_file(name, options)?;
+        io::copy(&mut content, &mut writer)?;
+    }
+    writer.finish()?;
+    Ok(())
+}
+
 /// The last piece of a name, without what no file system takes.
 fn member_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -46,6 +62,17 @@ mod tests {
         let mut content = Vec::new();
         member.read_to_end(&mut content).unwrap();
         assert_eq!(content, b"MZ stand-in");
+    }
+
+    #[test]
+    fn what_was_bundled_is_there_as_it_was() {
+        let mut archive = io::Cursor::new(Vec::new());
+        let members = [("a.json", &b"{}"[..]), ("samples/b.zip", b"PK")].map(|(name, bytes)| (name.to_owned(), bytes));
+        bundle(members, &mut archive).unwrap();
+        let mut reader = zip::ZipArchive::new(archive).unwrap();
+        let mut content = Vec::new();
+        reader.by_name("samples/b.zip").unwrap().read_to_end(&mut content).unwrap();
+        assert_eq!((reader.len(), content), (2, b"PK".to_vec()));
     }
 
     #[test]

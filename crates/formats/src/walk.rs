@@ -3,6 +3,8 @@
 //! Depth first means that a part's bytes are needed only until it and everything in it has been inspected, so memory
 //! holds one chain of parts at a time, whatever the archive's size.
 
+mod reading;
+mod settled;
 mod twins;
 
 use crate::kinds::KindRow;
@@ -12,6 +14,8 @@ use crate::{
 };
 use data_encoding::HEXLOWER;
 use lazaret_model::{Child, Class, ContentCoding, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
+use reading::without_tags;
+pub use settled::settle;
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
@@ -305,7 +309,8 @@ impl State<'_> {
         locked_members: &mut bool,
     ) {
         let stopped = self.budget.exhausted().is_some();
-        let found = match extent::hung_on(part, content, &mut self.budget) {
+        let opened = children.iter().any(|child| child.kind.class.runs());
+        let found = match extent::hung_on(part, content, opened, &mut self.budget) {
             Ok(found) => found,
             Err(error) => return mark_incomplete(part, format!("the bytes could not be read: {error}")),
         };
@@ -332,7 +337,8 @@ impl State<'_> {
         }
         let mut new = found.parts;
         if let Some((_, places)) = self.hidden.iter_mut().find(|(own, _)| *own == address) {
-            new.retain(|(_, inner)| places.insert(inner.origin().1));
+            // What had to be unpacked lies nowhere.
+            new.retain(|(_, inner)| inner.origin().0 != address || places.insert(inner.origin().1));
         }
         for (name, inner) in new {
             let mut parts = Parts {
@@ -512,87 +518,15 @@ fn unopened(part: &Part) -> Vec<String> {
     rows.filter(|row| !opened(row.id)).map(reason).collect()
 }
 
-/// Whether a part hangs behind a picture, sound, video or font.
+/// Whether a part hangs behind a picture, sound, video, font or data.
 fn behind_media(part: &Part) -> bool {
     let parent = part.within.last().and_then(|id| kinds::kind(id));
-    parent.is_some_and(|row| matches!(row.class, Class::Image | Class::Audio | Class::Video | Class::Font))
-}
-
-/// Bytes of what is no text up to which its name makes a page of it.
-const LARGEST_PAGE: u64 = 16 << 20;
-
-/// Browsers run what is declared as a script and show what is declared as a page, and desktops open a page by its name, however
-/// long its first comment is: a text whose words do not tell is judged as what it is declared or called.
-pub fn settle(part: &mut Part) {
-    const DATA: &[&str] = &["json", "css", "csv", "xml", "vtt"];
-    let declared = part.declared_type.as_deref().unwrap_or_default();
-    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if is_javascript(&essence) && runs_as_javascript(&part.kind) {
-        let guess = std::mem::replace(&mut part.kind, kinds::kind("js").map_or(Kind::UNKNOWN, KindRow::kind));
-        if !guess.is_unknown() && guess.id != "text" {
-            part.also.push(guess);
-        }
-        return;
-    }
-    let text = part.kind.class == Class::Text && !DATA.contains(&&*part.kind.id);
-    if text && matches!(essence.as_str(), "text/html" | "application/xhtml+xml") && !part.is("html") {
-        part.also.extend(kinds::kind("html").map(KindRow::kind));
-    }
-    // A browser that opens a file goes by its name, whatever stands before the first tag; where a site says what it sends, by that.
-    let told = ["image/", "audio/", "video/", "font/", "application/json", "application/pdf"];
-    let told = part.role == Role::Sample && told.iter().any(|start| essence.starts_with(start));
-    let runs = part.kind.class.runs() || part.kind.class == Class::DiskImage;
-    // LIMIT: what is larger than any page is read as what its bytes are (LIMITATIONS.md).
-    if runs || part.kind.id == "empty" || !text && (told || part.size > LARGEST_PAGE) {
-        return;
-    }
-    let called = match part.extension().as_str() {
-        "html" | "htm" | "xhtml" | "shtml" | "xht" => "html",
-        "svg" => "svg",
-        "mht" | "mhtml" if text => "mht",
-        _ => return,
-    };
-    if !part.is(called) {
-        part.also.extend(kinds::kind(called).map(KindRow::kind));
-    }
-}
-
-/// WHATWG MIME Sniffing, "JavaScript MIME type".
-fn is_javascript(essence: &str) -> bool {
-    let minor = essence.strip_prefix("text/").or_else(|| essence.strip_prefix("application/")).unwrap_or_default();
-    matches!(minor.strip_prefix("x-").unwrap_or(minor), "javascript" | "ecmascript")
-        || matches!(essence, "text/jscript" | "text/livescript")
-}
-
-/// Whether a browser that was told it is JavaScript would run what it was taken for: any words, and bytes that nobody knows.
-fn runs_as_javascript(kind: &Kind) -> bool {
-    match kind.class {
-        Class::Text => !matches!(&*kind.id, "json" | "xml" | "vtt"),
-        Class::Script => !matches!(&*kind.id, "js" | "js-embedded"),
-        _ => kind.is_unknown(),
-    }
+    parent
+        .is_some_and(|row| matches!(row.class, Class::Image | Class::Audio | Class::Video | Class::Font | Class::Data))
 }
 
 fn within_document(part: &Part) -> bool {
     part.within.iter().filter_map(|id| kinds::kind(id)).any(|row| row.class == Class::Document)
-}
-
-/// Markup as a person sees it, roughly: tags become spaces.
-fn without_tags(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut inside = false;
-    for c in text.chars() {
-        match c {
-            '<' => inside = true,
-            '>' if inside => {
-                inside = false;
-                out.push(' ');
-            }
-            _ if !inside => out.push(c),
-            _ => {}
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -147,82 +147,82 @@ pub(crate) async fn closed(mut closing: watch::Receiver<bool>) {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+    use tokio::task::JoinHandle;
+
+    /// A server that gives every connection to the test.
+    struct Serving {
+        address: SocketAddr,
+        taken: UnboundedReceiver<(TcpStream, SocketAddr, Arc<Held>)>,
+        close: watch::Sender<bool>,
+        task: JoinHandle<()>,
+    }
+
+    impl Serving {
+        /// So many places for an address; these addresses are not counted, those are balancers.
+        async fn with(each: usize, exempt: &[&str], balancers: &[&str]) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (close, closing) = watch::channel(false);
+            let bounds = Bounds {
+                most: 10,
+                crowd: Crowd::new(each),
+                exempt: Networks::parse("x", exempt).unwrap(),
+                balancers: Networks::parse("x", balancers).unwrap(),
+                full: "later",
+                key: "x",
+            };
+            let (sender, taken) = unbounded_channel();
+            let task = tokio::spawn(serve(listener, bounds, closing, move |stream, client, held| {
+                sender.send((stream, client, held)).unwrap();
+                std::future::ready(())
+            }));
+            Self { address, taken, close, task }
+        }
+
+        /// A connection from an address, which begins with these words.
+        async fn connect(&self, from: &str, says: &str) -> TcpStream {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+            let mut stream = socket.connect(self.address).await.unwrap();
+            stream.write_all(says.as_bytes()).await.unwrap();
+            stream
+        }
+    }
 
     #[tokio::test]
     async fn an_address_has_its_places_and_is_told_when_they_are_taken() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = listener.local_addr().unwrap();
-        let (close, closing) = watch::channel(false);
-        let bounds = Bounds {
-            most: 10,
-            crowd: Crowd::new(2),
-            exempt: Networks::parse("x", &["127.0.0.3"]).unwrap(),
-            balancers: Networks::default(),
-            full: "later",
-            key: "x",
-        };
-        let (sender, mut taken) = tokio::sync::mpsc::unbounded_channel();
-        let serving = tokio::spawn(serve(listener, bounds, closing, move |stream, client, held| {
-            sender.send((stream, client, held)).unwrap();
-            std::future::ready(())
-        }));
-        let connect = async |from: &str| {
-            let socket = tokio::net::TcpSocket::new_v4().unwrap();
-            socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
-            socket.connect(server).await.unwrap()
-        };
+        let mut served = Serving::with(2, &["127.0.0.3"], &[]).await;
         let mut held = Vec::new();
         for from in ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.3", "127.0.0.4"] {
-            let stream = connect(from).await;
-            held.push((stream, taken.recv().await.unwrap()));
+            let stream = served.connect(from, "").await;
+            held.push((stream, served.taken.recv().await.unwrap()));
         }
         let mut answer = String::new();
-        connect("127.0.0.2").await.read_to_string(&mut answer).await.unwrap();
+        served.connect("127.0.0.2", "").await.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "later");
         // The task that serves it is long over: the place is free when nobody holds it any more.
         drop(held.remove(0));
-        let stream = connect("127.0.0.2").await;
-        held.push((stream, taken.recv().await.unwrap()));
-        close.send(true).unwrap();
-        assert!(!serving.is_finished());
+        let stream = served.connect("127.0.0.2", "").await;
+        held.push((stream, served.taken.recv().await.unwrap()));
+        served.close.send(true).unwrap();
+        assert!(!served.task.is_finished());
         drop(held);
-        serving.await.unwrap();
+        served.task.await.unwrap();
     }
 
     #[tokio::test]
     async fn whoever_a_balancer_names_is_served_and_counted_and_others_name_nobody() {
         const NAMED: &str = "PROXY TCP4 198.51.100.7 192.0.2.1 51000 443\r\n";
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = listener.local_addr().unwrap();
-        let (close, closing) = watch::channel(false);
-        let bounds = Bounds {
-            most: 10,
-            crowd: Crowd::new(1),
-            exempt: Networks::default(),
-            balancers: Networks::parse("x", &["127.0.0.5"]).unwrap(),
-            full: "later",
-            key: "x",
-        };
-        let (sender, mut taken) = tokio::sync::mpsc::unbounded_channel();
-        let serving = tokio::spawn(serve(listener, bounds, closing, move |stream, client, held| {
-            sender.send((stream, client, held)).unwrap();
-            std::future::ready(())
-        }));
-        let connect = async |from: &str, says: &str| {
-            let socket = tokio::net::TcpSocket::new_v4().unwrap();
-            socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
-            let mut stream = socket.connect(server).await.unwrap();
-            stream.write_all(says.as_bytes()).await.unwrap();
-            stream
-        };
+        let mut served = Serving::with(1, &[], &["127.0.0.5"]).await;
         for (from, says, client, left) in [
             ("127.0.0.5", format!("{NAMED}hello"), "198.51.100.7", "hello"),
             ("127.0.0.5", "PROXY UNKNOWN\r\nhello".to_owned(), "127.0.0.5", "hello"),
             // From anybody else it is no header, but what they say.
             ("127.0.0.6", format!("{NAMED}hello"), "127.0.0.6", "PROXY"),
         ] {
-            let _ours = connect(from, &says).await;
-            let (mut stream, found, _held) = taken.recv().await.unwrap();
+            let _ours = served.connect(from, &says).await;
+            let (mut stream, found, _held) = served.taken.recv().await.unwrap();
             assert_eq!(found.ip().to_string(), client);
             let mut first = vec![0; left.len()];
             stream.read_exact(&mut first).await.unwrap();
@@ -231,18 +231,18 @@ mod tests {
         // Each of those behind the balancer has places of their own.
         let mut held = Vec::new();
         for says in [NAMED, "PROXY TCP4 198.51.100.8 192.0.2.1 51000 443\r\n"] {
-            let ours = connect("127.0.0.5", says).await;
-            held.push((ours, taken.recv().await.unwrap()));
+            let ours = served.connect("127.0.0.5", says).await;
+            held.push((ours, served.taken.recv().await.unwrap()));
         }
         let mut answer = String::new();
-        connect("127.0.0.5", NAMED).await.read_to_string(&mut answer).await.unwrap();
+        served.connect("127.0.0.5", NAMED).await.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "later");
         // Without a header nobody is served.
         let mut answer = Vec::new();
-        let _ = connect("127.0.0.5", "GET / HTTP/1.1\r\n\r\n").await.read_to_end(&mut answer).await;
-        assert!(answer.is_empty() && taken.try_recv().is_err());
-        close.send(true).unwrap();
+        let _ = served.connect("127.0.0.5", "GET / HTTP/1.1\r\n\r\n").await.read_to_end(&mut answer).await;
+        assert!(answer.is_empty() && served.taken.try_recv().is_err());
+        served.close.send(true).unwrap();
         drop(held);
-        serving.await.unwrap();
+        served.task.await.unwrap();
     }
 }

@@ -4,13 +4,19 @@
 
 use lazaret_engine::Client;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// Bytes at the peak from which it is worth giving memory back to the system, once most of them are free again.
+/// Bytes from which it is worth giving memory back to the system, once they are free again.
 const WORTH_IT: u64 = 32 << 20;
+/// How often that is done while so much goes on; the last time when it has been quiet for so long, since connections and their buffers
+/// go after the bodies.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Bytes that become free in a pause that still counts as quiet.
+const QUIET: u64 = 1 << 20;
 
 /// A number of bytes that clients share.
 pub(crate) struct Budget {
@@ -20,14 +26,37 @@ pub(crate) struct Budget {
     sure: u64,
     held: Mutex<Held>,
     freed: Notify,
-    /// Called when most of what was held at the peak is free.
-    after_peak: Option<fn()>,
+    trimmer: Option<Trimmer>,
+}
+
+/// Gives memory back to the system, beside everything else: it takes some milliseconds, which nobody here has.
+struct Trimmer {
+    trim: fn(),
+    pause: Duration,
+    /// Bytes that became free since it looked.
+    released: AtomicU64,
+    /// Whether its thread runs.
+    runs: AtomicBool,
+}
+
+impl Trimmer {
+    /// Trims in each pause until one was quiet.
+    fn run(&self) {
+        loop {
+            std::thread::sleep(self.pause);
+            let released = self.released.swap(0, Ordering::Relaxed);
+            (self.trim)();
+            if released < QUIET {
+                self.runs.store(false, Ordering::Release);
+                return;
+            }
+        }
+    }
 }
 
 #[derive(Default)]
 struct Held {
     all: u64,
-    peak: u64,
     by: HashMap<Client, u64>,
 }
 
@@ -41,13 +70,28 @@ pub(crate) struct Share {
 impl Budget {
     /// A budget of `most` bytes, of which one client has at most `each`, and may always have `sure`.
     pub(crate) fn new(most: u64, each: u64, sure: u64) -> Self {
-        Self { most, each: each.max(sure), sure, held: Mutex::default(), freed: Notify::new(), after_peak: None }
+        Self { most, each: each.max(sure), sure, held: Mutex::default(), freed: Notify::new(), trimmer: None }
     }
 
-    /// The same with something to do after each peak.
-    pub(crate) fn with_after_peak(mut self, call: fn()) -> Self {
-        self.after_peak = Some(call);
+    /// The same for bytes of memory, with what gives freed memory back to the system.
+    pub(crate) fn of_memory(mut self, trim: fn()) -> Self {
+        let (released, runs) = (AtomicU64::new(0), AtomicBool::new(false));
+        self.trimmer = Some(Trimmer { trim, pause: PAUSE, released, runs });
         self
+    }
+
+    /// So many bytes are free again.
+    fn released(self: &Arc<Self>, bytes: u64) {
+        let Some(trimmer) = &self.trimmer else { return };
+        let released = trimmer.released.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if released < WORTH_IT || trimmer.runs.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let budget = Arc::clone(self);
+        let run = move || budget.trimmer.iter().for_each(Trimmer::run);
+        if std::thread::Builder::new().name("lazaret-trim".to_owned()).spawn(run).is_err() {
+            trimmer.runs.store(false, Ordering::Release);
+        }
     }
 
     /// An empty share for a body of this client.
@@ -80,7 +124,7 @@ impl Share {
             return false;
         }
         held.by.insert(self.client.clone(), own);
-        (held.all, held.peak) = (all, held.peak.max(all));
+        held.all = all;
         self.bytes = bytes;
         true
     }
@@ -115,16 +159,9 @@ impl Share {
             Some(own) if *own > less => *own -= less,
             _ => drop(held.by.remove(&self.client)),
         }
-        let is_over = held.peak >= WORTH_IT && held.all <= held.peak / 4;
-        if is_over {
-            held.peak = held.all;
-        }
         drop(held);
         self.budget.freed.notify_waiters();
-        if let Some(call) = self.budget.after_peak.filter(|_| is_over) {
-            // It takes some milliseconds, which nobody here has.
-            let _ = std::thread::Builder::new().name("lazaret-trim".to_owned()).spawn(call);
-        }
+        self.budget.released(less);
         true
     }
 }
@@ -178,22 +215,32 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_given_back_after_a_peak() {
-        static CALLED: std::sync::Mutex<u32> = std::sync::Mutex::new(0);
-        static CALL: std::sync::Condvar = std::sync::Condvar::new();
-        let called = || {
-            *CALLED.lock().unwrap() += 1;
-            CALL.notify_all();
-        };
-        let budget = Arc::new(Budget::new(1 << 30, 1 << 30, 0).with_after_peak(called));
-        let mut share = budget.share(client(1));
-        assert!(share.try_hold(WORTH_IT - 1));
-        drop(share);
-        let mut shares: Vec<_> = (0..4).map(|_| budget.share(client(1))).collect();
-        assert!(shares.iter_mut().all(|share| share.try_hold(WORTH_IT)));
-        drop(shares);
-        let long = Duration::from_secs(60);
-        let (called, _) = CALL.wait_timeout_while(CALLED.lock().unwrap(), long, |called| *called == 0).unwrap();
-        assert_ne!(*called, 0);
+    fn memory_is_given_back_when_it_is_quiet_again_and_by_one_thread() {
+        static TRIMS: AtomicU64 = AtomicU64::new(0);
+        static AT_ONCE: AtomicU64 = AtomicU64::new(0);
+        fn trim() {
+            assert_eq!(AT_ONCE.fetch_add(1, Ordering::SeqCst), 0, "two trim at once");
+            TRIMS.fetch_add(1, Ordering::SeqCst);
+            std::thread::yield_now();
+            AT_ONCE.fetch_sub(1, Ordering::SeqCst);
+        }
+        let mut budget = Budget::new(1 << 30, 1 << 30, 0).of_memory(trim);
+        budget.trimmer.as_mut().unwrap().pause = Duration::from_millis(50);
+        let budget = Arc::new(budget);
+        let hold = |bytes| assert!(budget.share(client(1)).try_hold(bytes));
+        hold(WORTH_IT - 1);
+        let trimmer = budget.trimmer.as_ref().unwrap();
+        assert!(!trimmer.runs.load(Ordering::SeqCst), "so little is not worth it");
+        // One after the other, none of them large, while it trims and after.
+        (0..200).for_each(|_| hold(QUIET));
+        assert!(trimmer.runs.load(Ordering::SeqCst));
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while trimmer.runs.load(Ordering::SeqCst) {
+            assert!(std::time::Instant::now() < end, "it never ends");
+            std::thread::yield_now();
+        }
+        // The pause in which all of that became free, and the quiet one after it.
+        assert!(TRIMS.load(Ordering::SeqCst) >= 2, "what became free before the last trim is not all");
+        assert_eq!(trimmer.released.load(Ordering::SeqCst), 0);
     }
 }

@@ -1,15 +1,18 @@
 //! The desk that every gate asks: may this body pass? It bounds what is inspected at once and turns every failure into
 //! a refusal.
 
+mod measures;
+
 use crate::budget::{Budget, Share};
 use crate::bypass::Bypassed;
+use crate::containment::Containment;
 use crate::copies::{Copies, KeptCopy, Place};
 use crate::distrust::{Distrust, TlsRefusal};
 use crate::exchange::Exchange;
 use crate::refusal::{Pages, Reason, Refusal, public_address};
 use crate::settings::BodySettings;
 use crate::spool::{Room, Spool, Spooled};
-use crate::{Directory, Kept, Metrics, Record, Sites};
+use crate::{Directory, Kept, Metrics, Record, RecordError, Sites};
 use http::{HeaderMap, Method, StatusCode};
 use lazaret_engine::{Engine, Request, SampleBytes, Turns, give_memory_back};
 use lazaret_model::{Class, ContentCoding, Decision, Kind, Origin, ScanReport, reference};
@@ -49,6 +52,7 @@ pub struct Desk {
     copies: Copies,
     distrust: Distrust,
     bypassed: Bypassed,
+    containment: Containment,
 }
 
 /// What a desk works with.
@@ -101,7 +105,7 @@ impl Desk {
         let (all, each) = settings.turns(processors);
         let turns = Turns::new(all, each, settings.waiting);
         let memory = Budget::new(settings.memory_bytes, settings.memory_bytes / PART, SURE_MEMORY);
-        let memory = Arc::new(memory.with_after_peak(give_memory_back));
+        let memory = Arc::new(memory.of_memory(give_memory_back));
         let spool = settings.spool_bytes;
         if spool < settings.most_bytes {
             tracing::warn!("`bodies.spool_bytes` is less than `bodies.most_bytes`: larger bodies never find room");
@@ -126,6 +130,7 @@ impl Desk {
             copies,
             distrust: Distrust::default(),
             bypassed: Bypassed::default(),
+            containment: Containment::default(),
         }
     }
 
@@ -246,7 +251,8 @@ impl Desk {
     /// Where the first frame of film or sound begins in these bytes, if that is what they are and what they were declared as. It is
     /// played as it comes and has no end, so that it need not have a name that is played, unless a browser would save it.
     pub(crate) fn is_station(&self, cargo: &Cargo, head: &[u8]) -> Option<usize> {
-        let unnamed = !cargo.name.contains('.') || cargo.origin.host.as_deref() == Some(cargo.name.as_str());
+        let unnamed =
+            !cargo.name.contains('.') || cargo.origin.host.as_deref() == Some(cargo.name.trim_end_matches('/'));
         if cargo.attached || !(is_media_name(&cargo.name) || unnamed && !cargo.origin.saves) {
             return None;
         }
@@ -276,7 +282,7 @@ impl Desk {
         }
         let mut cargo = Cargo::of(exchange, StatusCode::OK, &HeaderMap::new());
         (cargo.origin.lists, cargo.origin.suspicious) = (standing.lists, true);
-        match self.engine().early(&cargo.name, &[], &cargo.origin) {
+        match self.engine().before(&cargo.name, &cargo.origin) {
             Ok(None) => None,
             Ok(Some(report)) => Some(self.refuse(exchange, &cargo, Reason::Policy(Box::new(report)))),
             Err(error) => Some(self.refuse(exchange, &cargo, Reason::Failed(describe(&error)))),
@@ -289,6 +295,9 @@ impl Desk {
     /// The refusal, when it may not be.
     pub(crate) async fn connect(&self, exchange: &Exchange, kind: Kind) -> Result<(), Box<Refusal>> {
         let mut cargo = Cargo::of(exchange, StatusCode::OK, &HeaderMap::new());
+        if let Some(refusal) = self.contains(exchange, &cargo) {
+            return Err(refusal);
+        }
         self.know(exchange, &mut cargo).await;
         let report = self.engine().connection(kind, &cargo.name, &cargo.origin);
         let reason = match report {
@@ -350,12 +359,14 @@ impl Desk {
         body: &Spooled,
         codings: &[ContentCoding],
     ) -> Result<ScanReport, Box<Refusal>> {
-        let mut judged = self.judge_as(exchange, cargo, body, codings.to_vec()).await;
+        let judged = self.judge_as(exchange, cargo, body, codings.to_vec()).await;
+        let mut judged = self.held_against(exchange, cargo, judged);
         // A client that did not offer to undo a coding saves the bytes as they are. Messages of gRPC are packed by another field.
         let is_message = cargo.codings.as_ref().is_ok_and(Vec::is_empty);
         let undone = is_message || codings.iter().all(|coding| exchange.undoes.contains(coding));
         if judged.is_ok() && !undone {
-            judged = self.judge_as(exchange, cargo, body, Vec::new()).await;
+            let raw = self.judge_as(exchange, cargo, body, Vec::new()).await;
+            judged = self.held_against(exchange, cargo, raw);
         }
         match judged {
             Ok(report) => Ok(report),
@@ -397,7 +408,7 @@ impl Desk {
             Spooled::File { .. } => match body.sample() {
                 Ok(SampleBytes::File(mut file)) => record.keep(&mut file),
                 Ok(SampleBytes::Memory(bytes)) => record.keep(&mut bytes.as_slice()),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(RecordError::Failed(error.to_string())),
             },
         });
         match kept.await {
@@ -438,7 +449,7 @@ impl Desk {
         let (record, runtime) = (Arc::clone(&self.record), tokio::runtime::Handle::current());
         let scan = tokio::task::spawn_blocking(move || {
             // Whoever hangs up does not end the inspection: it keeps its turn until it is done.
-            let _turn = turn;
+            let turn = turn;
             let seen = |sha256: &str| {
                 runtime.block_on(record.prevalence(sha256)).unwrap_or_else(|why| {
                     // As if it had never been seen.
@@ -449,7 +460,7 @@ impl Desk {
             let prevalence: Option<&dyn Fn(&str) -> u64> = Some(&seen);
             let request =
                 Request { name: &name, bytes, origin: &origin, passwords: &[], codings: &codings, prevalence };
-            engine.scan_within(request, most)
+            engine.scan_within(request, most, turn.pace())
         });
         let scan = scan.await;
         self.metrics.inspected(body.len(), started.elapsed());
@@ -474,6 +485,7 @@ impl Desk {
             // Nobody has seen what is in it, and perhaps somebody can.
             Reason::Failed(_) | Reason::Busy(_) => Decision::Hold,
             Reason::TooLarge(_) => Decision::Block,
+            Reason::Contained(contained) => contained.decision(),
         };
         let refusal = Refusal {
             reference: reference(),
@@ -496,6 +508,11 @@ impl Desk {
             Reason::TooLarge(most) => tracing::warn!(
                 reference = %refusal.reference, gate = %exchange.gate, %decision, address = %refusal.address,
                 name = %refusal.name, most, "refused for its size"
+            ),
+            Reason::Contained(contained) => tracing::info!(
+                reference = %refusal.reference, gate = %exchange.gate, %decision, address = %refusal.address,
+                name = %refusal.name, incident = %contained.measure.incident, act = %contained.measure.act,
+                "refused for an incident"
             ),
         }
         refusal

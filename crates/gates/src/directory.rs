@@ -5,7 +5,9 @@ use crate::network::Network;
 use crate::settings::PeopleSettings;
 use crate::{Exchange, GateError, Pending};
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// People's names and passwords.
 pub trait Accounts: Send + Sync {
@@ -13,12 +15,19 @@ pub trait Accounts: Send + Sync {
     fn knows<'a>(&'a self, client: IpAddr, name: &'a str, password: &'a str) -> Pending<'a, bool>;
 }
 
-/// What networks and names say about people.
+/// What is known elsewhere about people's groups, such as what a sign-in provider said.
+pub trait Memberships: Send + Sync + fmt::Debug {
+    /// The groups of a person.
+    fn groups(&self, person: &str) -> Vec<String>;
+}
+
+/// What networks, names and others say about people.
 #[derive(Debug, Default)]
 pub struct Directory {
     /// The narrowest first.
     networks: Vec<(Network, Option<String>, Vec<String>)>,
     groups: HashMap<String, Vec<String>>,
+    memberships: Option<Arc<dyn Memberships>>,
 }
 
 impl Directory {
@@ -43,7 +52,14 @@ impl Directory {
                 groups.entry(person.clone()).or_default().push(group.clone());
             }
         }
-        Ok(Self { networks, groups })
+        Ok(Self { networks, groups, memberships: None })
+    }
+
+    /// The same with what is known elsewhere about people's groups.
+    #[must_use]
+    pub fn with_memberships(mut self, memberships: Arc<dyn Memberships>) -> Self {
+        self.memberships = Some(memberships);
+        self
     }
 
     /// The person who uses an address.
@@ -63,6 +79,9 @@ impl Directory {
         }
         if let Some(groups) = exchange.person.as_ref().and_then(|person| self.groups.get(person)) {
             exchange.groups.extend(groups.iter().cloned());
+        }
+        if let (Some(memberships), Some(person)) = (&self.memberships, &exchange.person) {
+            exchange.groups.extend(memberships.groups(person));
         }
         exchange.groups.sort();
         exchange.groups.dedup();
@@ -102,6 +121,24 @@ mod tests {
                 (exchange.person.as_deref(), &exchange.groups[..]),
                 (own, &groups.iter().map(ToString::to_string).collect::<Vec<_>>()[..])
             );
+        }
+        #[derive(Debug)]
+        struct Told;
+        impl Memberships for Told {
+            fn groups(&self, person: &str) -> Vec<String> {
+                if person == "ada" { vec!["provided".to_owned(), "finance".to_owned()] } else { Vec::new() }
+            }
+        }
+        let directory = directory.with_memberships(Arc::new(Told));
+        for (client, groups) in [
+            ("192.0.2.7", &["desk", "finance", "office", "provided"][..]),
+            ("192.0.2.8", &["office"]),
+            ("198.51.100.1", &[]),
+        ] {
+            let client = Some(client.parse().unwrap());
+            let mut exchange = Exchange::of(Gate::Proxy, client, Method::GET, Uri::default(), &HeaderMap::new());
+            directory.complete(&mut exchange);
+            assert_eq!(exchange.groups, groups, "what a provider said of the person");
         }
         let wrong = PeopleSettings { networks: vec![network("192.0.2.0/40", "", "")], ..settings };
         assert!(Directory::new(&wrong).unwrap_err().to_string().contains("`192.0.2.0/40`"));

@@ -33,6 +33,14 @@ pub enum GateError {
         /// What is wrong with it.
         why: String,
     },
+    /// A key of the authority that is in a token cannot be used.
+    #[error("the key `{key}` cannot be used: {why}")]
+    Token {
+        /// Its PKCS #11 URI, without what leads to the PIN.
+        key: String,
+        /// What is wrong, and what to do where that is known.
+        why: String,
+    },
     /// The authority cannot be changed so.
     #[error("`{path}`: {why}")]
     Rotation {

@@ -1,17 +1,17 @@
 //! One request and its answer, as far as policy and people care: who asked, for what, from where, under which name.
 
+mod names;
+
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE,
-    ORIGIN, REFERER, UPGRADE_INSECURE_REQUESTS, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_RANGE, ORIGIN, REFERER,
+    UPGRADE_INSECURE_REQUESTS, USER_AGENT,
 };
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, Method, Uri};
 use lazaret_engine::Client;
 use lazaret_model::{ContentCoding, Direction, Gate, Origin};
-use percent_encoding::percent_decode_str;
+pub(crate) use names::is_attachment;
+use names::{declared, is_shown};
 use std::net::IpAddr;
-
-/// Characters of a file name that are kept.
-const MOST_NAME: usize = 255;
 
 /// What kind of answer the asking side can make sense of when it is refused something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Exchange {
     /// It ends as a page or as a file of a person, since a browser navigates to it; what is fetched otherwise goes to a program or a
     /// page's script.
     pub saves: bool,
+    /// A link has the browser save it: it navigates, and to an empty destination.
+    pub downloads: bool,
     /// The registered domain of the page that fetches it, or its host where that has none.
     pub page: Option<String>,
     /// What a refusal should look like.
@@ -88,6 +90,7 @@ impl Exchange {
             uri,
             navigation,
             saves: wants == Wants::Page || text(headers, "sec-fetch-mode") == "navigate",
+            downloads: destination == "empty" && text(headers, "sec-fetch-mode") == "navigate",
             page: page(headers, &destination, &accept),
             wants,
             languages: text(headers, ACCEPT_LANGUAGE.as_str()),
@@ -117,8 +120,8 @@ impl Exchange {
     /// Where the body of an answer with these headers comes from.
     pub(crate) fn origin(&self, headers: &HeaderMap) -> Origin {
         let (host, domain) = (self.host(), self.domain());
-        let declared = text(headers, CONTENT_TYPE.as_str());
-        let declared = declared.split(';').next().unwrap_or_default().trim().to_owned();
+        let declared = declared(headers);
+        let attached = self.downloads || is_attachment(headers) || self.saves && !is_shown(&declared);
         Origin {
             gate: self.gate,
             direction: self.direction,
@@ -134,23 +137,8 @@ impl Exchange {
             declared_type: Some(declared).filter(|declared| !declared.is_empty()),
             navigation: self.navigation || is_attachment(headers),
             saves: self.saves || is_attachment(headers),
+            attached,
         }
-    }
-
-    /// The name under which a browser would save an answer with this status and these headers.
-    pub(crate) fn file_name(&self, status: StatusCode, headers: &HeaderMap) -> String {
-        let stated = headers.get_all(CONTENT_DISPOSITION).iter().find_map(|value| disposition_name(value.as_bytes()));
-        let path = self.uri.path();
-        let last = || {
-            // An error is shown, not saved: it is no file of that name.
-            if status.is_client_error() || status.is_server_error() {
-                return String::new();
-            }
-            let last = path.rsplit('/').next().unwrap_or_default();
-            percent_decode_str(last).decode_utf8_lossy().into_owned()
-        };
-        let name = clean(&stated.unwrap_or_else(last));
-        if name.is_empty() { self.host() } else { name }
     }
 }
 
@@ -255,135 +243,20 @@ fn accepts(field: &str, token: &str) -> bool {
     })
 }
 
-/// The file name in a `Content-Disposition` field (RFC 6266, 4.3): the extended form is preferred.
-fn disposition_name(field: &[u8]) -> Option<String> {
-    let field = match std::str::from_utf8(field) {
-        Ok(text) => text.to_owned(),
-        // ISO 8859-1, as HTTP once had it.
-        Err(_) => field.iter().map(|byte| char::from(*byte)).collect(),
-    };
-    let mut plain = None;
-    for (name, value) in parameters(&field) {
-        match name.as_str() {
-            "filename*" => {
-                // RFC 8187, 3.2: charset'language'value.
-                let mut pieces = value.splitn(3, '\'');
-                let (Some(charset), Some(_), Some(encoded)) = (pieces.next(), pieces.next(), pieces.next()) else {
-                    continue;
-                };
-                let bytes: Vec<u8> = percent_decode_str(encoded).collect();
-                return Some(match charset.to_ascii_lowercase().as_str() {
-                    "iso-8859-1" => bytes.iter().map(|byte| char::from(*byte)).collect(),
-                    _ => String::from_utf8_lossy(&bytes).into_owned(),
-                });
-            }
-            // Browsers undo percent signs here too, although the RFC has none.
-            "filename" => plain = plain.or_else(|| Some(percent_decode_str(&value).decode_utf8_lossy().into_owned())),
-            _ => {}
-        }
-    }
-    plain
-}
-
-/// The parameters of a field, names in lower case, quoted strings undone (RFC 9110, 5.6.6).
-fn parameters(field: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = field.split_once(';').map_or("", |(_, rest)| rest);
-    while let Some((name, after)) = rest.split_once('=') {
-        let name = name.rsplit(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let after = after.trim_start();
-        let mut value = String::new();
-        let mut end = after.len();
-        if let Some(quoted) = after.strip_prefix('"') {
-            let mut escaped = false;
-            for (at, c) in quoted.char_indices() {
-                match c {
-                    '\\' if !escaped => escaped = true,
-                    '"' if !escaped => {
-                        end = at + 2;
-                        break;
-                    }
-                    c => {
-                        value.push(c);
-                        escaped = false;
-                    }
-                }
-            }
-        } else {
-            end = after.find(';').unwrap_or(after.len());
-            value.push_str(after.get(..end).unwrap_or_default().trim());
-        }
-        found.push((name, value));
-        rest = after.get(end..).unwrap_or_default().trim_start().trim_start_matches(';');
-    }
-    found
-}
-
-/// Whether an answer with these headers asks to be saved as a file, whoever fetched it (RFC 6266, 4.2: what is neither
-/// `inline` nor empty is treated as `attachment`).
-pub(crate) fn is_attachment(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_DISPOSITION).iter().any(|value| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        let kind = value.split(';').next().unwrap_or_default().trim();
-        !kind.is_empty() && !kind.contains('=') && !kind.eq_ignore_ascii_case("inline")
-    })
-}
-
-/// The last component of a name. What is odd about it stays: detectors look at it.
-fn clean(name: &str) -> String {
-    let kept = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    // What is cut is the middle: the end says how it would be opened.
-    let long: Vec<char> = kept.chars().collect();
-    if long.len() <= MOST_NAME {
-        return kept.to_owned();
-    }
-    let (start, end) = (long.iter().take(MOST_NAME - 65), long.iter().skip(long.len() - 64));
-    start.chain(['…'].iter()).chain(end).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use http::HeaderValue;
 
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+    pub(super) fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
         let fields = fields.iter().map(|(name, value)| {
             (http::HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())
         });
         fields.collect()
     }
 
-    fn exchange(uri: &str, fields: &[(&'static str, &str)]) -> Exchange {
+    pub(super) fn exchange(uri: &str, fields: &[(&'static str, &str)]) -> Exchange {
         Exchange::of(Gate::Proxy, None, Method::GET, uri.parse().unwrap(), &headers(fields))
-    }
-
-    #[test]
-    fn a_file_is_called_what_a_browser_would_call_it() {
-        for (uri, disposition, name) in [
-            ("http://a.example/files/report.pdf?x=1", None, "report.pdf"),
-            ("http://a.example/", None, "a.example"),
-            ("http://a.example/in%76oice%2eexe", None, "invoice.exe"),
-            ("http://a.example/x", Some("attachment; filename=a.exe"), "a.exe"),
-            ("http://a.example/x", Some("attachment; filename=\"a \\\"b\\\"; c.exe\"; size=1"), "a \"b\"; c.exe"),
-            ("http://a.example/x", Some("attachment; filename=\"a.txt\"; filename*=UTF-8''b%E2%82%AC.exe"), "b€.exe"),
-            ("http://a.example/x", Some("attachment; FILENAME*=iso-8859-1'de'%FCbung.pdf"), "übung.pdf"),
-            ("http://a.example/x", Some("attachment; filename=\"..\\\\..\\\\evil.exe\""), "evil.exe"),
-            ("http://a.example/x", Some("attachment; filename=\"a%2Eexe\""), "a.exe"),
-            ("http://a.example/x", Some("attachment; filename=\"run.exe. . \""), "run.exe. . "),
-            ("http://a.example/x", Some("attachment; filename=\"never closed.exe"), "never closed.exe"),
-            ("http://a.example/x.zip", Some("inline"), "x.zip"),
-        ] {
-            let fields: Vec<_> = disposition.map(|value| ("content-disposition", value)).into_iter().collect();
-            assert_eq!(exchange(uri, &[]).file_name(StatusCode::OK, &headers(&fields)), name, "{disposition:?}");
-        }
-        let long = format!("attachment; filename=\"{}.exe\"", "a".repeat(2_000));
-        let name =
-            exchange("http://a.example/x", &[]).file_name(StatusCode::OK, &headers(&[("content-disposition", &long)]));
-        assert_eq!(
-            exchange("http://a.example/x.vbs", &[]).file_name(StatusCode::NOT_FOUND, &headers(&[])),
-            "a.example"
-        );
-        assert!(name.ends_with(".exe") && name.chars().count() <= MOST_NAME, "{name}");
     }
 
     #[test]
@@ -446,7 +319,13 @@ mod tests {
             ("", false),
         ] {
             let origin = script.origin(&headers(&[("content-disposition", disposition)]));
-            assert_eq!(origin.navigation, saved, "{disposition}");
+            assert_eq!((origin.navigation, origin.attached), (saved, saved), "{disposition}");
+        }
+        // A link that downloads says so of itself; a page that is shown does not.
+        for (destination, attached) in [("empty", true), ("document", false), ("iframe", false)] {
+            let page =
+                exchange("http://a.example/x", &[("sec-fetch-dest", destination), ("sec-fetch-mode", "navigate")]);
+            assert_eq!(page.origin(&headers(&[])).attached, attached, "{destination}");
         }
     }
 

@@ -57,6 +57,11 @@ impl Following {
         if let Some(what) = marked(new) {
             return Err(self.refuse(what).await);
         }
+        // An incident may begin while somebody watches.
+        if let Some(refusal) = self.desk.contains(&self.exchange, &self.cargo) {
+            self.desk.settle(&self.exchange, &refusal).await;
+            return Err(format!("refused, reference {}", refusal.reference));
+        }
         Ok(self.hand_over(self.held.len().saturating_sub(TAIL)))
     }
 

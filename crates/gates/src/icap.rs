@@ -115,7 +115,10 @@ impl Icap {
 
     /// The `ISTag` (RFC 3507, 4.7): changes with everything that could change an answer.
     fn tag(&self) -> String {
-        self.desk.engine().fingerprint().chars().take(24).collect()
+        let engine = self.desk.engine();
+        let judged_by: String = engine.fingerprint().chars().take(20).collect();
+        // At most 32 bytes; the last hexadecimal digits are the ones that change.
+        format!("{judged_by}-{:08x}", self.desk.measures_state() & 0xffff_ffff)
     }
 }
 

@@ -38,13 +38,16 @@ impl Intake {
     /// Begins a body of which at least `announced` bytes will come.
     ///
     /// # Errors
-    /// When that is more than may pass.
+    /// When that is more than may pass, or nothing may.
     pub(crate) fn new(
         desk: Arc<Desk>,
         exchange: Arc<Exchange>,
         cargo: Cargo,
         announced: u64,
     ) -> Result<Self, Box<Refusal>> {
+        if let Some(refusal) = desk.contains(&exchange, &cargo) {
+            return Err(refusal);
+        }
         let spool = desk.spool(&exchange);
         let intake = Self { desk, exchange, cargo, spool, head: Vec::new(), beginning: None, media: false };
         intake.bounded(announced)?;

@@ -5,9 +5,11 @@
 //! all. What people read when something is stopped comes from whoever starts the gates, through [`Pages`].
 
 mod accept;
+mod ask;
 mod balancer;
 mod budget;
 mod bypass;
+mod containment;
 mod copies;
 mod desk;
 mod directory;
@@ -31,23 +33,30 @@ mod refusal;
 mod settings;
 mod sites;
 mod spool;
+mod syslog;
 mod tls;
 mod transfer;
 
+pub use ask::{Answered, AskError, Client};
+pub use containment::Contained;
 pub use desk::{Desk, Means};
-pub use directory::{Accounts, Directory};
+pub use directory::{Accounts, Directory, Memberships};
 pub use distrust::TlsRefusal;
 pub use error::GateError;
 pub use exchange::{Exchange, Wants};
-pub use fetch::Fetcher;
+pub use fetch::{FetchError, Fetcher};
 pub use icap::Icap;
 pub use metrics::Metrics;
-pub use post::Poster;
-pub use proxy::{Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, Own, Proxy};
-pub use record::{Kept, Pending, Record};
+pub use post::{PostError, Poster};
+pub use proxy::{
+    Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, KeyKind, KeyProbe, Own, Proxy, SIGNER_ARGUMENT,
+    signer_main,
+};
+pub use record::{Kept, Pending, Record, RecordError};
 pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};
 pub use settings::{
     BodySettings, IcapSettings, ListFormat, NetworkSettings, Outside, PeopleSettings, ProxySettings, SiteList,
     SiteSettings, names_host,
 };
-pub use sites::{ListState, Sites, Standing};
+pub use sites::{HostError, ListState, Sites, Standing};
+pub use syslog::SyslogStream;

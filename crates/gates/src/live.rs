@@ -221,6 +221,10 @@ impl Live {
     /// # Errors
     /// As [`Live::came`].
     pub(crate) async fn tick(&mut self) -> Result<Bytes, Gone> {
+        // Whoever is silent is held as well from now on.
+        if let Some(refusal) = self.desk.contains(&self.exchange, &self.cargo) {
+            return Err(Gone::Refused(refusal));
+        }
         self.advance().await
     }
 

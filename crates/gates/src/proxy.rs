@@ -21,9 +21,11 @@ mod upload;
 mod upstream;
 mod waiting;
 
-pub use authority::{Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole};
+pub use authority::{
+    Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, KeyKind, KeyProbe, SIGNER_ARGUMENT, signer_main,
+};
 pub(crate) use body::{Body, full};
-pub(crate) use upstream::{Asker, Upstream};
+pub(crate) use upstream::{Asker, Upstream, tls};
 
 use crate::accept::{self, Bounds, Held, closed};
 use crate::exchange::{normal_host, text};
@@ -161,6 +163,7 @@ impl Proxy {
         Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
         settings.constraints()?;
         settings.next_from()?;
+        authority::check(settings)?;
         Networks::parse("proxy.balancers", &settings.balancers)?;
         Upstream::new(settings).map(drop)
     }
@@ -380,14 +383,17 @@ impl Proxy {
         let mut exchange = Exchange::of(Gate::Proxy, Some(client), method, uri.clone(), request.headers());
         exchange.person.clone_from(&place.person);
         self.desk.directory().complete(&mut exchange);
-        if let Some(refusal) = self.desk.site_forbids(&exchange) {
+        // Whom an incident holds can still ask the console.
+        let refusal = if own.is_some() { self.desk.site_forbids(&exchange) } else { self.desk.forbids(&exchange) };
+        if let Some(refusal) = refusal {
             return Ok(answer::refused(&self.desk, &refusal, &exchange).await);
         }
         if websocket {
             return tunnel::websocket(self, request, exchange, asker, (Arc::clone(&place.held), closing)).await;
         }
         let mut wish = Wish::of(&exchange, request.headers());
-        if let Some(work) = wish.key.as_ref().and_then(|key| self.waiting.take(key)) {
+        let left = wish.key.as_ref().and_then(|key| self.waiting.take(key));
+        if let Some(work) = left.filter(|work| work.is_current(&self.desk)) {
             return answer::settled(self, work, wish.key).await;
         }
         let streams = fields::wants_stream(request.headers());

@@ -5,9 +5,27 @@ use lazaret_model::ScanReport;
 use std::future::Future;
 use std::io::Read;
 use std::pin::Pin;
+use thiserror::Error;
 
-/// Something that takes a while; an error is a sentence for the log.
-pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>;
+/// Something that takes a while.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecordError>> + Send + 'a>>;
+
+/// Why something could not be kept, or learnt from what is kept.
+#[derive(Debug, Error)]
+pub enum RecordError {
+    /// What keeps it did not do it: a sentence with every cause.
+    #[error("{0}")]
+    Failed(String),
+    /// That was so, and it is written when it passes.
+    #[error("{0}; it is written when that passes")]
+    Later(String),
+    /// That was so, and too much waits already.
+    #[error("{0}; it is lost")]
+    Lost(String),
+    /// Nobody looks any more: the process ends.
+    #[error("nobody looks any more: the process ends")]
+    Ending,
+}
 
 /// Keeps the record. What it acknowledged must survive a crash.
 pub trait Record: Send + Sync {
@@ -26,8 +44,8 @@ pub trait Record: Send + Sync {
     /// Keeps refused bytes and says by which SHA-256 they are found again. Blocks.
     ///
     /// # Errors
-    /// A sentence for the log; then nothing is kept.
-    fn keep(&self, content: &mut dyn Read) -> Result<String, String>;
+    /// When it cannot be written; then nothing is kept.
+    fn keep(&self, content: &mut dyn Read) -> Result<String, RecordError>;
 }
 
 /// Refused bytes that were kept.

@@ -1,6 +1,6 @@
 //! What a gate says instead of handing something over. The words come from whoever starts the gates.
 
-use crate::{Exchange, Kept, Wants};
+use crate::{Contained, Exchange, Kept, Wants};
 use http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -18,6 +18,8 @@ pub enum Reason {
     TooLarge(u64),
     /// Too much is under way to look at it now; the sentence is for the log.
     Busy(String),
+    /// An act of an incident keeps it back, whatever policy says.
+    Contained(Box<Contained>),
 }
 
 /// After how many seconds whoever is told that too much is under way may ask again.
@@ -41,29 +43,40 @@ pub struct Refusal {
 }
 
 /// What keeps a request from being answered at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// The request makes no sense to a proxy.
+    #[error("the request makes no sense to a proxy: {0}")]
     Request(&'static str),
     /// The request inside a tunnel is for another host than the tunnel.
+    #[error("the request is for another host than its connection")]
     Misdirected,
     /// The site's name is not known.
+    #[error("the name is not known: {0}")]
     Name(String),
     /// The site cannot be reached.
+    #[error("it cannot be reached: {0}")]
     Unreachable(String),
     /// The site's certificate does not prove that it is that site.
+    #[error("its certificate is not accepted: {0}")]
     Certificate(String),
     /// The site did not answer in time.
+    #[error("it did not answer in time")]
     Silent,
     /// The site's answer breaks the protocol.
+    #[error("its answer breaks the protocol: {0}")]
     Protocol(String),
     /// An address of this machine, asked for by another.
+    #[error("it is this machine, or in a network that may not be reached")]
     Private,
     /// The request has been here before.
+    #[error("the request has been here before")]
     Loop,
     /// WebSocket connections are not passed.
+    #[error("WebSocket connections are not passed")]
     WebSocket,
     /// Who asks must say who they are.
+    #[error("who asks must say who they are")]
     Credentials,
 }
 

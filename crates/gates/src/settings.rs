@@ -12,54 +12,36 @@ const BYTES_A_SECOND: u64 = 16 << 20;
 /// Connections that a browser opens to a proxy, with room for a second one.
 const ENOUGH: usize = 64;
 
-/// How bodies are held while they are inspected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BodySettings {
-    /// Bytes of a body kept in memory; what is larger goes to the spool. Default 1 MiB.
-    pub in_memory_bytes: u64,
-    /// Bytes that a body may have; larger ones are blocked. Default 4 GiB.
-    pub most_bytes: u64,
-    /// Bytes of film or sound that are inspected before the rest passes. Default 16 MiB.
-    pub media_bytes: u64,
-    /// Bodies inspected at once, one fewer of one client; 0 stands for twice the processors of one client, and one more.
-    /// Default 0.
-    pub inspections: usize,
-    /// Milliseconds that the inspection of one body may take, and a second more for each 16 MiB of it, where `limits.time_ms` is
-    /// not less; what takes longer is held. Default 30,000.
-    pub time_ms: u64,
-    /// Seconds that a body waits for its turn, or for room, until it is refused. Default 30.
-    pub wait_seconds: u64,
-    /// Bodies of one client that wait for their turn; further ones are refused. Default 1,000.
-    pub waiting: usize,
-    /// Bytes of memory that bodies under way take in all, of one client a quarter; what does not fit goes to the spool.
-    /// Default 256 MiB.
-    pub memory_bytes: u64,
-    /// Bytes of the spool that bodies under way take in all, of one client a quarter, but room for one body. What does not fit
-    /// waits, and is then refused. Default 64 GiB.
-    pub spool_bytes: u64,
-    /// Bytes of what was delivered that are kept for a while, an eighth of `spool_bytes` at the most, so that downloads can be
-    /// resumed and film can be sought in without being fetched and inspected again. Default 4 GiB.
-    pub kept_bytes: u64,
-    /// Seconds for which they are kept; 0 for not at all. Default 300.
-    pub kept_seconds: u64,
-}
-
-impl Default for BodySettings {
-    fn default() -> Self {
-        Self {
-            in_memory_bytes: 1 << 20,
-            most_bytes: 4 << 30,
-            media_bytes: 16 << 20,
-            inspections: 0,
-            time_ms: 30_000,
-            wait_seconds: 30,
-            waiting: 1_000,
-            memory_bytes: 256 << 20,
-            spool_bytes: 64 << 30,
-            kept_bytes: 4 << 30,
-            kept_seconds: 300,
-        }
+lazaret_model::settings! {
+    /// Bodies in transit.
+    pub struct BodySettings {
+        /// Bytes of a body kept in memory; what is larger goes to the spool in the data folder.
+        pub in_memory_bytes: u64 = 1 << 20;
+        /// Bytes that a body may have; larger ones are blocked.
+        pub most_bytes: u64 = 4 << 30;
+        /// Bytes of film or sound that are inspected before the rest passes.
+        pub media_bytes: u64 = 16 << 20;
+        /// Bodies inspected at once, one fewer of one client: another one always finds a turn. Of those who wait, whoever used the
+        /// least time is next. 0: twice the processors of one client, and one more.
+        pub inspections: usize = 0;
+        /// Milliseconds that the inspection of one body may take, and a second more for each 16 MiB of it, where `limits.time_ms` is
+        /// not less. What takes longer is held.
+        pub time_ms: u64 = 30_000;
+        /// Seconds that a body waits for its turn (then it is held) or for room (then it is refused with 503), while nothing more of it
+        /// is read.
+        pub wait_seconds: u64 = 30;
+        /// Bodies of one client that wait for their turn; further ones are refused with 503.
+        pub waiting: usize = 1_000;
+        /// Bytes of memory that bodies under way take in all, of one client a quarter. What does not fit goes to the spool.
+        pub memory_bytes: u64 = 256 << 20;
+        /// Bytes of the spool that bodies under way take in all, of one client a quarter, but room for one body. What does not fit
+        /// waits.
+        pub spool_bytes: u64 = 64 << 30;
+        /// Bytes of what was delivered that are kept for a while, an eighth of `spool_bytes` at the most: downloads are resumed and film is
+        /// sought in without fetching and inspecting everything again. The site is asked whether a copy is still good.
+        pub kept_bytes: u64 = 4 << 30;
+        /// Seconds for which they are kept. 0: not at all.
+        pub kept_seconds: u64 = 300;
     }
 }
 
@@ -104,153 +86,109 @@ fn private() -> Vec<String> {
     networks.map(str::to_owned).to_vec()
 }
 
-/// The ICAP server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct IcapSettings {
-    /// Address and port to listen on; empty for no ICAP server. Default 127.0.0.1:1344.
-    pub listen: String,
-    /// Networks from which gateways may ask. Default this machine and private networks.
-    pub allowed_clients: Vec<String>,
-    /// Networks of gateways that are believed for whom they ask, and which machine a site is at. Default loopback.
-    pub trusted_gateways: Vec<String>,
-    /// Networks of balancers, whose connections begin with a PROXY header; those of others never do. Default none.
-    pub balancers: Vec<String>,
-    /// File of a certificate chain (PEM), for ICAP over TLS; empty for none. Default none.
-    pub certificate: String,
-    /// File of the certificate's key (PEM). Default none.
-    pub key: String,
-    /// Files of authorities (PEM): over TLS, only clients with a certificate from one of them are served. Default none.
-    pub client_authorities: Vec<std::path::PathBuf>,
-    /// Bytes of a body that clients are asked to send first. Default 16384.
-    pub preview_bytes: usize,
-    /// Connections served at once, which clients are told; more wait. Default 1,000.
-    pub connections: usize,
-    /// Connections of one address outside `trusted_gateways`; further ones are closed. 0 stands for a quarter of
-    /// `connections`, and 64 at the least. Default 0.
-    pub connections_an_address: usize,
-    /// Seconds of silence after which a connection is closed. Default 60.
-    pub idle_seconds: u64,
-    /// Bytes taken from a client that cannot keep the whole body (it does not allow 204) until it gets the beginning of
-    /// its answer. Squid 5 needs this to be less than 64 KiB; what is blocked afterwards is a failed download instead of
-    /// a page. 0 for never. Default 40960.
-    pub begin_after_bytes: u64,
-    /// Seconds after which such a client gets the beginning of its answer in any case. Default 8.
-    pub patience_seconds: u64,
-}
-
-impl Default for IcapSettings {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:1344".to_owned(),
-            allowed_clients: private(),
-            trusted_gateways: ["127.0.0.0/8", "::1"].map(str::to_owned).to_vec(),
-            balancers: Vec::new(),
-            certificate: String::new(),
-            key: String::new(),
-            client_authorities: Vec::new(),
-            preview_bytes: 16_384,
-            connections: 1_000,
-            connections_an_address: 0,
-            idle_seconds: 60,
-            begin_after_bytes: 40_960,
-            patience_seconds: 8,
-        }
+lazaret_model::settings! {
+    /// The ICAP server of `lazaret serve`, for Squid and other gateways.
+    pub struct IcapSettings {
+        /// Address and port to listen on. Empty: no ICAP server.
+        pub listen: String = "127.0.0.1:1344".to_owned();
+        /// Networks from which gateways may ask: this machine, and those that nobody reaches over the internet.
+        pub allowed_clients: Vec<String> = private();
+        /// Networks of gateways that are believed for whom they ask (X-Client-IP, X-Authenticated-User, X-Authenticated-Groups) and which
+        /// machine a site is at (X-Server-IP).
+        pub trusted_gateways: Vec<String> = ["127.0.0.0/8", "::1"].map(str::to_owned).to_vec();
+        /// Networks of balancers that begin each connection with a PROXY header, before TLS; as in `[proxy]`.
+        pub balancers: Vec<String> = Vec::new();
+        /// Files of a certificate chain and its key (PEM), for ICAP over TLS. Empty: no TLS. They are read again when they change.
+        pub certificate: String = String::new();
+        pub key: String = String::new();
+        /// Files of authorities (PEM). Only clients with a certificate from one of them are served, which needs TLS. Empty: all are.
+        pub client_authorities: Vec<std::path::PathBuf> = Vec::new();
+        /// Bytes of a body that clients are asked to send first.
+        pub preview_bytes: usize = 16_384;
+        /// Connections served at once, which clients are told; more wait.
+        pub connections: usize = 1_000;
+        /// Connections of one address outside `trusted_gateways`; further ones are closed. 0: a quarter of `connections`, and 64 at
+        /// the least.
+        pub connections_an_address: usize = 0;
+        /// Seconds of silence after which a connection is closed.
+        pub idle_seconds: u64 = 60;
+        /// Bytes taken from a client that cannot keep the whole body until it gets the beginning of its answer. Squid 5 needs this
+        /// to be less than 64 KiB; what is blocked afterwards is a failed download instead of a page. 0: never.
+        pub begin_after_bytes: u64 = 40_960;
+        /// Seconds after which such a client gets the beginning of its answer in any case.
+        pub patience_seconds: u64 = 8;
     }
 }
 
-/// The web proxy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ProxySettings {
-    /// Address and port to listen on; empty for no proxy. Default 127.0.0.1:3128.
-    pub listen: String,
-    /// Networks from which it may be used. Default this machine and private networks.
-    pub allowed_clients: Vec<String>,
-    /// Networks of balancers, whose connections begin with a PROXY header; those of others never do. Default none.
-    pub balancers: Vec<String>,
-    /// Ports at which sites may be asked, each by itself or as a range; of a range, ports of other services than the web's are
-    /// left out. Default 80, 443, and 1024 to 65535.
-    pub ports: Vec<String>,
-    /// Networks to which people may be led although that is forbidden by itself, such as 100.64.0.0/10, or this machine's other
-    /// addresses. Default none.
-    pub allowed_destinations: Vec<String>,
-    /// Networks to which people may not be led. Default none.
-    pub denied_destinations: Vec<String>,
-    /// Hosts whose TLS connections are passed untouched and uninspected; `.example.org` stands for a domain and
-    /// everything below it. Default none.
-    pub bypass: Vec<String>,
-    /// Names of lists of `sites` whose hosts are passed like those of `bypass`: a category is such a list. Default none.
-    pub bypass_lists: Vec<String>,
-    /// Names of the sets of hosts that come with Lazaret and are passed like those of `bypass`. Default `os-updates`.
-    pub bypass_sets: Vec<String>,
-    /// Files of further certificate authorities (PEM) to trust, beside the system's. Default none.
-    pub trust: Vec<std::path::PathBuf>,
-    /// Names for which an authority may vouch that is made from now on, with everything below them: name constraints. Default
-    /// none, which is all names and addresses.
-    pub authority_constraints: Vec<String>,
-    /// What becomes of TLS connections to other hosts than those. Default refuse.
-    pub authority_outside: Outside,
-    /// The day (`2027-01-31`, UTC) from which the next authority is used; empty for none. Default none.
-    pub authority_next_from: String,
-    /// Pass `WebSocket` connections, which are not inspected. Default true.
-    pub websockets: bool,
-    /// Inspect what clients send before the site gets it. Default true.
-    pub inspect_uploads: bool,
-    /// Ask clients for a name and password (Basic). Default false.
-    pub authentication: bool,
-    /// Address of another proxy through which sites are reached, `http://[NAME:PASSWORD@]HOST:PORT`; empty for none.
-    /// Default none.
-    pub upstream: String,
-    /// Hosts that are reached without it, written as in `bypass`, or `HOST:PORT`. Default none.
-    pub upstream_except: Vec<String>,
-    /// Address and port to which the kernel redirects connections that were meant for sites; empty for none. Default
-    /// none.
-    pub transparent: String,
-    /// Seconds to wait for a connection to a site. Default 15.
-    pub connect_seconds: u64,
-    /// Seconds of silence after which a connection or a body is given up. Default 60.
-    pub idle_seconds: u64,
-    /// Seconds that a site may take to begin its answer, or to go on with a stream. Default 300.
-    pub answer_seconds: u64,
-    /// Seconds after which a client is sent the first bytes of what is still being inspected. Default 8.
-    pub patience_seconds: u64,
-    /// Connections served at once, tunnels among them; more wait. Default 10,000.
-    pub connections: usize,
-    /// Connections of one address; further ones are closed. 0 stands for a quarter of `connections`, and 64 at the least.
-    /// Default 0.
-    pub connections_an_address: usize,
-}
-
-impl Default for ProxySettings {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:3128".to_owned(),
-            allowed_clients: private(),
-            balancers: Vec::new(),
-            ports: ["80", "443", "1024-65535"].map(str::to_owned).to_vec(),
-            allowed_destinations: Vec::new(),
-            denied_destinations: Vec::new(),
-            bypass: Vec::new(),
-            bypass_lists: Vec::new(),
-            bypass_sets: vec!["os-updates".to_owned()],
-            trust: Vec::new(),
-            authority_constraints: Vec::new(),
-            authority_outside: Outside::Refuse,
-            authority_next_from: String::new(),
-            websockets: true,
-            inspect_uploads: true,
-            authentication: false,
-            upstream: String::new(),
-            upstream_except: Vec::new(),
-            transparent: String::new(),
-            connect_seconds: 15,
-            idle_seconds: 60,
-            answer_seconds: 300,
-            patience_seconds: 8,
-            connections: 10_000,
-            connections_an_address: 0,
-        }
+lazaret_model::settings! {
+    /// The web proxy of `lazaret serve`.
+    pub struct ProxySettings {
+        /// Address and port to listen on. Empty: no proxy.
+        pub listen: String = "127.0.0.1:3128".to_owned();
+        /// Networks from which it may be used: this machine, and those that nobody reaches over the internet.
+        pub allowed_clients: Vec<String> = private();
+        /// Networks of balancers that begin each connection with a PROXY header (HAProxy's protocol, versions 1 and 2). Whom it names is the
+        /// client; a connection without it is closed. Of everybody else no such header is taken.
+        pub balancers: Vec<String> = Vec::new();
+        /// Ports at which sites may be asked. Of a range, ports of other services than the web's are left out (databases, mail and the
+        /// like); a port that is named by itself may be asked.
+        pub ports: Vec<String> = ["80", "443", "1024-65535"].map(str::to_owned).to_vec();
+        /// Nobody but this machine itself is led to this machine, to its other addresses, to link-local and multicast addresses, to
+        /// 100.64.0.0/10, or to where clouds give machines their secrets. Networks to which people may be led all the same:
+        pub allowed_destinations: Vec<String> = Vec::new();
+        /// Further networks to which people may not be led, such as the one of the servers.
+        pub denied_destinations: Vec<String> = Vec::new();
+        /// Hosts whose TLS connections are passed untouched and uninspected, such as those of a bank; ".example.org" stands for a
+        /// domain and everything below it.
+        pub bypass: Vec<String> = Vec::new();
+        /// Names of lists of [[sites.lists]] with `suspicious = false` whose hosts are passed like those of `bypass`, such as a list
+        /// of a category: banks, health.
+        pub bypass_lists: Vec<String> = Vec::new();
+        /// Names of the sets of hosts that come with Lazaret and are passed like those of `bypass`, because what runs there takes no other
+        /// certificates than its maker's: os-updates, conferencing. The console shows what is in them (/sites/refusals).
+        pub bypass_sets: Vec<String> = vec!["os-updates".to_owned()];
+        /// Files of certificate authorities (PEM) to trust, beside the system's.
+        pub trust: Vec<std::path::PathBuf> = Vec::new();
+        /// Names for which the proxy's own certificate authority may vouch, with everything below them (name constraints, RFC 5280), such as
+        /// "example.com": a stolen key is worth nothing elsewhere. They are written into an authority when it is made: the first one, and
+        /// each that `lazaret authority rotate` makes. Empty: all names and addresses.
+        pub authority_constraints: Vec<String> = Vec::new();
+        /// What becomes of TLS connections to other hosts than those: "refuse", or "pass", uninspected where policy permits.
+        pub authority_outside: Outside = Outside::Refuse;
+        /// The day (such as "2027-01-31", UTC) from which the next authority is used that `lazaret authority rotate` made; clients must trust
+        /// it by then. Empty: when `lazaret authority rotate --use` says so, or the present one has ended.
+        pub authority_next_from: String = String::new();
+        /// The key of the proxy's own certificate authority in a PKCS #11 token (an HSM, a smart card), as a URI (RFC 7512), such as
+        /// "pkcs11:token=TOKEN;object=LABEL?module-path=/PATH/MODULE.so&pin-source=file:/PATH/PIN". The PIN stands in its file alone. Like the
+        /// constraints it counts for authorities that are made from now on; `lazaret authority generate` makes the key. How the token is
+        /// reached counts for all of them, and needs a restart. Empty: each has a new key in a file.
+        pub authority_key: String = String::new();
+        /// Pass WebSocket connections, which are not inspected; policy may forbid single ones.
+        pub websockets: bool = true;
+        /// Inspect what people send before the site gets any of it.
+        pub inspect_uploads: bool = true;
+        /// Ask people for a name and password (Basic), which are those of the console's users.
+        pub authentication: bool = false;
+        /// Another proxy through which sites are reached, such as "http://proxy.example:8080" or "http://NAME:PASSWORD@HOST:PORT".
+        /// Empty: none.
+        pub upstream: String = String::new();
+        /// Hosts that are reached without it, written as in `bypass`, or "HOST:PORT".
+        pub upstream_except: Vec<String> = Vec::new();
+        /// Address and port to which the kernel redirects connections that were meant for sites (transparent mode). Empty: none.
+        pub transparent: String = String::new();
+        /// Seconds to wait for a connection to a site.
+        pub connect_seconds: u64 = 15;
+        /// Seconds of silence after which a connection or a body is given up.
+        pub idle_seconds: u64 = 60;
+        /// Seconds that a site may take to begin its answer (some wait for news), or to go on with a stream.
+        pub answer_seconds: u64 = 300;
+        /// Seconds after which a client is sent the first bytes of a download that is still being inspected.
+        pub patience_seconds: u64 = 8;
+        /// Connections served at once, tunnels among them; more wait.
+        pub connections: usize = 10_000;
+        /// Connections of one address; further ones are closed. 0: a quarter of `connections`, and 64 at the least. Where many people
+        /// stand behind one address, such as that of a balancer that is not in `balancers`, set it to what `connections` is.
+        pub connections_an_address: usize = 0;
     }
 }
 
@@ -334,14 +272,15 @@ pub fn names_host(entries: &[String], host: &str) -> bool {
     })
 }
 
-/// What is known about people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PeopleSettings {
-    /// Groups with their people, for policies. Default none.
-    pub groups: std::collections::BTreeMap<String, Vec<String>>,
-    /// Networks from which people ask. Default none.
-    pub networks: Vec<NetworkSettings>,
+lazaret_model::settings! {
+    /// What is known about people, for policies.
+    pub struct PeopleSettings {
+        /// Groups with their people: groups = { finance = ["ada", "karl"] }
+        pub groups: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
+        /// Networks from which people ask: networks = [{ network = "192.0.2.0/24", groups = ["office"] }]. Who uses an address with
+        /// a `person` of its own is not asked for a name.
+        pub networks: Vec<NetworkSettings> = Vec::new();
+    }
 }
 
 /// What is known about whoever asks from a network.
@@ -358,12 +297,19 @@ pub struct NetworkSettings {
     pub groups: Vec<String>,
 }
 
-/// What is known about sites.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SiteSettings {
-    /// Lists of sites. Default none.
-    pub lists: Vec<SiteList>,
+lazaret_model::settings! {
+    /// What is known about sites.
+    pub struct SiteSettings {
+        /// Lists of sites, such as:
+        ///   lists = [
+        ///     { name = "urlhaus", source = "https://urlhaus.abuse.ch/downloads/csv_recent/" },
+        ///     { name = "ours", source = "lists/ours.txt", suspicious = false },
+        ///   ]
+        /// `source` is a file or an address. `format` is auto (default), hosts, domains, urlhaus, stix or rpz. An address is asked
+        /// again every `refresh_minutes` (default 60), a file is read again when it changes. From sites on a list nothing is handed
+        /// over, unless `suspicious = false`: then policies of your own can name it.
+        pub lists: Vec<SiteList> = Vec::new();
+    }
 }
 
 /// One list of sites.

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
+use thiserror::Error;
 use tokio::sync::watch;
 
 /// How often files are looked at for changes.
@@ -24,6 +25,20 @@ const FILE_TIME: Duration = Duration::from_secs(10);
 const RETRY_TIME: Duration = Duration::from_secs(300);
 /// How long the start waits for lists that were never fetched before.
 const START_TIME: Duration = Duration::from_secs(10);
+
+/// Why nothing can be said about a text.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HostError {
+    /// It cannot be the name of a host.
+    #[error("`{0}` is no name of a host")]
+    NoName(String),
+    /// It cannot be an address either.
+    #[error("`{0}` is neither a host nor an address")]
+    NoAddress(String),
+    /// It is an address without a host.
+    #[error("`{0}` names no host")]
+    NoHost(String),
+}
 
 /// The lists in use.
 pub struct Sites {
@@ -149,18 +164,18 @@ impl Sites {
     ///
     /// # Errors
     /// When it is none of them.
-    pub fn look_up(&self, text: &str) -> Result<Standing, String> {
+    pub fn look_up(&self, text: &str) -> Result<Standing, HostError> {
         let address = if text.contains("://") {
             text.to_owned()
         } else if text.parse::<std::net::Ipv6Addr>().is_ok() {
             format!("http://[{text}]/")
         } else {
-            let host = idna::domain_to_ascii(text).map_err(|_| format!("`{text}` is no name of a host"))?;
+            let host = idna::domain_to_ascii(text).map_err(|_| HostError::NoName(text.to_owned()))?;
             format!("http://{host}/")
         };
-        let uri: Uri = address.parse().map_err(|_| format!("`{text}` is neither a host nor an address"))?;
+        let uri: Uri = address.parse().map_err(|_| HostError::NoAddress(text.to_owned()))?;
         if uri.host().is_none_or(str::is_empty) {
-            return Err(format!("`{text}` names no host"));
+            return Err(HostError::NoHost(text.to_owned()));
         }
         Ok(self.standing(&uri))
     }

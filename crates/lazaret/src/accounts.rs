@@ -1,8 +1,9 @@
 //! Names and passwords at the proxy: those of the console's users.
 
-use lazaret_console::{Attempts, Fit, password_fits};
-use lazaret_gates::{Accounts, Pending};
-use lazaret_store::{Ledger, fingerprint, secret};
+use crate::failure::told;
+use lazaret_gates::{Accounts, Memberships, Pending, RecordError};
+use lazaret_identity::{Fit, Groups, Identity, IdentityError};
+use lazaret_store::{fingerprint, secret};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,68 +16,136 @@ const TRUST_TIME: Duration = Duration::from_secs(300);
 /// How long the same wrong one is wrong without looking: a browser that has an old one sends it with every request, and guesses
 /// nothing by that.
 const WRONG_TIME: Duration = Duration::from_secs(60);
+/// How long nobody looks whether the account is still as it was when the password was tried: whoever is shut out or gets another
+/// password, here or in another process, is told by this, and so is whoever is let in again.
+const AS_IT_WAS: Duration = Duration::from_secs(1);
 /// Passwords looked at at once.
 const MOST_LOOKS: usize = 2;
-/// Right passwords, and wrong ones, that are remembered.
+/// Right passwords, and wrong ones, that are remembered; beyond them the oldest are forgotten.
 const MOST_KNOWN: usize = 10_000;
+
+/// How often it is looked up which groups people are in: another process may have let somebody in.
+const GROUPS_EVERY: Duration = Duration::from_secs(30);
+
+/// Groups that a provider said people are in, for policies.
+#[derive(Debug)]
+pub(crate) struct Provided(pub(crate) Arc<Groups>);
+
+impl Memberships for Provided {
+    fn groups(&self, person: &str) -> Vec<String> {
+        self.0.of(person)
+    }
+}
+
+/// Keeps them as the ledger has them.
+pub(crate) async fn follow_groups(identity: Arc<Identity>) {
+    let mut ticks = tokio::time::interval(GROUPS_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = identity.read_groups().await {
+            tracing::warn!(error = %told(&error), "people's groups stay as they were known");
+        }
+    }
+}
+
+/// What a name and a password came to when they were tried.
+#[derive(Debug, Clone)]
+struct Tried {
+    at: Instant,
+    /// What stood for the account's password then; none where nobody could come in with one.
+    credential: Option<String>,
+    /// When it was looked up last whether it still does.
+    looked: Instant,
+}
+
+/// By fingerprints of names with passwords, which nobody can use elsewhere: a secret of this process is in them.
+type Table = Mutex<HashMap<String, Tried>>;
 
 /// The users of the console.
 pub(crate) struct Users {
-    ledger: Ledger,
-    attempts: Arc<Attempts>,
-    /// Fingerprints of names with passwords, which nobody can use elsewhere: a secret of this process is in them.
-    known: Mutex<HashMap<String, Instant>>,
-    wrong: Mutex<HashMap<String, Instant>>,
+    identity: Arc<Identity>,
+    known: Table,
+    wrong: Table,
     salt: String,
     looks: Semaphore,
 }
 
 impl Users {
-    pub(crate) fn new(ledger: Ledger, attempts: Arc<Attempts>) -> Result<Self, lazaret_store::StoreError> {
+    pub(crate) fn new(identity: Arc<Identity>) -> Result<Self, lazaret_store::StoreError> {
         let (known, wrong) = Default::default();
-        Ok(Self { ledger, attempts, known, wrong, salt: secret()?, looks: Semaphore::new(MOST_LOOKS) })
+        Ok(Self { identity, known, wrong, salt: secret()?, looks: Semaphore::new(MOST_LOOKS) })
     }
 
-    /// What was found out about a name and password a short while ago.
-    fn remembered(&self, key: &str) -> Option<bool> {
-        let is_in = |table: &Mutex<HashMap<String, Instant>>, time: Duration| {
-            let table = table.lock().unwrap_or_else(PoisonError::into_inner);
-            table.get(key).is_some_and(|at| at.elapsed() < time)
-        };
-        if is_in(&self.known, TRUST_TIME) {
-            return Some(true);
+    /// What was found out about a name and password a short while ago, where the account is still as it was then.
+    async fn remembered(&self, name: &str, key: &str) -> Option<bool> {
+        for (table, time, right) in [(&self.known, TRUST_TIME, true), (&self.wrong, WRONG_TIME, false)] {
+            let Some((credential, is_due)) = recalled(table, key, time) else { continue };
+            if !is_due {
+                return Some(right);
+            }
+            match self.identity.credential(name).await {
+                Ok(present) if present == credential => return Some(right),
+                Ok(_) => {
+                    table.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+                }
+                // While the ledger is away nobody who is in is put out; it is looked up again soon, and what was found out ends.
+                Err(error) => {
+                    tracing::warn!(error = %told(&error), "an account cannot be looked up; it counts as it was");
+                    return Some(right);
+                }
+            }
         }
-        is_in(&self.wrong, WRONG_TIME).then_some(false)
+        None
     }
 }
 
-fn remember(table: &Mutex<HashMap<String, Instant>>, key: String) {
+/// What stood for the account's password when these were tried, where that is no longer ago than this; and whether it is to be looked
+/// up again, which one of those who ask at the same time does.
+fn recalled(table: &Table, key: &str, time: Duration) -> Option<(Option<String>, bool)> {
     let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
-    if table.len() >= MOST_KNOWN {
-        table.clear();
+    let tried = table.get_mut(key).filter(|tried| tried.at.elapsed() < time)?;
+    let is_due = tried.looked.elapsed() >= AS_IT_WAS;
+    if is_due {
+        tried.looked = Instant::now();
     }
-    table.insert(key, Instant::now());
+    Some((tried.credential.clone(), is_due))
+}
+
+fn remember(table: &Table, key: String, credential: Option<String>, at: Instant) {
+    let mut table = table.lock().unwrap_or_else(PoisonError::into_inner);
+    // LIMIT: what was tried longest ago is tried again when it comes.
+    if table.len() >= MOST_KNOWN
+        && let Some(oldest) = table.iter().min_by_key(|(_, tried)| tried.at).map(|(key, _)| key.clone())
+    {
+        table.remove(&oldest);
+    }
+    table.insert(key, Tried { at, credential, looked: at });
 }
 
 impl Accounts for Users {
     fn knows<'a>(&'a self, client: IpAddr, name: &'a str, password: &'a str) -> Pending<'a, bool> {
         Box::pin(async move {
             let key = fingerprint(&format!("{}\n{name}\n{password}", self.salt));
-            if let Some(known) = self.remembered(&key) {
+            if let Some(known) = self.remembered(name, &key).await {
                 return Ok(known);
             }
-            let _look = self.looks.acquire().await.map_err(|error| error.to_string())?;
+            let _look = self.looks.acquire().await.map_err(|_| RecordError::Ending)?;
             // Somebody else may have looked meanwhile.
-            if let Some(known) = self.remembered(&key) {
+            if let Some(known) = self.remembered(name, &key).await {
                 return Ok(known);
             }
-            match password_fits(&self.ledger, &self.attempts, client, name, password.to_owned()).await? {
+            let at = Instant::now();
+            // Before the password is tried: what changes meanwhile is seen at the next look.
+            let credential = self.identity.credential(name).await.map_err(failed)?;
+            match self.identity.password_fits(client, name, password.to_owned()).await.map_err(failed)? {
                 Fit::Right => {
-                    remember(&self.known, key);
+                    if credential.is_some() {
+                        remember(&self.known, key, credential, at);
+                    }
                     Ok(true)
                 }
                 Fit::Wrong => {
-                    remember(&self.wrong, key);
+                    remember(&self.wrong, key, credential, at);
                     Ok(false)
                 }
                 Fit::Later => {
@@ -88,25 +157,85 @@ impl Accounts for Users {
     }
 }
 
+fn failed(error: IdentityError) -> RecordError {
+    RecordError::Failed(told(&error))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lazaret_store::NewUser;
+    use lazaret_store::{Ledger, NewUser, User};
 
     const RIGHT: &str = "correct horse battery";
     /// Argon2id of that.
     const HASH: &str =
         "$argon2id$v=19$m=19456,t=2,p=1$T6frcYa7dyZeD+/U9aL5VA$tzqgq3Q37R9pUoKVVIXcOF7Q7bwzq0vFGDCkeQh1+RA";
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn guessing_helps_nobody_and_locks_nobody_else_out() {
-        let folder = tempfile::tempdir().unwrap();
+    /// Ada and Bob, with the same password.
+    async fn people(folder: &tempfile::TempDir) -> Ledger {
         let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
         for name in ["ada", "bob"] {
             let (name, password) = (name.to_owned(), HASH.to_owned());
             ledger.add_user(&NewUser { name, password, role: "viewer".to_owned() }).await.unwrap();
         }
-        let users = Arc::new(Users::new(ledger.clone(), Arc::new(Attempts::new())).unwrap());
+        ledger
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_is_disabled_or_gets_another_password_in_any_process_is_out_at_once_and_in_again_as_soon() {
+        const NEW: &str = "another horse battery";
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = people(&folder).await;
+        let users = Users::new(Arc::new(Identity::new(ledger.clone()))).unwrap();
+        let here = IpAddr::from([192, 0, 2, 7]);
+        // As if what is remembered had been looked up long ago.
+        let later = || {
+            for table in [&users.known, &users.wrong] {
+                table.lock().unwrap().values_mut().for_each(|tried| tried.looked -= AS_IT_WAS);
+            }
+        };
+        let tried = || users.known.lock().unwrap().values().map(|tried| tried.at).max();
+        assert!(users.knows(here, "ada", RIGHT).await.unwrap());
+        let first = tried();
+        assert!(!users.knows(here, "ada", NEW).await.unwrap());
+        later();
+        assert!(users.knows(here, "ada", RIGHT).await.unwrap(), "nothing changed");
+        assert!(first.is_some() && tried() == first, "it was tried again all the same");
+        let ada = ledger.user("ada").await.unwrap().unwrap();
+        for (disabled, password) in [(true, HASH), (false, HASH), (false, ""), (false, HASH)] {
+            let change = |ada: &mut User| {
+                (ada.disabled, ada.password) = (disabled, password.to_owned());
+                true
+            };
+            ledger.change_user(ada.id, change).await.unwrap();
+            later();
+            let is_in = users.knows(here, "ada", RIGHT).await.unwrap();
+            assert_eq!(is_in, !disabled && !password.is_empty(), "disabled: {disabled}, password: `{password}`");
+        }
+        let elsewhere = Identity::new(ledger.clone());
+        elsewhere.change_password(&here, &ada, RIGHT.to_owned(), NEW.to_owned()).await.unwrap();
+        later();
+        assert!(!users.knows(here, "ada", RIGHT).await.unwrap(), "the old password is still one");
+        assert!(users.knows(here, "ada", NEW).await.unwrap(), "the new password is none since it was tried before");
+    }
+
+    #[test]
+    fn beyond_the_most_that_are_remembered_the_oldest_is_forgotten_and_no_other() {
+        let (table, start) = (Table::default(), Instant::now());
+        for number in 0..=MOST_KNOWN {
+            let at = start + Duration::from_millis(number as u64);
+            remember(&table, number.to_string(), None, at);
+        }
+        let table = table.lock().unwrap();
+        assert_eq!(table.len(), MOST_KNOWN);
+        assert!(!table.contains_key("0") && table.contains_key("1"));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn guessing_helps_nobody_and_locks_nobody_else_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = people(&folder).await;
+        let users = Arc::new(Users::new(Arc::new(Identity::new(ledger.clone()))).unwrap());
         let (here, there) = (IpAddr::from([192, 0, 2, 7]), IpAddr::from([192, 0, 2, 8]));
         assert!(users.knows(here, "ada", RIGHT).await.unwrap());
         assert!(!users.knows(here, "nobody", RIGHT).await.unwrap());
@@ -125,7 +254,7 @@ mod tests {
         }
         assert!(!users.knows(here, "bob", RIGHT).await.unwrap(), "whoever guesses has to wait");
         assert!(users.knows(there, "bob", RIGHT).await.unwrap(), "somebody else is locked out");
-        let audit = ledger.audit(100).await.unwrap();
+        let audit = ledger.audit(&lazaret_store::AuditFilter::default(), None, 100).await.unwrap();
         let failures = audit.iter().filter(|entry| entry.what == "sign-in failed" && entry.who == "bob");
         assert_eq!(failures.count(), 2, "one a minute for each machine: {audit:?}");
     }

@@ -3,6 +3,7 @@
 use crate::failure;
 use lazaret_console::AuthoritySummary;
 use lazaret_gates::{Authority, AuthorityCertificate, AuthorityRole};
+use lazaret_model::AuditAct;
 use lazaret_store::Ledger;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +30,7 @@ pub(crate) async fn watch(authority: Arc<Authority>, ledger: Ledger) {
                 trouble.clear();
                 if let Some(other) = other {
                     tracing::info!(subject = %other.subject, sha256 = %other.sha256, "another authority vouches for sites from now on");
-                    if let Err(error) = ledger.note("lazaret", "authority in use", &told(&other)).await {
+                    if let Err(error) = ledger.note("lazaret", AuditAct::AuthorityInUse, &told(&other)).await {
                         tracing::error!(error = %failure::told(&error), "a change of the authority could not be noted");
                     }
                     // What there is to say about this one was not said.

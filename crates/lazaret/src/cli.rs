@@ -1,9 +1,12 @@
 //! Commands and their options.
 
+mod incident;
 mod library;
 
+pub(crate) use incident::{ActOption, By, Incident, OpenIncident, StateOption};
 pub(crate) use library::{
-    Act, Diff, Export, History, Import, LayerOptions, Library, Remove, Search, Show, Sync, Takes, Which, Who,
+    Act, CoverageOptions, Diff, Export, History, Import, LayerOptions, Library, Remove, Search, Show, Sync, Takes,
+    Which, Who,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -63,6 +66,11 @@ pub(crate) enum Command {
     /// Reads the ledger and the lists as they were last fetched; asks nobody. Exit status: 0 on no list of suspicious
     /// sites, 1 on one, 2 something could not be read or the call was wrong.
     Site(Site),
+    /// Respond to a security incident: open it, keep things back at every gate, see who met them, take it along
+    ///
+    /// It changes the ledger; every `lazaret serve` that uses it follows within a second.
+    #[command(subcommand)]
+    Incident(Incident),
     /// Check, test and explain policies
     #[command(subcommand)]
     Policy(Policy),
@@ -97,6 +105,12 @@ pub(crate) struct Serve {
     /// Say more: -v every inspection, -vv everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Run these rooms and no others: proxy, icap (both: gates), console, export, retention
+    ///
+    /// What is not named does not run: without `retention` nothing is forgotten, without `export` other systems are told nothing. Another
+    /// process at the same ledger can do it.
+    #[arg(long, value_name = "ROOM,…", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
     #[command(flatten)]
     pub(crate) engine: EngineOptions,
 }
@@ -133,6 +147,15 @@ pub(crate) enum Authority {
         #[arg(long)]
         json: bool,
     },
+    /// Make a key in the PKCS #11 token, as `proxy.authority_key` names it
+    ///
+    /// It never leaves the token. The authority that is made next has it: the first one, which `lazaret serve` makes, or what
+    /// `lazaret authority rotate` makes. A key that is there already can be used as well.
+    Generate {
+        /// What kind of key
+        #[arg(long, value_enum, default_value = "p256")]
+        kind: NewKey,
+    },
     /// Make the next authority, or put it in use
     ///
     /// The next one vouches for no site until it is used, so that clients can be told to trust it in time: the console offers both for
@@ -148,6 +171,27 @@ pub(crate) enum Authority {
         /// Which one
         which: Forgotten,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum NewKey {
+    /// ECDSA with the curve P-256
+    P256,
+    /// ECDSA with the curve P-384
+    P384,
+    /// RSA with 3072 bits
+    Rsa,
+}
+
+impl NewKey {
+    /// The kind that gates know.
+    pub(crate) fn of(self) -> lazaret_gates::KeyKind {
+        match self {
+            Self::P256 => lazaret_gates::KeyKind::P256,
+            Self::P384 => lazaret_gates::KeyKind::P384,
+            Self::Rsa => lazaret_gates::KeyKind::Rsa,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -261,6 +305,8 @@ pub(crate) enum Policy {
         /// .cedar files or folders of them [default: those in force]
         paths: Vec<PathBuf>,
     },
+    /// List the facts that policies can ask for: their types, from when on they are known, what they mean
+    Facts(List),
     /// Run the cases of a TOML file against policies
     Test {
         /// Files of cases [default: the built-in cases]
@@ -269,7 +315,21 @@ pub(crate) enum Policy {
         #[arg(long = "policies", value_name = "PATH")]
         policies: Vec<PathBuf>,
     },
-    /// Say which policies decide on a sample, part by part, and what would change it
+    /// Say which events of the ledger other policies would have decided otherwise than those in force
+    ///
+    /// Each is tried by what it was judged by then. Nothing is changed. Exit status: 0 none, 1 some, 2 it could not be tried.
+    Diff {
+        /// The other policies: .cedar files or folders of them
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// How many of the newest events are tried
+        #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(1..=10_000))]
+        events: i64,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say which policies decide on a sample, part by part, by which facts, and what would change it
     Explain {
         /// The sample
         sample: PathBuf,

@@ -5,6 +5,7 @@ mod backup;
 mod config;
 mod demo;
 mod doctor;
+mod incident;
 pub(crate) mod library;
 mod lists;
 mod policy;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Restore(options) => restore::run(&cli.common, &options),
         Command::Authority(command) => authority::run(&cli.common, &command),
         Command::Site(options) => site::run(&cli.common, &options),
+        Command::Incident(command) => incident::run(&cli.common, &command),
         Command::Policy(command) => policy::run(&cli.common, &command),
         Command::Library(command) => library::run(&cli.common, &command),
         Command::Doctor(options) => doctor::run(&cli.common, &options),

@@ -2,23 +2,27 @@
 
 use crate::bypass::{self, BypassSet};
 use crate::cli::{Common, EngineOptions};
-use crate::config::Config;
+use crate::config::{Config, REREAD};
 use crate::failure::Failure;
+use crate::packing::SpoolPacker;
 use crate::pages::Words;
 use crate::{replay, settings, sources};
 use lazaret_console::{
-    AuthoritySummary, CertificateRefusal, Control, ListSummary, PassedHosts, Pending, PoliciesInForce, PolicySummary,
-    PolicyTrouble, Simulation, SiteStanding, Unready, Unsaved,
+    AuthoritySummary, CertificateRefusal, Control, ListSummary, NoHost, Packer, PassedHosts, Pending, PoliciesInForce,
+    ShownTable, Simulation, SiteStanding, Unready, Unsaved,
 };
-use lazaret_engine::{Engine, Request, SampleBytes};
+use lazaret_engine::{Engine, Expected, Pace, Request, SampleBytes};
+use lazaret_frame::Rooms;
 use lazaret_gates::{Authority, Desk, Standing, names_host};
 use lazaret_model::Origin;
-use lazaret_policy::{Permissions, Policies, PolicyError, PolicyFile, built_in_policies};
+use lazaret_policy::{
+    Permissions, Policies, PolicyDescription, PolicyError, PolicyFile, PolicyProblem, built_in_policies,
+};
 use lazaret_store::{Ledger, LoggedEvent, NewPolicies, PolicyVersion, StoreError};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Seek;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -27,6 +31,8 @@ use std::time::{Duration, SystemTime};
 const SAVED: &str = "policies";
 /// How long the inspection of a small text may take in a process that should be given work.
 const READY_TIME: Duration = Duration::from_secs(5);
+/// How long rooms are waited for that put in force what was done about incidents.
+const ROOMS_TAKE: Duration = Duration::from_secs(1);
 
 /// What an engine is built from, beside the configuration.
 #[derive(Clone)]
@@ -48,7 +54,7 @@ impl Sources {
             Some(text) if self.policy_paths(config).is_empty() => Some(vec![saved_file(text)]),
             _ => None,
         };
-        sources::start_as(&self.common, &self.options, config.clone(), files.as_deref()).map_err(|failure| {
+        sources::start_as(&self.common, &self.options, config.clone(), files.as_deref(), Expected::Many).map_err(|failure| {
             if files.is_none() {
                 return failure;
             }
@@ -72,6 +78,23 @@ impl Sources {
             }
         }
         stamp
+    }
+}
+
+/// Those in force for a configuration and what is saved in the ledger, without what an engine needs beside them.
+pub(crate) fn policies_in_force(
+    config: &Config,
+    saved: Option<&PolicyVersion>,
+) -> Result<Vec<PolicyDescription>, Failure> {
+    Ok(deciding(config, saved)?.describe_all())
+}
+
+/// The same as they decide.
+pub(crate) fn deciding(config: &Config, saved: Option<&PolicyVersion>) -> Result<Policies, Failure> {
+    let text = saved.map(|version| version.text.as_str()).filter(|text| !text.is_empty());
+    match text {
+        Some(text) if config.policy.policies.is_empty() => Ok(Policies::parse(&[saved_file(text)])?),
+        _ => sources::policies(&config.policy.policies),
     }
 }
 
@@ -99,12 +122,17 @@ pub(crate) struct Process {
     running: RwLock<Running>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
-    /// One look at the hosts that are passed at a time, so that the latest counts.
+    /// One look at the hosts that are passed at a time, so that the latest counts; and at what is in force for incidents.
     following: tokio::sync::Mutex<()>,
+    containing: tokio::sync::Mutex<()>,
     /// Other policies were saved at the ledger, and could not be taken up.
     is_behind: AtomicBool,
     /// The proxy's certificate authority, where there is one.
     authority: Option<Arc<Authority>>,
+    /// The rooms that run.
+    rooms: Arc<Rooms>,
+    /// Locks samples up.
+    packer: Arc<SpoolPacker>,
 }
 
 impl Process {
@@ -121,8 +149,9 @@ impl Process {
         let policies = in_force(&sources, &config, saved, &desk.engine())?;
         let permissions = Permissions::built_in()?;
         let bypass_sets = bypass::sets(&config.proxy.bypass_sets)?;
+        let packer = Arc::new(SpoolPacker::new(sources.common.data.as_deref()));
         let running = RwLock::new(Running { config, troubles, policies });
-        let (changing, following, is_behind, authority) = Default::default();
+        let (changing, following, containing, is_behind, authority, rooms) = Default::default();
         Ok(Self {
             sources,
             desk,
@@ -133,8 +162,11 @@ impl Process {
             running,
             changing,
             following,
+            containing,
             is_behind,
             authority,
+            rooms,
+            packer,
         })
     }
 
@@ -144,11 +176,33 @@ impl Process {
         self
     }
 
+    /// The process with rooms, which are told of incidents.
+    pub(crate) fn with_rooms(mut self, rooms: Arc<Rooms>) -> Self {
+        self.rooms = rooms;
+        self
+    }
+
     /// Has the gates pass what the configuration's sets and the ledger name; whoever changed the ledger, here or elsewhere.
     pub(crate) async fn follow_bypasses(&self) -> Result<(), StoreError> {
         let _one = self.following.lock().await;
         let named = self.ledger.bypasses().await?.into_iter().map(|bypass| bypass.host);
         self.desk.replace_bypassed(bypass::hosts(&self.bypass_sets).chain(named).collect());
+        Ok(())
+    }
+
+    /// Has the gates keep back, and rooms do, what the ledger says is in force for incidents; whoever changed that, here or elsewhere.
+    pub(crate) async fn follow_measures(&self) -> Result<(), StoreError> {
+        let _one = self.containing.lock().await;
+        let measures = self.ledger.measures().await?;
+        let number = measures.len();
+        // The gates first: no room keeps anybody from being protected there.
+        if self.desk.replace_measures(measures.clone()) {
+            tracing::info!(number, "what is in force for incidents changed");
+        }
+        // One that takes longer is told the rest later.
+        let rooms = Arc::clone(&self.rooms);
+        let told = tokio::task::spawn_blocking(move || rooms.contain(&measures));
+        let _ = tokio::time::timeout(ROOMS_TAKE, told).await;
         Ok(())
     }
 
@@ -185,7 +239,7 @@ impl Process {
             Reread::Everything => {
                 let new = Config::load(self.sources.common.config.as_deref())?;
                 for table in settings::changed(&old, &new) {
-                    if !matches!(table.as_str(), "detect" | "open" | "policy" | "limits") {
+                    if !REREAD.contains(&table.as_str()) {
                         tracing::warn!(%table, "what changed in this table of the configuration needs a restart");
                     }
                 }
@@ -285,36 +339,23 @@ fn in_force(
     };
     Ok(PoliciesInForce {
         text,
-        list: summaries(engine.policies()),
+        list: engine.policies().describe_all(),
         version: saved.map_or(0, |version| version.id),
         built_in: files.is_empty() && saved_text.is_none(),
         files: files.into_iter().map(|file| file.name).collect(),
     })
 }
 
-fn summaries(policies: &Policies) -> Vec<PolicySummary> {
-    let described = policies.describe_all().into_iter();
-    described
-        .map(|policy| PolicySummary {
-            id: policy.id,
-            title: policy.title,
-            forbids: policy.forbids,
-            decision: policy.decision,
-            technique: policy.technique,
-            lesson: policy.lesson,
-            text: policy.text,
-        })
-        .collect()
+fn parsed(text: &str) -> Result<Policies, Vec<PolicyProblem>> {
+    Policies::parse(&[saved_file(text)]).map_err(|error| match error {
+        PolicyError::Refused(problems) => problems,
+        other => vec![problem(other.to_string())],
+    })
 }
 
-fn parsed(text: &str) -> Result<Policies, Vec<PolicyTrouble>> {
-    Policies::parse(&[saved_file(text)]).map_err(|error| match error {
-        PolicyError::Refused(problems) => problems
-            .into_iter()
-            .map(|problem| PolicyTrouble { line: problem.line, column: problem.column, message: problem.message })
-            .collect(),
-        other => vec![PolicyTrouble { line: 1, column: 1, message: other.to_string() }],
-    })
+/// What is wrong with a text of policies as a whole.
+fn problem(message: String) -> PolicyProblem {
+    PolicyProblem { file: SAVED.to_owned(), line: 1, column: 1, message }
 }
 
 impl Control for Process {
@@ -330,15 +371,14 @@ impl Control for Process {
         built_in_policies().text
     }
 
-    fn check(&self, text: &str) -> Result<Vec<PolicySummary>, Vec<PolicyTrouble>> {
+    fn check(&self, text: &str) -> Result<Vec<PolicyDescription>, Vec<PolicyProblem>> {
         if text.trim().is_empty() {
-            let message = "there is no policy here: everything would be blocked".to_owned();
-            return Err(vec![PolicyTrouble { line: 1, column: 1, message }]);
+            return Err(vec![problem("there is no policy here: everything would be blocked".to_owned())]);
         }
-        parsed(text).map(|policies| summaries(&policies))
+        parsed(text).map(|policies| policies.describe_all())
     }
 
-    fn simulate(&self, text: &str, events: &[LoggedEvent]) -> Result<Simulation, Vec<PolicyTrouble>> {
+    fn simulate(&self, text: &str, events: &[LoggedEvent]) -> Result<Simulation, Vec<PolicyProblem>> {
         let changed = parsed(text)?;
         Ok(replay::compare(self.desk.engine().policies(), &changed, events))
     }
@@ -347,7 +387,7 @@ impl Control for Process {
         Box::pin(self.change(new))
     }
 
-    fn settings(&self) -> Vec<(String, Vec<(String, String)>)> {
+    fn settings(&self) -> Vec<ShownTable> {
         settings::shown(&self.config())
     }
 
@@ -367,8 +407,9 @@ impl Control for Process {
             .collect()
     }
 
-    fn standing(&self, text: &str) -> Result<SiteStanding, String> {
-        let Standing { host, domain, lists, suspicious } = self.desk.sites().look_up(text)?;
+    fn standing(&self, text: &str) -> Result<SiteStanding, NoHost> {
+        let found = self.desk.sites().look_up(text).map_err(|error| NoHost(error.to_string()))?;
+        let Standing { host, domain, lists, suspicious } = found;
         Ok(SiteStanding { host, domain, lists, suspicious })
     }
 
@@ -414,6 +455,10 @@ impl Control for Process {
         Box::pin(self.follow_bypasses())
     }
 
+    fn take_up_measures(&self) -> Pending<'_, Result<(), StoreError>> {
+        Box::pin(self.follow_measures())
+    }
+
     fn quarantine(&self) -> (u32, u64) {
         let quarantine = self.config().quarantine;
         (quarantine.days, quarantine.most_bytes)
@@ -424,19 +469,23 @@ impl Control for Process {
             let mut causes = Vec::new();
             if self.is_behind.load(Ordering::Relaxed) {
                 let why = "those saved at another process could not be taken up; the log says why";
-                causes.push(Unready { what: "policies", why });
+                causes.push(Unready { what: "policies".into(), why: why.into() });
             }
             let engine = self.desk.engine();
             if !tokio::task::spawn_blocking(move || inspects(&engine)).await.unwrap_or(false) {
-                causes
-                    .push(Unready { what: "inspection", why: "a small text could not be inspected; the log says why" });
+                let why = "a small text could not be inspected; the log says why";
+                causes.push(Unready { what: "inspection".into(), why: why.into() });
             }
             causes
         })
     }
 
-    fn pack(&self, name: &str, content: File) -> Result<File, String> {
-        packed(name, content, self.sources.common.data.as_deref()).map_err(|error| error.to_string())
+    fn pack(&self, name: &str, content: File) -> io::Result<File> {
+        self.packer.pack(name, content)
+    }
+
+    fn packer(&self) -> Arc<dyn Packer> {
+        Arc::<SpoolPacker>::clone(&self.packer)
     }
 }
 
@@ -459,7 +508,7 @@ fn inspects(engine: &Engine) -> bool {
         codings: &[],
         prevalence: None,
     };
-    match engine.scan_within(request, READY_TIME) {
+    match engine.scan_within(request, READY_TIME, Pace::First) {
         Ok(report) if report.parts.first().is_some_and(|part| part.complete) => true,
         Ok(report) => {
             let why: Vec<_> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
@@ -471,15 +520,4 @@ fn inspects(engine: &Engine) -> bool {
             false
         }
     }
-}
-
-fn packed(name: &str, mut content: File, data: Option<&Path>) -> std::io::Result<File> {
-    // The spool is on the same disk as the quarantine, which has room for such files.
-    let mut archive = match data {
-        Some(data) => tempfile::tempfile_in(data.join("spool"))?,
-        None => tempfile::tempfile()?,
-    };
-    lazaret_formats::pack(name, &mut content, &mut archive)?;
-    archive.rewind()?;
-    Ok(archive)
 }

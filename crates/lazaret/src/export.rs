@@ -1,240 +1,211 @@
-//! Tells other systems what happened: events as OCSF HTTP Activity (schema.ocsf.io, class 4002) to a file, to syslog
-//! (RFC 5424), to a web hook.
+//! Tells other systems what happened. Each outlet has its own place in the journal, kept in the ledger: an outlet that was away
+//! gets what it missed, and nothing is left out, however long it takes. What was handed over when the process died may come twice.
+
+mod ocsf;
+mod outlets;
 
 use crate::config::Export;
-use crate::failure::Failure;
-use lazaret_gates::Poster;
-use lazaret_store::Event;
-use serde_json::{Value, json};
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::net::UdpSocket;
-use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use crate::failure::{Failure, told};
+use lazaret_gates::ProxySettings;
+use lazaret_model::Event;
+use lazaret_store::{Cursor, Ledger, Settled, StoreError, fingerprint, now, secret};
+use outlets::Outlet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
-/// Events that wait to be told; what comes on top is left out, and that is said.
-const QUEUE: usize = 10_000;
+/// The file in the data folder with the name that the process has for the others.
+const HOLDER: &str = "export.id";
 /// Events told at once.
-const BATCH: usize = 200;
-/// Attempts to reach a web hook, and the pause after the first.
-const ATTEMPTS: u32 = 4;
+const BATCH: i64 = 200;
+/// How often the journal is looked at where nothing rings.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How long a process has an outlet to itself without saying so again, and how often the others look, in milliseconds.
+const HELD: i64 = 180_000;
+const ELSEWHERE: Duration = Duration::from_secs(5);
+/// How long is waited for more when the bell rings.
+const LINGER: Duration = Duration::from_millis(100);
+/// The pause after the first time that an outlet took nothing, and the longest.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Facility local0, severity notice and informational (RFC 5424, 6.2.1).
-const NOTICE: u8 = 16 * 8 + 5;
-const INFORMATIONAL: u8 = 16 * 8 + 6;
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Where events are handed in.
-#[derive(Clone)]
-pub(crate) struct Exporter(Option<mpsc::Sender<Event>>);
-
-enum Syslog {
-    Unix(UnixDatagram, PathBuf),
-    Udp(UdpSocket, String),
-}
-
-struct Outlets {
-    file: Option<PathBuf>,
-    syslog: Option<Syslog>,
-    webhook: Option<(Poster, String)>,
+/// What tells the outlets.
+pub(crate) struct Exporter {
+    bell: Arc<Notify>,
+    close: watch::Sender<bool>,
+    outlets: Mutex<JoinSet<()>>,
 }
 
 impl Exporter {
-    /// Starts to tell what is handed in.
+    /// Starts to tell what happens.
     ///
     /// # Errors
     /// When an outlet cannot be opened.
-    pub(crate) fn start(export: &Export, poster: impl FnOnce() -> Result<Poster, Failure>) -> Result<Self, Failure> {
-        if *export == Export::default() {
-            return Ok(Self(None));
+    pub(crate) fn start(export: &Export, proxy: &ProxySettings, ledger: &Ledger, data: &Path) -> Result<Self, Failure> {
+        let (bell, (close, closing)) = (Arc::new(Notify::new()), watch::channel(false));
+        let mut outlets = JoinSet::new();
+        let all = Outlet::of(export, proxy)?;
+        let holder = if all.is_empty() { String::new() } else { holder(data)? };
+        for outlet in all {
+            let teller = Teller {
+                outlet,
+                ledger: ledger.clone(),
+                holder: holder.clone(),
+                settled: Settled::default(),
+                told: None,
+                bell: Arc::clone(&bell),
+                closing: closing.clone(),
+            };
+            outlets.spawn(teller.run());
         }
-        let file = Some(export.file.clone()).filter(|file| !file.as_os_str().is_empty());
-        if let Some(path) = &file {
-            OpenOptions::new().create(true).append(true).open(path).map_err(|error| Failure::path(path, error))?;
-        }
-        let syslog = match export.syslog.as_str() {
-            "" => None,
-            address => Some(syslog(address)?),
-        };
-        let webhook = match export.webhook.as_str() {
-            "" => None,
-            address => Some((poster()?, address.to_owned())),
-        };
-        let (sender, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(tell(Outlets { file, syslog, webhook }, queue));
-        Ok(Self(Some(sender)))
+        Ok(Self { bell, close, outlets: Mutex::new(outlets) })
     }
 
-    /// What is told of an event, where anybody is told.
-    pub(crate) fn copy_of(&self, event: &Event) -> Option<Event> {
-        self.0.as_ref().map(|_| Event { report: String::new(), judged: String::new(), ..event.clone() })
+    /// Says that something new is in the ledger.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_waiters();
     }
 
-    /// Hands an event in, once it is recorded.
-    pub(crate) fn hand(&self, event: Option<Event>) {
-        let (Some(sender), Some(event)) = (&self.0, event) else { return };
-        if sender.try_send(event).is_err() {
-            tracing::warn!("an event was left out of the export: its outlets are too slow");
-        }
+    /// Tells what there is once more, for so long at the most. The next start goes on with the rest.
+    pub(crate) async fn close(&self, time: Duration) {
+        let _ = self.close.send(true);
+        let mut outlets = std::mem::take(&mut *self.outlets.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = tokio::time::timeout(time, async { while outlets.join_next().await.is_some() {} }).await;
     }
 }
 
-fn syslog(address: &str) -> Result<Syslog, Failure> {
-    let wrong = |why: &dyn std::fmt::Display| Failure::new(format!("`export.syslog`: `{address}`: {why}"));
-    if address.starts_with('/') {
-        let socket = UnixDatagram::unbound().map_err(|error| wrong(&error))?;
-        socket.set_write_timeout(Some(PAUSE)).map_err(|error| wrong(&error))?;
-        return Ok(Syslog::Unix(socket, address.into()));
+/// Who the process with a data folder is among those at one ledger: the same after a restart, however it ended.
+fn holder(data: &Path) -> Result<String, Failure> {
+    let path = data.join(HOLDER);
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    if !known.trim().is_empty() {
+        return Ok(known.trim().to_owned());
     }
-    if !address.contains(':') {
-        return Err(wrong(&"this is neither a socket such as /dev/log nor an address with a port"));
-    }
-    let socket = UdpSocket::bind("[::]:0").or_else(|_| UdpSocket::bind("0.0.0.0:0")).map_err(|error| wrong(&error))?;
-    Ok(Syslog::Udp(socket, address.to_owned()))
+    let new = secret()?;
+    fs::write(&path, format!("{new}\n")).map_err(|error| Failure::path(&path, error))?;
+    Ok(new)
 }
 
-async fn tell(outlets: Outlets, mut queue: mpsc::Receiver<Event>) {
-    let mut waiting = Vec::with_capacity(BATCH);
-    let outlets = std::sync::Arc::new(outlets);
-    while queue.recv_many(&mut waiting, BATCH).await > 0 {
-        let events: Vec<_> = waiting.drain(..).map(|event| (event.decision != "deliver", ocsf(&event))).collect();
-        if let Some((poster, address)) = &outlets.webhook {
-            let list: Vec<_> = events.iter().map(|(_, event)| event).collect();
-            post(poster, address, &serde_json::to_vec(&list).unwrap_or_default()).await;
-        }
-        let outlets = std::sync::Arc::clone(&outlets);
-        let written = tokio::task::spawn_blocking(move || {
-            if let Some(path) = &outlets.file {
-                let lines: String = events.iter().map(|(_, event)| format!("{event}\n")).collect();
-                let file = OpenOptions::new().create(true).append(true).open(path);
-                if let Err(error) = file.and_then(|mut file| file.write_all(lines.as_bytes())) {
-                    tracing::error!(path = %path.display(), %error, "events could not be exported");
+/// A name for what is told at once, by which whoever is told it again knows it.
+fn id_of(events: &[Event]) -> String {
+    let references: Vec<_> = events.iter().map(|event| event.reference.as_str()).collect();
+    format!("lazaret-{}", fingerprint(&references.join(" ")))
+}
+
+/// What tells one outlet.
+struct Teller {
+    outlet: Outlet,
+    ledger: Ledger,
+    /// Who this is among the processes at one ledger.
+    holder: String,
+    /// Which numbers of the journal nobody will write any more.
+    settled: Settled,
+    /// How far it told.
+    told: Option<Cursor>,
+    bell: Arc<Notify>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Teller {
+    async fn run(mut self) {
+        let name = self.outlet.name.clone();
+        let mut pause = PAUSE;
+        loop {
+            match self.tell().await {
+                Ok(true) => break,
+                Ok(false) => pause = PAUSE,
+                Err(error) => {
+                    tracing::warn!(outlet = %name, error = %told(&error), "the ledger does not say what is to be exported");
+                    pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
-            if let Some(syslog) = &outlets.syslog {
-                for (stopped, event) in &events {
-                    if let Err(error) = send(syslog, &message(*stopped, event)) {
-                        tracing::error!(%error, "an event could not be sent to syslog");
+            if self.rests(if pause == PAUSE { ELSEWHERE } else { pause }).await {
+                break;
+            }
+        }
+        if let Err(error) = self.ledger.release_subscriber(&name, &self.holder).await {
+            tracing::debug!(outlet = %name, error = %told(&error), "an outlet could not be let go of");
+        }
+    }
+
+    /// Tells what there is for as long as no other process does. True when the process closes.
+    async fn tell(&mut self) -> Result<bool, StoreError> {
+        let name = self.outlet.name.clone();
+        let until = || now().saturating_add(HELD);
+        let Some(mut cursor) = self.ledger.hold_subscriber(&name, &self.holder, until()).await? else {
+            return Ok(*self.closing.borrow());
+        };
+        // What the outlet has, and the ledger could not note.
+        if let Some(told) = self.told.filter(|told| told.event >= cursor.event && told.entry >= cursor.entry) {
+            cursor = told;
+        }
+        let (mut pause, mut held, mut batch, mut pending) = (PAUSE, now(), BATCH, None);
+        loop {
+            let bell = Arc::clone(&self.bell);
+            // Before it is looked, so that what comes meanwhile is heard.
+            let rung = bell.notified();
+            let (events, next) = match pending.take() {
+                Some(pending) => pending,
+                None => self.ledger.journal(cursor, batch, &mut self.settled).await?,
+            };
+            if next == cursor {
+                if *self.closing.borrow() {
+                    return Ok(true);
+                }
+                tokio::select! {
+                    // Those that come close behind it go together.
+                    () = rung => tokio::time::sleep(LINGER).await,
+                    () = tokio::time::sleep(INTERVAL) => {}
+                    _ = self.closing.changed() => {}
+                }
+                if now().saturating_sub(held) < HELD / 3 {
+                    continue;
+                }
+            } else {
+                match self.outlet.tell(&events, &id_of(&events)).await {
+                    Ok(()) => {
+                        if pause > PAUSE {
+                            tracing::info!(outlet = %name, "the outlet takes events again");
+                        }
+                        (cursor, pause, batch) = (next, PAUSE, (batch * 2).min(BATCH));
+                        self.told = Some(cursor);
+                    }
+                    Err(why) => {
+                        if pause == PAUSE || pause == LONGEST_PAUSE {
+                            tracing::error!(outlet = %name, %why, "events could not be exported; they wait in the ledger");
+                        }
+                        if why.is_about_what_was_told() {
+                            // It may be too much at once, or one of them.
+                            batch = (batch / 2).max(1);
+                        } else {
+                            // The same again, under the same id: it may have been taken, and the answer lost.
+                            pending = Some((events, next));
+                        }
+                        if self.rests(pause).await {
+                            return Ok(true);
+                        }
+                        pause = (pause * 2).min(LONGEST_PAUSE);
                     }
                 }
             }
-        });
-        if let Err(error) = written.await {
-            tracing::error!(%error, "events could not be exported");
-        }
-    }
-}
-
-async fn post(poster: &Poster, address: &str, body: &[u8]) {
-    let mut pause = PAUSE;
-    for attempt in 1..=ATTEMPTS {
-        match poster.json(address, body.to_vec()).await {
-            Ok(()) => return,
-            Err(why) if attempt == ATTEMPTS => tracing::error!(%why, "events could not be sent to the web hook"),
-            Err(why) => {
-                tracing::debug!(%why, attempt, "the web hook did not take events");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
+            held = now();
+            if !self.ledger.advance_subscriber(&name, &self.holder, cursor, until()).await? {
+                return Ok(*self.closing.borrow());
             }
         }
     }
-}
 
-fn send(syslog: &Syslog, message: &str) -> std::io::Result<()> {
-    match syslog {
-        Syslog::Unix(socket, path) => socket.send_to(message.as_bytes(), path).map(drop),
-        Syslog::Udp(socket, address) => socket.send_to(message.as_bytes(), address).map(drop),
-    }
-}
-
-/// A message of RFC 5424, 6.
-fn message(stopped: bool, event: &Value) -> String {
-    let priority = if stopped { NOTICE } else { INFORMATIONAL };
-    let at = event["time"].as_i64().unwrap_or(0);
-    let time = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000);
-    let time = time.unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    let stamp = time.format(&time::format_description::well_known::Rfc3339).unwrap_or_else(|_| "-".to_owned());
-    format!("<{priority}>1 {stamp} - lazaret {} event - {event}", std::process::id())
-}
-
-/// An event as OCSF 1.3 has it.
-fn ocsf(event: &Event) -> Value {
-    let activity = if event.direction == "upload" { 6 } else { 3 };
-    let (action, disposition, severity) = match event.decision.as_str() {
-        "deliver" => (1, 1, 1),
-        "hold" => (2, 3, 3),
-        _ => (2, 2, if event.verdict == "malicious" { 4 } else { 3 }),
-    };
-    let mut told = json!({
-        "class_uid": 4002, "class_name": "HTTP Activity", "category_uid": 4, "category_name": "Network Activity",
-        "activity_id": activity, "type_uid": 400_200 + activity,
-        "time": event.at, "severity_id": severity, "status_id": 1,
-        "action_id": action, "disposition_id": disposition,
-        "metadata": {
-            "version": "1.3.0", "uid": event.reference, "profiles": ["security_control"],
-            "product": { "name": "Lazaret", "vendor_name": "Lazaret", "version": env!("CARGO_PKG_VERSION") },
-        },
-        "http_request": {
-            "http_method": if activity == 6 { "POST" } else { "GET" },
-            "url": { "hostname": event.host, "domain": event.domain, "url_string": event.address },
-        },
-        "dst_endpoint": { "hostname": event.host },
-        "file": { "name": event.name, "size": event.size, "type_id": 1, "mime_type": event.kind },
-        "unmapped": {
-            "gate": event.gate, "kind": event.kind, "class": event.class, "verdict": event.verdict,
-            "decision": event.decision, "reason": event.reason,
-        },
-    });
-    if !event.sha256.is_empty() {
-        told["file"]["hashes"] = json!([{ "algorithm_id": 3, "algorithm": "SHA-256", "value": event.sha256 }]);
-    }
-    if !event.client.is_empty() {
-        told["src_endpoint"] = json!({ "ip": event.client });
-    }
-    if !event.person.is_empty() {
-        told["actor"] = json!({ "user": { "name": event.person } });
-    }
-    if !event.policy.is_empty() {
-        told["policy"] = json!({ "uid": event.policy });
-    }
-    told
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event(decision: &str) -> Event {
-        Event {
-            at: 1_767_225_600_123,
-            reference: "ABCD-EFGH".into(),
-            decision: decision.into(),
-            verdict: "malicious".into(),
-            direction: "download".into(),
-            policy: "malicious".into(),
-            client: "192.0.2.1".into(),
-            ..Event::default()
+    /// Waits, and says whether the process closes.
+    async fn rests(&mut self, time: Duration) -> bool {
+        if *self.closing.borrow() {
+            return true;
         }
-    }
-
-    #[test]
-    fn what_was_stopped_is_told_as_denied() {
-        for (decision, action, disposition, severity) in [("deliver", 1, 1, 1), ("hold", 2, 3, 3), ("block", 2, 2, 4)] {
-            let told = ocsf(&event(decision));
-            assert_eq!(
-                (&told["action_id"], &told["disposition_id"], &told["severity_id"], &told["type_uid"]),
-                (&json!(action), &json!(disposition), &json!(severity), &json!(400_203)),
-                "{decision}"
-            );
-            assert_eq!((&told["policy"]["uid"], told["file"].get("hashes")), (&json!("malicious"), None));
+        tokio::select! {
+            () = tokio::time::sleep(time) => false,
+            _ = self.closing.changed() => true,
         }
-    }
-
-    #[test]
-    fn syslog_messages_have_the_form_of_rfc_5424() {
-        let message = message(true, &ocsf(&event("block")));
-        assert!(message.starts_with("<133>1 2026-01-01T00:00:00.123Z - lazaret "), "{message}");
-        assert!(message.contains(" event - {") && !message.contains('\n'));
     }
 }

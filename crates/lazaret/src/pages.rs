@@ -4,7 +4,8 @@ use lazaret_console::{Coming, Culprit, Form, House, Language, Seen, Stopped, Why
 use lazaret_engine::Engine;
 use lazaret_formats::kind;
 use lazaret_gates::{Exchange, Page, Pages, Reason, Refusal, Trouble, Wants};
-use lazaret_model::{Decision, Direction, Part, ScanReport};
+use lazaret_model::{Decision, Direction, Part, ScanReport, TechniqueId};
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The renderer that gates are given.
@@ -23,6 +24,13 @@ impl Words {
     /// Speaks about the policies of another engine from now on.
     pub(crate) fn replace_engine(&self, engine: Arc<Engine>) {
         *self.engine.write().unwrap_or_else(PoisonError::into_inner) = engine;
+    }
+
+    /// The technique of ATT&CK that a policy names.
+    pub(crate) fn technique(&self, policy: &str) -> Option<TechniqueId> {
+        let engine = Arc::clone(&self.engine.read().unwrap_or_else(PoisonError::into_inner));
+        let named = engine.policies().annotation(policy, "technique")?;
+        Some(TechniqueId(Cow::Owned(named.to_owned()))).filter(TechniqueId::is_well_formed)
     }
 
     /// What decided: the part that met the strictest decision, with the policies and findings about it.
@@ -75,6 +83,9 @@ impl Pages for Words {
             Reason::Policy(report) => self.why(report),
             Reason::Failed(_) => Why { failed: true, ..Why::default() },
             Reason::TooLarge(most) => Why { too_large: Some(*most), ..Why::default() },
+            Reason::Contained(contained) => {
+                Why { incident: Some(contained.measure.incident.clone()), ..Why::default() }
+            }
         };
         let locked = matches!(
             &refusal.reason,
@@ -83,7 +94,8 @@ impl Pages for Words {
                 && report.parts.iter().any(|part| part.locked)
         );
         // Whoever sent something has it: there is nothing to ask for.
-        let asked = refusal.kept.is_some() && exchange.direction == Direction::Download;
+        // What an incident keeps back is nobody's to ask for until that is over.
+        let asked = refusal.kept.is_some() && exchange.direction == Direction::Download && why.incident.is_none();
         let kept = self.console.as_ref().filter(|_| asked);
         let stopped = Stopped {
             unlock: kept.filter(|_| locked).map(|url| format!("{url}/unlock/{}", refusal.reference)),

@@ -25,7 +25,7 @@ pub(crate) fn raise_descriptors() {
 }
 
 /// How the process itself stands: what is looked at, and what was found; an error where that is less than it could be.
-pub(crate) fn standing(data: &Path) -> Vec<(&'static str, Result<String, String>)> {
+pub(crate) fn standing(data: &Path, config: &Config) -> Vec<(&'static str, Result<String, String>)> {
     let user = rustix::process::geteuid();
     let as_user = if user.is_root() {
         Err("root, which nothing but ports below 1024 needs".to_owned())
@@ -44,20 +44,37 @@ pub(crate) fn standing(data: &Path) -> Vec<(&'static str, Result<String, String>
         Err(_) => Ok("there is none yet".to_owned()),
     };
     let mut standing = vec![("runs as", as_user), ("open files", descriptors), ("data folder", folder)];
-    standing.extend(authority(data).map(|found| ("authority", found)));
+    match AuthorityFolder::at(&data.join("authority"), &config.proxy) {
+        Ok(authorities) => {
+            standing.extend(authority(&authorities).map(|found| ("authority", found)));
+            standing.extend(authority_key(&authorities).map(|found| ("authority's key", found)));
+        }
+        Err(error) => standing.push(("authority", Err(crate::failure::told(&error)))),
+    }
     standing
 }
 
 /// How the proxy's certificate authority stands, where there is one.
-fn authority(data: &Path) -> Option<Result<String, String>> {
+fn authority(authorities: &AuthorityFolder) -> Option<Result<String, String>> {
     let now = time::OffsetDateTime::now_utc();
-    let list = match AuthorityFolder::at(&data.join("authority")).list() {
+    let list = match authorities.list() {
         Ok(list) => list,
         Err(error) => return Some(Err(crate::failure::told(&error))),
     };
     let present = list.iter().find(|found| found.role == AuthorityRole::Present)?;
     let (end, days) = (present.not_after.date(), present.days_left(now));
     Some(crate::authority::ending(&list, now).map_or_else(|| Ok(format!("until {end}, {days} days")), Err))
+}
+
+/// Whether the authority's key signs, where it is in a token.
+fn authority_key(authorities: &AuthorityFolder) -> Option<Result<String, String>> {
+    match authorities.probe() {
+        Ok(probe) => probe.map(|probe| {
+            let took = probe.took.as_secs_f64() * 1e3;
+            Ok(format!("`{}` signs ({}, {took:.0} ms)", crate::display::plain(&probe.key), probe.kind.name()))
+        }),
+        Err(error) => Some(Err(crate::failure::told(&error))),
+    }
 }
 
 /// The limit to set; `None` when it is as it should be.
@@ -108,13 +125,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let told = |mode| {
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
-            let standing = standing(folder.path());
+            let standing = standing(folder.path(), &Config::default());
             standing.into_iter().find(|(what, _)| *what == "data folder").unwrap().1
         };
         assert!(told(0o700).is_ok());
         assert!(told(0o750).unwrap_err().contains("mode 750"));
         assert!(
-            standing(&folder.path().join("none")).iter().all(|(what, found)| *what != "data folder" || found.is_ok())
+            standing(&folder.path().join("none"), &Config::default())
+                .iter()
+                .all(|(what, found)| *what != "data folder" || found.is_ok())
         );
     }
 

@@ -3,9 +3,10 @@
 use crate::config::Config;
 use crate::export::Exporter;
 use crate::failure::told;
+use crate::pages::Words;
 use lazaret_engine::Grounds;
-use lazaret_gates::{Exchange, Pending, Reason, Record, Refusal, public_address};
-use lazaret_model::{Decision, ScanReport, reference};
+use lazaret_gates::{Exchange, Pending, Reason, Record, RecordError, Refusal, public_address};
+use lazaret_model::{Decision, INCIDENT_POLICY, ScanReport, reference};
 use lazaret_store::{Blobs, Event, Examined, Ledger, StoreError, now};
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
@@ -18,6 +19,8 @@ use tokio::sync::Notify;
 pub(crate) const LEDGER: &str = "ledger.sqlite";
 /// The file of the key that one-time passwords' secrets are kept under, in the data folder.
 pub(crate) const KEY: &str = "ledger.key";
+/// Techniques of ATT&CK that are noted with an event.
+const MOST_TECHNIQUES: usize = 64;
 /// Parts and findings of a report that are kept.
 const MOST_KEPT: usize = 500;
 /// Sites whose age is remembered between questions.
@@ -70,6 +73,8 @@ pub(crate) struct Recorder {
     /// When a site was first seen.
     sites: Mutex<HashMap<String, i64>>,
     exporter: Exporter,
+    /// The policies in force, which name techniques.
+    words: Arc<Words>,
     /// Rung when something new is kept.
     kept: Arc<Notify>,
     /// Refusals that the ledger could not take, the oldest first, with a bell that is rung when there is one.
@@ -80,9 +85,9 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter, kept: Arc<Notify>) -> Self {
+    pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter, words: Arc<Words>, kept: Arc<Notify>) -> Self {
         let (sites, late, late_came, late_went) = Default::default();
-        Self { ledger, blobs, sites, exporter, kept, late, late_came, late_went }
+        Self { ledger, blobs, sites, exporter, words, kept, late, late_came, late_went }
     }
 
     /// Writes what could not be written before, as soon as the ledger takes it. Never ends.
@@ -95,7 +100,7 @@ impl Recorder {
                 let written = match self.ledger.event(&reference).await {
                     Ok(Some(_)) => Ok(()),
                     Ok(None) => self.put(event).await,
-                    Err(error) => Err(told(&error)),
+                    Err(error) => Err(failed(&error)),
                 };
                 match written {
                     Ok(()) => {
@@ -117,7 +122,9 @@ impl Recorder {
                 self.late_went.notified().await;
             }
         };
-        if tokio::time::timeout(time, written).await.is_ok() {
+        let all = tokio::time::timeout(time, written).await.is_ok();
+        self.exporter.close(time).await;
+        if all {
             return;
         }
         for event in self.late.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -143,10 +150,19 @@ impl Recorder {
         true
     }
 
-    async fn put(&self, event: Event) -> Result<(), String> {
-        let told_to_others = self.exporter.copy_of(&event);
-        self.ledger.record(event).await.map_err(|error| told(&error))?;
-        self.exporter.hand(told_to_others);
+    /// Says in an event what a report says, and which techniques that is about: those that what was found is a sign of, and the
+    /// one that the policy names that decided.
+    fn describe(&self, event: &mut Event, report: &ScanReport) {
+        describe(event, report);
+        let mut techniques = report.techniques();
+        techniques.extend(self.words.technique(&event.policy));
+        // LIMIT: the report has all of them; no two dozen are about one file.
+        event.techniques = techniques.into_iter().take(MOST_TECHNIQUES).collect();
+    }
+
+    async fn put(&self, event: Event) -> Result<(), RecordError> {
+        self.ledger.record(event).await.map_err(|error| failed(&error))?;
+        self.exporter.ring();
         Ok(())
     }
 }
@@ -157,7 +173,7 @@ impl Record for Recorder {
         Box::pin(async move {
             let first = match known {
                 Some(first) => Some(first),
-                None => self.ledger.site(domain).await.map_err(|error| told(&error))?.map(|site| site.first_seen),
+                None => self.ledger.site(domain).await.map_err(|error| failed(&error))?.map(|site| site.first_seen),
             };
             if let (Some(first), None) = (first, known) {
                 let mut sites = self.sites.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,12 +187,12 @@ impl Record for Recorder {
     }
 
     fn prevalence<'a>(&'a self, sha256: &'a str) -> Pending<'a, u64> {
-        Box::pin(async move { self.ledger.prevalence(sha256).await.map_err(|error| told(&error)) })
+        Box::pin(async move { self.ledger.prevalence(sha256).await.map_err(|error| failed(&error)) })
     }
 
     fn delivered<'a>(&'a self, exchange: &'a Exchange, report: &'a ScanReport) -> Pending<'a, ()> {
         let mut event = about(exchange);
-        describe(&mut event, report);
+        self.describe(&mut event, report);
         event.reference = reference();
         event.name.clone_from(&report.path);
         Box::pin(self.put(event))
@@ -186,11 +202,19 @@ impl Record for Recorder {
         let mut event = about(exchange);
         match &refusal.reason {
             Reason::Policy(report) => {
-                describe(&mut event, report);
+                self.describe(&mut event, report);
                 event.report = kept(report);
             }
             Reason::Failed(why) | Reason::Busy(why) => event.reason.clone_from(why),
             Reason::TooLarge(most) => event.reason = format!("larger than {most} bytes"),
+            Reason::Contained(contained) => {
+                if let Some(report) = &contained.report {
+                    self.describe(&mut event, report);
+                    event.report = kept(report);
+                }
+                INCIDENT_POLICY.clone_into(&mut event.policy);
+                event.reason = contained.measure.told();
+            }
         }
         event.decision = refusal.decision.to_string();
         event.reference.clone_from(&refusal.reference);
@@ -201,16 +225,21 @@ impl Record for Recorder {
         }
         Box::pin(async move {
             let Err(why) = self.put(event.clone()).await else { return Ok(()) };
-            let later = if self.put_later(event) { "it is written when that passes" } else { "it is lost" };
-            Err(format!("{why}; {later}"))
+            let why = why.to_string();
+            Err(if self.put_later(event) { RecordError::Later(why) } else { RecordError::Lost(why) })
         })
     }
 
-    fn keep(&self, content: &mut dyn Read) -> Result<String, String> {
-        let content = self.blobs.keep(content).map_err(|error| told(&error));
+    fn keep(&self, content: &mut dyn Read) -> Result<String, RecordError> {
+        let content = self.blobs.keep(content).map_err(|error| failed(&error));
         self.kept.notify_one();
         content
     }
+}
+
+/// What the gates hear of an error of what is kept.
+fn failed(error: &StoreError) -> RecordError {
+    RecordError::Failed(told(error))
 }
 
 fn about(exchange: &Exchange) -> Event {

@@ -1,9 +1,10 @@
 //! Takes up changes while the gates are open: at SIGHUP, when files change on the disk (certificates of the ICAP server among
-//! them), and when another process at the same ledger saved other policies or hosts that are passed uninspected.
+//! them), and when another process at the same ledger saved other policies, hosts that are passed uninspected, or acts of incidents.
 
 use crate::control::{Process, Reread};
 use crate::failure::Failure;
-use lazaret_gates::Icap;
+use lazaret_frame::{Rooms, Started};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -11,6 +12,9 @@ use tokio::signal::unix::Signal;
 
 /// How often files and the ledger are looked at.
 const INTERVAL: Duration = Duration::from_secs(3);
+
+/// How often it is looked up what is in force for incidents: that counts within a second, whichever process was told.
+const AT_ONCE: Duration = Duration::from_millis(300);
 
 /// How soon policies that could not be taken up are tried again, and how late at the most; each time it is twice as long.
 const SOON: Duration = Duration::from_secs(5);
@@ -66,12 +70,11 @@ impl Look {
     }
 }
 
-/// Watches for as long as the process runs.
-pub(crate) async fn watch(process: Arc<Process>, icap: Option<Arc<Icap>>, mut hangup: Signal) {
+/// Watches for as long as the process runs; `own` are the files of rooms as they were taken up at the start.
+pub(crate) async fn watch(process: Arc<Process>, rooms: Arc<Rooms>, mut own: RoomFiles, mut hangup: Signal) {
     let mut look = tokio::time::interval(INTERVAL);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut files = Look::new(stamp(&process).await);
-    let mut certificates = Look::new(certificate_stamp(icap.as_deref()));
     let mut refused = None;
     loop {
         tokio::select! {
@@ -81,17 +84,15 @@ pub(crate) async fn watch(process: Arc<Process>, icap: Option<Arc<Icap>>, mut ha
                 }
                 // What changes while it is read is read again.
                 files = Look::new(stamp(&process).await);
-                certificates = Look::new(certificate_stamp(icap.as_deref()));
+                own = RoomFiles::of(&rooms);
                 tell("SIGHUP", process.reload(Reread::Everything).await);
-                renew("SIGHUP", icap.as_deref());
+                rooms.all().iter().for_each(|started| started.reload("SIGHUP"));
             }
             _ = look.tick() => {
                 if let Err(error) = process.follow_bypasses().await {
                     tracing::debug!(%error, "hosts that are passed uninspected could not be looked up; those that are stay so");
                 }
-                if certificates.is_due(certificate_stamp(icap.as_deref())) {
-                    renew("files changed", icap.as_deref());
-                }
+                own.changed(&rooms).iter().for_each(|started| started.reload("files changed"));
                 if files.is_due(stamp(&process).await) {
                     tell("files changed", process.reload(Reread::Files).await);
                 } else if let Some(version) = process.saved_elsewhere().await
@@ -109,27 +110,64 @@ pub(crate) async fn watch(process: Arc<Process>, icap: Option<Arc<Icap>>, mut ha
     }
 }
 
+/// Follows what is in force for incidents for as long as the process runs.
+pub(crate) async fn watch_measures(process: Arc<Process>) {
+    let mut look = tokio::time::interval(AT_ONCE);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut was_told = false;
+    loop {
+        look.tick().await;
+        let followed = process.follow_measures().await;
+        // Once is enough for as long as it lasts.
+        if let (Err(error), false) = (&followed, was_told) {
+            tracing::warn!(%error, "what is in force for incidents cannot be looked up; what was in force stays so");
+        }
+        was_told = followed.is_err();
+    }
+}
+
 async fn stamp(process: &Arc<Process>) -> Stamp {
     let process = Arc::clone(process);
     tokio::task::spawn_blocking(move || process.stamp()).await.unwrap_or_default()
 }
 
-fn certificate_stamp(icap: Option<&Icap>) -> Stamp {
-    let files = icap.map(Icap::certificate_files).unwrap_or_default();
+/// The files that rooms read beside the configuration, each room's by itself.
+#[derive(Default)]
+pub(crate) struct RoomFiles(BTreeMap<&'static str, Look>);
+
+impl RoomFiles {
+    /// As they are now.
+    pub(crate) fn of(rooms: &Rooms) -> Self {
+        let mut files = Self::default();
+        files.changed(rooms);
+        files
+    }
+
+    /// The rooms whose files changed. Those of a room that was not known before are as they should be.
+    fn changed(&mut self, rooms: &Rooms) -> Vec<Started> {
+        let mut changed = rooms.all();
+        changed.retain(|started| {
+            let now = stamp_of(started.files());
+            match self.0.get_mut(started.room.name()) {
+                Some(look) => look.is_due(now),
+                None => {
+                    self.0.insert(started.room.name(), Look::new(now));
+                    false
+                }
+            }
+        });
+        changed
+    }
+}
+
+/// How files look now.
+fn stamp_of(files: Vec<PathBuf>) -> Stamp {
     let look = |path: PathBuf| {
         let meta = std::fs::metadata(&path).ok();
         let modified = meta.as_ref().and_then(|meta| meta.modified().ok());
         (path, modified, meta.map_or(0, |meta| meta.len()))
     };
     files.into_iter().map(look).collect()
-}
-
-fn renew(because: &str, icap: Option<&Icap>) {
-    let Some(icap) = icap.filter(|icap| !icap.certificate_files().is_empty()) else { return };
-    match icap.renew_certificates() {
-        Ok(()) => tracing::info!(%because, "certificates of the ICAP server were read again and are in force"),
-        Err(why) => tracing::error!(%because, %why, "certificates of the ICAP server stay as they were"),
-    }
 }
 
 fn tell(because: &str, done: Result<(), Failure>) {

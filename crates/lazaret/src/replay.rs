@@ -3,7 +3,9 @@
 use lazaret_console::{Replayed, Simulation};
 use lazaret_engine::{Grounds, decide_again};
 use lazaret_formats::kind;
-use lazaret_model::{Basis, Decision, Direction, Finding, Gate, Kind, Origin, Part, PartId, Role, ScanReport, plain};
+use lazaret_model::{
+    Basis, Decision, Direction, Finding, Gate, Kind, Known, Origin, Part, PartId, Role, ScanReport, plain,
+};
 use lazaret_policy::Policies;
 use lazaret_store::{Event, LoggedEvent};
 use std::collections::BTreeMap;
@@ -23,13 +25,15 @@ pub(crate) fn compare(in_force: &Policies, others: &Policies, events: &[LoggedEv
             break;
         }
         let event = &logged.event;
-        let Some(Again { before, after, policies, guessed, partial }) = again(in_force, others, event) else {
+        let Some(Again { before, after, policies, guessed, partial, known }) = again(in_force, others, event) else {
             simulation.left_out += 1;
             continue;
         };
         simulation.replayed += 1;
         simulation.guessed += usize::from(guessed);
         simulation.partial += usize::from(partial);
+        // Of what was refused before its end nobody could have known it.
+        simulation.uncounted += usize::from(known == Known::Inspection && others.ask_ledger());
         if before.name() != event.decision {
             simulation.drifted += 1;
         }
@@ -60,6 +64,8 @@ struct Again {
     guessed: bool,
     /// More parts than are kept: what is kept was decided about.
     partial: bool,
+    /// How much was known when it was decided.
+    known: Known,
 }
 
 fn again(in_force: &Policies, others: &Policies, event: &Event) -> Option<Again> {
@@ -68,17 +74,18 @@ fn again(in_force: &Policies, others: &Policies, event: &Event) -> Option<Again>
         return None;
     }
     let Some(grounds) = Grounds::parse(&event.judged) else { return guessed(in_force, others, event) };
+    let known = grounds.basis().known;
     // The report has more parts than the grounds, and the grounds have where it came from.
     if grounds.left_out() > 0
         && let Some((parts, findings)) = stopped(event)
     {
         let decided = |policies| decide_again(policies, &event.name, &parts, &findings, grounds.basis()).ok();
         let ((before, _), (after, policies)) = (decided(in_force)?, decided(others)?);
-        return Some(Again { before, after, policies, guessed: false, partial: false });
+        return Some(Again { before, after, policies, guessed: false, partial: false, known });
     }
     let decided = |policies| grounds.decide(policies, &event.name).ok();
     let ((before, _), (after, policies)) = (decided(in_force)?, decided(others)?);
-    Some(Again { before, after, policies, guessed: false, partial: grounds.left_out() > 0 })
+    Some(Again { before, after, policies, guessed: false, partial: grounds.left_out() > 0, known })
 }
 
 /// The same for an event of an older version, of which nobody knows whether a person navigated there, nor always what the site
@@ -96,7 +103,7 @@ fn guessed(in_force: &Policies, others: &Policies, event: &Event) -> Option<Agai
         None => (bases.first()?, decided(in_force, bases.first()?)?.0),
     };
     let (after, policies) = decided(others, basis)?;
-    Some(Again { before, after, policies, guessed: true, partial: false })
+    Some(Again { before, after, policies, guessed: true, partial: false, known: basis.known })
 }
 
 /// The parts and findings of an event; of what was delivered, only the whole is known, and that nothing spoke against it.
@@ -145,7 +152,9 @@ fn whole(event: &Event) -> Part {
 }
 
 fn bases(event: &Event, part: &Part) -> [Basis; 3] {
-    let basis = |navigation, declared_type| Basis { origin: origin(event, navigation, declared_type), prevalence: 0 };
+    let known = if event.sha256.is_empty() { Known::FirstBytes } else { Known::Inspection };
+    let basis =
+        |navigation, declared_type| Basis { origin: origin(event, navigation, declared_type), prevalence: 0, known };
     let declared = part.declared_type.clone();
     let usual = declared.clone().or_else(|| Some(part.kind.media_type.to_string()));
     [basis(true, declared.clone()), basis(false, declared), basis(false, usual)]

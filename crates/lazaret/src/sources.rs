@@ -4,8 +4,9 @@ use crate::cli::{Common, EngineOptions};
 use crate::config::Config;
 use crate::display;
 use crate::failure::Failure;
+use crate::rule_files;
 use lazaret_detect::{RuleSource, built_in_rules};
-use lazaret_engine::{Engine, Settings};
+use lazaret_engine::{Engine, Expected, HashListFile, Settings};
 use lazaret_policy::{Policies, PolicyFile, built_in_policies};
 use std::ffi::OsStr;
 use std::fs;
@@ -23,8 +24,8 @@ pub(crate) struct Started {
 }
 
 /// Starts an engine from configuration and options; says on standard error what was left out.
-pub(crate) fn start(common: &Common, options: &EngineOptions) -> Result<Started, Failure> {
-    start_as(common, options, Config::load(common.config.as_deref())?, None)
+pub(crate) fn start(common: &Common, options: &EngineOptions, expected: Expected) -> Result<Started, Failure> {
+    start_as(common, options, Config::load(common.config.as_deref())?, None, expected)
 }
 
 /// [`start`] with a configuration that was read already, and policies in place of those it names.
@@ -33,6 +34,7 @@ pub(crate) fn start_as(
     options: &EngineOptions,
     mut config: Config,
     instead: Option<&[PolicyFile]>,
+    expected: Expected,
 ) -> Result<Started, Failure> {
     config.detect.rules.extend(options.rules.iter().cloned());
     config.detect.hash_lists.extend(options.hashes.iter().cloned());
@@ -46,11 +48,12 @@ pub(crate) fn start_as(
     };
     let mut troubles = Vec::new();
     let rules = rules(&config.detect.rules, &mut troubles);
-    let hash_lists = texts(&config.detect.hash_lists, None, &mut troubles);
+    let hash_lists = found(&config.detect.hash_lists, None, &mut troubles).into_iter();
+    let hash_lists = hash_lists.map(|path| HashListFile { name: display::path_text(&path), path }).collect();
     let chosen = if options.policies.is_empty() { &config.policy.policies } else { &options.policies };
-    let policies = match instead {
-        Some(files) => Policies::parse(files)?,
-        None => policies(chosen)?,
+    let policies = || match instead {
+        Some(files) => Ok(Policies::parse(files)?),
+        None => policies(chosen),
     };
     let settings = Settings {
         // Not its path: what lies there may have been replaced since, and workers must be what this process is (proc(5)).
@@ -61,11 +64,11 @@ pub(crate) fn start_as(
         limits: config.limits,
         passwords: config.open.passwords,
         clamd,
-        policies,
         spool: None,
         isolation: options.isolation.map_or(config.engine.isolation, Into::into),
+        expected,
     };
-    let (engine, notices) = Engine::start(settings)?;
+    let (engine, notices) = Engine::start::<Failure>(settings, policies)?;
     troubles.extend(notices.into_iter().map(|notice| notice.0));
     for trouble in &troubles {
         display::complain(trouble);
@@ -111,29 +114,36 @@ pub(crate) fn cache(common: &Common) -> Option<PathBuf> {
 }
 
 fn rules(paths: &[PathBuf], troubles: &mut Vec<String>) -> Vec<RuleSource> {
-    let own = texts(paths, Some(&["yar", "yara"]), troubles);
-    built_in_rules().into_iter().chain(own.into_iter().map(|(name, text)| RuleSource { name, text })).collect()
+    let mut all = built_in_rules();
+    for path in paths {
+        let files = found(std::slice::from_ref(path), Some(&["yar", "yara"]), troubles);
+        all.extend(rule_files::read(path, files, troubles));
+    }
+    all
 }
 
 /// The texts of files, and of the files with one of `extensions` in folders, sorted by name.
 fn texts(paths: &[PathBuf], extensions: Option<&[&str]>, troubles: &mut Vec<String>) -> Vec<(String, String)> {
     let mut texts = Vec::new();
-    for path in paths {
-        let files = match files(path, extensions) {
-            Ok(files) => files,
-            Err(failure) => {
-                troubles.push(failure.to_string());
-                continue;
-            }
-        };
-        for file in files {
-            match fs::read(&file) {
-                Ok(bytes) => texts.push((display::path_text(&file), String::from_utf8_lossy(&bytes).into_owned())),
-                Err(error) => troubles.push(Failure::path(&file, error).to_string()),
-            }
+    for file in found(paths, extensions, troubles) {
+        match fs::read(&file) {
+            Ok(bytes) => texts.push((display::path_text(&file), String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) => troubles.push(Failure::path(&file, error).to_string()),
         }
     }
     texts
+}
+
+/// Files, and the files with one of `extensions` in folders, sorted by name.
+fn found(paths: &[PathBuf], extensions: Option<&[&str]>, troubles: &mut Vec<String>) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for path in paths {
+        match files(path, extensions) {
+            Ok(files) => all.extend(files),
+            Err(failure) => troubles.push(failure.to_string()),
+        }
+    }
+    all
 }
 
 fn files(path: &Path, extensions: Option<&[&str]>) -> Result<Vec<PathBuf>, Failure> {

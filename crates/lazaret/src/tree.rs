@@ -62,11 +62,15 @@ pub(crate) fn explanation(out: &mut dyn Write, explained: &[Explained], report: 
         let titles: Vec<_> = report.policies.iter().map(String::as_str).collect();
         return writeln!(out, "  {BOLD}delivered{BOLD:#} by {}: nothing in it is held or blocked", titles.join(", "));
     }
-    for Explained { ruling, now } in explained {
+    for Explained { ruling, now, rests_on } in explained {
         let style = decision_style(ruling.decision);
         writeln!(out, "  {style}{}{style:#} {}", ruling.decision, plain(&ruling.part))?;
         for policy in &ruling.policies {
             writeln!(out, "    because: {} {DIM}({}){DIM:#}", plain(&policy.title), plain(&policy.id))?;
+        }
+        if !rests_on.is_empty() {
+            let facts = rests_on.iter().map(|(path, value)| format!("{path} is {}", plain(value)));
+            writeln!(out, "    {DIM}asked for: {}{DIM:#}", facts.collect::<Vec<_>>().join("; "))?;
         }
         let changes = now.iter().flat_map(|(_, changes)| changes);
         for change in changes.clone() {

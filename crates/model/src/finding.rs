@@ -75,6 +75,16 @@ impl TechniqueId {
             None => digits(rest, 4),
         }
     }
+
+    /// The technique that a sub-technique belongs to; none for a technique.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_once('.').map(|(main, _)| Self(Cow::Owned(main.to_owned())))
+    }
+
+    /// Whether it is the other one, or one of the two is a sub-technique of the other.
+    pub fn is_kin(&self, other: &Self) -> bool {
+        self == other || self.parent().as_ref() == Some(other) || other.parent().as_ref() == Some(self)
+    }
 }
 
 impl From<&'static str> for TechniqueId {

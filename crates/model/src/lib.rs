@@ -8,7 +8,9 @@ mod bounded;
 mod coding;
 mod crowd;
 mod decision;
+mod event;
 mod finding;
+mod incident;
 mod introduction;
 mod kind;
 mod limits;
@@ -19,21 +21,30 @@ mod place;
 mod plain;
 mod reference;
 mod report;
+mod room;
+mod settings;
 mod verdict;
 
 pub use bounded::Bounded;
 pub use coding::ContentCoding;
 pub use crowd::{Crowd, Seat};
 pub use decision::{Decision, Disposition, PolicyMatch, Ruling};
+pub use event::{Administration, AuditAct, Body, EVENT_SCHEMA, Event, Transfer};
 pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
+pub use incident::{
+    Act, ActKind, Deed, INCIDENT_POLICY, Incident, IncidentChange, IncidentError, IncidentState, Measure, Note,
+    ScopeEntry, Subject, SubjectKind, incident_reference,
+};
 pub use introduction::Introduction;
 pub use kind::{Class, Kind};
 pub use limits::{Limit, Limits};
-pub use origin::{Basis, Direction, Gate, Origin, Sample};
+pub use origin::{Basis, Direction, Gate, Known, Origin, Sample};
 pub use pace::Pace;
 pub use part::{Child, Part, PartId, Role, extension};
 pub use place::on_this_machine;
 pub use plain::plain;
 pub use reference::reference;
 pub use report::{SCAN_SCHEMA, ScanReport};
+pub use room::{ActOffer, Activity, EventKind, RoomAct, RoomEvent, RoomName};
+pub use settings::{Setting, SettingError, Settings, SettingsTable, is_secret, nearest, toml_of, values_of};
 pub use verdict::{Verdict, fold};

@@ -3,47 +3,29 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What one sample may cost. One budget is shared by everything inside the sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Bytes that openers may produce in all. Default 8 GiB.
-    pub output_bytes: u64,
-    /// Bytes one part may have. Default 4 GiB.
-    pub part_bytes: u64,
-    /// Output divided by the sample's size, judged once more than 128 MiB have been produced. Default 250.
-    pub ratio: u64,
-    /// Parts in all, the sample included. Default 100,000.
-    pub parts: u32,
-    /// Nesting of parts. Default 32.
-    pub depth: u32,
-    /// Wall-clock milliseconds. Default 120,000.
-    pub time_ms: u64,
-    /// Steps of work, of about a nanosecond each, beyond 64 for each byte of the sample and of what is unpacked of it. Default
-    /// 4,294,967,296.
-    pub steps: u64,
-    /// Bytes of memory that the analysis may hold at once. Default 256 MiB.
-    pub memory_bytes: u64,
-    /// Parts up to this size are held in memory; larger ones go to the spool. Default 16 MiB.
-    pub in_memory_part_bytes: u64,
-    /// Passwords tried on one locked part, at most. Default 200.
-    pub passwords: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            output_bytes: 8 << 30,
-            part_bytes: 4 << 30,
-            ratio: 250,
-            parts: 100_000,
-            depth: 32,
-            time_ms: 120_000,
-            steps: 4 << 30,
-            memory_bytes: 256 << 20,
-            in_memory_part_bytes: 16 << 20,
-            passwords: 200,
-        }
+crate::settings! {
+    /// What one sample may cost. Reaching a limit is visible: the part is marked incomplete, and policy decides.
+    pub struct Limits {
+        /// Bytes that openers may produce in all.
+        pub output_bytes: u64 = 8 << 30;
+        /// Bytes one part may have.
+        pub part_bytes: u64 = 4 << 30;
+        /// Output divided by the sample's size, judged once more than 128 MiB have been produced.
+        pub ratio: u64 = 250;
+        /// Parts in all, the sample included.
+        pub parts: u32 = 100_000;
+        /// Nesting of parts.
+        pub depth: u32 = 32;
+        /// Wall-clock milliseconds.
+        pub time_ms: u64 = 120_000;
+        /// Steps of work, of about a nanosecond each, beyond 64 for each byte of the sample and of what is unpacked of it.
+        pub steps: u64 = 4 << 30;
+        /// Bytes of memory that the analysis may hold at once.
+        pub memory_bytes: u64 = 256 << 20;
+        /// Parts up to this size are held in memory; larger ones are spooled to the temporary folder.
+        pub in_memory_part_bytes: u64 = 16 << 20;
+        /// Passwords tried on one locked part.
+        pub passwords: u32 = 200;
     }
 }
 

@@ -22,6 +22,17 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Scan, Self::Proxy, Self::Icap, Self::Api, Self::Guard];
+
+    /// Whether it stands between people and the web, so that what comes through may be a piece of a page.
+    pub const fn is_of_the_web(self) -> bool {
+        match self {
+            Self::Proxy | Self::Icap => true,
+            Self::Scan | Self::Api | Self::Guard => false,
+        }
+    }
+
     /// The name used in JSON and policies.
     pub const fn name(self) -> &'static str {
         match self {
@@ -93,6 +104,41 @@ pub struct Origin {
     pub navigation: bool,
     /// Whether it ends as a page or a file of a person: a browser navigates to it, or it asks to be saved.
     pub saves: bool,
+    /// Whether it is saved as a file and not shown: an attachment, a link that downloads, or by its type.
+    pub attached: bool,
+}
+
+/// When a fact is known, and so how much is known by then: each of them means everything before it as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    /// It is asked for: by whom, of which site, through which gate. Nothing has come yet.
+    Request,
+    /// The head of the message that carries it is there.
+    Head,
+    /// Its first bytes are there, and what they begin cannot turn out to be something else.
+    FirstBytes,
+    /// All of it is there and was inspected.
+    Inspection,
+    /// The ledger was asked about it.
+    #[default]
+    Ledger,
+}
+
+impl Known {
+    /// All of them, in the order of time.
+    pub const ALL: [Self; 5] = [Self::Request, Self::Head, Self::FirstBytes, Self::Inspection, Self::Ledger];
+
+    /// The name used in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Head => "head",
+            Self::FirstBytes => "first-bytes",
+            Self::Inspection => "inspection",
+            Self::Ledger => "ledger",
+        }
+    }
 }
 
 /// What a decision rests on beside what was found in a sample.
@@ -100,8 +146,10 @@ pub struct Origin {
 pub struct Basis {
     /// Where it came from.
     pub origin: Origin,
-    /// How often the sample was seen here before; 0 where no policy depends on it.
+    /// How often the sample was seen here before; 0 where the ledger was not asked.
     pub prevalence: u64,
+    /// How much was known when it was decided.
+    pub known: Known,
 }
 
 /// Bytes, by their SHA-256, plus where they came from.

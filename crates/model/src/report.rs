@@ -1,7 +1,8 @@
 //! The answer about one sample: the contract of `lazaret scan --json` and of `POST /api/v1/scan`.
 
-use crate::{Basis, Decision, Finding, Kind, Part, Ruling, Verdict};
+use crate::{Basis, Decision, Finding, Kind, Part, Ruling, TechniqueId, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// The schema's name, in every report.
 pub const SCAN_SCHEMA: &str = "lazaret.scan/1";
@@ -68,5 +69,11 @@ impl ScanReport {
         let strictest = self.rulings.iter().filter(|ruling| ruling.decision == self.decision);
         // The first of those that are equally deep.
         strictest.rev().max_by_key(|ruling| depth(ruling))
+    }
+
+    /// Techniques of ATT&CK that something in it is a sign of, each once, by their ids.
+    pub fn techniques(&self) -> BTreeSet<TechniqueId> {
+        let all = self.findings.iter().flat_map(|finding| &finding.techniques);
+        all.filter(|id| id.is_well_formed()).cloned().collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What would change a decision.
 
-use crate::{Facts, Outcome, Policies, PolicyError};
-use lazaret_model::Decision;
+use crate::{Facts, Outcome, Policies, PolicyError, SiteFacts};
+use lazaret_model::{Decision, Known};
 
 /// One fact that, changed alone, changes the decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,9 @@ const BY_ITSELF: &[&str] = &[
     "hooks.folder-open",
     "hooks.agent",
     "hooks.shell-entry",
+    "hooks.connection",
+    "hooks.system",
+    "hooks.editor",
     "hooks.git",
     "hooks.build",
     "hooks.container-start",
@@ -31,6 +34,8 @@ const BY_ITSELF: &[&str] = &[
     "link.starts-program",
     "page.sign-in-lure",
     "shortcut.remote-target",
+    "document.shell-escape",
+    "document.active-cell",
 ];
 
 /// Roles of pieces that no file of its own could stand in for.
@@ -39,77 +44,95 @@ const PIECES: &[&str] = &["script", "command", "link", "macro", "body"];
 /// A condition in words, and how facts look under it. What is not possible for a part leaves its facts as they are.
 type Variation = (&'static str, fn(&mut Facts));
 
-/// Tries every single change of what a person could influence or vouch for.
+/// Tries every single change of what a person could influence or vouch for, on facts that were known by a moment. What one fact alone
+/// may be otherwise stands in its row of the table of facts.
 ///
 /// # Errors
 /// As [`Policies::decide`].
-pub fn explain(policies: &Policies, part: &str, facts: &Facts) -> Result<(Outcome, Vec<Change>), PolicyError> {
-    let outcome = policies.decide(part, facts)?;
-    let variations: [Variation; 9] = [
-        ("if a password opened it, and what is in it were clean and ordinary", |facts| {
-            if facts.locked {
-                facts.locked = false;
-                facts.complete = true;
-                facts.verdict = "benign".to_owned();
-                if facts.class == "unknown" {
-                    ordinary(facts);
-                }
-            }
-        }),
-        ("if everything in it could be inspected and were clean", |facts| {
-            if facts.verdict == "unknown" && facts.complete && !facts.locked {
-                facts.verdict = "benign".to_owned();
-            }
-        }),
-        ("if it could be inspected completely and were clean", |facts| {
-            if !facts.complete && !facts.locked {
-                facts.complete = true;
-                facts.verdict = "benign".to_owned();
-            }
-        }),
-        ("if nothing spoke against its content", |facts| {
-            if facts.verdict == "unknown" {
-                return;
-            }
-            facts.verdict = "benign".to_owned();
-            facts.findings.clear();
-            facts.techniques.clear();
-            facts.masquerade = false;
-        }),
-        ("if it did not pretend to be something else", |facts| facts.masquerade = false),
-        ("if nothing in it ran by itself", |facts| {
-            for finding in BY_ITSELF {
-                facts.findings.remove(*finding);
-            }
-        }),
-        ("if it were an ordinary document", ordinary),
-        ("if a page fetched it instead of a person", |facts| {
-            // Only what comes by a gate to a browser comes to a page.
-            if facts.direction == "download" && ["proxy", "icap"].contains(&&*facts.gate) {
-                (facts.navigation, facts.saves) = (false, false);
-            }
-        }),
-        ("if the site were on no list", |facts| {
-            if let Some(site) = &mut facts.site {
-                site.lists.clear();
-                site.suspicious = false;
-            }
-        }),
-    ];
+pub fn explain(
+    policies: &Policies,
+    part: &str,
+    facts: &Facts,
+    known: Known,
+) -> Result<(Outcome, Vec<Change>), PolicyError> {
+    let outcome = policies.decide_by(part, facts, known)?;
     let mut changes = Vec::new();
-    for (condition, vary) in variations {
-        let mut other = facts.clone();
-        vary(&mut other);
+    let mut consider = |condition: &'static str, other: Facts| -> Result<(), PolicyError> {
         if other == *facts {
-            continue;
+            return Ok(());
         }
-        let decision = policies.decide(part, &other)?.decision;
+        let decision = policies.decide_by(part, &other, known)?.decision;
         if decision < outcome.decision {
             changes.push(Change { condition, decision });
         }
+        Ok(())
+    };
+    for (condition, vary) in VARIATIONS.iter().chain(Facts::OTHERWISE) {
+        let mut other = facts.clone();
+        vary(&mut other);
+        consider(condition, other)?;
+    }
+    for (condition, vary) in SiteFacts::OTHERWISE {
+        let mut other = facts.clone();
+        if let Some(site) = &mut other.site {
+            vary(site);
+        }
+        consider(condition, other)?;
     }
     Ok((outcome, changes))
 }
+
+/// Changes of several facts at once.
+const VARIATIONS: &[Variation] = &[
+    ("if a password opened it, and what is in it were clean and ordinary", |facts| {
+        if facts.locked {
+            facts.locked = false;
+            facts.complete = true;
+            facts.verdict = "benign".to_owned();
+            if facts.class == "unknown" {
+                ordinary(facts);
+            }
+        }
+    }),
+    ("if everything in it could be inspected and were clean", |facts| {
+        if facts.verdict == "unknown" && facts.complete && !facts.locked {
+            facts.verdict = "benign".to_owned();
+        }
+    }),
+    ("if it could be inspected completely and were clean", |facts| {
+        if !facts.complete && !facts.locked {
+            facts.complete = true;
+            facts.verdict = "benign".to_owned();
+        }
+    }),
+    ("if nothing spoke against its content", |facts| {
+        if facts.verdict == "unknown" {
+            return;
+        }
+        facts.verdict = "benign".to_owned();
+        facts.findings.clear();
+        facts.techniques.clear();
+        facts.masquerade = false;
+    }),
+    ("if nothing in it ran by itself", |facts| {
+        for finding in BY_ITSELF {
+            facts.findings.remove(*finding);
+        }
+    }),
+    ("if it were an ordinary document", ordinary),
+    ("if a page fetched it instead of a person", |facts| {
+        // Only what comes by a gate to a browser comes to a page.
+        if facts.direction == "download" && facts.from_web() {
+            (facts.navigation, facts.saves, facts.attached) = (false, false, false);
+        }
+    }),
+    ("if the site were on no list", |facts| {
+        if let Some(site) = &mut facts.site {
+            site.lists.clear();
+            site.suspicious = false;
+        }
+    }),
+];
 
 fn ordinary(facts: &mut Facts) {
     // A connection, a form and a link could not be a document.
@@ -131,7 +154,7 @@ mod tests {
     const DOCUMENT: &str = "if it were an ordinary document";
 
     fn conditions(policies: &Policies, facts: Facts) -> Vec<&'static str> {
-        let (_, changes) = explain(policies, "x", &facts.completed()).unwrap();
+        let (_, changes) = explain(policies, "x", &facts.completed(), Known::Ledger).unwrap();
         changes.into_iter().map(|change| change.condition).collect()
     }
 
@@ -189,6 +212,54 @@ mod tests {
             };
             assert_eq!(conditions(&policies, facts).contains(&DOCUMENT), possible, "{class}, {role}");
         }
+    }
+
+    #[test]
+    fn what_the_table_of_facts_says_may_be_otherwise_is_told_where_it_alone_decides() {
+        let site = Some(SiteFacts { first_seen_days: Some(2), ..SiteFacts::default() });
+        for (condition, told) in [
+            ("resource.masquerade", "if it did not pretend to be something else"),
+            ("resource.opened_with_password", "if it needed no password"),
+            ("resource.macros", "if it held no macros"),
+            ("resource.prevalence < 3", "if the file had been seen here 1,000 times"),
+            (
+                "context has site && context.site has first_seen_days && context.site.first_seen_days < 30",
+                "if the site had been known here for a year",
+            ),
+        ] {
+            let text = format!(
+                "@id(\"all\") @title(\"All\") permit (principal, action, resource);\n\
+                 @id(\"own\") @title(\"Own\") forbid (principal, action, resource) when {{ {condition} }};"
+            );
+            let policies = Policies::parse(&[PolicyFile { name: "x".into(), text }]).unwrap();
+            let facts = Facts {
+                masquerade: true,
+                opened_with_password: true,
+                macros: true,
+                prevalence: 2,
+                site: site.clone(),
+                verdict: "unknown".into(),
+                ..Facts::default()
+            };
+            assert_eq!(conditions(&policies, facts), [told], "{condition}");
+        }
+        assert_eq!(Facts::OTHERWISE.len() + SiteFacts::OTHERWISE.len(), 5, "each has a line here");
+    }
+
+    #[test]
+    fn a_fact_that_was_not_known_then_changes_nothing_and_is_not_held_against_it() {
+        let text = "@id(\"all\") @title(\"All\") permit (principal, action, resource) when { resource.class != \"executable\" };\n\
+            @id(\"rare\") @title(\"Rare\") forbid (principal, action, resource) when { resource.prevalence < 3 };\n\
+            @id(\"small\") @title(\"Small\") forbid (principal, action, resource) when { resource.size < 100000 };";
+        let policies = Policies::parse(&[PolicyFile { name: "x".into(), text: text.into() }]).unwrap();
+        let facts = Facts { class: "executable".into(), kind: "pe32".into(), size: 16_384, ..Facts::default() };
+        let told = |known| {
+            let (outcome, changes) = explain(&policies, "x", &facts.clone().completed(), known).unwrap();
+            (outcome.policies.len(), changes.iter().map(|change| change.condition).collect::<Vec<_>>())
+        };
+        assert_eq!(told(Known::FirstBytes), (0, vec![DOCUMENT]));
+        // Of a whole file both speak.
+        assert_eq!(told(Known::Ledger), (2, vec![]));
     }
 
     #[test]

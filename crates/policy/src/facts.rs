@@ -1,118 +1,119 @@
-//! What policies are told about one part, as in `policies/lazaret.cedarschema`.
+//! The table of facts: everything that policies are told. A row and a line that fills it are all that a fact needs: the schema, what a
+//! request is built of, which policies can be asked early, explanations and `docs/facts.md` are made from the row.
 
-use lazaret_model::{Family, Finding, Origin, Part, Severity, Verdict};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+mod fact;
+mod page;
 
-/// Everything a decision can rest on. Two parts with equal facts get one decision.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Facts {
-    /// The person's name; empty for nobody authenticated.
-    pub person: String,
-    /// The person's groups.
-    pub groups: BTreeSet<String>,
-    /// Name as stored.
-    pub name: String,
-    /// Lower-case extension without the dot.
-    pub extension: String,
-    /// Kind id.
-    pub kind: String,
-    /// Class name.
-    pub class: String,
-    /// Kind ids, of a polyglot several.
-    pub kinds: BTreeSet<String>,
-    /// Class names, of a polyglot several.
-    pub classes: BTreeSet<String>,
-    /// What it is to its parent.
-    pub role: String,
-    /// Bytes.
-    pub size: u64,
-    /// Nesting.
-    pub depth: u32,
-    /// Kind ids of what it lies in.
-    pub parents: BTreeSet<String>,
-    /// Pretends to be something else.
-    pub masquerade: bool,
-    /// Encrypted and not opened.
-    pub locked: bool,
-    /// Opened with a password.
-    pub opened_with_password: bool,
-    /// Inspected completely.
-    pub complete: bool,
-    /// Holds macros.
-    pub macros: bool,
-    /// Verdict name.
-    pub verdict: String,
-    /// Finding ids and their groups.
-    pub findings: BTreeSet<String>,
-    /// Technique ids.
-    pub techniques: BTreeSet<String>,
-    /// Times the whole file was seen here, 1,000 at the most.
-    pub prevalence: u64,
-    /// Gate name.
-    pub gate: String,
-    /// `download` or `upload`.
-    pub direction: String,
-    /// A person navigated to it.
-    pub navigation: bool,
-    /// A browser navigates to it, or it asks to be saved.
-    pub saves: bool,
-    /// The media type the site declared.
-    pub declared_type: String,
-    /// The site, where one is known.
-    pub site: Option<SiteFacts>,
-}
+use cedar_policy::RestrictedExpression;
+use fact::{ABSENT, Told, facts};
+pub use fact::{Fact, FactType, Place};
+use lazaret_model::{Family, Finding, Gate, Known, Origin, Part, Severity, Verdict};
+pub(crate) use page::schema_text;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What policies are told about a site.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SiteFacts {
-    /// Host name.
-    pub host: String,
-    /// Registered domain.
-    pub domain: String,
-    /// Lists it is on.
-    pub lists: BTreeSet<String>,
-    /// One of them lists suspicious sites.
-    pub suspicious: bool,
-    /// Days since it was first seen here.
-    pub first_seen_days: Option<u64>,
-}
-
-impl Default for Facts {
-    /// A clean, completely inspected sample of an unknown kind, scanned by hand.
-    fn default() -> Self {
-        Self {
-            person: String::new(),
-            groups: BTreeSet::new(),
-            name: String::new(),
-            extension: String::new(),
-            kind: "unknown".to_owned(),
-            class: "unknown".to_owned(),
-            kinds: BTreeSet::new(),
-            classes: BTreeSet::new(),
-            role: "sample".to_owned(),
-            size: 0,
-            depth: 0,
-            parents: BTreeSet::new(),
-            masquerade: false,
-            locked: false,
-            opened_with_password: false,
-            complete: true,
-            macros: false,
-            verdict: Verdict::Benign.name().to_owned(),
-            findings: BTreeSet::new(),
-            techniques: BTreeSet::new(),
-            prevalence: 0,
-            gate: "scan".to_owned(),
-            direction: "download".to_owned(),
-            navigation: false,
-            saves: false,
-            declared_type: String::new(),
-            site: None,
-        }
+facts! {
+    /// Everything a decision can rest on. Two parts with equal facts get one decision.
+    pub struct Facts {
+        /// The name that the person authenticated with; empty for nobody, whom policies know as `anonymous`.
+        Principal person: String = String::new(), Request;
+        /// The groups that the person is in.
+        Principal groups: BTreeSet<String> = BTreeSet::new(), Request;
+        /// The name as it is stored, or under which a browser would save it.
+        Resource name: String = String::new(), Head, by file;
+        /// The extension of the name, in lower case and without the dot.
+        Resource extension: String = String::new(), Head;
+        /// What the bytes are, by an id that `lazaret kinds` lists; connections that nobody looks into are `websocket`, `event-stream` and
+        /// `bypass`, a host that is passed uninspected.
+        Resource kind: String = "unknown".to_owned(), FirstBytes;
+        /// The class of that kind, which `lazaret kinds` lists as well.
+        Resource class: String = "unknown".to_owned(), FirstBytes;
+        /// Everything that the bytes are, by the ids of kinds: a polyglot is several.
+        Resource kinds: BTreeSet<String> = BTreeSet::new(), FirstBytes;
+        /// The classes of those kinds.
+        Resource classes: BTreeSet<String> = BTreeSet::new(), FirstBytes;
+        /// What it is to what it lies in: sample, member, stream, attachment, body, embedded, macro, script, command, link, payload or
+        /// appended.
+        Resource role: String = "sample".to_owned(), Request;
+        /// How large it is.
+        Resource size: u64 = 0, Inspection, unit "bytes", by file;
+        /// How deep it lies: 0 for the file itself.
+        Resource depth: u32 = 0, Request, unit "levels";
+        /// The ids of the kinds of what it lies in.
+        Resource parents: BTreeSet<String> = BTreeSet::new(), Request;
+        /// Whether it pretends to be something else.
+        Resource masquerade: bool = false, Inspection, or "if it did not pretend to be something else" => false;
+        /// Whether it is encrypted and could not be opened.
+        Resource locked: bool = false, Inspection;
+        /// Whether a password opened it, which was found or given.
+        Resource opened_with_password: bool = false, Inspection, or "if it needed no password" => false;
+        /// Whether everything in it was inspected.
+        Resource complete: bool = true, Inspection;
+        /// Whether it holds macros.
+        Resource macros: bool = false, Inspection, or "if it held no macros" => false;
+        /// What the inspection thinks of it: benign, unknown, suspicious or malicious.
+        Resource verdict: String = Verdict::Benign.name().to_owned(), Inspection;
+        /// The ids of findings about it, such as `masquerade.double-extension`, and their groups, such as `masquerade`.
+        Resource findings: BTreeSet<String> = BTreeSet::new(), Inspection;
+        /// The ATT&CK techniques that those findings are signs of.
+        Resource techniques: BTreeSet<String> = BTreeSet::new(), Inspection;
+        /// How often the whole file was seen here before, 1,000 times at the most.
+        Resource prevalence: u64 = 0, Ledger, unit "times", by file, or "if the file had been seen here 1,000 times" => 1_000;
+        /// The gate: scan, proxy, icap, api or guard.
+        Context gate: String = "scan".to_owned(), Request;
+        /// Which way it goes: `download`, to a person, or `upload`, from a person to a site.
+        Context direction: String = "download".to_owned(), Request;
+        /// Whether a person navigated to it, as opposed to a page that fetched it.
+        Context navigation: bool = false, Head;
+        /// Whether it ends as a page or a file of that person: a browser navigates to it, or it asks to be saved.
+        Context saves: bool = false, Head;
+        /// Whether it is saved as a file and not shown: an attachment, a link that downloads, or by its type.
+        Context attached: bool = false, Head;
+        /// The media type that the site declares; empty where it declares none.
+        Context declared_type: String = String::new(), Head;
+        /// The site, where one is known.
+        Context site: Option<SiteFacts> = None, Request;
     }
+    /// Whether the gate stands between people and the web, as opposed to whoever hands a file in; it follows from the gate.
+    told Context from_web: bool, Request;
+}
+
+facts! {
+    /// What policies are told about a site.
+    pub struct SiteFacts {
+        /// The name of the host.
+        Site host: String = String::new(), Request, by site;
+        /// The registered domain of the host, or the host itself where it has none.
+        Site domain: String = String::new(), Request, by site;
+        /// The names of the lists that the site is on.
+        Site lists: BTreeSet<String> = BTreeSet::new(), Request;
+        /// Whether one of those lists suspicious sites.
+        Site suspicious: bool = false, Request;
+        /// How long ago the site was first seen here.
+        Site first_seen_days: Option<u64> = None, Head, unit "days", or "if the site had been known here for a year" => Some(365);
+    }
+}
+
+impl Told for Option<SiteFacts> {
+    const KIND: FactType = FactType::Site;
+    const OPTIONAL: bool = true;
+
+    fn told(&self) -> Option<RestrictedExpression> {
+        let mut fields = BTreeMap::new();
+        self.as_ref()?.tell(Place::Site, &mut |name, value| {
+            fields.insert(name.to_owned(), value);
+        });
+        // The names are distinct, so the record cannot be refused.
+        RestrictedExpression::new_record(fields).ok()
+    }
+
+    fn written(&self) -> String {
+        self.as_ref().map_or(ABSENT, |_| "present").to_owned()
+    }
+}
+
+/// The table of facts.
+pub fn all_facts() -> impl Iterator<Item = &'static Fact> {
+    Facts::FACTS.iter().chain(SiteFacts::FACTS)
 }
 
 impl Facts {
@@ -164,10 +165,26 @@ impl Facts {
             direction: origin.direction.name().to_owned(),
             navigation: origin.navigation,
             saves: origin.saves,
+            attached: origin.attached,
             declared_type: origin.declared_type.clone().unwrap_or_default(),
             site,
             ..Self::default()
         }
+    }
+
+    /// Whether the gate stands between people and the web. It follows from the gate, so that facts which were kept have it too.
+    pub fn from_web(&self) -> bool {
+        Gate::ALL.iter().any(|gate| gate.is_of_the_web() && gate.name() == self.gate)
+    }
+
+    /// One of them as Cedar writes it: nothing can be told of a site that is not known.
+    pub fn value(&self, fact: &Fact) -> String {
+        let written = match (fact.place, &self.site) {
+            (Place::Site, Some(site)) => site.written(fact.name),
+            (Place::Site, None) => None,
+            (Place::Principal | Place::Resource | Place::Context, _) => self.written(fact.name),
+        };
+        written.unwrap_or_else(|| ABSENT.to_owned())
     }
 
     /// With `kinds`, `classes` and `extension` filled from `kind`, `class` and `name` where they are empty, as test cases
@@ -184,5 +201,82 @@ impl Facts {
             self.extension = lazaret_model::extension(&self.name);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lazaret_model::{Class, Direction, Kind, PartId, Role};
+
+    #[test]
+    fn every_fact_of_a_part_and_its_origin_reaches_policies() {
+        let part = Part {
+            id: PartId(1),
+            parent: Some(PartId(0)),
+            path: "a.zip//b.pdf.exe".into(),
+            name: "b.pdf.exe".into(),
+            named: true,
+            role: Role::Member,
+            depth: 1,
+            kind: Kind::new("pe32", Class::Executable, ""),
+            also: vec![Kind::new("zip", Class::Archive, "")],
+            size: 7,
+            sha256: String::new(),
+            sha1: None,
+            md5: None,
+            within: Vec::new(),
+            declared_type: None,
+            locked: true,
+            complete: false,
+            incomplete: Vec::new(),
+            password: Some("infected".into()),
+            macros: true,
+        };
+        let finding = Finding::new("masquerade.double-extension", "masquerade", Severity::High, Family::Masquerade, "");
+        let finding = finding.technique("T1036.007");
+        let origin = Origin {
+            gate: Gate::Proxy,
+            direction: Direction::Upload,
+            person: Some("ada".into()),
+            groups: vec!["staff".into()],
+            client: None,
+            page: None,
+            host: Some("www.site.example".into()),
+            domain: Some("site.example".into()),
+            lists: vec!["ours".into()],
+            suspicious: true,
+            first_seen_days: Some(3),
+            declared_type: Some("text/plain".into()),
+            navigation: true,
+            saves: true,
+            attached: true,
+        };
+        let facts = Facts::of(&part, Verdict::Malicious, &[&finding], &["zip"], &origin);
+        for fact in all_facts() {
+            // How often it was seen is told by whoever asked the ledger.
+            let filled = facts.value(fact) != fact.usual();
+            assert_eq!(filled, fact.known != Known::Ledger, "{}: {}", fact.name, facts.value(fact));
+        }
+        let mut told = BTreeSet::new();
+        for place in Place::ALL {
+            facts.tell(place, &mut |name, _| assert!(told.insert(name), "{name} is told twice"));
+            SiteFacts::default().tell(place, &mut |name, _| assert!(told.insert(name), "{name} is told twice"));
+        }
+        // Of a site that was never seen no age is told.
+        let missing: Vec<_> = all_facts().map(|fact| fact.name).filter(|name| !told.contains(name)).collect();
+        assert_eq!(missing, ["first_seen_days"]);
+    }
+
+    #[test]
+    fn what_comes_from_the_web_is_told_by_its_gate_alone() {
+        let web: Vec<_> = Gate::ALL
+            .iter()
+            .map(|gate| Facts { gate: gate.name().to_owned(), ..Facts::default() })
+            .filter(Facts::from_web)
+            .map(|facts| facts.gate)
+            .collect();
+        assert_eq!(web, ["proxy", "icap"]);
+        assert!(!Facts { gate: "unheard-of".to_owned(), ..Facts::default() }.from_web());
     }
 }

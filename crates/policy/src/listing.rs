@@ -5,7 +5,7 @@ use cedar_policy::{ActionConstraint, Effect, EntityUid};
 use lazaret_model::Decision;
 
 /// One policy, described.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PolicyDescription {
     /// Its `@id`.
     pub id: String,
@@ -13,8 +13,9 @@ pub struct PolicyDescription {
     pub title: String,
     /// Whether it forbids; else it permits.
     pub forbids: bool,
-    /// What it leads to by itself: a permit of holding holds, and so does what forbids nothing but delivering.
-    pub decision: Decision,
+    /// What it leads to by itself: a permit of holding holds, and so does what forbids nothing but delivering. None for what speaks
+    /// of neither.
+    pub decision: Option<Decision>,
     /// Its `@technique`, empty for none.
     pub technique: String,
     /// Its `@lesson`, empty for none.
@@ -43,7 +44,7 @@ impl Policies {
         list
     }
 
-    fn decision_of(&self, policy: &cedar_policy::Policy) -> Decision {
+    fn decision_of(&self, policy: &cedar_policy::Policy) -> Option<Decision> {
         let [deliver, hold] = &self.actions;
         let actions = policy.action_constraint();
         let speaks_of = |action: &EntityUid| match &actions {
@@ -52,9 +53,10 @@ impl Policies {
             ActionConstraint::Eq(one) => one == action,
         };
         match policy.effect() {
-            Effect::Permit if speaks_of(deliver) => Decision::Deliver,
-            Effect::Forbid if speaks_of(hold) => Decision::Block,
-            Effect::Permit | Effect::Forbid => Decision::Hold,
+            Effect::Permit if speaks_of(deliver) => Some(Decision::Deliver),
+            Effect::Forbid if speaks_of(hold) => Some(Decision::Block),
+            Effect::Permit | Effect::Forbid if speaks_of(deliver) || speaks_of(hold) => Some(Decision::Hold),
+            Effect::Permit | Effect::Forbid => None,
         }
     }
 }
@@ -67,7 +69,7 @@ mod tests {
     #[test]
     fn what_a_policy_does_is_told_by_the_actions_that_it_speaks_of() {
         let all = Policies::parse(&[built_in_policies()]).unwrap().describe_all();
-        let decision = |id: &str| all.iter().find(|policy| policy.id == id).map(|policy| policy.decision);
+        let decision = |id: &str| all.iter().find(|policy| policy.id == id).and_then(|policy| policy.decision);
         for (id, does) in [
             ("ordinary-content", Decision::Deliver),
             ("uploads", Decision::Deliver),
@@ -80,12 +82,13 @@ mod tests {
         }
         // Nothing that is called so does anything else.
         let holds: Vec<_> = all.iter().filter(|policy| policy.id.starts_with("hold-")).collect();
-        assert!(holds.len() > 4 && holds.iter().all(|policy| policy.decision == Decision::Hold), "{holds:?}");
+        assert!(holds.len() > 4 && holds.iter().all(|policy| policy.decision == Some(Decision::Hold)), "{holds:?}");
         for (scope, does) in [
-            ("permit (principal, action, resource);", Decision::Deliver),
-            ("forbid (principal, action, resource);", Decision::Block),
-            ("permit (principal, action in [Lazaret::Action::\"hold\"], resource);", Decision::Hold),
-            ("forbid (principal, action == Lazaret::Action::\"deliver\", resource);", Decision::Hold),
+            ("permit (principal, action, resource);", Some(Decision::Deliver)),
+            ("forbid (principal, action, resource);", Some(Decision::Block)),
+            ("permit (principal, action in [Lazaret::Action::\"hold\"], resource);", Some(Decision::Hold)),
+            ("forbid (principal, action == Lazaret::Action::\"deliver\", resource);", Some(Decision::Hold)),
+            ("forbid (principal, action == Lazaret::Action::\"execute\", resource);", None),
         ] {
             let text = format!("@id(\"one\") @title(\"One\")\n{scope}");
             let policies = Policies::parse(&[PolicyFile { name: "one.cedar".into(), text }]).unwrap();

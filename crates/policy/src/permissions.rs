@@ -80,7 +80,7 @@ mod tests {
     fn roles_may_do_what_their_names_say() {
         let permissions = Permissions::built_in().unwrap();
         let viewer = ["make-tokens", "read-policies", "view"];
-        let analyst = ["export", "forget", "inspect", "write-takes"];
+        let analyst = ["export", "forget", "inspect", "manage-incidents", "write-takes"];
         let approver = ["decide", "review-takes"];
         let admin = ["change-policies", "manage-users", "read-audit", "read-settings"];
         let check = |role: &str, expected: &[&[&str]]| {

@@ -2,22 +2,27 @@
 
 mod early;
 
-use crate::{Facts, PolicyError, PolicyProblem};
+use crate::facts::schema_text;
+use crate::{Fact, Facts, Place, PolicyError, PolicyProblem, all_facts};
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
-    PolicyId, PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
+    PolicyId, PolicySet, Request, Schema, ValidationMode, Validator,
 };
-pub use early::KindMayChange;
-use lazaret_model::{Decision, PolicyMatch};
+use early::Moments;
+use lazaret_model::{Class, Decision, Known, PolicyMatch};
 use miette::Diagnostic;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-/// The schema, as shipped.
-const SCHEMA: &str = include_str!("../../../policies/lazaret.cedarschema");
 /// Outcomes that are remembered.
 const MOST_KNOWN: usize = 4_096;
+/// The class of what nobody ever looks into.
+const CONNECTION: &str = Class::Connection.name();
+/// Bytes and times that are more than a policy asks for, and small enough to be calculated with.
+const HUGE: u64 = 1 << 40;
+const OFTEN: u64 = 1_000;
 /// The policies that carry T1204, as shipped.
 const DEFAULT: &str = include_str!("../../../policies/default.cedar");
 
@@ -45,12 +50,16 @@ pub struct Policies {
     person: EntityTypeName,
     group: EntityTypeName,
     part: EntityTypeName,
-    /// What forbids by facts that are known early, beside a permit for everything: with the kind, and without.
-    early: [PolicySet; 2],
-    /// Facts that differ from file to file, by their names in the schema, of which these policies speak.
+    /// What counts while not everything is known.
+    moments: Moments,
+    /// A policy here speaks of what the ledger is asked for.
+    asks_ledger: bool,
+    /// Facts that differ from file to file, by their names, of which these policies speak.
     spoken_of: HashSet<&'static str>,
-    /// What was decided on facts, those left out that no policy here speaks of.
-    known: Mutex<HashMap<Facts, Outcome>>,
+    /// What was decided on facts that were known by a moment, those left out that no policy here speaks of.
+    known: Mutex<HashMap<(Facts, Known), Outcome>>,
+    /// The same of early decisions.
+    known_early: Mutex<HashMap<(Facts, Known), Option<Outcome>>>,
 }
 
 /// What was decided about one part, and by which policies.
@@ -109,14 +118,17 @@ impl Policies {
     }
 
     fn new(set: PolicySet) -> Self {
-        let spoken_of = ["name", "size", "prevalence", "host", "domain"];
+        let forms = Form::all(&set);
+        let spoken_of = all_facts().filter(|fact| fact.varies).map(|fact| fact.name);
+        let spoken_of = spoken_of.filter(|name| forms.iter().any(|form| form.mentions(name))).collect();
+        let asks_ledger = forms.iter().any(|form| form.needs() == Known::Ledger);
+        let moments = Moments::of(&forms);
         Self {
-            spoken_of: spoken_of
-                .into_iter()
-                .filter(|name| set.policies().any(|policy| mentions(policy, name)))
-                .collect(),
+            spoken_of,
+            asks_ledger,
             known: Mutex::default(),
-            early: early::sets(&set),
+            known_early: Mutex::default(),
+            moments,
             set,
             authorizer: Authorizer::new(),
             actions: ["deliver", "hold"].map(|name| uid(&type_name("Lazaret::Action"), name)),
@@ -145,53 +157,74 @@ impl Policies {
         self.set.annotation(&PolicyId::new(id), key)
     }
 
-    /// Decides about one part. `part` is its path, for errors.
+    /// Whether a policy depends on what the ledger is asked for.
+    pub const fn ask_ledger(&self) -> bool {
+        self.asks_ledger
+    }
+
+    /// The facts that a policy asks for; none where there is no such policy.
+    pub fn asked_for(&self, id: &str) -> Vec<&'static Fact> {
+        let Some(policy) = self.set.policy(&PolicyId::new(id)) else { return Vec::new() };
+        let form = Form::of(policy);
+        all_facts().filter(|fact| form.speaks_of(fact.name)).collect()
+    }
+
+    /// Decides about one part of which everything is known. `part` is its path, for errors.
     ///
     /// # Errors
     /// When a policy fails on these facts: an error never turns into a delivery.
     pub fn decide(&self, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
-        let key = self.essence(facts);
-        if let Some(outcome) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(outcome.clone());
+        self.decide_by(part, facts, Known::Ledger)
+    }
+
+    /// The same while not everything is known: what is not counts as harmless, and nothing is forbidden for it. A connection is
+    /// decided about for good, and so by everything that forbids.
+    ///
+    /// # Errors
+    /// As [`Policies::decide`].
+    pub fn decide_by(&self, part: &str, facts: &Facts, known: Known) -> Result<Outcome, PolicyError> {
+        once(&self.known, (self.essence(facts), known), || {
+            if facts.class == CONNECTION && known < Known::Inspection {
+                return self.decide_unmeasured(part, facts);
+            }
+            self.evaluate(self.moments.all(known).unwrap_or(&self.set), part, facts)
+        })
+    }
+
+    /// Decides about what nobody measures or counts: for its size, and for how often it was seen, nothing is forbidden, but whatever is
+    /// forbidden with either is.
+    fn decide_unmeasured(&self, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
+        let numbers = |name: &str, own: u64, other: u64| {
+            [Some(own), Some(other).filter(|_| self.spoken_of.contains(name))].into_iter().flatten()
+        };
+        let mut mildest: Option<Outcome> = None;
+        for size in numbers("size", facts.size, HUGE) {
+            for prevalence in numbers("prevalence", facts.prevalence, OFTEN) {
+                let outcome = self.evaluate(&self.set, part, &Facts { size, prevalence, ..facts.clone() })?;
+                if mildest.as_ref().is_none_or(|mildest| outcome.decision < mildest.decision) {
+                    mildest = Some(outcome);
+                }
+            }
         }
-        let outcome = self.evaluate(part, facts)?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_KNOWN {
-            known.clear();
-        }
-        known.insert(key, outcome.clone());
-        Ok(outcome)
+        Ok(mildest.unwrap_or(Outcome { decision: Decision::Block, policies: Vec::new() }))
     }
 
     /// Facts without those that no policy here speaks of.
     fn essence(&self, facts: &Facts) -> Facts {
-        let silent = |name| !self.spoken_of.contains(name);
+        let silent = |name: &str| !self.spoken_of.contains(name);
         let mut facts = facts.clone();
-        if silent("name") {
-            facts.name.clear();
-        }
-        if silent("size") {
-            facts.size = 0;
-        }
-        if silent("prevalence") {
-            facts.prevalence = 0;
-        }
+        facts.forget(&silent);
         if let Some(site) = &mut facts.site {
-            if silent("host") {
-                site.host.clear();
-            }
-            if silent("domain") {
-                site.domain.clear();
-            }
+            site.forget(&silent);
         }
         facts
     }
 
-    fn evaluate(&self, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
+    fn evaluate(&self, set: &PolicySet, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
         let entities = self.entities(part, facts)?;
         let mut denied = None;
         for (action, decision) in self.actions.iter().zip([Decision::Deliver, Decision::Hold]) {
-            let (allowed, reasons) = self.ask(part, facts, action, &entities)?;
+            let (allowed, reasons) = self.ask(set, part, facts, action, &entities)?;
             if allowed {
                 // A held part names what kept it from being delivered, and else what permits holding it.
                 let reasons = denied.take().filter(|forbids: &Vec<_>| !forbids.is_empty()).unwrap_or(reasons);
@@ -204,16 +237,6 @@ impl Policies {
 
     fn ask(
         &self,
-        part: &str,
-        facts: &Facts,
-        action: &EntityUid,
-        entities: &Entities,
-    ) -> Result<(bool, Vec<PolicyMatch>), PolicyError> {
-        self.ask_of(&self.set, part, facts, action, entities)
-    }
-
-    fn ask_of(
-        &self,
         set: &PolicySet,
         part: &str,
         facts: &Facts,
@@ -223,7 +246,9 @@ impl Policies {
         let wrong = |why: String| PolicyError::Request { part: part.to_owned(), why };
         let principal = uid(&self.person, person_name(facts));
         let resource = uid(&self.part, "part");
-        let context = Context::from_pairs(context(facts)).map_err(|error| wrong(error.to_string()))?;
+        let mut context = Vec::with_capacity(Facts::FACTS.len());
+        facts.tell(Place::Context, &mut |name, value| context.push((name.to_owned(), value)));
+        let context = Context::from_pairs(context).map_err(|error| wrong(error.to_string()))?;
         let request = Request::new(principal, action.clone(), resource, context, Some(schema_ref()))
             .map_err(|error| wrong(error.to_string()))?;
         let response = self.authorizer.is_authorized(&request, set, entities);
@@ -246,7 +271,11 @@ impl Policies {
         let groups: HashSet<_> = facts.groups.iter().map(|group| uid(&self.group, group)).collect();
         let mut entities: Vec<_> = groups.iter().map(|group| Entity::with_uid(group.clone())).collect();
         entities.push(Entity::new_no_attrs(uid(&self.person, person_name(facts)), groups));
-        let resource = Entity::new(uid(&self.part, "part"), attributes(facts), HashSet::new());
+        let mut attributes = HashMap::with_capacity(Facts::FACTS.len());
+        facts.tell(Place::Resource, &mut |name, value| {
+            attributes.insert(name.to_owned(), value);
+        });
+        let resource = Entity::new(uid(&self.part, "part"), attributes, HashSet::new());
         entities.push(resource.map_err(|error| wrong(error.to_string()))?);
         Entities::from_entities(entities, Some(schema_ref())).map_err(|error| wrong(error.to_string()))
     }
@@ -256,64 +285,26 @@ impl Policies {
     }
 }
 
+/// What is known of `key`, or else what is found out, which is known from then on.
+fn once<K: Eq + Hash, V: Clone>(
+    known: &Mutex<HashMap<K, V>>,
+    key: K,
+    find: impl FnOnce() -> Result<V, PolicyError>,
+) -> Result<V, PolicyError> {
+    if let Some(found) = known.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return Ok(found.clone());
+    }
+    let found = find()?;
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= MOST_KNOWN {
+        known.clear();
+    }
+    known.insert(key, found.clone());
+    Ok(found)
+}
+
 fn person_name(facts: &Facts) -> &str {
     if facts.person.is_empty() { "anonymous" } else { &facts.person }
-}
-
-fn attributes(facts: &Facts) -> HashMap<String, RestrictedExpression> {
-    let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    let number = |n: u64| RestrictedExpression::new_long(i64::try_from(n).unwrap_or(i64::MAX));
-    let set = |set: &std::collections::BTreeSet<String>| {
-        RestrictedExpression::new_set(set.iter().map(|item| RestrictedExpression::new_string(item.clone())))
-    };
-    let pairs = [
-        ("name", text(&facts.name)),
-        ("extension", text(&facts.extension)),
-        ("kind", text(&facts.kind)),
-        ("class", text(&facts.class)),
-        ("kinds", set(&facts.kinds)),
-        ("classes", set(&facts.classes)),
-        ("role", text(&facts.role)),
-        ("size", number(facts.size)),
-        ("depth", number(facts.depth.into())),
-        ("parents", set(&facts.parents)),
-        ("masquerade", RestrictedExpression::new_bool(facts.masquerade)),
-        ("locked", RestrictedExpression::new_bool(facts.locked)),
-        ("opened_with_password", RestrictedExpression::new_bool(facts.opened_with_password)),
-        ("complete", RestrictedExpression::new_bool(facts.complete)),
-        ("macros", RestrictedExpression::new_bool(facts.macros)),
-        ("verdict", text(&facts.verdict)),
-        ("findings", set(&facts.findings)),
-        ("techniques", set(&facts.techniques)),
-        ("prevalence", number(facts.prevalence)),
-    ];
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn context(facts: &Facts) -> Vec<(String, RestrictedExpression)> {
-    let mut pairs = vec![
-        ("gate".to_owned(), RestrictedExpression::new_string(facts.gate.clone())),
-        ("direction".to_owned(), RestrictedExpression::new_string(facts.direction.clone())),
-        ("navigation".to_owned(), RestrictedExpression::new_bool(facts.navigation)),
-        ("saves".to_owned(), RestrictedExpression::new_bool(facts.saves)),
-        ("declared_type".to_owned(), RestrictedExpression::new_string(facts.declared_type.clone())),
-    ];
-    if let Some(site) = &facts.site {
-        let lists = site.lists.iter().map(|list| RestrictedExpression::new_string(list.clone()));
-        let mut fields = BTreeMap::from([
-            ("host".to_owned(), RestrictedExpression::new_string(site.host.clone())),
-            ("domain".to_owned(), RestrictedExpression::new_string(site.domain.clone())),
-            ("lists".to_owned(), RestrictedExpression::new_set(lists)),
-            ("suspicious".to_owned(), RestrictedExpression::new_bool(site.suspicious)),
-        ]);
-        if let Some(days) = site.first_seen_days {
-            let days = i64::try_from(days).unwrap_or(i64::MAX);
-            fields.insert("first_seen_days".to_owned(), RestrictedExpression::new_long(days));
-        }
-        // The keys are distinct, so the record cannot be refused.
-        pairs.extend(RestrictedExpression::new_record(fields).ok().map(|record| ("site".to_owned(), record)));
-    }
-    pairs
 }
 
 /// The policy under the id of its `@id` annotation.
@@ -327,15 +318,43 @@ fn named(policy: &Policy) -> Result<Policy, &'static str> {
     Ok(policy.new_id(PolicyId::new(id)))
 }
 
-/// Whether a policy may depend on an attribute: its name stands, as an attribute or as text, outside of annotations.
-/// A policy that cannot be looked into may depend on anything.
-fn mentions(policy: &Policy, attribute: &str) -> bool {
-    policy.to_json().map_or(true, |mut json| {
-        if let Some(policy) = json.as_object_mut() {
-            policy.remove("annotations");
-        }
-        json.to_string().contains(&format!("\"{attribute}\""))
-    })
+/// A policy with its condition in Cedar's JSON form, which takes long to make; none where it cannot be looked into.
+struct Form<'s> {
+    policy: &'s Policy,
+    json: Option<String>,
+}
+
+impl<'s> Form<'s> {
+    /// Of every policy.
+    fn all(set: &'s PolicySet) -> Vec<Self> {
+        set.policies().map(Self::of).collect()
+    }
+
+    fn of(policy: &'s Policy) -> Self {
+        let json = policy.to_json().ok().map(|mut json| {
+            if let Some(policy) = json.as_object_mut() {
+                policy.remove("annotations");
+            }
+            json.to_string()
+        });
+        Self { policy, json }
+    }
+
+    /// From when on all facts are known that the policy asks for.
+    fn needs(&self) -> Known {
+        all_facts().filter(|fact| self.speaks_of(fact.name)).map(|fact| fact.known).max().unwrap_or(Known::Request)
+    }
+
+    /// Whether the policy may depend on an attribute: its name stands, as an attribute or as text, outside of annotations.
+    /// A policy that cannot be looked into may depend on anything.
+    fn mentions(&self, attribute: &str) -> bool {
+        self.json.as_ref().is_none_or(|json| json.contains(&format!("\"{attribute}\"")))
+    }
+
+    /// Whether the policy asks for an attribute; one that cannot be looked into may ask for any.
+    fn speaks_of(&self, attribute: &str) -> bool {
+        self.json.as_ref().is_none_or(|json| json.contains(&format!("\"attr\":\"{attribute}\"")))
+    }
 }
 
 fn problem(file: &PolicyFile, error: &(impl Diagnostic + ?Sized)) -> PolicyProblem {
@@ -377,9 +396,12 @@ fn schema() -> Schema {
 }
 
 fn schema_ref() -> &'static Schema {
-    #[expect(clippy::expect_used, reason = "the schema is a constant, and every test that loads policies needs it")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the schema is made of constants, and every test that loads policies needs it"
+    )]
     static SHIPPED: std::sync::LazyLock<Schema> = std::sync::LazyLock::new(|| {
-        Schema::from_cedarschema_str(SCHEMA).expect("the shipped schema is valid; a test holds it").0
+        Schema::from_cedarschema_str(&schema_text()).expect("the shipped schema is valid; a test holds it").0
     });
     &SHIPPED
 }
@@ -476,7 +498,7 @@ mod tests {
             verdict: "unknown".into(),
             ..Facts::default()
         };
-        let (outcome, changes) = explain(&default(), "a.zip", &facts.completed()).unwrap();
+        let (outcome, changes) = explain(&default(), "a.zip", &facts.completed(), Known::Ledger).unwrap();
         assert_eq!(outcome.decision, Decision::Hold);
         assert!(
             changes.iter().any(|c| c.condition == "if a password opened it, and what is in it were clean and ordinary"
@@ -486,7 +508,7 @@ mod tests {
         // What is not locked needs no password.
         let facts = Facts { kind: "rar5".into(), class: "archive".into(), complete: false, ..Facts::default() };
         let facts = Facts { verdict: "unknown".into(), ..facts };
-        let (_, changes) = explain(&default(), "a.rar", &facts.completed()).unwrap();
+        let (_, changes) = explain(&default(), "a.rar", &facts.completed(), Known::Ledger).unwrap();
         let conditions: Vec<_> = changes.iter().map(|change| change.condition).collect();
         assert_eq!(conditions, ["if it could be inspected completely and were clean"]);
     }

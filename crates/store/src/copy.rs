@@ -39,6 +39,14 @@ pub fn digest_of(path: &Path) -> io::Result<Copied> {
     read(&mut File::open(path)?, |_| Ok(()))
 }
 
+/// What an open file holds, from where it is read on.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn digest_of_open(file: &mut File) -> io::Result<Copied> {
+    read(file, |_| Ok(()))
+}
+
 fn read(from: &mut File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<Copied> {
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; CHUNK]);
     loop {

@@ -1,5 +1,6 @@
 //! What can go wrong with what is kept.
 
+use lazaret_model::IncidentError;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -82,6 +83,15 @@ pub enum StoreError {
     /// A batch of events could not be written.
     #[error("the ledger could not record it: {0}")]
     Record(String),
+    /// There is no such incident.
+    #[error("there is no incident `{reference}`")]
+    NoIncident {
+        /// Its reference.
+        reference: String,
+    },
+    /// Something cannot be done about an incident.
+    #[error(transparent)]
+    Incident(#[from] IncidentError),
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,

@@ -13,15 +13,17 @@ mod reach;
 use data_encoding::HEXLOWER;
 
 pub use blobs::Blobs;
-pub use copy::{Copied, copy_file, digest_of};
+pub use copy::{Copied, copy_file, digest_of, digest_of_open};
 pub use error::StoreError;
 pub use ledger::{
-    ApiToken, Ask, AuditEntry, Bypass, Event, EventFilter, Examined, Ledger, LoggedEvent, NewPolicies, NewUser,
-    PolicyVersion, ReleaseRequest, RequestState, Session, SiteHistory, Tally, User,
+    ApiToken, Ask, AuditEntry, AuditFilter, Bypass, Changed, Cursor, Event, EventFilter, Examined, IncidentFile,
+    IncidentReport, Ledger, LoggedEvent, Met, NewIncident, NewPolicies, NewReport, NewUser, PolicyVersion,
+    ReleaseRequest, ReportState, RequestState, Retrospect, RoomNews, Session, Settled, Sightings, SiteHistory, Tally,
+    TechniqueControl, User, Vouched,
 };
 pub use library::{
-    Added, Appearance, Import, Library, NewRelease, NewTake, NewVersion, Relation, Release, Removed, Span, Standing,
-    Take, TakeChange, TakeState, TakeStep, Version,
+    Added, Appearance, Import, LayerVersion, Library, NewLayer, NewRelease, NewTake, NewVersion, Relation, Release,
+    Removed, Repeats, Span, Standing, StoredLayer, Take, TakeChange, TakeState, TakeStep, Version,
 };
 
 /// Milliseconds since 1970.
@@ -52,6 +54,12 @@ pub fn random(bytes: &mut [u8]) -> Result<(), StoreError> {
 pub fn fingerprint(text: &str) -> String {
     use sha2::Digest;
     HEXLOWER.encode(&sha2::Sha256::digest(text.as_bytes()))
+}
+
+/// HMAC-SHA-256 of a message (RFC 2104), by which whoever has the key knows who sent it.
+pub fn authenticated(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    ring::hmac::sign(&key, message).as_ref().to_vec()
 }
 
 /// A database's address as it may be shown.

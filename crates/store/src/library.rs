@@ -7,14 +7,17 @@
 
 mod batch;
 mod bodies;
+mod counted;
 mod import;
+mod layers;
 mod remove;
 mod runs;
 mod takes;
 #[cfg(test)]
 mod tests;
 
-pub use import::{Added, Import, NewRelease, NewVersion, Relation};
+pub use import::{Added, Import, NewRelease, NewVersion, Relation, Repeats};
+pub use layers::{LayerVersion, NewLayer, StoredLayer};
 pub use remove::Removed;
 pub use takes::{NewTake, Take, TakeChange, TakeState, TakeStep};
 
@@ -150,6 +153,19 @@ impl Version {
     pub const STIX_21: i64 = 8;
     /// The bit of `flags` for an object that should say when it was changed and does not.
     pub const UNDATED: i64 = 16;
+    /// The bit of `flags` for an object that says `revoked` or `x_mitre_deprecated` otherwise than with true or false.
+    pub const ODD_STATUS: i64 = 32;
+    /// The bit of `flags` for an object of which a field that should be a text, or a list, is none.
+    pub const ODD_FIELD: i64 = 64;
+    /// The bit of `flags` for an object of which a date is none.
+    pub const ODD_DATE: i64 = 128;
+    /// The bit of `flags` for an object that was changed before it was made.
+    pub const ODD_ORDER: i64 = 256;
+    /// The bit of `flags` for an object that is a bundle.
+    pub const ODD_BUNDLE: i64 = 512;
+    /// The bits of `flags` that only say what is odd about an object, and mean nothing to those who read it. Objects that were
+    /// imported before there were such bits have none of them.
+    pub const ODD: i64 = 32 | 64 | 128 | 256 | 512;
 }
 
 /// Which release holds which version of an object.

@@ -1,6 +1,5 @@
 //! `cargo xtask bench`: the figures of `docs/benchmarks.md`, each beside a reference that runs in the same minute.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
@@ -11,6 +10,10 @@ use std::time::{Duration, Instant};
 const RUNS: usize = 21;
 /// Rules that are loaded.
 const RULES: usize = 10_000;
+/// Hashes on the list that is loaded.
+const HASHES: u64 = 2_000_000;
+/// How long after a list was last written to a start may take its compiled form for good.
+const SETTLES: Duration = Duration::from_millis(1_100);
 /// Bytes of the large archives: 40 members of 100 MiB.
 const MEMBERS: usize = 40;
 const MEMBER: usize = 100 << 20;
@@ -89,7 +92,7 @@ fn start(lazaret: &Path, folder: &Path) -> Result<(), String> {
     let rules = folder.join("rules");
     fs::create_dir_all(&rules).map_err(|error| format!("`{}`: {error}", rules.display()))?;
     let path = rules.join("many.yar");
-    fs::write(&path, many_rules()).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    fs::write(&path, many::rules(RULES)).map_err(|error| format!("`{}`: {error}", path.display()))?;
     let sample = folder.join("small.txt");
     fs::write(&sample, "a line\n").map_err(|error| format!("`{}`: {error}", sample.display()))?;
     let _ = fs::remove_dir_all(folder.join("data"));
@@ -106,29 +109,29 @@ fn start(lazaret: &Path, folder: &Path) -> Result<(), String> {
         "as above",
         bare / compiled,
     );
-    Ok(())
+    hashes(lazaret, folder, bare)
 }
 
-/// Rules as they are written for families: a text, a pattern of bytes with gaps, and every tenth a regular expression.
-fn many_rules() -> String {
-    let mut out = String::new();
-    for number in 0..RULES {
-        // Bytes that differ from rule to rule (Knuth's multiplicative hash).
-        let mixed = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let [a, b, c, d, e, f, g, h] = mixed.to_be_bytes();
-        let _ = write!(
-            out,
-            "rule many_{number} {{ strings: $text = \"marker-{mixed:016x}\" wide ascii nocase \
-             $bytes = {{ {a:02x} {b:02x} {c:02x} ?? {d:02x} [2-6] {e:02x} {f:02x} {g:02x} {h:02x} }}"
-        );
-        let expression = number % 10 == 0;
-        if expression {
-            let _ = write!(out, " $address = /https?:\\/\\/[a-z0-9]{{4,12}}-{mixed:08x}\\.invalid\\//");
-        }
-        let condition = if expression { "$address or all of ($text, $bytes)" } else { "all of them" };
-        let _ = writeln!(out, " condition: {condition} }}");
+/// The same with a long list of hashes, compiled before, beside compiling it and beside no list.
+fn hashes(lazaret: &Path, folder: &Path, bare: f64) -> Result<(), String> {
+    let path = folder.join("many.txt");
+    if !path.exists() {
+        let write = |path: &Path| {
+            let mut out = BufWriter::new(File::create(path)?);
+            many::write_hashes(HASHES, &mut out)?;
+            out.flush()
+        };
+        write(&path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+        std::thread::sleep(SETTLES);
     }
-    out
+    let arguments = ["scan", "--hashes", "many.txt", "small.txt"];
+    let compiled = time(lazaret, folder, &arguments)?.as_secs_f64() * 1e3;
+    let cached = median(lazaret, folder, &arguments)?;
+    let what = format!("start and one small file with {HASHES} hashes from the cache, p50");
+    let measured = format!("{cached:.0} ms");
+    row(&what, "≤ 100 ms", &measured, &format!("compiling them: {compiled:.0} ms"), cached / compiled);
+    row("the same", "–", &measured, &format!("without the list: {bare:.0} ms"), cached / bare);
+    Ok(())
 }
 
 /// A large archive, beside hashing the same bytes.

@@ -13,10 +13,12 @@
 pub mod attack;
 pub mod build;
 mod rows;
+mod seeds;
 mod standin;
 mod table;
 mod vectors;
 
+pub use seeds::unpack;
 pub use standin::{Expect, Standin};
 pub use table::{Line, check, report};
 pub use vectors::{Covered, ROWS, Row};
@@ -118,29 +120,6 @@ pub fn write(root: &Path) -> Result<(usize, usize), String> {
         }
     }
     Ok((written, removed))
-}
-
-/// Writes the plain bytes of every stand-in below a folder, as seeds of the fuzz target that it belongs to, and says how
-/// many. Those of more than a megabyte are left out: a fuzzer learns nothing from their zeros.
-///
-/// # Errors
-/// When a file cannot be read or written; the text names it.
-pub fn unpack(root: &Path, folder: &Path) -> Result<usize, String> {
-    let mut count = 0;
-    for path in stored_paths(root) {
-        let named = |error: std::io::Error| format!("`{}`: {error}", path.display());
-        let (_, bytes) = decode(&std::fs::read(&path).map_err(named)?)
-            .ok_or_else(|| format!("`{}` is not a stand-in", path.display()))?;
-        let id = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
-        let prefix = if path.starts_with(root.join("crates/detect")) { "detect" } else { "open" };
-        if bytes.len() <= 1 << 20 {
-            let target = folder.join(format!("{prefix}_{id}"));
-            std::fs::create_dir_all(&target).map_err(named)?;
-            std::fs::write(target.join(path.file_stem().unwrap_or_default()), bytes).map_err(named)?;
-            count += 1;
-        }
-    }
-    Ok(count)
 }
 
 /// Every stored stand-in of the repository.

@@ -3,6 +3,7 @@
 mod archives;
 mod data;
 mod flat;
+mod homes;
 mod honest;
 mod images;
 mod limits;
@@ -24,7 +25,7 @@ use super::Standin;
 /// another one.
 type Group = (&'static [&'static str], fn() -> Vec<Standin>);
 
-const GROUPS: [Group; 24] = [
+const GROUPS: [Group; 25] = [
     (&["A1", "A2", "A10", "A20", "A24", "A25"], programs::all),
     (&["A3", "A4", "A5"], shortcuts::all),
     (&["A6", "A7", "C24"], scripts::all),
@@ -49,6 +50,7 @@ const GROUPS: [Group; 24] = [
     (&["H"], honest::all),
     (&["A32", "H"], data::all),
     (&["A8", "A9", "A13", "H"], flat::all),
+    (&["A9", "A11", "A18", "A36", "A37", "H"], homes::all),
 ];
 
 pub(super) fn all() -> Vec<Standin> {

@@ -65,6 +65,8 @@ pub const ROWS: &[Row] = &[
         vector: "payload in the browser's cache",
         covered: Covered::Later("what the cache keeps is not told from other answers yet"),
     },
+    row("A36", "settings of a home, a connection or a system that run commands"),
+    row("A37", "text, document or picture whose program runs what stands in it"),
     row("B1", "double extension"),
     row("B2", "right-to-left override"),
     row("B3", "content is not what the name says"),

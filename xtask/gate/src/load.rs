@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 /// One client with its connection.
 pub(crate) trait Client: Send {
-    /// Asks once. `number` is different each time, and so must the body be.
+    /// Asks once, and says how many bytes the body had. `number` is different each time.
     ///
     /// # Errors
     /// When the answer is not the one that an ordinary file gets.
-    fn ask(&mut self, number: u64) -> Result<(), String>;
+    fn ask(&mut self, number: u64) -> Result<usize, String>;
 }
 
 /// What was measured, over any number of turns.
@@ -18,6 +18,8 @@ pub(crate) trait Client: Send {
 pub(crate) struct Figures {
     /// Seconds that each answer took.
     latencies: Vec<f64>,
+    /// Bytes of the bodies.
+    bytes: u64,
     /// Seconds of all turns.
     seconds: f64,
     /// Seconds of processor time that the load itself took.
@@ -33,26 +35,31 @@ impl Figures {
     /// # Errors
     /// What the first client says that fails.
     pub(crate) fn turn(&mut self, clients: &mut [Box<dyn Client>], time: Duration) -> Result<(), String> {
-        let all = Mutex::new(Vec::new());
+        let all = Mutex::new((Vec::<f64>::new(), 0_u64));
         let trouble = Mutex::new(None);
         let (start, before) = (Instant::now(), processor_seconds());
         std::thread::scope(|scope| {
             for client in clients {
                 let (all, trouble) = (&all, &trouble);
                 scope.spawn(move || {
-                    let mut latencies = Vec::new();
+                    let (mut latencies, mut bytes) = (Vec::new(), 0);
                     loop {
                         let asked = Instant::now();
-                        if let Err(why) = client.ask(NEXT.fetch_add(1, Ordering::Relaxed)) {
-                            trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(why);
-                            break;
+                        match client.ask(NEXT.fetch_add(1, Ordering::Relaxed)) {
+                            Ok(length) => bytes += length as u64,
+                            Err(why) => {
+                                trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(why);
+                                break;
+                            }
                         }
                         latencies.push(asked.elapsed().as_secs_f64());
                         if start.elapsed() >= time {
                             break;
                         }
                     }
-                    all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(latencies);
+                    let mut all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    all.0.extend(latencies);
+                    all.1 += bytes;
                 });
             }
         });
@@ -61,13 +68,20 @@ impl Figures {
         if let Some(why) = trouble.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
             return Err(why);
         }
-        self.latencies.extend(all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let (latencies, bytes) = all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.latencies.extend(latencies);
+        self.bytes += bytes;
         Ok(())
     }
 
     /// Answers a second.
     pub(crate) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.seconds
+    }
+
+    /// Bytes of bodies a second.
+    pub(crate) fn throughput(&self) -> f64 {
+        self.bytes as f64 / self.seconds
     }
 
     /// Answers.

@@ -142,7 +142,7 @@ impl Lazaret {
     }
 }
 
-/// c-icap with virus_scan, and the clamd that it asks, with one signature.
+/// c-icap with virus_scan, and the clamd that it asks, with one signature and perhaps more.
 pub(crate) struct CIcap {
     _server: Running,
     _clamd: Running,
@@ -151,7 +151,8 @@ pub(crate) struct CIcap {
 }
 
 impl CIcap {
-    pub(crate) fn start() -> Result<Self, String> {
+    /// `more` are further signatures, in ClamAV's extended form.
+    pub(crate) fn start(more: &str) -> Result<Self, String> {
         let folder = folder()?;
         let at = folder.path().display();
         for name in ["signatures", "temporary"] {
@@ -161,6 +162,9 @@ impl CIcap {
         // EICAR, as `sigtool --md5` writes it.
         let signature = "44d88612fea8a8f36de82e1278abb02f:68:Test-EICAR\n";
         written(&folder.path().join("signatures/test.hdb"), signature)?;
+        if !more.is_empty() {
+            written(&folder.path().join("signatures/more.ndb"), more)?;
+        }
         // What is larger than its limits would be passed unread.
         let config = format!(
             "LocalSocket {at}/clamd.socket\nDatabaseDirectory {at}/signatures\nTemporaryDirectory {at}/temporary\n\

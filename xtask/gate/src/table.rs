@@ -4,6 +4,7 @@
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Aim {
     AtLeast(f64),
+    AtMost(f64),
     /// A third is written as such.
     AtMostAThird,
     None,
@@ -18,6 +19,7 @@ pub(crate) fn head() {
 pub(crate) fn row(what: &str, aim: Aim, measured: &str, reference: &str, ratio: f64) {
     let (aim, holds) = match aim {
         Aim::AtLeast(least) => (format!("≥ {least} ×"), Some(ratio >= least)),
+        Aim::AtMost(most) => (format!("≤ {most} ×"), Some(ratio <= most)),
         Aim::AtMostAThird => ("≤ 1/3".to_owned(), Some(ratio <= 1.0 / 3.0)),
         Aim::None => ("–".to_owned(), None),
     };

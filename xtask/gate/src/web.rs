@@ -72,8 +72,9 @@ struct Downloader {
 }
 
 impl Client for Downloader {
-    fn ask(&mut self, number: u64) -> Result<(), String> {
-        self.fetch(number).map_err(|error| format!("a download failed: {error}"))
+    fn ask(&mut self, number: u64) -> Result<usize, String> {
+        self.fetch(number).map_err(|error| format!("a download failed: {error}"))?;
+        Ok(self.size)
     }
 }
 

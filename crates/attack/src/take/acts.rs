@@ -15,6 +15,8 @@ pub async fn begin(catalog: &Catalog, author: &str, text: &str) -> Result<i64, T
     if !checked.troubles.is_empty() {
         return Err(TakeError::Troubles(checked.troubles));
     }
+    // A form that lay open while another release came is about what nobody reads any more.
+    is_current(&checked)?;
     let new = NewTake {
         object: document.object,
         feed: document.feed,
@@ -217,8 +219,21 @@ async fn done(
 
 /// Whether somebody wrote any of it: whoever edited is an author as well.
 async fn wrote(catalog: &Catalog, take: &Take, who: &str) -> Result<bool, TakeError> {
-    let steps = catalog.library().take_steps(take.id).await?;
-    Ok(steps.iter().any(|step| step.wrote && step.who == who))
+    Ok(authors(catalog, take).await?.iter().any(|author| author == who))
+}
+
+/// Everybody who wrote any of a take: whoever began it, then whoever edited it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn authors(catalog: &Catalog, take: &Take) -> Result<Vec<String>, AttackError> {
+    let mut authors = vec![take.author.clone()];
+    for step in catalog.library().take_steps(take.id).await? {
+        if step.wrote && !authors.contains(&step.who) {
+            authors.push(step.who);
+        }
+    }
+    Ok(authors)
 }
 
 async fn checked(catalog: &Catalog, take: &Take) -> Result<Checked, TakeError> {
@@ -232,6 +247,11 @@ async fn current(catalog: &Catalog, take: &Take) -> Result<(), TakeError> {
     if !checked.troubles.is_empty() {
         return Err(TakeError::Troubles(checked.troubles));
     }
+    is_current(&checked)
+}
+
+/// Refuses what is bound to something else than the newest release says.
+fn is_current(checked: &Checked) -> Result<(), TakeError> {
     match checked.fit {
         Fit::Current => Ok(()),
         Fit::Gone => Err(TakeError::Refused("the newest release does not have the object any more".to_owned())),

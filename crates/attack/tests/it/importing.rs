@@ -2,7 +2,7 @@
 //! and more than fits into memory.
 
 use crate::world::*;
-use lazaret_attack::{AttackError, ImportOptions, Outcome, import};
+use lazaret_attack::{AttackError, Bundle, Detail, ImportOptions, Outcome, history, import, related, remove, verify};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -213,4 +213,128 @@ async fn large_objects_do_not_fill_the_memory() {
     assert_eq!(told(&world, &path).await, ["imported 4.0"]);
     let used = most_memory() - before;
     assert!(used < 350, "{used} MiB");
+}
+
+/// A release's bundle, put together again.
+async fn given_back(world: &World, name: &str) -> Vec<u8> {
+    let (_, releases) = world.catalog.releases().await.unwrap();
+    let release = releases.iter().find(|release| release.name == name).unwrap();
+    let (mut back, mut bundle) = (Vec::new(), Bundle::open(world.catalog.library(), release).await.unwrap());
+    while let Some(piece) = bundle.next().await.unwrap() {
+        back.extend(piece);
+    }
+    back
+}
+
+#[tokio::test]
+async fn an_official_bundle_with_two_versions_of_one_object_is_imported_and_the_newest_counts() {
+    let world = World::new().await;
+    let at = |day: &str, name: &str| with(object(GROUP, "G9001", name, day), json!({ "x_mitre_version": day }));
+    let link = |text: &str| with(relation(1, "uses", GROUP, TECHNIQUE), json!({ "description": text }));
+    let says = |day: &str, text: &str| with(link(text), json!({ "modified": format!("{day}T00:00:00.000Z") }));
+    let objects = [
+        at("2021-05-05", "Weasel today"),
+        says("2021-01-01", "Words of then."),
+        technique(),
+        mitigation(),
+        at("2020-03-03", "Weasel then"),
+        mitigation(),
+        says("2021-06-06", "Words of now."),
+    ];
+    let bytes = bundle(&objects);
+    let path = world.file("enterprise-attack-2.0.json", &bytes);
+    let told = world.import(&path).await;
+    assert!(told[0].starts_with("stix-2.0 enterprise-attack 2.0: 6 new"), "{told:?}");
+    for note in ["more than once, with the same bytes: 1", "in several versions, of which the newest counts: 2"] {
+        assert!(told[0].contains(note), "{told:?}");
+    }
+    assert_eq!(given_back(&world, "2.0").await, bytes);
+    let found = world.find("G9001").await;
+    assert_eq!((found.version.name.as_str(), found.view.release.objects), ("Weasel today", 4));
+    let related = related(&found.view, &found.version);
+    let [one] = related.as_slice() else { panic!("{related:?}") };
+    assert!(String::from_utf8(world.catalog.raw(&one.relation).await.unwrap()).unwrap().contains("Words of now."));
+    assert_eq!(history(&world.catalog, GROUP, found.view.release.track, Detail::Fields).await.unwrap().len(), 1);
+    // The next release has one version of each, the older one: nothing of it is mixed up, in whatever order they come and go.
+    world.release("3.0", &[at("2020-03-03", "Weasel then"), technique(), mitigation()]).await;
+    assert_eq!(world.find("G9001").await.version.name, "Weasel then");
+    assert!(world.import(&path).await[0].starts_with("there: 2.0"));
+    let verified = verify(world.catalog.library(), |_, _| {}).await.unwrap();
+    assert!(verified.wrong.is_empty() && verified.releases == 2, "{verified:?}");
+    let number = "2.0".parse().unwrap();
+    remove(world.catalog.library(), "enterprise-attack", number, None).await.unwrap();
+    let verified = verify(world.catalog.library(), |_, _| {}).await.unwrap();
+    assert!(verified.wrong.is_empty() && verified.releases == 1, "{verified:?}");
+    assert!(world.import(&path).await[0].contains("2.0: 3 new"), "what only it had");
+    assert_eq!(given_back(&world, "2.0").await, bytes);
+}
+
+#[tokio::test]
+async fn a_beta_is_a_release_of_its_own_before_the_release_that_it_became() {
+    let world = World::new().await;
+    for (name, words) in [("11.0", "The release."), ("11.0-beta", "The beta."), ("10.1", "Before.")] {
+        world.release(name, &[with(technique(), json!({ "description": words }))]).await;
+    }
+    let (_, releases) = world.catalog.releases().await.unwrap();
+    let names: Vec<_> = releases.iter().map(|release| release.name.as_str()).collect();
+    assert_eq!(names, ["10.1", "11.0-beta", "11.0"]);
+    assert_eq!(world.find("T9001").await.view.release.name, "11.0");
+    assert_eq!(world.find_in("T9001", "11.0-beta").await.view.release.name, "11.0-beta");
+    // Its collection may name the release that it was to become: that is noted. What is the release itself is no beta.
+    let collection = json!({
+        "type": "x-mitre-collection", "id": "x-mitre-collection--0a000000-0000-4000-8000-000000000001",
+        "name": "Enterprise ATT&CK", "x_mitre_version": "12.0", "created": "2020-01-01T00:00:00.000Z",
+        "modified": "2020-01-01T00:00:00.000Z", "x_mitre_contents": [{ "object_ref": TECHNIQUE }, { "object_ref": OLD }],
+    });
+    let path =
+        world.file("enterprise-attack-12.0-beta.json", &bundle(&[technique(), mitigation(), collection.clone()]));
+    let told = world.import(&path).await;
+    for note in ["12.0-beta: ", "its collection says 12.0; this is the beta of that", "lists and that are not in it: 1"]
+    {
+        assert!(told[0].contains(note), "{told:?}");
+    }
+    assert!(told[0].contains("that its collection does not list: 1"), "{told:?}");
+    let beta = with(collection, json!({ "x_mitre_version": "13.0-beta" }));
+    let path = world.file("enterprise-attack-13.0.json", &bundle(&[technique(), beta]));
+    assert!(world.import(&path).await[0].contains("its collection says that the release is 13.0-beta"));
+}
+
+#[tokio::test]
+async fn what_is_odd_about_objects_is_said_and_the_release_is_there_nevertheless() {
+    let world = World::new().await;
+    let odd = |number: u8, fields: Value| {
+        let id = format!("tool--0a000000-0000-4000-8000-0000000000{number:02x}");
+        with(object(&id, &format!("S90{number:02}"), "Odd", "2020-01-01"), fields)
+    };
+    let objects = [
+        technique(),
+        odd(1, json!({ "revoked": "true" })),
+        odd(2, json!({ "description": 7 })),
+        odd(3, json!({ "external_references": "none" })),
+        odd(4, json!({ "created": "2020-13-45T00:00:00.000Z" })),
+        odd(5, json!({ "created": "2021-01-01T00:00:00.000Z" })),
+        json!({ "type": "bundle", "id": "bundle--0a", "modified": "2020-01-01T00:00:00Z", "objects": [mitigation()] }),
+        relation(1, "uses", GROUP, TECHNIQUE),
+        relation(2, "uses", GROUP, TECHNIQUE),
+    ];
+    let mut bytes = b"\xef\xbb\xbf".to_vec();
+    bytes.extend(bundle(&objects));
+    // Also where the library knows every object already.
+    for name in ["1.0", "2.0"] {
+        let path = world.file(&format!("enterprise-attack-{name}.json"), &bytes);
+        let told = world.import(&path).await;
+        for note in [
+            "which counts as false: 1",
+            "a text or a list and is none, which is passed over: 2",
+            "with a date that is none: 1",
+            "changed before they were made: 1",
+            "in which nothing is looked for: 1",
+            "what another one says: of the same type, between the same two objects: 1",
+            "a byte order mark stands before the bundle",
+        ] {
+            assert!(told[0].contains(note), "{name} {note}: {told:?}");
+        }
+        assert_eq!(given_back(&world, name).await, bytes);
+    }
+    assert!(verify(world.catalog.library(), |_, _| {}).await.unwrap().wrong.is_empty());
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 #[tokio::test]
 async fn a_bundle_comes_back_to_the_byte_however_it_was_packed() {
     // Odd, and valid: white space, escapes, an unusual order of names, a member that nobody knows.
-    let text = "\n{ \"objects\" : [\r\n {\"id\":\"tool--0a\",\"type\":\"tool\",\"name\":\"\\u0041 \\/\",\"modified\":\"2020\",\"n\":1.50},\n\
-                \t{\"type\":\"tool\",\"id\":\"tool--0b\",\"modified\":\"2020\"} ],\"x\":[{}],\"spec_version\":\"2.0\",\"id\":\"bundle--1\",\"type\":\"bundle\" } \n";
+    let text = "\n{ \"objects\" : [\r\n {\"id\":\"tool--0a\",\"type\":\"tool\",\"name\":\"\\u0041 \\/\",\"modified\":\"2020-01-01T00:00:00Z\",\"n\":1.50},\n\
+                \t{\"type\":\"tool\",\"id\":\"tool--0b\",\"modified\":\"2020-01-01T00:00:00Z\"} ],\"x\":[{}],\"spec_version\":\"2.0\",\"id\":\"bundle--1\",\"type\":\"bundle\" } \n";
     let bytes = text.as_bytes();
     let gz = {
         let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -79,12 +79,6 @@ async fn a_bundle_that_is_broken_anywhere_is_refused_whole() {
         ("cut-early", good[..200].to_owned(), "after 0 objects: what begins here does not end"),
         ("no-bundle", "{\"type\":\"tool\",\"objects\":[{}]}".to_owned(), "it has no `id`"),
         ("wrong-type", good.replace("\"type\":\"bundle\"", "\"type\":\"report\""), "`report`, not `bundle`"),
-        ("twice", String::from_utf8(bundle(&[technique(), technique()])).unwrap(), "two objects with this id"),
-        (
-            "twice-changed",
-            String::from_utf8(bundle(&[technique(), with(technique(), json!({ "name": "x" }))])).unwrap(),
-            "two objects with this id",
-        ),
         (
             "no-ends",
             good.replace("\"type\":\"course-of-action\"", "\"type\":\"relationship\""),
@@ -325,7 +319,7 @@ async fn what_another_process_imports_is_seen_without_asking_for_releases() {
     let release = world.catalog.releases().await.unwrap().1[0].clone();
     let view = world.catalog.view(&release).await.unwrap();
     let object = view.entries().next().unwrap().object;
-    assert_eq!(world.catalog.ever(release.track).await.unwrap().noun(object).unwrap().last, 1_000);
+    assert_eq!(world.catalog.ever(release.track).await.unwrap().noun(object).unwrap().last, 10_009);
     // Another process has the file open as well, and this one is not told.
     let address = format!("sqlite:{}", world.folder.path().join("library.sqlite").display());
     let other = lazaret_store::Library::open(&address).await.unwrap();
@@ -334,11 +328,11 @@ async fn what_another_process_imports_is_seen_without_asking_for_releases() {
     lazaret_attack::import(&other, options, Default::default(), |_| {}).await.unwrap();
     // While what is remembered counts, the database is not asked.
     let view = world.catalog.view(&release).await.unwrap();
-    assert_eq!(view.entries().next().unwrap().last, 1_000);
+    assert_eq!(view.entries().next().unwrap().last, 10_009);
     world.catalog = world.catalog.trusting(Duration::ZERO);
     let view = world.catalog.view(&release).await.unwrap();
-    assert_eq!(view.entries().next().unwrap().last, 2_000);
-    assert_eq!(world.catalog.ever(release.track).await.unwrap().noun(object).unwrap().last, 2_000);
+    assert_eq!(view.entries().next().unwrap().last, 20_009);
+    assert_eq!(world.catalog.ever(release.track).await.unwrap().noun(object).unwrap().last, 20_009);
 }
 
 #[tokio::test]

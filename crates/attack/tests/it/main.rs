@@ -7,9 +7,11 @@
     reason = "a test fails by panicking, also where it asks a helper"
 )]
 
+mod gone;
 mod importing;
 mod library;
 mod remove;
 mod search;
+mod tables;
 mod takes;
 mod world;

@@ -204,6 +204,19 @@ async fn evidence_that_is_not_there_is_named() {
     assert!(checked.troubles.is_empty() && checked.fit == Fit::Current);
 }
 
+/// The document with another member of its first claim.
+fn said(document: &Value, name: &str, value: Value) -> Value {
+    let mut other = document.clone();
+    other["claims"][0][name] = value;
+    other
+}
+
+/// The document with a page that was read on this day.
+fn linked(document: &Value, retrieved: &str) -> Value {
+    let link = json!({ "kind": "link", "url": "https://report.invalid/", "title": "A report", "retrieved": retrieved });
+    said(document, "evidence", json!([link]))
+}
+
 #[tokio::test]
 async fn documents_follow_the_schema() {
     let world = written().await;
@@ -221,6 +234,12 @@ async fn documents_follow_the_schema() {
             ),
             "/claims/0",
         ),
+        // Blanks, what nobody sees, and days that there are not.
+        (with(good.clone(), json!({ "title": " \t \u{200b}\u{200b} " })), "/title"),
+        (with(good.clone(), json!({ "summary": " ".repeat(40) })), "/summary"),
+        (said(&good, "text", json!("\u{2060}           ")), "/claims/0/text"),
+        (linked(&good, "2026-13-45"), "/claims/0/evidence/0/retrieved"),
+        (linked(&good, "2026-02-30"), "/claims/0/evidence/0/retrieved"),
         (with(good.clone(), json!({ "feed": "stix-3" })), "/feed"),
         (with(good.clone(), json!({ "more": 1 })), ""),
         (without, ""),

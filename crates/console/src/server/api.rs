@@ -7,8 +7,9 @@ mod takes;
 
 use super::events::Asked;
 use super::requests::decided;
-use super::session::{May, Role};
-use super::{Console, Refused};
+use super::rows::{Program, get, open_get, post, put};
+use super::session::{May, Permission, may};
+use super::{Console, Refused, parts};
 use crate::Unsaved;
 use axum::Router;
 use axum::body::Bytes;
@@ -18,13 +19,14 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any};
 use lazaret_store::{NewPolicies, RequestState, now};
 use problem::Problem;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 const OPENAPI: &str = include_str!("api/openapi.json");
@@ -38,15 +40,21 @@ const MOST_LAYER: usize = 16 << 20;
 
 type Said = Result<Response, Problem>;
 
-/// Whoever sent a token.
-struct Caller {
+/// Whoever sent a token, whose role allows something.
+struct Caller<P> {
     name: String,
     may: BTreeSet<String>,
+    to: PhantomData<fn() -> P>,
 }
 
-impl Caller {
-    fn may(&self, what: May) -> Result<(), Problem> {
-        if self.may.contains(what.name()) {
+impl<P> Caller<P> {
+    /// Refuses whoever may not do what only the handler can tell that it is.
+    fn needs(&self, what: May) -> Result<(), Problem> {
+        self.needs_one_of(&[what.name()])
+    }
+
+    fn needs_one_of(&self, actions: &[&str]) -> Result<(), Problem> {
+        if actions.iter().any(|action| self.may.contains(*action)) {
             Ok(())
         } else {
             Err(Problem::new(StatusCode::FORBIDDEN, "the role of this token does not allow this"))
@@ -54,7 +62,9 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<Arc<Console>> for Caller {
+impl<P: Permission> Program for Caller<P> {}
+
+impl<P: Permission> FromRequestParts<Arc<Console>> for Caller<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Problem> {
@@ -65,13 +75,10 @@ impl FromRequestParts<Arc<Console>> for Caller {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(nobody());
         }
-        let (user, token) = console.ledger.bearer(token.trim()).await?.ok_or_else(nobody)?;
-        // Never more than the owner may by now.
-        let role = match (Role::of(&user.role), Role::of(&token.role)) {
-            (Some(owner), Some(role)) => owner.min(role),
-            _ => return Err(nobody()),
-        };
-        Ok(Self { name: user.name, may: console.control.permissions(role.name()) })
+        let (user, role) = console.identity.bearer(token.trim()).await.map_err(Refused::from)?.ok_or_else(nobody)?;
+        let caller = Self { name: user.name, may: console.control.permissions(role.name()), to: PhantomData };
+        caller.needs_one_of(P::ANY)?;
+        Ok(caller)
     }
 }
 
@@ -93,13 +100,13 @@ type Route = (&'static str, Vec<Method>, MethodRouter<Arc<Console>>);
 /// Every address.
 fn routes() -> Vec<Route> {
     let mut routes = vec![
-        ("/api/v1/openapi.json", vec![Method::GET], get(openapi)),
+        ("/api/v1/openapi.json", vec![Method::GET], open_get(openapi)),
         ("/api/v1/events", vec![Method::GET], get(events)),
         ("/api/v1/events/{reference}", vec![Method::GET], get(event)),
         ("/api/v1/requests", vec![Method::GET], get(requests)),
         ("/api/v1/requests/{id}/approve", vec![Method::POST], post(approve)),
         ("/api/v1/requests/{id}/deny", vec![Method::POST], post(deny)),
-        ("/api/v1/policies", vec![Method::GET, Method::PUT], get(policies).put(put_policies)),
+        ("/api/v1/policies", vec![Method::GET, Method::PUT], get(policies).merge(put(put_policies))),
         ("/api/v1/sites/{domain}", vec![Method::GET], get(site)),
         ("/api/v1/authorities", vec![Method::GET], get(authorities)),
     ];
@@ -117,7 +124,7 @@ pub(super) fn router() -> Router<Arc<Console>> {
             (path, names, if path == LAYERS { methods.layer(DefaultBodyLimit::max(MOST_LAYER)) } else { methods })
         })
         .fold(Router::new(), |router, (path, _, methods)| router.route(path, methods.fallback(wrong_method)));
-    routed.route("/api/{*rest}", axum::routing::any(nothing)).layer(DefaultBodyLimit::max(MOST_BODY))
+    routed.route("/api/{*rest}", any(nothing)).layer(DefaultBodyLimit::max(MOST_BODY))
 }
 
 fn said(value: &impl serde::Serialize) -> Said {
@@ -156,11 +163,10 @@ fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
 }
 
 async fn events(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
+    State(console): State<parts::Events>,
+    _: Caller<may::View>,
     query: Result<Query<Asked>, QueryRejection>,
 ) -> Said {
-    caller.may(May::View)?;
     let asked = asked(query)?.at(now())?;
     let (filter, limit) = (asked.filter()?, limit(asked.limit)?);
     let events = console.ledger.events(&filter, asked.before, limit).await?;
@@ -189,8 +195,7 @@ fn shown(logged: &lazaret_store::LoggedEvent) -> Result<Value, Problem> {
     Ok(value)
 }
 
-async fn event(State(console): State<Arc<Console>>, caller: Caller, Path(reference): Path<String>) -> Said {
-    caller.may(May::View)?;
+async fn event(State(console): State<parts::Events>, _: Caller<may::View>, Path(reference): Path<String>) -> Said {
     let missing = || Problem::new(StatusCode::NOT_FOUND, "there is no event with this reference");
     let event = console.ledger.event(&reference.to_uppercase()).await?.ok_or_else(missing)?;
     said(&shown(&event)?)
@@ -202,11 +207,10 @@ struct Page {
 }
 
 async fn requests(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
+    State(console): State<parts::Events>,
+    _: Caller<may::View>,
     query: Result<Query<Page>, QueryRejection>,
 ) -> Said {
-    caller.may(May::View)?;
     let requests = console.ledger.requests(limit(asked(query)?.limit)?).await?;
     said(&json!({ "requests": requests }))
 }
@@ -218,22 +222,21 @@ struct Reply {
     answer: String,
 }
 
-async fn approve(console: State<Arc<Console>>, caller: Caller, id: Path<String>, bytes: Bytes) -> Said {
+async fn approve(console: State<parts::Releases>, caller: Caller<may::Decide>, id: Path<String>, bytes: Bytes) -> Said {
     decide(console, caller, id, &bytes, RequestState::Approved).await
 }
 
-async fn deny(console: State<Arc<Console>>, caller: Caller, id: Path<String>, bytes: Bytes) -> Said {
+async fn deny(console: State<parts::Releases>, caller: Caller<may::Decide>, id: Path<String>, bytes: Bytes) -> Said {
     decide(console, caller, id, &bytes, RequestState::Denied).await
 }
 
 async fn decide(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
+    State(console): State<parts::Releases>,
+    caller: Caller<may::Decide>,
     Path(id): Path<String>,
     bytes: &Bytes,
     state: RequestState,
 ) -> Said {
-    caller.may(May::Decide)?;
     let reply: Reply = if bytes.is_empty() { Reply::default() } else { body(bytes)? };
     let missing = || Problem::new(StatusCode::NOT_FOUND, "there is no such request");
     let id: i64 = id.parse().map_err(|_| missing())?;
@@ -242,8 +245,7 @@ async fn decide(
     said(&console.ledger.request(id).await?.ok_or_else(missing)?)
 }
 
-async fn policies(State(console): State<Arc<Console>>, caller: Caller) -> Said {
-    caller.may(May::ReadPolicies)?;
+async fn policies(State(console): State<parts::Policies>, _: Caller<may::ReadPolicies>) -> Said {
     let now = console.control.policies();
     said(&json!({
         "version": now.version,
@@ -262,8 +264,11 @@ struct Change {
     note: String,
 }
 
-async fn put_policies(State(console): State<Arc<Console>>, caller: Caller, bytes: Bytes) -> Said {
-    caller.may(May::ChangePolicies)?;
+async fn put_policies(
+    State(console): State<parts::Policies>,
+    caller: Caller<may::ChangePolicies>,
+    bytes: Bytes,
+) -> Said {
     let change: Change = body(&bytes)?;
     if change.note.trim().is_empty() {
         return Err(Problem::new(
@@ -293,16 +298,14 @@ async fn put_policies(State(console): State<Arc<Console>>, caller: Caller, bytes
     }
 }
 
-async fn site(State(console): State<Arc<Console>>, caller: Caller, Path(domain): Path<String>) -> Said {
-    caller.may(May::View)?;
+async fn site(State(console): State<parts::Sites>, _: Caller<may::View>, Path(domain): Path<String>) -> Said {
     let missing = || Problem::new(StatusCode::NOT_FOUND, "nothing was ever seen from this registered domain");
     let domain = domain.to_lowercase();
     let history = console.ledger.site(&domain).await?.ok_or_else(missing)?;
     said(&json!({ "domain": domain, "first_seen": history.first_seen, "number": history.number }))
 }
 
-async fn authorities(State(console): State<Arc<Console>>, caller: Caller) -> Said {
-    caller.may(May::View)?;
+async fn authorities(State(console): State<parts::Sites>, _: Caller<may::View>) -> Said {
     said(&json!({ "authorities": console.control.authorities() }))
 }
 

@@ -1,6 +1,6 @@
 //! Who asks the console: a machine, perhaps through our own proxy, and who sits there where that is known.
 
-use super::session::Somebody;
+use super::session::Visitor;
 use super::{Console, Refused};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::StatusCode;
@@ -57,7 +57,8 @@ impl FromRequestParts<Arc<Console>> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refused> {
         let (client, introduced) = (client_of(parts, console), introduced(parts, console));
-        let signed_in = Somebody::from_request_parts(parts, console).await.ok().map(|somebody| somebody.user.name);
+        let visitor = Visitor::from_request_parts(parts, console).await.ok();
+        let signed_in = visitor.and_then(|Visitor(who)| who).map(|who| who.user.name);
         Ok(Self {
             client: client.map(|client| client.to_string()).unwrap_or_default(),
             person: introduced.and_then(|introduced| introduced.person),

@@ -2,13 +2,18 @@
 
 mod changes;
 mod explorer;
+mod export;
 mod facts;
 mod graph;
+mod here;
 mod history;
 mod home;
+mod layer_form;
 mod layers;
 mod matrix;
 mod object;
+mod pin;
+mod saved;
 mod search;
 mod take_form;
 mod takes;
@@ -16,21 +21,21 @@ mod takes;
 pub(super) use explorer::fits;
 pub(super) use takes::needed;
 
-use super::extract::Path;
-use super::routes::{Form, Sender};
-use super::session::{Shown, Somebody};
-use super::{Answer, Console, Refused, page};
+use super::extract::{Path, Query};
+use super::rows::{Form, Page, large_form, open_page, page as row, reader_form};
+use super::session::{Shown, Somebody, Visitor};
+use super::{Answer, Console, Refused, page, parts};
 use crate::prose::Citations;
 use askama::Template;
-use axum::Router;
 use axum::extract::{FromRequestParts, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
-use lazaret_attack::{AttackError, Catalog, Choice, SECTIONS, Search, official_path};
+use lazaret_attack::{AttackError, Catalog, Choice, Number, SECTIONS, Search, official_path};
 use lazaret_model::plain;
+use lazaret_store::Release;
+use pin::Pin;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -67,7 +72,7 @@ impl LibraryPages {
     }
 }
 
-impl Console {
+impl parts::Library {
     pub(super) fn pages(&self) -> Result<&LibraryPages, Refused> {
         self.library.as_deref().ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no ATT&CK library here"))
     }
@@ -108,11 +113,11 @@ impl FromRequestParts<Arc<Console>> for Reader {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refused> {
-        match Somebody::from_request_parts(parts, console).await {
-            Ok(who) => Ok(Self { who: Some(who) }),
-            Err(Refused::SignIn) if console.settings.public_library => Ok(Self { who: None }),
-            Err(refused) => Err(refused),
+        let Visitor(who) = Visitor::from_request_parts(parts, console).await?;
+        if who.is_none() && !console.settings.public_library {
+            return Err(Refused::SignIn);
         }
+        Ok(Self { who })
     }
 }
 
@@ -142,42 +147,56 @@ impl Where {
     }
 }
 
+/// Why an address that only leads on is for anybody.
+const LEADS_ON: &str = "it leads to the same address without its last slash";
+
 /// What can be sent to the library's pages, as rows of the console's table.
 pub(super) fn forms() -> Vec<Form> {
     vec![
-        ("/attack/layers", Sender::Reader, MOST_LAYER, post(layers::look)),
-        ("/attack/takes/new", Sender::May(&["write-takes"]), MOST_TAKE, post(takes::begin)),
-        ("/attack/takes/{id}", Sender::May(&["write-takes", "review-takes"]), MOST_TAKE, post(takes::act)),
+        reader_form("/attack/layers", MOST_LAYER, layers::look),
+        large_form("/attack/layers/saved", MOST_LAYER, saved::begin),
+        large_form("/attack/layers/saved/{id}", MOST_LAYER, saved::act),
+        large_form("/attack/takes/new", MOST_TAKE, takes::begin),
+        large_form("/attack/takes/{id}", MOST_TAKE, takes::act),
     ]
 }
 
-pub(super) fn router() -> Router<Arc<Console>> {
-    let mut router = Router::new()
-        .route("/attack", get(home::show))
-        .route("/attack/licence", get(home::licence))
-        .route("/attack/search", get(search::show))
-        .route("/attack/suggest", get(search::suggest))
-        .route("/attack/changes", get(changes::show))
-        .route("/attack/matrix", get(matrix::show))
-        .route("/attack/layers", get(layers::form))
-        .route("/attack/takes", get(takes::list))
-        .route("/attack/takes/new", get(takes::blank))
-        .route("/attack/takes/{id}", get(takes::show))
-        .route("/attack/{*rest}", get(elsewhere))
-        .route("/attack.js", get(script));
+/// The library's pages.
+pub(super) fn pages() -> Vec<Page> {
+    let mut pages = vec![
+        row("/attack", home::show),
+        row("/attack/licence", home::licence),
+        row("/attack/search", search::show),
+        row("/attack/suggest", search::suggest),
+        row("/attack/changes", changes::show),
+        row("/attack/matrix", matrix::show),
+        row("/attack/export", export::show),
+        row("/attack/layers", layers::form),
+        row("/attack/layers/saved", saved::list),
+        row("/attack/layers/saved/{id}", saved::one),
+        row("/attack/takes", takes::list),
+        row("/attack/takes/new", takes::blank),
+        row("/attack/takes/{id}", takes::show),
+        row("/attack/{*rest}", elsewhere),
+        open_page("/attack.js", "a page that anybody may read needs it", script),
+    ];
     for section in &SECTIONS {
         let path = section.path;
-        router = router
-            .route(&format!("/{path}"), get(move |state, reader, query| home::section(path, state, reader, query)))
-            .route(
-                &format!("/{path}/{{*rest}}"),
-                get(move |state, reader, Path(rest): Path<String>, query, uri| {
-                    object::show(path, rest, state, reader, query, uri)
-                }),
-            );
+        let list = move |state: State<parts::Library>, reader: Reader, query: Query<Where>, uri: Uri| {
+            home::section(path, state, reader, query, uri)
+        };
+        let entry =
+            move |state: State<parts::Library>, reader: Reader, rest: Path<String>, query: Query<Where>, uri: Uri| {
+                object::show(path, rest.0, state, reader, query, uri)
+            };
+        pages.extend([
+            row(format!("/{path}"), list),
+            open_page(format!("/{path}/"), LEADS_ON, move |uri: Uri| async move { moved(&format!("/{path}"), &uri) }),
+            row(format!("/{path}/{{*rest}}"), entry),
+        ]);
     }
     // How the official site named things before.
-    for old in [
+    let old = [
         "/wiki",
         "/wiki/",
         "/wiki/{*rest}",
@@ -192,23 +211,40 @@ pub(super) fn router() -> Router<Arc<Console>> {
         "/data-components/{*rest}",
         "/detection-strategies/{*rest}",
         "/versions/{*rest}",
-    ] {
-        router = router.route(old, get(elsewhere));
-    }
-    router
+        "/resources/{*rest}",
+        "/attack/",
+    ];
+    pages.extend(old.map(|path| row(path, elsewhere)));
+    pages
 }
 
 /// An address as the official site had it, or has it, leads to the entry.
-async fn elsewhere(State(console): State<Arc<Console>>, reader: Reader, uri: Uri) -> Answer {
+async fn elsewhere(State(console): State<parts::Library>, reader: Reader, uri: Uri) -> Answer {
     let path = uri.path().trim_start_matches('/');
     let path = path.strip_prefix("attack/").unwrap_or(path);
-    // `/versions/v17/techniques/T1204` is the release 17.1, or the last minor one that there is.
-    if let Some((release, rest)) = path.strip_prefix("versions/v").and_then(|rest| rest.split_once('/')) {
+    // `/versions/v17/techniques/T1204` is the release 17.1, or the last minor one that there is; what it leads to stays in that.
+    if let Some(rest) = path.strip_prefix("versions/v") {
+        let (release, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let number = version_named(&console, release).await?;
-        let (section, id) = official_path(rest).ok_or_else(nothing)?;
-        return Ok(Redirect::temporary(&format!("{}?release={number}", address(section.path, &id))).into_response());
+        let pin = Pin { release: number, ..Pin::default() };
+        let target = match (rest.trim_matches('/'), list_of(rest), official_path(rest)) {
+            ("" | "matrices", ..) => "/attack/matrix".to_owned(),
+            (_, Some(list), _) => list,
+            (_, None, Some((section, id))) => address(section.path, &id),
+            (_, None, None) => return Err(nothing()),
+        };
+        return Ok(Redirect::temporary(&pin.link(&target)).into_response());
     }
     drop(reader);
+    match path.trim_end_matches('/') {
+        "" | "attack" => return Ok(Redirect::permanent("/attack").into_response()),
+        "resources/updates" | "resources/versions" => return Ok(Redirect::permanent("/attack/changes").into_response()),
+        path if path.starts_with("resources") => return Err(nothing()),
+        _ => {}
+    }
+    if let Some(list) = list_of(path) {
+        return Ok(Redirect::permanent(&list).into_response());
+    }
     // Tactics had the addresses of their names.
     let by_id =
         official_path(path).filter(|(section, id)| section.path != "tactics" || lazaret_attack::looks_like_an_id(id));
@@ -219,11 +255,28 @@ async fn elsewhere(State(console): State<Arc<Console>>, reader: Reader, uri: Uri
     Ok(Redirect::permanent(&target).into_response())
 }
 
+/// The list that an address of the official site has: `/techniques/enterprise/` are those of a domain.
+fn list_of(path: &str) -> Option<String> {
+    let words: Vec<&str> = path.split('/').filter(|word| !word.is_empty()).collect();
+    let section = lazaret_attack::section_at(words.first()?)?;
+    match words.as_slice() {
+        [_] => Some(format!("/{}", section.path)),
+        [_, domain] if section.path != "matrices" => {
+            Some(format!("/{}?domain={}", section.path, lazaret_attack::domain_named(domain)?))
+        }
+        _ => None,
+    }
+}
+
 /// The newest release that a version of the official site means: `17` is 17.1, `17.0` itself.
-async fn version_named(console: &Console, text: &str) -> Result<String, Refused> {
+async fn version_named(console: &parts::Library, text: &str) -> Result<String, Refused> {
     let (_, releases) = console.catalog()?.releases().await?;
-    let fits = |name: &str| name == text || name.split('.').next() == Some(text);
-    let found = releases.iter().filter(|release| fits(&release.name)).max_by_key(|release| release.place);
+    let wanted = text.parse::<Number>().map_err(|_| nothing())?;
+    let is_major = !text.contains(['.', '-']);
+    let fits = |release: &&Release| {
+        release.place == wanted.place() || is_major && release.name.split('.').next() == Some(text)
+    };
+    let found = releases.iter().filter(fits).max_by_key(|release| release.place);
     found.map(|release| release.name.clone()).ok_or_else(nothing)
 }
 
@@ -267,6 +320,12 @@ fn shelf(template: &impl Template) -> Answer {
 /// The same with every character as it is: a form gives back what it was given.
 fn shelf_exact(template: &impl Template) -> Answer {
     Ok(with_script(page(template)?))
+}
+
+/// A page whose links stay in the release that was chosen.
+fn shelf_in(pin: Option<&Pin>, template: &impl Template) -> Answer {
+    let Some(pin) = pin else { return shelf(template) };
+    Ok(with_script(Html(pin.carried(&steady(template.render()?))).into_response()))
 }
 
 fn with_script(mut answer: Response) -> Response {
@@ -339,6 +398,15 @@ fn encoded(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn official_lists_are_lists_here() {
+        assert_eq!(list_of("groups/").as_deref(), Some("/groups"));
+        assert_eq!(list_of("techniques/enterprise/").as_deref(), Some("/techniques?domain=enterprise-attack"));
+        for path in ["matrices/enterprise", "techniques/T1204", "nothing", ""] {
+            assert_eq!(list_of(path), None, "{path}");
+        }
+    }
 
     #[test]
     fn nothing_on_a_page_steers_how_it_is_shown() {

@@ -1,12 +1,11 @@
 //! The certificate authorities that programs which use the proxy must trust: the present one, and in time the next one.
 
-use super::{Answer, Console, Refused, page, session, shown_time};
+use super::{Answer, Refused, page, parts, session, shown_time};
 use crate::AuthoritySummary;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use std::sync::Arc;
 
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
@@ -33,7 +32,7 @@ struct Shown {
     names: String,
 }
 
-pub(super) async fn show(State(console): State<Arc<Console>>) -> Answer {
+pub(super) async fn show(State(console): State<parts::Sites>) -> Answer {
     let list = console.control.authorities();
     let present = list.iter().find(|authority| authority.role == "present");
     let ends = match present.map(|present| present.not_after.saturating_sub(lazaret_store::now()).div_euclid(DAY)) {
@@ -57,15 +56,15 @@ fn shown(authority: AuthoritySummary) -> Shown {
     Shown { what, file, until, names: authority.names.join(", "), authority }
 }
 
-pub(super) async fn present(State(console): State<Arc<Console>>) -> Answer {
+pub(super) async fn present(State(console): State<parts::Sites>) -> Answer {
     file(&console, "present", "attachment; filename=\"lazaret-ca.pem\"")
 }
 
-pub(super) async fn next(State(console): State<Arc<Console>>) -> Answer {
+pub(super) async fn next(State(console): State<parts::Sites>) -> Answer {
     file(&console, "next", "attachment; filename=\"lazaret-ca-next.pem\"")
 }
 
-fn file(console: &Console, role: &str, disposition: &'static str) -> Answer {
+fn file(console: &parts::Sites, role: &str, disposition: &'static str) -> Answer {
     let missing =
         if role == "next" { "there is no next authority" } else { "there is no proxy here, and so no authority" };
     let found = console.control.authorities().into_iter().find(|authority| authority.role == role);

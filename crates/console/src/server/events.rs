@@ -1,7 +1,7 @@
 //! What was seen, and what was stopped.
 
-use super::session::{May, Shown, Somebody};
-use super::{Answer, Console, Refused, page, shown_time};
+use super::session::{Allowed, May, Shown, SignedIn, may};
+use super::{Answer, Refused, page, parts, shown_time};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Redirect};
 use lazaret_model::plain;
 use lazaret_store::{Event, EventFilter, LoggedEvent, Tally, now};
 use serde::Deserialize;
-use std::sync::Arc;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 
 /// Events on a page.
@@ -18,7 +17,7 @@ const PAGE: i64 = 50;
 const DAYS: i64 = 14;
 const DAY: i64 = 86_400_000;
 /// Spans that are chosen with one click: what addresses call them, what people do, and milliseconds.
-const SPANS: [(&str, &str, i64); 3] =
+pub(super) const SPANS: [(&str, &str, i64); 3] =
     [("hour", "Last hour", 3_600_000), ("day", "Last day", DAY), ("week", "Last week", 7 * DAY)];
 /// Entries of a ranking.
 const RANKS: i64 = 8;
@@ -37,9 +36,9 @@ struct Day {
 }
 
 /// A line of the chart's scale: its number, and where it is in the chart's units.
-struct Tick {
-    number: i64,
-    y: i64,
+pub(super) struct Tick {
+    pub(super) number: i64,
+    pub(super) y: i64,
 }
 
 #[derive(Template)]
@@ -103,9 +102,11 @@ pub(super) struct Asked {
     client: String,
     text: String,
     quarantined: String,
+    /// The id of a technique of ATT&CK.
+    technique: String,
     /// A day, minute or second (UTC) from which on, and one up to which, that one included.
-    from: String,
-    to: String,
+    pub(super) from: String,
+    pub(super) to: String,
     /// One of the [`SPANS`], in place of both.
     last: String,
     pub(super) before: Option<i64>,
@@ -146,6 +147,7 @@ impl Asked {
         Ok(EventFilter {
             decision: self.decision.clone(),
             domain: self.domain.trim().to_lowercase(),
+            host: String::new(),
             person: self.person.trim().to_owned(),
             sha256: self.sha256.trim().to_lowercase(),
             kind: self.kind.trim().to_lowercase(),
@@ -155,11 +157,12 @@ impl Asked {
             to: time(&self.to)?.map(|(_, end)| end),
             text: self.text.trim().to_owned(),
             quarantined: !self.quarantined.is_empty(),
+            technique: self.technique.trim().to_uppercase(),
         })
     }
 
     /// The same question as the query of an address.
-    fn query(&self) -> String {
+    pub(super) fn query(&self) -> String {
         let pairs = [
             ("decision", &self.decision),
             ("domain", &self.domain),
@@ -170,6 +173,7 @@ impl Asked {
             ("client", &self.client),
             ("text", &self.text),
             ("quarantined", &self.quarantined),
+            ("technique", &self.technique),
             ("from", &self.from),
             ("to", &self.to),
         ];
@@ -184,9 +188,9 @@ impl Asked {
     }
 }
 
-pub(super) async fn overview(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
+pub(super) async fn overview(State(console): State<parts::Events>, who: SignedIn) -> Answer {
     // Whoever only goes through the proxy has nothing to see here but their own password.
-    if who.may(May::View).is_err() {
+    if !who.may(May::View) {
         return Ok(Redirect::to("/account").into_response());
     }
     let today = now().div_euclid(DAY);
@@ -252,7 +256,7 @@ fn chart(tallies: &[Tally], today: i64) -> (Vec<Day>, Vec<Tick>) {
 }
 
 /// The top of a scale for numbers up to `most`: 2, 4 or 10 times a power of ten, so that its half is a whole number.
-fn scale(most: i64) -> i64 {
+pub(super) fn scale(most: i64) -> i64 {
     let mut power = 1_i64;
     loop {
         for step in [2, 4, 10] {
@@ -317,8 +321,11 @@ fn form_time(at: i64) -> String {
     format!("{}T{:02}:{:02}:{:02}", time.date(), time.hour(), time.minute(), time.second())
 }
 
-pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, Query(asked): Query<Asked>) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn list(
+    State(console): State<parts::Events>,
+    who: Allowed<may::View>,
+    Query(asked): Query<Asked>,
+) -> Answer {
     let asked = asked.at(now())?;
     let filter = asked.filter()?;
     let mut events = console.ledger.events(&filter, asked.before, PAGE).await?;

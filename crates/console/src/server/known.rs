@@ -2,18 +2,15 @@
 //! only says that strangers' failed attempts are not to be held against it; it opens no door.
 
 use super::asker::client_of;
-use super::attempts::Source;
 use super::session::cookie;
-use super::{Console, Refused};
+use super::{Console, ConsoleSettings, Refused};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use lazaret_store::{User, fingerprint, now};
-use std::net::{IpAddr, Ipv4Addr};
+use lazaret_identity::{KNOWN_FOR, Place};
+use lazaret_store::User;
+use std::net::IpAddr;
 use std::sync::Arc;
-
-/// Milliseconds for which a browser is known.
-const KNOWN_FOR: i64 = 180 * 86_400_000;
 
 /// Where a request comes from.
 pub(super) struct Here {
@@ -21,18 +18,13 @@ pub(super) struct Here {
     headers: HeaderMap,
 }
 
-impl Here {
-    /// The machine's address, for people.
-    pub(super) fn client(&self) -> String {
-        self.client.map(|client| client.to_string()).unwrap_or_default()
+impl Place for Here {
+    fn client(&self) -> Option<IpAddr> {
+        self.client
     }
 
-    /// From where attempts at a person's name are counted here.
-    pub(super) fn source(&self, console: &Console, user: Option<&User>) -> Source {
-        match user.and_then(|user| known(console, &self.headers, user)) {
-            Some(browser) => Source::Browser(browser),
-            None => Source::Machine(self.client.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))),
-        }
+    fn mark(&self, user: &User) -> Option<String> {
+        cookie(&self.headers, &name(user))
     }
 }
 
@@ -44,36 +36,14 @@ impl FromRequestParts<Arc<Console>> for Here {
     }
 }
 
-/// The cookie by which the browser is known in which somebody has just signed in; empty where nothing can be signed.
-pub(super) fn remembered(console: &Console, user: &User) -> Result<String, Refused> {
-    let (made, browser) = (now(), lazaret_store::secret()?);
-    let signature = console.ledger.sign(&text(user, made, &browser));
-    if signature.is_empty() {
-        return Ok(String::new());
-    }
+/// The cookie by which the browser is known in which somebody has just signed in.
+pub(super) fn remembered(settings: &ConsoleSettings, user: &User, mark: &str) -> String {
     let seconds = KNOWN_FOR / 1_000;
-    Ok(format!(
-        "{}={made}.{browser}.{signature}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{}",
-        name(user),
-        console.secure()
-    ))
-}
-
-/// The browser that sent these fields, where the person signed in with it, with the password that they still have.
-fn known(console: &Console, headers: &HeaderMap, user: &User) -> Option<String> {
-    let cookie = cookie(headers, &name(user))?;
-    let mut words = cookie.splitn(3, '.');
-    let (made, browser, signature) = (words.next()?, words.next()?, words.next()?);
-    let made: i64 = made.parse().ok()?;
-    let fresh = made <= now() && now().saturating_sub(made) < KNOWN_FOR;
-    (fresh && console.ledger.is_signed(&text(user, made, browser), signature)).then(|| browser.to_owned())
+    let (name, secure) = (name(user), settings.secure());
+    format!("{name}={mark}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}")
 }
 
 /// A cookie of its own for each person.
 fn name(user: &User) -> String {
     format!("lazaret-known-{}", user.id)
-}
-
-fn text(user: &User, made: i64, browser: &str) -> String {
-    format!("known browser of {}: {made} {browser} {}", user.id, fingerprint(&user.password))
 }

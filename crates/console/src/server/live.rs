@@ -2,8 +2,8 @@
 //! itself for whoever has no scripts.
 
 use super::events::Row;
-use super::session::{IDLE, LONGEST, May, Shown, Somebody};
-use super::{Answer, Console, page};
+use super::session::{Allowed, May, Shown, may};
+use super::{Answer, page, parts};
 use askama::Template;
 use axum::body::Body;
 use axum::extract::State;
@@ -11,9 +11,8 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use lazaret_model::plain;
-use lazaret_store::{Event, EventFilter, now};
+use lazaret_store::{Event, EventFilter};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
@@ -37,8 +36,7 @@ struct Live {
     rows: Vec<Row>,
 }
 
-pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn show(State(console): State<parts::Live>, who: Allowed<may::View>) -> Answer {
     let events = console.ledger.events(&EventFilter::default(), None, PAGE).await?;
     let mut answer = page(&Live { user: who.shown(), rows: events.into_iter().map(Row::of).collect() })?;
     answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(OWN_SCRIPT));
@@ -50,13 +48,12 @@ pub(super) async fn script() -> Response {
     (fields, include_str!("../../templates/console/live.js")).into_response()
 }
 
-pub(super) async fn stream(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn stream(State(console): State<parts::Live>, who: Allowed<may::View>) -> Answer {
     let listener = Listener {
         news: console.ledger.watch(),
         closing: console.closing.subscribe(),
         console,
-        token: who.token,
+        token: who.token.clone(),
         looked_up: Instant::now(),
     };
     // The first piece makes the browser know that the stream is open.
@@ -74,7 +71,7 @@ pub(super) async fn stream(State(console): State<Arc<Console>>, who: Somebody) -
 struct Listener {
     news: broadcast::Receiver<Event>,
     closing: watch::Receiver<bool>,
-    console: Arc<Console>,
+    console: parts::Live,
     token: String,
     looked_up: Instant,
 }
@@ -94,7 +91,7 @@ impl Listener {
         };
         // Whoever signed out, was shut out or may not look any more hears no more.
         if self.looked_up.elapsed() > TRUSTED {
-            let session = self.console.ledger.session(&self.token, now() - IDLE, now() - LONGEST).await.ok()??;
+            let session = self.console.identity.session(&self.token).await.ok()??;
             if !self.console.control.permissions(&session.user.role).contains(May::View.name()) {
                 return None;
             }
@@ -106,13 +103,15 @@ impl Listener {
 
 /// An event in one line of JSON.
 fn shown(event: &Event) -> String {
+    let why: Vec<&str> =
+        [event.policy.as_str(), event.reason.as_str()].into_iter().filter(|why| !why.is_empty()).collect();
     serde_json::json!({
         "time": super::shown_time(event.at),
         "decision": event.decision,
         "name": plain(&event.name),
         "address": plain(&event.address),
         "kind": event.kind,
-        "policy": format!("{}{}", event.policy, event.reason),
+        "policy": why.join(": "),
         "reference": event.reference,
     })
     .to_string()

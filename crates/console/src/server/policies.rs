@@ -1,15 +1,16 @@
 //! The policies of delivery: read, change, try against what was seen, and take back.
 
-use super::session::{May, Shown, Somebody};
-use super::{Answer, Console, Refused, page, shown_time};
+use super::session::{Allowed, May, Shown, Signed, may};
+use super::{Answer, Refused, page, parts, shown_time};
 use crate::texts::{texts, title};
-use crate::{Language, PolicySummary, PolicyTrouble, Replayed, Simulation, Unsaved};
+use crate::{Language, Replayed, Simulation, Unsaved};
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect};
 use lazaret_model::plain;
+use lazaret_policy::{PolicyDescription, PolicyProblem};
 use lazaret_store::{NewPolicies, PolicyVersion};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -40,15 +41,17 @@ struct List {
 
 /// A policy, with what it does and says in the language of whoever looks.
 struct PolicyRow {
-    policy: PolicySummary,
+    policy: PolicyDescription,
+    /// Empty where nothing asks for what it speaks of.
     does: &'static str,
     title: String,
 }
 
 impl PolicyRow {
-    fn of(language: Language, policy: PolicySummary) -> Self {
+    fn of(language: Language, policy: PolicyDescription) -> Self {
         let title = title(language, &policy.id, &policy.title).to_owned();
-        Self { does: texts(language).does(policy.decision), title, policy }
+        let does = policy.decision.map_or("", |decision| texts(language).does(decision));
+        Self { does, title, policy }
     }
 }
 
@@ -60,7 +63,7 @@ struct Edit {
     note: String,
     base: i64,
     problem: String,
-    troubles: Vec<PolicyTrouble>,
+    troubles: Vec<PolicyProblem>,
     valid: Option<usize>,
     simulation: Option<Tried>,
     lines: Vec<DiffLine>,
@@ -101,7 +104,6 @@ struct DiffLine {
 
 #[derive(Deserialize)]
 pub(super) struct EditForm {
-    csrf: String,
     text: String,
     #[serde(default)]
     note: String,
@@ -112,7 +114,6 @@ pub(super) struct EditForm {
 
 #[derive(Deserialize)]
 pub(super) struct RollBackForm {
-    csrf: String,
     base: i64,
 }
 
@@ -122,10 +123,13 @@ const READ_ONLY: Refused = Refused::Because(
     "the configuration names files of policies; change those, or remove `policies` from `[policy]` in lazaret.toml",
 );
 
-pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, headers: HeaderMap) -> Answer {
-    who.may(May::ReadPolicies)?;
+pub(super) async fn list(
+    State(console): State<parts::Policies>,
+    who: Allowed<may::ReadPolicies>,
+    headers: HeaderMap,
+) -> Answer {
     let now = console.control.policies();
-    let may_change = who.may(May::ChangePolicies).is_ok() && now.files.is_empty();
+    let may_change = who.may(May::ChangePolicies) && now.files.is_empty();
     let files = now.files.iter().map(|file| plain(file)).collect();
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|field| field.to_str().ok());
     let language = accepted.map(Language::accepted).unwrap_or_default();
@@ -133,8 +137,7 @@ pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, hea
     page(&List { user: who.shown(), list, language, files, built_in: now.built_in, version: now.version, may_change })
 }
 
-pub(super) async fn form(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
-    who.may(May::ChangePolicies)?;
+pub(super) async fn form(State(console): State<parts::Policies>, who: Allowed<may::ChangePolicies>) -> Answer {
     let now = console.control.policies();
     if !now.files.is_empty() {
         return Err(READ_ONLY);
@@ -152,9 +155,11 @@ pub(super) async fn form(State(console): State<Arc<Console>>, who: Somebody) -> 
     })
 }
 
-pub(super) async fn change(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<EditForm>) -> Answer {
-    who.may(May::ChangePolicies)?;
-    who.sent(&form.csrf)?;
+pub(super) async fn change(
+    State(console): State<parts::Policies>,
+    who: Allowed<may::ChangePolicies>,
+    Signed(form): Signed<EditForm>,
+) -> Answer {
     let now = console.control.policies();
     if !now.files.is_empty() {
         return Err(READ_ONLY);
@@ -198,7 +203,7 @@ pub(super) async fn change(State(console): State<Arc<Console>>, who: Somebody, F
 }
 
 /// Tries policies against the newest events.
-async fn tried(console: &Arc<Console>, text: String) -> Result<Tried, Refused> {
+async fn tried(console: &parts::Policies, text: String) -> Result<Tried, Refused> {
     let events = console.ledger.recent(REPLAYED).await?;
     let control = Arc::clone(&console.control);
     let simulated = tokio::task::spawn_blocking(move || control.simulate(&text, &events));
@@ -210,7 +215,7 @@ async fn tried(console: &Arc<Console>, text: String) -> Result<Tried, Refused> {
     Ok(Tried { simulation, changes, more })
 }
 
-fn told(troubles: &[PolicyTrouble]) -> String {
+fn told(troubles: &[PolicyProblem]) -> String {
     troubles.iter().map(|trouble| trouble.message.as_str()).collect::<Vec<_>>().join("; ")
 }
 
@@ -230,8 +235,7 @@ fn saved(done: Result<i64, Unsaved>) -> Answer {
     }
 }
 
-pub(super) async fn history(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
-    who.may(May::ReadPolicies)?;
+pub(super) async fn history(State(console): State<parts::Policies>, who: Allowed<may::ReadPolicies>) -> Answer {
     let versions = console.ledger.policy_history(VERSIONS).await?;
     let versions = versions.into_iter().map(|version| (version.clone(), shown_time(version.at))).collect();
     page(&History { user: who.shown(), versions })
@@ -239,8 +243,11 @@ pub(super) async fn history(State(console): State<Arc<Console>>, who: Somebody) 
 
 const NO_VERSION: Refused = Refused::Because(StatusCode::NOT_FOUND, "there is no such version of the policies");
 
-pub(super) async fn version(State(console): State<Arc<Console>>, who: Somebody, Path(id): Path<i64>) -> Answer {
-    who.may(May::ReadPolicies)?;
+pub(super) async fn version(
+    State(console): State<parts::Policies>,
+    who: Allowed<may::ReadPolicies>,
+    Path(id): Path<i64>,
+) -> Answer {
     let version = console.ledger.policies_of(id).await?.ok_or(NO_VERSION)?;
     let built_in = console.control.built_in();
     let or_built_in = |text: String| if text.is_empty() { built_in.clone() } else { text };
@@ -258,20 +265,18 @@ pub(super) async fn version(State(console): State<Arc<Console>>, who: Somebody, 
         lines,
         in_force: now.version == id && now.files.is_empty(),
         base: now.version,
-        may_change: who.may(May::ChangePolicies).is_ok() && now.files.is_empty(),
+        may_change: who.may(May::ChangePolicies) && now.files.is_empty(),
         version,
     })
 }
 
 /// Puts an older version in force, as a new version; number 0 stands for the policies that come with Lazaret.
 pub(super) async fn roll_back(
-    State(console): State<Arc<Console>>,
-    who: Somebody,
+    State(console): State<parts::Policies>,
+    who: Allowed<may::ChangePolicies>,
     Path(id): Path<i64>,
-    Form(form): Form<RollBackForm>,
+    Signed(form): Signed<RollBackForm>,
 ) -> Answer {
-    who.may(May::ChangePolicies)?;
-    who.sent(&form.csrf)?;
     let (text, note) = match id {
         0 => (String::new(), "back to the built-in policies".to_owned()),
         id => (console.ledger.policies_of(id).await?.ok_or(NO_VERSION)?.text, format!("back to version {id}")),

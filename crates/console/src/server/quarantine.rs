@@ -1,16 +1,17 @@
 //! What is kept of what was stopped: how much, for how long, and clearing it out.
 
 use super::events::Row;
-use super::session::{May, Shown, Somebody};
-use super::{Answer, Console, Refused, page};
+use super::session::{Allowed, May, Shown, Signed, may};
+use super::{Answer, Refused, page, parts};
 use crate::Language;
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
+use lazaret_model::AuditAct;
 use lazaret_store::{EventFilter, now};
 use serde::Deserialize;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 /// Events on a page.
 const PAGE: i64 = 50;
@@ -45,14 +46,16 @@ pub(super) struct Place {
 
 #[derive(Deserialize)]
 pub(super) struct ForgetForm {
-    csrf: String,
     /// Where to go on: the page of an event, else the quarantine.
     #[serde(default)]
     reference: String,
 }
 
-pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, Query(place): Query<Place>) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn list(
+    State(console): State<parts::Quarantine>,
+    who: Allowed<may::View>,
+    Query(place): Query<Place>,
+) -> Answer {
     let filter = EventFilter { quarantined: true, ..Default::default() };
     let events = console.ledger.events(&filter, place.before, PAGE).await?;
     let next = events.last().map(|event| event.id).filter(|_| events.len() as i64 == PAGE);
@@ -72,13 +75,13 @@ pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody, Que
         most: size(most),
         days,
         next,
-        may_inspect: who.may(May::Inspect).is_ok(),
-        may_forget: who.may(May::Forget).is_ok(),
+        may_inspect: who.may(May::Inspect),
+        may_forget: who.may(May::Forget),
     })
 }
 
 /// Files and bytes in the quarantine, at most a minute old.
-async fn totals(console: &Arc<Console>) -> Result<(usize, u64), Refused> {
+async fn totals(console: &parts::Quarantine) -> Result<(usize, u64), Refused> {
     let (at, files, bytes) = *console.kept.lock().unwrap_or_else(PoisonError::into_inner);
     if at + COUNTED_FOR > now() {
         return Ok((files, bytes));
@@ -92,18 +95,16 @@ async fn totals(console: &Arc<Console>) -> Result<(usize, u64), Refused> {
 }
 
 pub(super) async fn forget(
-    State(console): State<Arc<Console>>,
-    who: Somebody,
+    State(console): State<parts::Quarantine>,
+    who: Allowed<may::Forget>,
     Path(blob): Path<String>,
-    Form(form): Form<ForgetForm>,
+    Signed(form): Signed<ForgetForm>,
 ) -> Answer {
-    who.may(May::Forget)?;
-    who.sent(&form.csrf)?;
     if console.blobs.about(&blob).is_none() {
         return Err(Refused::Because(StatusCode::NOT_FOUND, "this is not kept, or not any more"));
     }
     // Written down first: a deletion that nobody knows of is worse than a note about one that failed.
-    console.ledger.note(&who.user.name, "deleted from the quarantine", &blob).await?;
+    console.ledger.note(&who.user.name, AuditAct::QuarantineDeleted, &blob).await?;
     let blobs = console.blobs.clone();
     let gone = tokio::task::spawn_blocking(move || blobs.forget(&blob)).await;
     gone.map_err(|error| Refused::Broken(error.to_string()))??;

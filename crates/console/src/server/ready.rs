@@ -1,14 +1,14 @@
 //! Whether this process should be given work, for whoever shares work out, and if not, why not.
 
-use super::Console;
+use super::parts;
 use crate::control::Unready;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use lazaret_model::plain;
 use lazaret_store::StoreError;
 use serde_json::json;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// For how long what was found counts: anybody may ask, as often as they like.
@@ -17,7 +17,7 @@ const FRESH: Duration = Duration::from_secs(2);
 /// When somebody looked last, and what was found.
 pub(super) type Looked = tokio::sync::Mutex<Option<(Instant, Vec<Unready>)>>;
 
-pub(super) async fn show(State(console): State<Arc<Console>>, headers: HeaderMap) -> Response {
+pub(super) async fn show(State(console): State<parts::Readiness>, headers: HeaderMap) -> Response {
     let causes = console.causes().await;
     let wanted = headers.get(ACCEPT).and_then(|field| field.to_str().ok()).unwrap_or_default();
     answer(&causes, wanted.contains("application/json"))
@@ -33,7 +33,7 @@ fn answer(causes: &[Unready], as_json: bool) -> Response {
     (status, if causes.is_empty() { "ready\n".to_owned() } else { lines }).into_response()
 }
 
-impl Console {
+impl parts::Readiness {
     /// Why the process should be given no work. One looks for all who ask at the same time.
     async fn causes(&self) -> Vec<Unready> {
         let mut looked = self.looked.lock().await;
@@ -49,12 +49,14 @@ impl Console {
                 StoreError::DamagedLedger { .. } => "it is damaged; the log says what to do",
                 _ => "it does not answer, or takes nothing that is written",
             };
-            causes.push(Unready { what: "ledger", why });
+            causes.push(Unready { what: "ledger".into(), why: why.into() });
         }
         causes.extend(self.control.unready().await);
+        let rooms = self.rooms.unready().into_iter();
+        causes.extend(rooms.map(|(room, why)| Unready { what: room.into(), why: plain(&why).into() }));
         let before = looked.replace((Instant::now(), causes.clone())).map(|(_, causes)| causes).unwrap_or_default();
         for cause in causes.iter().filter(|cause| !before.contains(cause)) {
-            tracing::warn!(what = cause.what, why = cause.why, "this process is not ready");
+            tracing::warn!(what = %cause.what, why = %cause.why, "this process is not ready");
         }
         causes
     }
@@ -74,7 +76,8 @@ mod tests {
         };
         assert_eq!(said(&[], false).await, (200, "ready\n".to_owned()));
         assert_eq!(said(&[], true).await, (200, "{\"ready\":true,\"causes\":[]}".to_owned()));
-        let causes = [Unready { what: "ledger", why: "away" }, Unready { what: "policies", why: "old" }];
+        let cause = |what: &'static str, why: &'static str| Unready { what: what.into(), why: why.into() };
+        let causes = [cause("ledger", "away"), cause("policies", "old")];
         assert_eq!(said(&causes, false).await, (503, "ledger: away\npolicies: old\n".to_owned()));
         let (status, text) = said(&causes, true).await;
         assert!(status == 503 && text.contains("{\"what\":\"policies\",\"why\":\"old\"}"), "{text}");

@@ -1,16 +1,15 @@
 //! Programs that do not take the certificates of the proxy's authority, and the hosts that are passed uninspected for them.
 
-use super::session::{May, Shown, Somebody};
-use super::{Answer, Console, Refused, page, shown_time};
+use super::session::{Allowed, May, Shown, Signed, may};
+use super::{Answer, Refused, page, parts, shown_time};
 use crate::{CertificateRefusal, PassedHosts};
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use lazaret_model::plain;
 use lazaret_store::Bypass;
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// Rows of refusals that are shown.
 const MOST_SHOWN: usize = 200;
@@ -45,7 +44,6 @@ impl Row {
 
 #[derive(Deserialize)]
 pub(super) struct BypassForm {
-    csrf: String,
     host: String,
     #[serde(rename = "do")]
     wish: String,
@@ -64,8 +62,7 @@ fn said(alert: &str) -> &'static str {
     }
 }
 
-pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn show(State(console): State<parts::Sites>, who: Allowed<may::View>) -> Answer {
     let mut refusals = console.control.refusals();
     let more = refusals.len().saturating_sub(MOST_SHOWN);
     refusals.truncate(MOST_SHOWN);
@@ -76,14 +73,16 @@ pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody) -> 
         more,
         bypasses: bypasses.into_iter().map(|bypass| (bypass.clone(), shown_time(bypass.at))).collect(),
         passed: console.control.passed(),
-        may_change: who.may(May::ChangePolicies).is_ok(),
+        may_change: who.may(May::ChangePolicies),
     })
 }
 
 /// Passes a host uninspected from now on, or inspects it again.
-pub(super) async fn change(State(console): State<Arc<Console>>, who: Somebody, Form(form): Form<BypassForm>) -> Answer {
-    who.may(May::ChangePolicies)?;
-    who.sent(&form.csrf)?;
+pub(super) async fn change(
+    State(console): State<parts::Sites>,
+    who: Allowed<may::ChangePolicies>,
+    Signed(form): Signed<BypassForm>,
+) -> Answer {
     let name = &who.user.name;
     match form.wish.as_str() {
         "pass" => {

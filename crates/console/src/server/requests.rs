@@ -1,8 +1,9 @@
 //! Asking for what was stopped, deciding about it, and fetching it once.
 
 use super::asker::Asker;
-use super::session::{May, Shown, Somebody};
-use super::{Answer, Console, Refused, page, shown_time};
+use super::contained;
+use super::session::{Allowed, May, Shown, Signed, may};
+use super::{Answer, Refused, page, parts, shown_time};
 use askama::Template;
 use axum::body::Body;
 use axum::extract::{Form, Path, State};
@@ -10,12 +11,11 @@ use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use lazaret_engine::{Client, Grounds, Request, SampleBytes};
-use lazaret_model::{ContentCoding, Decision, Direction, Gate, Origin, ScanReport, Verdict, plain};
-use lazaret_store::{Ask, Event, LoggedEvent, ReleaseRequest, RequestState, now};
+use lazaret_model::{AuditAct, ContentCoding, Decision, Direction, Gate, Origin, ScanReport, Verdict, plain};
+use lazaret_store::{Ask, Event, Ledger, LoggedEvent, ReleaseRequest, RequestState, now};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::Read;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Characters of a reason, and of a name.
@@ -67,13 +67,12 @@ pub(super) struct AskForm {
 
 #[derive(Deserialize)]
 pub(super) struct DecideForm {
-    csrf: String,
     decision: String,
     #[serde(default)]
     answer: String,
 }
 
-pub(super) async fn asked_for(console: &Console, reference: &str) -> Result<LoggedEvent, Refused> {
+pub(super) async fn asked_for(console: &parts::Releases, reference: &str) -> Result<LoggedEvent, Refused> {
     let event = console.ledger.event(&reference.to_uppercase()).await?;
     // What was not kept cannot be given, and who guesses numbers learns nothing from the difference.
     event
@@ -96,7 +95,11 @@ const SENT: &str = "this was stopped on its way out, so there is nothing to be g
 const SENDS_NOTHING: &str = "this was stopped on its way out: releasing it would send nothing, and whoever sent it has it; deny \
                              the request, and say what they can do";
 
-pub(super) async fn form(State(console): State<Arc<Console>>, asker: Asker, Path(reference): Path<String>) -> Answer {
+pub(super) async fn form(
+    State(console): State<parts::Releases>,
+    asker: Asker,
+    Path(reference): Path<String>,
+) -> Answer {
     let event = asked_for(&console, &reference).await?.event;
     asker.concerns(&event)?;
     is_for_somebody(&event, SENT)?;
@@ -109,7 +112,7 @@ fn ask_page(event: Event, problem: &'static str) -> Answer {
 }
 
 pub(super) async fn ask(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Releases>,
     asker: Asker,
     Path(reference): Path<String>,
     Form(form): Form<AskForm>,
@@ -139,14 +142,14 @@ pub(super) async fn ask(
     Ok(Redirect::to(&format!("/asked/{token}")).into_response())
 }
 
-async fn request_of(console: &Console, token: &str) -> Result<(ReleaseRequest, Event), Refused> {
+async fn request_of(console: &parts::Releases, token: &str) -> Result<(ReleaseRequest, Event), Refused> {
     let missing = Refused::Because(StatusCode::NOT_FOUND, "there is no such request");
     let Some(request) = console.ledger.request_by_token(token).await? else { return Err(missing) };
     let Some(event) = console.ledger.event(&request.reference).await? else { return Err(missing) };
     Ok((request, event.event))
 }
 
-pub(super) async fn asked(State(console): State<Arc<Console>>, asker: Asker, Path(token): Path<String>) -> Answer {
+pub(super) async fn asked(State(console): State<parts::Releases>, asker: Asker, Path(token): Path<String>) -> Answer {
     let (request, event) = request_of(&console, &token).await?;
     asker.concerns(&event)?;
     let asked = AskedPage {
@@ -160,10 +163,9 @@ pub(super) async fn asked(State(console): State<Arc<Console>>, asker: Asker, Pat
     page(&asked)
 }
 
-pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn list(State(console): State<parts::Releases>, who: Allowed<may::View>) -> Answer {
     let requests = console.ledger.named_requests(200).await?;
-    let may_decide = who.may(May::Decide).is_ok();
+    let may_decide = who.may(May::Decide);
     let mut rows = Vec::with_capacity(requests.len());
     for (request, name) in requests {
         // Asked only where it decides what is shown.
@@ -175,13 +177,11 @@ pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> 
 }
 
 pub(super) async fn decide(
-    State(console): State<Arc<Console>>,
-    who: Somebody,
+    State(console): State<parts::Releases>,
+    who: Allowed<may::Decide>,
     Path(id): Path<i64>,
-    Form(form): Form<DecideForm>,
+    Signed(form): Signed<DecideForm>,
 ) -> Answer {
-    who.may(May::Decide)?;
-    who.sent(&form.csrf)?;
     let state = match form.decision.as_str() {
         "approve" => RequestState::Approved,
         "deny" => RequestState::Denied,
@@ -192,7 +192,7 @@ pub(super) async fn decide(
 }
 
 /// Whether somebody asked themselves, or what is asked for was stopped for them: then the file is theirs, whoever asks.
-async fn is_own(console: &Console, who: &str, request: &ReleaseRequest) -> Result<bool, Refused> {
+async fn is_own(console: &parts::Releases, who: &str, request: &ReleaseRequest) -> Result<bool, Refused> {
     if request.is_by(who) {
         return Ok(true);
     }
@@ -202,7 +202,7 @@ async fn is_own(console: &Console, who: &str, request: &ReleaseRequest) -> Resul
 
 /// Decides an open request for somebody who may.
 pub(super) async fn decided(
-    console: &Console,
+    console: &parts::Releases,
     who: &str,
     id: i64,
     state: RequestState,
@@ -223,6 +223,7 @@ pub(super) async fn decided(
         && let Some(logged) = console.ledger.event(&request.reference).await?
     {
         is_for_somebody(&logged.event, SENDS_NOTHING)?;
+        contained::release(console, &logged.event, None, &[&request.person, &request.asker]).await?;
     }
     if state == RequestState::Denied && answer.is_empty() {
         return Err(Refused::Because(StatusCode::BAD_REQUEST, "say why it is denied; whoever asked will read it"));
@@ -231,12 +232,12 @@ pub(super) async fn decided(
     if !console.ledger.decide(id, state, who, &answer, expires).await? {
         return Err(Refused::Because(StatusCode::CONFLICT, "somebody has decided about this request already"));
     }
-    console.ledger.note(who, "request decided", &format!("{id}: {}", state.name())).await?;
+    console.ledger.note(who, AuditAct::RequestDecided, &format!("{id}: {}", state.name())).await?;
     Ok(())
 }
 
 /// Hands an approved file over, once, if what is known by now does not speak against it.
-pub(super) async fn fetch(State(console): State<Arc<Console>>, asker: Asker, Path(token): Path<String>) -> Answer {
+pub(super) async fn fetch(State(console): State<parts::Releases>, asker: Asker, Path(token): Path<String>) -> Answer {
     let (request, event) = request_of(&console, &token).await?;
     asker.concerns(&event)?;
     is_for_somebody(&event, SENT)?;
@@ -245,11 +246,12 @@ pub(super) async fn fetch(State(console): State<Arc<Console>>, asker: Asker, Pat
     }
     let file = content_of(&console, &event).await?;
     let report = inspect_again(&console, &event, &file).await?;
+    contained::release(&console, &event, Some(&report), &[&request.person, &request.asker]).await?;
     let known = event.verdict == Verdict::Malicious.name();
     if report.verdict == Verdict::Malicious && report.decision != Decision::Deliver && !known {
         console
             .ledger
-            .note("lazaret", "release refused", &format!("{}: by now it counts as malicious", event.reference))
+            .note("lazaret", AuditAct::ReleaseRefused, &format!("{}: by now it counts as malicious", event.reference))
             .await?;
         return Err(Refused::Because(
             StatusCode::FORBIDDEN,
@@ -259,14 +261,14 @@ pub(super) async fn fetch(State(console): State<Arc<Console>>, asker: Asker, Pat
     if !console.ledger.fetch_once(request.id).await? {
         return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
     }
-    let unless_whole = Release { console: Arc::clone(&console), id: request.id, whole: false };
-    console.ledger.note("lazaret", "released", &format!("{} to {}", event.reference, request.asker)).await?;
+    let unless_whole = Release { ledger: console.ledger.clone(), id: request.id, whole: false };
+    console.ledger.note("lazaret", AuditAct::Released, &format!("{} to {}", event.reference, request.asker)).await?;
     handed_over(&event, file, Some(unless_whole))
 }
 
 /// Gives a release back whose download breaks off before its last byte was handed to the connection.
 pub(super) struct Release {
-    console: Arc<Console>,
+    ledger: Ledger,
     id: i64,
     whole: bool,
 }
@@ -276,9 +278,9 @@ impl Drop for Release {
         if self.whole {
             return;
         }
-        let (console, id) = (Arc::clone(&self.console), self.id);
+        let (ledger, id) = (self.ledger.clone(), self.id);
         tokio::spawn(async move {
-            if let Err(error) = console.ledger.fetch_again(id).await {
+            if let Err(error) = ledger.fetch_again(id).await {
                 tracing::error!(%error, "a download that broke off cannot be repeated");
             }
         });
@@ -286,11 +288,14 @@ impl Drop for Release {
 }
 
 /// The bytes that were kept of an event.
-pub(super) async fn content_of(console: &Console, event: &Event) -> Result<File, Refused> {
+pub(super) async fn content_of(console: &parts::Releases, event: &Event) -> Result<File, Refused> {
     let (blobs, blob) = (console.blobs.clone(), event.content_blob.clone());
     let file = tokio::task::spawn_blocking(move || blobs.fetch(&blob)).await;
     let file = file.map_err(|error| Refused::Broken(error.to_string()))??;
-    file.ok_or(Refused::Because(StatusCode::GONE, "the file is not kept any more; download it again and ask again"))
+    file.ok_or(Refused::Because(
+        StatusCode::GONE,
+        "the file is no longer kept; download it again and make a new request",
+    ))
 }
 
 /// Where an event's sample came from, as it was judged then. Of an event of an older version only what its own columns say is
@@ -310,18 +315,18 @@ pub(super) fn origin_of(event: &Event) -> Origin {
             }
         }
     };
-    // A page does not get it, and it is no part of what a site did to a client: an inspection here is not to be put together with
-    // what the gates see.
-    Origin { navigation: true, page: None, client: None, ..origin }
+    // A person gets it, as a file and not for a page. It is no part of what a site did to a client: an inspection here is not to be put
+    // together with what the gates see.
+    Origin { navigation: true, saves: true, attached: true, page: None, client: None, ..origin }
 }
 
-async fn inspect_again(console: &Console, event: &Event, file: &File) -> Result<ScanReport, Refused> {
+async fn inspect_again(console: &parts::Releases, event: &Event, file: &File) -> Result<ScanReport, Refused> {
     inspect_as(console, event, file, origin_of(event), Vec::new()).await
 }
 
 /// Inspects what was kept of an event, as if it came from somewhere, with passwords.
 pub(super) async fn inspect_as(
-    console: &Console,
+    console: &parts::Releases,
     event: &Event,
     file: &File,
     origin: Origin,
@@ -339,15 +344,23 @@ pub(super) async fn inspect_as(
     let busy = || Refused::Because(StatusCode::SERVICE_UNAVAILABLE, busy);
     let waiting = waiting.map_err(|_| busy())?;
     let turn = tokio::time::timeout(TURN_TIME, waiting).await.map_err(|_| busy())?;
+    let (ledger, runtime) = (console.ledger.clone(), tokio::runtime::Handle::current());
     let report = tokio::task::spawn_blocking(move || {
         let _turn = turn;
+        // By now it may have been seen more often. Whoever cannot be asked has never seen it, as at the gates.
+        let seen = |sha256: &str| {
+            runtime.block_on(ledger.prevalence(sha256)).unwrap_or_else(|error| {
+                tracing::warn!(%sha256, %error, "nothing could be learnt about a file");
+                0
+            })
+        };
         engine.scan(Request {
             name: &name,
             bytes,
             origin: &origin,
             passwords: &passwords,
             codings: &codings,
-            prevalence: None,
+            prevalence: Some(&seen),
         })
     });
     report.await.map_err(|error| broken(&error))?.map_err(|error| broken(&error))
@@ -412,4 +425,27 @@ pub(super) fn attachment(
         answer = answer.header(CONTENT_ENCODING, coding);
     }
     answer.body(Body::from_stream(stream)).map_err(|error| Refused::Broken(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_over_is_judged_by_where_it_came_from_and_as_a_file_that_a_person_saves() {
+        let judged = r#"{"origin":{"gate":"icap","person":"ada","groups":["staff"],"page":"site.example","host":"www.site.example",
+            "domain":"site.example","lists":["ours"],"suspicious":true,"first_seen_days":3,"declared_type":"application/zip",
+            "client":"127.0.0.1"},"parts":[]}"#;
+        let origin = origin_of(&Event { judged: judged.to_owned(), gate: "proxy".to_owned(), ..Event::default() });
+        assert_eq!((origin.gate, origin.direction), (Gate::Icap, Direction::Download));
+        assert_eq!((origin.person.as_deref(), origin.groups.as_slice()), (Some("ada"), &["staff".to_owned()][..]));
+        assert_eq!((origin.lists.as_slice(), origin.suspicious), (&["ours".to_owned()][..], true));
+        assert_eq!((origin.first_seen_days, origin.declared_type.as_deref()), (Some(3), Some("application/zip")));
+        assert!(origin.navigation && origin.saves && origin.attached, "a page gets it");
+        assert_eq!((origin.page, origin.client), (None, None));
+        // Of an event of an older version only its columns are known.
+        let old = Event { gate: "icap".to_owned(), direction: "upload".to_owned(), ..Event::default() };
+        let old = origin_of(&old);
+        assert_eq!((old.gate, old.direction, old.person), (Gate::Icap, Direction::Upload, None));
+    }
 }

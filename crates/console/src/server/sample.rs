@@ -2,14 +2,14 @@
 
 use super::events::Row;
 use super::requests::attachment;
-use super::session::{May, Shown, Somebody};
-use super::{Answer, Console, Refused, page, shown_time};
+use super::session::{Allowed, May, Nothing, Shown, Signed, may};
+use super::{Answer, Refused, page, parts, shown_time};
 use crate::words::nested;
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use lazaret_engine::Grounds;
-use lazaret_model::{Direction, Finding, Gate, Part, ScanReport, plain};
+use lazaret_model::{AuditAct, Direction, Finding, Gate, Part, ScanReport, plain};
 use lazaret_store::{EventFilter, LoggedEvent, ReleaseRequest};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -72,6 +72,8 @@ struct RulingRow {
     part: String,
     decision: &'static str,
     policies: Vec<(String, String)>,
+    /// The facts that those ask for, with what they were.
+    rests_on: Vec<(String, String)>,
     /// Another decision that the policies in force come to now.
     now: Option<&'static str>,
     changes: Vec<(&'static str, &'static str)>,
@@ -102,18 +104,16 @@ pub(super) struct Place {
     at: String,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Bare {
-    csrf: String,
-}
-
-async fn event_of(console: &Console, reference: &str) -> Result<LoggedEvent, Refused> {
+async fn event_of(console: &parts::Samples, reference: &str) -> Result<LoggedEvent, Refused> {
     let missing = Refused::Because(StatusCode::NOT_FOUND, "there is no event with this reference");
     console.ledger.event(&reference.to_uppercase()).await?.ok_or(missing)
 }
 
-pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path(reference): Path<String>) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn one(
+    State(console): State<parts::Samples>,
+    who: Allowed<may::View>,
+    Path(reference): Path<String>,
+) -> Answer {
     let logged = event_of(&console, &reference).await?;
     let event = &logged.event;
     let report: Option<ScanReport> = serde_json::from_str(&event.report).ok();
@@ -147,15 +147,15 @@ pub(super) async fn one(State(console): State<Arc<Console>>, who: Somebody, Path
         origin: grounds.as_ref().map(told_origin).unwrap_or_default(),
         requests: requests.into_iter().map(|request| (request.clone(), shown_time(request.at))).collect(),
         kept,
-        may_inspect: who.may(May::Inspect).is_ok(),
-        may_forget: who.may(May::Forget).is_ok(),
+        may_inspect: who.may(May::Inspect),
+        may_forget: who.may(May::Forget),
         row: Row::of(logged),
     })
 }
 
 /// What decided then, and what would change that under the policies in force now, by what it was judged by then.
 async fn explained(
-    console: &Arc<Console>,
+    console: &parts::Samples,
     mut report: ScanReport,
     grounds: Option<Grounds>,
 ) -> Result<Vec<RulingRow>, Refused> {
@@ -171,6 +171,7 @@ async fn explained(
                 part: nested(&report, &ruling.part),
                 decision: ruling.decision.name(),
                 policies: ruling.policies.iter().map(|policy| (policy.id.clone(), policy.title.clone())).collect(),
+                rests_on: explained.rests_on.into_iter().map(|(fact, value)| (fact, plain(&value))).collect(),
                 now: (now != ruling.decision).then_some(now.name()),
                 changes: changes.iter().map(|change| (change.condition, change.decision.name())).collect(),
                 unknown,
@@ -239,16 +240,15 @@ fn finding_row(report: &ScanReport, finding: &Finding) -> FindingRow {
     }
 }
 
-const NOT_KEPT: Refused = Refused::Because(StatusCode::GONE, "the file was not kept, or is not kept any more");
+const NOT_KEPT: Refused = Refused::Because(StatusCode::GONE, "the file was not kept, or is no longer kept");
 
 /// The bytes in quarantine, a page at a time.
 pub(super) async fn bytes(
-    State(console): State<Arc<Console>>,
-    who: Somebody,
+    State(console): State<parts::Samples>,
+    who: Allowed<may::Inspect>,
     Path(reference): Path<String>,
     Query(place): Query<Place>,
 ) -> Answer {
-    who.may(May::Inspect)?;
     let event = event_of(&console, &reference).await?.event;
     let (size, _) = console.blobs.about(&event.content_blob).ok_or(NOT_KEPT)?;
     let wrong = Refused::Because(StatusCode::BAD_REQUEST, "a place is a number, such as 4096 or 0x1000");
@@ -259,7 +259,7 @@ pub(super) async fn bytes(
     let piece = piece.map_err(|error| Refused::Broken(error.to_string()))??.ok_or(NOT_KEPT)?;
     let to = at + piece.len() as u64;
     let detail = format!("{}, bytes {at} to {to}", event.reference);
-    console.ledger.note(&who.user.name, "sample looked into", &detail).await?;
+    console.ledger.note(&who.user.name, AuditAct::SampleViewed, &detail).await?;
     page(&Bytes {
         user: who.shown(),
         reference: event.reference.clone(),
@@ -331,22 +331,20 @@ fn strings(bytes: &[u8], from: u64) -> Vec<(String, String)> {
 
 /// The sample, locked up for analysts.
 pub(super) async fn packed(
-    State(console): State<Arc<Console>>,
-    who: Somebody,
+    State(console): State<parts::Samples>,
+    who: Allowed<may::Inspect>,
     Path(reference): Path<String>,
-    Form(form): Form<Bare>,
+    _: Signed<Nothing>,
 ) -> Answer {
-    who.may(May::Inspect)?;
-    who.sent(&form.csrf)?;
     let event = event_of(&console, &reference).await?.event;
     let (blobs, control) = (console.blobs.clone(), Arc::clone(&console.control));
     let (blob, name) = (event.content_blob.clone(), event.name.clone());
     let packed = tokio::task::spawn_blocking(move || -> Result<_, Refused> {
         let file = blobs.fetch(&blob)?.ok_or(NOT_KEPT)?;
-        control.pack(&name, file).map_err(Refused::Broken)
+        control.pack(&name, file).map_err(|error| Refused::Broken(error.to_string()))
     });
     let archive = packed.await.map_err(|error| Refused::Broken(error.to_string()))??;
-    console.ledger.note(&who.user.name, "sample taken away", &event.reference).await?;
+    console.ledger.note(&who.user.name, AuditAct::SampleExported, &event.reference).await?;
     attachment(&format!("{}.zip", event.reference), "application/zip", None, archive, None)
 }
 

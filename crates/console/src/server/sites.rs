@@ -1,13 +1,12 @@
 //! Lists of sites, and what is known about one.
 
-use super::session::{May, Shown, Somebody};
-use super::{Answer, Console, page, shown_time};
-use crate::{ListSummary, SiteStanding};
+use super::session::{Allowed, Shown, may};
+use super::{Answer, page, parts, shown_time};
+use crate::{ListSummary, NoHost, SiteStanding};
 use askama::Template;
 use axum::extract::{Query, State};
 use lazaret_model::plain;
 use serde::Deserialize;
-use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "console/sites.html")]
@@ -33,8 +32,11 @@ pub(super) struct Asked {
     site: String,
 }
 
-pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody, Query(asked): Query<Asked>) -> Answer {
-    who.may(May::View)?;
+pub(super) async fn show(
+    State(console): State<parts::Sites>,
+    who: Allowed<may::View>,
+    Query(asked): Query<Asked>,
+) -> Answer {
     let lists = console.control.lists().into_iter().map(|list| {
         let checked = list.checked.map(shown_time).unwrap_or_default();
         let list = ListSummary {
@@ -55,7 +57,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, who: Somebody, Que
                 let seen = seen.map(|seen| (shown_time(seen.first_seen), seen.number));
                 known = Some(Known { standing, domain, seen });
             }
-            Err(why) => problem = plain(&why),
+            Err(NoHost(why)) => problem = plain(&why),
         }
     }
     page(&Sites { user: who.shown(), lists: lists.collect(), asked: plain(&asked), known, problem })

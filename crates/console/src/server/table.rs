@@ -2,15 +2,14 @@
 //! are sent as they are read, and how many they are is said at the beginning.
 
 use super::events::Asked;
-use super::session::{May, Somebody};
-use super::{Answer, Console, shown_time};
+use super::session::{Allowed, may};
+use super::{Answer, parts, shown_time};
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName};
 use axum::response::IntoResponse;
-use lazaret_model::plain;
-use lazaret_store::{Event, EventFilter, LoggedEvent, StoreError, now};
-use std::sync::Arc;
+use lazaret_model::{AuditAct, plain};
+use lazaret_store::{Event, EventFilter, Ledger, LoggedEvent, StoreError, now};
 
 /// Events that are read at once, and so kept in memory.
 const PIECE: i64 = 500;
@@ -42,16 +41,23 @@ impl Form {
     }
 }
 
-pub(super) async fn csv(State(console): State<Arc<Console>>, who: Somebody, Query(asked): Query<Asked>) -> Answer {
+pub(super) async fn csv(
+    State(console): State<parts::Events>,
+    who: Allowed<may::Export>,
+    Query(asked): Query<Asked>,
+) -> Answer {
     export(console, &who, asked, Form::Table).await
 }
 
-pub(super) async fn lines(State(console): State<Arc<Console>>, who: Somebody, Query(asked): Query<Asked>) -> Answer {
+pub(super) async fn lines(
+    State(console): State<parts::Events>,
+    who: Allowed<may::Export>,
+    Query(asked): Query<Asked>,
+) -> Answer {
     export(console, &who, asked, Form::Lines).await
 }
 
-async fn export(console: Arc<Console>, who: &Somebody, asked: Asked, form: Form) -> Answer {
-    who.may(May::Export)?;
+async fn export(console: parts::Events, who: &Allowed<may::Export>, asked: Asked, form: Form) -> Answer {
     let asked = asked.at(now())?;
     let filter = asked.filter()?;
     // What comes from now on is no part of it, so that the number holds.
@@ -63,13 +69,13 @@ async fn export(console: Arc<Console>, who: &Somebody, asked: Asked, form: Form)
         Form::Table => ("text/csv; charset=utf-8", "csv", "as a table"),
         Form::Lines => ("application/jsonl; charset=utf-8", "jsonl", "as lines of JSON"),
     };
-    console.ledger.note(&who.user.name, "events exported", &format!("{number} {name}")).await?;
+    console.ledger.note(&who.user.name, AuditAct::EventsExported, &format!("{number} {name}")).await?;
     let fields = [
         (CONTENT_TYPE, media_type.to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"lazaret-{number}-events.{ending}\"")),
         (HeaderName::from_static(NUMBER), number.to_string()),
     ];
-    let pieces = Pieces { console, filter, before: Some(before), form, begun: false };
+    let pieces = Pieces { ledger: console.ledger, filter, before: Some(before), form, begun: false };
     let stream = futures_util::stream::unfold(pieces, |mut pieces| async move {
         let piece = pieces.next().await?;
         Some((piece, pieces))
@@ -79,7 +85,7 @@ async fn export(console: Arc<Console>, who: &Somebody, asked: Asked, form: Form)
 
 /// What is still to be sent.
 struct Pieces {
-    console: Arc<Console>,
+    ledger: Ledger,
     filter: EventFilter,
     /// The number to stay below; none at the end.
     before: Option<i64>,
@@ -110,7 +116,7 @@ impl Pieces {
 
     /// Events below a number; where to go on is noted.
     async fn read(&mut self, before: i64) -> Result<Vec<LoggedEvent>, StoreError> {
-        let ledger = &self.console.ledger;
+        let ledger = &self.ledger;
         let events = ledger.events(&self.filter, Some(before), PIECE).await?;
         let full = i64::try_from(events.len()).is_ok_and(|number| number == PIECE);
         self.before = match events.last() {
@@ -147,7 +153,7 @@ fn row(event: &Event) -> String {
 }
 
 /// An event as a line of JSON, with the names that the API has for its fields.
-fn line(logged: &LoggedEvent) -> String {
+pub(super) fn line(logged: &LoggedEvent) -> String {
     let mut value = serde_json::to_value(logged).unwrap_or_default();
     // Lists have no reports.
     if let Some(fields) = value.as_object_mut() {

@@ -3,9 +3,10 @@
 
 mod filters;
 
-use super::Console;
 use super::api::attack::Guest;
 use super::api::problem::Problem;
+use super::rows::{Program, get};
+use super::{Console, parts};
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
@@ -13,7 +14,7 @@ use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, delete, post};
 use filters::{Asked, Page, Questions, stamp};
 use lazaret_attack::{ATTRIBUTION, AttackError, Choice, domain_title};
 use lazaret_store::{Release, Version};
@@ -36,8 +37,8 @@ pub(super) fn router() -> Router<Arc<Console>> {
         ("/taxii2/attack/collections/", get(collections)),
         ("/taxii2/attack/collections/{id}/", get(collection)),
         ("/taxii2/attack/collections/{id}/manifest/", get(manifest)),
-        ("/taxii2/attack/collections/{id}/objects/", get(objects).post(forbidden)),
-        ("/taxii2/attack/collections/{id}/objects/{object}/", get(object).delete(forbidden)),
+        ("/taxii2/attack/collections/{id}/objects/", get(objects).merge(post(forbidden))),
+        ("/taxii2/attack/collections/{id}/objects/{object}/", get(object).merge(delete(forbidden))),
         ("/taxii2/attack/collections/{id}/objects/{object}/versions/", get(versions)),
     ];
     let routed = routes
@@ -86,6 +87,8 @@ impl IntoResponse for Wrong {
 
 /// Somebody who may read, and understands the answers (1.6.8).
 struct Client;
+
+impl Program for Client {}
 
 impl FromRequestParts<Arc<Console>> for Client {
     type Rejection = Wrong;
@@ -138,7 +141,7 @@ fn told(value: &Value) -> Response {
 }
 
 /// 4.1.
-async fn discovery(State(console): State<Arc<Console>>, _: Client, headers: HeaderMap) -> Told {
+async fn discovery(State(console): State<parts::Library>, _: Client, headers: HeaderMap) -> Told {
     let public = console.settings.public_url.trim_end_matches('/');
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let base = if public.is_empty() { format!("http://{host}") } else { public.to_owned() };
@@ -152,7 +155,7 @@ async fn discovery(State(console): State<Arc<Console>>, _: Client, headers: Head
 }
 
 /// 4.2.
-async fn root(State(_): State<Arc<Console>>, _: Client) -> Told {
+async fn root(State(_): State<parts::Library>, _: Client) -> Told {
     Ok(told(&json!({
         "title": "ATT&CK",
         "description": ATTRIBUTION,
@@ -187,7 +190,7 @@ fn media(release: &Release) -> &'static str {
     if release.feed == "stix-2.1" { "application/stix+json;version=2.1" } else { "application/stix+json;version=2.0" }
 }
 
-async fn all(console: &Console) -> Result<Vec<Collection>, Wrong> {
+async fn all(console: &parts::Library) -> Result<Vec<Collection>, Wrong> {
     let catalog = console.catalog()?;
     let (_, releases) = catalog.releases().await?;
     let mut found: Vec<Collection> = Vec::new();
@@ -205,7 +208,7 @@ async fn all(console: &Console) -> Result<Vec<Collection>, Wrong> {
         });
     }
     for release in releases.iter().rev() {
-        let alias = format!("{}-{}-{}", release.domain, release.name, release.feed);
+        let alias = alias(release);
         found.push(Collection {
             id: uuid(&format!("urn:lazaret:attack:{alias}")),
             title: format!("{} ATT&CK {} ({})", domain_title(&release.domain), release.name, release.feed),
@@ -234,25 +237,44 @@ fn uuid(name: &str) -> String {
 }
 
 /// 5.1.
-async fn collections(State(console): State<Arc<Console>>, _: Client) -> Told {
+async fn collections(State(console): State<parts::Library>, _: Client) -> Told {
     let list: Vec<Value> = all(&console).await?.iter().map(Collection::json).collect();
     Ok(told(&json!({ "collections": list })))
 }
 
-/// A collection by its id or alias.
-async fn named(console: &Console, id: &str) -> Result<Collection, Wrong> {
-    let found = all(console).await?.into_iter().find(|collection| collection.id == id || collection.alias == id);
-    found.ok_or_else(|| Wrong(StatusCode::NOT_FOUND, "there is no collection with this id".to_owned()))
+/// A collection by its id or alias, or by the STIX id that MITRE's own server gives it: that of the `x-mitre-collection` in the
+/// newest release of its domain.
+async fn named(console: &parts::Library, id: &str) -> Result<Collection, Wrong> {
+    let all = all(console).await?;
+    if id.starts_with("x-mitre-collection--") {
+        for collection in all.into_iter().filter(|collection| collection.alias == collection.release.domain) {
+            if console.catalog()?.view(&collection.release).await?.stix_id(id).is_some() {
+                return Ok(Collection { id: id.to_owned(), ..collection });
+            }
+        }
+        return Err(no_collection());
+    }
+    all.into_iter().find(|collection| collection.id == id || collection.alias == id).ok_or_else(no_collection)
+}
+
+fn no_collection() -> Wrong {
+    Wrong(StatusCode::NOT_FOUND, "there is no collection with this id".to_owned())
 }
 
 /// 5.2.
-async fn collection(State(console): State<Arc<Console>>, _: Client, id: Place<String>) -> Told {
+async fn collection(State(console): State<parts::Library>, _: Client, id: Place<String>) -> Told {
     Ok(told(&named(&console, &place(id)?).await?.json()))
 }
 
+/// When an object was added to a collection, in microseconds: each a microsecond after the one before it, so that clients who ask
+/// for what was added after the last one that they saw get the next ones (3.4).
+fn added(release: &Release, place: usize) -> i128 {
+    i128::from(release.imported_at) * 1_000 + i128::try_from(place).unwrap_or(0)
+}
+
 /// A time with six digits of a second, as collections give it (2.1, timestamp).
-fn date(milliseconds: i64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000);
+fn date(microseconds: i128) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(microseconds * 1_000);
     let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH).to_offset(UtcOffset::UTC);
     let (day, clock) = (time.date(), time.time());
     let (hour, minute, second) = (clock.hour(), clock.minute(), clock.second());
@@ -270,10 +292,11 @@ fn enveloped(page: &Page<'_>, release: &Release, name: &str, list: &str) -> Resp
     };
     let text = format!("{{\"more\":{}{next}{members}}}", page.next.is_some());
     let mut answer = ([(CONTENT_TYPE, MEDIA)], text).into_response();
-    if let (false, Ok(value)) = (page.entries.is_empty(), axum::http::HeaderValue::from_str(&date(release.imported_at)))
-    {
-        for name in ["x-taxii-date-added-first", "x-taxii-date-added-last"] {
-            answer.headers_mut().insert(HeaderName::from_static(name), value.clone());
+    let ends = [("x-taxii-date-added-first", page.entries.first()), ("x-taxii-date-added-last", page.entries.last())];
+    for (name, entry) in ends {
+        let value = entry.map(|(place, _)| axum::http::HeaderValue::from_str(&date(added(release, *place))));
+        if let Some(Ok(value)) = value {
+            answer.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
     answer
@@ -287,15 +310,14 @@ fn place<T>(place: Place<T>) -> Result<T, Wrong> {
 }
 
 /// 5.3.
-async fn manifest(State(console): State<Arc<Console>>, _: Client, id: Place<String>, query: Questions) -> Told {
+async fn manifest(State(console): State<parts::Library>, _: Client, id: Place<String>, query: Questions) -> Told {
     let (id, asked) = (place(id)?, Asked::read(query)?);
     let release = named(&console, &id).await?.release;
     let view = console.catalog()?.view(&release).await?;
     let page = asked.page(&view, None)?;
-    let added = date(release.imported_at);
-    let row = |entry: &&Version| {
+    let row = |(place, entry): &(usize, &Version)| {
         let row = json!({
-            "id": entry.stix_id, "date_added": added, "version": stamp(entry), "media_type": media(&release),
+            "id": entry.stix_id, "date_added": date(added(&release, *place)), "version": stamp(entry), "media_type": media(&release),
         });
         row.to_string()
     };
@@ -304,13 +326,13 @@ async fn manifest(State(console): State<Arc<Console>>, _: Client, id: Place<Stri
 }
 
 /// 5.4.
-async fn objects(State(console): State<Arc<Console>>, _: Client, id: Place<String>, query: Questions) -> Told {
+async fn objects(State(console): State<parts::Library>, _: Client, id: Place<String>, query: Questions) -> Told {
     answer_objects(&console, &place(id)?, &Asked::read(query)?, None).await
 }
 
 /// 5.6.
 async fn object(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Client,
     ids: Place<(String, String)>,
     query: Questions,
@@ -319,15 +341,15 @@ async fn object(
     answer_objects(&console, &id, &Asked::read(query)?, Some(&object)).await
 }
 
-async fn answer_objects(console: &Console, id: &str, asked: &Asked, only: Option<&str>) -> Told {
+async fn answer_objects(console: &parts::Library, id: &str, asked: &Asked, only: Option<&str>) -> Told {
     let release = named(console, id).await?.release;
     let catalog = console.catalog()?;
     let view = catalog.view(&release).await?;
     if let Some(object) = only.filter(|object| view.stix_id(object).is_none()) {
-        return Err(missing(object));
+        return Err(missing(console, object).await);
     }
     let page = asked.page(&view, only)?;
-    let ids: Vec<i64> = page.entries.iter().map(|entry| entry.id).collect();
+    let ids: Vec<i64> = page.entries.iter().map(|(_, entry)| entry.id).collect();
     let texts = catalog.library().bodies(&ids).await.map_err(AttackError::from)?;
     // The bytes of each object go out as they were imported.
     let list: Vec<&str> =
@@ -335,14 +357,28 @@ async fn answer_objects(console: &Console, id: &str, asked: &Asked, only: Option
     Ok(enveloped(&page, &release, "objects", &list.join(",")))
 }
 
-fn missing(object: &str) -> Wrong {
-    let object: String = object.chars().take(200).collect();
-    Wrong(StatusCode::NOT_FOUND, format!("the collection has no object `{object}`"))
+/// A collection does not have an object; where another one does, that is said.
+async fn missing(console: &parts::Library, object: &str) -> Wrong {
+    let shown: String = object.chars().take(200).collect();
+    let mut sentence = format!("the collection has no object `{shown}`");
+    if let Ok(catalog) = console.catalog()
+        && let Ok(found) = catalog.find(None, object, &Choice::default()).await
+        && found.version.stix_id == object
+    {
+        let release = &found.view.release;
+        sentence.push_str(&format!("; the last one that has it is `{}`", alias(release)));
+    }
+    Wrong(StatusCode::NOT_FOUND, sentence)
+}
+
+/// The alias of a release's collection.
+fn alias(release: &Release) -> String {
+    format!("{}-{}-{}", release.domain, release.name, release.feed)
 }
 
 /// 5.8.
 async fn versions(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Client,
     ids: Place<(String, String)>,
     query: Questions,
@@ -351,10 +387,10 @@ async fn versions(
     let release = named(&console, &id).await?.release;
     let view = console.catalog()?.view(&release).await?;
     if view.stix_id(&object).is_none() {
-        return Err(missing(&object));
+        return Err(missing(&console, &object).await);
     }
     let page = asked.page(&view, Some(&object))?;
-    let stamps: Vec<String> = page.entries.iter().map(|entry| json!(stamp(entry)).to_string()).collect();
+    let stamps: Vec<String> = page.entries.iter().map(|(_, entry)| json!(stamp(entry)).to_string()).collect();
     Ok(enveloped(&page, &release, "versions", &stamps.join(",")))
 }
 
@@ -408,6 +444,6 @@ mod tests {
         let id = uuid("urn:lazaret:attack:enterprise-attack");
         assert_eq!((id.len(), &id[14..15], id == uuid("urn:lazaret:attack:mobile-attack")), (36, "5", false));
         assert_eq!(uuid("http://www.example.com"), "2d32a3f1-fac2-52a6-ac52-fe9e87e628ea");
-        assert_eq!(date(1_760_000_000_123), "2025-10-09T08:53:20.123000Z");
+        assert_eq!(date(1_760_000_000_123_004), "2025-10-09T08:53:20.123004Z");
     }
 }

@@ -1,9 +1,10 @@
 //! The password of a held archive, from the person who was sent it: tried, and what it opens judged.
 
 use super::asker::Asker;
+use super::contained;
 use super::requests::{asked_for, content_of, handed_over, inspect_as, origin_of};
 use super::session::Shown;
-use super::{Answer, Console, Refused, page};
+use super::{Answer, Refused, page, parts};
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -12,7 +13,7 @@ use lazaret_engine::Grounds;
 use lazaret_model::{Decision, ScanReport, plain};
 use lazaret_store::{Event, now};
 use serde::Deserialize;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 /// Passwords that one machine may try in an hour.
 const MOST_TRIES: usize = 20;
@@ -38,7 +39,7 @@ pub(super) struct UnlockForm {
 }
 
 /// An event about something locked that was held on its way to a person, with its report.
-async fn locked(console: &Console, reference: &str) -> Result<(Event, ScanReport), Refused> {
+async fn locked(console: &parts::Releases, reference: &str) -> Result<(Event, ScanReport), Refused> {
     let event = asked_for(console, reference).await?.event;
     let report: Option<ScanReport> = serde_json::from_str(&event.report).ok();
     let report = report.filter(|report| report.parts.iter().any(|part| part.locked));
@@ -53,14 +54,18 @@ fn unlock_page(event: &Event, problem: &'static str, reasons: Vec<String>) -> An
     page(&UnlockPage { user: None, reference: event.reference.clone(), name, address, problem, reasons })
 }
 
-pub(super) async fn form(State(console): State<Arc<Console>>, asker: Asker, Path(reference): Path<String>) -> Answer {
+pub(super) async fn form(
+    State(console): State<parts::Releases>,
+    asker: Asker,
+    Path(reference): Path<String>,
+) -> Answer {
     let (event, _) = locked(&console, &reference).await?;
     asker.concerns(&event)?;
     unlock_page(&event, "", Vec::new())
 }
 
 pub(super) async fn open(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Releases>,
     asker: Asker,
     Path(reference): Path<String>,
     Form(form): Form<UnlockForm>,
@@ -93,9 +98,12 @@ pub(super) async fn open(
             serde_json::to_string(&report).unwrap_or_default()
         },
         judged: Grounds::of(&report).map(|grounds| grounds.text()).unwrap_or_default(),
+        techniques: report.techniques().into_iter().collect(),
         ..event.clone()
     };
     if report.decision == Decision::Deliver {
+        let [person, signed_in] = [asker.person, asker.signed_in].map(Option::unwrap_or_default);
+        contained::unlocking(&console, &event, &report, &[&person, &signed_in], &told.client).await?;
         // It is on record before anybody has it.
         let policy = String::new();
         console.ledger.record(Event { policy, content_blob: String::new(), ..told }).await?;
@@ -117,7 +125,7 @@ fn refused(answer: Response) -> Response {
     (StatusCode::FORBIDDEN, answer).into_response()
 }
 
-impl Console {
+impl parts::Releases {
     /// Whether a machine may try another password now; counts the try.
     fn may_try(&self, client: &str) -> bool {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);

@@ -149,6 +149,7 @@ fn every_page_says_whose_it_is_and_whom_to_ask() {
         organisation: "Example & Sons".to_owned(),
         contact: "it@site.example".to_owned(),
         logo: Some(crate::Logo::of(drawing.into()).unwrap()),
+        ..House::default()
     };
     let coming = Coming { name: "a".into(), address: "b".into(), taken: 1, whole: None };
     for page in [
@@ -240,4 +241,33 @@ fn a_page_about_something_that_goes_on_is_not_headed_like_a_block() {
     assert_eq!(mood(&sample().render(Form::Page, Language::English, &house)), "block");
     let held = Stopped { decision: Decision::Hold, ..sample() };
     assert_eq!(mood(&held.render(Form::Page, Language::English, &house)), "hold");
+}
+
+#[test]
+fn what_an_incident_keeps_back_says_so_and_every_page_leads_to_immediate_response() {
+    let house = House { response: "http://127.0.0.1:8080/incident".to_owned(), ..House::default() };
+    let why = Why { incident: Some("INC-7KQ2-M4XW".to_owned()), ..Why::default() };
+    let contained = Stopped { why, ask: None, ..sample() };
+    let coming = Coming { name: "a".into(), address: "b".into(), taken: 1, whole: None };
+    for language in Language::ALL {
+        let line = texts(language).response.line;
+        let page = String::from_utf8(contained.render(Form::Page, language, &house)).unwrap();
+        assert!(page.contains(&texts(language).contained("INC-7KQ2-M4XW")), "{language:?}: {page}");
+        let link = format!("<a href=\"http://127.0.0.1:8080/incident?reference=ABCD-2345\">{line}</a>");
+        assert!(page.contains(&link), "{language:?}: {page}");
+        for page in
+            [coming.render(language, &house), unanswered("name", "", "http://a.example/", Form::Page, language, &house)]
+        {
+            let page = String::from_utf8(page).unwrap();
+            assert!(page.contains(&format!("<a href=\"http://127.0.0.1:8080/incident\">{line}</a>")), "{page}");
+        }
+        // Where there is no console, whom to call stands there.
+        let called = House { incident_contact: "+49 30 110".to_owned(), ..House::default() };
+        let page = String::from_utf8(contained.render(Form::Page, language, &called)).unwrap();
+        assert!(page.contains(line) && page.contains("href=\"tel:+4930110\""), "{page}");
+    }
+    let problem: serde_json::Value =
+        serde_json::from_slice(&contained.render(Form::Json, Language::English, &house)).unwrap();
+    assert_eq!(problem["incident"], "INC-7KQ2-M4XW");
+    assert_eq!(problem["response"], "http://127.0.0.1:8080/incident?reference=ABCD-2345");
 }

@@ -1,6 +1,6 @@
 //! English.
 
-use super::Texts;
+use super::{Response, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     held: "This download is being held back",
@@ -48,6 +48,21 @@ pub(super) const TEXTS: Texts = Texts {
     detail: "Detail",
     failed: "The file could not be inspected, so it is not handed over unseen.",
     too_large: "The file is larger than what is inspected here.",
+    contained: "It belongs to the security incident {incident}: until that is over, nothing of it is handed over.",
+    response: Response {
+        line: "Active security incident? Get immediate response",
+        now: "If you opened a file, entered a password or noticed something odd, report it now. Leave the computer on and do not open anything else.",
+        call: "Call or write to",
+        nobody: "No contact is named here. Tell your IT department.",
+        report: "Report what you saw",
+        saw: "What happened, and on which computer?",
+        reference: "Reference of the page that stopped something, if you have one",
+        send: "Send the report",
+        thanks: "Thank you. Your report has arrived. If it is urgent, please call as well: reports are not watched around the clock.",
+        empty: "Please say what happened.",
+        long: "Please keep it to 2,000 characters or fewer.",
+        many: "There are too many reports already; please call.",
+    },
     lessons: &[
         (
             "suspicious-sites",

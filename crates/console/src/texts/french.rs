@@ -1,6 +1,6 @@
 //! French.
 
-use super::Texts;
+use super::{Response, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     held: "Ce téléchargement est retenu",
@@ -48,6 +48,21 @@ pub(super) const TEXTS: Texts = Texts {
     detail: "Détail",
     failed: "Le fichier n’a pas pu être examiné ; il n’est donc pas remis sans contrôle.",
     too_large: "Le fichier est plus grand que ce qui est examiné ici.",
+    contained: "Cela relève de l’incident de sécurité {incident} : tant qu’il dure, rien n’en est remis.",
+    response: Response {
+        line: "Incident de sécurité en cours ? Obtenir une aide immédiate",
+        now: "Si vous avez ouvert quelque chose, saisi un mot de passe ou remarqué quelque chose d’étrange : dites-le tout de suite à quelqu’un. Laissez l’ordinateur allumé et n’ouvrez rien d’autre.",
+        call: "Appeler ou écrire à",
+        nobody: "Personne n’est indiqué ici. Prévenez les personnes qui s’occupent de vos ordinateurs.",
+        report: "Signaler ce que vous avez vu",
+        saw: "Que s’est-il passé, et sur quel ordinateur ?",
+        reference: "Référence de la page qui a arrêté quelque chose, si vous en avez une",
+        send: "Envoyer le signalement",
+        thanks: "Merci. Votre signalement est arrivé. Si c’est urgent, appelez aussi : personne ne regarde peut-être en ce moment.",
+        empty: "Veuillez dire ce qui s’est passé.",
+        long: "C’est plus que ce qu’on peut lire rapidement ; 2 000 caractères au plus, s’il vous plaît.",
+        many: "Beaucoup de signalements sont venus de cet ordinateur ou attendent déjà ; veuillez appeler.",
+    },
     lessons: &[
         (
             "suspicious-sites",

@@ -1,6 +1,6 @@
 //! German.
 
-use super::Texts;
+use super::{Response, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     held: "Dieser Download wird zurückgehalten",
@@ -48,6 +48,21 @@ pub(super) const TEXTS: Texts = Texts {
     detail: "Einzelheit",
     failed: "Die Datei konnte nicht geprüft werden und wird deshalb nicht ungesehen übergeben.",
     too_large: "Die Datei ist größer als das, was hier geprüft wird.",
+    contained: "Es gehört zum Sicherheitsvorfall {incident}: Bis der vorbei ist, wird nichts davon übergeben.",
+    response: Response {
+        line: "Akuter Sicherheitsvorfall? Sofort Hilfe holen",
+        now: "Wenn Sie etwas geöffnet oder ein Passwort eingegeben haben oder Ihnen etwas seltsam vorkommt: Sagen Sie es jetzt jemandem. Lassen Sie den Computer an und öffnen Sie nichts weiter.",
+        call: "Anrufen oder schreiben",
+        nobody: "Hier ist niemand genannt. Sagen Sie es denen, die Ihre Computer betreuen.",
+        report: "Melden, was Sie gesehen haben",
+        saw: "Was ist geschehen, und an welchem Computer?",
+        reference: "Aktenzeichen der Seite, die etwas angehalten hat, wenn Sie eines haben",
+        send: "Meldung senden",
+        thanks: "Danke. Ihre Meldung ist angekommen. Wenn es eilt, rufen Sie auch an: Vielleicht sieht gerade niemand hierher.",
+        empty: "Bitte sagen Sie, was geschehen ist.",
+        long: "Das ist mehr, als jemand schnell lesen kann; bitte höchstens 2.000 Zeichen.",
+        many: "Von diesem Computer kamen viele Meldungen, oder es warten schon viele; bitte rufen Sie an.",
+    },
     lessons: &[
         (
             "suspicious-sites",

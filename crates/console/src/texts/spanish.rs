@@ -1,6 +1,6 @@
 //! Spanish.
 
-use super::Texts;
+use super::{Response, Texts};
 
 pub(super) const TEXTS: Texts = Texts {
     held: "Esta descarga está retenida",
@@ -48,6 +48,21 @@ pub(super) const TEXTS: Texts = Texts {
     detail: "Detalle",
     failed: "No se pudo examinar el archivo, así que no se entrega sin revisión.",
     too_large: "El archivo es mayor de lo que aquí se examina.",
+    contained: "Pertenece al incidente de seguridad {incident}: mientras dure, no se entrega nada de ello.",
+    response: Response {
+        line: "¿Incidente de seguridad en curso? Obtenga ayuda inmediata",
+        now: "Si abrió algo, escribió una contraseña o ve algo extraño: avise a alguien ahora. Deje el equipo encendido y no abra nada más.",
+        call: "Llame o escriba a",
+        nobody: "Aquí no se indica a nadie. Avise a quienes se ocupan de sus equipos.",
+        report: "Informar de lo que ha visto",
+        saw: "¿Qué ha pasado y en qué equipo?",
+        reference: "Referencia de la página que detuvo algo, si la tiene",
+        send: "Enviar el aviso",
+        thanks: "Gracias. Su aviso ha llegado. Si es urgente, llame también: puede que nadie esté mirando en este momento.",
+        empty: "Por favor, diga qué ha pasado.",
+        long: "Es más de lo que alguien puede leer con rapidez; como máximo 2000 caracteres, por favor.",
+        many: "Han llegado muchos avisos desde este equipo o ya esperan muchos; por favor, llame.",
+    },
     lessons: &[
         (
             "suspicious-sites",

@@ -42,7 +42,7 @@ if (input) {
       link.textContent = (row.id ? row.id + " " : "") + row.name;
       const what = document.createElement("span");
       what.className = "soft";
-      what.textContent = " " + row.what + (row.status === "live" ? "" : ", " + row.status);
+      what.textContent = " " + row.what + (row.domains ? " · " + row.domains : "") + (row.status ? " · " + row.status : "");
       item.append(link, what);
       item.addEventListener("mousedown", (event) => { event.preventDefault(); location.href = row.path; });
       return item;
@@ -57,7 +57,9 @@ if (input) {
     if (!words) return close();
     waiting = setTimeout(async () => {
       const mine = ++asked;
-      const answer = await fetch("/attack/suggest?q=" + encodeURIComponent(words)).catch(() => null);
+      // The form also knows which release is being read.
+      const query = new URLSearchParams(new FormData(input.form));
+      const answer = await fetch("/attack/suggest?" + query).catch(() => null);
       if (mine === asked && answer && answer.ok) show(await answer.json());
     }, 80);
   });

@@ -6,9 +6,9 @@
 
 pub(super) mod words;
 
+use crate::spotter::Spotter;
 use crate::text::{cut, decode, excerpt, excerpt_line, normalise, patterns, up_to};
 use crate::{DetectError, Detector, Findings, Reads};
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use data_encoding::{BASE64, HEXLOWER};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use std::borrow::Cow;
@@ -146,12 +146,12 @@ fn may_hold_a_command(bytes: &[u8]) -> bool {
             letter(at.checked_sub(1)) && letter(at.checked_add(1))
         })
     };
-    disguised || parted() || WORDS.as_ref().is_none_or(|words| words.is_match(bytes))
+    disguised || parted() || WORDS.spots(bytes).next().is_some()
 }
 
 /// Words of commands, of what copies them and of what says where they go.
-static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let words = [
+static WORDS: LazyLock<Spotter> = LazyLock::new(|| {
+    Spotter::new([
         "powershell",
         "pwsh",
         "mshta",
@@ -188,13 +188,12 @@ static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         "\0",
         "\u{200b}",
         "\u{ad}",
-    ];
-    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).ok()
+    ])
 });
 
 /// Builds what is made of tables.
 pub(super) fn warm_up_tables() {
-    let _ = WORDS.as_ref().map(|words| words.is_match(crate::text::SOMETHING));
+    let _ = WORDS.spots(crate::text::SOMETHING.as_bytes()).next();
     let _ = Lure::of(crate::text::SOMETHING);
     let _ = Lure::of_code("nothing");
 }

@@ -1,11 +1,15 @@
-//! What a document brings along: automatic objects, the equation editor, programs behind a picture.
+//! What a document brings along: automatic objects, the equation editor, programs behind a picture, commands for programs that
+//! read it.
 
+mod cells;
 mod equations;
+mod shells;
 
-use crate::text::{cut, decode, excerpt, patterns};
+use crate::text::{cut, decode, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
 use equations::Fault;
 use lazaret_model::{Child, Class, Family, Finding, Kind, Part, Severity, on_this_machine};
+use std::borrow::Cow;
 
 const ID: &str = "documents";
 /// Kinds of documents that programs are embedded in.
@@ -60,15 +64,20 @@ patterns! {
     DATA = r"\\objdata";
     // Words and groups that readers skip between the digits of an object.
     NOISE = r"\\bin[0-9]{1,8}|\\'[0-9a-f]{2}|\\\*|\\[a-z]{1,32}-?[0-9]{0,10}";
+    // Controls and pages, what they are called, and data of any.
+    HAS_DATA = r"\\objdata\b[^{}]*[0-9a-f]{4}";
+    LIVE = r"\\obj(?:ocx|html)\b";
+    CLASS = r"\\(?:objclass|objname|objalias|objsect)\b\s*(?P<name>[^{}]{0,200})";
     // Rich Text 1.9.1: the template that is attached; its address may be written in character codes.
     TEMPLATE = r"\\template\b\s*(?P<place>(?:[^{}]|\{[^{}]*\})+)";
     FIELD = r"\\fldinst\b";
     FIELD_COMMAND = r#"^[^a-z]{0,40}(?:dde(?:auto)?)\s+(?P<rest>[^\r\n]{1,300})"#;
     FIELD_FETCH = r#"^[^a-z]{0,40}(?P<word>includepicture|includetext|import|include|link|rd)\s+(?:[a-z.0-9]{1,40}\s+)?["']?\s*(?P<place>(?:https?:|ftp:|file:|\\{2,4}[a-z0-9])[^"'{}\r\n]{1,300})"#;
     CONTROL = r"\\[a-z]{1,32}-?[0-9]{0,10} ?|[{}\r\n]";
+    // A letter behind a character's number, and the blank that ends the number alone.
+    FALLBACK = r"(?P<unit>\\u-?[0-9]{1,6})(?: [^\\{}?\s]|[^\\{}?\s0-9])";
+    DELIMITED = r"(?P<unit>\\u-?[0-9]{1,6}) ";
     CHARACTER = r"\\'(?P<byte>[0-9a-f]{2})|\\u(?P<unit>-?[0-9]{1,6})(?: ?\?|\\'[0-9a-f]{2})?";
-    // A formula with a DDE link, `program|'topic'!item`, or the function of LibreOffice.
-    DDE_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}[=+@-][^\r\n]{0,200}?(?:\b[a-z][a-z0-9_.]{1,30}\|\s*'[^'\r\n]{1,300}'\s*!|\bdde\s*\(\s*["'])"#;
     // 0002ce02-0000-0000-c000-000000000046 as stored, and `Equation.2` or `Equation.3` as a class name.
     EQUATION = r"02ce020000000000c000000000000046|[46]5[57]1[57]5[46]1[57]4[46]9[46]f[46]e2e3[23]";
 }
@@ -90,7 +99,7 @@ impl Detector for Documents {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("rtf") || part.is("equation") || table(part) || printed(part)
+        part.is("rtf") || part.is("equation") || cells::wants(part) || shells::wants(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -98,22 +107,19 @@ impl Detector for Documents {
             checked_equation(bytes, findings);
             return Ok(());
         }
-        if printed(part) {
-            if memchr::memmem::find(bytes, b"%pipe%").is_some() {
-                let message = "the document has the program that shows it run a command (`%pipe%`)";
-                findings.add(finding("document.pipe", Severity::High, message, "%pipe%").technique("T1203"));
-            }
-            return Ok(());
+        if shells::wants(part) {
+            shells::look(part, bytes, findings);
         }
-        if table(part) {
-            if let Some(value) = excerpt(&DDE_CELL, &decode(bytes)) {
-                let message = "a cell of the table asks another program to run a command (DDE)";
-                findings.add(finding("document.dde-cell", Severity::High, message, &value).technique("T1559.002"));
-            }
+        if cells::wants(part) {
+            cells::look(part, &decode(bytes), findings);
+        }
+        if !part.is("rtf") {
             return Ok(());
         }
         let text: String = bytes.iter().map(|b| char::from(b.to_ascii_lowercase())).collect();
         fetched(&text, findings);
+        let text = words(text);
+        live(&text, findings);
         let first = OBJECT.find(&text);
         let objects = first.and_then(|first| text.get(first.start()..)).unwrap_or_default();
         let digits: String = NOISE.replace_all(objects, "").chars().filter(char::is_ascii_hexdigit).collect();
@@ -155,19 +161,42 @@ impl Detector for Documents {
     }
 }
 
+/// A Rich Text document without the backslashes that it shows: what stands behind one is a word that people read. Behind `\bin`, bytes
+/// count that are no text, and two backslashes may be anything.
+fn words(text: String) -> String {
+    if !text.contains("\\\\") {
+        return text;
+    }
+    let shown = text.replace("\\\\", "  ");
+    if shown.contains("\\bin") { text } else { shown }
+}
+
+/// Controls and pages that a Rich Text document names and has no data of: showing it makes new ones.
+fn live(text: &str, findings: &mut Findings) {
+    // An object ends at the latest where the next begins.
+    let objects = text.split("\\object").skip(1).filter(|object| LIVE.is_match(object) && !HAS_DATA.is_match(object));
+    for name in objects.filter_map(|object| CLASS.captures(object)?.name("name")) {
+        let message = "the document has a control or a page started by its name, without data of its own";
+        findings.add(
+            finding("document.live-object", Severity::High, message, &plain(name.as_str())).technique("T1559.001"),
+        );
+    }
+}
+
 /// What a Rich Text document has fetched or run by its template and its fields.
 fn fetched(text: &str, findings: &mut Findings) {
-    for place in TEMPLATE.captures_iter(text).filter_map(|found| found.name("place")) {
-        let place = plain(place.as_str());
-        let remote =
-            ["http:", "https:", "ftp:", "file:", "\\\\"].iter().any(|start| place.trim_start().starts_with(start));
-        if remote && !on_this_machine(&place) {
+    for found in TEMPLATE.captures_iter(text).filter_map(|found| found.name("place")) {
+        let remote = |place: &String| {
+            let starts = ["http:", "https:", "ftp:", "file:", "\\\\"];
+            starts.iter().any(|start| place.trim_start().starts_with(start)) && !on_this_machine(place)
+        };
+        if let Some(place) = readings(found.as_str()).into_iter().find(remote) {
             let message = "the document attaches a template from another machine when it is opened";
             findings.add(finding("document.remote-template", Severity::High, message, &place).technique("T1221"));
         }
     }
     // A field ends at the latest where the next begins: a harmless one swallows none behind it.
-    for code in FIELD.split(text).skip(1).map(plain) {
+    for code in FIELD.split(text).skip(1).flat_map(readings) {
         if let Some(command) = FIELD_COMMAND.captures(&code).and_then(|found| found.name("rest")) {
             let message = "a field of the document asks another program to run a command (DDE)";
             findings
@@ -186,6 +215,22 @@ fn fetched(text: &str, findings: &mut Findings) {
     }
 }
 
+/// What a text of Rich Text says, with and without the letters that stand behind a character's number for programs that cannot show it
+/// (RTF 1.9.1, `\uN` and `\ucN`).
+fn readings(text: &str) -> Vec<String> {
+    let mut readings = vec![plain(text)];
+    // A question mark is the letter that is always left out.
+    for other in [FALLBACK.replace_all(text, "${unit}?"), DELIMITED.replace_all(text, "${unit}?")] {
+        // Where nothing is replaced, it says the same.
+        let Cow::Owned(other) = other else { continue };
+        let other = plain(&other);
+        if !readings.contains(&other) {
+            readings.push(other);
+        }
+    }
+    readings
+}
+
 /// Rich Text without its control words, with characters in place of their codes, lower case.
 fn plain(text: &str) -> String {
     let text = CHARACTER.replace_all(text, |found: &regex::Captures<'_>| {
@@ -198,18 +243,6 @@ fn plain(text: &str) -> String {
     // Two backslashes stand for one; put aside while words are dropped.
     let text = text.replace("\\\\", "\u{1}");
     CONTROL.replace_all(&text, "").replace('\u{1}', "\\").to_lowercase()
-}
-
-/// PostScript, which is a program: devices and files of Ghostscript's may be commands.
-fn printed(part: &Part) -> bool {
-    part.is("postscript") || part.is("eps")
-}
-
-/// Tables as text, which spreadsheets open by their names.
-fn table(part: &Part) -> bool {
-    part.is("csv")
-        || (part.is("text") || part.is("html"))
-            && matches!(&*part.extension(), "csv" | "tsv" | "tab" | "slk" | "dif" | "xls")
 }
 
 /// The class of the equation editor as bytes.
@@ -276,6 +309,26 @@ mod tests {
             ("{\\rtf1{\\object\\objemb{\\*\\objdata 0105000002000000}}}", &[]),
             ("{\\rtf1 Equation.3 is old, 02CE020000000000C000000000000046}", &[]),
             ("{\\rtf1 \\\\objupdate alone}", &[]),
+            // A manual of the format with an object of its own, and words that are hidden behind a backslash or bytes.
+            ("{\\rtf1 Use \\\\objautlink or \\\\objupdate.{\\object\\objemb{\\*\\objdata 0105000002000000}}}", &[]),
+            ("{\\rtf1{\\object\\objemb x\\\\\\objupdate{\\*\\objdata 0105}}}", &[LINK]),
+            ("{\\rtf1{\\object\\objemb{\\*\\x\\bin1 \\}\\objupdate{\\*\\objdata 0105}}}", &[LINK]),
+            ("{\\rtf1{\\object\\objemb\\bin1 \\\\objupdate{\\*\\objdata 0105}}}", &[LINK]),
+        ] {
+            check(&Documents, "rtf", text, expected);
+        }
+    }
+
+    #[test]
+    fn controls_that_are_only_named_are_found() {
+        const LIVE: &str = "document.live-object high";
+        for (text, expected) in [
+            (r"{\rtf1{\object\objocx{\*\objclass Shell.Explorer.2}{\result a}}}", &[LIVE][..]),
+            (r"{\rtf1{\object\objhtml{\*\objname https://host.invalid/}}}", &[LIVE]),
+            (r"{\rtf1{\object\objemb{\*\objdata 01}}{\object\objocx{\*\objclass a.b}}}", &[LIVE]),
+            (r"{\rtf1{\object\objocx{\*\objclass Forms.TextBox.1}{\*\objdata 0105000002000000}}}", &[]),
+            (r"{\rtf1{\object\objemb{\*\objclass Word.Document.8}}}", &[]),
+            (r"{\rtf1 The word \\objocx with \\objclass is a control}", &[]),
         ] {
             check(&Documents, "rtf", text, expected);
         }
@@ -310,6 +363,9 @@ mod tests {
             (r"{\rtf1{\*\template C:\\Templates\\letter.dot}}", &[]),
             (r"{\rtf1{\*\template file:///C:\\Templates\\letter.dot}}", &[]),
             (r"{\rtf1{\*\template file:////host.invalid/a.dot}}", &[TEMPLATE]),
+            (r"{\rtf1{\*\template \u104 Xttp://host.invalid/a.dotm}}", &[TEMPLATE]),
+            (r"{\rtf1{\*\template \uc0\u104 ttp://host.invalid/a.dotm}}", &[TEMPLATE]),
+            (r"{\rtf1{\*\template C:\\Vorlagen\\Gesch\u228 aft.dot}}", &[]),
             (
                 r#"{\rtf1{\field{\*\fldinst{ DDEAUTO c:\\\\windows\\\\cmd.exe "/k calc"}}}}"#,
                 &["document.dde-field high"],
@@ -351,30 +407,6 @@ mod tests {
         let mut findings = Findings::default();
         Documents.inspect(&part("rtf"), late.as_bytes(), 0, &mut findings).unwrap();
         assert!(findings.list().iter().any(|found| found.severity == Severity::High), "{:?}", findings.list());
-    }
-
-    #[test]
-    fn printed_documents_that_run_a_command_are_found() {
-        check(&Documents, "postscript", "%!PS\n(%pipe%echo) (w) file\n", &["document.pipe high"]);
-        check(&Documents, "eps", "%!PS-Adobe-3.0 EPSF-3.0\n(%pipe%echo) run\n", &["document.pipe high"]);
-        check(&Documents, "postscript", "%!PS\n% no pipe here\n(pipe) show\n", &[]);
-        check(&Documents, "pdf", "%pipe%", &[]);
-    }
-
-    #[test]
-    fn cells_that_run_commands_are_found() {
-        const CELL: &str = "document.dde-cell high";
-        for (text, expected) in [
-            ("a,b\n=cmd|'/c calc'!A1,2\n", &[CELL][..]),
-            ("a;\"=2+5+cmd|' /C calc'!A0\"\n", &[CELL]),
-            ("@SUM(1+1)*cmd|'/C calc'!A0\n", &[CELL]),
-            ("-3+MSEXCEL|'\\..\\calc.exe'!A1\n", &[CELL]),
-            ("+DDE(\"cmd\";\"/C calc\";\"x\")\n", &[CELL]),
-            ("date,amount\n2026-01-05,-12.50\n,=SUM(A1:A2)\n", &[]),
-            ("command,meaning\nls | wc,-counts\ncmd | more,pages\n", &[]),
-        ] {
-            check(&Documents, "csv", text, expected);
-        }
     }
 
     #[test]

@@ -5,11 +5,13 @@ mod models;
 
 use crate::text::{cut, decode, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
-use lazaret_model::{Family, Finding, Part, Role, Severity};
+use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use regex::bytes::Regex;
 use std::sync::LazyLock;
 
 const ID: &str = "hooks";
+/// Bytes of what is no text up to which it may be a path file of Python.
+const LARGEST_OTHER: u64 = 1 << 20;
 
 patterns! {
     // Python's `site`: a line of a path file that begins with `import` is executed at every start.
@@ -141,10 +143,11 @@ const FUNCTIONS: &[&str] = &[
     "_run_code", "rmtree", "CDLL", "interact", "InteractiveInterpreter",
 ];
 
-/// Python finds its path files by their name, so the name it is.
+/// Python finds its path files by their name, so the name it is. Weights of models are called so as well, and are no text.
 fn path_file(part: &Part) -> bool {
     let extension = part.name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    part.named && extension.eq_ignore_ascii_case("pth") && !part.kind.is_unknown() && part.size < 1 << 20
+    let may_be = part.kind.class == Class::Text || !part.kind.is_unknown() && part.size < LARGEST_OTHER;
+    part.named && extension.eq_ignore_ascii_case("pth") && may_be
 }
 
 #[cfg(test)]
@@ -169,6 +172,12 @@ mod tests {
         check(&path, "import os; os.system('echo')\n", &["hooks.python-start"]);
         check(&path, "../src\n# import nothing\n", &[]);
         check(&part("a.txt", "text", Class::Text), "import os\n", &[]);
+        let mut long = path.clone();
+        long.size = 3 << 20;
+        check(&long, "# a remark\nimport os\n", &["hooks.python-start"]);
+        let mut model = part("a.pth", "zip", Class::Archive);
+        model.size = 3 << 20;
+        check(&model, "import os\n", &[]);
     }
 
     #[test]

@@ -14,9 +14,17 @@ const ID: &str = "pages";
 /// Bytes of a text that is a message and no book.
 const MESSAGE: u64 = 256 << 10;
 
+/// The same as [`warm_up`] for what pages are looked at by beside these.
+pub(super) fn warm_up_below() {
+    pictures::warm_up();
+    sign_in::warm_up();
+    smuggling::warm_up();
+}
+
 patterns! {
     SCRIPT = r"(?is)<(?:[a-z]{1,20}:)?script\b(?P<tag>(?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*)>(?P<code>.*?)(?:</(?:[a-z]{1,20}:)?script|\z)";
     TAG = r"(?is)<[a-z](?:[^<>\x22']|\x22[^\x22]*\x22|'[^']*')*>";
+    EMPTY_SCRIPT = r"(?i)<(?:[a-z]{1,20}:)?script(?:\s+(?:id|type)\s*=\s*(?:\x22[^\x22<>]*\x22|'[^'<>]*'))*\s*/>";
     HANDLER = r"(?is)[\s\x22'/](?:on[a-z]{3,24}|(?:xlink:)?href|action|src)\s*=\s*(?P<value>\x22[^\x22]*\x22|'[^']*'|[^\s>\x22']+)";
     SEARCH = r"search(?:-ms)?:(?:[^\s<>]{0,120}(?:crumb|location)|//?query)|search-ms:[^\s<>]";
     DIAGNOSTIC = r"ms-msdt:[^<>]{0,160}";
@@ -56,7 +64,9 @@ impl Detector for Pages {
             smuggling::smuggles(&Page::of_code(&text), findings);
             return Ok(());
         }
-        let page = Page::of(&text);
+        // Drawing programs leave elements of scripts without any script. In a page of HTML such a tag would begin one.
+        let bare = (part.is("svg") && !part.is("html")).then(|| EMPTY_SCRIPT.replace_all(&text, ""));
+        let page = Page::of(bare.as_deref().unwrap_or(&text));
         smuggling::smuggles(&page, findings);
         copies_command(part, &page, findings);
         leads_to_share(&page, findings);
@@ -258,6 +268,9 @@ mod tests {
                 &[COPIES],
             ),
             ("svg", "<svg><script>document.title = 'x'</script></svg>", &["page.script-in-image low"]),
+            ("svg", "<svg><script/><script id='script1' type=\"text/ecmascript\" /><path d='M0 0'/></svg>", &[]),
+            ("svg", "<svg><script href='a.js'/></svg>", &["page.script-in-image low"]),
+            ("svg", "<svg><script/><script>document.title = 'x'</script></svg>", &["page.script-in-image low"]),
             ("svg", "<svg onload=\"window.location='https://host.invalid'\"/>", &["page.script-in-image medium"]),
             (
                 "html",

@@ -10,6 +10,9 @@ use std::sync::LazyLock;
 const ID: &str = "schemes";
 const TABLE: &str = include_str!("../../content/schemes.txt");
 
+/// The scheme of Apple's help viewer, and of the manuals of Linux desktops.
+const MANUALS: &str = "help:";
+
 /// Names of links that nobody has to click: the openers of pages and documents give them.
 const BY_ITSELF: &[&str] = &["refresh", "frame", "opening-link"];
 
@@ -65,7 +68,8 @@ fn judge(place: &str, by_itself: bool, findings: &mut Findings) {
     let unescaped = plain.replace("%7c", "|").replace("%3a", ":");
     let row = ROWS.iter().filter(|row| unescaped.starts_with(row.scheme)).max_by_key(|row| row.scheme.len());
     if let Some(row) = row {
-        let severity = if by_itself { stronger(row.severity) } else { row.severity };
+        let own = if row.scheme == MANUALS && is_manual(&unescaped) { Severity::Low } else { row.severity };
+        let severity = if by_itself { stronger(own) } else { own };
         let message =
             if by_itself { format!("without a click, {}", row.what) } else { format!("at a click, {}", row.what) };
         // Editors and the like have links of their own on many an honest page.
@@ -84,6 +88,20 @@ fn judge(place: &str, by_itself: bool, findings: &mut Findings) {
         let found = Finding::new("link.share-program", ID, Severity::High, Family::Behaviour, message);
         findings.add(found.with("value", cut(place)).technique("T1204.002").technique("T1187"));
     }
+}
+
+/// Whether it is a page of a manual of KDE or GNOME (`help:/kate/index.html`, `help:gnome-help/files`), which names a manual and a page.
+/// What Apple's help viewer is told has an action, a value, a path from the root or something that is encoded.
+fn is_manual(place: &str) -> bool {
+    const ACTIONS: [&str; 6] = ["runscript", "openbook", "search", "anchor", "topic", "book"];
+    let path = place.strip_prefix(MANUALS).unwrap_or_default();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '#');
+    path.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && path.chars().all(plain)
+        && !path.contains("..")
+        && !path.contains("//")
+        && !ACTIONS.iter().any(|action| path.starts_with(action))
 }
 
 fn stronger(severity: Severity) -> Severity {
@@ -167,6 +185,15 @@ mod tests {
             ("link", "file:///\\\\host.invalid\\s\\a.rtf!x", "link.share-program high"),
             ("link", "file:///%5C%5Chost.invalid%5Cs%5Ca.exe", "link.share-program high"),
             ("link", "smb://host.invalid/s/a.command", "link.share-program high"),
+            // Pages of manuals, and what Apple's help viewer is told.
+            ("link", "help:/kate/index.html", "link.opens-program low"),
+            ("link", "help:gnome-help/files#open", "link.opens-program low"),
+            ("refresh", "help:/kate/index.html", "link.starts-program medium"),
+            ("link", "help:runscript=a.scpt string='x'", "link.starts-program high"),
+            ("link", "help:openbook='x'", "link.starts-program high"),
+            ("link", "help:///Applications/a.app/%25252f..%25252fb.html", "link.starts-program high"),
+            ("link", "help:/..//a.html", "link.starts-program high"),
+            ("link", "help:r%75nscript", "link.starts-program high"),
             // Files of the house that everybody links to, and files of this machine.
             ("link", "\\\\server\\team\\plan 2026.xlsx", ""),
             ("link", "file://server.corp.invalid/team/Notes!.docx", ""),

@@ -2,17 +2,22 @@
 //! (`content/settings-that-run.txt`).
 //!
 //! Each row is a place, a name in it and what happens. The files are parsed, not searched: escapes, comments and names that come
-//! twice hide nothing, and words in a comment are not settings.
+//! twice hide nothing, and words in a comment are not settings. What systems know by its content rather than by its place
+//! ([`systems`]), and settings that texts give their editors ([`modelines`]), are looked at beside.
+
+mod modelines;
+mod systems;
 
 use crate::text::{cut, decode};
-use crate::{DetectError, Detector, Findings, Reads, flat};
+use crate::{DetectError, Detector, Findings, Reads, commands, flat};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
+use regex::Regex;
 use std::sync::LazyLock;
 
 const ID: &str = "settings";
 const TABLE: &str = include_str!("../../content/settings-that-run.txt");
 
-/// Settings of editors, agents, shells, Git and package managers.
+/// Settings of editors, agents, shells, Git, package managers, connections and systems.
 pub(crate) struct Settings;
 
 impl Detector for Settings {
@@ -21,7 +26,7 @@ impl Detector for Settings {
     }
 
     fn summary(&self) -> &'static str {
-        "settings of editors, agents, shells, Git and package managers that run something by themselves"
+        "settings of editors, agents, shells, Git, package managers, connections and systems that run something by themselves"
     }
 
     fn reads(&self) -> Reads {
@@ -29,14 +34,28 @@ impl Detector for Settings {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        // Layers of images have no names of their own, and stand beside their settings.
-        let held = matches!(part.kind.class, Class::Archive | Class::DiskImage);
-        part.named && part.size > 0 && part.role != Role::Command && !held && rows(part).next().is_some()
+        let known = || part.named && rows(part).next().is_some();
+        part.size > 0 && part.role != Role::Command && (systems::wants(part) || modelines::wants(part) || known())
     }
 
-    fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+    fn inspect(&self, part: &Part, bytes: &[u8], offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
+        if modelines::wants(part) {
+            modelines::look(part, bytes, offset, findings);
+        }
+        if systems::wants(part) {
+            systems::look(part, bytes, offset, findings);
+        }
+        let rows: Vec<&Row> = if part.named { rows(part).collect() } else { Vec::new() };
+        // Layers of images have no names of their own, and stand beside their settings; in front of an archive settings may stand.
+        let packed = matches!(part.kind.class, Class::Archive | Class::DiskImage) && !begins_as_text(bytes);
+        if rows.is_empty() || packed {
+            return Ok(());
+        }
         let text = decode(bytes);
-        let rows: Vec<&Row> = rows(part).collect();
+        let whole = offset == 0 && bytes.len() as u64 >= part.size;
+        if !whole && rows.iter().any(|row| row.may_be_in(&text)) {
+            findings.incomplete("it is called like settings that run programs, and is too large to be read as such");
+        }
         let mut found: Vec<(&Row, String)> = Vec::new();
         let mut meet = |row: &'static Row, path: &flat::Path, value: &str| {
             let known = found.iter().any(|(other, _)| other.what == row.what && other.finding == row.finding);
@@ -45,7 +64,7 @@ impl Detector for Settings {
                 found.push((row, format!("{name}{value}")));
             }
         };
-        for form in [Form::Json, Form::Yaml, Form::Toml, Form::Ini, Form::Lines, Form::Any] {
+        for form in [Form::Json, Form::Yaml, Form::Toml, Form::Ini, Form::Words, Form::Lines, Form::Any] {
             let own: Vec<&'static Row> = rows.iter().copied().filter(|row| row.form == form).collect();
             if own.is_empty() {
                 continue;
@@ -62,6 +81,10 @@ impl Detector for Settings {
                 Form::Toml => flat::toml(&text, &mut each),
                 Form::Ini => {
                     flat::sections(&text, &mut each);
+                    Ok(())
+                }
+                Form::Words => {
+                    words(&text, &mut each);
                     Ok(())
                 }
                 Form::Lines => {
@@ -89,8 +112,64 @@ impl Detector for Settings {
     }
 }
 
+/// Whether the first bytes are such as texts have.
+fn begins_as_text(bytes: &[u8]) -> bool {
+    // LIMIT: headers of archives have other bytes among their first.
+    let head = bytes.get(..512).unwrap_or(bytes);
+    head.iter().all(|byte| *byte >= b' ' || byte.is_ascii_whitespace())
+}
+
+/// Lines of a word and what follows it, as OpenSSH and OpenVPN have them: `Word value`, `word=value`, `"word" "value"`, `--word value`.
+fn words(text: &str, each: &mut dyn FnMut(&flat::Path, &str)) {
+    for line in text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';'])) {
+        let line = line.trim_start_matches(['-', '"', '\'']);
+        let end = line.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(line.len());
+        let (word, value) = line.split_at(end);
+        let value = value.trim_start_matches(|c: char| c.is_whitespace() || c == '=').trim();
+        let word: String = word.chars().filter(|c| !matches!(c, '"' | '\'' | '\\')).collect();
+        if word.eq_ignore_ascii_case("match") {
+            conditions(value).into_iter().for_each(|command| each(&[word.clone(), "exec".to_owned()], command));
+        }
+        if !word.is_empty() {
+            each(&[word], value.trim_matches(['"', '\'']));
+        }
+    }
+}
+
+/// Commands by which OpenSSH finds out whether settings hold (`ssh_config(5)`, "Match"): the word `exec`, and the command in quotes
+/// or up to a blank.
+fn conditions(value: &str) -> Vec<&str> {
+    let apart = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '=' | '!');
+    let begins = value.match_indices("exec").filter(|(at, _)| {
+        let before = value.get(..*at).and_then(|before| before.chars().next_back());
+        before.is_none_or(apart)
+    });
+    let commands = begins.filter_map(|(at, word)| {
+        let rest = value.get(at + word.len()..)?;
+        if !rest.starts_with(apart) {
+            return None;
+        }
+        // The word may stand in quotes of its own.
+        let quoted = value.get(..at).is_some_and(|before| before.ends_with(['"', '\'']));
+        let rest = if quoted { rest.get(1..).unwrap_or_default() } else { rest };
+        let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '=');
+        match rest.strip_prefix('"') {
+            Some(quoted) => quoted.split('"').next(),
+            None => rest.split_whitespace().next(),
+        }
+    });
+    commands.collect()
+}
+
 /// Lines that are no comments, each as a value without a name.
 fn lines(text: &str, each: &mut dyn FnMut(&flat::Path, &str)) {
+    let joined;
+    let text = if text.contains("\\\n") || text.contains("\\\r\n") {
+        joined = text.replace("\\\r\n", " ").replace("\\\n", " ");
+        joined.as_str()
+    } else {
+        text
+    };
     let comment = |line: &str| {
         line.starts_with('#') && !line.starts_with("#!")
             || line.starts_with(";;")
@@ -128,6 +207,7 @@ enum Form {
     Yaml,
     Toml,
     Ini,
+    Words,
     Lines,
     Any,
 }
@@ -151,6 +231,7 @@ impl Row {
             "yaml" => Form::Yaml,
             "toml" => Form::Toml,
             "ini" => Form::Ini,
+            "words" => Form::Words,
             "lines" => Form::Lines,
             "any" => Form::Any,
             _ => return None,
@@ -158,7 +239,7 @@ impl Row {
         let key = cells.next()?.split('.').filter(|name| !name.is_empty()).collect();
         let value = Value::read(cells.next()?);
         let (finding, what) = (cells.next()?, cells.next()?);
-        Some(Self { place: Place(place), form, key, value, finding, what })
+        Some(Self { place: Place(place.to_lowercase()), form, key, value, finding, what })
     }
 
     /// Whether names lead to this row's setting. Programs that write `a.b` as one name mean the same by it.
@@ -167,6 +248,25 @@ impl Row {
         // A name that somebody chose may have dots, and is still one.
         let whole: Vec<&str> = path.iter().map(String::as_str).collect();
         leads(&self.key, &parted) || leads(&self.key, &whole)
+    }
+
+    /// Whether a piece of a file may say what this row is about: the names before it may stand in another piece.
+    fn may_be_in(&self, text: &str) -> bool {
+        let end = match self.form {
+            Form::Json | Form::Yaml => "[\"']?\\s*:",
+            Form::Toml | Form::Ini => "\\W",
+            Form::Words | Form::Lines | Form::Any => return false,
+        };
+        // Values of lists have no names of their own.
+        let last = self.key.iter().rev().copied().find(|name| !name.contains('*'));
+        let named = |name: &str| {
+            let pattern = format!("(?i)(?:^|\\W){}{end}", regex::escape(name));
+            Regex::new(&pattern).is_ok_and(|pattern| pattern.is_match(text))
+        };
+        // Letters written as numbers may be any name.
+        let hidden = || ["\\u004", "\\u005", "\\u006", "\\u007"].iter().any(|letter| text.contains(letter));
+        let fact = matches!(self.finding, "container" | "extension" | "browser-extension");
+        !fact && last.is_some_and(|name| named(name) || self.form == Form::Json && hidden())
     }
 
     fn tell(&self, value: &str) -> Finding {
@@ -180,6 +280,9 @@ impl Row {
             "extension" => ("hooks.extension", Severity::Low, &["T1176.002"]),
             "browser-extension" => ("hooks.browser-extension", Severity::Low, &["T1176.001"]),
             "container" => ("hooks.container", Severity::Low, &["T1204.003"]),
+            "connection" => ("hooks.connection", Severity::Medium, &["T1204.002", "T1059"]),
+            "system" => ("hooks.system", Severity::Medium, &["T1204.002", "T1546"]),
+            "key" => ("hooks.system", Severity::Medium, &["T1098.004"]),
             "build" => ("hooks.build", Severity::Medium, &["T1195.001", "T1059"]),
             _ => ("hooks.container-start", Severity::Medium, &["T1204.003"]),
         };
@@ -194,14 +297,15 @@ fn leads(key: &[&str], names: &[&str]) -> bool {
         ([], []) => true,
         (["**", rest @ ..], _) => (0..=names.len()).any(|by| leads(rest, names.get(by..).unwrap_or_default())),
         ([first, rest @ ..], [name, names @ ..]) => {
-            (*first == "*" || first.eq_ignore_ascii_case(name)) && leads(rest, names)
+            let begins = |start: &str| name.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start));
+            (first.strip_suffix('*').is_some_and(begins) || first.eq_ignore_ascii_case(name)) && leads(rest, names)
         }
         _ => false,
     }
 }
 
-/// The end of a path, with `*` for any letters of a name.
-struct Place(&'static str);
+/// The end of a path in lower case, with `*` for any letters of a name.
+struct Place(String);
 
 impl Place {
     /// Whether a name in lower case ends so; folders that it does not have are taken to fit.
@@ -209,13 +313,13 @@ impl Place {
         let mut names = name.rsplit('/');
         let mut own = self.0.rsplit('/');
         let (Some(last), Some(pattern)) = (names.next(), own.next()) else { return false };
-        if !glob(&pattern.to_lowercase(), last) {
+        if !glob(pattern, last) {
             return false;
         }
         // A file alone is known by its name, if that says anything.
         let alone =
             !name.contains('/') && !pattern.starts_with('*') && pattern != "config" && pattern != "settings.json";
-        alone || own.all(|pattern| names.next().is_some_and(|name| glob(&pattern.to_lowercase(), name)))
+        alone || own.all(|pattern| names.next().is_some_and(|name| glob(pattern, name)))
     }
 }
 
@@ -235,6 +339,12 @@ enum Value {
     Begins(&'static str, Vec<&'static str>),
     Contains(&'static str),
     OtherThan(Vec<&'static str>),
+    /// Commands that begin otherwise, or that have such a program run something else.
+    Commands(Vec<&'static str>),
+    /// Commands that begin otherwise and are no plain program either.
+    Unplain(Vec<&'static str>),
+    /// Commands that fetch or decode something and run it.
+    Fetches,
 }
 
 impl Value {
@@ -248,6 +358,9 @@ impl Value {
             }
             Some('~') => Self::Contains(rest),
             Some('!') => Self::OtherThan(rest.split(',').collect()),
+            Some('?') => Self::Commands(rest.split(',').collect()),
+            Some('+') => Self::Unplain(rest.split(',').collect()),
+            Some('@') => Self::Fetches,
             _ => Self::Any,
         }
     }
@@ -270,6 +383,9 @@ impl Value {
                 };
                 !value.is_empty() && !usual.iter().any(is_usual)
             }
+            Self::Commands(usual) => !commands::are_usual(value, usual),
+            Self::Unplain(usual) => !commands::are_plain(value, usual),
+            Self::Fetches => commands::fetch(value),
         }
     }
 }
@@ -281,235 +397,4 @@ fn table() -> impl Iterator<Item = &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{ROWS, Settings, table};
-    use crate::testing::{ids, part};
-    use lazaret_model::Class;
-
-    #[track_caller]
-    fn check(name: &str, text: &str, expected: &[&str]) {
-        let mut part = part(name, "text", Class::Text);
-        part.size = text.len() as u64;
-        assert_eq!(ids(&Settings, &part, text.as_bytes()), expected, "{name}: {text}");
-    }
-
-    #[test]
-    fn every_row_of_the_table_is_read() {
-        assert_eq!(ROWS.len(), table().count());
-        for row in ROWS.iter() {
-            let tells = row.tell("x");
-            let known = [
-                "folder-open",
-                "agent",
-                "shell-entry",
-                "git",
-                "installation",
-                "extension",
-                "browser-extension",
-                "build",
-                "container",
-                "container-start",
-            ];
-            assert!(known.contains(&row.finding) && tells.id.ends_with(row.finding), "{}", row.finding);
-            assert!(!row.what.is_empty() && !row.what.ends_with('.'), "{}", row.what);
-        }
-    }
-
-    #[test]
-    fn settings_that_run_something_are_found() {
-        for (name, text, id) in [
-            (
-                "a/.vscode/tasks.json",
-                r#"{"tasks": [{"command": "x", "runOptions": {"run\u004fn": "folderOpen"}}]}"#,
-                "hooks.folder-open",
-            ),
-            ("tasks.json", "{// c\n'tasks': [{'runOptions': {'runOn': /**/ 'folderOpen',},},]}", "hooks.folder-open"),
-            (
-                "x.code-workspace",
-                r#"{"tasks": {"tasks": [{"runOptions": {"runOn": "folderOpen"}}]}}"#,
-                "hooks.folder-open",
-            ),
-            ("a/.vscode/settings.json", r#"{"chat.tools.autoApprove": true}"#, "hooks.agent"),
-            ("a/.mcp.json", r#"{"mcpServers": {"x": {"command": "echo"}}}"#, "hooks.agent"),
-            (
-                ".claude/settings.local.json",
-                r#"{"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "echo"}]}]}}"#,
-                "hooks.agent",
-            ),
-            (".devcontainer/devcontainer.json", r#"{"initializeCommand": ["echo"]}"#, "hooks.folder-open"),
-            (".devcontainer/x/devcontainer.json", r#"{"postCreateCommand": "echo"}"#, "hooks.container-start"),
-            ("a/.envrc", "# comment\necho\n", "hooks.shell-entry"),
-            ("a/.git/hooks/post-checkout", "#!/bin/sh\necho\n", "hooks.git"),
-            ("a/.git/config", "[core]\n\tfsmonitor = ./echo\n", "hooks.git"),
-            ("a/.git/config", "[core]\n\thooksPath = .hidden\n", "hooks.git"),
-            ("a/.git/config", "[filter \"lfs\"]\n\tclean = git-lfs clean; echo\n", "hooks.git"),
-            ("a/.git/config", "[alias]\n\tst = !echo\n", "hooks.git"),
-            (".gitmodules", "[submodule \"x\"]\n url = -u./echo\n", "hooks.git"),
-            ("a/binding.gyp", "{'targets': [{'sources': ['<!(echo)']}]}", "hooks.installation"),
-            ("pyproject.toml", "[build-system]\nbackend-path = ['.']\n", "hooks.installation"),
-            ("composer.json", r#"{"scripts": {"post-install-cmd": ["echo"]}}"#, "hooks.installation"),
-            ("composer.json", r#"{"type": "composer-plugin"}"#, "hooks.installation"),
-            ("a.gemspec", "s.extensions = ['ext/extconf.rb']\n", "hooks.installation"),
-            (".yarnrc.yml", "yarnPath: ./echo.cjs\n", "hooks.installation"),
-            ("package.json", r#"{"activationEvents": ["*"]}"#, "hooks.extension"),
-            (".cargo/config.toml", "[build]\nrustc-wrapper = './echo'\n", "hooks.build"),
-            ("etc/wsl.conf", "[boot]\ncommand = echo\n", "hooks.container-start"),
-            ("./etc/wsl.conf", "[boot]\r\ncommand=\"echo\"\r\n", "hooks.container-start"),
-            ("./etc/wsl-distribution.conf", "[oobe]\ncommand = /etc/oobe.sh\n", "hooks.container-start"),
-            ("Dockerfile", "FROM scratch\nENTRYPOINT [\"echo\"]\n", "hooks.container"),
-            ("config.json", r#"{"config": {"Entrypoint": ["/bin/sh", "-c", "echo"]}}"#, "hooks.container"),
-            ("blobs/sha256/00ff", r#"{"config": {"Cmd": ["echo"]}}"#, "hooks.container"),
-            ("docker-compose.yml", "services:\n  a:\n    privileged: true\n", "hooks.container"),
-            ("compose.yaml", "services: {a: {volumes: ['/:/host']}}\n", "hooks.container"),
-            ("manifest.json", r#"{"server": {"mcp_config": {"command": "node"}}}"#, "hooks.agent"),
-            ("extension/package.json", r#"{"activationEvents": ["onStartupFinished"]}"#, "hooks.extension"),
-            ("extension/package.json", r#"{"extensionPack": ["a.b"]}"#, "hooks.extension"),
-            ("manifest.json", r#"{"permissions": ["storage", "debugger"]}"#, "hooks.browser-extension"),
-            ("manifest.json", r#"{"host_permissions": ["*://*/*"]}"#, "hooks.browser-extension"),
-            ("a/manifest.json", r#"{"content_scripts": [{"matches": ["<all_urls>"]}]}"#, "hooks.browser-extension"),
-            (".idea/startup.xml", "<x>\n<configuration name='a'/>\n</x>", "hooks.folder-open"),
-        ] {
-            check(name, text, &[id]);
-        }
-    }
-
-    #[test]
-    fn ordinary_settings_are_left_alone() {
-        for (name, text) in [
-            ("a/.vscode/tasks.json", r#"{"tasks": [{"command": "make", "runOptions": {"runOn": "default"}}]}"#),
-            (
-                "a/.vscode/tasks.json",
-                r#"{// "runOn": "folderOpen"
-                "tasks": [{"label": "runOn: folderOpen"}]}"#,
-            ),
-            ("a/.vscode/settings.json", r#"{"editor.tabSize": 4, "task.allowAutomaticTasks": "off"}"#),
-            ("a/.claude/settings.json", r#"{"permissions": {"allow": ["Bash(ls)"]}}"#),
-            ("a/.git/hooks/post-checkout.sample", "#!/bin/sh\necho\n"),
-            (
-                "a/.git/config",
-                "[core]\n\tbare = false\n\tfsmonitor = true\n[filter \"lfs\"]\n\tclean = git-lfs clean -- %f\n[credential]\n\thelper = store\n",
-            ),
-            (".gitmodules", "[submodule \"x\"]\n url = https://host.invalid/x.git\n"),
-            ("binding.gyp", "{'targets': [{'target_name': 'x', 'sources': ['a.cc']}]}"),
-            ("pyproject.toml", "[build-system]\nrequires = ['setuptools']\nbuild-backend = 'setuptools.build_meta'\n"),
-            ("composer.json", r#"{"scripts": {"test": "phpunit"}}"#),
-            (".yarnrc.yml", "yarnPath: .yarn/releases/yarn-4.0.0.cjs\n"),
-            ("package.json", r#"{"activationEvents": ["onLanguage:x"]}"#),
-            ("config", "[core]\n\tfsmonitor = x\n"),
-            ("etc/wsl.conf", "[boot]\nsystemd = true\n"),
-            ("docker-compose.yml", "services:\n  a:\n    image: x\n    volumes: ['./data:/data']\n"),
-            ("docker-compose.yml", "services: {{ services\n"),
-            ("config.json", r#"{"model_type": "x", "config": {"name": "y"}}"#),
-            ("manifest.json", r#"{"name": "App", "start_url": "/", "display": "standalone"}"#),
-            ("manifest.json", r#"{"permissions": ["storage"], "host_permissions": ["https://host.invalid/*"]}"#),
-            ("extension/package.json", r#"{"extensionDependencies": ["vscode.git"]}"#),
-            ("docs/.envrc.md", "echo\n"),
-            ("a/.envrc", "# nothing\n"),
-        ] {
-            check(name, text, &[]);
-        }
-    }
-
-    #[test]
-    fn programs_of_a_project_are_found_in_the_settings_of_its_tools() {
-        for (name, text, id) in [
-            (
-                "a/.vscode/settings.json",
-                r#"{"emeraldwalk.runonsave": {"commands": [{"cmd": "echo"}]}}"#,
-                "hooks.folder-open",
-            ),
-            (
-                "a/.vscode/settings.json",
-                r#"{"terminal.integrated.profiles.linux": {"bash": {"path": "bash", "args": ["-c", "echo"]}}}"#,
-                "hooks.folder-open",
-            ),
-            (
-                "a/.vscode/settings.json",
-                r#"{"terminal.integrated.env.linux": {"BASH_ENV": "./x"}}"#,
-                "hooks.folder-open",
-            ),
-            ("a/.vscode/settings.json", r#"{"chat.tools.terminal.autoApprove": {"/.*/": true}}"#, "hooks.agent"),
-            ("a/.idea/workspace.xml", "<component name=\"ProjectStartupSharedConfiguration\">", "hooks.folder-open"),
-            ("a/.dir-locals-2.el", "((nil . ((eval . (echo)))))", "hooks.folder-open"),
-            ("plan/acaddoc.lsp", "(echo)", "hooks.folder-open"),
-            ("a/.Rprofile", "system(\"echo\")\n", "hooks.shell-entry"),
-            ("a/mise.local.toml", "[env]\n_.source = './x.sh'\n", "hooks.shell-entry"),
-            ("x.git/config", "[core]\n\tfsmonitor = echo\n", "hooks.git"),
-            ("a/.git/modules/b/config", "[core]\n\tfsmonitor = echo\n", "hooks.git"),
-            ("a/.git/config.worktree", "[core]\n\thooksPath = .x\n", "hooks.git"),
-            ("a/.git/config", "[include]\n\tpath = ../x\n", "hooks.git"),
-            ("a/.git/config", "[pager]\n\tlog = echo\n", "hooks.git"),
-            ("a/.hg/hgrc", "[hooks]\nupdate = echo\n", "hooks.git"),
-            ("package.json", r#"{"dependencies": {"x": "http://host.invalid/a.tgz"}}"#, "hooks.installation"),
-            ("package.json", r#"{"overrides": {"x": {"y": "https://host.invalid/a.tgz"}}}"#, "hooks.installation"),
-            ("pyproject.toml", "[build-system]\nrequires = ['x @ https://host.invalid/x.whl']\n", "hooks.installation"),
-            ("requirements.txt", "https://host.invalid/x.whl\n", "hooks.installation"),
-            ("rust-toolchain", "[toolchain]\npath = './x'\n", "hooks.build"),
-            ("a/x.csproj", "<Exec Command=\"powershell -c echo\"/>", "hooks.build"),
-            ("a/x.uplugin", r#"{"PreBuildSteps": {"Win64": ["echo"]}}"#, "hooks.build"),
-            ("a/.claude-plugin/plugin.json", r#"{"mcpServers": {"x": {"command": "echo"}}}"#, "hooks.agent"),
-            ("a/.claude/settings.json", r#"{"env": {"ANTHROPIC_BASE_URL": "https://host.invalid"}}"#, "hooks.agent"),
-            ("a/.opencode/plugins/x.ts", "export const X = 1", "hooks.agent"),
-            ("crush.json", r#"{"mcp": {"x": {"command": "echo"}}}"#, "hooks.agent"),
-        ] {
-            check(name, text, &[id]);
-        }
-    }
-
-    #[test]
-    fn neither_dots_in_names_nor_spellings_of_a_path_hide_settings() {
-        let server = r#"{"mcpServers": {"a.b": {"command": "echo"}}}"#;
-        let task = r#"{"tasks": [{"runOptions": {"runOn": "folderOpen"}}]}"#;
-        for (name, text, id) in [
-            ("a/.mcp.json", server, "hooks.agent"),
-            ("a/.codex/config.toml", "[mcp_servers.\"a.b\"]\ncommand = 'echo'\n", "hooks.agent"),
-            ("a/.git/config", "[filter \"a.b\"]\n\tclean = echo\n", "hooks.git"),
-            ("package.json", r#"{"dependencies": {"a.b": "http://host.invalid/a.tgz"}}"#, "hooks.installation"),
-            ("a/.vscode/tasks.json. ", task, "hooks.folder-open"),
-            ("a/.vscode./tasks.json", task, "hooks.folder-open"),
-            ("a/.vscode/.//tasks.json", task, "hooks.folder-open"),
-            ("a\\.VSCode\\Tasks.json::$DATA", task, "hooks.folder-open"),
-            ("a/.v\u{200c}scode/tasks.json", task, "hooks.folder-open"),
-            ("a/GIT~1/config", "[core]\n\tfsmonitor = echo\n", "hooks.git"),
-        ] {
-            check(name, text, &[id]);
-        }
-    }
-
-    #[test]
-    fn habits_of_projects_are_left_alone() {
-        for (name, text) in [
-            (
-                "a/.vscode/settings.json",
-                r#"{"terminal.integrated.profiles.linux": {"zsh": {"path": "zsh", "args": ["-l"]}}}"#,
-            ),
-            ("a/.vscode/settings.json", r#"{"chat.tools.terminal.autoApprove": {"ls": true}}"#),
-            ("a/.vscode/settings.json", r#"{"python.defaultInterpreterPath": "${workspaceFolder}/.venv/bin/python"}"#),
-            ("a/.Rprofile", "source(\"renv/activate.R\")\n"),
-            ("a/.git/config", "[pager]\n\tbranch = false\n[diff]\n\ttool = vimdiff\n"),
-            ("a/.ssh/config", "Host *\n  ForwardAgent no\n"),
-            (
-                "package.json",
-                r#"{"dependencies": {"xlsx": "https://cdn.sheetjs.com/xlsx-0.20.3/xlsx-0.20.3.tgz", "y": "^1.0.0"}}"#,
-            ),
-            ("package.json", r#"{"scripts": {"build": "tsc", "test": "vitest"}, "homepage": "http://host.invalid"}"#),
-            ("requirements.txt", "flask==3.0\n# http://host.invalid\nx @ git+https://github.com/x/y\n"),
-            ("rust-toolchain", "1.90.0\n"),
-            ("rust-toolchain.toml", "[toolchain]\nchannel = 'stable'\n"),
-            ("a/x.csproj", "<Exec Command=\"npm install\"/>"),
-            ("a/.claude/settings.json", r#"{"permissions": {"allow": ["Bash(npm test)"]}, "env": {"X": "1"}}"#),
-            ("mise.toml", "[tools]\nnode = '22'\n[env]\nA = 'b'\n"),
-            ("pyproject.toml", "[tool.poetry]\nname = 'x'\n[tool.hatch.build.targets.wheel]\npackages = ['x']\n"),
-        ] {
-            check(name, text, &[]);
-        }
-    }
-
-    #[test]
-    fn settings_that_cannot_be_read_are_incomplete() {
-        let mut findings = crate::Findings::default();
-        let part = part(".yarnrc.yml", "text", Class::Text);
-        crate::Detector::inspect(&Settings, &part, b"a: [", 0, &mut findings).unwrap();
-        assert!(findings.into_parts().1.iter().any(|reason| reason.contains("cannot be read")));
-    }
-}
+mod tests;

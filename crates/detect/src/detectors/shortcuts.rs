@@ -37,7 +37,7 @@ patterns! {
     WEB_FOLDER = r#"<(?:\w+:)?(?:url|simplelocation|path|locationprovider)\b[^<>]{0,200}>?\s*(?:<[^<>]{0,80}>\s*)?(?P<place>https?://[^\s<>"]{1,200})"#;
     // A share on a machine that has the name of a site, as those of a house seldom have.
     SHARED = r#"(?:^|[\s"'=>(])(?P<place>(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2}|smb:/{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?:@[a-z0-9]+)*[\\/][^\s"'<>]*)"#;
-    FOLDER_LOOK = r#"(?m)^\s*(?:iconresource|iconfile|localizedresourcename|infotip|logo|iconarea_image|folder_?type|url|clsid\w*)\s*=\s*(?:@)?(?P<place>(?:\\{2}|file:/{2,5})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@\\/][^\r\n]*)"#;
+    FOLDER_LOOK = r#"(?m)(?:^|\r)\s*(?:iconresource|iconfile|localizedresourcename|infotip|logo|iconarea_image|folder_?type|url|clsid\w*)\s*=\s*(?:@)?(?P<place>(?:\\{2}|file:/{2,5})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@\\/][^\r\n]*)"#;
     DRIVES = r"(?m)^\s*drivestoredirect:s:\s*\S";
     SIGNED = r"(?m)^\s*signature:s:\s*\S";
     ADDRESS = r"(?m)^\s*full address:s:\s*(?P<place>\S[^\r\n]*)";
@@ -129,7 +129,9 @@ fn held(part: &Part) -> Option<Held> {
 
 /// Whether the part is a list that a player goes through, by its kind or name.
 fn played(part: &Part) -> bool {
-    PLAYLISTS.iter().any(|kind| part.is(kind)) || part.kind.class == Class::Text && PLAYED.contains(&&*part.extension())
+    // A remark in its first line may be the mark of something else.
+    let may_be = !part.kind.class.runs() && !matches!(part.kind.class, Class::Archive | Class::DiskImage);
+    PLAYLISTS.iter().any(|kind| part.is(kind)) || may_be && PLAYED.contains(&&*part.extension())
 }
 
 /// Whether the part says how Windows shows the folder that it is in.

@@ -112,6 +112,23 @@ fn who_hangs_up_gives_their_turn_to_the_next() {
 }
 
 #[test]
+fn who_has_more_than_one_turn_or_waits_for_another_steps_back_behind_those_who_have_one() {
+    let turns = Turns::new(3, 2, 10);
+    let pace = |waiting: &mut Waiting| match poll(waiting) {
+        Poll::Ready(turn) => (turn.pace(), turn),
+        Poll::Pending => panic!("it has its turn"),
+    };
+    let (first, _one) = pace(&mut turns.wait(&client(1)).unwrap());
+    let (second, two) = pace(&mut turns.wait(&client(1)).unwrap());
+    let (other, _) = pace(&mut turns.wait(&client(2)).unwrap());
+    assert_eq!((first, second, other), (Pace::First, Pace::Behind, Pace::First));
+    // Its next one, with another that waits behind it.
+    let (mut third, _fourth) = (turns.wait(&client(1)).unwrap(), turns.wait(&client(1)).unwrap());
+    drop(two);
+    assert_eq!(pace(&mut third).0, Pace::Behind);
+}
+
+#[test]
 fn a_turn_that_nobody_came_for_is_not_lost() {
     let turns = Turns::new(1, 1, 0);
     let unused = turns.wait(&client(1)).unwrap();

@@ -258,7 +258,8 @@ fn unfold(text: &str) -> Vec<String> {
     let (mut encoded, mut quoted) = (false, false);
     // Only the old versions know it, and what follows is a line of its own to others.
     let old = ["VERSION:1.0", "VERSION:2.1"].iter().any(|version| text.contains(version));
-    for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
+    // Readers take a carriage return alone for the end of a line as well.
+    for line in text.split('\n').flat_map(|line| line.trim_end_matches('\r').split('\r')) {
         // Quoted-printable has line ends of its own (RFC 2045, 6.7).
         if quoted && let Some(mut last) = lines.pop_if(|last| last.ends_with('=')) {
             last.pop();
@@ -289,6 +290,15 @@ fn unfold(text: &str) -> Vec<String> {
 mod tests {
     use crate::testing::{Recorded, walk};
     use lazaret_model::Role;
+
+    #[test]
+    fn lines_may_end_as_they_like() {
+        for end in ["\n", "\r\n", "\r", "\r\r\n"] {
+            let text = ["BEGIN:VCARD", "VERSION:3.0", "FN:A", "URL:file://host.invalid/s/a", " .exe", "END:VCARD"];
+            let found = walk(text.join(end).as_bytes(), "a.vcf");
+            assert!(found.contains(b"file://host.invalid/s/a.exe"), "{end:?} {:?}", found.parts);
+        }
+    }
 
     fn check(lines: &[&str]) -> Recorded {
         let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{}\r\nEND:VCALENDAR\r\n", lines.join("\r\n"));

@@ -2,6 +2,7 @@
 
 mod biff;
 mod encrypted;
+mod handed;
 mod hangul;
 mod installer;
 mod message;
@@ -15,6 +16,7 @@ use super::bytes::{u16_le, u32_le, until_nul, utf8_or_cp437};
 use super::{Format, vba};
 use crate::{Content, Member, OpenError, Parts, kinds};
 use flate2::read::ZlibDecoder;
+pub(crate) use handed::HandedOver;
 use lazaret_model::{Class, Part, Role};
 pub(super) use reader::{Compound, Entry};
 use std::collections::{HashMap, HashSet};
@@ -103,7 +105,7 @@ impl Format for Cfb {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let compound = Compound::open(input, parts)?;
+        let compound = Compound::open(input, parts.budget())?;
         if let Some(damage) = compound.damage {
             parts.incomplete(damage);
         }
@@ -180,6 +182,8 @@ impl Format for Cfb {
                 }
                 name if PLAIN.contains(&name) || name.starts_with("__srp_") || entry.size == 0 => {}
                 _ if projects.contains(&entry.parent) && modules.modules.contains(&std::ptr::from_ref(entry)) => {}
+                // What Outlook keeps beside an object in a body of rich text ([MS-OXRTFEX] and TNEF).
+                "mailstream" | "richeditflags" if entry.size <= 64 => {}
                 // What these have of their own was handed over already.
                 _ if installer || message && message::has(entry) => {}
                 _ if hangul.is_some() && hangul::has(entry) => {}

@@ -1,5 +1,6 @@
 //! Single decompressors behind one face, each bounded in the memory that its input may ask for.
 
+use super::skipped::Skipped;
 use crate::{Budget, OpenError};
 use lazaret_model::Limit;
 use std::io::{self, BufRead, Read};
@@ -130,13 +131,19 @@ pub(crate) struct ZstdFrames<R> {
     decoder: ruzstd::decoding::FrameDecoder,
     active: bool,
     frames: u64,
+    skipped: Skipped,
 }
 
 impl<R: BufRead> ZstdFrames<R> {
     pub(crate) fn new(input: R, most_window: u64) -> Self {
         let mut decoder = ruzstd::decoding::FrameDecoder::new();
         decoder.set_max_window_size(most_window);
-        Self { input, decoder, active: false, frames: 0 }
+        Self { input, decoder, active: false, frames: 0, skipped: Skipped::default() }
+    }
+
+    /// What stood in skippable frames.
+    pub(crate) fn into_skipped(self) -> Skipped {
+        self.skipped
     }
 
     /// Starts the next frame; false at the end of the input or of what is Zstandard.
@@ -157,9 +164,7 @@ impl<R: BufRead> ZstdFrames<R> {
                 let mut length = [0; 4];
                 self.input.read_exact(&mut length)?;
                 let length = u64::from(u32::from_le_bytes(length));
-                if io::copy(&mut (&mut self.input).take(length), &mut io::sink())? < length {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a skippable frame ends early"));
-                }
+                self.skipped.pass(&mut self.input, length)?;
                 continue;
             }
             if have < 4 || magic != [0x28, 0xb5, 0x2f, 0xfd] {

@@ -36,7 +36,8 @@ impl Format for Encoded {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let kind = parts.part().kind.id.clone();
+        let own = ["uuencode", "yenc", "binhex"].into_iter().find(|kind| parts.part().is(kind));
+        let kind = own.map_or_else(|| parts.part().kind.id.clone(), Into::into);
         let bare = kind == "text" && is_bare(&input.window(0, CHUNK as usize)?);
         if kind == "text" && !bare && !announces(input, parts)? {
             return Ok(());
@@ -51,6 +52,8 @@ impl Format for Encoded {
                 reasons.extend(cut);
                 vec![files]
             }
+            // `uudecode` reads over whatever stands in front.
+            "text" if begins_file(&bytes) => vec![decode::uuencoded(&bytes), decode::begin_base64(&bytes)],
             _ => vec![decode::begin_base64(&bytes)],
         };
         let mut count = 0_usize;
@@ -78,14 +81,39 @@ fn announces(input: &Content, parts: &mut Parts<'_, '_>) -> Result<bool, OpenErr
     let mut at = 0;
     while at < input.len() {
         parts.budget().check_time().map_err(OpenError::Limit)?;
-        // A little more, so that a word across the border is seen.
-        let window = input.window(at, CHUNK as usize + 16)?;
-        if MARKS.iter().any(|mark| memchr::memmem::find(&window, mark).is_some()) {
+        // A little more, so that lines across the border are seen.
+        let window = input.window(at, CHUNK as usize + 512)?;
+        if MARKS.iter().any(|mark| memchr::memmem::find(&window, mark).is_some()) || begins_file(&window) {
             return Ok(true);
         }
         at += CHUNK;
     }
     Ok(false)
+}
+
+/// Whether a file in uuencode begins somewhere: a line with its mode and name, and one of data behind it, which no prose is.
+fn begins_file(text: &[u8]) -> bool {
+    memchr::memmem::find_iter(text, b"begin ").any(|at| {
+        if at.checked_sub(1).is_some_and(|before| text.get(before) != Some(&b'\n')) {
+            return false;
+        }
+        let mut lines = text.get(at + 6..).unwrap_or_default().splitn(3, |byte| *byte == b'\n');
+        let (name, data) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+        let mode = name.iter().take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+        let named = (3..=4).contains(&mode) && name.get(mode) == Some(&b' ');
+        named && is_data(data.trim_ascii_end())
+    })
+}
+
+/// Whether a line is one of data in uuencode: how many bytes it holds, and four letters for three of them.
+fn is_data(line: &[u8]) -> bool {
+    let Some((first, letters)) = line.split_first() else { return false };
+    let bytes = usize::from(first.wrapping_sub(b' '));
+    let wanted = bytes.div_ceil(3) * 4;
+    // Blanks at the end may be lost, and some programs write a sum there.
+    (1..=45).contains(&bytes)
+        && (wanted.saturating_sub(3)..=wanted + 2).contains(&letters.len())
+        && letters.iter().all(|byte| matches!(byte, b' '..=b'`'))
 }
 
 /// Whether the beginning of a text is Base64 and nothing else.
@@ -243,6 +271,19 @@ mod tests {
         ] {
             let found = check(&text);
             assert!(found.parts.len() == 1 && found.complete(), "{text} {:?}", found.parts);
+        }
+    }
+
+    #[test]
+    fn files_in_uuencode_are_found_behind_any_text() {
+        let prose = "The harbour office keeps the books.\n".repeat(3_000);
+        for front in [prose.as_str(), "\n\n", "These are words of a letter.\n"] {
+            let found = check(&format!("{front}begin 644 a.txt\n#3$%:\n`\nend\n"));
+            assert_eq!(found.bytes("//a.txt"), b"LAZ");
+        }
+        for honest in ["In 1812 they\nbegin 644 miles from home\nand walk on.\n", "begin 7 times\n#3$%:\n"] {
+            let found = check(&format!("{prose}{honest}"));
+            assert!(found.parts.len() == 1 && found.complete(), "{honest} {:?}", found.parts);
         }
     }
 

@@ -1,6 +1,7 @@
 //! gzip (RFC 1952).
 
 use super::Format;
+use super::skipped::Skipped;
 use crate::{Budget, Content, ContentReader, Member, OpenError, Parts};
 use lazaret_model::Role;
 use std::io::{self, BufRead, Read};
@@ -37,6 +38,7 @@ impl Format for Gzip {
         };
         parts.add(member, &mut members)?;
         let end = members.end;
+        std::mem::take(&mut members.skipped).hand_over(parts)?;
         if end > 0 && end < input.len() {
             let rest = input.slice(end, u64::MAX);
             // Tapes pad with zeros.
@@ -73,8 +75,8 @@ struct Header {
     name_is_cut: bool,
 }
 
-/// Reads a member's header. `None` when it is not one.
-fn header(reader: &mut ContentReader) -> io::Result<Option<Header>> {
+/// Reads a member's header; what its other fields hold goes to `skipped`. `None` when it is not one.
+fn header(reader: &mut ContentReader, skipped: &mut Skipped) -> io::Result<Option<Header>> {
     let mut fixed = [0; 10];
     if reader.read_exact(&mut fixed).is_err() || !fixed.starts_with(&[0x1f, 0x8b, 8]) {
         return Ok(None);
@@ -83,11 +85,12 @@ fn header(reader: &mut ContentReader) -> io::Result<Option<Header>> {
     if flags & 4 != 0 {
         let mut length = [0; 2];
         reader.read_exact(&mut length)?;
-        io::copy(&mut reader.by_ref().take(u64::from(u16::from_le_bytes(length))), &mut io::sink())?;
+        skipped.pass(reader, u64::from(u16::from_le_bytes(length)))?;
     }
     let (name, name_is_cut) = if flags & 8 != 0 { text(reader)? } else { (Vec::new(), false) };
     if flags & 16 != 0 {
-        text(reader)?;
+        // LIMIT: a program that is cut there is one all the same.
+        skipped.keep(text(reader)?.0);
     }
     if flags & 2 != 0 {
         reader.read_exact(&mut [0; 2])?;
@@ -118,6 +121,7 @@ pub(crate) struct Members {
     fault: Option<&'static str>,
     /// The first member's name is longer than what is read of it.
     name_is_cut: bool,
+    skipped: Skipped,
     /// Where the last member ended.
     end: u64,
 }
@@ -125,11 +129,12 @@ pub(crate) struct Members {
 impl Members {
     /// The members and the name that the first one stores.
     pub(crate) fn new(mut reader: ContentReader, budget: Budget) -> Result<(Self, Option<String>), OpenError> {
-        let Some(Header { name, name_is_cut }) = header(&mut reader)? else {
+        let mut skipped = Skipped::default();
+        let Some(Header { name, name_is_cut }) = header(&mut reader, &mut skipped)? else {
             return Err(OpenError::malformed("the gzip header is broken", 0));
         };
         let body = Some(flate2::bufread::DeflateDecoder::new(reader));
-        Ok((Self { body, budget, crc: flate2::Crc::new(), len: 0, fault: None, name_is_cut, end: 0 }, name))
+        Ok((Self { body, budget, crc: flate2::Crc::new(), len: 0, fault: None, name_is_cut, skipped, end: 0 }, name))
     }
 
     /// Where the last whole member ended.
@@ -168,7 +173,7 @@ impl Read for Members {
             self.end = reader.position();
             self.crc = flate2::Crc::new();
             self.len = 0;
-            if header(&mut reader)?.is_some() {
+            if header(&mut reader, &mut self.skipped)?.is_some() {
                 self.body = Some(flate2::bufread::DeflateDecoder::new(reader));
             }
         }

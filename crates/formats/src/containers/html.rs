@@ -1,21 +1,26 @@
 //! Web pages, SVG and script components (WHATWG HTML): scripts, event handlers, `data:` addresses, inner pages and the
 //! places they lead to.
 
+mod entities;
+
 use super::decode;
 use super::links::Links;
 use crate::qr::{Cells, Codes, Rectangles};
-use crate::{Content, Format, Member, OpenError, Parts, identify, qr};
+use crate::{Budget, Content, Format, Member, OpenError, Parts, identify, qr};
 use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{Token, Tokenizer};
-use lazaret_model::Role;
+use lazaret_model::{Part, Role};
 use std::borrow::Cow;
+use std::io::Read as _;
 
 /// Bytes of a page that are read.
-const MOST: u64 = 32 << 20;
+const MOST: u64 = if cfg!(test) { 4 << 20 } else { 32 << 20 };
 /// Comments within comments that are followed.
 const MOST_COMMENTS: u32 = 8;
 /// Letters of Base64 between tags from which they are decoded.
 const LARGE_TEXT: usize = 256;
+/// Bytes of packed numbers in XML that are looked at.
+const MOST_NUMBERS: u64 = 4 << 20;
 /// Letters of Base64 from which they are decoded in a page whose scripts decode something.
 const SHORT: usize = 16;
 /// Letters of Base64 in an attribute from which they are decoded; tokens and digests are shorter.
@@ -23,6 +28,8 @@ const LARGE_VALUE: usize = 128;
 
 /// Bytes of text that may be drawn.
 const MOST_DRAWN: usize = 1 << 20;
+/// Bytes looked through at a time.
+const CHUNK: u64 = 1 << 20;
 
 /// Opens pages.
 pub(super) struct Html;
@@ -33,7 +40,43 @@ impl Format for Html {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["html", "hta", "svg", "wsf", "sct", "xslt", "xml", "msc", "php", "contact"]
+        &[
+            "html",
+            "hta",
+            "svg",
+            "wsf",
+            "sct",
+            "xslt",
+            "xml",
+            "msc",
+            "php",
+            "contact",
+            "chemdraw-xml",
+            // Markup in which a page may stand, see `is_page`.
+            "abw",
+            "amf",
+            "asx",
+            "atom",
+            "dae",
+            "drawio",
+            "fb2",
+            "gml",
+            "gpx",
+            "kml",
+            "mathml",
+            "mpd",
+            "musicxml",
+            "plist",
+            "rss",
+            "soap",
+            "tcx",
+            "tiled-map",
+            "ttml",
+            "wpl",
+            "x3d",
+            "xliff",
+            "xspf",
+        ]
     }
 
     fn summary(&self) -> &'static str {
@@ -41,6 +84,10 @@ impl Format for Html {
     }
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+        let known = is_page(parts.part());
+        if !known && input.len() > MOST && !may_hold_page(input, parts)? {
+            return Ok(());
+        }
         let bytes = super::text_of(input, MOST, parts)?;
         let text = identify::decode_text(&bytes);
         // A page inside a picture or program starts somewhere in it.
@@ -48,8 +95,13 @@ impl Format for Html {
             Some(start) => text.get(start..).unwrap_or_default(),
             None => return Ok(()),
         };
+        let text = entities::replaced(text, parts)?;
+        let runs = || identify::runs_in_markup(text.as_bytes()) || identify::runs_as_application(text.as_bytes());
+        if !known && !runs() {
+            return Ok(());
+        }
         let mut page = Page::default();
-        page.read(text, 0, parts)?;
+        page.read(&text, 0, parts)?;
         page.finish(parts)
     }
 }
@@ -219,6 +271,9 @@ impl Page {
         parts: &mut Parts<'_, '_>,
     ) -> Result<(), OpenError> {
         let Some((media_type, bytes)) = decode::data_address(value.as_bytes()) else { return Ok(()) };
+        if is_template(value) {
+            return Ok(());
+        }
         // Pictures in pages are the rule; what claims to be one and is not, is handed over.
         let found = crate::identify_head(&bytes);
         let picture = matches!(found.kind.class, lazaret_model::Class::Image | lazaret_model::Class::Font)
@@ -316,6 +371,7 @@ impl Page {
             self.end_run();
         }
         match hidden(text, LARGE_TEXT) {
+            Some(bytes) if is_data(parts.part()) && packed_numbers(&bytes, parts.budget()) => Ok(()),
             Some(bytes) => parts.add_content(Member::unnamed(Role::Payload, "text"), Content::from(bytes)),
             None => {
                 self.remember(trimmed);
@@ -408,6 +464,66 @@ fn hidden(text: &[u8], least: usize) -> Option<Vec<u8>> {
     let bytes = decode::base64(text);
     let found = crate::identify_head(&bytes);
     (!found.kind.is_unknown() && found.kind.id != "text").then_some(bytes)
+}
+
+/// Whether a `data:` address in Base64 is a place for one: what templates are filled in at. No browser decodes what has a brace in it
+/// (WHATWG Infra, "forgiving-base64 decode").
+fn is_template(address: &str) -> bool {
+    let encoded = address.split_once(',').filter(|(head, _)| head.to_ascii_lowercase().contains("base64"));
+    encoded.is_some_and(|(_, body)| {
+        let body = body.trim();
+        body.len() < 128
+            && (body.starts_with("{{") && body.ends_with("}}") || body.starts_with("${") && body.ends_with('}'))
+    })
+}
+
+/// Whether a part is XML that nothing shows as a page.
+fn is_data(part: &Part) -> bool {
+    part.is("xml") && !["html", "svg", "hta", "wsf", "sct", "xslt"].iter().any(|kind| part.is(kind))
+}
+
+/// Whether a part is read as a page whatever stands in it; other markup is one where a script of a page or picture stands in it, however
+/// far from its beginning: browsers run that in any markup (HTML, 14.2).
+fn is_page(part: &Part) -> bool {
+    const PAGES: &[&str] =
+        &["html", "hta", "svg", "wsf", "sct", "xslt", "xml", "msc", "php", "contact", "chemdraw-xml"];
+    PAGES.iter().any(|kind| part.is(kind))
+}
+
+/// Whether something of a page may stand in markup of another kind that is too long to be read whole: maps and lists have gigabytes.
+fn may_hold_page(input: &Content, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
+    const MARKS: &[&str] = &["<script", ":script", "javascript:", "<hta:", " onload=", " onerror=", "<!entity"];
+    let mut at = 0;
+    while at < input.len() {
+        parts.budget().check_time().map_err(OpenError::Limit)?;
+        // A little more, so that a word across the border is seen.
+        let window = input.window(at, CHUNK as usize + 64)?;
+        let text = identify::decode_text(&window).to_ascii_lowercase();
+        if MARKS.iter().any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some()) {
+            return Ok(true);
+        }
+        at += CHUNK;
+    }
+    Ok(false)
+}
+
+/// Whether bytes are numbers that are packed, as data of sciences is kept in XML (GIFTI, mzML, VTK): one stream of zlib in which no file
+/// begins, with nothing behind it.
+fn packed_numbers(bytes: &[u8], budget: &mut Budget) -> bool {
+    if bytes.first() != Some(&0x78) {
+        return false;
+    }
+    let (mut decoder, mut numbers) = (flate2::bufread::ZlibDecoder::new(bytes), Vec::new());
+    // LIMIT: what is longer is handed over as the stream that it is.
+    let read = decoder.by_ref().take(MOST_NUMBERS + 1).read_to_end(&mut numbers);
+    // An exhausted budget shows at the next step.
+    let _ = budget.charge_output(numbers.len() as u64);
+    // LIMIT: as above.
+    read.is_ok()
+        && numbers.len() as u64 <= MOST_NUMBERS
+        && decoder.into_inner().is_empty()
+        && crate::identify_head(&numbers).kind.is_unknown()
+        && !crate::extent::holds_a_file(&numbers, budget)
 }
 
 /// A value as browsers read an address: without what cannot be seen around it, and without tabs and line ends in its scheme

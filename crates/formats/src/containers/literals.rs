@@ -4,10 +4,13 @@
 //! then looks like encoded bytes: what HTML smuggling and droppers do nearly always.
 
 mod methods;
+mod scopes;
+mod tokens;
 
 use super::decode;
 use crate::Budget;
 use methods::{Pieces, Subject};
+use scopes::Scopes;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};
@@ -17,8 +20,8 @@ use std::rc::Rc;
 const MOST_BYTES: usize = 64 << 20;
 /// Bytes of one value, of which some more are in memory at once; no text is longer that is there as often as it is written.
 const MOST_VALUE: usize = 32 << 20;
-/// Bytes from which a value that is longer than its script begins anew.
-const MUCH: usize = 4 << 10;
+/// Bytes of the windows in which long values are decoded, where the script itself is not longer.
+const WINDOW: usize = 16 << 10;
 /// Characters from which a literal is decoded without being asked for.
 const LARGE: usize = 48;
 /// Percent codes from which a literal is decoded without being asked for.
@@ -49,6 +52,8 @@ pub(super) fn payloads(text: &str, budget: &mut Budget) -> Payloads {
         unclosed: [0; 3],
         operand: false,
         endless: 0,
+        scopes: Scopes::default(),
+        window: false,
     };
     reader.read();
     reader.payloads
@@ -86,6 +91,9 @@ struct Reader<'t, 'b> {
     operand: bool,
     /// Up to where no regular expression ends.
     endless: usize,
+    scopes: Scopes<'t>,
+    /// What is decoded is a window of a longer value.
+    window: bool,
 }
 
 impl<'t> Reader<'t, '_> {
@@ -117,6 +125,7 @@ impl<'t> Reader<'t, '_> {
             // An exhausted budget shows above.
             let _ = self.budget.step((self.at.abs_diff(before) + self.kept.abs_diff(told)) as u64);
             told = self.kept;
+            self.follow(&token);
             // Arrays of numbers: `[77, 90, ...]`, `Array(77, 90)`, `@(0x4d, 0x5a)`.
             match &token {
                 Token::Number(number) if in_numbers => {
@@ -161,10 +170,15 @@ impl<'t> Reader<'t, '_> {
                 }
                 Token::Mark(b'+' | b'&' | b'.') if value.is_some() && !joining => joining = true,
                 Token::Word(name) => {
+                    if matches!(name, b"var" | b"let" | b"const") {
+                        self.declared(name);
+                    }
                     let (owner, method) = split_method(name);
                     let subject = match (&value, joining) {
                         (Some(value), true) => Some((Subject::Text(Rc::clone(value)), name)),
-                        _ => self.subject(owner).map(|subject| (subject, method)),
+                        // The texts of an array are copied for a method alone, not wherever it is named: libraries name one all the time.
+                        _ if is_method(method) => self.subject(owner).map(|subject| (subject, method)),
+                        _ => None,
                     };
                     if let Some((subject, method)) = subject.filter(|(_, method)| is_method(method)) {
                         let back = self.at;
@@ -192,6 +206,10 @@ impl<'t> Reader<'t, '_> {
                         }
                     }
                     word = Some(name);
+                }
+                Token::Mark(b'=') if self.arrow_begins() => {
+                    self.finish(value.take(), target, appends, decodes);
+                    (target, appends, joining, word) = (None, false, false, None);
                 }
                 Token::Mark(b'=') => {
                     // `+=` leaves `joining` set on the left side's own value.
@@ -235,6 +253,11 @@ impl<'t> Reader<'t, '_> {
                     self.finish(value.take(), target, appends, decodes);
                     joining = false;
                     match mark {
+                        b'{' => self.brace_opens(),
+                        b'}' => self.brace_closes(),
+                        _ => {}
+                    }
+                    match mark {
                         b'[' => pieces = Some(Pieces::default()),
                         b',' | b'\n' => {}
                         _ => pieces = None,
@@ -260,7 +283,10 @@ impl<'t> Reader<'t, '_> {
             }
         }
         // What was put together piece by piece shows only at the end.
-        let values: Vec<Value> = self.variables.drain().map(|v| v.1).collect();
+        let mut named: Vec<(&[u8], Value)> = self.variables.drain().collect();
+        named.sort_unstable_by_key(|(name, _)| *name);
+        let mut values: Vec<Value> = named.into_iter().map(|(_, value)| value).collect();
+        values.extend(self.hidden());
         for value in values {
             self.consider(&value, false);
         }
@@ -289,21 +315,27 @@ impl<'t> Reader<'t, '_> {
         self.variables.insert(name, value);
     }
 
-    /// Adds to a value, which others may hold as it was. One that would become longer than the script itself repeats what it
-    /// has: it is decoded as it is, and begins anew.
+    /// Adds to a value, which others may hold as it was. One that has become longer than two windows is decoded as it is, and goes
+    /// on as its last window.
     fn extend(&mut self, value: &mut Value, more: &[u8]) {
         let sum = value.len().saturating_add(more.len());
-        if sum > self.text.len().max(MUCH) {
-            self.consider(value, false);
-            *value = Rc::new(if more.len() < MUCH { more.to_vec() } else { Vec::new() });
-            self.kept += value.len();
-        } else if sum > MOST_VALUE {
+        if sum > MOST_VALUE {
             // LIMIT: more than any script may come to, so that the reader ends there and says so.
             self.kept = usize::MAX >> 1;
-        } else {
-            let copied = if Rc::strong_count(value) > 1 { value.len() } else { 0 };
-            Rc::make_mut(value).extend_from_slice(more);
-            self.kept += copied + more.len();
+            return;
+        }
+        let copied = if Rc::strong_count(value) > 1 { value.len() } else { 0 };
+        Rc::make_mut(value).extend_from_slice(more);
+        self.kept += copied + more.len();
+        // LIMIT: what a script writes down is no longer than the script, and windows overlap by that: each stretch of a value so long is
+        // decoded whole. What is longer repeats what it has.
+        let window = self.text.len().max(WINDOW);
+        if sum > 2 * window {
+            self.window = true;
+            self.consider(value, false);
+            self.window = false;
+            *value = Rc::new(last_window(value, window).to_vec());
+            self.kept += value.len();
         }
     }
 
@@ -353,7 +385,9 @@ impl<'t> Reader<'t, '_> {
     fn keep(&mut self, bytes: Vec<u8>, asked: bool) {
         let found = crate::identify_head(&bytes);
         let something = !found.kind.is_unknown() && (found.kind.id != "text" || asked);
-        if bytes.len() < 8 || !(asked || something) {
+        // What stands in the middle of a value begins there.
+        let mut holds = || self.window && crate::extent::holds_a_file(&bytes, self.budget);
+        if bytes.len() < 8 || !(asked || something || holds()) {
             return;
         }
         let mut hasher = DefaultHasher::new();
@@ -366,183 +400,20 @@ impl<'t> Reader<'t, '_> {
         self.kept += bytes.len();
         self.payloads.found.push(bytes);
     }
-
-    fn next(&mut self) -> Token<'t> {
-        let token = self.read_token();
-        self.operand = match &token {
-            Token::Text(_) | Token::Number(_) => true,
-            Token::Word(word) => !expression_follows(word),
-            Token::Mark(mark) => matches!(mark, b')' | b']' | b'}' | b'/'),
-            Token::End => false,
-        };
-        token
-    }
-
-    fn read_token(&mut self) -> Token<'t> {
-        loop {
-            let rest = self.text.get(self.at..).unwrap_or_default();
-            let Some(first) = rest.first().copied() else { return Token::End };
-            match first {
-                b' ' | b'\t' | b'\r' => self.at += 1,
-                b'_' if rest.get(1..3).is_some_and(|r| r.trim_ascii().is_empty()) => self.at += 2,
-                b'/' if rest.starts_with(b"//") => {
-                    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len()).max(1);
-                    self.comment(rest.get(2..end).unwrap_or_default());
-                    self.at += end;
-                }
-                b'/' if rest.starts_with(b"/*") => {
-                    let end = memchr::memmem::find(rest, b"*/").map_or(rest.len(), |end| end + 2);
-                    self.comment(rest.get(2..end.saturating_sub(2)).unwrap_or_default());
-                    self.at += end;
-                }
-                b'/' if let Some(len) = self.expression(rest) => {
-                    // Its quotes begin no literal, and its own text is one (`source`).
-                    self.comment(rest.get(1..len).unwrap_or_default());
-                    self.at += len + 1;
-                    return Token::Mark(b'/');
-                }
-                b'"' | b'\'' | b'`' => return self.string(first),
-                b'0'..=b'9' => return self.number(rest),
-                b if b.is_ascii_alphabetic() || matches!(b, b'_' | b'$') || b >= 0x80 => {
-                    let len = rest
-                        .iter()
-                        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'.') || **b >= 0x80)
-                        .count();
-                    self.at += len;
-                    return Token::Word(rest.get(..len).unwrap_or_default());
-                }
-                mark => {
-                    self.at += 1;
-                    return Token::Mark(mark);
-                }
-            }
-        }
-    }
-
-    /// Where a regular expression ends that begins here (ECMA-262, 12.9.5), if one may and does on this line.
-    fn expression(&mut self, rest: &[u8]) -> Option<usize> {
-        if self.operand || self.at < self.endless {
-            return None;
-        }
-        let (mut escaped, mut in_class) = (false, false);
-        for (at, byte) in rest.iter().enumerate().skip(1) {
-            match byte {
-                b'\n' => break,
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'[' => in_class = true,
-                b']' => in_class = false,
-                b'/' if !in_class => return Some(at),
-                _ => {}
-            }
-        }
-        self.endless = self.at + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        None
-    }
-
-    /// A function's own text has its comments, and so they may hold what it decodes.
-    fn comment(&mut self, text: &[u8]) {
-        let text = text.trim_ascii();
-        if text.len() >= LARGE && decode::is_base64(text) {
-            self.keep(decode::base64(text), false);
-        }
-    }
-
-    fn number(&mut self, rest: &[u8]) -> Token<'t> {
-        let len = rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
-        self.at += len.max(1);
-        let text = std::str::from_utf8(rest.get(..len).unwrap_or_default()).unwrap_or_default();
-        let value = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-            Some(digits) => u32::from_str_radix(digits, 16),
-            None => text.parse(),
-        };
-        Token::Number(value.unwrap_or(u32::MAX))
-    }
-
-    /// A string with its escapes (ECMA-262, 12.9.4). An apostrophe that is not closed on its line is no string.
-    fn string(&mut self, quote: u8) -> Token<'t> {
-        let start = self.at;
-        let [double, single, template] = &mut self.unclosed;
-        let unclosed = match quote {
-            b'"' => double,
-            b'\'' => single,
-            _ => template,
-        };
-        if start < *unclosed {
-            self.at = start + 1;
-            return Token::Mark(b'\n');
-        }
-        let mut out = Vec::new();
-        let mut at = start + 1;
-        while let Some(byte) = self.text.get(at).copied() {
-            at += 1;
-            match byte {
-                b if b == quote => {
-                    self.at = at;
-                    return Token::Text(out);
-                }
-                b'\n' if quote != b'`' => break,
-                b'\\' => at = escape(self.text, at, &mut out),
-                b => out.push(b),
-            }
-        }
-        *unclosed = at;
-        // An exhausted budget shows where tokens are read.
-        let _ = self.budget.step((at - start) as u64);
-        self.at = start + 1;
-        Token::Mark(b'\n')
-    }
 }
 
-/// Words of JavaScript that no sign of division follows.
-fn expression_follows(word: &[u8]) -> bool {
-    [&b"return"[..], b"typeof", b"case", b"in", b"of", b"delete", b"void", b"throw", b"new", b"do", b"else", b"yield"]
-        .contains(&word)
-}
-
-/// What follows a backslash at `at`; returns where the text goes on.
-fn escape(text: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
-    let code = |from: usize, len: usize| {
-        let digits = text.get(from..from + len).and_then(|d| std::str::from_utf8(d).ok());
-        digits.and_then(|d| u32::from_str_radix(d, 16).ok())
-    };
-    match text.get(at) {
-        Some(b'x') => match code(at + 1, 2) {
-            Some(value) => {
-                out.push(value as u8);
-                at + 3
-            }
-            None => at,
-        },
-        Some(b'u') => match code(at + 1, 4) {
-            Some(value) if value < 256 => {
-                out.push(value as u8);
-                at + 5
-            }
-            Some(value) => {
-                let character = char::from_u32(value).unwrap_or('\u{fffd}');
-                out.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
-                at + 5
-            }
-            None => at,
-        },
-        Some(b'n') => push(out, b'\n', at),
-        Some(b'r') => push(out, b'\r', at),
-        Some(b't') => push(out, b'\t', at),
-        Some(b'0') => push(out, 0, at),
-        Some(b'\n') => at + 1,
-        // In other languages a backslash is a backslash: paths keep theirs.
-        Some(other @ (b'\\' | b'"' | b'\'' | b'`' | b'/')) => push(out, *other, at),
-        _ => {
-            out.push(b'\\');
-            at
-        }
+/// The end of a value from where whole groups of Base64 and of hexadecimal digits begin: of what is left out, a multiple of four
+/// characters count, as line ends do not.
+fn last_window(value: &[u8], window: usize) -> &[u8] {
+    let most = value.len().saturating_sub(window);
+    let counted = value.iter().take(most).filter(|b| !matches!(b, b'\r' | b'\n')).count();
+    let mut more = counted % 4;
+    let mut from = most;
+    while let Some(byte) = from.checked_sub(1).and_then(|at| value.get(at)).filter(|_| more > 0) {
+        more -= usize::from(!matches!(byte, b'\r' | b'\n'));
+        from -= 1;
     }
-}
-
-fn push(out: &mut Vec<u8>, byte: u8, at: usize) -> usize {
-    out.push(byte);
-    at + 1
+    value.get(from..).unwrap_or_default()
 }
 
 /// What percent codes stand for (RFC 3986, 2.1), where there are enough of them.

@@ -3,6 +3,7 @@
 //! `mail-parser` reads the message; what it takes for text is searched for what older programs put there (uuencode,
 //! yEnc, BinHex), and a message that hides parts behind broken boundaries is searched for Base64 as it stands.
 
+mod external;
 mod rereading;
 
 use super::{decode, openpgp};
@@ -124,6 +125,7 @@ fn mailbox(bytes: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
 fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     for part in &message.parts {
         conflicts(part, raw, parts);
+        external::place(part, parts)?;
     }
     hints(message, parts);
     // Bodies first: they may hold the password of what is attached.
@@ -149,6 +151,15 @@ fn open_message(message: &Message<'_>, raw: &[u8], parts: &mut Parts<'_, '_>) ->
         }
     } else {
         raw_base64(raw, parts)?;
+    }
+    if message.parts.len() > 1 {
+        for bytes in rereading::between(message, raw) {
+            let (files, overflow) = decode::uuencoded(bytes).into_parts();
+            overflow.into_iter().for_each(|reason| parts.incomplete(reason));
+            for (name, bytes) in files {
+                parts.add_content(Member::named(Role::Attachment, name), Content::from(bytes))?;
+            }
+        }
     }
     let multipart =
         |part: &MessagePart<'_>| part.content_type().is_some_and(|t| t.ctype().eq_ignore_ascii_case("multipart"));
@@ -495,6 +506,23 @@ mod tests {
         let found = walk(mail.as_bytes(), "x.eml");
         assert_eq!(found.bytes("//a.txt"), b"hello");
         assert_eq!(found.part("//base64").kind.id, "zip");
+    }
+
+    #[test]
+    fn small_files_before_the_first_border_and_behind_the_last_are_read() {
+        let text = "--q\r\nContent-Type: text/plain\r\n\r\nhello\r\n";
+        let attached = "--q\r\nContent-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: base64\r\n\r\nTEFaQVJFVC1NQVJLRVI=\r\n--q--\r\n";
+        let head = format!("{HEAD}Content-Type: multipart/mixed; boundary=q\r\n\r\n");
+        let behind = walk(format!("{head}{text}--q--\r\n\r\n{attached}").as_bytes(), "x.eml");
+        assert!(behind.contains(b"LAZARET-MARKER"), "{:?}", behind.parts);
+        let before =
+            walk(format!("{head}begin 644 a.bin\r\n'3$%:05)%5\r\n`\r\nend\r\n{text}--q--\r\n").as_bytes(), "x.eml");
+        assert_eq!(before.bytes("//a.bin"), b"LAZARET");
+        let honest = format!(
+            "{head}This is a message in several parts.\r\n\r\n{text}--q--\r\n\r\n-- \r\nThe list of the harbour\r\n"
+        );
+        let found = walk(honest.as_bytes(), "x.eml");
+        assert!(found.complete() && found.parts.len() == 2, "{:?}", found.parts);
     }
 
     #[test]

@@ -300,12 +300,19 @@ fn add_rendered(member: Member, media_type: String, text: String, parts: &mut Pa
         }
         "image/svg+xml" => (member, text.into_bytes()),
         _ if essence.starts_with("text/") || essence.contains("json") => return Ok(()),
+        // Libraries have types of their own, with text or markup under them.
+        _ if essence.starts_with("application/") && !is_letters(&text) => (member, text.into_bytes()),
         _ => (member, decode::base64(text.as_bytes())),
     };
     if bytes.is_empty() {
         return Ok(());
     }
     parts.add_content(member.declared(media_type), Content::from(bytes))
+}
+
+/// Whether a text is Base64, in lines or not.
+fn is_letters(text: &str) -> bool {
+    decode::is_base64(&text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<u8>>())
 }
 
 #[cfg(test)]
@@ -346,6 +353,18 @@ mod tests {
                 "//output",
                 "js-embedded",
                 "alert(1)",
+            ),
+            (
+                r#"{"cell_type": "code", "outputs": [{"data": {"application/x-load.v0": "<div id=\"a\">LAZARET</div>"}}]}"#,
+                "//output",
+                "html",
+                "<div id=\"a\">LAZARET</div>",
+            ),
+            (
+                r#"{"cell_type": "code", "outputs": [{"data": {"application/x-load.v0": "QGVjaG8gb2ZmDQpl Y2hvIExBWkFSRVQNCg=="}}]}"#,
+                "//output",
+                "bat",
+                "@echo off\r\necho LAZARET\r\n",
             ),
             (
                 r#"{"cell_type": "markdown", "attachments": {"a.txt": {"image/png": "TEFaQVJFVA=="}}}"#,

@@ -146,8 +146,9 @@ impl Markup {
                 }
                 return;
             }
-            "table-cell" if attributes.contains("DDE(") => {
+            "table-cell" | "covered-table-cell" if attributes.contains("formula") => {
                 for formula in values(attributes, "formula") {
+                    self.found.formula(&formula);
                     let asked = formula.split_once("DDE(").map(|(_, rest)| rest.replace(['"', ')'], ""));
                     if let Some(command) = asked.filter(|command| !command.to_ascii_lowercase().starts_with("soffice"))
                     {
@@ -257,6 +258,12 @@ mod tests {
             ("<draw:floating-frame xlink:href=\"https://host.invalid/a\"/>", Some("odf.external-object")),
             ("<draw:image xlink:href=\"https://host.invalid/a.png\"/>", Some("odf.external-image")),
             ("<office:dde-source office:dde-application=\"cmd\" office:dde-topic=\"/c calc\"/>", Some("odf.dde")),
+            ("<table:table-cell table:formula=\"msoxl:=cmd|&apos;/c calc&apos;!A1\"/>", Some("odf.dde")),
+            (
+                "<table:table-cell table:formula=\"of:=CALL(&quot;a&quot;;&quot;b&quot;)\"/>",
+                Some("ooxml.library-formula"),
+            ),
+            ("<table:table-cell table:formula=\"of:=SUM([.A1:.A2])\"/>", None),
             (
                 "<table:table-cell table:formula=\"of:=DDE(&quot;cmd&quot;;&quot;/c calc&quot;;&quot;a&quot;)\"/>",
                 Some("odf.dde"),

@@ -3,6 +3,7 @@
 //! Parts are found by what they hold and not by name, since names and content types may be anything.
 
 mod fields;
+mod formulas;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -129,7 +130,7 @@ fn is_project(input: &Content, entry: &zip::Entry, head: &[u8], parts: &mut Part
 /// Whether bytes are a compound file with the streams of a VBA project.
 pub(super) fn holds_project(whole: &Content, parts: &mut Parts<'_, '_>) -> bool {
     whole.window(0, COMPOUND.len()).is_ok_and(|head| *head == *COMPOUND)
-        && Compound::open(whole, parts).is_ok_and(|compound| vba::has_project(&compound))
+        && Compound::open(whole, parts.budget()).is_ok_and(|compound| vba::has_project(&compound))
 }
 
 /// A relationship to somewhere else.
@@ -159,6 +160,9 @@ pub(super) struct Found {
     clicked: Links,
     /// Whether something on a slide runs a program.
     runs_program: bool,
+    /// A formula that calls a library or asks an object on another machine, and one that fetches something.
+    library: Option<String>,
+    fetched: Option<String>,
 }
 
 impl Found {
@@ -176,6 +180,8 @@ impl Found {
             callback: None,
             clicked: Links::default(),
             runs_program: false,
+            library: None,
+            fetched: None,
         }
     }
 
@@ -197,7 +203,7 @@ impl Found {
         if text.contains("ppaction") {
             self.actions(text);
         }
-        if text.contains("<f") && (text.contains('|') || text.contains("HYPERLINK(")) {
+        if (text.contains("<f") || text.contains(":f")) && text.contains(['|', '(']) {
             self.formulas(text);
         }
         if ["webPr", "odcFile", "sourceFile", "webextension"].iter().any(|word| text.contains(word)) {
@@ -344,22 +350,14 @@ impl Found {
         }
     }
 
-    /// Formulas of cells: a DDE link that stands in one, and links that are calculated.
+    /// Formulas of cells.
     fn formulas(&mut self, text: &str) {
         let mut inside = false;
         for token in tokens(text) {
             match token {
                 Token::Open("f", _) => inside = true,
                 Token::Close("f") => inside = false,
-                Token::Text(formula) if inside => {
-                    let formula = unescape(formula);
-                    if let Some((program, topic)) = fields::dde(&formula) {
-                        self.command(format!("{program} {topic}"));
-                    }
-                    let upper = formula.to_ascii_uppercase();
-                    let link = upper.find("HYPERLINK(").and_then(|at| formula.get(at..)?.split('"').nth(1));
-                    link.into_iter().for_each(|place| self.clicked.add_unusual(place));
-                }
+                Token::Text(formula) if inside => self.formula(&unescape(formula)),
                 _ => {}
             }
         }
@@ -443,6 +441,16 @@ impl Found {
             let finding = Finding::new(id, self.by, Severity::High, Family::Behaviour, message);
             parts.finding(finding.technique("T1559.002").with("command", command.clone()));
         }
+        if let Some(formula) = &self.library {
+            let message = "a formula calls a library of the machine, or asks another machine's program for data";
+            let finding = Finding::new("ooxml.library-formula", self.by, Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1204.002").technique("T1559.001").with("formula", formula.clone()));
+        }
+        if let Some(formula) = &self.fetched {
+            let message = "a formula fetches what it shows from the web, to which its arguments go";
+            let finding = Finding::new("ooxml.web-formula", self.by, Severity::Low, Family::Behaviour, message);
+            parts.finding(finding.technique("T1204.002").with("formula", formula.clone()));
+        }
         let mut findings: Vec<Finding> =
             self.external.as_slice().iter().filter_map(|one| one.finding(self.by)).collect();
         findings.sort_by_key(|finding| Reverse(finding.severity));
@@ -479,7 +487,7 @@ impl External {
         }
         let (runs, severity, technique) = match &**kind {
             "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" | "aFChunk" | "transform"
-            | "included text" => (true, Severity::High, "T1221"),
+            | "package" | "extensibility" | "included text" => (true, Severity::High, "T1221"),
             _ if is_share(target) => (false, Severity::High, "T1187"),
             _ => (false, Severity::Low, "T1221"),
         };
@@ -508,6 +516,8 @@ fn is_fetched(kind: &str, target: &str) -> bool {
         "oleLink",
         "aFChunk",
         "transform",
+        "package",
+        "extensibility",
         "included text",
     ];
     // Whatever it is to the document, the machine that a share is on is asked for it.

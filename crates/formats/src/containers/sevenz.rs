@@ -168,6 +168,19 @@ fn add_all(
             parts.add_content(Member::named(Role::Member, file.name.clone()), Content::from(&b""[..]))?;
         }
     }
+    gaps(input, archive, parts)
+}
+
+/// What stands before the packed streams and between them and the header, where nothing of the archive is but a packed header.
+fn gaps(input: &Content, archive: &Archive, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let first = archive.pack_pos().saturating_add(32);
+    let last = archive.pack_sizes().iter().fold(first, |sum, size| sum.saturating_add(*size));
+    let header = super::u64_at(&input.window(0, 32)?, 12).unwrap_or(0).saturating_add(32);
+    for (from, to) in [(32, first), (last, header)] {
+        if to > from {
+            super::skipped::search(&input.slice(from, to - from), "between its streams", parts)?;
+        }
+    }
     Ok(())
 }
 

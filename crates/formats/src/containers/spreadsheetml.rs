@@ -76,6 +76,7 @@ impl Workbook {
                         self.sheet.formulas.push_str(&formula);
                         self.sheet.formulas.push('\n');
                         asks(&formula, found);
+                        found.formula(&formula);
                     }
                 }
                 Token::Open("NamedRange", attributes) => {

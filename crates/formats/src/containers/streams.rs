@@ -1,8 +1,9 @@
 //! bzip2, xz, LZMA, lzip, Zstandard, LZ4 and Brotli: formats that hold one stream.
 
 use super::Format;
-use super::decoders::{Codec, decoder, lzma_alone};
+use super::decoders::{Codec, ZstdFrames, decoder, lzma_alone};
 use super::gzip::only_zeros;
+use super::skipped::Skipped;
 use crate::{Budget, Content, ContentReader, Member, OpenError, Parts};
 use lazaret_model::{Limit, Part, Role};
 use std::io::{self, BufRead, Read};
@@ -55,7 +56,7 @@ pub static ZSTD: Stream = Stream {
     kinds: &["zstd"],
     codec: Codec::Zstd,
     suffixes: &[".zst", ".zstd"],
-    summary: "every frame; windows up to half the memory limit; dictionaries are not known",
+    summary: "every frame, files in skippable ones; windows up to half the memory limit; dictionaries are not known",
 };
 /// LZ4 frames.
 pub static LZ4: Stream = Stream {
@@ -63,7 +64,7 @@ pub static LZ4: Stream = Stream {
     kinds: &["lz4"],
     codec: Codec::Lz4,
     suffixes: &[".lz4"],
-    summary: "every frame, skippable ones passed over",
+    summary: "every frame; files in skippable ones",
 };
 /// zlib (RFC 1950).
 pub static ZLIB: Stream = Stream {
@@ -153,7 +154,15 @@ impl Format for Stream {
             }
             Codec::Lz4 => {
                 let budget = parts.budget().for_decoder();
-                parts.add(member, &mut Lz4Frames::new(input.reader(), budget))
+                let mut frames = Lz4Frames::new(input.reader(), budget);
+                parts.add(member, &mut frames)?;
+                frames.skipped.hand_over(parts)
+            }
+            Codec::Zstd => {
+                let metered = Metered { reader: input.reader(), budget: parts.budget().for_decoder() };
+                let mut frames = ZstdFrames::new(metered, parts.budget().limits().memory_bytes / 2);
+                parts.add(member, &mut frames)?;
+                frames.into_skipped().hand_over(parts)
             }
             codec => {
                 let budget = parts.budget().for_decoder();
@@ -260,12 +269,13 @@ struct Lz4Frames {
     frames: u32,
     /// Bytes after the end mark of the current frame; none for the old form, which has no end mark.
     after_end_mark: Option<u64>,
+    skipped: Skipped,
     budget: Budget,
 }
 
 impl Lz4Frames {
     fn new(input: ContentReader, budget: Budget) -> Self {
-        Self { input: Some(input), frame: None, frames: 0, after_end_mark: None, budget }
+        Self { input: Some(input), frame: None, frames: 0, after_end_mark: None, skipped: Skipped::default(), budget }
     }
 
     /// The decoder takes the end of the input for the end of a frame; the end mark tells whether it was.
@@ -309,7 +319,7 @@ impl Read for Lz4Frames {
                     let mut length = [0; 4];
                     input.read_exact(&mut length)?;
                     let length = u64::from(u32::from_le_bytes(length));
-                    io::copy(&mut input.by_ref().take(length), &mut io::sink())?;
+                    self.skipped.pass(&mut input, length)?;
                     self.frames += 1;
                     self.input = Some(input);
                 }

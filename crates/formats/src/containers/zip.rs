@@ -10,6 +10,7 @@ mod names;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use super::bytes::{link_escapes, link_finding};
 use super::{Format, bytes};
@@ -47,6 +48,8 @@ impl Format for Zip {
             "epub",
             "xps",
             "kmz",
+            "kra",
+            "fcstd",
             "3mf",
             "iwork",
             "hwpx",
@@ -104,6 +107,7 @@ pub(crate) fn add_all(input: &Content, structure: &Structure, parts: &mut Parts<
         }
         add(input, listed, entry, parts)?;
     }
+    unread::add(input, structure, parts)?;
     appended(input, structure, parts)
 }
 

@@ -7,14 +7,26 @@ use std::io;
 use std::sync::LazyLock;
 
 /// Bytes that are searched at a time.
-const WINDOW: usize = 4 << 20;
+pub(super) const WINDOW: usize = 4 << 20;
 /// Bytes by which windows overlap: what a signature is verified by stands that near.
-const OVERLAP: usize = 8 << 10;
+pub(super) const OVERLAP: usize = 8 << 10;
 
-/// Where something begins that is a file of another kind, verified by more than its signature; and whether there were more.
+/// Steps that it takes to ask whether something counts, which is to identify it.
+const ASKING: u64 = 4 << 10;
+
+/// Signatures of streams and tapes, which hold one thing each or say little of what they hold.
+const STREAMS: std::ops::RangeInclusive<usize> = 9..=11;
+
+/// Where something begins that is a file of another kind, verified by more than its signature, and that `counts` by its place; and
+/// whether there were more. Without `streams`, what is packed as one, which some data is made of, is left to those who unpack it.
 ///
 /// Where the budget is exhausted, only what was found before.
-pub(super) fn hidden(content: &Content, budget: &mut Budget) -> io::Result<(Vec<u64>, bool)> {
+pub(super) fn hidden(
+    content: &Content,
+    streams: bool,
+    counts: impl Fn(u64) -> io::Result<bool>,
+    budget: &mut Budget,
+) -> io::Result<(Vec<u64>, bool)> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < content.len() {
@@ -25,6 +37,9 @@ pub(super) fn hidden(content: &Content, budget: &mut Budget) -> io::Result<(Vec<
         }
         for hit in signatures.find_iter(&*window) {
             let signature = hit.pattern().as_usize();
+            if !streams && STREAMS.contains(&signature) {
+                continue;
+            }
             if budget.step(cost(signature)).is_err() {
                 return Ok((found, false));
             }
@@ -32,6 +47,12 @@ pub(super) fn hidden(content: &Content, budget: &mut Budget) -> io::Result<(Vec<
             let Some(start) = begins(signature, &window, hit.start()) else { continue };
             let start = at + start as u64;
             if start > 0 && !found.contains(&start) {
+                if budget.step(ASKING).is_err() {
+                    return Ok((found, false));
+                }
+                if !counts(start)? {
+                    continue;
+                }
                 // LIMIT: `hung_on` hands on that there was more, and the walk says so.
                 if found.len() >= MOST_HIDDEN {
                     return Ok((found, true));
@@ -46,7 +67,7 @@ pub(super) fn hidden(content: &Content, budget: &mut Budget) -> io::Result<(Vec<
 }
 
 /// Signatures by which something hidden is found, each with what else must be so (`begins`).
-pub(super) const PATTERNS: [&[u8]; 12] = [
+pub(super) const PATTERNS: [&[u8]; 15] = [
     b"MZ",
     b"\x7fELF",
     b"Rar!\x1a\x07\x00",
@@ -59,6 +80,9 @@ pub(super) const PATTERNS: [&[u8]; 12] = [
     b"ustar",
     b"\xfd7zXZ\0",
     b"\x1f\x8b\x08",
+    b"\xcf\xfa\xed\xfe",
+    b"\xce\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe\0\0\0",
 ];
 
 /// Steps that it takes to verify a signature.
@@ -73,6 +97,30 @@ const fn cost(signature: usize) -> u64 {
 
 // Short constants always make an automaton; a test holds it.
 pub(super) static SIGNATURES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PATTERNS).ok());
+
+/// Whether bytes begin as a program or a shortcut does, by more than its signature.
+pub(super) fn runs(bytes: &[u8]) -> bool {
+    [0, 1, 8, 12, 13, 14].iter().any(|signature| is(*signature, bytes))
+}
+
+/// Whether bytes begin as what begins as a program may.
+pub(super) fn may_run(bytes: &[u8]) -> bool {
+    [0, 1, 8, 12, 13, 14].iter().any(|signature| PATTERNS.get(*signature).is_some_and(|mark| bytes.starts_with(mark)))
+}
+
+/// Whether bytes begin as an archive or a compound file does, by more than its signature.
+pub(super) fn carries(bytes: &[u8]) -> bool {
+    [2, 3, 4, 5, 6, 7].iter().any(|signature| is(*signature, bytes))
+}
+
+/// Whether bytes begin as any file that is found by a signature.
+pub(super) fn begins_a_file(bytes: &[u8]) -> bool {
+    (0..PATTERNS.len()).any(|signature| is(signature, bytes))
+}
+
+fn is(signature: usize, bytes: &[u8]) -> bool {
+    PATTERNS.get(signature).is_some_and(|mark| bytes.starts_with(mark)) && begins(signature, bytes, 0) == Some(0)
+}
 
 /// Where the file begins of which this signature is a part, if it really is one.
 fn begins(signature: usize, bytes: &[u8], at: usize) -> Option<usize> {
@@ -147,6 +195,20 @@ fn begins(signature: usize, bytes: &[u8], at: usize) -> Option<usize> {
             // LIMIT: enough for names and the first block; what cannot be inflated so far is none.
             let mut decoder = flate2::bufread::GzDecoder::new(from.get(..from.len().min(OVERLAP))?);
             (usual && io::Read::read(&mut decoder, &mut out).is_ok_and(|read| read > 0)).then_some(at)
+        }
+        // A processor that Macs have, a type of file, and commands that fit their length (`mach-o/loader.h`).
+        12 | 13 => {
+            let (commands, length) = (number(16)?, number(20)?);
+            let known = matches!(number(4)?, 7 | 0x0100_0007 | 12 | 0x0100_000c) && (1..=12).contains(&number(12)?);
+            let fits = (1..=512).contains(&commands) && (commands * 8..1 << 20).contains(&length);
+            (known && fits).then_some(at)
+        }
+        // A few of them, each for such a processor (`mach-o/fat.h`); Java's classes have a version there.
+        14 => {
+            let big = |place: usize| from.get(place..place + 4)?.try_into().ok().map(u32::from_be_bytes);
+            let known = matches!(big(8)?, 7 | 0x0100_0007 | 12 | 0x0100_000c);
+            let (offset, size, align) = (big(16)?, big(20)?, big(24)?);
+            ((1..=8).contains(&big(4)?) && known && offset >= 28 && size > 0 && align <= 16).then_some(at)
         }
         _ => None,
     }

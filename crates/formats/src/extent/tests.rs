@@ -27,7 +27,7 @@ fn gzip() -> Vec<u8> {
 
 #[track_caller]
 fn found(bytes: Vec<u8>) -> Vec<u64> {
-    super::hidden(&Content::from(bytes), &mut budget()).unwrap().0
+    super::hidden(&Content::from(bytes), true, |_| Ok(true), &mut budget()).unwrap().0
 }
 
 fn end(kind: &str, content: &Content) -> std::io::Result<(Option<u64>, bool)> {
@@ -45,6 +45,7 @@ fn what_is_hidden_is_found_at_any_place() {
         ("zip", zip),
         ("rar4", [&b"Rar!\x1a\x07\0"[..], b"\xcf\x90\x73\0\0\x0d"].concat()),
         ("cab", [&b"MSCF\0\0\0\0"[..], &[0; 16], &[3, 1, 1, 0]].concat()),
+        ("mach-o", [&b"\xcf\xfa\xed\xfe\x07\0\0\x01\x03\0\0\0\x02\0\0\0\x02\0\0\0\x60\0\0\0"[..], &[0; 104]].concat()),
         ("lnk", b"L\0\0\0\x01\x14\x02\0\0\0\0\0\xc0\0\0\0\0\0\0F".to_vec()),
     ] {
         for before in [1, 7, 500, (4 << 20) - 300, (4 << 20) - 1, (4 << 20) + 9_000] {
@@ -166,6 +167,16 @@ fn no_package_of_xml_hides_an_archive_in_a_compound_file() {
 }
 
 #[test]
+fn a_program_in_a_document_that_nothing_opens_is_a_part() {
+    let book = [&b"\xf7\x02\x01\x83\x92\xc0\x1c\x3b\0\0\0\0\x03\xe8"[..], &[0x9b; 400]].concat();
+    let alone = crate::testing::walk(book.clone(), "a.dvi");
+    assert_eq!((alone.parts[0].kind.id.as_ref(), alone.parts.len()), ("dvi", 1));
+    let program = crate::testing::build::pe(true, 0x0022, 2, &[]);
+    let found = crate::testing::walk([&book[..], &program, &[0; 400]].concat(), "a.dvi");
+    assert!(found.parts.iter().any(|part| part.name.starts_with("hidden-at-414")), "{:?}", found.parts);
+}
+
+#[test]
 fn formats_say_where_they_end() {
     check("elf-executable", &elf(600));
     check("7z", &seven_zip());
@@ -204,4 +215,42 @@ fn what_leads_nowhere_has_no_end() {
     ] {
         assert_eq!(end(kind, &Content::from(bytes.to_vec())).unwrap().0, None, "{kind}");
     }
+}
+
+#[test]
+fn a_program_in_a_gap_of_7z_is_a_part() {
+    use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
+    let mut writer = ArchiveWriter::new(std::io::Cursor::new(Vec::new())).unwrap();
+    writer.push_archive_entry(ArchiveEntry::new_file("a.txt"), Some(&b"A note."[..])).unwrap();
+    let plain = writer.finish().unwrap().into_inner();
+    let alone = crate::testing::walk(plain.clone(), "a.7z");
+    assert_eq!(alone.parts.len(), 2, "{:?}", alone.parts);
+    let at = 32 + u64::from_le_bytes(plain[12..20].try_into().unwrap()) as usize;
+    let program = crate::testing::build::pe(true, 0x0022, 2, &[]);
+    let mut start = plain[12..32].to_vec();
+    start[..8].copy_from_slice(&((at - 32 + program.len()) as u64).to_le_bytes());
+    let mut crc = flate2::Crc::new();
+    crc.update(&start);
+    let head = [&plain[..8], &crc.sum().to_le_bytes(), &start].concat();
+    let found = crate::testing::walk([&head[..], &plain[32..at], &program, &plain[at..]].concat(), "a.7z");
+    assert!(found.parts.iter().any(|part| part.name == "a.txt"), "{:?}", found.parts);
+    assert!(found.parts.iter().any(|part| part.kind.id == "pe64"), "{:?}", found.parts);
+}
+
+#[test]
+fn a_packed_glyph_of_a_font_is_no_hidden_file_and_a_packed_program_is_one() {
+    let font = [&b"\0\x01\0\0\0\x01\0\0\0\0\0\0SVG \0\0\0\0\0\0\0\x1c\0\0\x40\0"[..], &[0x81; 600]].concat();
+    let packed = |bytes: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let of = |inner: &[u8]| {
+        let found = crate::testing::walk([&font[..], &packed(inner), &[0x9b; 9000]].concat(), "a.ttf");
+        assert_eq!(found.parts[0].kind.id, "ttf");
+        found.parts.into_iter().skip(1).map(|part| part.kind.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(b"<svg xmlns='http://www.w3.org/2000/svg'><path d='M0 0'/></svg>"), [""; 0]);
+    let program = crate::testing::build::pe(true, 0x0022, 2, &[]);
+    assert_ne!(of(&program), [""; 0]);
 }

@@ -71,7 +71,10 @@ fn file_system(probe: &Probe<'_>) -> Option<&'static str> {
     if boot.get(32..36) == Some(b"NXSB") {
         return Some("apfs");
     }
-    if matches!(boot.get(1024..1026), Some(b"H+" | b"HX")) || boot.get(1024..1028) == Some(b"BD\0\0") {
+    // Apple TN1150, "Volume Header": a version, and blocks of a power of two; two letters stand anywhere in numbers.
+    let plus = matches!(boot.get(1024..1028), Some(b"H+\0\x04" | b"HX\0\x05"));
+    let blocks = be32_at(&boot, 1064).is_some_and(|size| size >= 512 && size.is_power_of_two());
+    if plus && blocks || boot.get(1024..1028) == Some(b"BD\0\0") {
         return Some("hfs");
     }
     if boot.get(1024..1028) == Some(b"\xe2\xe1\xf5\xe0") {

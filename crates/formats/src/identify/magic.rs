@@ -1,8 +1,8 @@
 //! Magic numbers. Ours first; then those of the `file-format` crate, mapped to our rows by media type.
 
-use super::measured;
 use super::probe::{Found, Probe, be32_at, has, u16_at, u32_at, u64_at};
 use super::texts::Encoding;
+use super::{instruments, marks, measured, numbers};
 use crate::containers::{cms, encoder, openpgp};
 use crate::kinds::KINDS;
 use file_format::FileFormat;
@@ -77,6 +77,8 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\0\0\0\0\x20\0\0\0\xff\xff\0\0\xff\xff\0\0", "compiled-resource"),
     (0, b"\x93NUMPY", "numpy"),
     (0, b"\x89HDF\r\n\x1a\n", "hdf5"),
+    // Block type and byte order; the number in between would also be one of compiled Python.
+    (0, b"\x0a\x0d\x0d\x0a", "pcapng"),
     (0, b"PACK\0\0\0", "git-pack"),
     (0, b"\xfftOc\0\0\0", "git-pack"),
     (0, b"TZif", "timezone"),
@@ -232,8 +234,11 @@ pub(super) fn strong(probe: &Probe<'_>, found: &mut Found) {
     if head.starts_with(b"ID3") {
         found.add("mp3");
     } else if let Some(id) = der(probe)
+        .or_else(|| marks::kind(probe))
         .or_else(|| by_crate(head).filter(|id| plausible(id, head) && confirmed(id, probe)))
         .or_else(|| measured::kind(probe))
+        .or_else(|| numbers::kind(probe))
+        .or_else(|| instruments::kind(probe))
     {
         found.add(id);
     }
@@ -266,8 +271,11 @@ fn confirmed(id: &str, probe: &Probe<'_>) -> bool {
             head.get(3).is_some_and(|version| (1..=60).contains(version))
                 && u32_at(head, 4).is_some_and(|len| (8..1 << 29).contains(&len))
         }
+        "pcapng" => matches!(head.get(8..12), Some(b"\x1a\x2b\x3c\x4d" | b"\x4d\x3c\x2b\x1a")),
         // RFC 8536, 3.1.
         "timezone" => matches!(head.get(4), Some(0 | b'2'..=b'4')) && zeros(5, 20),
+        // Adobe TN 5040, 3.3: the mark of a segment and its length stand before the words, and no letters.
+        "type1" => head.starts_with(b"\x80\x01"),
         // Four letters of text; a number follows each.
         "crx" | "squashfs" | "registry-hive" | "vmdk" | "pst" | "installshield-cab" => {
             head.iter().take(64).any(|byte| *byte < 9)
@@ -531,6 +539,7 @@ mod tests {
             (&font, "psf"),
             (names, "terminfo"),
             (b"\x78\x9c\x03\0\0\0\0\x01", "zlib"),
+            (b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0", "pcapng"),
             (b"\xb4\x09\xba\x0c\x01\xcd\x21\xb8\0\x4c\xcd\x21LAZARET$", "com"),
             (b"\xeb\x08LAZARET$\xb4\x09\xba\x02\x01\xcd\x21\xc3", "com"),
         ] {
@@ -550,6 +559,8 @@ mod tests {
         {
             assert_eq!(id(text.as_bytes()), "text", "{text}");
         }
+        let remark = |mark: &str| id(format!("<!--  {mark} is a mark of a font. --><plist></plist>").as_bytes());
+        assert_eq!((remark("%!PS-AdobeFont"), remark("%!FontType1")), ("plist".to_owned(), "plist".to_owned()));
     }
 
     #[test]

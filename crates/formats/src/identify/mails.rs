@@ -2,11 +2,15 @@
 //! them: they skip what they do not understand, and so does this.
 
 use super::probe::Probe;
+use std::collections::HashSet;
 
 /// Bytes of a header that goes on beyond the head: some have thousands of recipients.
 const LONG_HEADER: usize = 4 << 20;
 /// Lines of a header that are no fields, and are skipped.
 const MOST_STRAY: usize = 3;
+
+/// Fields that letters have.
+const LETTERS: [&str; 6] = ["to", "cc", "bcc", "subject", "date", "sender"];
 
 pub(super) fn look(text: &str, probe: &Probe<'_>) -> Option<&'static str> {
     let header = Header::read(text);
@@ -24,8 +28,8 @@ pub(super) fn look(text: &str, probe: &Probe<'_>) -> Option<&'static str> {
 struct Header {
     /// Fields, whatever they are called.
     fields: usize,
-    /// Fields that letters have, and much else.
-    known: usize,
+    /// Fields that letters have, and much else: each counts once, as lists of records have the same again and again.
+    seen: HashSet<&'static str>,
     /// Fields that only mail has.
     strong: usize,
     /// Lines that are neither fields nor go on with one.
@@ -53,7 +57,7 @@ impl Header {
             header.boxed |= line.starts_with("From ");
             if header.boxed && dated(line) && header.strong == 0 {
                 header.strong += 1;
-                header.known += 1;
+                header.seen.insert("from ");
             }
         }
         for line in lines {
@@ -101,31 +105,32 @@ impl Header {
                 self.related |= value.trim_start().to_ascii_lowercase().starts_with("multipart/related");
             }
             "from" => {
-                self.known += 1;
+                self.seen.insert("from");
                 self.saved |= value.to_ascii_lowercase().contains("saved by");
             }
-            "to" | "cc" | "bcc" | "subject" | "date" | "sender" => self.known += 1,
             "snapshot-content-location" | "content-location" => self.saved = true,
-            _ => {}
+            other => self.seen.extend(LETTERS.iter().find(|name| **name == other)),
         }
     }
 
     fn kind(&self, text: &str) -> Option<&'static str> {
         // Prose like `From: here` has one of them; mail has several, or one that only mail has beside another. Where lines
         // are neither, more of them must be.
+        let known = self.seen.len();
         let is_mail = match self.stray {
-            0 => self.strong >= 1 && self.known >= 1 || self.known >= 3 || self.strong >= 2,
+            0 => self.strong >= 1 && known >= 1 || known >= 3 || self.strong >= 2,
             stray => {
-                self.strong >= 1 && self.strong + self.known >= 3 && self.fields > stray
-                    || self.known >= 3 && self.fields >= 4
+                self.strong >= 1 && self.strong + known >= 3 && self.fields > stray || known >= 3 && self.fields >= 4
             }
         };
-        if !is_mail {
+        // Nothing of a mail that is nothing but a header is shown or opened. Tables of words have such names among others.
+        let table = !self.ended && self.strong + known < self.fields.div_ceil(2);
+        if !is_mail || table {
             return None;
         }
         Some(if self.boxed {
             "mbox"
-        } else if self.related && (self.saved || text.contains("\nContent-Location:") && self.known == 0) {
+        } else if self.related && (self.saved || text.contains("\nContent-Location:") && known == 0) {
             "mht"
         } else {
             "eml"
@@ -185,5 +190,18 @@ mod tests {
         check("From: here to there.\nThis is a text, and another line of it.\n", "text");
         check("Dear customer,\nthe meeting is on Monday.\nDate: 5 January\nplease come\n", "text");
         check("name: x\nversion: 1\nauthor: y\n", "yaml");
+    }
+
+    #[test]
+    fn records_with_names_that_mail_has_are_no_mail() {
+        let words = "Abstract: Abstract\nAppendix: Appendix\nCc: cc\nChapter: Chapter\nContents: Contents\nEncl: encl\nFigure: Figure\n\
+                     References: References\nSee: see\nTable: Table\nTo: To\n";
+        check(words, "yaml");
+        // A header alone is a mail where most of it is one, and what has a body is one in any case.
+        check("From: a@example.org\nTo: b@example.org\nSubject: Offer\nX-Note: x\n", "eml");
+        check(&format!("{words}\n<script>x</script>\n"), "eml");
+        let games = "---\nauthors: \n  - Somebody\ndate: 1920\ncode: 1\n".repeat(20);
+        let kind = identify(&Content::from(games.into_bytes())).unwrap().kind.id;
+        assert_ne!(kind, "eml");
     }
 }

@@ -1,9 +1,14 @@
 //! Markup: HTML and what runs as HTML, SVG, and XML by its root element.
 
 use super::probe::{Found, has_any_case};
+use super::prolog::{self, Behind, Reading};
+use html5gum::emitters::default::DefaultEmitter;
+use html5gum::{Token, Tokenizer};
 
-/// Bytes of a page that are searched for what makes it an HTML application.
-const PAGE: usize = 64 << 10;
+/// Bytes of a page that are searched for what makes it an HTML application: a long first tag, and what is judged of a text.
+const PAGE: usize = 2 << 20;
+/// Bytes of a call in which a text that it runs is named.
+const CALL: usize = 64;
 
 /// The kind of markup, if the text is any.
 pub(super) fn look(text: &str, found: &mut Found) -> Option<&'static str> {
@@ -30,9 +35,15 @@ pub(super) fn look(text: &str, found: &mut Found) -> Option<&'static str> {
             if id == "svg" && has_any_case(page, b"<hta:application") {
                 found.add("hta");
             }
-            // A browser runs the scripts of pages and pictures in any markup (HTML, 14.2: "XML documents").
-            if !PAGES.contains(&id) && runs_in_markup(page) {
-                found.add("html");
+            // A browser runs the scripts of pages and pictures in any markup (HTML, 14.2: "XML documents"), and `mshta` takes any for a page.
+            if !PAGES.contains(&id) {
+                if runs_in_markup(page) {
+                    found.add("html");
+                }
+                if page_kind(page, found) == "hta" {
+                    found.add("html");
+                    found.add("hta");
+                }
             }
             return Some(id);
         }
@@ -58,8 +69,26 @@ pub(super) fn look(text: &str, found: &mut Found) -> Option<&'static str> {
 const PAGES: &[&str] =
     &["html", "svg", "hta", "wsf", "sct", "xslt", "msc", "contact", "fodt", "word-xml", "excel-xml", "xdp"];
 
+/// Whether a text is a project that is built, or called like one.
+pub(super) fn is_project(text: &str) -> bool {
+    Root::find(text).is_some_and(|root| root.local() == "project")
+}
+
+/// What readers of XML take a text for, where they see another first element than browsers do; `further` is what they see where that
+/// stands beyond what was read.
+pub(super) fn for_xml(text: &str, further: Option<&str>) -> Option<&'static str> {
+    let begins = |reading| prolog::behind(text, reading).map(|behind| behind.rest.len());
+    if further.is_none() && begins(Reading::Loose) == begins(Reading::Exact) {
+        return None;
+    }
+    let text = further.unwrap_or(text);
+    let root = Root::read(prolog::behind(text, Reading::Exact)?)?;
+    // Pages may begin with a drawing or a formula.
+    by_root(&root, text.as_bytes()).filter(|id| !matches!(*id, "html" | "svg" | "mathml"))
+}
+
 /// Whether markup of another kind holds a script or a handler of a page or picture.
-fn runs_in_markup(page: &[u8]) -> bool {
+pub(crate) fn runs_in_markup(page: &[u8]) -> bool {
     let names = [&b"www.w3.org/1999/xhtml"[..], b"www.w3.org/2000/svg"];
     names.iter().any(|name| has_any_case(page, name))
         && [&b":script"[..], b"<script", b" onload=", b" onerror=", b"javascript:"]
@@ -82,18 +111,150 @@ fn has_tag(page: &[u8], tag: &[u8]) -> bool {
 
 /// A page is an HTML application when it says so or when its script asks for what browsers refuse.
 fn page_kind(page: &[u8], found: &mut Found) -> &'static str {
-    const REFUSED: &[&[u8]] =
-        &[b"wscript.shell", b"shell.application", b"scripting.filesystemobject", b"adodb.stream", b"winmgmts:"];
     if has_any_case(page, b"<hta:application") {
         return "hta";
     }
-    let scripted = has_any_case(page, b"<script")
-        && (has_any_case(page, b"activexobject(") || has_any_case(page, b"createobject("));
-    if scripted && REFUSED.iter().any(|object| has_any_case(page, object)) {
+    if runs_what_browsers_refuse(page) {
         found.add("html");
         found.add("hta");
     }
     "html"
+}
+
+/// Whether `mshta`, which takes any markup for a page, runs something of it with the rights of a program.
+pub(crate) fn runs_as_application(page: &[u8]) -> bool {
+    has_any_case(page, b"<hta:application") || runs_what_browsers_refuse(page)
+}
+
+fn runs_what_browsers_refuse(page: &[u8]) -> bool {
+    // A manual may show such a script for its readers to copy; one whose script runs the text of its page shows its own.
+    let runs = |asks: fn(&[u8]) -> bool| {
+        asks(page) && {
+            let unshown = unshown(page);
+            asks(&unshown) || runs_text(&unshown)
+        }
+    };
+    has_any_case(page, b"<script") && (runs(asks) || runs(is_encoded) || runs(is_refused))
+}
+
+/// Whether something asks for an object that browsers refuse.
+fn asks(bytes: &[u8]) -> bool {
+    const REFUSED: &[&[u8]] = &[
+        b"wscript.shell",
+        b"shell.application",
+        b"scripting.filesystemobject",
+        b"adodb.stream",
+        b"winmgmts:",
+        b"schedule.service",
+        b"mmc20.application",
+    ];
+    (has_any_case(bytes, b"activexobject(")
+        || has_any_case(bytes, b"createobject(")
+        || has_any_case(bytes, b"getobject(\"")
+        || has_any_case(bytes, b"getobject('"))
+        && REFUSED.iter().any(|object| has_any_case(bytes, object))
+}
+
+/// Whether something asks for an object that has no name, or by the number of its class: the shells of scripts and of Windows, its
+/// files and streams.
+fn is_refused(bytes: &[u8]) -> bool {
+    const REFUSED: &[&[u8]] = &[
+        b"getobject(\"script:",
+        b"getobject('script:",
+        b"getobject(\"new:",
+        b"getobject('new:",
+        b"clsid:72c24dd5-d70a-438b-8a42-98424b88afb8",
+        b"clsid:f935dc22-1cf0-11d0-adb9-00c04fd58a0b",
+        b"clsid:13709620-c279-11ce-a49e-444553540000",
+        b"clsid:0d43fe01-f093-11cf-8940-00a0c9054228",
+        b"clsid:9ba05972-f6a8-11cf-a442-00a0c90a8f39",
+        b"clsid:c08afd90-f2a1-11d1-8455-00a0c91f3880",
+        b"clsid:00000566-0000-0010-8000-00aa006d2ea4",
+    ];
+    REFUSED.iter().any(|object| has_any_case(bytes, object))
+}
+
+/// Whether a script is written in a code that browsers read no more.
+fn is_encoded(bytes: &[u8]) -> bool {
+    (has_any_case(bytes, b"jscript.encode") || has_any_case(bytes, b"vbscript.encode")) && has_any_case(bytes, b"#@~^")
+}
+
+/// Whether a script runs a text of the page that it is in.
+fn runs_text(scripts: &[u8]) -> bool {
+    const RUNS: &[&[u8]] = &[b"eval(", b"execscript", b"execute(", b"executeglobal", b"new function"];
+    // What else does so is used for much besides.
+    const MAY_RUN: &[&[u8]] = &[b"execute ", b"settimeout(", b"setinterval("];
+    const TEXTS: &[&[u8]] =
+        &[b"innertext", b"innerhtml", b"outertext", b"outerhtml", b"textcontent", b"nodevalue", b".text)", b".data)"];
+    let lower = scripts.to_ascii_lowercase();
+    let names_text = |bytes: &[u8]| TEXTS.iter().any(|text| memchr::memmem::find(bytes, text).is_some());
+    // LIMIT: of a call only the beginning of its first argument; more is told by the words that have no other use.
+    let given = |at: usize, word: &[u8]| {
+        let call = lower.get(at + word.len()..).unwrap_or_default();
+        let call = call.get(..CALL).unwrap_or(call);
+        names_text(call.split(|byte| matches!(byte, b'{' | b'>' | b',')).next().unwrap_or_default())
+    };
+    // The constructor of functions is called by its name, with a capital letter, and without `new` as well.
+    memchr::memmem::find_iter(scripts, b"Function(").any(|at| given(at, b"Function("))
+        || MAY_RUN.iter().any(|word| memchr::memmem::find_iter(&lower, word).any(|at| given(at, word)))
+        || RUNS.iter().any(|word| memchr::memmem::find(&lower, word).is_some()) && names_text(&lower)
+}
+
+/// A page without the text that it shows: its scripts, attributes, remarks, and whatever an element holds that has no tags in it.
+fn unshown(page: &[u8]) -> Vec<u8> {
+    const RAW: &[&[u8]] = &[
+        b"script",
+        b"style",
+        b"title",
+        b"textarea",
+        b"xmp",
+        b"iframe",
+        b"noembed",
+        b"noframes",
+        b"noscript",
+        b"plaintext",
+    ];
+    let is_raw = |name: &[u8]| {
+        let local = name.rsplit(|byte| *byte == b':').next().unwrap_or_default();
+        RAW.iter().any(|raw| local.eq_ignore_ascii_case(raw))
+    };
+    let text = String::from_utf8_lossy(page);
+    let (mut all, mut raw) = (Vec::new(), false);
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    for token in Tokenizer::new_with_emitter(&*text, emitter).flatten() {
+        match token {
+            Token::StartTag(tag) => {
+                let mut attributes = tag.attributes.iter().map(|(key, value)| (key.as_slice(), value.value.as_slice()));
+                raw |= is_raw(&tag.name) && !is_data(&mut attributes);
+                for value in tag.attributes.values() {
+                    all.extend_from_slice(&value.value);
+                    all.push(b'\n');
+                }
+            }
+            Token::EndTag(tag) => raw &= !is_raw(&tag.name),
+            Token::String(text) if raw => all.extend_from_slice(&text.value),
+            Token::Comment(text) => all.extend_from_slice(&text.value),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Whether an element with these attributes holds data for scripts, which nothing runs (HTML, 4.12.1, "data block"): sites that show
+/// source code keep it so. What runs the text of such an element says so itself.
+fn is_data<'a>(attributes: &mut dyn Iterator<Item = (&'a [u8], &'a [u8])>) -> bool {
+    const DATA: &[&[u8]] = &[b"application/json", b"application/ld+json", b"importmap", b"speculationrules"];
+    let mut data = false;
+    for (key, value) in attributes {
+        // Old readers of pages go by this as well.
+        if key.eq_ignore_ascii_case(b"language") {
+            return false;
+        }
+        data |=
+            key.eq_ignore_ascii_case(b"type") && DATA.iter().any(|kind| value.trim_ascii().eq_ignore_ascii_case(kind));
+    }
+    data
 }
 
 /// The root element of XML, or the first tag of a page.
@@ -107,42 +268,25 @@ struct Root<'t> {
 }
 
 impl<'t> Root<'t> {
-    /// Skips the declaration, processing instructions, comments and the document type.
     fn find(text: &'t str) -> Option<Self> {
-        let mut rest = text;
-        let mut doctype = false;
-        for _ in 0..64 {
-            rest = rest.trim_start();
-            let after = rest.strip_prefix('<')?;
-            if after.starts_with('?') {
-                rest = rest.split_once("?>")?.1;
-            } else if after.starts_with("!--") {
-                rest = rest.split_once("-->")?.1;
-            } else if let Some(declaration) = after.strip_prefix('!') {
-                doctype = true;
-                if declaration.get(..12).is_some_and(|d| d.eq_ignore_ascii_case("doctype html")) {
-                    return Some(Self { name: "html".into(), tag: "", rest, doctype });
-                }
-                let end = rest.find('>')?;
-                // An internal subset ends in `]>`.
-                rest = match rest.find('[').filter(|at| *at < end) {
-                    Some(_) => rest.split_once("]>").or_else(|| rest.split_once("]\n>"))?.1,
-                    None => rest.get(end + 1..)?,
-                };
-            } else {
-                let end = after.find('>').unwrap_or(after.len());
-                let tag = after.get(..end)?;
-                let len = tag
-                    .find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.')))
-                    .unwrap_or(tag.len());
-                let name = tag.get(..len)?;
-                if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
-                    return None;
-                }
-                return Some(Self { name: name.to_ascii_lowercase(), tag, rest: after.get(end..)?, doctype });
-            }
+        Self::read(prolog::behind(text, Reading::Loose)?)
+    }
+
+    /// Reads what stands behind a prolog.
+    fn read(Behind { rest, doctype }: Behind<'t>) -> Option<Self> {
+        let after = rest.strip_prefix('<')?;
+        // Of declarations only that of a page is left.
+        if after.get(..13).is_some_and(|start| start.eq_ignore_ascii_case("!doctype html")) {
+            return Some(Self { name: "html".into(), tag: "", rest, doctype: true });
         }
-        None
+        let end = after.find('>').unwrap_or(after.len());
+        let tag = after.get(..end)?;
+        let len = tag.find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.'))).unwrap_or(tag.len());
+        let name = tag.get(..len)?;
+        if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+            return None;
+        }
+        Some(Self { name: name.to_ascii_lowercase(), tag, rest: after.get(end..)?, doctype })
     }
 
     /// The name without its prefix.
@@ -216,6 +360,7 @@ fn by_root(root: &Root<'_>, page: &[u8]) -> Option<&'static str> {
         "score-partwise" | "score-timewise" => "musicxml",
         "map" | "tileset" if has_any_case(page, b"tilewidth") => "tiled-map",
         "kml" => "kml",
+        "cdxml" => "chemdraw-xml",
         "gpx" => "gpx",
         "trainingcenterdatabase" => "tcx",
         "fictionbook" => "fb2",

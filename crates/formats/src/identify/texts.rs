@@ -1,12 +1,15 @@
 //! Text: which encoding, and whether it is markup, settings, a script, source code, data or prose.
 
 use super::probe::{Found, Probe};
+use super::prolog::{self, Reading};
 use super::{magic, markup, scripts, settings};
 use crate::containers::{cms, openpgp};
 use std::borrow::Cow;
 
 /// Bytes of text that are judged.
-const JUDGED: usize = 64 << 10;
+pub(super) const JUDGED: usize = 64 << 10;
+/// Bytes of a project that are judged.
+const PROJECT: usize = 2 << 20;
 
 /// How text is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,25 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     let text = decode_as(head.get(..JUDGED).unwrap_or(head), encoding);
     // A byte-order mark kept as a character would hide the first word.
     let text = text.trim_start_matches('\u{feff}');
+    let further = prolog::further(probe, encoding, text, Reading::Loose);
+    let begun = further.as_deref().unwrap_or(text);
+    judge(begun, encoding, probe, found);
+    // What a build runs may stand behind all of its files.
+    if found.first() == Some("xml") && probe.len() > head.len() as u64 && markup::is_project(begun) {
+        // LIMIT: of a longer one that much is judged; builds are run by those who build.
+        let bytes = probe.at(0, PROJECT);
+        let id = markup::look(decode_as(&bytes, encoding).trim_start_matches('\u{feff}'), found);
+        id.into_iter().for_each(|id| found.add(id));
+    }
+    if text.trim_start().starts_with('<') {
+        let further = prolog::further(probe, encoding, text, Reading::Exact);
+        markup::for_xml(text, further.as_deref()).into_iter().for_each(|id| found.add(id));
+    }
+}
+
+/// Adds what a text is, from where it begins.
+fn judge(text: &str, encoding: Encoding, probe: &Probe<'_>, found: &mut Found) {
+    let head = probe.head();
     let id = markup::look(text, found)
         .or_else(|| settings::entry(text))
         .or_else(|| scripts::shebang(text))
@@ -173,7 +195,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
     decode_as(bytes, encoding(bytes).unwrap_or(Encoding::Utf8))
 }
 
-fn decode_as(bytes: &[u8], encoding: Encoding) -> Cow<'_, str> {
+pub(super) fn decode_as(bytes: &[u8], encoding: Encoding) -> Cow<'_, str> {
     let even = bytes.len() & !1;
     match encoding {
         Encoding::Utf16Little => {

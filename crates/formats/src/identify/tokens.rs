@@ -47,10 +47,11 @@ pub(super) enum Language {
     Rst,
     Pascal,
     R,
+    Gnuplot,
 }
 
 /// How many languages there are.
-pub(super) const LANGUAGES: usize = Language::R as usize + 1;
+pub(super) const LANGUAGES: usize = Language::Gnuplot as usize + 1;
 
 /// The kind of each language, in the order of [`Language`].
 pub(super) const IDS: [&str; LANGUAGES] = [
@@ -89,6 +90,7 @@ pub(super) const IDS: [&str; LANGUAGES] = [
     "rst",
     "pascal",
     "r",
+    "gnuplot",
 ];
 
 /// Where a word counts.

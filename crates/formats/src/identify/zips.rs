@@ -238,6 +238,12 @@ fn subtype(probe: &Probe<'_>, directory: &Directory) -> &'static str {
     if let Some(id) = extension(probe, directory) {
         return id;
     }
+    // FreeCAD, "File Format FCStd": how it is built, and numbers and shapes beside it that only FreeCAD reads.
+    if directory.has(b"Document.xml")
+        && directory.read(probe, b"Document.xml").is_some_and(|xml| has(&xml, b"<Document SchemaVersion="))
+    {
+        return "fcstd";
+    }
     by_members(directory).unwrap_or("zip")
 }
 
@@ -310,6 +316,7 @@ fn by_mimetype(media_type: &[u8]) -> Option<&'static str> {
         (b"application/vnd.sun.xml.", "sxw"),
         (b"application/epub+zip", "epub"),
         (b"application/hwp+zip", "hwpx"),
+        (b"application/x-krita", "kra"),
     ];
     let media_type = media_type.trim_ascii_start();
     TYPES.iter().find(|(prefix, _)| media_type.starts_with(prefix)).map(|(_, id)| *id)

@@ -60,6 +60,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("awk", Script, "text/x-awk", &["awk"], "AWK script"),
     leaf("clojure-script", Script, "text/x-clojure", &["clj"], "Clojure script"),
     leaf("interpreted", Script, "text/x-script", &[""], "script for another interpreter"),
+    leaf("gnuplot-commands", Script, "text/x-gnuplot", &["gp", "plt", "gnuplot", "gpi"], "gnuplot script that runs programs"),
     leaf("applescript", Script, "text/x-applescript", &["applescript", "scpt"], "AppleScript"),
     leaf("applescript-compiled", Script, "application/x-applescript", &["scpt"], "compiled AppleScript"),
     leaf("ahk", Script, "text/x-autohotkey", &["ahk"], "AutoHotkey script"),

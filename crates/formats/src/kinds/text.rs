@@ -18,6 +18,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("rst", Text, "text/x-rst", &["rst"], "reStructuredText"),
     leaf("troff", Text, "text/troff", &["1", "2", "3", "5", "7", "8", "man", "roff"], "manual page"),
     leaf("texinfo", Text, "text/x-texinfo", &["texi", "info"], "Texinfo text"),
+    leaf("pod", Text, "text/x-pod", &["pod"], "manual of Perl"),
     leaf("diff", Text, "text/x-diff", &["diff", "patch"], "differences between texts"),
     leaf("csv", Text, "text/csv", &["csv", "tsv"], "table as text"),
     leaf("subtitles", Text, "application/x-subrip", &["srt"], "subtitles (SubRip)"),
@@ -62,6 +63,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("visual-basic", Text, "text/x-vb", &["vb"], "Visual Basic .NET source"),
     leaf("haskell", Text, "text/x-haskell", &["hs"], "Haskell source"),
     leaf("r", Text, "text/x-r", &["r"], "R source"),
+    leaf("gnuplot", Text, "text/x-gnuplot", &["gp", "plt", "gnuplot", "gpi", "dem"], "gnuplot script"),
     leaf("visual-studio-solution", Text, "application/vnd.ms-developer", &["sln"], "Visual Studio solution"),
 
     leaf("empty", Data, "application/x-empty", &[], "empty file"),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 #[test]
 fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
-    let long = format!("{}<script>LAZARET()</script>", "<!-- words -->\n".repeat(6_000));
+    let long = format!("{}<script>LAZARET()</script>", "The harbour office keeps the books.\n".repeat(3_000));
     for (name, declared, kind) in [
         ("a.html", None, Some("html")),
         ("a.HTM", None, Some("html")),
@@ -20,13 +20,18 @@ fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
         ("a.txt", Some("Text/JavaScript"), Some("js")),
         ("a.txt", None, None),
         ("a.txt", Some("text/css"), None),
+        ("a.vcf", None, Some("vcard")),
+        ("a.ICS", None, Some("ics")),
+        ("a.eps", None, Some("postscript")),
+        ("a.uue", None, Some("uuencode")),
     ] {
         let mut part = Part { size: long.len() as u64, name: name.to_owned(), ..empty_part() };
         part.declared_type = declared.map(str::to_owned);
         part.kind = crate::identify(&Content::from(long.as_bytes())).unwrap().kind;
         assert_eq!(part.kind.id, "text");
         super::settle(&mut part);
-        let told = ["html", "svg", "js"].into_iter().find(|kind| part.is(kind));
+        let told =
+            ["html", "svg", "js", "vcard", "ics", "postscript", "uuencode"].into_iter().find(|kind| part.is(kind));
         assert_eq!(told, kind, "{name} {declared:?}");
     }
     // Whatever its bytes are, a browser shows what is called a page as one.
@@ -38,6 +43,13 @@ fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
         ("a.jpg", None, "jpeg", false),
         ("a.json", None, "json", false),
         ("a.html", None, "empty", false),
+        // Nor does it ask what a page is called.
+        ("a.bin", Some("text/html"), "sqlite", true),
+        ("a.bin", Some("text/html"), "pe32", false),
+        ("a.csv", Some("text/html"), "csv", false),
+        ("a.gpx", Some("text/html"), "gpx", true),
+        ("a.xml", Some("application/xhtml+xml"), "plist", true),
+        ("a.gpx", Some("application/gpx+xml"), "gpx", false),
     ] {
         let mut part = Part { name: name.to_owned(), ..empty_part() };
         part.kind = crate::kind(kind).unwrap().kind();
@@ -94,4 +106,20 @@ fn what_contains_itself_is_reported_and_not_opened_again() {
         assert_eq!(recorded.parts.len(), parts);
         assert_eq!(recorded.parts[0].incomplete.len(), ids.len());
     }
+}
+
+#[test]
+fn a_text_that_is_called_a_mail_is_read_as_one_or_incomplete() {
+    let mail = "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+                Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: application/octet-stream; name=a.bin\r\n\
+                Content-Transfer-Encoding: base64\r\n\r\nTEFaQVJFVC1NQVJLRVI=\r\n--q--\r\n";
+    let bare = mail.split_once("MIME-Version: 1.0\r\n").unwrap().1;
+    let read = walk_with(bare.as_bytes(), "a.eml", None, &[], Limits::default());
+    assert!(read.contains(b"LAZARET-MARKER"), "{:?}", read.parts);
+    // Lines that end as on old Macs, which some programs read.
+    let old = walk_with(mail.replace("\r\n", "\r").as_bytes(), "a.eml", None, &[], Limits::default());
+    assert!(!old.complete(), "{:?}", old.parts);
+    let note =
+        walk_with(&b"Notes of the harbour\n\nThe ferry leaves at nine.\n"[..], "a.txt", None, &[], Limits::default());
+    assert!(note.complete() && !note.parts[0].is("eml"), "{:?}", note.parts);
 }

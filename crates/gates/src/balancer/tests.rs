@@ -1,4 +1,7 @@
+use super::header::{CHECKSUM, MOST_LINE, SIGNATURE, checksum};
 use super::*;
+use std::net::Ipv6Addr;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 const BALANCER: &str = "192.0.2.1:4000";

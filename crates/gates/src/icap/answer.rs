@@ -3,7 +3,7 @@
 use super::Icap;
 use super::message::Verb;
 use crate::refusal::{Reason, Refusal};
-use lazaret_model::{Severity, Verdict};
+use lazaret_model::{INCIDENT_POLICY, Severity, Verdict};
 
 /// Seconds for which clients may keep what `OPTIONS` says.
 const OPTIONS_TTL: u32 = 600;
@@ -73,6 +73,7 @@ pub(super) fn described(refusal: &Refusal) -> String {
         }
         Reason::Failed(_) | Reason::Busy(_) => (2, "not-inspected".to_owned(), "it could not be inspected".to_owned()),
         Reason::TooLarge(_) => (2, "too-large".to_owned(), "it is too large to be inspected".to_owned()),
+        Reason::Contained(contained) => (1, INCIDENT_POLICY.to_owned(), contained.measure.told()),
     };
     let (threat, sentence, name) = (plain(&threat), plain(&sentence), plain(&refusal.name));
     // Resolution 2: the request or answer was blocked.

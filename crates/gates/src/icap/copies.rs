@@ -22,7 +22,7 @@ pub(super) fn keep(
     message: &Message,
     exchange: &Exchange,
     (body, trailers): (&Spooled, &[u8]),
-    origin: Origin,
+    (origin, judged_by): (Origin, String),
 ) {
     let (Some(request), Some(response)) = (&message.request, &message.response) else { return };
     let resumable = matches!(body, Spooled::File { .. }) && has_validator(&response.headers);
@@ -36,7 +36,7 @@ pub(super) fn keep(
         whole: body.len(),
         has_pieces: false,
         origin,
-        judged_by: icap.desk.engine().fingerprint().to_owned(),
+        judged_by,
         checked: Instant::now(),
     };
     icap.desk.keep_copy(&place, copy);
@@ -69,13 +69,13 @@ pub(super) async fn answer<W: AsyncWrite + Unpin>(
     {
         return Ok(false);
     }
-    if let Some(refusal) = desk.site_forbids(&exchange) {
+    if let Some(refusal) = desk.forbids(&exchange) {
         refuse(icap, writer, &refusal, &exchange, next).await?;
         return Ok(true);
     }
     let mut cargo = Cargo::of(&exchange, StatusCode::OK, &copy.headers);
     desk.know(&exchange, &mut cargo).await;
-    let judged_by = desk.engine().fingerprint().to_owned();
+    let judged_by = desk.judged_by();
     if copy.origin != cargo.origin || copy.judged_by != judged_by {
         if let Err(refusal) = desk.judge(&exchange, &cargo, &copy.body).await {
             refuse(icap, writer, &refusal, &exchange, next).await?;

@@ -131,7 +131,7 @@ where
         return Ok(next);
     }
     if message.head.verb == Verb::Request
-        && let Some(refusal) = icap.desk.site_forbids(&exchange)
+        && let Some(refusal) = icap.desk.forbids(&exchange)
     {
         refuse(icap, writer, &refusal, &exchange, next).await?;
         return Ok(next);
@@ -182,7 +182,7 @@ where
         return Ok(Next::Close);
     }
     let mut progress = Progress { continued: false };
-    let origin = cargo.origin.clone();
+    let judged = (cargo.origin.clone(), icap.desk.judged_by());
     let mut intake = match Intake::new(Arc::clone(&icap.desk), Arc::clone(&exchange), cargo.clone(), 0) {
         Ok(intake) => intake,
         Err(refusal) => return refuse(icap, writer, &refusal, &exchange, Next::Close).await.map(|()| Next::Close),
@@ -267,7 +267,7 @@ where
             live::pass(reader, writer, first, *live, sent.unwrap_or(0) as u64).await?;
         }
         (Outcome::Deliver(body, trailers), None) => {
-            copies::keep(icap, &message, &exchange, (&body, &trailers), origin);
+            copies::keep(icap, &message, &exchange, (&body, &trailers), judged);
             deliver(icap, writer, &message, &progress, body, trailers, next).await?;
         }
         (Outcome::Deliver(body, trailers), Some(sent)) => {

@@ -96,7 +96,7 @@ pub(super) async fn inspected(
     let wanted = wish.asked.as_ref().and_then(crate::range::Asked::start);
     let progress = Arc::new(Progress { whole: body.size_hint().exact(), wanted, ..Progress::default() });
     let key = wish.key.take();
-    let judged_by = proxy.desk.engine().fingerprint().to_owned();
+    let (judged_by, since) = (proxy.desk.judged_by(), proxy.desk.contained_files());
     let about = About { wish, origin: cargo.origin.clone(), judged_by, has_pieces };
     let watch = Watch::of(&exchange, &cargo, &head.headers, body.size_hint().exact());
     let work = Work {
@@ -106,6 +106,7 @@ pub(super) async fn inspected(
         exchange,
         progress,
         about,
+        since,
     };
     settled(proxy, work, key).await
 }
@@ -129,6 +130,15 @@ pub(super) struct Work {
     progress: Arc<Progress>,
     task: Task,
     about: About,
+    /// The acts of incidents that were in force when it began.
+    since: u64,
+}
+
+impl Work {
+    /// Whether incidents keep back the same files as when it began.
+    pub(super) fn is_current(&self, desk: &Desk) -> bool {
+        self.since == desk.contained_files()
+    }
 }
 
 /// How far it is.
@@ -499,7 +509,7 @@ async fn trickle(proxy: Arc<Proxy>, exchange: Arc<Exchange>, mut task: Task, beg
             proxy.desk.settle(&exchange, &refusal).await;
             format!("refused, reference {}", refusal.reference).into()
         }
-        Ok(Outcome::Broken(trouble)) => format!("{trouble:?}").into(),
+        Ok(Outcome::Broken(trouble)) => format!("{trouble}").into(),
         Err(error) => error.into(),
     };
     // The client sees a download that failed, never a file that looks whole.

@@ -1,15 +1,22 @@
 //! The proxy's own certificate authority: made at the first start, used to speak TLS in the name of sites.
 
 mod certificate;
+mod der;
 mod folder;
+mod key;
+mod name;
+mod signer;
+mod tokens;
 
 pub use certificate::AuthorityCertificate;
-pub use folder::{AuthorityFolder, AuthorityRole};
+pub use folder::{AuthorityFolder, AuthorityRole, KeyProbe};
+pub use signer::{KeyKind, SIGNER_ARGUMENT, signer_main};
 
 use crate::GateError;
 use crate::settings::ProxySettings;
 use certificate::Bounds;
 use folder::Pair;
+use key::Key;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
@@ -20,13 +27,23 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
+use tokens::Tokens;
+use tokio::sync::Semaphore;
 
 /// Days that a site's certificate is good for. Browsers accept at most 398 (Baseline Requirements, 6.3.2).
 const LEAF_DAYS: i64 = 30;
 /// How long a site's certificate is used before another one is made, by the clock that browsers hold it against.
 const LEAF_USE: Duration = Duration::from_secs(7 * 86_400);
-/// Sites whose certificates are kept.
+/// Sites whose certificates are kept; beyond them the oldest is made anew.
 const MOST_LEAVES: usize = 10_000;
+
+/// Certificates that are made at once: a token signs one after the other in any case, and threads that wait are missed elsewhere.
+const AT_ONCE: usize = 4;
+
+/// Whether the setting of the authority's key can be used. Asks no token.
+pub(super) fn check(settings: &ProxySettings) -> Result<(), GateError> {
+    Tokens::of(settings)?.check()
+}
 
 /// Makes certificates for sites.
 pub struct Authority {
@@ -37,11 +54,12 @@ pub struct Authority {
     known: RwLock<Vec<AuthorityCertificate>>,
     /// One key for all sites: making one takes longer than signing with it.
     key: KeyPair,
+    making: Arc<Semaphore>,
 }
 
 /// Who vouches, with the certificates that were made so.
 struct Signing {
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, Key>,
     certificate: CertificateDer<'static>,
     bounds: Bounds,
     leaves: Mutex<HashMap<String, (SystemTime, Arc<ServerConfig>)>>,
@@ -54,6 +72,13 @@ impl Signing {
         let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(tls)?;
         Ok(Self { issuer, certificate, bounds, leaves: Mutex::new(HashMap::new()) })
     }
+
+    /// What was made for a host and is still used.
+    fn made(&self, host: &str) -> Option<Arc<ServerConfig>> {
+        let leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, config) = leaves.get(host).filter(|(made, _)| is_fresh(*made, SystemTime::now()))?;
+        Some(Arc::clone(config))
+    }
 }
 
 impl Authority {
@@ -64,8 +89,8 @@ impl Authority {
     /// has expired, is not one of an authority, or does not belong to the key.
     pub fn open(path: &Path, settings: &ProxySettings) -> Result<Self, GateError> {
         let (wanted, next_from) = (settings.constraints()?, settings.next_from()?);
-        let folder = AuthorityFolder::at(path);
-        folder.make_first(&wanted)?;
+        let folder = AuthorityFolder::at(path, settings)?;
+        folder.make_first()?;
         folder.settle(next_from, OffsetDateTime::now_utc())?;
         let pair = folder.pair(AuthorityRole::Present)?;
         let wrong = |why| GateError::Authority { path: folder.certificate(AuthorityRole::Present), why };
@@ -80,9 +105,11 @@ impl Authority {
                  `lazaret authority rotate` makes another one and that is used"
             );
         }
+        folder.warn_of_other_key()?;
         let key = KeyPair::generate().map_err(tls)?;
         let signing = RwLock::new(Arc::new(signing));
-        Ok(Self { folder, next_from, signing, known: RwLock::new(known), key })
+        let making = Arc::new(Semaphore::new(AT_ONCE));
+        Ok(Self { folder, next_from, signing, known: RwLock::new(known), key, making })
     }
 
     /// The certificate that browsers must trust (DER).
@@ -101,10 +128,18 @@ impl Authority {
     /// When what is there cannot be used; then everything stays as it was.
     pub fn refresh(&self) -> Result<Option<AuthorityCertificate>, GateError> {
         self.folder.settle(self.next_from, OffsetDateTime::now_utc())?;
-        let pair = self.folder.pair(AuthorityRole::Present)?;
         let list = self.folder.list()?;
-        let is_other = self.signing().certificate != pair.certificate;
-        if is_other {
+        let in_use = self.signing();
+        let place = self.folder.key_name(AuthorityRole::Present)?;
+        let certificate = self.folder.der(AuthorityRole::Present)?;
+        let is_other = in_use.certificate != certificate;
+        let has_moved = in_use.issuer.key().name() != place.as_ref();
+        // Files are read again each time, which costs nothing; a token is asked only when something is new.
+        let pair = match place {
+            Some(_) if !is_other && !has_moved => None,
+            _ => Some(self.folder.pair(AuthorityRole::Present)?),
+        };
+        if let Some(pair) = pair.filter(|_| is_other || has_moved) {
             let wrong = |why| GateError::Authority { path: self.folder.certificate(AuthorityRole::Present), why };
             certificate::is_right(&pair.certificate).map_err(wrong)?;
             // Certificates that the other one signed are not used any more; connections that have one go on.
@@ -124,18 +159,34 @@ impl Authority {
         Arc::clone(&self.signing.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How to be this site: HTTP/2 and HTTP/1.1 offered.
+    /// How to be this site, for whoever may not block meanwhile: the authority's key may be in a token, which takes its time.
+    pub(crate) async fn serve_as(self: &Arc<Self>, host: &str) -> Result<Arc<ServerConfig>, GateError> {
+        if let Some(config) = self.signing().made(host) {
+            return Ok(config);
+        }
+        let turn = Arc::clone(&self.making).acquire_owned().await.map_err(tls)?;
+        let (authority, host) = (Arc::clone(self), host.to_owned());
+        let made = tokio::task::spawn_blocking(move || {
+            // Kept until it is done, whether or not somebody still waits for it.
+            let _turn = turn;
+            authority.server(&host)
+        });
+        made.await.map_err(tls)?
+    }
+
+    /// How to be this site: HTTP/2 and HTTP/1.1 offered. Blocks until it is signed, unless it was already.
     pub(crate) fn server(&self, host: &str) -> Result<Arc<ServerConfig>, GateError> {
         let signing = self.signing();
-        let leaves = || signing.leaves.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((made, config)) = leaves().get(host).filter(|(made, _)| is_fresh(*made, SystemTime::now())) {
-            let _ = made;
-            return Ok(Arc::clone(config));
+        if let Some(config) = signing.made(host) {
+            return Ok(config);
         }
         let config = Arc::new(self.make_server(&signing, host)?);
-        let mut leaves = leaves();
-        if leaves.len() >= MOST_LEAVES {
-            leaves.clear();
+        let mut leaves = signing.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        // LIMIT: the site whose certificate is the oldest gets another one when it is asked again.
+        if leaves.len() >= MOST_LEAVES
+            && let Some(oldest) = leaves.iter().min_by_key(|(_, (made, _))| *made).map(|(host, _)| host.clone())
+        {
+            leaves.remove(&oldest);
         }
         leaves.insert(host.to_owned(), (SystemTime::now(), Arc::clone(&config)));
         Ok(config)
@@ -151,7 +202,7 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         validity(&mut params, LEAF_DAYS);
-        let leaf = params.signed_by(&self.key, &signing.issuer).map_err(tls)?;
+        let leaf = params.signed_by(&self.key, &signing.issuer).map_err(|error| signing.issuer.key().failed(error))?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let mut config = ServerConfig::builder_with_provider(crate::tls::provider())
             .with_safe_default_protocol_versions()

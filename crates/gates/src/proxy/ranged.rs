@@ -119,7 +119,7 @@ pub(super) async fn from_copy(
     let desk = &proxy.desk;
     let mut cargo = Cargo::of(&exchange, StatusCode::OK, &copy.headers);
     desk.know(&exchange, &mut cargo).await;
-    let judged_by = desk.engine().fingerprint().to_owned();
+    let judged_by = desk.judged_by();
     // For somebody else, or under other policies, it may not be what may pass.
     if copy.origin != cargo.origin || copy.judged_by != judged_by {
         if let Err(refusal) = desk.judge(&exchange, &cargo, &copy.body).await {

@@ -207,7 +207,7 @@ impl Proxy {
             {
                 tunnel.host = normal_host(name);
             }
-            let config = self.authority.server(&tunnel.host).map_err(io::Error::other)?;
+            let config = self.authority.serve_as(&tunnel.host).await.map_err(io::Error::other)?;
             greeted = true;
             start.into_stream(config).await
         };

@@ -178,7 +178,8 @@ fn connections(
         .build(connector)
 }
 
-fn tls(settings: &ProxySettings) -> Result<ClientConfig, GateError> {
+/// TLS to others, with the trust that the system has and that is configured.
+pub(crate) fn tls(settings: &ProxySettings) -> Result<ClientConfig, GateError> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);

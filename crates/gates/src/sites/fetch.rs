@@ -121,7 +121,8 @@ pub(super) async fn address(upstream: &Upstream, asker: Asker, source: &str, kep
             }
             request
         })
-        .await?;
+        .await
+        .map_err(|error| error.to_string())?;
         if answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(Fetched::Same);
         }

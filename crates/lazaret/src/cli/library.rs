@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use lazaret_attack::{Feed, Number};
+use lazaret_model::TechniqueId;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -38,12 +39,19 @@ pub(crate) enum Library {
     /// The sections and their meaning are those of MITRE's `diff_stix`; relationships, tactics, matrices, and changes to what
     /// is revoked or deprecated come on top.
     Diff(Diff),
+    /// Show what this installation saw of a technique, and what stands for it here
+    ///
+    /// Events of the last 12 weeks from the ledger, what stopped them, and the policies, detectors and lessons that name the technique, one of
+    /// its sub-techniques, or the technique that it belongs to. No release need be imported.
+    Coverage(CoverageOptions),
     /// Analysts' takes: list, show, check, and publish
     #[command(subcommand)]
     Takes(Takes),
     /// Bring a layer of the ATT&CK Navigator up to date, or make one of an entry's techniques
     Layer(LayerOptions),
-    /// Write a release's bundle as it was imported, to the byte
+    /// Write a release's bundle as it was imported, to the byte; or as tables, or what was chosen of it
+    ///
+    /// Tables have the sheets and columns of the spreadsheets that MITRE publishes, and hold what is neither revoked nor deprecated.
     Export(Export),
     /// Take a release out of the library, with everything that no other release has
     ///
@@ -143,7 +151,7 @@ pub(crate) struct Search {
     #[arg(long, value_name = "TACTIC")]
     pub(crate) tactic: Option<String>,
     /// Only this status
-    #[arg(long, value_name = "STATUS", value_parser = ["live", "revoked", "deprecated"])]
+    #[arg(long, value_name = "STATUS", value_parser = ["live", "revoked", "deprecated", "gone"])]
     pub(crate) status: Option<String>,
     /// How many
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -198,6 +206,16 @@ pub(crate) struct Diff {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CoverageOptions {
+    /// Such as T1204 or T1204.002
+    #[arg(value_name = "ID", value_parser = technique)]
+    pub(crate) technique: TechniqueId,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LayerOptions {
     /// A layer file of any version from 1.0 to 4.5; `-` for standard input
     #[arg(value_name = "FILE", required_unless_present = "of")]
@@ -220,6 +238,15 @@ pub(crate) struct Export {
     /// The feed: stix-2.0 or stix-2.1
     #[arg(long, value_name = "FEED")]
     pub(crate) feed: Option<Feed>,
+    /// The form: a STIX bundle, a workbook of Excel, comma-separated values, or tables as JSON
+    #[arg(long, value_name = "FORM", default_value = "stix", value_parser = ["stix", "xlsx", "csv", "json"])]
+    pub(crate) format: String,
+    /// The table, for `--format csv`: techniques, groups, relationships, citations, …
+    #[arg(long, value_name = "NAME", default_value = "techniques")]
+    pub(crate) sheet: String,
+    /// Only entries with these ids, whatever their status, and the relationships between or, in tables, of them
+    #[arg(long = "id", value_name = "ID", num_args = 1..)]
+    pub(crate) ids: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -334,6 +361,15 @@ pub(crate) fn domain(text: &str) -> Result<String, String> {
     lazaret_attack::domain_named(text)
         .map(str::to_owned)
         .ok_or_else(|| format!("`{text}` is no domain: enterprise, mobile, ics or pre"))
+}
+
+fn technique(text: &str) -> Result<TechniqueId, String> {
+    let id = TechniqueId(text.trim().to_ascii_uppercase().into());
+    if id.is_well_formed() {
+        Ok(id)
+    } else {
+        Err(format!("`{text}` is no technique: they are like T1204 or T1204.002"))
+    }
 }
 
 fn section(text: &str) -> Result<String, String> {

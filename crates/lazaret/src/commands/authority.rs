@@ -3,9 +3,10 @@
 use crate::authority::{ending, told};
 use crate::cli::{Authority, Common, Forgotten};
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::{display, folder, record};
 use lazaret_gates::{AuthorityFolder, AuthorityRole};
+use lazaret_model::AuditAct;
 use std::path::Path;
 use std::process::ExitCode;
 use time::OffsetDateTime;
@@ -13,12 +14,20 @@ use time::OffsetDateTime;
 pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let data = folder::named(common);
-    let authorities = AuthorityFolder::at(&data.join("authority"));
+    let authorities = AuthorityFolder::at(&data.join("authority"), &config.proxy)?;
     match command {
         Authority::Show { json } => return show(&authorities, *json),
+        Authority::Generate { kind } => {
+            let key = authorities.generate(kind.of())?;
+            display::remark(&format!(
+                "the token has the key `{}` now; the next authority that is made has it: the first one, which `lazaret serve` makes, or \
+                 the next one (`lazaret authority rotate`)",
+                display::plain(&key)
+            ));
+        }
         Authority::Rotate { in_use: false } => {
-            let made = authorities.rotate(&config.proxy)?;
-            note(&config, &data, "authority made", &told(&made))?;
+            let made = authorities.rotate()?;
+            note(&config, &data, AuditAct::AuthorityMade, &told(&made))?;
             display::remark(&format!(
                 "the next authority is `{}` (SHA-256 {}); have clients trust it beside the present one, then put it in use with \
                  `lazaret authority rotate --use` or `proxy.authority_next_from`",
@@ -28,7 +37,7 @@ pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Fail
         }
         Authority::Rotate { in_use: true } => {
             let used = authorities.use_next()?;
-            note(&config, &data, "authority put in use", &told(&used))?;
+            note(&config, &data, AuditAct::AuthorityPutInUse, &told(&used))?;
             display::remark(&format!(
                 "sites are vouched for by the authority with the SHA-256 {} from now on; the previous one is kept until `lazaret \
                  authority forget previous`",
@@ -40,16 +49,24 @@ pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Fail
                 Forgotten::Next => AuthorityRole::Next,
                 Forgotten::Previous => AuthorityRole::Previous,
             };
+            let token = authorities.key_place(role).ok().filter(|place| place.starts_with("pkcs11:"));
             authorities.forget(role)?;
-            note(&config, &data, "authority removed", role.name())?;
-            display::remark(&format!("the {} authority and its key are removed", role.name()));
+            note(&config, &data, AuditAct::AuthorityRemoved, role.name())?;
+            display::remark(&match token {
+                None => format!("the {} authority and its key are removed", role.name()),
+                Some(key) => format!(
+                    "the {} authority is removed; its key `{}` is still in the token, whose own tool removes it",
+                    role.name(),
+                    display::plain(&key)
+                ),
+            });
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes a change down, where there is a ledger.
-fn note(config: &Config, data: &Path, what: &str, detail: &str) -> Result<(), Failure> {
+fn note(config: &Config, data: &Path, act: AuditAct, detail: &str) -> Result<(), Failure> {
     // Whoever changes something before the first start leaves no empty ledger behind.
     if config.ledger.address.is_empty() && !data.join(record::LEDGER).exists() {
         return Ok(());
@@ -57,7 +74,7 @@ fn note(config: &Config, data: &Path, what: &str, detail: &str) -> Result<(), Fa
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let ledger = record::open(config, data).await?;
-        ledger.note("lazaret authority", what, detail).await?;
+        ledger.note("lazaret authority", act, detail).await?;
         Ok::<_, Failure>(())
     })
 }
@@ -83,6 +100,7 @@ fn show(authorities: &AuthorityFolder, json: bool) -> Result<ExitCode, Failure> 
             ("good until", format!("{} ({} days)", found.not_after.date(), found.days_left(now))),
             ("names", names),
             ("file", found.path.display().to_string()),
+            ("key", authorities.key_place(found.role).unwrap_or_else(|error| failure::told(&error))),
         ] {
             anstream::println!("  {what:<10} {}", display::plain(&text));
         }

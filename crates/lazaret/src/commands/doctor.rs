@@ -4,7 +4,7 @@ use crate::cli::{Common, Doctor, EngineOptions};
 use crate::failure::Failure;
 use crate::sources;
 use anstyle::AnsiColor;
-use lazaret_engine::{Probe, Request, SampleBytes};
+use lazaret_engine::{Expected, Probe, Request, SampleBytes};
 use lazaret_model::{Gate, Limits, Origin};
 use serde_json::json;
 use std::io::Write;
@@ -16,7 +16,7 @@ const ROUNDS: usize = 50;
 
 pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure> {
     let start = Instant::now();
-    let started = sources::start(common, &EngineOptions::default())?;
+    let started = sources::start(common, &EngineOptions::default(), Expected::Many)?;
     let ready_ms = start.elapsed().as_secs_f64() * 1e3;
     let engine = &started.engine;
     let limits = Limits { time_ms: 1_000, memory_bytes: 64 << 20, ..Limits::default() };
@@ -54,7 +54,8 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
     let missing = engine.missing_protections();
     let fine = holes == 0 && missing.is_empty();
     // As it would be with `serve`; what is less than it could be is said, and is no hole in a worker.
-    let standing = crate::process::standing(&crate::folder::named(common));
+    let config = crate::config::Config::load(common.config.as_deref())?;
+    let standing = crate::process::standing(&crate::folder::named(common), &config);
     let cache = sources::cache(common).map_or_else(|| "none".to_owned(), |path| crate::display::path(&path));
     if options.json {
         let probes: Vec<_> = probes

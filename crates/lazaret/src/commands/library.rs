@@ -1,5 +1,6 @@
 //! `lazaret library`: every release of ATT&CK.
 
+mod coverage;
 mod diff;
 mod history;
 mod import;
@@ -35,6 +36,7 @@ pub(crate) fn run(common: &Common, command: &Library) -> Result<ExitCode, Failur
             Library::Search(options) => search::run(common, options).await,
             Library::History(options) => history::run(common, options).await,
             Library::Diff(options) => diff::run(common, options).await,
+            Library::Coverage(options) => coverage::run(common, options).await,
             Library::Takes(command) => takes::run(common, command).await,
             Library::Layer(options) => layer::run(common, options).await,
             Library::Export(options) => releases::export(common, options).await,

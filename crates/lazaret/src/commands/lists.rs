@@ -1,9 +1,10 @@
-//! `lazaret kinds | formats | detectors`: what is supported, from the very tables that do the work.
+//! `lazaret kinds | formats | detectors | policy facts`: what is supported, from the very tables that do the work.
 
 use crate::cli::List;
 use crate::failure::Failure;
 use lazaret_detect::{DETECTORS, built_in_rules};
 use lazaret_formats::{FORMATS, KINDS};
+use lazaret_policy::all_facts;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -16,6 +17,19 @@ pub(crate) fn kinds(options: &List) -> Result<ExitCode, Failure> {
         (fields, value)
     });
     table(options, ["ID", "CLASS", "MEDIA TYPE", "EXTENSIONS", "DESCRIPTION"], rows)
+}
+
+pub(crate) fn facts(options: &List) -> Result<ExitCode, Failure> {
+    let rows = all_facts().map(|fact| {
+        let (path, kind, meaning) = (fact.path(), fact.kind.cedar(), fact.meaning());
+        let value = json!({"place": fact.place.name(), "name": fact.name, "path": path, "type": kind, "optional": fact.optional,
+            "known": fact.known.name(), "unit": fact.unit, "default": fact.usual(), "meaning": meaning});
+        let mark = if fact.optional { "?" } else { "" };
+        let unit = fact.unit.map(|unit| format!(" ({unit})")).unwrap_or_default();
+        let fields = [path, format!("{kind}{mark}"), fact.since().to_owned(), format!("{meaning}{unit}")];
+        (fields, value)
+    });
+    table(options, ["FACT", "TYPE", "KNOWN", "MEANING"], rows)
 }
 
 pub(crate) fn formats(options: &List) -> Result<ExitCode, Failure> {

@@ -1,10 +1,11 @@
-//! `lazaret policy`: validate, test, explain.
+//! `lazaret policy`: validate, test, try, explain, and what can be asked for.
 
 use crate::cli::{Common, EngineOptions, Policy as Command};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{display, sources, tree};
-use lazaret_engine::{Grounds, Request, SampleBytes};
+use crate::{control, display, folder, record, replay, sources, tree};
+use lazaret_console::{Replayed, Simulation};
+use lazaret_engine::{Expected, Grounds, Request, SampleBytes};
 use lazaret_model::Origin;
 use lazaret_policy::{Cases, Policies, run_cases};
 use std::fs::File;
@@ -17,7 +18,9 @@ const BUILT_IN_CASES: &str = include_str!("../../../../policies/default.test.tom
 pub(crate) fn run(common: &Common, command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Check { paths } => check(&in_force(common, paths)?),
+        Command::Facts(options) => super::lists::facts(options),
         Command::Test { cases, policies } => test(&in_force(common, policies)?, cases),
+        Command::Diff { paths, events, json } => diff(common, paths, *events, *json),
         Command::Explain { sample, passwords, engine } => explain(common, engine, sample, passwords),
     }
 }
@@ -39,6 +42,10 @@ fn check(policies: &Policies) -> Result<ExitCode, Failure> {
         text.push_str(&format!("{:<width$}  {}\n", policy.id, policy.title));
     }
     text.push_str(&format!("{} policies, all valid\n", list.len()));
+    for (id, actions) in policies.unasked() {
+        let actions = actions.join("`, `");
+        text.push_str(&format!("`{id}` has no effect: it speaks of `{actions}`, which nothing asks for yet\n"));
+    }
     super::print(text.as_bytes())
 }
 
@@ -72,13 +79,67 @@ fn test(policies: &Policies, files: &[PathBuf]) -> Result<ExitCode, Failure> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+fn diff(common: &Common, paths: &[PathBuf], most: i64, json: bool) -> Result<ExitCode, Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    let data = folder::named(common);
+    let others = sources::policies(paths)?;
+    // A mistyped `--data` leaves no empty ledger behind.
+    if config.ledger.address.is_empty() && !data.join(record::LEDGER).exists() {
+        let missing = "there is no ledger; name the data folder of `lazaret serve` with `--data`";
+        return Err(Failure::path(&data.join(record::LEDGER), missing));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let (events, saved) = runtime.block_on(async {
+        let ledger = record::open(&config, &data).await?;
+        Ok::<_, Failure>((ledger.recent(most).await?, ledger.newest_policies().await?))
+    })?;
+    let tried = replay::compare(&control::deciding(&config, saved.as_ref())?, &others, &events);
+    if json {
+        let changes = tried.changes.iter().map(|change| {
+            serde_json::json!({"reference": change.reference, "name": change.name, "kind": change.kind,
+                "before": change.before, "after": change.after, "policies": change.policies})
+        });
+        display::json(
+            &serde_json::json!({"tried": tried.replayed, "left_out": tried.left_out, "out_of_time": tried.out_of_time,
+            "drifted": tried.drifted, "guessed": tried.guessed, "partial": tried.partial, "uncounted": tried.uncounted,
+            "changes": changes.collect::<Vec<_>>()}),
+        )?;
+    } else {
+        super::print(told(&tried).as_bytes())?;
+    }
+    Ok(if tried.changes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What a trial came to, in words.
+fn told(tried: &Simulation) -> String {
+    let mut text = String::new();
+    for Replayed { reference, name, before, after, policies, .. } in &tried.changes {
+        let (name, policies) = (display::plain(name), display::plain(&policies.join(", ")));
+        text.push_str(&format!("{reference}  {before} -> {after}  {name}  ({policies})\n"));
+    }
+    text.push_str(&format!("{} events tried, {} decided otherwise\n", tried.replayed, tried.changes.len()));
+    for (number, what) in [
+        (tried.left_out, "were decided by no policy, and were not tried"),
+        (tried.out_of_time, "were not tried: there was no time for them"),
+        (tried.drifted, "are decided otherwise by the policies in force already"),
+        (tried.guessed, "are of an older version: how they were asked for is guessed"),
+        (tried.partial, "have more parts than were kept"),
+        (tried.uncounted, "do not say how often the file had been seen, which the other policies ask for"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!("{number} of the events {what}\n"));
+        }
+    }
+    text
+}
+
 fn explain(common: &Common, options: &EngineOptions, sample: &Path, passwords: &[String]) -> Result<ExitCode, Failure> {
     let meta = std::fs::metadata(sample).map_err(|error| Failure::path(sample, error))?;
     if !meta.is_file() {
         return Err(Failure::path(sample, "it is not a file"));
     }
     let file = File::open(sample).map_err(|error| Failure::path(sample, error))?;
-    let started = sources::start(common, options)?;
+    let started = sources::start(common, options, Expected::Few)?;
     let origin = Origin::default();
     let name = display::path_text(sample);
     let request = Request {

@@ -4,7 +4,7 @@ use crate::cli::{Common, Progress, Scan};
 use crate::failure::Failure;
 use crate::{display, sources, tree};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use lazaret_engine::{Engine, Grounds, Request, SampleBytes};
+use lazaret_engine::{Engine, Expected, Grounds, Request, SampleBytes};
 use lazaret_model::{Decision, Origin, ScanReport};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,14 +21,16 @@ const AHEAD: usize = 64;
 const PATIENCE: usize = 100;
 
 pub(crate) fn run(common: &Common, options: &Scan) -> Result<ExitCode, Failure> {
-    let started = sources::start(common, &options.engine)?;
+    let single =
+        options.paths.len() + usize::from(options.stdin) == 1 && !options.paths.iter().any(|path| path.is_dir());
+    let expected = if single { Expected::Few } else { Expected::Many };
+    let started = sources::start(common, &options.engine, expected)?;
     let bar = progress(options);
     let output = Output {
         options,
         engine: &started.engine,
         bar: bar.clone(),
-        single: options.paths.len() + usize::from(options.stdin) == 1
-            && !options.paths.iter().any(|path| path.is_dir()),
+        single,
         state: Mutex::new(State { troubles: started.troubles, ..State::default() }),
         stopped: AtomicBool::new(false),
     };

@@ -15,7 +15,7 @@ pub(crate) fn run(common: &Common, options: &Site) -> Result<ExitCode, Failure> 
     let config = Config::load(common.config.as_deref())?;
     let data = crate::folder::named(common);
     let sites = Sites::open(&config.sites, &config.proxy, &data.join("lists"))?;
-    let standing = sites.look_up(&options.host).map_err(Failure::new)?;
+    let standing = sites.look_up(&options.host)?;
     for (list, state) in sites.states() {
         if state.checked.is_none() {
             display::complain(&format!("the list `{}` was never fetched; `lazaret serve` fetches it", list.name));

@@ -138,13 +138,13 @@ fn a_copy_of_the_ledger_has_no_secret_and_without_the_key_nothing_starts() {
 }
 
 /// A token of somebody, made on the account page.
-fn token(staff: &Staff<'_>, role: &str) -> String {
+pub fn token(staff: &Staff<'_>, role: &str) -> String {
     let page = staff.post("/account/tokens", &[("csrf", &staff.csrf()), ("name", "script"), ("role", role)]);
     between(&page, "<pre>", "</pre>").trim().to_owned()
 }
 
 /// Status, media type and JSON of an answer of the API.
-fn api(served: &Served, method: &str, path: &str, token: &str, body: Option<&Value>) -> (u16, String, Value) {
+pub fn api(served: &Served, method: &str, path: &str, token: &str, body: Option<&Value>) -> (u16, String, Value) {
     let stranger = Staff { served, jar: tempfile::NamedTempFile::new().unwrap() };
     let authorization = format!("Authorization: Bearer {token}");
     let mut arguments = vec!["-X", method, "-w", "\n%{http_code} %{content_type}"];

@@ -96,7 +96,7 @@ fn a_sample_is_looked_into_taken_away_and_cleared_out() {
     assert!(delete(&analyst, &analyst.csrf()).ends_with("404"));
     assert!(analyst.get("/quarantine").contains("not any more"));
     assert!(analyst.get(&path).contains("(410)") && away(&analyst, &analyst.csrf()) == "410");
-    assert!(analyst.get(&format!("/events/{reference}")).contains("not kept any more"));
+    assert!(analyst.get(&format!("/events/{reference}")).contains("no longer kept"));
     let audit = admin.get("/audit");
     assert!(audit.contains("sample taken away") && audit.contains(&blob) && audit.contains("karl"), "{audit}");
     assert!(audit.contains("sample looked into") && audit.contains(&format!("{reference}, bytes 0 to ")), "{audit}");

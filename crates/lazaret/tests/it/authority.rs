@@ -80,9 +80,9 @@ fn clients_can_trust_the_next_authority_before_it_vouches_for_sites() {
     let database = served.folder.path().join("data/ledger.sqlite");
     for what in ["authority made", "authority put in use", "authority in use", "authority removed"] {
         until(&format!("the audit has `{what}`"), || {
-            let asked = "SELECT what FROM audit ORDER BY id";
+            let asked = "SELECT body FROM journal ORDER BY id";
             let noted = Command::new("sqlite3").arg(&database).arg(asked).output().unwrap();
-            String::from_utf8_lossy(&noted.stdout).lines().any(|line| line == what)
+            String::from_utf8_lossy(&noted.stdout).lines().any(|line| line.contains(&format!("\"act\":\"{what}\"")))
         });
     }
 }

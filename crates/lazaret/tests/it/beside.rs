@@ -13,18 +13,25 @@ const HONEST: &str = "127.0.0.3";
 /// How often the honest client asks, without anybody beside it and with.
 const ASKED: usize = 200;
 /// What counts as no time at all: the quiet figure is taken for this where it is less.
-const FLOOR: Duration = Duration::from_millis(50);
+fn floor() -> Duration {
+    Duration::from_millis(if is_release() { 12 } else { 50 })
+}
+
+/// Whether the executable is one that was built for speed, which is named then.
+fn is_release() -> bool {
+    std::env::var_os("LAZARET_TEST_EXECUTABLE").is_some()
+}
 
 /// How many times the quiet figure the other may be. A debug build takes ten times as long for everything, on the cores that the
 /// hostile programs run on as well.
 fn most_times() -> u32 {
-    if std::env::var_os("LAZARET_TEST_EXECUTABLE").is_some() { 3 } else { 15 }
+    if is_release() { 3 } else { 15 }
 }
 
 /// Bytes of memory that all processes may take beyond what they took before: the budget of bodies, and what three inspections
 /// take. And when it is over.
 const MOST_PEAK: u64 = 400_000_000;
-const MOST_AFTER: u64 = 200_000_000;
+const MOST_AFTER: u64 = 150_000_000;
 const BUDGET: u64 = 64 << 20;
 /// Connections that one address may have.
 const PLACES: usize = 120;
@@ -165,11 +172,12 @@ fn hold_places(served: &Served, site: &Site, deeds: &Deeds, over: &AtomicBool) {
     }
 }
 
-/// What this thread starts gets what time is left over: a hostile client brings processors of its own, and here it shares ours.
+/// What this thread starts gets what time is left over, and gives it up at once: a hostile client brings processors of its own, and
+/// here it shares ours. The lowest priority alone would not do, since whoever has it keeps a processor for a turn of some milliseconds.
 fn leave_the_processors() {
     let thread = std::fs::read_link("/proc/thread-self").unwrap();
     let number = thread.file_name().unwrap().to_owned();
-    let set = std::process::Command::new("renice").args(["-n", "19", "-p"]).arg(number).output().unwrap();
+    let set = std::process::Command::new("chrt").args(["--idle", "--pid", "0"]).arg(number).output().unwrap();
     assert!(set.status.success(), "{}", String::from_utf8_lossy(&set.stderr));
 }
 
@@ -278,7 +286,7 @@ fn one_hostile_client_takes_neither_time_nor_memory_from_another() {
         of(&deeds.turned_away),
         of(&deeds.passwords)
     );
-    let (quiet, beside) = (percent(&quiet, 99).max(FLOOR), percent(&beside, 99));
+    let (quiet, beside) = (percent(&quiet, 99).max(floor()), percent(&beside, 99));
     assert!(beside <= quiet * most_times(), "p99 {beside:?} instead of {quiet:?}");
     assert!(peak < MOST_PEAK, "{peak} bytes at the peak");
     assert!(!served.log().contains("panicked"), "{}", served.log());

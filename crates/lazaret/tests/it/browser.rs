@@ -23,7 +23,7 @@ fn a_person_is_stopped_asks_and_is_given_the_file_once() {
     browser.fill("#reason", "The contract that Mr Smith sends every year <b>");
     browser.picture("ask");
     browser.click("main button");
-    browser.sees("Nobody has decided yet");
+    browser.sees("Waiting for a decision");
     browser.picture("asked");
     // Whoever decides sees who asks and why, and not as markup.
     let requests = staff.get("/requests");

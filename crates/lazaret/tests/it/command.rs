@@ -95,6 +95,28 @@ fn quiet_leaves_out_what_is_delivered_in_every_form() {
 }
 
 #[test]
+fn the_facts_that_policies_can_ask_for_are_listed_and_named_in_explanations() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = lazaret(folder.path(), &["policy", "facts", "--json"]);
+    let facts: Vec<Value> = serde_json::from_slice(&listed.stdout).expect("a list");
+    let of = |name: &str| facts.iter().find(|fact| fact["name"] == name).unwrap_or_else(|| panic!("{name}"));
+    assert_eq!(of("prevalence")["known"], "ledger");
+    assert_eq!(of("prevalence")["unit"], "times");
+    assert_eq!(of("first_seen_days")["path"], "context.site.first_seen_days");
+    let table = lazaret(folder.path(), &["policy", "facts"]);
+    assert_eq!(String::from_utf8_lossy(&table.stdout).lines().count(), facts.len() + 1, "{table:?}");
+    std::fs::write(folder.path().join("eicar.com"), EICAR).unwrap();
+    let told = lazaret(folder.path(), &["policy", "explain", "eicar.com"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("asked for: ") && told.contains("resource.verdict is \"malicious\""), "{told}");
+    let own = "@id(\"own\") @title(\"Own\") permit (principal, action == Lazaret::Action::\"execute\", resource);";
+    std::fs::write(folder.path().join("own.cedar"), own).unwrap();
+    let checked = lazaret(folder.path(), &["policy", "check", "own.cedar"]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(said.contains("`own` has no effect: it speaks of `execute`"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_read_is_named_and_the_rest_is_scanned() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.txt"), "one\n").unwrap();

@@ -1,6 +1,7 @@
 //! Holds what the API answers against its description: every answer that a test gets is one that programs were told of.
 
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| {
@@ -21,13 +22,34 @@ fn resolved(value: &Value) -> &Value {
     }
 }
 
+/// The template that an address is one of, with what is described there; of several the one with the fewest placeholders.
+fn described(path: &str) -> Option<(&'static str, &'static Value)> {
+    let path = path.split('?').next().unwrap_or_default();
+    let paths = DESCRIPTION["paths"].as_object().expect("paths");
+    let found = paths.iter().filter_map(|(template, item)| Some((fits(template, path)?, template.as_str(), item)));
+    found.max_by_key(|(literal, ..)| *literal).map(|(_, template, item)| (template, item))
+}
+
+/// The template of an operation's address.
+#[track_caller]
+pub fn template(path: &str) -> &'static str {
+    described(path).map(|(template, _)| template).unwrap_or_else(|| panic!("{path} is not described"))
+}
+
+/// Every operation: method and template.
+pub fn operations() -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for (template, item) in DESCRIPTION["paths"].as_object().expect("paths") {
+        let methods = item.as_object().expect("operations").keys().filter(|key| *key != "parameters");
+        all.extend(methods.map(|method| format!("{} {template}", method.to_uppercase())));
+    }
+    all
+}
+
 /// Checks an answer: its status is described, and so are its media type and its body.
 #[track_caller]
 pub fn check(method: &str, path: &str, status: u16, media_type: &str, body: &str) {
-    let path = path.split('?').next().unwrap_or_default();
-    let paths = DESCRIPTION["paths"].as_object().expect("paths");
-    let described = paths.iter().filter_map(|(template, item)| Some((fits(template, path)?, template, item)));
-    let Some((_, template, item)) = described.max_by_key(|(literal, ..)| *literal) else {
+    let Some((template, item)) = described(path) else {
         assert_eq!(status, 404, "{method} {path} is not described");
         return;
     };

@@ -40,6 +40,22 @@ pub struct Served {
     pub icap: SocketAddr,
     pub console: SocketAddr,
     log: Arc<Mutex<String>>,
+    environment: Vec<(String, PathBuf)>,
+    program: Program,
+}
+
+/// What is started, and what `serve` is called with.
+#[derive(Clone)]
+pub struct Program {
+    pub executable: PathBuf,
+    pub arguments: Vec<String>,
+}
+
+impl Program {
+    /// The usual one.
+    fn usual() -> Self {
+        Self { executable: executable(), arguments: Vec::new() }
+    }
 }
 
 impl Served {
@@ -50,34 +66,43 @@ impl Served {
 
     /// The same in a folder that may have been used before.
     pub fn in_folder(folder: tempfile::TempDir, configuration: &str) -> Self {
-        let config = folder.path().join("lazaret.toml");
-        let proxy = if configuration.contains("[proxy]") { "" } else { "[proxy]\n" };
-        let icap = if configuration.contains("[icap]") { "" } else { "\n[icap]\n" };
-        let console = if configuration.contains("[console]") { "" } else { "\n[console]\n" };
-        let mut text = format!("{proxy}{configuration}{icap}{console}");
-        for gate in ["[proxy]\n", "[icap]\n", "[console]\n"] {
-            text = text.replacen(gate, &format!("{gate}listen = \"127.0.0.1:0\"\n"), 1);
-        }
-        std::fs::write(&config, text).unwrap();
-        Self::start(folder)
+        Self::in_environment(folder, configuration, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub fn in_environment(folder: tempfile::TempDir, configuration: &str, environment: &[(&str, &Path)]) -> Self {
+        configured(&folder, configuration);
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), value.to_path_buf()));
+        Self::start(folder, environment.collect(), Program::usual())
+    }
+
+    /// Another executable, or one that is called with something more.
+    pub fn of(program: Program, configuration: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        configured(&folder, configuration);
+        Self::start(folder, Vec::new(), program)
     }
 
     /// Starts it again, after its end, with the same configuration and data.
     pub fn again(mut self) -> Self {
         self.ended();
-        Self::start(std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
+        let environment = std::mem::take(&mut self.environment);
+        let program = self.program.clone();
+        Self::start(std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()), environment, program)
     }
 
-    fn start(folder: tempfile::TempDir) -> Self {
+    fn start(folder: tempfile::TempDir, environment: Vec<(String, PathBuf)>, program: Program) -> Self {
         let config = folder.path().join("lazaret.toml");
         let mut command = Command::new("setpriv");
         command
             .args(["--pdeathsig", "KILL"])
-            .arg(executable())
+            .arg(&program.executable)
             .args(["serve", "-v"])
+            .args(&program.arguments)
             .current_dir(folder.path())
             .env("LAZARET_CONFIG", &config)
             .env("LAZARET_DATA", folder.path().join("data"))
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
         let mut process = spawned(command);
@@ -113,7 +138,7 @@ impl Served {
             found[at] = Some(address);
         }
         let [proxy, icap, console] = found.map(Option::unwrap);
-        Self { process, folder, proxy, icap, console, log }
+        Self { process, folder, proxy, icap, console, log, environment, program }
     }
 
     /// Its process.
@@ -193,6 +218,19 @@ impl Served {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Writes a configuration with these lines, and with ports of nobody's for what listens.
+fn configured(folder: &tempfile::TempDir, configuration: &str) {
+    let config = folder.path().join("lazaret.toml");
+    let proxy = if configuration.contains("[proxy]") { "" } else { "[proxy]\n" };
+    let icap = if configuration.contains("[icap]") { "" } else { "\n[icap]\n" };
+    let console = if configuration.contains("[console]") { "" } else { "\n[console]\n" };
+    let mut text = format!("{proxy}{configuration}{icap}{console}");
+    for gate in ["[proxy]\n", "[icap]\n", "[console]\n"] {
+        text = text.replacen(gate, &format!("{gate}listen = \"127.0.0.1:0\"\n"), 1);
+    }
+    std::fs::write(&config, text).unwrap();
 }
 
 /// Starts a process that ends with this one, however this one ends: what is kept for all tests is never dropped.

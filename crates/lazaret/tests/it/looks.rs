@@ -29,6 +29,12 @@ fn no_page_of_the_console_is_wider_than_its_window() {
     browser.click("main button");
     browser.sees("Sign out");
     let event = format!("/events/{reference}");
+    let form =
+        [("csrf", &*staff.csrf()), ("title", &*"x".repeat(150)), ("sites", &*format!("{}.example", "a".repeat(60)))];
+    assert!(staff.post("/incidents", &form).ends_with("303"));
+    let listed = staff.get("/incidents");
+    let incident =
+        format!("/incidents/{}", listed.split("href=\"/incidents/").nth(1).unwrap().split('"').next().unwrap());
     let pages = [
         "/",
         "/live",
@@ -36,6 +42,9 @@ fn no_page_of_the_console_is_wider_than_its_window() {
         event.as_str(),
         "/quarantine",
         "/requests",
+        "/incident",
+        "/incidents",
+        incident.as_str(),
         "/sites",
         "/sites/refusals",
         "/policies",

@@ -3,8 +3,11 @@
 use crate::gate::Site;
 use crate::shelf::*;
 use corpus::attack::*;
-use serde_json::json;
-use std::path::PathBuf;
+use lazaret_engine::EMITTERS;
+use lazaret_model::TechniqueId;
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -217,6 +220,8 @@ fn what_an_index_offers_is_fetched_and_imported_once() {
         "{out}"
     );
     assert!(complaint.contains("/gone` answered 404"), "{complaint}");
+    // What was refused is told with its address, and not with a file that is gone.
+    assert!(complaint.contains(&format!("`{}`: nothing of it was imported", site.url("/other"))), "{complaint}");
     assert!(
         complaint.contains("`--release` says that the release is 4.0, and its collection that it is 2.0"),
         "{complaint}"
@@ -306,6 +311,37 @@ fn published() -> Option<(Vec<PathBuf>, bool)> {
     None
 }
 
+/// Techniques of later releases than those that checks may have at hand, with the first of those releases.
+const LATER: [(&str, f64); 1] = [("T1027.018", 19.0)];
+
+/// What detectors, rules, policies and the list of vectors name is there, and neither revoked nor deprecated.
+fn every_technique_that_is_named_is_one_of_the_newest_release(folder: &Path) {
+    let releases = json_of(folder, &["releases", "--json"]);
+    let own = |row: &&Value| row["domain"] == "enterprise-attack" && row["feed"] == "stix-2.1";
+    let newest = releases.as_array().unwrap().iter().rfind(own).unwrap()["name"].as_str().unwrap();
+    let bundle = json_of(folder, &["export", "enterprise", newest, "--feed", "2.1"]);
+    let live: HashSet<&str> = bundle["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|object| object["type"] == "attack-pattern")
+        .filter(|object| object["revoked"] != true && object["x_mitre_deprecated"] != true)
+        .filter_map(|object| object["external_references"][0]["external_id"].as_str())
+        .collect();
+    let mut named: BTreeSet<String> =
+        EMITTERS.iter().flat_map(|row| row.techniques).map(|id| (*id).to_owned()).collect();
+    for file in ["policies/default.cedar", "docs/vectors.md"] {
+        let text = std::fs::read_to_string(corpus::root().join(file)).unwrap();
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.');
+        let ids = words.map(|word| TechniqueId(word.trim_matches('.').to_owned().into()));
+        named.extend(ids.filter(TechniqueId::is_well_formed).map(|id| id.0.into_owned()));
+    }
+    let number: f64 = newest.parse().unwrap();
+    let later = |id: &str| LATER.iter().any(|(known, since)| *known == id && number < *since);
+    let missing: Vec<_> = named.iter().filter(|id| !live.contains(id.as_str()) && !later(id)).collect();
+    assert!(named.len() > 50 && missing.is_empty(), "not in {newest}: {missing:?}");
+}
+
 #[test]
 fn what_mitre_published_comes_out_as_it_went_in() {
     let Some((paths, all)) = published() else { return };
@@ -322,6 +358,7 @@ fn what_mitre_published_comes_out_as_it_went_in() {
         assert!(row["source"].as_str().unwrap().starts_with("c813c50475ee"), "{row}");
     }
     assert_eq!(found["status"], "deprecated");
+    every_technique_that_is_named_is_one_of_the_newest_release(folder);
     if !all {
         return;
     }

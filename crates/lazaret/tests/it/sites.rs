@@ -112,6 +112,43 @@ fn a_list_that_cannot_be_read_stops_the_start_with_its_name() {
 }
 
 #[test]
+fn what_is_rare_is_delivered_once_it_is_not_rare_any_more_however_large_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let policies = lazaret_policy::built_in_policies().text
+        + "\n@id(\"rare\") @title(\"What was hardly ever seen is not delivered\")\n\
+           forbid (principal, action, resource) when { resource.prevalence < 3 };\n\
+           @id(\"small\") @title(\"Small pictures are not delivered\")\n\
+           forbid (principal, action, resource) when { resource.kind == \"gif\" && resource.size < 70000 };\n";
+    std::fs::write(folder.path().join("own.cedar"), policies).unwrap();
+    let served = Served::in_folder(folder, "[policy]\npolicies = [\"own.cedar\"]\n[proxy]\n");
+    let site = Site::plain();
+    // More than the first bytes, by which much is refused early.
+    let large = LETTER.repeat(72_000 / LETTER.len() + 1);
+    for (path, content) in [("/small.txt", LETTER.to_owned()), ("/large.txt", large)] {
+        site.page(path, "", content);
+        let statuses: Vec<_> = (0..5).map(|_| served.curl(&[&site.url(path)]).status).collect();
+        assert_eq!(statuses, [403, 403, 403, 200, 200], "{path}");
+    }
+    // Others are tried on what was known then, the number of times as well.
+    let strict = lazaret_policy::built_in_policies().text
+        + "\n@id(\"no-texts\") @title(\"No texts\")\n\
+           forbid (principal, action, resource) when { context.direction == \"download\" && resource.class == \"text\" };\n";
+    std::fs::write(served.folder.path().join("strict.cedar"), strict).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_lazaret"))
+        .args(["policy", "diff", "--json", "strict.cedar"])
+        .current_dir(served.folder.path())
+        .env("LAZARET_DATA", served.folder.path().join("data"))
+        .output()
+        .unwrap();
+    let tried: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(tried["tried"] == 10 && tried["drifted"] == 0 && tried["guessed"] == 0, "{tried}");
+    let changes = tried["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 4, "{tried}");
+    assert!(changes.iter().all(|change| change["before"] == "deliver" && change["after"] == "block"), "{tried}");
+}
+
+#[test]
 fn a_policy_can_depend_on_how_often_a_file_was_seen() {
     let folder = tempfile::tempdir().unwrap();
     let policy = folder.path().join("rare.cedar");

@@ -1,6 +1,6 @@
 //! The ways to and through the proxy: who may use it, what people send through it, how it is found, what is behind it.
 
-use crate::gate::{Gate, LETTER, PASSWORD, Served, Site, certificate, locked_archive, read_head, until};
+use crate::gate::{Gate, LETTER, PASSWORD, Served, Site, certificate, locked_archive, read_head};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -376,57 +376,23 @@ fn a_password_opens_nothing_that_is_forbidden_to_a_group_or_from_a_list() {
 }
 
 #[test]
-fn what_happened_is_told_to_others() {
-    let hook = Site::plain();
-    let got = Arc::new(Mutex::new(String::new()));
-    let kept = Arc::clone(&got);
-    hook.on("/hook", move |head, stream| {
-        let length = head
-            .to_lowercase()
-            .split("content-length: ")
-            .nth(1)
-            .unwrap()
-            .split_whitespace()
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap();
-        let mut body = vec![0; length];
-        let _ = stream.read_exact(&mut body);
-        kept.lock().unwrap().push_str(&String::from_utf8_lossy(&body));
-        let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
-    });
+fn a_password_opens_what_was_seen_often_enough_by_now() {
     let folder = tempfile::tempdir().unwrap();
-    let (file, socket) = (folder.path().join("events.jsonl"), folder.path().join("log"));
-    let syslog = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
-    syslog.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let served = Served::with(&format!(
-        "[export]\nfile = \"{}\"\nsyslog = \"{}\"\nwebhook = \"{}\"\n\n[proxy]\n",
-        file.display(),
-        socket.display(),
-        hook.url("/hook")
-    ));
+    let policies = lazaret_policy::built_in_policies().text
+        + "\n@id(\"rare\") @title(\"What was never seen is held\")\n\
+           forbid (principal, action == Lazaret::Action::\"deliver\", resource) when { resource.prevalence < 1 };\n";
+    std::fs::write(folder.path().join("own.cedar"), policies).unwrap();
     let site = Site::plain();
-    site.page("/letter.txt", "", LETTER);
-    assert_eq!(served.curl(&[&site.url("/letter.txt?secret=1")]).status, 404);
-    assert_eq!(served.curl(&[&site.url("/letter.txt")]).status, 200);
-    let named = "\"name\":\"letter.txt\"";
-    until("the web hook is told", || got.lock().unwrap().contains(named));
-    until("the file is written", || std::fs::read_to_string(&file).unwrap().contains(named));
-    let lines = std::fs::read_to_string(&file).unwrap();
-    let event: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
-    assert_eq!(
-        (&event["class_uid"], &event["disposition_id"], &event["file"]["name"]),
-        (&4002.into(), &1.into(), &"letter.txt".into())
-    );
-    let mut message = vec![0; 64 << 10];
-    let length = syslog.recv(&mut message).unwrap();
-    assert!(message[..length].starts_with(b"<134>1 20"), "{}", String::from_utf8_lossy(&message[..length]));
-    assert!(!lines.contains("secret") && !got.lock().unwrap().contains("secret"), "a query may hold secrets");
-    let metrics =
-        Command::new("curl").args(["--silent", &format!("http://{}/metrics", served.console)]).output().unwrap();
-    let metrics = String::from_utf8(metrics.stdout).unwrap();
-    assert!(metrics.contains("lazaret_decisions_total{gate=\"proxy\",decision=\"deliver\"} 2"), "{metrics}");
+    let archive = locked_archive("contract.txt", b"We agree about everything.\n");
+    site.page("/contract.zip", "", archive.clone());
+    let served = Served::in_folder(folder, "[policy]\npolicies = [\"own.cedar\"]\n[proxy]\n");
+    let held = served.curl(&["-H", "Accept: application/json", &site.url("/contract.zip")]);
+    let problem: serde_json::Value = serde_json::from_slice(&held.body).unwrap();
+    assert_eq!(problem["decision"], "hold", "{problem}");
+    // It was seen once: when it was held.
+    let password = format!("password={PASSWORD}");
+    let opened = served.curl(&["--data-urlencode", &password, problem["unlock"].as_str().unwrap()]);
+    assert!(opened.status == 200 && opened.body == archive, "{opened:?}");
 }
 
 /// A network of its own, in which the kernel leads the connections of one user to the proxy.

@@ -1,7 +1,9 @@
 //! Hosts that administrators pass uninspected, by name.
 
 use super::Ledger;
+use super::journal::noted;
 use crate::{StoreError, now};
+use lazaret_model::AuditAct;
 use serde::Serialize;
 use sqlx::Row;
 
@@ -43,12 +45,7 @@ impl Ledger {
                 .await?;
         // Who says what holds already changes nothing.
         if added.rows_affected() > 0 {
-            sqlx::query("INSERT INTO audit (at, who, what, detail) VALUES ($1, $2, 'bypass added', $3)")
-                .bind(now())
-                .bind(who.to_owned())
-                .bind(host.to_owned())
-                .execute(&mut *transaction)
-                .await?;
+            noted(&mut *transaction, who, AuditAct::BypassAdded, host).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -67,12 +64,7 @@ impl Ledger {
         if removed.rows_affected() == 0 {
             return Ok(false);
         }
-        sqlx::query("INSERT INTO audit (at, who, what, detail) VALUES ($1, $2, 'bypass removed', $3)")
-            .bind(now())
-            .bind(who.to_owned())
-            .bind(host.to_owned())
-            .execute(&mut *transaction)
-            .await?;
+        noted(&mut *transaction, who, AuditAct::BypassRemoved, host).await?;
         transaction.commit().await?;
         Ok(true)
     }

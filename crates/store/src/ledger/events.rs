@@ -1,9 +1,11 @@
 //! Events: what was seen, thought and decided about one body. Never changed, only forgotten by age.
 
 use super::examine::is_damage;
+use super::techniques::{self, Seen};
 use super::{Ledger, SERVER_PATIENCE};
 use crate::StoreError;
 use crate::reach::{Away, told};
+use lazaret_model::TechniqueId;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::error::ErrorKind;
@@ -74,6 +76,9 @@ pub struct Event {
     /// What it was judged by, as JSON; empty where no policy decided, and for events of older versions.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub judged: String,
+    /// Techniques of ATT&CK that it is about; none for events of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<TechniqueId>,
 }
 
 /// An event with its place in the ledger.
@@ -93,6 +98,8 @@ pub struct EventFilter {
     pub decision: String,
     /// Registered domain.
     pub domain: String,
+    /// Host name.
+    pub host: String,
     /// Person.
     pub person: String,
     /// SHA-256 of the sample.
@@ -111,6 +118,8 @@ pub struct EventFilter {
     pub text: String,
     /// Only those that are in quarantine.
     pub quarantined: bool,
+    /// A technique of ATT&CK, by its id; those about its sub-techniques are about it.
+    pub technique: String,
 }
 
 /// How many of something on one day.
@@ -142,6 +151,12 @@ impl EventFilter {
         if *self == all { SEARCHED } else { SEARCHED_APART }
     }
 
+    /// Where events are looked for, and by what they are in order: those about a technique one after the other by its own table, so that
+    /// the newest of many are found as fast as the only one.
+    fn from(&self) -> (&'static str, &'static str) {
+        if self.technique.is_empty() { ("events", "id") } else { ("event_techniques CROSS JOIN events", "event") }
+    }
+
     /// The condition in SQL, without the text, and the values from `$2` on; `$1` is the number to stay below.
     fn condition(&self) -> (String, Vec<String>) {
         let mut conditions = vec!["id < $1".to_owned()];
@@ -154,6 +169,7 @@ impl EventFilter {
         for (column, value) in [
             ("decision", decision),
             ("domain", &self.domain),
+            ("host", &self.host),
             ("person", &self.person),
             ("sha256", &self.sha256),
             ("kind", &self.kind),
@@ -164,6 +180,10 @@ impl EventFilter {
                 values.push(value.to_owned());
                 conditions.push(format!("{column} = ${}", values.len() + 1));
             }
+        }
+        if !self.technique.is_empty() {
+            values.push(self.technique.clone());
+            conditions.push(format!("technique = ${} AND id = event AND event < $1", values.len() + 1));
         }
         if self.quarantined {
             conditions.push("content_blob > ''".to_owned());
@@ -217,7 +237,9 @@ impl Ledger {
     ) -> Result<Vec<LoggedEvent>, StoreError> {
         let (condition, mut values) = filter.condition();
         let most = most.clamp(1, 10_000);
-        let newest = |most| format!("SELECT id, {COLUMNS} FROM events WHERE {condition} ORDER BY id DESC LIMIT {most}");
+        let (tables, number) = filter.from();
+        let newest =
+            |most| format!("SELECT id, {COLUMNS} FROM {tables} WHERE {condition} ORDER BY {number} DESC LIMIT {most}");
         let sql = if filter.text.is_empty() {
             format!("SELECT newest.*, '' AS report, '' AS judged FROM ({}) AS newest ORDER BY id DESC", newest(most))
         } else {
@@ -244,7 +266,8 @@ impl Ledger {
     pub async fn searched(&self, filter: &EventFilter, before: Option<i64>) -> Result<Option<i64>, StoreError> {
         let (condition, values) = filter.condition();
         let last = filter.searched() - 1;
-        let sql = format!("SELECT id FROM events WHERE {condition} ORDER BY id DESC LIMIT 1 OFFSET {last}");
+        let (tables, number) = filter.from();
+        let sql = format!("SELECT id FROM {tables} WHERE {condition} ORDER BY {number} DESC LIMIT 1 OFFSET {last}");
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before.unwrap_or(i64::MAX));
         for value in values {
             query = query.bind(value);
@@ -266,7 +289,8 @@ impl Ledger {
                  lower(reference) LIKE ${n} ESCAPE '!')"
             );
         }
-        let sql = format!("SELECT COUNT(*) AS number FROM events WHERE {condition}");
+        let (tables, _) = filter.from();
+        let sql = format!("SELECT COUNT(*) AS number FROM {tables} WHERE {condition}");
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before);
         for value in values {
             query = query.bind(value);
@@ -322,7 +346,7 @@ impl Ledger {
 }
 
 pub(super) const COLUMNS: &str = "at, reference, gate, direction, person, client, host, domain, address, name, sha256, size, kind, \
-                       class, verdict, decision, policy, reason, content_blob, codings";
+                       class, verdict, decision, policy, reason, content_blob, codings, COALESCE(techniques, '') AS techniques";
 
 /// What lists leave out.
 pub(super) const WHOLE: &str = "report, COALESCE(judged, '') AS judged";
@@ -362,6 +386,7 @@ pub(super) fn logged(row: &AnyRow) -> Result<LoggedEvent, StoreError> {
             report: text("report")?,
             content_blob: text("content_blob")?,
             codings: text("codings")?,
+            techniques: techniques::read(&text("techniques")?),
             judged: text("judged")?,
         },
     })
@@ -451,8 +476,10 @@ async fn write(pool: &AnyPool, events: &[&Event]) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let mut tallies: BTreeMap<(i64, &str, &str), i64> = BTreeMap::new();
     let mut sites: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    let mut seen = Seen::default();
     for event in events.iter().copied() {
-        insert(&mut transaction, event).await?;
+        let id = insert(&mut transaction, event).await?;
+        seen.add(id, event);
         let day = event.at.div_euclid(DAY);
         *tallies.entry((day, "decision", &event.decision)).or_default() += 1;
         if event.decision != "deliver" {
@@ -487,18 +514,19 @@ async fn write(pool: &AnyPool, events: &[&Event]) -> Result<(), sqlx::Error> {
         .execute(&mut *transaction)
         .await?;
     }
+    seen.write(&mut transaction).await?;
     transaction.commit().await
 }
 
-async fn insert(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, event: &Event) -> Result<(), sqlx::Error> {
+async fn insert(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, event: &Event) -> Result<i64, sqlx::Error> {
     let event = event.clone();
     let Event { at, reference, gate, direction, person, client, host, domain, address, name, .. } = event;
     let Event { sha256, size, kind, class, verdict, decision, policy, reason, report, content_blob, .. } = event;
-    let (codings, judged) = (event.codings, event.judged);
+    let (codings, judged, techniques) = (event.codings, event.judged, techniques::written(&event.techniques));
     sqlx::query(
         "INSERT INTO events (at, reference, gate, direction, person, client, host, domain, address, name, sha256, size, \
-         kind, class, verdict, decision, policy, reason, report, content_blob, codings, judged) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+         kind, class, verdict, decision, policy, reason, report, content_blob, codings, judged, techniques) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) RETURNING id",
     )
     .bind(at)
     .bind(reference)
@@ -522,7 +550,8 @@ async fn insert(transaction: &mut sqlx::Transaction<'_, sqlx::Any>, event: &Even
     .bind(content_blob)
     .bind(codings)
     .bind(judged)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+    .bind(techniques)
+    .fetch_one(&mut **transaction)
+    .await?
+    .try_get("id")
 }

@@ -26,6 +26,14 @@ const FILL: &str = "INSERT INTO events (at, reference, gate, direction, person, 
 async fn measure(address: &str) -> Vec<(&'static str, Duration)> {
     let ledger = Ledger::open(address).await.unwrap();
     sqlx::query(FILL).execute(&ledger.write).await.unwrap();
+    for (technique, every) in [("T1204", 1), ("T1566", 200), ("T1027", 100_000)] {
+        sqlx::query("INSERT INTO event_techniques (technique, event) SELECT $1, id FROM events WHERE id % $2 = 0")
+            .bind(technique)
+            .bind(every)
+            .execute(&ledger.write)
+            .await
+            .unwrap();
+    }
     let day = now() / 86_400_000;
     for back in 0..14 {
         for site in 0..20_000 / 14 {
@@ -70,6 +78,14 @@ async fn measure(address: &str) -> Vec<(&'static str, Duration)> {
         ),
         ("events of a person", EventFilter { person: "person7".into(), ..any() }, None),
         ("events of a person, held", EventFilter { person: "person70".into(), decision: "hold".into(), ..any() }, None),
+        ("events of a technique that all have", EventFilter { technique: "T1204".into(), ..any() }, None),
+        // Five thousand have it, and the newest of them that was blocked lies five hundred of them back: they are read one by one.
+        (
+            "events of a technique, blocked",
+            EventFilter { technique: "T1566".into(), decision: "block".into(), ..any() },
+            None,
+        ),
+        ("events of a technique that few have", EventFilter { technique: "T1027".into(), ..any() }, None),
         ("events of nobody", EventFilter { person: "none".into(), ..any() }, None),
         ("events of a hash", EventFilter { sha256: "hash7".into(), ..any() }, None),
         ("events of a kind", EventFilter { kind: "pdf".into(), ..any() }, None),
@@ -183,7 +199,7 @@ async fn measure(address: &str) -> Vec<(&'static str, Duration)> {
     times.push((
         "audit",
         time(async || {
-            let _ = ledger.audit(500).await.unwrap();
+            let _ = ledger.audit(&AuditFilter::default(), None, 500).await.unwrap();
         })
         .await,
     ));

@@ -3,8 +3,8 @@
 use super::Ledger;
 use crate::{StoreError, fingerprint, now, secret};
 use serde::Serialize;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
 
 /// A person to add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,20 +54,22 @@ pub struct Session {
     pub csrf: String,
 }
 
-/// One change that somebody made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditEntry {
-    /// Number.
-    pub id: i64,
-    /// When.
-    pub at: i64,
-    /// Who.
-    pub who: String,
-    /// What they did.
-    pub what: String,
-    /// To what, and how.
-    pub detail: String,
+/// What changing a person came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It was done.
+    Done {
+        /// Tokens that were withdrawn with it.
+        tokens: u64,
+    },
+    /// There is no such person, or they are not as they should be for that any more. Nothing was changed.
+    Not,
+    /// Nobody with a password could change policies and people after that. Nothing was changed.
+    LastAdministrator,
 }
+
+/// The role of those who must not run out.
+const ADMINISTRATOR: &str = "admin";
 
 pub(super) const COLUMNS: &str =
     "users.id, users.name, password, totp, totp_used, users.role, users.created_at, failures, locked_until, disabled";
@@ -111,58 +113,71 @@ impl Ledger {
         row.as_ref().map(user).transpose()
     }
 
-    /// Writes back what may change about a person: password, role and whether they are shut out. Whoever is shut out or
-    /// gets another password or role is signed out everywhere; with another password, and when they are shut out, their tokens
-    /// are withdrawn. How many that were.
+    /// Changes what may change about a person: password, role and whether they are shut out. `change` gets them as they are by then,
+    /// and says whether to go on: nobody's role or state is written back as it was a while ago. Whoever is shut out or gets another
+    /// password or role is signed out everywhere; with another password, and when they are shut out, their tokens are withdrawn.
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn change_user(&self, changed: &User) -> Result<u64, StoreError> {
+    pub async fn change_user(
+        &self,
+        user: i64,
+        change: impl FnOnce(&mut User) -> bool + Send,
+    ) -> Result<Changed, StoreError> {
         let mut transaction = self.write.begin().await?;
-        sqlx::query(
-            "DELETE FROM sessions WHERE user_id = $1 AND EXISTS (SELECT 1 FROM users WHERE users.id = $1 \
-             AND (password <> $2 OR role <> $3 OR disabled <> $4))",
-        )
-        .bind(changed.id)
-        .bind(changed.password.clone())
-        .bind(changed.role.clone())
-        .bind(i64::from(changed.disabled))
-        .execute(&mut *transaction)
-        .await?;
-        let withdrawn = sqlx::query(
-            "DELETE FROM tokens WHERE user_id = $1 AND ($3 = 1 OR EXISTS (SELECT 1 FROM users WHERE users.id = $1 \
-             AND password <> $2))",
-        )
-        .bind(changed.id)
-        .bind(changed.password.clone())
-        .bind(i64::from(changed.disabled))
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("UPDATE users SET password = $1, role = $2, disabled = $3 WHERE id = $4")
-            .bind(changed.password.clone())
-            .bind(changed.role.clone())
-            .bind(i64::from(changed.disabled))
-            .bind(changed.id)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(withdrawn.rows_affected())
+        alone(&mut transaction).await?;
+        let changed = changed_in(&mut transaction, user, change).await?;
+        if matches!(changed, Changed::Done { .. }) {
+            transaction.commit().await?;
+        }
+        Ok(changed)
     }
 
-    /// Signs a person in: the session's secret and what forms must bring back.
+    /// Signs a person out everywhere, withdraws their tokens and takes them out of the groups that a provider said; how many sessions
+    /// and tokens, and groups, that were.
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn open_session(&self, user: i64) -> Result<(String, String), StoreError> {
+    pub async fn put_out(&self, user: i64) -> Result<u64, StoreError> {
+        let mut transaction = self.write.begin().await?;
+        alone(&mut transaction).await?;
+        let mut ended = 0;
+        for sql in [
+            "DELETE FROM sessions WHERE user_id = $1",
+            "DELETE FROM tokens WHERE user_id = $1",
+            "DELETE FROM memberships WHERE user_id = $1",
+        ] {
+            ended += sqlx::query(sql).bind(user).execute(&mut *transaction).await?.rows_affected();
+        }
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    /// Signs a person in who is as they were when they proved who they are: the session's secret and what forms must bring back. None
+    /// when they have another password by now or are shut out. The session ends at `expires_at` at the latest; 0 for no such time.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn open_session(&self, user: &User, expires_at: i64) -> Result<Option<(String, String)>, StoreError> {
         let (token, csrf) = (secret()?, secret()?);
-        sqlx::query("INSERT INTO sessions (token, user_id, csrf, created_at, seen_at) VALUES ($1, $2, $3, $4, $4)")
-            .bind(fingerprint(&token))
-            .bind(user)
-            .bind(csrf.clone())
-            .bind(now())
-            .execute(&self.write)
-            .await?;
-        Ok((token, csrf))
+        let mut transaction = self.write.begin().await?;
+        alone(&mut transaction).await?;
+        let present = present(&mut transaction, user.id).await?;
+        if !present.is_some_and(|present| !present.disabled && present.password == user.password) {
+            return Ok(None);
+        }
+        sqlx::query(
+            "INSERT INTO sessions (token, user_id, csrf, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $4, $5)",
+        )
+        .bind(fingerprint(&token))
+        .bind(user.id)
+        .bind(csrf.clone())
+        .bind(now())
+        .bind(expires_at)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Some((token, csrf)))
     }
 
     /// Who is signed in with a secret, if it was used after `seen_after` and made after `created_after`.
@@ -177,12 +192,14 @@ impl Ledger {
     ) -> Result<Option<Session>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, csrf, seen_at FROM sessions JOIN users ON users.id = sessions.user_id \
-             WHERE token = $1 AND seen_at > $2 AND sessions.created_at > $3 AND disabled = 0"
+             WHERE token = $1 AND seen_at > $2 AND sessions.created_at > $3 AND disabled = 0 \
+             AND (expires_at = 0 OR expires_at > $4)"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(fingerprint(token))
             .bind(seen_after)
             .bind(created_after)
+            .bind(now())
             .fetch_optional(&self.read)
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -206,42 +223,62 @@ impl Ledger {
         sqlx::query("DELETE FROM sessions WHERE token = $1").bind(fingerprint(token)).execute(&self.write).await?;
         Ok(())
     }
+}
 
-    /// Writes down a change.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn note(&self, who: &str, what: &str, detail: &str) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO audit (at, who, what, detail) VALUES ($1, $2, $3, $4)")
-            .bind(now())
-            .bind(who.to_owned())
-            .bind(what.to_owned())
-            .bind(detail.to_owned())
-            .execute(&self.write)
-            .await?;
-        Ok(())
-    }
+/// Whoever writes this row first is alone until the end of the transaction, in SQLite and PostgreSQL alike.
+pub(super) async fn alone(connection: &mut AnyConnection) -> Result<(), StoreError> {
+    sqlx::query("UPDATE state SET at = at WHERE name = 'setup'").execute(connection).await?;
+    Ok(())
+}
 
-    /// The newest changes.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn audit(&self, most: i64) -> Result<Vec<AuditEntry>, StoreError> {
-        let rows = sqlx::query("SELECT id, at, who, what, detail FROM audit ORDER BY id DESC LIMIT $1")
-            .bind(most)
-            .fetch_all(&self.read)
-            .await?;
-        let entry = |row: &AnyRow| {
-            Ok(AuditEntry {
-                id: row.try_get("id")?,
-                at: row.try_get("at")?,
-                who: row.try_get("who")?,
-                what: row.try_get("what")?,
-                detail: row.try_get("detail")?,
-            })
-        };
-        rows.iter().map(entry).collect()
+/// A person as they are within a transaction.
+async fn present(connection: &mut AnyConnection, id: i64) -> Result<Option<User>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM users WHERE users.id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(user).transpose()
+}
+
+/// Changes a person within a transaction that is alone.
+pub(super) async fn changed_in(
+    connection: &mut AnyConnection,
+    id: i64,
+    change: impl FnOnce(&mut User) -> bool + Send,
+) -> Result<Changed, StoreError> {
+    let Some(before) = present(&mut *connection, id).await? else { return Ok(Changed::Not) };
+    let mut after = before.clone();
+    if !change(&mut after) {
+        return Ok(Changed::Not);
     }
+    let is_way_in = |user: &User| user.role == ADMINISTRATOR && !user.disabled && !user.password.is_empty();
+    if is_way_in(&before) && !is_way_in(&after) {
+        let others = sqlx::query(
+            "SELECT COUNT(*) AS number FROM users WHERE id <> $1 AND role = $2 AND disabled = 0 AND password <> ''",
+        )
+        .bind(id)
+        .bind(ADMINISTRATOR)
+        .fetch_one(&mut *connection)
+        .await?;
+        if others.try_get::<i64, _>("number")? == 0 {
+            return Ok(Changed::LastAdministrator);
+        }
+    }
+    let other_password = before.password != after.password;
+    if other_password || before.role != after.role || before.disabled != after.disabled {
+        sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(id).execute(&mut *connection).await?;
+    }
+    let mut tokens = 0;
+    if other_password || after.disabled {
+        let done = sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(id).execute(&mut *connection).await?;
+        tokens = done.rows_affected();
+    }
+    sqlx::query("UPDATE users SET password = $1, role = $2, disabled = $3 WHERE id = $4")
+        .bind(after.password)
+        .bind(after.role)
+        .bind(i64::from(after.disabled))
+        .bind(id)
+        .execute(connection)
+        .await?;
+    Ok(Changed::Done { tokens })
 }
 
 pub(super) fn user(row: &AnyRow) -> Result<User, StoreError> {

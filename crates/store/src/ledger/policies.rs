@@ -1,7 +1,9 @@
 //! Policies that people wrote in the console, with their history.
 
 use super::Ledger;
+use super::journal::noted;
 use crate::{StoreError, now};
+use lazaret_model::AuditAct;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -57,12 +59,7 @@ impl Ledger {
         .await?;
         let Some(row) = row else { return Ok(None) };
         let id: i64 = row.try_get("id")?;
-        sqlx::query("INSERT INTO audit (at, who, what, detail) VALUES ($1, $2, 'policies changed', $3)")
-            .bind(now())
-            .bind(new.who.clone())
-            .bind(format!("version {id}: {}", new.note))
-            .execute(&mut *transaction)
-            .await?;
+        noted(&mut *transaction, &new.who, AuditAct::PoliciesChanged, &format!("version {id}: {}", new.note)).await?;
         transaction.commit().await?;
         Ok(Some(id))
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::now;
+use lazaret_model::AuditAct;
 use std::process::{Child, Command, Stdio};
 
 /// A PostgreSQL of its own, in a folder of its own.
@@ -40,7 +41,8 @@ impl Postgres {
         let process = run("postgres")
             .arg("-D")
             .arg(&data)
-            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-k"])
+            .args(["-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
+            .args(["-c", "dynamic_shared_memory_type=mmap", "-k"])
             .arg(folder.path())
             .stderr(Stdio::null())
             .spawn()
@@ -105,10 +107,14 @@ async fn suite(address: &str) {
     tokens(&ledger).await;
     policies(&ledger).await;
     bypasses(&ledger).await;
+    super::journal::tests::journal(&ledger).await;
+    incidents::tests::suite(&ledger).await;
     // What was acknowledged is there for whoever opens it next.
     let again = Ledger::open(address).await.unwrap();
     assert!(again.event("EVNT-0001").await.unwrap().is_some());
     retention(&again).await;
+    super::techniques::tests::suite(&again).await;
+    super::providers::tests::suite(&again).await;
 }
 
 fn event(number: usize, decision: &str) -> Event {
@@ -313,8 +319,8 @@ async fn people(ledger: &Ledger) {
     let anna = NewUser { name: "anna".into(), password: "hash".into(), role: "admin".into() };
     assert!(ledger.add_user(&anna).await.unwrap());
     assert!(!ledger.add_user(&anna).await.unwrap(), "one of a name");
-    let mut user = ledger.user("anna").await.unwrap().unwrap();
-    let (token, csrf) = ledger.open_session(user.id).await.unwrap();
+    let user = ledger.user("anna").await.unwrap().unwrap();
+    let (token, csrf) = ledger.open_session(&user, 0).await.unwrap().unwrap();
     let session = ledger.session(&token, 0, 0).await.unwrap().unwrap();
     assert_eq!((session.user.name.as_str(), session.csrf), ("anna", csrf));
     assert!(ledger.session("guess", 0, 0).await.unwrap().is_none());
@@ -324,15 +330,49 @@ async fn people(ledger: &Ledger) {
     }
     assert!(ledger.user("anna").await.unwrap().unwrap().locked_until > now());
     assert!(ledger.session(&token, 0, 0).await.unwrap().is_some(), "a failure elsewhere does not sign out");
-    user.role = "viewer".into();
-    ledger.change_user(&user).await.unwrap();
+    administrators(ledger, &ledger.user("anna").await.unwrap().unwrap()).await;
     assert!(ledger.session(&token, 0, 0).await.unwrap().is_none(), "another role signs out");
-    let (token, _) = ledger.open_session(user.id).await.unwrap();
+    let (token, _) = ledger.open_session(&user, 0).await.unwrap().unwrap();
     ledger.close_session(&token).await.unwrap();
     assert!(ledger.session(&token, 0, 0).await.unwrap().is_none());
-    assert_eq!(ledger.users().await.unwrap().len(), 1);
-    ledger.note("anna", "looked", "around").await.unwrap();
-    assert_eq!(ledger.audit(10).await.unwrap()[0].what, "looked");
+    let other = User { password: "an older hash".to_owned(), ..user.clone() };
+    assert!(ledger.open_session(&other, 0).await.unwrap().is_none(), "a session with a password that is none any more");
+    assert_eq!(ledger.users().await.unwrap().len(), 3);
+    ledger.note("anna", AuditAct::SampleViewed, "around").await.unwrap();
+    assert_eq!(ledger.audit(&AuditFilter::default(), None, 10).await.unwrap()[0].what, "sample looked into");
+}
+
+/// Of two administrators who shut each other out at once, one stays; the first becomes a viewer in the end.
+async fn administrators(ledger: &Ledger, anna: &User) {
+    let changed = |id: i64, change: fn(&mut User)| {
+        ledger.change_user(id, move |user| {
+            change(user);
+            true
+        })
+    };
+    let viewer: fn(&mut User) = |user| user.role = "viewer".to_owned();
+    let done = Changed::Done { tokens: 0 };
+    let lost: [fn(&mut User); 3] = [viewer, |user| user.disabled = true, |user| user.password.clear()];
+    for change in lost {
+        assert_eq!(changed(anna.id, change).await.unwrap(), Changed::LastAdministrator);
+    }
+    assert_eq!(ledger.user("anna").await.unwrap().unwrap(), *anna, "half of it was done");
+    // Who has no password comes in no more when the provider is away.
+    for (name, password) in [("paula", ""), ("olga", "hash")] {
+        let new = NewUser { name: name.into(), password: password.into(), role: "admin".into() };
+        assert!(ledger.add_user(&new).await.unwrap());
+    }
+    let olga = ledger.user("olga").await.unwrap().unwrap().id;
+    let shut: fn(&mut User) = |user| user.disabled = true;
+    let (one, other) = tokio::join!(changed(anna.id, shut), changed(olga, shut));
+    let outcomes = [one.unwrap(), other.unwrap()];
+    assert!(outcomes.contains(&done) && outcomes.contains(&Changed::LastAdministrator), "{outcomes:?}");
+    for id in [anna.id, olga] {
+        assert_eq!(changed(id, |user| user.disabled = false).await.unwrap(), done);
+    }
+    assert_eq!(changed(anna.id, viewer).await.unwrap(), done);
+    assert_eq!(ledger.change_user(anna.id, |_| false).await.unwrap(), Changed::Not);
+    assert_eq!(changed(i64::MAX, viewer).await.unwrap(), Changed::Not);
 }
 
 async fn factors(ledger: &Ledger) {
@@ -343,7 +383,7 @@ async fn factors(ledger: &Ledger) {
     assert!(ledger.use_totp_step(anna.id, 11).await.unwrap());
     assert!(!ledger.use_totp_step(anna.id, 11).await.unwrap() && !ledger.use_totp_step(anna.id, 9).await.unwrap());
     // What else changes does not bring used steps back.
-    ledger.change_user(&anna).await.unwrap();
+    ledger.change_user(anna.id, |_| true).await.unwrap();
     assert_eq!(ledger.user("anna").await.unwrap().unwrap().totp_used, 11);
     assert!(ledger.use_recovery_code(anna.id, "one").await.unwrap());
     assert!(!ledger.use_recovery_code(anna.id, "one").await.unwrap(), "used twice");
@@ -384,7 +424,14 @@ async fn sealed(ledger: &Ledger) {
 }
 
 async fn tokens(ledger: &Ledger) {
-    let mut anna = ledger.user("anna").await.unwrap().unwrap();
+    let anna = ledger.user("anna").await.unwrap().unwrap();
+    let changed = async |change: fn(&mut User)| {
+        let change = |user: &mut User| {
+            change(user);
+            true
+        };
+        ledger.change_user(anna.id, change).await.unwrap()
+    };
     let later = now() + 60_000;
     let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
     let (user, token) = ledger.bearer(&secret).await.unwrap().unwrap();
@@ -394,19 +441,17 @@ async fn tokens(ledger: &Ledger) {
     assert!(kept.used_at > 0 && kept.expires_at == later);
     // The first use of a day is in the audit, and no other.
     ledger.bearer(&secret).await.unwrap().unwrap();
-    let used = ledger.audit(100).await.unwrap();
+    let used = ledger.audit(&AuditFilter::default(), None, 100).await.unwrap();
     assert_eq!(used.iter().filter(|entry| entry.what == "token used" && entry.who == "anna").count(), 1);
     let expired = ledger.add_token(anna.id, "old", "viewer", now() - 1).await.unwrap();
     assert!(ledger.bearer(&expired).await.unwrap().is_none(), "it has expired");
-    assert_eq!(ledger.change_user(&anna).await.unwrap(), 0, "nothing changed");
-    anna.disabled = true;
-    assert_eq!(ledger.change_user(&anna).await.unwrap(), 2);
-    anna.disabled = false;
-    ledger.change_user(&anna).await.unwrap();
+    assert_eq!(changed(|_| ()).await, Changed::Done { tokens: 0 }, "nothing changed");
+    assert_eq!(changed(|user| user.disabled = true).await, Changed::Done { tokens: 2 });
+    changed(|user| user.disabled = false).await;
     assert!(ledger.bearer(&secret).await.unwrap().is_none(), "what was withdrawn stays so");
     let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
-    anna.password = "another hash".to_owned();
-    assert_eq!(ledger.change_user(&anna).await.unwrap(), 1);
+    let done = changed(|user| user.password = "another hash".to_owned()).await;
+    assert_eq!(done, Changed::Done { tokens: 1 });
     assert!(ledger.bearer(&secret).await.unwrap().is_none(), "it outlives the password");
     let secret = ledger.add_token(anna.id, "dashboard", "viewer", later).await.unwrap();
     let (_, token) = ledger.bearer(&secret).await.unwrap().unwrap();
@@ -429,7 +474,7 @@ async fn policies(ledger: &Ledger) {
     assert_eq!(ledger.policies_of(first).await.unwrap().unwrap().text, "one");
     let history = ledger.policy_history(10).await.unwrap();
     assert_eq!(history.iter().map(|v| (v.id, v.text.as_str())).collect::<Vec<_>>(), [(second, ""), (first, "")]);
-    let audit = ledger.audit(1).await.unwrap().remove(0);
+    let audit = ledger.audit(&AuditFilter::default(), None, 1).await.unwrap().remove(0);
     assert_eq!((audit.what.as_str(), audit.detail), ("policies changed", format!("version {second}: why")));
 }
 
@@ -442,7 +487,7 @@ async fn bypasses(ledger: &Ledger) {
     assert!(ledger.remove_bypass("updates.example", "karl").await.unwrap());
     assert!(!ledger.remove_bypass("updates.example", "karl").await.unwrap(), "it is not passed any more");
     assert!(ledger.bypasses().await.unwrap().is_empty());
-    let audit = ledger.audit(3).await.unwrap();
+    let audit = ledger.audit(&AuditFilter::default(), None, 3).await.unwrap();
     let told: Vec<_> = audit.iter().map(|one| (&*one.who, &*one.what, &*one.detail)).collect();
     assert_eq!(
         told[..2],

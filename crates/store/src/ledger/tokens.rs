@@ -3,6 +3,7 @@
 use super::Ledger;
 use super::people::{self, User};
 use crate::{StoreError, fingerprint, now, secret};
+use lazaret_model::AuditAct;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -106,7 +107,7 @@ impl Ledger {
                 .await?;
             if done.rows_affected() == 1 && found.used_at / DAY != now() / DAY {
                 let detail = format!("{} ({}), for the first time today", found.name, found.id);
-                self.note(&owner.name, "token used", &detail).await?;
+                self.note(&owner.name, AuditAct::TokenUsed, &detail).await?;
             }
         }
         Ok(Some((owner, found)))

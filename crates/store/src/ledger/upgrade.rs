@@ -97,7 +97,7 @@ async fn a_ledger_of_an_older_version_keeps_everything() {
         assert_eq!(ledger.tallies(0).await.unwrap().len(), 1);
         assert_eq!(ledger.requests_for("OLDE-0001").await.unwrap()[0].asker, "Anna");
         assert_eq!(ledger.users().await.unwrap()[0].name, "anna");
-        assert_eq!(ledger.audit(10).await.unwrap().len(), 1);
+        assert_eq!(ledger.audit(&AuditFilter::default(), None, 10).await.unwrap().len(), 1);
         assert_eq!(ledger.newest_policies().await.unwrap().unwrap().text, "permit");
         assert!(ledger.setup_secret(0, 1).await.unwrap().is_none(), "there is an administrator");
         let new = Event { at: now(), reference: "NEWE-0001".into(), decision: "hold".into(), ..Event::default() };

@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, VersionRow};
 use super::bodies::{Packer, pack_numbers, read};
+use super::counted::superseded;
 use super::{Library, as_json};
 use crate::{StoreError, now};
 use sqlx::any::Any;
@@ -103,10 +104,17 @@ pub struct NewRelease {
 pub enum Added {
     /// It is the release's next one.
     Yes,
-    /// The release has a version of this object already.
-    Twice,
     /// No version with these bytes is there.
     Unknown,
+}
+
+/// Objects that a release's bundle holds more than once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Repeats {
+    /// With the same bytes each time.
+    pub alike: usize,
+    /// In several versions (STIX 2.1, 3.6), of which the newest counts.
+    pub versions: usize,
 }
 
 /// An import under way. Several releases can be imported with one; what is known stays in memory between them.
@@ -132,10 +140,14 @@ pub struct Import {
     /// Objects that nobody had met, relationships' ends included: those may come later in the file, or never.
     fresh: Vec<(i64, String)>,
     members: Vec<i64>,
-    /// Objects of the release.
-    present: HashSet<i64>,
-    /// Ends of the release's relationships.
-    ends: Vec<(i64, i64)>,
+    /// Objects of the release, each with the version that was met first.
+    present: HashMap<i64, i64>,
+    /// Objects that were met again, with every version of them in the order of the bundle.
+    repeated: HashMap<i64, Vec<i64>>,
+    /// Numbers of the types of relationships.
+    kinds: HashMap<String, i64>,
+    /// The release's relationships, each with its ends and the number of its type.
+    ends: HashMap<i64, (i64, i64, i64)>,
     packer: Packer,
 }
 
@@ -147,6 +159,8 @@ struct Known {
     flags: i64,
     from: i64,
     to: i64,
+    /// The number of a relationship's type.
+    kind: i64,
 }
 
 impl Library {
@@ -170,8 +184,10 @@ impl Library {
             waiting_bytes: 0,
             fresh: Vec::new(),
             members: Vec::new(),
-            present: HashSet::new(),
-            ends: Vec::new(),
+            present: HashMap::new(),
+            repeated: HashMap::new(),
+            kinds: HashMap::new(),
+            ends: HashMap::new(),
             packer: Packer::new(),
         })
     }
@@ -193,16 +209,18 @@ impl Import {
             self.objects.clear();
             self.roots.clear();
             self.roots_bytes = 0;
-            let statement = "SELECT raw, id, object, flags, from_object, to_object FROM attack_versions";
+            let statement = "SELECT raw, id, object, flags, from_object, to_object, relation FROM attack_versions";
             for row in sqlx::query(statement).fetch_all(&mut *transaction).await? {
                 let raw: Vec<u8> = row.try_get(0)?;
                 if let Ok(raw) = raw.try_into() {
+                    let kind = numbered(&mut self.kinds, row.try_get::<String, _>(6)?.as_str());
                     let known = Known {
                         version: row.try_get(1)?,
                         object: row.try_get(2)?,
                         flags: row.try_get(3)?,
                         from: row.try_get(4)?,
                         to: row.try_get(5)?,
+                        kind,
                     };
                     self.known.insert(raw, known);
                 }
@@ -217,6 +235,7 @@ impl Import {
         self.transaction = Some(transaction);
         self.members.clear();
         self.present.clear();
+        self.repeated.clear();
         self.ends.clear();
         self.waiting.clear();
         self.waiting_bytes = 0;
@@ -227,14 +246,21 @@ impl Import {
     /// Adds the version with these bytes as the release's next one, where it is there. Its flags say what it is.
     pub fn add_known(&mut self, raw: &[u8; 32]) -> Added {
         let Some(known) = self.known.get(raw).copied() else { return Added::Unknown };
-        if !self.present.insert(known.object) {
-            return Added::Twice;
-        }
+        self.meet(known);
+        Added::Yes
+    }
+
+    /// The next version of the bundle.
+    fn meet(&mut self, known: Known) {
         self.members.push(known.version);
         if known.from != 0 {
-            self.ends.push((known.from, known.to));
+            self.ends.insert(known.object, (known.from, known.to, known.kind));
         }
-        Added::Yes
+        if let Some(first) = self.present.get(&known.object).copied() {
+            self.repeated.entry(known.object).or_insert_with(|| vec![first]).push(known.version);
+        } else {
+            self.present.insert(known.object, known.version);
+        }
     }
 
     /// The flags of every version that is there, by the hash of its bytes.
@@ -246,28 +272,26 @@ impl Import {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn add(&mut self, new: NewVersion) -> Result<Added, StoreError> {
+    pub async fn add(&mut self, new: NewVersion) -> Result<(), StoreError> {
         let object = self.object(&new.stix_id);
-        if !self.present.insert(object) {
-            return Ok(Added::Twice);
-        }
-        let (from, to) = match &new.relation {
-            Some(relation) => (self.object(&relation.from), self.object(&relation.to)),
-            None => (0, 0),
+        let (from, to, kind) = match &new.relation {
+            Some(relation) => {
+                let kind = numbered(&mut self.kinds, &relation.kind);
+                (self.object(&relation.from), self.object(&relation.to), kind)
+            }
+            None => (0, 0, 0),
         };
-        if from != 0 {
-            self.ends.push((from, to));
-        }
         let version = self.next_version;
         self.next_version += 1;
-        self.known.insert(new.raw, Known { version, object, flags: new.flags, from, to });
-        self.members.push(version);
+        let known = Known { version, object, flags: new.flags, from, to, kind };
+        self.known.insert(new.raw, known);
+        self.meet(known);
         self.waiting_bytes += new.weight();
         self.waiting.push((version, new));
         if self.waiting.len() >= BATCH || self.waiting_bytes >= BATCH_BYTES {
             self.write().await?;
         }
-        Ok(Added::Yes)
+        Ok(())
     }
 
     /// The number of an object, which gets one where it has none.
@@ -284,7 +308,35 @@ impl Import {
 
     /// Relationships of the release that begin or end at something that is not in it.
     pub fn dangling(&self) -> usize {
-        self.ends.iter().filter(|(from, to)| !self.present.contains(from) || !self.present.contains(to)).count()
+        let has = |object: &i64| self.present.contains_key(object);
+        self.ends.values().filter(|(from, to, _)| !has(from) || !has(to)).count()
+    }
+
+    /// Relationships of the release that say what another one of it says: of the same type, between the same two objects.
+    pub fn said_again(&self) -> usize {
+        let different: HashSet<&(i64, i64, i64)> = self.ends.values().collect();
+        self.ends.len() - different.len()
+    }
+
+    /// Objects that the bundle holds more than once.
+    pub fn repeats(&self) -> Repeats {
+        let is_alike = |versions: &Vec<i64>| versions.iter().all(|version| Some(version) == versions.first());
+        let alike = self.repeated.values().filter(|versions| is_alike(versions)).count();
+        Repeats { alike, versions: self.repeated.len() - alike }
+    }
+
+    /// How many of these objects, by their STIX ids, the release has.
+    pub fn has<'a>(&self, stix_ids: impl Iterator<Item = &'a str>) -> usize {
+        let number = |id: &str| self.objects.get(id).map(|(number, _)| *number);
+        let found: HashSet<i64> =
+            stix_ids.filter_map(number).filter(|number| self.present.contains_key(number)).collect();
+        found.len()
+    }
+
+    /// How many objects the release has that are none of those that are known, by their STIX ids.
+    pub fn beside(&self, is_known: impl Fn(&str) -> bool) -> usize {
+        let own = self.objects.iter().filter(|(_, (number, _))| self.present.contains_key(number));
+        own.filter(|(id, _)| !is_known(id)).count()
     }
 
     /// Gives up a release to which nothing was added: what is known stays in memory.
@@ -327,6 +379,10 @@ impl Import {
         let members = pack_numbers(&self.members)?;
         let Some(mut transaction) = self.transaction.take() else { return Ok(false) };
         let connection = &mut *transaction;
+        let superseded = superseded(&self.repeated, &library, connection).await?;
+        let mut counted: Vec<i64> = self.members.iter().copied().filter(|id| !superseded.contains(id)).collect();
+        counted.sort_unstable();
+        counted.dedup();
         sqlx::query(
             "INSERT INTO attack_tracks (id, feed, domain) SELECT COALESCE(MAX(id), 0) + 1, $1, $2 FROM attack_tracks \
              HAVING NOT EXISTS (SELECT 1 FROM attack_tracks WHERE feed = $1 AND domain = $2)",
@@ -354,7 +410,7 @@ impl Import {
         .bind(new.bundle.clone())
         .bind(new.source.clone())
         .bind(now())
-        .bind(i64::try_from(self.members.len()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(counted.len()).unwrap_or(i64::MAX))
         .bind(new.notes.clone())
         .bind(skeleton)
         .bind(members)
@@ -367,7 +423,18 @@ impl Import {
         };
         let release: i64 = row.try_get(0)?;
         let asked = library.numbers("$1");
-        let ids = as_json(&self.members);
+        if !superseded.is_empty() {
+            let statement = format!(
+                "INSERT INTO attack_superseded (version, release) SELECT asked.value, $2 FROM {asked} AS asked"
+            );
+            let superseded: Vec<i64> = superseded.into_iter().collect();
+            sqlx::query(sqlx::AssertSqlSafe(statement))
+                .bind(as_json(&superseded))
+                .bind(release)
+                .execute(&mut *connection)
+                .await?;
+        }
+        let ids = as_json(&counted);
         // `WHERE true` tells SQLite's parser where the conflict clause begins.
         for (statement, number, place) in [
             (
@@ -417,7 +484,8 @@ impl Import {
         self.waiting_bytes = 0;
         let fresh = std::mem::take(&mut self.fresh);
         if self.roots_bytes > MOST_ROOTS {
-            // A release has each object once: what was written in this transaction is not needed in it again.
+            // A release has most objects once: what was written in this transaction is hardly needed in it again, and a version
+            // whose root is not at hand is packed by itself.
             self.roots.clear();
             self.roots_bytes = 0;
         }
@@ -475,4 +543,17 @@ impl Import {
     fn number(&self, stix_id: &str) -> i64 {
         self.objects.get(stix_id).map_or(0, |(id, _)| *id)
     }
+}
+
+/// The number of a type of relationship; 0 for none.
+fn numbered(kinds: &mut HashMap<String, i64>, kind: &str) -> i64 {
+    if kind.is_empty() {
+        return 0;
+    }
+    if let Some(number) = kinds.get(kind) {
+        return *number;
+    }
+    let number = i64::try_from(kinds.len()).unwrap_or(i64::MAX).saturating_add(1);
+    kinds.insert(kind.to_owned(), number);
+    number
 }

@@ -28,7 +28,10 @@ impl Library {
     /// # Errors
     /// When the database does not answer, is damaged, or an import takes too long.
     pub async fn remove(&self, release: &Release) -> Result<Option<Removed>, StoreError> {
-        let members = self.members(release.id).await?;
+        let mut members = self.members(release.id).await?;
+        // A bundle may hold the same bytes twice.
+        members.sort_unstable();
+        members.dedup();
         let mut transaction = self.write.begin().await?;
         // This locks imports out, and tells those that remember something that it is old.
         sqlx::query("UPDATE attack_state SET generation = generation + 1 WHERE id = 1")
@@ -44,16 +47,18 @@ impl Library {
             transaction.rollback().await?;
             return Ok(None);
         }
-        sqlx::query("DELETE FROM attack_members WHERE release = $1")
-            .bind(release.id)
-            .execute(&mut *transaction)
-            .await?;
+        for statement in
+            ["DELETE FROM attack_members WHERE release = $1", "DELETE FROM attack_superseded WHERE release = $1"]
+        {
+            sqlx::query(statement).bind(release.id).execute(&mut *transaction).await?;
+        }
         let mut work = Work { library: self, transaction };
         let objects = work.spans_again(&members, release.track).await?;
         let doomed = work
             .asked(
                 "SELECT asked.value, asked.value FROM {asked} AS asked \
-                 WHERE NOT EXISTS (SELECT 1 FROM attack_members m WHERE m.version = asked.value)",
+                 WHERE NOT EXISTS (SELECT 1 FROM attack_members m WHERE m.version = asked.value) \
+                 AND NOT EXISTS (SELECT 1 FROM attack_superseded s WHERE s.version = asked.value)",
                 &members,
             )
             .await?;

@@ -31,6 +31,8 @@ impl Library {
             for object in members.iter().filter_map(|version| objects.get(version)) {
                 let (runs, last) = runs.entry(*object).or_default();
                 match runs.last_mut() {
+                    // The same release once more: its bundle holds several versions.
+                    Some(_) if *last == at => {}
                     Some(run) if *last + 1 == at => run.1 = *place,
                     _ => runs.push((*place, *place)),
                 }

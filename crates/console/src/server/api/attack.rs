@@ -2,10 +2,11 @@
 //! search and layers.
 
 use super::{Caller, Path, Route, Said, asked, said};
-use crate::server::Console;
 use crate::server::api::problem::Problem;
 use crate::server::attack::{Where, fits};
-use crate::server::session::May;
+use crate::server::rows::{Program, get, post};
+use crate::server::session::may;
+use crate::server::{Console, parts};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query, State};
@@ -13,7 +14,6 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_T
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
 use lazaret_attack::{
     ATTRIBUTION, AttackError, Bundle, Catalog, Choice, Effective, Found, Question, SECTIONS, Words, changes_between,
     compare, domain_named, entry_layer, gaps, hex, history_json, kind_of, layer_upgraded, markdown, path_of,
@@ -53,6 +53,8 @@ pub(super) fn routes() -> Vec<Route> {
 /// Whoever asks the library: with a token, or anybody where it is open to all.
 pub(in crate::server) struct Guest;
 
+impl Program for Guest {}
+
 impl FromRequestParts<Arc<Console>> for Guest {
     type Rejection = Problem;
 
@@ -60,7 +62,7 @@ impl FromRequestParts<Arc<Console>> for Guest {
         if console.settings.public_library && !parts.headers.contains_key(AUTHORIZATION) {
             return Ok(Self);
         }
-        Caller::from_request_parts(parts, console).await?.may(May::View)?;
+        Caller::<may::View>::from_request_parts(parts, console).await?;
         Ok(Self)
     }
 }
@@ -71,7 +73,7 @@ impl From<AttackError> for Problem {
     }
 }
 
-async fn releases(State(console): State<Arc<Console>>, _: Guest) -> Said {
+async fn releases(State(console): State<parts::Library>, _: Guest) -> Said {
     let (_, releases) = console.catalog()?.releases().await?;
     said(&json!({ "releases": *releases, "attribution": ATTRIBUTION }))
 }
@@ -89,7 +91,7 @@ async fn release_at(catalog: &Catalog, feed: &str, domain: &str, name: &str) -> 
     Ok(catalog.release(&choice).await?)
 }
 
-async fn release(State(console): State<Arc<Console>>, _: Guest, Path((feed, domain, name)): Named) -> Said {
+async fn release(State(console): State<parts::Library>, _: Guest, Path((feed, domain, name)): Named) -> Said {
     let catalog = console.catalog()?;
     let release = release_at(catalog, &feed, &domain, &name).await?;
     let view = catalog.view(&release).await?;
@@ -100,7 +102,7 @@ async fn release(State(console): State<Arc<Console>>, _: Guest, Path((feed, doma
 
 /// The bundle as it was imported, piece by piece.
 async fn bundle(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Guest,
     Path((feed, domain, name)): Named,
     headers: HeaderMap,
@@ -145,7 +147,7 @@ fn is_known(headers: &HeaderMap, etag: &str) -> bool {
 
 /// The exact bytes of an object in a release.
 async fn raw(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Guest,
     Path((feed, domain, name, stix_id)): Path<(String, String, String, String)>,
     headers: HeaderMap,
@@ -154,7 +156,8 @@ async fn raw(
     let release = release_at(catalog, &feed, &domain, &name).await?;
     let view = catalog.view(&release).await?;
     let missing = || Problem::new(StatusCode::NOT_FOUND, "this release has no object with this STIX id");
-    let version = view.stix_id(&stix_id.to_ascii_lowercase()).ok_or_else(missing)?;
+    let version = view.stix_id(&stix_id).or_else(|| view.stix_id(&stix_id.to_ascii_lowercase()));
+    let version = version.ok_or_else(missing)?;
     let etag = format!("\"{}\"", hex(&version.raw));
     if is_known(&headers, &etag) {
         return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
@@ -195,14 +198,15 @@ struct Narrowed {
 }
 
 async fn objects(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Guest,
     Path((feed, domain, name)): Named,
     query: Result<Query<Narrowed>, QueryRejection>,
 ) -> Said {
     let asked = asked(query)?;
     let limit = limit(asked.limit)?;
-    narrowed(&asked.section, &asked.status)?;
+    narrowed(&asked.section)?;
+    one_of("status", &asked.status, STATUSES.into_iter())?;
     let catalog = console.catalog()?;
     let release = release_at(catalog, &feed, &domain, &name).await?;
     let view = catalog.view(&release).await?;
@@ -222,10 +226,12 @@ async fn objects(
     said(&json!({ "total": found.len(), "objects": rows, "next": next, "attribution": ATTRIBUTION }))
 }
 
-/// Refuses a section or a status that there is not, rather than finding nothing.
-fn narrowed(section: &str, status: &str) -> Result<(), Problem> {
-    one_of("section", section, SECTIONS.iter().map(|section| section.path))?;
-    one_of("status", status, ["live", "revoked", "deprecated"].into_iter())
+/// What MITRE says about an object in a release.
+const STATUSES: [&str; 3] = ["live", "revoked", "deprecated"];
+
+/// Refuses a section that there is not, rather than finding nothing.
+fn narrowed(section: &str) -> Result<(), Problem> {
+    one_of("section", section, SECTIONS.iter().map(|section| section.path))
 }
 
 fn one_of(name: &str, value: &str, mut all: impl Iterator<Item = &'static str> + Clone) -> Result<(), Problem> {
@@ -272,13 +278,13 @@ async fn found(catalog: &Catalog, id: &str, place: Placed) -> Result<Found, Prob
     Ok(catalog.find(None, id, &choice).await?)
 }
 
-async fn object(State(console): State<Arc<Console>>, _: Guest, Path(id): Path<String>, place: Placed) -> Said {
+async fn object(State(console): State<parts::Library>, _: Guest, Path(id): Path<String>, place: Placed) -> Said {
     let catalog = console.catalog()?;
     let found = found(catalog, &id, place).await?;
     said(&summary(catalog, &found).await?)
 }
 
-async fn history(State(console): State<Arc<Console>>, _: Guest, Path(id): Path<String>, place: Placed) -> Said {
+async fn history(State(console): State<parts::Library>, _: Guest, Path(id): Path<String>, place: Placed) -> Said {
     let catalog = console.catalog()?;
     let found = found(catalog, &id, place).await?;
     said(&history_json(catalog, &found).await?)
@@ -291,7 +297,7 @@ struct Two {
 }
 
 async fn difference(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Guest,
     Path(id): Path<String>,
     place: Placed,
@@ -327,7 +333,7 @@ struct Form {
 }
 
 async fn relationships(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Guest,
     Path(id): Path<String>,
     place: Placed,
@@ -374,13 +380,13 @@ async fn relationships(
     }))
 }
 
-async fn layer(State(console): State<Arc<Console>>, _: Guest, Path(id): Path<String>, place: Placed) -> Said {
+async fn layer(State(console): State<parts::Library>, _: Guest, Path(id): Path<String>, place: Placed) -> Said {
     let found = found(console.catalog()?, &id, place).await?;
     said(&entry_layer(&found))
 }
 
 async fn diff(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     _: Guest,
     two: Result<Query<Two>, QueryRejection>,
     place: Placed,
@@ -409,9 +415,10 @@ struct Sought {
     limit: Option<usize>,
 }
 
-async fn search(State(console): State<Arc<Console>>, _: Guest, query: Result<Query<Sought>, QueryRejection>) -> Said {
+async fn search(State(console): State<parts::Library>, _: Guest, query: Result<Query<Sought>, QueryRejection>) -> Said {
     let sought = asked(query)?;
-    narrowed(&sought.section, &sought.status)?;
+    narrowed(&sought.section)?;
+    one_of("status", &sought.status, STATUSES.into_iter().chain(["gone"]))?;
     let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`domain` is one of enterprise, mobile, ics, pre");
     let domain = match sought.domain.as_str() {
         "" => String::new(),
@@ -432,7 +439,7 @@ async fn search(State(console): State<Arc<Console>>, _: Guest, query: Result<Que
     said(&json!({ "total": found.total, "loose": found.loose, "hits": found.hits, "attribution": ATTRIBUTION }))
 }
 
-async fn upgrade(State(console): State<Arc<Console>>, _: Guest, place: Placed, bytes: Bytes) -> Said {
+async fn upgrade(State(console): State<parts::Library>, _: Guest, place: Placed, bytes: Bytes) -> Said {
     let (catalog, choice) = (console.catalog()?, asked(place)?.choice()?);
     let mut upgraded = Vec::new();
     for layer in read_layers(&bytes)? {

@@ -1,10 +1,10 @@
 //! Problem documents (RFC 9457).
 
 use super::super::Refused;
-use crate::PolicyTrouble;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
+use lazaret_policy::PolicyProblem;
 use lazaret_store::StoreError;
 use serde_json::{Value, json};
 
@@ -22,8 +22,12 @@ impl Problem {
         Self { status, detail: detail.into(), errors: Vec::new() }
     }
 
-    pub(super) fn troubles(troubles: &[PolicyTrouble]) -> Self {
-        let errors = troubles.iter().map(|trouble| json!(trouble)).collect();
+    pub(super) fn troubles(troubles: &[PolicyProblem]) -> Self {
+        let error = |trouble: &PolicyProblem| {
+            // The file is none: it is the text that was sent.
+            json!({ "line": trouble.line, "column": trouble.column, "message": trouble.message })
+        };
+        let errors = troubles.iter().map(error).collect();
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: "the policies do not validate".to_owned(), errors }
     }
 }

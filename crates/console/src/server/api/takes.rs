@@ -2,25 +2,25 @@
 
 use super::problem::Problem;
 use super::{Caller, Path, Route, Said, asked, body, said};
-use crate::server::Console;
 use crate::server::attack::needed;
-use crate::server::session::May;
+use crate::server::parts;
+use crate::server::rows::{get, post, put};
+use crate::server::session::may;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::routing::{get, post};
 use lazaret_attack::{Deed, Fit, TakeError, act, begin, check, look, read_take, takes_now};
+use lazaret_model::AuditAct;
 use serde::Deserialize;
 use serde_json::json;
-use std::sync::Arc;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        ("/api/v1/attack/takes", vec![Method::GET, Method::POST], get(takes).post(new_take)),
+        ("/api/v1/attack/takes", vec![Method::GET, Method::POST], get(takes).merge(post(new_take))),
         ("/api/v1/attack/takes/check", vec![Method::POST], post(check_take)),
-        ("/api/v1/attack/takes/{id}", vec![Method::GET, Method::PUT], get(take).put(put_take)),
+        ("/api/v1/attack/takes/{id}", vec![Method::GET, Method::PUT], get(take).merge(put(put_take))),
         ("/api/v1/attack/takes/{id}/{deed}", vec![Method::POST], post(act_on_take)),
     ]
 }
@@ -44,18 +44,16 @@ struct About {
 }
 
 async fn takes(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
+    State(console): State<parts::Library>,
+    _: Caller<may::View>,
     about: Result<Query<About>, QueryRejection>,
 ) -> Said {
-    caller.may(May::View)?;
     let about = asked(about)?;
     let object = Some(about.object.as_str()).filter(|object| !object.is_empty());
     said(&json!({ "takes": takes_now(console.catalog()?, object).await? }))
 }
 
-async fn take(State(console): State<Arc<Console>>, caller: Caller, Path(id): Path<i64>) -> Said {
-    caller.may(May::View)?;
+async fn take(State(console): State<parts::Library>, _: Caller<may::View>, Path(id): Path<i64>) -> Said {
     let (take, checked) = look(console.catalog()?, id).await?;
     let steps = console.catalog()?.library().take_steps(id).await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", take.revision));
@@ -87,19 +85,17 @@ fn text(bytes: &Bytes) -> Result<String, Problem> {
     String::from_utf8(bytes.to_vec()).map_err(wrong)
 }
 
-async fn new_take(State(console): State<Arc<Console>>, caller: Caller, bytes: Bytes) -> Said {
-    caller.may(May::WriteTakes)?;
+async fn new_take(State(console): State<parts::Library>, caller: Caller<may::WriteTakes>, bytes: Bytes) -> Said {
     let catalog = console.catalog()?;
     let id = begin(catalog, &caller.name, &text(&bytes)?).await?;
-    console.ledger.note(&caller.name, "take begun", &id.to_string()).await?;
+    console.ledger.note(&caller.name, AuditAct::TakeBegun, &id.to_string()).await?;
     let mut answer = said(&json!({ "take": catalog.library().take(id).await? }))?;
     *answer.status_mut() = StatusCode::CREATED;
     Ok(answer)
 }
 
 /// Whether a document would be taken, and how it fits.
-async fn check_take(State(console): State<Arc<Console>>, caller: Caller, bytes: Bytes) -> Said {
-    caller.may(May::WriteTakes)?;
+async fn check_take(State(console): State<parts::Library>, _: Caller<may::WriteTakes>, bytes: Bytes) -> Said {
     let document = read_take(&text(&bytes)?).map_err(TakeError::Troubles)?;
     let checked = check(console.catalog()?, &document).await?;
     if !checked.troubles.is_empty() {
@@ -109,8 +105,8 @@ async fn check_take(State(console): State<Arc<Console>>, caller: Caller, bytes: 
 }
 
 async fn put_take(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
+    State(console): State<parts::Library>,
+    caller: Caller<may::WriteTakes>,
     Path(id): Path<i64>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -128,8 +124,8 @@ struct Step {
 }
 
 async fn act_on_take(
-    State(console): State<Arc<Console>>,
-    caller: Caller,
+    State(console): State<parts::Library>,
+    caller: Caller<may::WorkOnTakes>,
     Path((id, deed)): Path<(i64, String)>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -153,10 +149,17 @@ async fn act_on_take(
     done(&console, &caller, id, revision, deed, &step.note).await
 }
 
-async fn done(console: &Console, caller: &Caller, id: i64, revision: Option<i64>, deed: Deed, note: &str) -> Said {
-    caller.may(needed(&deed))?;
+async fn done<P>(
+    console: &parts::Library,
+    caller: &Caller<P>,
+    id: i64,
+    revision: Option<i64>,
+    deed: Deed,
+    note: &str,
+) -> Said {
+    caller.needs(needed(&deed))?;
     let what = deed.name();
     let take = act(console.catalog()?, id, revision, &caller.name, deed, note).await?;
-    console.ledger.note(&caller.name, &format!("take: {what}"), &id.to_string()).await?;
+    console.ledger.note(&caller.name, AuditAct::TakeChanged, &format!("{what}: {id}")).await?;
     said(&json!({ "take": take }))
 }

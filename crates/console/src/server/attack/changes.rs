@@ -2,16 +2,16 @@
 
 use super::history::{DifferenceRow, difference_row};
 use super::home::domains;
-use super::{Reader, Where, shelf};
+use super::pin::Pin;
+use super::{Reader, Where, shelf_in};
 use crate::server::extract::Query;
 use crate::server::session::Shown;
-use crate::server::{Answer, Console};
+use crate::server::{Answer, parts};
 use askama::Template;
 use axum::extract::State;
 use axum::http::Uri;
 use lazaret_attack::{Changed, Choice, DomainChanges, Kind, Number, Section, changes, domain_title, order};
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// Objects of one kind that a page lists.
 const MOST_LISTED: usize = 250;
@@ -29,6 +29,7 @@ pub(super) struct Asked {
 #[template(path = "attack/changes.html")]
 struct Page {
     user: Option<Shown>,
+    pin: Option<Pin>,
     from: String,
     to: String,
     feed: String,
@@ -70,7 +71,7 @@ struct Entry {
 }
 
 pub(super) async fn show(
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     reader: Reader,
     Query(place): Query<Where>,
     uri: Uri,
@@ -99,23 +100,34 @@ pub(super) async fn show(
     let found = changes(catalog, &old, &new).await?;
     let feeds = ["stix-2.0", "stix-2.1"].map(str::to_owned);
     let has = |feed: &str| releases.iter().any(|release| release.feed == feed && release.domain == newest.domain);
-    shelf(&Page {
-        user: reader.shown(),
-        from: old.name.clone(),
-        to: new.name.clone(),
-        feed: new.feed.clone(),
-        domain: new.domain.clone(),
-        domain_title: domain_title(&new.domain).to_owned(),
-        releases: own.iter().rev().map(|release| release.name.clone()).collect(),
-        feeds: feeds.into_iter().filter(|feed| has(feed)).map(|feed| (feed.clone(), feed == new.feed)).collect(),
-        domains: domains(catalog, &new).await?,
-        counts: counts(&found),
-        kinds: Kind::COUNTED.iter().map(|kind| kind.title()).collect(),
-        lists: lists(&found, &asked.section),
-        contributors: found.contributors.iter().cloned().collect(),
-        api: format!("/api/v1/attack/diff?from={}&to={}&domain={}&feed={}", old.name, new.name, new.domain, new.feed),
-        section: asked.section,
-    })
+    // What is compared is what links lead to, unless that is what is newest anyway.
+    let leave = format!("/attack/changes?domain={}&feed={}", new.domain, new.feed);
+    let (release, feed, domain) = (new.name.clone(), new.feed.clone(), new.domain.clone());
+    let pin = (new.id != newest.id).then_some(Pin { release, feed, domain, leave });
+    shelf_in(
+        pin.as_ref(),
+        &Page {
+            user: reader.shown(),
+            pin: pin.clone(),
+            from: old.name.clone(),
+            to: new.name.clone(),
+            feed: new.feed.clone(),
+            domain: new.domain.clone(),
+            domain_title: domain_title(&new.domain).to_owned(),
+            releases: own.iter().rev().map(|release| release.name.clone()).collect(),
+            feeds: feeds.into_iter().filter(|feed| has(feed)).map(|feed| (feed.clone(), feed == new.feed)).collect(),
+            domains: domains(catalog, &new).await?,
+            counts: counts(&found),
+            kinds: Kind::COUNTED.iter().map(|kind| kind.title()).collect(),
+            lists: lists(&found, &asked.section),
+            contributors: found.contributors.iter().cloned().collect(),
+            api: format!(
+                "/api/v1/attack/diff?from={}&to={}&domain={}&feed={}",
+                old.name, new.name, new.domain, new.feed
+            ),
+            section: asked.section,
+        },
+    )
 }
 
 fn counts(found: &DomainChanges) -> Vec<Counts> {

@@ -126,7 +126,11 @@ fn active(kind: &str) -> String {
     }
 }
 
-fn title(relation: &Version, outward: bool, other: &str) -> String {
+fn title(relation: &Version, outward: bool, own: &str, other: &str) -> String {
+    // How groups, software and campaigns use a technique is one table, as on the official site.
+    if relation.relation == "uses" && !outward && kind_of(own) == "attack-pattern" {
+        return "Procedure examples".to_owned();
+    }
     let what = if outward { active(&relation.relation) } else { passive(&relation.relation) };
     let section = if kind_of(other) == "attack-pattern" && relation.relation == "subtechnique-of" && !outward {
         "Sub-techniques"
@@ -192,7 +196,10 @@ pub(super) async fn explorer(
     let mut by_title: BTreeMap<(bool, String), Vec<&Related>> = BTreeMap::new();
     for one in related.iter().filter(|one| fits(one, &filter.platform, &filter.tactic, &filter.status)) {
         let other = one.other.as_ref().map_or_else(Clone::clone, |other| other.stix_id.clone());
-        by_title.entry((!one.outward, title(&one.relation, one.outward, &other))).or_default().push(one);
+        by_title
+            .entry((!one.outward, title(&one.relation, one.outward, &found.version.stix_id, &other)))
+            .or_default()
+            .push(one);
     }
     let most = if filter.all.is_empty() { FIRST } else { MOST };
     let mut chosen: Vec<(String, usize, Vec<&Related>)> = Vec::new();

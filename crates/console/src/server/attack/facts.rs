@@ -2,7 +2,7 @@
 
 use super::{day, inside, prose};
 use crate::prose::Citations;
-use lazaret_attack::{Found, Link, Linked, View, is_live, path_of, text_of, texts};
+use lazaret_attack::{Found, Link, Linked, Named, View, ends, is_live, path_of, text_of, texts};
 use lazaret_store::Version;
 use serde_json::{Map, Value};
 
@@ -67,6 +67,18 @@ pub(super) fn facts(found: &Found, fields: &Map<String, Value>, linked: &[Linked
     };
     let entries = |entries: Vec<&Version>| -> Vec<Piece> { entries.into_iter().map(piece).collect() };
     let view = &found.view;
+    if let Some(ends) = ends(view, &found.version) {
+        let end = |object: i64, named: &Named| match view.object(object) {
+            Some(other) => piece(other),
+            None => {
+                let text = format!("{} (not in this release)", named.told());
+                Piece { text, path: named.path.clone() }
+            }
+        };
+        add("From", vec![end(found.version.from_object, &ends.source)]);
+        add("Type", vec![plain(&ends.kind)]);
+        add("To", vec![end(found.version.to_object, &ends.target)]);
+    }
     if found.version.stix_id.starts_with("attack-pattern--") {
         let tactics = found.version.tactics.lines().map(|name| match view.tactic(name) {
             Some(tactic) => piece(tactic),
@@ -74,10 +86,15 @@ pub(super) fn facts(found: &Found, fields: &Map<String, Value>, linked: &[Linked
         });
         add("Tactics", tactics.collect());
         let parent = view.from(found.version.object).find(|relation| relation.relation == "subtechnique-of");
-        add(
-            "Sub-technique of",
-            entries(parent.and_then(|relation| view.object(relation.to_object)).into_iter().collect()),
-        );
+        let parent = parent.and_then(|relation| view.object(relation.to_object));
+        add("Sub-technique of", entries(parent.into_iter().collect()));
+        let others = parent.into_iter().flat_map(|parent| view.to(parent.object));
+        let others = others.filter(|one| one.relation == "subtechnique-of" && is_live(one));
+        let others = others.filter_map(|one| view.object(one.from_object));
+        let mut others: Vec<&Version> =
+            others.filter(|other| other.object != found.version.object && is_live(other)).collect();
+        others.sort_by(|a, b| a.attack_id.cmp(&b.attack_id));
+        add("Other sub-techniques of that", entries(others));
     }
     for (link, own, label) in [
         (Link::DataSource, true, "Data source"),
@@ -172,6 +189,7 @@ pub(super) fn tables(view: &View, fields: &Map<String, Value>) -> Vec<Table> {
         view.stix_id(id).map_or_else(|| plain(id), piece)
     };
     let tables = [
+        Table { title: "Names, and who uses them", heads: vec!["Name", "Source"], rows: named_by(fields) },
         Table {
             title: "Log sources",
             heads: vec!["Data component", "Name", "Channel"],
@@ -207,6 +225,18 @@ pub(super) fn tables(view: &View, fields: &Map<String, Value>) -> Vec<Table> {
         },
     ];
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
+}
+
+/// Other names of an entry that its references tell the source of.
+fn named_by(fields: &Map<String, Value>) -> Vec<Vec<Piece>> {
+    let names = ["aliases", "x_mitre_aliases"].iter().flat_map(|field| texts(fields, field));
+    let references = lazaret_attack::references(fields);
+    let row = |name: &str| {
+        let own = references.iter().find(|one| one.source_name == name && !one.description.is_empty())?;
+        let said = own.description.replace("(Citation: ", "; ").replace(')', "");
+        Some(vec![plain(name), plain(said.trim_start_matches([';', ' ']))])
+    };
+    names.filter_map(row).collect()
 }
 
 /// The address of an entry on the official site.
@@ -264,6 +294,13 @@ pub(super) fn guidance(found: &Found, live_relations: usize) -> Vec<String> {
                 }
             }
         }
+    }
+    if let Some(gone) = &found.gone {
+        lines.push(format!(
+            "It is not in {}, the newest release of {}: count nothing that names it alone towards today's coverage.",
+            gone.newest,
+            gone.domain_title()
+        ));
     }
     let by_kind: &[&str] = match kind {
         "attack-pattern" => &[

@@ -1,18 +1,19 @@
 //! The library's first page, its sections as lists, and the licence.
 
 use super::facts::named;
-use super::{Reader, Where, shelf};
+use super::pin::Pin;
+use super::{Reader, Where, shelf, shelf_in};
 use crate::server::extract::Query;
 use crate::server::session::Shown;
-use crate::server::{Answer, Console, Refused, shown_time};
+use crate::server::{Answer, Refused, parts, shown_time};
 use askama::Template;
 use axum::extract::State;
+use axum::http::Uri;
 use lazaret_attack::{
-    Catalog, Choice, SECTIONS, Section, domain_title, is_live, kind_of, path_of, section_at, section_of, status,
+    Catalog, Choice, SECTIONS, Section, domain_title, is_live, kind_of, path_of, rank, section_at, section_of, status,
 };
 use lazaret_store::Release;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "attack/home.html")]
@@ -44,7 +45,7 @@ struct Row {
     api: String,
 }
 
-pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader) -> Answer {
+pub(super) async fn show(State(console): State<parts::Library>, reader: Reader) -> Answer {
     let catalog = console.catalog()?;
     let (_, releases) = catalog.releases().await?;
     let mut tracks: Vec<Track> = Vec::new();
@@ -72,6 +73,8 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader) ->
             });
         }
     }
+    // The order in which people look for them: Enterprise first, and of two feeds the newer form.
+    tracks.sort_by_key(|track| (rank(&track.id), std::cmp::Reverse(track.feed.clone())));
     for track in &mut tracks {
         let choice = Choice { domain: Some(track.id.clone()), ..Choice::default() };
         track.is_first = catalog.release(&choice).await?.feed == track.feed;
@@ -104,7 +107,7 @@ struct Licence {
     terms: &'static str,
 }
 
-pub(super) async fn licence(State(_): State<Arc<Console>>, reader: Reader) -> Answer {
+pub(super) async fn licence(State(_): State<parts::Library>, reader: Reader) -> Answer {
     shelf(&Licence { user: reader.shown(), terms: lazaret_attack::TERMS })
 }
 
@@ -112,6 +115,7 @@ pub(super) async fn licence(State(_): State<Arc<Console>>, reader: Reader) -> An
 #[template(path = "attack/section.html")]
 struct List {
     user: Option<Shown>,
+    pin: Option<Pin>,
     section: &'static Section,
     domain: String,
     feed: String,
@@ -136,11 +140,13 @@ struct Entry {
 /// Every entry of a section in one release.
 pub(super) async fn section(
     path: &'static str,
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     reader: Reader,
     Query(asked): Query<Where>,
+    uri: Uri,
 ) -> Answer {
     let catalog = console.catalog()?;
+    let pin = Pin::of(&asked, &uri)?;
     let section = section_at(path).ok_or_else(super::nothing)?;
     let release = catalog.release(&asked.choice()?).await?;
     let view = catalog.view(&release).await?;
@@ -164,32 +170,36 @@ pub(super) async fn section(
     }
     let dead = view.entries().filter(|entry| of_section(kind_of(&entry.stix_id)) && !is_live(entry)).count();
     rows.sort_by(|a, b| (a.status != "live", &a.id, &a.name).cmp(&(b.status != "live", &b.id, &b.name)));
-    shelf(&List {
-        user: reader.shown(),
-        section,
-        domain: domain_title(&release.domain).to_owned(),
-        feed: release.feed.clone(),
-        release: release.name.clone(),
-        rows,
-        dead,
-        is_long,
-        domains: domains(catalog, &release).await?,
-    })
+    shelf_in(
+        pin.as_ref(),
+        &List {
+            user: reader.shown(),
+            pin: pin.clone(),
+            section,
+            domain: domain_title(&release.domain).to_owned(),
+            feed: release.feed.clone(),
+            release: release.name.clone(),
+            rows,
+            dead,
+            is_long,
+            domains: domains(catalog, &release).await?,
+        },
+    )
 }
 
 /// Domains that can be chosen: id, title, and whether it is the one that is shown.
 pub(super) async fn domains(catalog: &Catalog, own: &Release) -> Result<Vec<(String, String, bool)>, Refused> {
     let (_, releases) = catalog.releases().await?;
-    let mut domains: BTreeMap<String, String> = BTreeMap::new();
+    let mut domains: BTreeMap<(usize, String), String> = BTreeMap::new();
     for release in releases.iter() {
-        domains.insert(release.domain.clone(), domain_title(&release.domain).to_owned());
+        domains.insert((rank(&release.domain), release.domain.clone()), domain_title(&release.domain).to_owned());
     }
-    Ok(domains.into_iter().map(|(id, title)| (id.clone(), title, id == own.domain)).collect())
+    Ok(domains.into_iter().map(|((_, id), title)| (id.clone(), title, id == own.domain)).collect())
 }
 
 /// Old pages that went by a name: `wiki/Initial_Access` is the tactic, `wiki/Main_Page` the library, and `mobile/index.php` the wiki
 /// of one domain.
-pub(super) async fn named_page(console: &Console, path: &str) -> Result<Option<String>, Refused> {
+pub(super) async fn named_page(console: &parts::Library, path: &str) -> Result<Option<String>, Refused> {
     let domain = match path.split('/').next().unwrap_or_default() {
         "mobile" => "mobile-attack",
         "pre-attack" => "pre-attack",

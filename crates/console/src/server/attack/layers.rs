@@ -1,18 +1,18 @@
 //! Layers of the ATT&CK Navigator: brought up to a release, drawn on its matrix, and given back.
 
 use super::matrix::{Grid, Marks, of_release};
-use super::{Reader, Where, shelf};
+use super::pin::Pin;
+use super::{Reader, Where, shelf, shelf_in};
 use crate::server::extract::Query;
 use crate::server::session::Shown;
-use crate::server::{Answer, Console, Refused};
+use crate::server::{Answer, Refused, parts};
 use askama::Template;
 use axum::extract::{Form, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 use lazaret_attack::{AttackError, Choice, Layer, Note, domain_title, layer_upgraded, read_layers};
 use serde::Deserialize;
-use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "attack/layers.html")]
@@ -43,7 +43,7 @@ pub(super) struct Given {
     wish: String,
 }
 
-pub(super) async fn form(State(_): State<Arc<Console>>, reader: Reader, Query(asked): Query<Where>) -> Answer {
+pub(super) async fn form(State(_): State<parts::Library>, reader: Reader, Query(asked): Query<Where>) -> Answer {
     shelf(&Page {
         user: reader.shown(),
         problem: String::new(),
@@ -53,7 +53,12 @@ pub(super) async fn form(State(_): State<Arc<Console>>, reader: Reader, Query(as
     })
 }
 
-pub(super) async fn look(State(console): State<Arc<Console>>, reader: Reader, Form(given): Form<Given>) -> Answer {
+pub(super) async fn look(
+    State(console): State<parts::Library>,
+    reader: Reader,
+    uri: Uri,
+    Form(given): Form<Given>,
+) -> Answer {
     let catalog = console.catalog()?;
     let wrong = |problem: String, given: &Given| {
         let mut answer = shelf(&Page {
@@ -112,5 +117,9 @@ pub(super) async fn look(State(console): State<Arc<Console>>, reader: Reader, Fo
             layer,
         });
     }
-    shelf(&Page { user: reader.shown(), problem: String::new(), text: given.layer, shown, release: given.release })
+    // A layer on an older release leads to what that release says.
+    let chosen = Where { release: given.release.clone(), ..Where::default() };
+    let pin = Pin::of(&chosen, &uri)?;
+    let (problem, text, release) = (String::new(), given.layer, given.release);
+    shelf_in(pin.as_ref(), &Page { user: reader.shown(), problem, text, shown, release })
 }

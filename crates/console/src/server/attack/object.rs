@@ -3,20 +3,23 @@
 use super::explorer::{Explorer, Filter, explorer};
 use super::facts::{Fact, Section as Prose, Table, days, facts, guidance, named, official, sections, tables};
 use super::graph::{Graph, draw};
+use super::here::{Here, here};
 use super::history::{Difference, Other, Row as HistoryRow, Two, difference, others, rows};
-use super::matrix::{Grid, grid};
+use super::matrix::{Cell, Grid, grid, of_tactic};
+use super::pin::Pin;
 use super::takes::{Shown as TakeShown, shown as take_shown};
-use super::{Reader, Where, prose, shelf, with};
+use super::{Reader, Where, prose, shelf_in, with};
 use crate::prose::{Citations, Listed};
 use crate::server::extract::Query;
 use crate::server::session::Shown;
-use crate::server::{Answer, Console, Refused, shown_time};
+use crate::server::{Answer, Refused, parts, shown_time};
 use askama::Template;
 use axum::extract::State;
 use axum::http::Uri;
+use axum::response::{IntoResponse, Redirect};
 use lazaret_attack::{
-    AttackError, Catalog, Choice, Detail, Found, Section, domain_title, hex, kind_of, linked, path_of, references,
-    related, relationships_hash, replacements, section_at, section_of, text_of,
+    AttackError, Catalog, Choice, Detail, Found, Gone, Section, domain_title, ends, hex, kind_of, linked, path_of,
+    references, related, relationships_hash, replacements, section_at, section_of, text_of,
 };
 use lazaret_store::Version;
 use serde_json::Value;
@@ -29,6 +32,7 @@ const MOST_SOURCE: usize = 200_000;
 #[template(path = "attack/object.html")]
 struct Page {
     user: Option<Shown>,
+    pin: Option<Pin>,
     section: &'static Section,
     what: String,
     version: Arc<Version>,
@@ -49,6 +53,7 @@ struct Page {
     is_newest: bool,
     tracks: Vec<Track>,
     missing_in: String,
+    gone: Option<Gone>,
     namesakes: Vec<(String, String, &'static str)>,
     banner: Option<Banner>,
     definition: String,
@@ -57,8 +62,12 @@ struct Page {
     facts: Vec<Fact>,
     tables: Vec<Table>,
     guidance: Vec<String>,
+    /// What this installation saw of a technique.
+    here: Option<Here>,
     takes: TakeShown,
     grid: Option<Grid>,
+    /// For a tactic, the techniques that serve it.
+    techniques: Vec<Cell>,
     explorer: Explorer,
     graph: Option<Graph>,
     other_hops: String,
@@ -109,7 +118,7 @@ struct Raw {
 pub(super) async fn show(
     section: &'static str,
     rest: String,
-    State(console): State<Arc<Console>>,
+    State(console): State<parts::Library>,
     reader: Reader,
     Query(asked): Query<Where>,
     uri: Uri,
@@ -117,8 +126,12 @@ pub(super) async fn show(
     let catalog = console.catalog()?;
     let own = section_at(section).ok_or_else(super::nothing)?;
     let id = lazaret_attack::id_in(own, &rest).ok_or_else(super::nothing)?;
-    let choice = asked.choice()?;
-    let mut found = catalog.find(Some(own), &id, &choice).await?;
+    // `/techniques/enterprise/` is a list on the official site.
+    if let Some(list) = super::list_of(uri.path()).filter(|list| list != uri.path()) {
+        return Ok(Redirect::permanent(&list).into_response());
+    }
+    let (choice, pin) = (asked.choice()?, Pin::of(&asked, &uri)?);
+    let mut found = find_as_asked(catalog, own, &id, &choice).await?;
     // Whoever came by the entry's own id need not be asked where that leads.
     if path_of(&found.version) != uri.path() {
         let path = only_address(catalog, own, &found, &choice).await?;
@@ -133,8 +146,29 @@ pub(super) async fn show(
     }
     // Not as extractors of their own: they have defaults for everything, and more would be too many.
     let (filter, two) = (asked_in::<Filter>(&uri)?, asked_in::<Two>(&uri)?);
-    let page = gather(catalog, own, found, filter, two, &uri, &reader).await?;
-    shelf(&page)
+    let mut page = gather(catalog, own, found, filter, two, pin, &uri, &reader).await?;
+    page.here = here(&console, &page.version, &reader).await?;
+    shelf_in(page.pin.as_ref(), &page)
+}
+
+/// An entry in the release that was asked for. Links carry the release, feed and domain that somebody chose, also to entries that
+/// were never there: those are shown as they stand where they are, and their page says so.
+async fn find_as_asked(catalog: &Catalog, section: &Section, id: &str, choice: &Choice) -> Result<Found, AttackError> {
+    let asked = catalog.find(Some(section), id, choice).await;
+    let Some(number) = choice.release else { return asked };
+    let (_, releases) = catalog.releases().await?;
+    let is_known = releases.iter().any(|release| release.place == number.place());
+    if !is_known || !matches!(asked, Err(AttackError::Unknown(_))) {
+        return asked;
+    }
+    let anywhere = Choice { release: choice.release, ..Choice::default() };
+    match catalog.find(Some(section), id, &anywhere).await {
+        Err(AttackError::Unknown(_)) => {
+            let found = catalog.find(Some(section), id, &Choice::default()).await?;
+            Ok(Found { missing_in: Some(number.to_string()), ..found })
+        }
+        other => other,
+    }
 }
 
 /// The one address of an entry: that of its own id, in its own spelling, where that leads to this very entry; else that of its
@@ -148,7 +182,7 @@ async fn only_address(
     let path = path_of(&found.version);
     let id = path.split_once('/').and_then(|(_, path)| path.split_once('/'));
     let id = id.and_then(|(_, rest)| lazaret_attack::id_in(section, rest)).unwrap_or_default();
-    match catalog.find(Some(section), &id, choice).await {
+    match find_as_asked(catalog, section, &id, choice).await {
         Ok(there) if there.version.object == found.version.object => Ok(path),
         Ok(_) | Err(AttackError::Unknown(_)) => Ok(path_by_stix_id(&found.version)),
         Err(error) => Err(error),
@@ -168,6 +202,7 @@ async fn gather(
     found: Found,
     filter: Filter,
     two: Two,
+    pin: Option<Pin>,
     uri: &Uri,
     reader: &Reader,
 ) -> Result<Page, Refused> {
@@ -190,22 +225,26 @@ async fn gather(
     let (history, releases) = rows(catalog, &found, release.track, Detail::Fields).await?;
     let other_histories = others(catalog, &found).await?;
     let difference = difference(catalog, &found, &two).await?;
+    let two = usual(two, &releases);
     let takes = take_shown(catalog, &found, &mut citations).await?;
     let grid = if section.path == "matrices" { Some(grid(catalog, &found, None).await?) } else { None };
+    let is_tactic = section.path == "tactics" && !version.tactics.is_empty();
+    let techniques = if is_tactic { of_tactic(&found.view, &version.tactics, None) } else { Vec::new() };
     let (created, modified) = days(&version);
     let text = pretty(&raw);
     let layer = ["mitigations", "groups", "software", "campaigns", "datacomponents", "detectionstrategies", "tactics"]
         .contains(&section.path);
     Ok(Page {
         user: reader.shown(),
+        pin,
         what: what(&version, section),
-        name: if version.name.is_empty() { version.stix_id.clone() } else { version.name.clone() },
+        name: called(&found),
         domain: domain_title(&release.domain).to_owned(),
         domain_id: release.domain.clone(),
         feed: release.feed.clone(),
         release: release.name.clone(),
         imported: shown_time(release.imported_at),
-        status: lazaret_attack::status(&version),
+        status: found.standing(),
         created,
         modified,
         official: official(&version, &fields),
@@ -214,6 +253,7 @@ async fn gather(
         releases: releases.into_iter().map(|name| (name.clone(), name == release.name)).collect(),
         tracks: tracks(&found),
         missing_in: found.missing_in.clone().unwrap_or_default(),
+        gone: found.gone.clone(),
         namesakes: found
             .namesakes
             .iter()
@@ -226,8 +266,10 @@ async fn gather(
         facts: facts(&found, &fields, &linked),
         tables: tables(&found.view, &fields),
         guidance: guidance(&found, explorer.live),
+        here: None,
         takes,
         grid,
+        techniques,
         graph,
         other_hops: format!("{}#graph", with(uri, &[("hops", if hops == 2 { "1" } else { "2" })])),
         history,
@@ -251,6 +293,26 @@ async fn gather(
         section,
         version,
     })
+}
+
+/// What an entry is called: a relationship by its two ends.
+fn called(found: &Found) -> String {
+    let version = &found.version;
+    match ends(&found.view, version) {
+        Some(ends) => format!("{} {} {}", ends.source.told(), ends.kind.replace('-', " "), ends.target.told()),
+        None if version.name.is_empty() => version.stix_id.clone(),
+        None => version.name.clone(),
+    }
+}
+
+/// Two releases to compare, where none were asked for: the last two that have the entry.
+fn usual(two: Two, releases: &[String]) -> Two {
+    match releases {
+        [newest, before, ..] if two.from.is_empty() && two.to.is_empty() => {
+            Two { from: before.clone(), to: newest.clone() }
+        }
+        _ => two,
+    }
 }
 
 fn what(version: &Version, section: &Section) -> String {

@@ -1,17 +1,18 @@
 //! Searching the library: a page with filters, and suggestions while somebody types.
 
-use super::{Reader, encoded, shelf};
+use super::pin::Pin;
+use super::{Reader, Where, encoded, shelf_in};
 use crate::server::extract::Query;
 use crate::server::session::Shown;
-use crate::server::{Answer, Console, Refused};
+use crate::server::{Answer, Refused, parts};
 use askama::Template;
 use axum::extract::State;
+use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect};
-use lazaret_attack::{Answer as Found, Choice, Question, SECTIONS, Section, domain_title};
+use lazaret_attack::{Answer as Found, AttackError, Choice, Question, SECTIONS, Section, domain_title, rank};
 use lazaret_model::plain;
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// Hits of a page.
 const PAGE: usize = 25;
@@ -30,6 +31,9 @@ pub(super) struct Asked {
     tactic: String,
     status: String,
     page: usize,
+    /// The release and feed that links lead to.
+    release: String,
+    feed: String,
     /// Anything for going to the only entry with this id at once.
     go: String,
 }
@@ -38,6 +42,7 @@ pub(super) struct Asked {
 #[template(path = "attack/search.html")]
 struct Page {
     user: Option<Shown>,
+    pin: Option<Pin>,
     asked: Asked,
     found: Option<Found>,
     sections: Vec<&'static Section>,
@@ -59,8 +64,22 @@ impl Page {
     }
 }
 
-pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Query(asked): Query<Asked>) -> Answer {
+impl Asked {
+    /// The release in which what is found is read. The domain is a filter here, and goes with no link.
+    fn pin(&self, uri: &Uri) -> Result<Option<Pin>, AttackError> {
+        let chosen = Where { release: self.release.clone(), feed: self.feed.clone(), ..Where::default() };
+        Pin::of(&chosen, uri)
+    }
+}
+
+pub(super) async fn show(
+    State(console): State<parts::Library>,
+    reader: Reader,
+    Query(asked): Query<Asked>,
+    uri: Uri,
+) -> Answer {
     let (catalog, finder) = (console.catalog()?, console.finder()?);
+    let pin = asked.pin(&uri)?;
     let words = asked.q.trim().to_owned();
     let is_filtered = [&asked.section, &asked.domain, &asked.platform, &asked.tactic, &asked.status]
         .iter()
@@ -69,7 +88,9 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Qu
         && lazaret_attack::looks_like_an_id(&words)
         && let Ok(found) = catalog.find(None, &words, &Choice::default()).await
     {
-        return Ok(Redirect::to(&lazaret_attack::path_of(&found.version)).into_response());
+        let path = lazaret_attack::path_of(&found.version);
+        let target = pin.as_ref().map_or_else(|| path.clone(), |pin| pin.link(&path));
+        return Ok(Redirect::to(&target).into_response());
     }
     let place = asked.page.min(MOST_PAGES);
     let question = Question {
@@ -88,7 +109,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Qu
     let (_, releases) = catalog.releases().await?;
     let mut domains: Vec<(String, String)> =
         releases.iter().map(|release| (release.domain.clone(), domain_title(&release.domain).to_owned())).collect();
-    domains.sort();
+    domains.sort_by_key(|(id, _)| rank(id));
     domains.dedup();
     let more = found.as_ref().is_some_and(|found| found.total > (place + 1) * PAGE && place < MOST_PAGES);
     let address = |page: usize| {
@@ -102,23 +123,33 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Qu
             .collect();
         format!("/attack/search?{}&page={page}", pairs.join("&"))
     };
-    shelf(&Page {
-        user: reader.shown(),
-        before: if place > 0 { address(place - 1) } else { String::new() },
-        after: if more { address(place + 1) } else { String::new() },
-        first: place * PAGE + 1,
-        sections: SECTIONS.iter().filter(|section| section.path != "relationships").collect(),
-        found,
-        domains,
-        platforms,
-        tactics,
-        asked,
-    })
+    shelf_in(
+        pin.as_ref(),
+        &Page {
+            user: reader.shown(),
+            pin: pin.clone(),
+            before: if place > 0 { address(place - 1) } else { String::new() },
+            after: if more { address(place + 1) } else { String::new() },
+            first: place * PAGE + 1,
+            sections: SECTIONS.iter().filter(|section| section.path != "relationships").collect(),
+            found,
+            domains,
+            platforms,
+            tactics,
+            asked,
+        },
+    )
 }
 
 /// What somebody may mean, as JSON for the script.
-pub(super) async fn suggest(State(console): State<Arc<Console>>, _: Reader, Query(asked): Query<Asked>) -> Answer {
+pub(super) async fn suggest(
+    State(console): State<parts::Library>,
+    _: Reader,
+    Query(asked): Query<Asked>,
+    uri: Uri,
+) -> Answer {
     let (catalog, finder) = (console.catalog()?, console.finder()?);
+    let pin = asked.pin(&uri)?;
     let question =
         Question { words: asked.q.trim().to_owned(), begun: true, limit: SUGGESTIONS, ..Question::default() };
     let found = if question.words.is_empty() { Found::default() } else { finder.search(catalog, &question).await? };
@@ -129,9 +160,10 @@ pub(super) async fn suggest(State(console): State<Arc<Console>>, _: Reader, Quer
             serde_json::json!({
                 "id": plain(&hit.attack_id),
                 "name": plain(&hit.name),
-                "path": hit.path,
+                "path": pin.as_ref().map_or_else(|| hit.path.clone(), |pin| pin.link(&hit.path)),
+                "domains": hit.domains.iter().map(|domain| domain_title(domain)).collect::<Vec<_>>().join(", "),
                 "what": lazaret_attack::section_at(&hit.section).map_or("", |section| section.one),
-                "status": hit.status,
+                "status": hit.told(),
             })
         })
         .collect();

@@ -1,22 +1,24 @@
 //! Analysts' takes: written against an exact source, read by somebody else, published, and shown only while they hold.
 
+use super::facts::named;
 use super::take_form::{Fields, document};
 use super::{Reader, Where, day, shelf, shelf_exact};
 use crate::prose::Citations;
 use crate::server::extract::{Path, Query};
-use crate::server::session::{May, Shown as User, Somebody};
-use crate::server::{Answer, Console, Refused, shown_time};
+use crate::server::session::{Allowed, May, Shown as User, Signed, Somebody, may};
+use crate::server::{Answer, Refused, parts, shown_time};
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use lazaret_attack::{
-    Catalog, Change, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble, Vouched,
-    act as do_it, begin as begin_it, kind_of, look, references, section_of, served, takes_now, template,
+    AttackError, Catalog, Change, Choice, Deed, Document, Evidence, Fit, Found, Related, TAKE_PENDING, TakeError,
+    Trouble, Vouched, act as do_it, authors, begin as begin_it, kind_of, look, references, related, section_of, served,
+    takes_now, template, text_of,
 };
+use lazaret_model::AuditAct;
 use lazaret_store::{Take, TakeState, TakeStep};
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// What a page of an entry shows of its takes.
 pub(super) struct Shown {
@@ -59,7 +61,10 @@ pub(super) async fn shown(catalog: &Catalog, found: &Found, citations: &mut Cita
     let Vouched { published, pending } = served(catalog, &found.version, &found.view.release).await?;
     let fields = catalog.fields(&found.version).await?;
     citations.learn(&references(&fields));
-    let takes: Vec<TakeShown> = published.iter().map(|(take, document)| take_shown(take, document)).collect();
+    let mut takes: Vec<TakeShown> = Vec::with_capacity(published.len());
+    for (take, document) in &published {
+        takes.push(take_shown(take, document, &authors(catalog, take).await?));
+    }
     let release = &found.view.release;
     Ok(Shown {
         pending: if takes.is_empty() { TAKE_PENDING } else { "" },
@@ -72,12 +77,12 @@ pub(super) async fn shown(catalog: &Catalog, found: &Found, citations: &mut Cita
     })
 }
 
-pub(super) fn take_shown(take: &Take, document: &Document) -> TakeShown {
+fn take_shown(take: &Take, document: &Document, authors: &[String]) -> TakeShown {
     TakeShown {
         id: take.id,
         title: document.title.clone(),
         summary: document.summary.clone(),
-        author: take.author.clone(),
+        author: listed(authors),
         reviewer: take.reviewer.clone(),
         changed: shown_time(take.changed_at),
         release: document.release.clone(),
@@ -92,6 +97,14 @@ pub(super) fn take_shown(take: &Take, document: &Document) -> TakeShown {
                 evidence: claim.evidence.iter().map(evidence).collect(),
             })
             .collect(),
+    }
+}
+
+/// Names as people list them: `karl, eve and anna`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        names => names.join(""),
     }
 }
 
@@ -111,6 +124,9 @@ fn evidence(evidence: &Evidence) -> EvidenceShown {
 #[template(path = "attack/takes.html")]
 struct List {
     user: Option<User>,
+    /// The state that was asked for; empty for any.
+    state: String,
+    states: [&'static str; 5],
     rows: Vec<Row>,
 }
 
@@ -118,21 +134,60 @@ struct Row {
     take: Take,
     changed: String,
     path: String,
+    /// Who wrote it, everybody.
+    by: String,
+    /// What changed since a stale one was written; empty for any other.
+    why: String,
 }
 
 fn object_path(stix_id: &str) -> String {
     format!("/{}/{stix_id}", section_of(kind_of(stix_id)).path)
 }
 
-pub(super) async fn list(State(console): State<Arc<Console>>, who: Somebody) -> Answer {
-    who.may(May::View)?;
-    let takes = takes_now(console.catalog()?, None).await?;
-    let rows = takes.into_iter().map(|take| Row {
-        changed: shown_time(take.changed_at),
-        path: object_path(&take.object),
-        take,
-    });
-    shelf(&List { user: who.shown(), rows: rows.collect() })
+/// Which takes somebody asks for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Sought {
+    /// The name of a state; empty for any.
+    state: String,
+}
+
+/// Why a take that was published does not hold any more: in a sentence, with the fields that changed.
+async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, Refused> {
+    let checked = match look(catalog, id).await {
+        Ok((_, checked)) => checked,
+        Err(TakeError::Troubles(_)) => return Ok("Its document does not follow the schema any more.".to_owned()),
+        Err(TakeError::Attack(AttackError::Unknown(sentence) | AttackError::Named(sentence))) => return Ok(sentence),
+        Err(error) => return Err(error.into()),
+    };
+    let fields: Vec<String> = changed(&checked.fit).into_iter().map(|change| change.field).collect();
+    let mut why = told(&checked.fit).to_owned();
+    if !fields.is_empty() {
+        why.push_str(&format!(" Changed: {}.", fields.join(", ")));
+    }
+    if let (Fit::Current, Some(trouble)) = (&checked.fit, checked.troubles.first()) {
+        why = format!("Its evidence does not hold: {}", trouble.message);
+    }
+    Ok(why)
+}
+
+pub(super) async fn list(
+    State(console): State<parts::Library>,
+    who: Allowed<may::View>,
+    Query(asked): Query<Sought>,
+) -> Answer {
+    let catalog = console.catalog()?;
+    let mut rows = Vec::new();
+    for take in takes_now(catalog, None)
+        .await?
+        .into_iter()
+        .filter(|take| asked.state.is_empty() || take.state.name() == asked.state)
+    {
+        let why = if take.state == TakeState::Stale { why_stale(catalog, take.id).await? } else { String::new() };
+        let by = listed(&authors(catalog, &take).await?);
+        rows.push(Row { changed: shown_time(take.changed_at), path: object_path(&take.object), by, why, take });
+    }
+    shelf(&List { user: who.shown(), state: asked.state, states: TakeState::ALL.map(TakeState::name), rows })
 }
 
 #[derive(Template)]
@@ -147,6 +202,53 @@ struct Edit {
     action: String,
     revision: i64,
     schema: &'static str,
+    /// What it is about; none where the document does not say.
+    about: Option<Subject>,
+}
+
+/// The entry that a take is about, with what can be cited.
+struct Subject {
+    name: String,
+    path: String,
+    release: String,
+    description: String,
+    relationships: Vec<(String, String)>,
+    more: usize,
+    references: Vec<String>,
+}
+
+/// Relationships of an entry that a form lists.
+const MOST_LISTED: usize = 200;
+
+/// What a document is about, as it stands in the release that the document names.
+async fn subject(catalog: &Catalog, text: &str) -> Result<Option<Subject>, Refused> {
+    let Ok(document) = serde_json::from_str::<serde_json::Value>(text) else { return Ok(None) };
+    let field = |name: &str| document.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let place = Where { feed: field("feed"), domain: field("domain"), release: field("release") };
+    let Ok(choice) = place.choice() else { return Ok(None) };
+    let found = match catalog.find(None, &field("object"), &choice).await {
+        Ok(found) => found,
+        Err(AttackError::Unknown(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let fields = catalog.fields(&found.version).await?;
+    let related = related(&found.view, &found.version);
+    let told = |one: &Related| {
+        let other = one.other.as_ref().map_or_else(Clone::clone, |other| named(other));
+        let arrow = if one.outward { "→" } else { "←" };
+        (one.relation.stix_id.clone(), format!("{arrow} {} {other}", one.relation.relation.replace('-', " ")))
+    };
+    let mut names: Vec<String> = references(&fields).into_iter().map(|reference| reference.source_name).collect();
+    names.dedup();
+    Ok(Some(Subject {
+        name: named(&found.version),
+        path: object_path(&found.version.stix_id),
+        release: found.view.release.name.clone(),
+        description: text_of(&fields, "description"),
+        more: related.len().saturating_sub(MOST_LISTED),
+        relationships: related.iter().take(MOST_LISTED).map(told).collect(),
+        references: names,
+    }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,55 +257,74 @@ pub(super) struct About {
 }
 
 pub(super) async fn blank(
-    State(console): State<Arc<Console>>,
-    who: Somebody,
+    State(console): State<parts::Library>,
+    who: Allowed<may::WriteTakes>,
     Query(about): Query<About>,
     Query(place): Query<Where>,
 ) -> Answer {
-    who.may(May::WriteTakes)?;
     let catalog = console.catalog()?;
     let choice = Choice { release: None, ..place.choice()? };
     let found = catalog.find(None, &about.object, &choice).await?;
     let document = template(&found);
     let text = serde_json::to_string_pretty(&document).map_err(|error| Refused::Broken(error.to_string()))?;
-    shelf_exact(&edit(&who, text, Vec::new(), String::new(), "/attack/takes/new".to_owned(), 0))
+    let form = Written { text, action: "/attack/takes/new".to_owned(), revision: 0 };
+    shelf_exact(&edit(catalog, &who, form, Vec::new(), String::new()).await?)
 }
 
-fn edit(who: &Somebody, text: String, troubles: Vec<Trouble>, problem: String, action: String, revision: i64) -> Edit {
-    let fields = Fields::of(&text);
-    Edit { user: who.shown(), fields, text, troubles, problem, action, revision, schema: lazaret_attack::TAKE_SCHEMA }
+/// A document in a form: where it goes, and which revision of a take it is; 0 for a new one.
+struct Written {
+    text: String,
+    action: String,
+    revision: i64,
+}
+
+async fn edit(
+    catalog: &Catalog,
+    who: &Somebody,
+    written: Written,
+    troubles: Vec<Trouble>,
+    problem: String,
+) -> Result<Edit, Refused> {
+    let Written { text, action, revision } = written;
+    let (fields, about) = (Fields::of(&text), subject(catalog, &text).await?);
+    let schema = lazaret_attack::TAKE_SCHEMA;
+    Ok(Edit { user: who.shown(), fields, text, troubles, problem, action, revision, schema, about })
 }
 
 /// The fields of a form, in their order.
-type Sent = Form<Vec<(String, String)>>;
+type Sent = Signed<Vec<(String, String)>>;
 
 /// One of them; empty for none.
 fn field<'a>(sent: &'a [(String, String)], name: &str) -> &'a str {
     sent.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
 }
 
-pub(super) async fn begin(State(console): State<Arc<Console>>, who: Somebody, Form(sent): Sent) -> Answer {
-    who.may(May::WriteTakes)?;
-    who.sent(field(&sent, "csrf"))?;
+pub(super) async fn begin(
+    State(console): State<parts::Library>,
+    who: Allowed<may::WriteTakes>,
+    Signed(sent): Sent,
+) -> Answer {
     let document = document(&sent);
     match begin_it(console.catalog()?, &who.user.name, &document).await {
         Ok(id) => {
-            console.ledger.note(&who.user.name, "take begun", &id.to_string()).await?;
+            console.ledger.note(&who.user.name, AuditAct::TakeBegun, &id.to_string()).await?;
             Ok(Redirect::to(&format!("/attack/takes/{id}")).into_response())
         }
-        Err(error) => again(&who, error, document, "/attack/takes/new".to_owned(), 0),
+        Err(error) => {
+            let form = Written { text: document, action: "/attack/takes/new".to_owned(), revision: 0 };
+            again(console.catalog()?, &who, error, form).await
+        }
     }
 }
 
 /// The form again, with what is wrong.
-fn again(who: &Somebody, error: TakeError, text: String, action: String, revision: i64) -> Answer {
-    let page = match error {
-        TakeError::Troubles(troubles) => edit(who, text, troubles, String::new(), action, revision),
-        error @ (TakeError::Refused(_) | TakeError::Changed) => {
-            edit(who, text, Vec::new(), error.to_string(), action, revision)
-        }
+async fn again(catalog: &Catalog, who: &Somebody, error: TakeError, form: Written) -> Answer {
+    let (troubles, problem) = match error {
+        TakeError::Troubles(troubles) => (troubles, String::new()),
+        error @ (TakeError::Refused(_) | TakeError::Changed) => (Vec::new(), error.to_string()),
         error => return Err(error.into()),
     };
+    let page = edit(catalog, who, form, troubles, problem).await?;
     let mut answer = shelf_exact(&page)?;
     *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     Ok(answer)
@@ -226,6 +347,7 @@ struct One {
     user: Option<User>,
     take: Take,
     shown: Option<TakeShown>,
+    authors: String,
     path: String,
     created: String,
     changed: String,
@@ -241,7 +363,7 @@ struct One {
     is_author: bool,
 }
 
-pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Path(id): Path<i64>) -> Answer {
+pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, Path(id): Path<i64>) -> Answer {
     let catalog = console.catalog()?;
     let mut take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
     // Whoever is not signed in sees what is published, on the entry's page.
@@ -251,7 +373,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Pa
             _ => Err(Refused::SignIn),
         };
     };
-    who.may(May::View)?;
+    who.needs(May::View)?;
     let looked = look(catalog, id).await;
     let steps = catalog.library().take_steps(id).await?;
     let is_author = take.author == who.user.name || steps.iter().any(|step| step.wrote && step.who == who.user.name);
@@ -270,6 +392,7 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Pa
         Err(error) => return Err(error.into()),
     };
     let changes = checked.as_ref().map(|checked| changed(&checked.fit)).unwrap_or_default();
+    let authors = authors(catalog, &take).await?;
     shelf(&One {
         path: object_path(&take.object),
         created: shown_time(take.created_at),
@@ -281,12 +404,13 @@ pub(super) async fn show(State(console): State<Arc<Console>>, reader: Reader, Pa
             .is_some_and(|checked| matches!(checked.fit, Fit::Bookkeeping(_)) && checked.troubles.is_empty())
             && matches!(take.state, TakeState::Stale | TakeState::Published),
         changes: changes.iter().map(super::history::difference_row).collect(),
-        shown: checked.as_ref().map(|checked| take_shown(&take, &checked.document)),
+        shown: checked.as_ref().map(|checked| take_shown(&take, &checked.document, &authors)),
+        authors: listed(&authors),
         current: checked.map(|checked| checked.current.release).unwrap_or_default(),
         troubles,
         steps: steps.into_iter().map(|step| (step.clone(), shown_time(step.at))).collect(),
-        may_write: who.may(May::WriteTakes).is_ok(),
-        may_review: who.may(May::ReviewTakes).is_ok() && !is_author,
+        may_write: who.may(May::WriteTakes),
+        may_review: who.may(May::ReviewTakes) && !is_author,
         is_author,
         user: who.shown(),
         take,
@@ -313,10 +437,10 @@ fn told(fit: &Fit) -> &'static str {
 }
 
 pub(super) async fn act(
-    State(console): State<Arc<Console>>,
-    who: Somebody,
+    State(console): State<parts::Library>,
+    who: Allowed<may::WorkOnTakes>,
     Path(id): Path<i64>,
-    Form(sent): Sent,
+    Signed(sent): Sent,
 ) -> Answer {
     let catalog = console.catalog()?;
     let (wish, written) = (field(&sent, "do"), document(&sent));
@@ -324,10 +448,15 @@ pub(super) async fn act(
     let revision: i64 = field(&sent, "revision").parse().map_err(wrong)?;
     let deed = match wish {
         "form" => {
-            who.may(May::WriteTakes)?;
+            who.needs(May::WriteTakes)?;
             let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
-            let action = format!("/attack/takes/{id}");
-            return shelf_exact(&edit(&who, take.document, Vec::new(), String::new(), action, take.revision));
+            if take.state == TakeState::Withdrawn {
+                let sentence = "a take that was withdrawn stays as it is; begin another one".to_owned();
+                return Err(TakeError::Refused(sentence).into());
+            }
+            let (action, revision) = (format!("/attack/takes/{id}"), take.revision);
+            let form = Written { text: take.document, action, revision };
+            return shelf_exact(&edit(catalog, &who, form, Vec::new(), String::new()).await?);
         }
         "edit" => Deed::Edit(written.clone()),
         "submit" => Deed::Submit,
@@ -337,15 +466,17 @@ pub(super) async fn act(
         "withdraw" => Deed::Withdraw,
         _ => return Err(Refused::Because(StatusCode::BAD_REQUEST, "nothing of this name can be done with a take")),
     };
-    who.may(needed(&deed))?;
-    who.sent(field(&sent, "csrf"))?;
+    who.needs(needed(&deed))?;
     let is_edit = matches!(deed, Deed::Edit(_));
     match do_it(catalog, id, Some(revision), &who.user.name, deed, field(&sent, "note")).await {
         Ok(take) => {
-            console.ledger.note(&who.user.name, &format!("take: {wish}"), &take.id.to_string()).await?;
+            console.ledger.note(&who.user.name, AuditAct::TakeChanged, &format!("{wish}: {}", take.id)).await?;
             Ok(Redirect::to(&format!("/attack/takes/{id}")).into_response())
         }
-        Err(error) if is_edit => again(&who, error, written, format!("/attack/takes/{id}"), revision),
+        Err(error) if is_edit => {
+            let form = Written { text: written, action: format!("/attack/takes/{id}"), revision };
+            again(catalog, &who, error, form).await
+        }
         Err(error) => Err(error.into()),
     }
 }

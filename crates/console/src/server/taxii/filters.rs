@@ -1,6 +1,6 @@
 //! What clients ask of a collection (TAXII 2.1, 3.4): which objects, how many, and from where on.
 
-use super::{Wrong, hash};
+use super::{Wrong, added, hash};
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
@@ -43,7 +43,8 @@ enum Wanted {
 
 /// A page of a collection.
 pub(super) struct Page<'a> {
-    pub(super) entries: Vec<&'a Version>,
+    /// Objects with their places in the collection.
+    pub(super) entries: Vec<(usize, &'a Version)>,
     /// What the next page is asked for with.
     pub(super) next: Option<String>,
 }
@@ -140,14 +141,15 @@ impl Asked {
                 place.parse().map_err(|_| wrong("`next` is what an earlier answer said"))?
             }
         };
-        let added = i128::from(view.release.imported_at) * 1_000_000;
-        let is_new = self.added_after.is_none_or(|after| added > after.unix_timestamp_nanos());
+        let after = self.added_after.map(OffsetDateTime::unix_timestamp_nanos);
+        let is_new = |place: usize| after.is_none_or(|after| added(&view.release, place) * 1_000 > after);
         let own = if view.release.feed == "stix-2.1" { "2.1" } else { "2.0" };
         let is_spoken = self.spec_versions.is_empty() || self.spec_versions.iter().any(|one| one == own);
-        let mut entries: Vec<&Version> = Vec::new();
+        let mut entries: Vec<(usize, &Version)> = Vec::new();
         let mut next = None;
-        if is_new && is_spoken {
-            let mut found = view.entries().filter(|entry| self.fits(entry, only)).skip(from);
+        if is_spoken {
+            let found = view.entries().enumerate().filter(|(place, _)| is_new(*place));
+            let mut found = found.filter(|(_, entry)| self.fits(entry, only)).skip(from);
             entries.extend(found.by_ref().take(self.limit));
             next = found.next().map(|_| format!("{mark}-{}", from + entries.len()));
         }

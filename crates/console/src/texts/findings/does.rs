@@ -9,6 +9,21 @@ pub(super) const ROWS: &[Row] = &[
         "Un rendez-vous exécute un programme quand il le rappelle",
         "Una cita ejecuta un programa cuando avisa",
     ]),
+    ("document.active-cell", [
+        "Eine Zelle der Tabelle führt etwas aus, holt etwas oder führt zu fremden Dateien",
+        "Une cellule du tableau exécute ou récupère quelque chose, ou mène à des fichiers étrangers",
+        "Una celda de la tabla ejecuta o toma algo, o lleva a archivos ajenos",
+    ]),
+    ("document.live-object", [
+        "Das Dokument startet ein Steuerelement, das es nur beim Namen nennt",
+        "Le document lance un contrôle qu’il ne fait que nommer",
+        "El documento inicia un control que solo nombra",
+    ]),
+    ("document.shell-escape", [
+        "Wird aus dem Dokument etwas gesetzt oder gezeichnet, läuft ein Befehl, der darin steht",
+        "Composer ou tracer le document exécute une commande qu’il contient",
+        "Componer o trazar el documento ejecuta una orden que contiene",
+    ]),
     ("document.pipe", [
         "Das Dokument führt beim Drucken oder Anzeigen einen Befehl aus",
         "Le document exécute une commande quand il est imprimé ou affiché",
@@ -43,6 +58,41 @@ pub(super) const ROWS: &[Row] = &[
         "Beim Bauen des Projekts wird ein Befehl ausgeführt",
         "Une commande est exécutée quand le projet est construit",
         "Se ejecuta una orden al compilar el proyecto",
+    ]),
+    ("hooks.connection", [
+        "Beim Aufbau der Verbindung wird ein Befehl ausgeführt",
+        "Une commande est exécutée quand la connexion est établie",
+        "Se ejecuta una orden al establecer la conexión",
+    ]),
+    ("hooks.editor", [
+        "Eine Zeile des Texts lässt den Editor beim Öffnen einen Befehl ausführen",
+        "Une ligne du texte fait exécuter une commande à l’éditeur qui l’ouvre",
+        "Una línea del texto hace que el editor ejecute una orden al abrirlo",
+    ]),
+    ("hooks.system", [
+        "Das System führt von selbst einen Befehl aus: beim Anmelden, zu einer Zeit oder bei einem Ereignis",
+        "Le système exécute de lui-même une commande : à la connexion, à une heure ou lors d’un événement",
+        "El sistema ejecuta por sí mismo una orden: al iniciar sesión, a una hora o ante un suceso",
+    ]),
+    ("image.runs-command", [
+        "Wird das Bild umgewandelt oder gelesen, läuft ein Befehl, der darin steht",
+        "Convertir ou lire l’image exécute une commande qu’elle contient",
+        "Convertir o leer la imagen ejecuta una orden que contiene",
+    ]),
+    ("mail.external-body", [
+        "Die Mail lässt einen Teil von anderswo holen: ein Programm oder eine fremde Datei",
+        "Le courriel fait chercher une partie ailleurs : un programme ou un fichier étranger",
+        "El correo hace tomar una parte de otro lugar: un programa o un archivo ajeno",
+    ]),
+    ("ooxml.library-formula", [
+        "Eine Formel ruft eine Programmbibliothek auf oder fragt einen fremden Rechner",
+        "Une formule appelle une bibliothèque ou interroge une autre machine",
+        "Una fórmula llama a una biblioteca o consulta a otra máquina",
+    ]),
+    ("ooxml.web-formula", [
+        "Eine Formel holt etwas aus dem Netz",
+        "Une formule va chercher quelque chose sur le web",
+        "Una fórmula toma algo de la web",
     ]),
     ("hooks.container", [
         "Es beschreibt einen Container, der Befehle ausführt",

@@ -1,7 +1,7 @@
 //! Words that talk people into pasting something and running it, by one table (`content/lure-words.txt`).
 
+use crate::spotter::Spotter;
 use crate::text::{cut, patterns, without_entities};
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -99,7 +99,6 @@ impl Lure {
 /// Whether a text that nothing parts may ask for enough to be sure of it: phrases of groups that are enough together, told around
 /// the roots of phrases.
 fn may_ask(text: &str) -> bool {
-    let Some(roots) = ROOTS.as_ref() else { return true };
     let bytes = text.as_bytes();
     let letter = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphanumeric);
     // A line end or a tab in a literal is a letter behind a backslash.
@@ -108,15 +107,17 @@ fn may_ask(text: &str) -> bool {
         matches!(pair, Some([b'\\', b'n' | b'r' | b't']))
     };
     let mut said: HashSet<Group> = HashSet::new();
-    let mut done = 0;
-    for root in roots.find_iter(bytes) {
-        let (start, end) = (root.start(), root.end());
-        if end <= done || letter(Some(end)) || letter(start.checked_sub(1)) && !escape(start) {
+    let mut done = 0..0;
+    for (start, end) in ROOTS.spots(bytes) {
+        if done.contains(&start) && end <= done.end
+            || letter(Some(end))
+            || letter(start.checked_sub(1)) && !escape(start)
+        {
             continue;
         }
         let around = text.floor_char_boundary(start.saturating_sub(PHRASE))..text.ceil_char_boundary(end + PHRASE);
         // What begins that much later is read whole with this.
-        done = end + PHRASE / 2;
+        done = start..end + PHRASE / 2;
         let around = simplified(&ESCAPED.replace_all(text.get(around).unwrap_or_default(), " "));
         said.extend(PHRASES.0.find_iter(&around).filter_map(|found| PHRASES.1.get(found.as_str())));
         let has = |group: Group| said.contains(&group);
@@ -196,8 +197,8 @@ static PHRASES: LazyLock<(Regex, HashMap<String, Group>)> = LazyLock::new(|| {
     (crate::text::compiled(&phrases.join("|")), rows.into_iter().map(|(group, phrase)| (phrase, group)).collect())
 });
 
-/// The longest run of plain letters in every phrase, whatever their size; none where they make no automaton, which a test excludes.
-static ROOTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+/// The longest run of plain letters in every phrase, whatever their size.
+static ROOTS: LazyLock<Spotter> = LazyLock::new(|| {
     // Letters beyond ASCII are of several sizes: where a phrase has nothing else, each of them that may begin it is looked for.
     let mut words = HashSet::new();
     for phrase in PHRASES.1.keys() {
@@ -211,7 +212,7 @@ static ROOTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
             words.extend([format!("{first}{rest}"), format!("{}{rest}", first.to_uppercase()), phrase.to_uppercase()]);
         }
     }
-    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words).ok()
+    Spotter::new(words)
 });
 
 fn table() -> impl Iterator<Item = &'static str> {

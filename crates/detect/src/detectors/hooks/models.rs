@@ -25,12 +25,47 @@ static ONNX: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a constant pattern")
 });
 
+/// What a template of a prompt asks of Jinja who wants to leave it: the insides of Python's objects (CVE-2024-34359).
+#[expect(clippy::expect_used, reason = "a constant pattern, which the tests of models compile")]
+static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?s-u)\{[{%][^}]{0,400}(?:\.|\[\\?["']|attr\(\\?["'])__(?:class|subclasses|globals|builtins|mro|bases?|init|import)__"#,
+    )
+    .expect("a constant pattern")
+});
+
+/// Modules that run programs or code, and of which no layer is made.
+const MODULES: &[&str] = &[
+    "os",
+    "posix",
+    "nt",
+    "subprocess",
+    "pty",
+    "runpy",
+    "importlib",
+    "shutil",
+    "ctypes",
+    "webbrowser",
+    "code",
+    "socket",
+];
+
+/// Whether a function's name is one that runs code, or of a module that does.
+fn runs(function: &str) -> bool {
+    const OWN: &[&str] = &["exec", "eval", "compile", "__import__", "getattr", "breakpoint"];
+    let module = function.split_once('.').map(|(module, _)| module);
+    OWN.contains(&function) || module.is_some_and(|module| MODULES.contains(&module))
+}
+
 /// What a part says of a model.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Model {
     /// The description of a Keras or Hugging Face model.
     Settings,
     Hdf5,
+    Gguf,
+    /// A template of prompts alone.
+    Template,
     Onnx,
     /// Code of a TorchScript model.
     Script,
@@ -41,6 +76,9 @@ pub(super) fn of(part: &Part) -> Option<Model> {
     if part.is("hdf5") {
         return Some(Model::Hdf5);
     }
+    if part.is("gguf") {
+        return Some(Model::Gguf);
+    }
     if !part.named {
         return None;
     }
@@ -48,6 +86,7 @@ pub(super) fn of(part: &Part) -> Option<Model> {
     let base = name.rsplit('/').next().unwrap_or_default();
     match base {
         "config.json" | "tokenizer_config.json" | "model.json" => Some(Model::Settings),
+        "chat_template.json" | "chat_template.jinja" => Some(Model::Template),
         _ if base.ends_with(".onnx") => Some(Model::Onnx),
         _ if base.ends_with(".py") && format!("/{name}").contains("/code/__torch__") => Some(Model::Script),
         _ => None,
@@ -61,11 +100,20 @@ pub(super) fn judge(model: Model, bytes: &[u8], findings: &mut Findings) {
             if LAMBDA.is_match(bytes) {
                 lambda(findings);
             }
+            // Tables of pandas hold objects that are no numbers so.
+            super::unpickled(bytes, findings);
         }
+        Model::Gguf | Model::Template => template(bytes, findings),
         Model::Settings => {
+            template(bytes, findings);
             let (mut layer, mut automatic) = (false, None);
             flat::json(&decode(bytes), &mut |path, value| {
-                layer |= value == "Lambda" && path.last().is_some_and(|name| name == "class_name");
+                let key = path.last();
+                layer |= value == "Lambda" && key.is_some_and(|name| name == "class_name");
+                // What is loaded by name from any module of Python (CVE-2025-1550).
+                layer |= MODULES.contains(&value) && key.is_some_and(|name| name == "module");
+                // A function of no module is one of Python itself, by its name.
+                layer |= runs(value) && key.is_some_and(|name| name == "config");
                 if path.first().is_some_and(|name| name == "auto_map") && automatic.is_none() {
                     automatic = Some(value.to_owned());
                 }
@@ -94,6 +142,14 @@ pub(super) fn judge(model: Model, bytes: &[u8], findings: &mut Findings) {
     }
 }
 
+fn template(bytes: &[u8], findings: &mut Findings) {
+    if let Some(found) = ESCAPE.find(bytes) {
+        let message =
+            "a template of the model reaches for the insides of Python, which runs code when the model is asked";
+        findings.add(finding(message).with("value", cut(&decode(found.as_bytes()))));
+    }
+}
+
 fn lambda(findings: &mut Findings) {
     let message = "a layer of the model is Python code, which runs when the model is loaded";
     findings.add(finding(message).with("value", "Lambda"));
@@ -112,14 +168,36 @@ mod tests {
 
     #[test]
     fn code_in_models_is_found() {
-        let check = |name: &str, kind: &str, bytes: &[u8], expected: &[&str]| {
-            let part = part(name, if kind == "hdf5" { "hdf5" } else { "json" }, Class::Data);
+        let check = |name: &str, kind: &'static str, bytes: &[u8], expected: &[&str]| {
+            let part = part(name, if matches!(kind, "hdf5" | "gguf") { kind } else { "json" }, Class::Data);
             assert_eq!(ids(&Hooks, &part, bytes), expected, "{name}: {}", String::from_utf8_lossy(bytes));
         };
         let code: &[&str] = &["hooks.model-code"];
         check("config.json", "json", br#"{"config": {"layers": [{"class_name": "Lambda", "config": {}}]}}"#, code);
         check("config.json", "json", br#"{"config": {"layers": [{"class_n\u0061me":"L\u0061mbda"}]}}"#, code);
         check("config.json", "json", br#"{"config": {"layers": [{"class_name": "Dense"}], "name": "Lambda"}}"#, &[]);
+        check(
+            "config.json",
+            "json",
+            br#"{"layers": [{"module": "os", "class_name": "function", "config": "system"}]}"#,
+            code,
+        );
+        check(
+            "config.json",
+            "json",
+            br#"{"module": "builtins", "class_name": "function", "config": "my_loss.scaled"}"#,
+            &[],
+        );
+        for function in ["os.system", "exec"] {
+            let json = format!(r#"{{"module": "builtins", "class_name": "function", "config": "{function}"}}"#);
+            check("config.json", "json", json.as_bytes(), code);
+        }
+        check(
+            "config.json",
+            "json",
+            br#"{"module": "keras.layers", "class_name": "Dense", "config": {"name": "os"}}"#,
+            &[],
+        );
         check("m/config.json", "json", br#"{"auto_map": {"AutoModel": "modeling.Model"}}"#, &["hooks.model-loader"]);
         check("model.h5", "hdf5", b"\x89HDF\r\n\x1a\n\0\0{\"class_name\": \"Lambda\", \"config\"", code);
         check("model.h5", "hdf5", b"\x89HDF\r\n\x1a\n\0\0{\"class_name\": \"Dense\", \"config\"", &[]);
@@ -128,5 +206,19 @@ mod tests {
         check("model.onnx", "json", b"\x0a\x08location\x12\x0cweights.data\x22\x04Conv", &[]);
         check("m/code/__torch__/a.py", "json", b"y = ops.aten.from_file(\"x\")\n", code);
         check("m/code/__torch__/a.py", "json", b"y = torch.add(x, 1)\n", &[]);
+        let escape = b"GGUF\x03\0\0\0{% for x in ().__class__.__base__.__subclasses__() %}{{ x }}{% endfor %}";
+        check("model.gguf", "gguf", escape, code);
+        let honest = b"GGUF\x03\0\0\0{% for m in messages %}{{ m['role'] }}: {{ m.content }}{% endfor %}__class__ __init__ __globals__";
+        check("model.gguf", "gguf", honest, &[]);
+        let settings = br#"{"chat_template": "{{ cycler[\"__init__\"][\"__globals__\"].os.popen('id') }}"}"#;
+        check("tokenizer_config.json", "json", settings, code);
+        check(
+            "tokenizer_config.json",
+            "json",
+            br#"{"chat_template": "{% if tools %}{{ tools | tojson }}{% endif %}"}"#,
+            &[],
+        );
+        let pickled = b"\x89HDF\r\n\x1a\n\0\0\x80\x02cos\nsystem\nX\x04\0\0\0echo\x85R.";
+        check("table.h5", "hdf5", pickled, &["hooks.pickle"]);
     }
 }

@@ -56,14 +56,14 @@ pub(super) fn smuggles(page: &Page, findings: &mut Findings) {
     if !hands_over || !BLOB.is_match(&page.plain) {
         return;
     }
-    let held = held(page);
+    let held = held(page).map(|held| named(page, held));
     let fetched = fetched(page);
     let (severity, how, value) = match (held, fetched) {
         (Some(held), Some(fetched)) if fetched.0 > held.0 => (fetched.0, "out of what it fetches", fetched.1),
         (Some(held), _) => (held.0, "out of its own text", held.1),
         (None, Some(fetched)) => (fetched.0, "out of what it fetches", fetched.1),
         (None, None) => match names_program(page) {
-            Some(value) => (Severity::Medium, "under the name of a program", value),
+            Some(value) => (weigh_name(page, &value), "under the name of a program", value),
             None => return,
         },
     };
@@ -98,6 +98,32 @@ fn held(page: &Page) -> Option<(Severity, String)> {
     let small = page.code.len() < SMALL.saturating_add(longest);
     let sure = small && (token || longest >= LARGE || all >= MANY || NUMBERS.is_match(&page.code));
     Some((if sure { Severity::High } else { Severity::Low }, value))
+}
+
+/// What is made of texts, with the name under which it is saved: whoever calls it a program means to save one, whatever letters it is
+/// written in.
+fn named(page: &Page, held: (Severity, String)) -> (Severity, String) {
+    match names_program(page).filter(|_| held.0 < Severity::High) {
+        Some(name) if is_no_text(&name) => (Severity::High, name),
+        Some(name) => (held.0.max(Severity::Medium), name),
+        None => held,
+    }
+}
+
+/// How much the name of a program counts where nothing is known to be decoded: much, where the code holds what nobody writes or reads.
+fn weigh_name(page: &Page, name: &str) -> Severity {
+    // Without blanks and quotes, as data is and code is not.
+    let data = page.code.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`'));
+    // LIMIT: larger pages carry libraries, in which the name weighs less.
+    let long = page.code.len() < SMALL.saturating_mul(4) && data.map(str::len).max().unwrap_or(0) >= LARGE;
+    if long && is_no_text(name) { Severity::High } else { Severity::Medium }
+}
+
+/// Whether a name is of a program that is no text. Texts such as `.bat`, `.reg` and `.sh` are what generators of settings save.
+fn is_no_text(name: &str) -> bool {
+    const TEXTS: &[&str] = &["bat", "cmd", "ps1", "reg", "sh", "command", "js", "url"];
+    let name = name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    name.rsplit_once('.').is_some_and(|(_, extension)| !TEXTS.contains(&&*extension.to_ascii_lowercase()))
 }
 
 /// Whether the file is made of bytes that the page fetches, and what is odd about that.
@@ -207,6 +233,34 @@ mod tests {
             &format!("const b = new Blob([text.value]); a.download = 'set.bat'; {SAVE}"),
             &["page.html-smuggling medium"],
         );
+    }
+
+    #[test]
+    fn a_file_in_letters_that_nobody_knows_is_told_by_the_name_of_a_program() {
+        let letters = "3f%9a~(".repeat(300);
+        for code in [
+            format!(
+                "const b = own(\"{letters}\", 'zyxw'); a.download = 'invoice.exe'; const c = new Blob([b]); {SAVE}"
+            ),
+            format!(
+                "let t = ''; for (const c of s) t += String.fromCharCode(c.codePointAt(0) - 7); const b = new Blob([t]); a.download = 'invoice.vbs'; {SAVE}"
+            ),
+            format!("const b = new Blob([atob(style.content)]); a.download = 'invoice.exe'; {SAVE}"),
+        ] {
+            both(&code, SMUGGLES);
+        }
+    }
+
+    #[test]
+    fn settings_that_a_page_makes_of_what_people_enter_are_weighed_less() {
+        for code in [
+            format!(
+                "const u = new Uint8Array([239, 187, 191]); const b = new Blob([u, text]); a.download = 'hosts.bat'; {SAVE}"
+            ),
+            format!("const b = new Blob([rows.join(nl)]); a.download = 'settings.reg'; {SAVE}"),
+        ] {
+            both(&code, &["page.html-smuggling medium"]);
+        }
     }
 
     #[test]

@@ -212,6 +212,13 @@ fn lists_and_looks_of_folders_that_lead_to_a_share_are_found() {
             "[.ShellClassInfo]\r\nIconResource=\\\\host.invalid\\s\\a.ico,0\r\n",
             &["shortcut.remote-icon high"],
         ),
+        (
+            "desktop.ini",
+            "ini",
+            "[.ShellClassInfo]\rIconResource=\\\\host.invalid\\s\\a.ico,0\r",
+            &["shortcut.remote-icon high"],
+        ),
+        ("a.m3u", "wrl", "#VRML V2.0 utf8\nfile://host.invalid/s/a.mp3\n", &["shortcut.remote-target medium"]),
         // Music of the house, of this machine and of the web.
         ("a.m3u", "m3u", "#EXTM3U\n\\\\nas\\music\\a.mp3\nC:\\Music\\b.mp3\nhttps://host.invalid/c.mp3\n", &[]),
         ("a.pls", "pls", "[playlist]\nFile1=file:///home/a.b/c.mp3\n", &[]),
@@ -225,7 +232,8 @@ fn lists_and_looks_of_folders_that_lead_to_a_share_are_found() {
     ] {
         let mut part = part(kind);
         part.name = name.to_owned();
-        part.kind = Kind::new(kind, Class::Text, "application/octet-stream");
+        let class = if kind == "wrl" { Class::Document } else { Class::Text };
+        part.kind = Kind::new(kind, class, "application/octet-stream");
         check_part(&Shortcuts, &part, text.as_bytes(), expected);
     }
 }

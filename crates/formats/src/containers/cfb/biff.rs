@@ -3,7 +3,7 @@
 use super::rc4;
 use crate::containers::bytes::{u16_le, u32_le, utf8_or_cp437, utf16_le};
 use crate::{Content, Member, OpenError, Parts};
-use lazaret_model::Role;
+use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 use std::fmt::Write as _;
 
 /// Functions whose calls say what a macro does ([MS-XLS] 2.5.198.17), by number.
@@ -28,6 +28,10 @@ const FUNCTIONS: &[(u16, &str)] = &[
 
 /// Defined names that are read.
 const MOST_NAMES: usize = 10_000;
+/// Programs that a workbook asks for data.
+const MOST_ASKED: usize = 256;
+/// Programs of the office that run already, asked for a part of another document.
+const OFFICE: &[&str] = &["excel", "winword", "powerpnt", "soffice", "package"];
 /// Said where a formula has something that is not understood.
 const CUT: &str = "a formula of a macro sheet is not read to its end";
 
@@ -35,6 +39,7 @@ const CUT: &str = "a formula of a macro sheet is not read to its end";
 pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let mut at = 0usize;
     let (mut sheets, mut places, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let mut asked = Bounded::new("programs that it asks for data", MOST_ASKED);
     while let (Some(id), Some(len)) = (u16_le(stream, at), u16_le(stream, at + 2)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let data = stream.get(at + 4..at + 4 + usize::from(len)).unwrap_or_default();
@@ -73,9 +78,22 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
                     .map(|[_, _, low, high, ..]| u16::from_le_bytes([*low, *high])),
             ),
             0x18 => names.push(data),
+            // SupBook: a count of sheets, then the program and the topic of a link, with a character 3 between them
+            // (2.4.271, 2.5.277). What is embedded has the name of a class, with dots, in place of a program's; the path of a workbook
+            // begins with a character 1, and has the same mark between its folders.
+            0x01ae => {
+                let path = string(data.get(2..).unwrap_or_default(), 2);
+                if let Some((program, topic)) = path.split_once('\u{3}')
+                    && !program.contains(|c: char| c == '.' || c.is_control())
+                    && !OFFICE.contains(&&*program.to_ascii_lowercase())
+                {
+                    asked.push(format!("{program} {topic}"));
+                }
+            }
             _ => {}
         }
     }
+    ask(asked, parts)?;
     let titles: Vec<&str> =
         places.iter().map(|place| sheets.get(usize::from(*place)).map_or("?", |(_, name, _)| name)).collect();
     let (mut names_text, mut whole) = (String::new(), true);
@@ -94,6 +112,22 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
         let text = std::mem::take(&mut names_text) + &sheet(stream, *start, parts)?;
         let member = Member::named(Role::Macro, name.clone()).of_kind("excel4-macro");
         parts.add_content(member, Content::from(text.into_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Says which programs are asked for data, and hands over what they are told.
+fn ask(asked: Bounded<String>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let (commands, overflow) = asked.into_parts();
+    if let Some(reason) = overflow {
+        parts.incomplete(reason);
+    }
+    for command in commands {
+        let message = "the document asks another program for data by DDE, which runs a command";
+        let finding = Finding::new("ooxml.dde", "cfb", Severity::High, Family::Behaviour, message);
+        parts.finding(finding.technique("T1559.002").with("command", command.clone()));
+        let member = Member::unnamed(Role::Command, "dde").of_kind("command-line");
+        parts.add_content(member, Content::from(command.into_bytes()))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Compound, Entry};
 use crate::containers::bytes::{utf8_or_cp437, utf16_le};
-use crate::containers::tnef;
+use crate::containers::{skipped, tnef};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 use std::collections::HashMap;
@@ -11,6 +11,12 @@ use std::collections::HashMap;
 const MOST_BODY: u64 = 16 << 20;
 /// The subject: PidTagSubject ([MS-OXPROPS]).
 const SUBJECT: &str = "__SUBSTG1.0_0037";
+/// The body as packed rich text: PidTagRtfCompressed.
+const RICH_TEXT: &str = "1009";
+/// Bodies, by their tags: text, HTML, rich text.
+const BODIES: [&str; 3] = ["1000", "1013", RICH_TEXT];
+/// Bytes of a property below which no file is looked for: keys and identifiers are as short, and no file that runs is.
+const LEAST: u64 = 20;
 /// Where an OLE object that is attached is stored as a storage.
 const OBJECT: &str = "__SUBSTG1.0_3701000D/";
 
@@ -27,6 +33,33 @@ fn names_properties(entry: &Entry) -> bool {
     entry.path.to_ascii_lowercase().split('/').any(|storage| storage == "__nameid_version1.0")
 }
 
+/// Whether a stream is handed over as it is, or looked through for files: bodies in HTML, what is attached, and properties of bytes,
+/// such as the theme that a mail was written in, which is a package.
+pub(super) fn hands_over(entry: &Entry) -> bool {
+    let bytes = is_bytes(&entry.name.to_ascii_uppercase()) && body(entry) != Some(RICH_TEXT);
+    is_object(entry) || bytes && !names_properties(entry)
+}
+
+/// Which body a stream is, if it is one, by its tag.
+fn body(entry: &Entry) -> Option<&'static str> {
+    let tag = entry.name.strip_prefix("__substg1.0_")?;
+    BODIES.into_iter().find(|body| tag.starts_with(body))
+}
+
+/// Whether it is a property of bytes ([MS-OXMSG] 2.1.3: type PtypBinary).
+fn is_bytes(upper: &str) -> bool {
+    upper.starts_with("__SUBSTG1.0_") && upper.ends_with("0102")
+}
+
+/// Whether a stream is one of an OLE object stored as a storage.
+fn is_object(entry: &Entry) -> bool {
+    let upper = entry.name.to_ascii_uppercase();
+    entry.path.to_ascii_uppercase().contains(OBJECT)
+        && !upper.starts_with("__SUBSTG1.0_")
+        && !upper.starts_with("__PROPERTIES")
+        && entry.size > 0
+}
+
 /// Hands bodies and attachments over.
 pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     // The subject and bodies first: they may tell the password of an attachment.
@@ -34,11 +67,10 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
         parts.hint(&text(compound, entry));
     }
     for entry in compound.streams().filter(|entry| !names_properties(entry)) {
-        let tag = entry.name.strip_prefix("__substg1.0_").unwrap_or_default().to_ascii_uppercase();
-        let body = match tag.get(..4).unwrap_or_default() {
-            "1000" => "body.txt",
-            "1013" => "body.html",
-            "1009" => {
+        let body = match body(entry) {
+            Some("1000") => "body.txt",
+            Some("1013") => "body.html",
+            Some(RICH_TEXT) => {
                 let packed = compound.read(entry, MOST_BODY, parts);
                 tnef::add_rich_text(&Content::from(packed), parts)?;
                 continue;
@@ -46,7 +78,7 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
             _ => continue,
         };
         let member = Member::unnamed(Role::Body, body);
-        if tag.ends_with("001F") {
+        if entry.name.to_ascii_uppercase().ends_with("001F") {
             let bytes = compound.read(entry, MOST_BODY, parts);
             // What follows a NUL is not shown, and looked at all the same.
             let whole = bytes.get(..bytes.len() & !1).unwrap_or_default();
@@ -82,13 +114,11 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
                 None => member,
             };
             parts.add(member, &mut compound.reader(entry))?;
-        } else if entry.path.to_ascii_uppercase().contains(OBJECT)
-            && !upper.starts_with("__SUBSTG1.0_")
-            && !upper.starts_with("__PROPERTIES")
-            && entry.size > 0
-        {
-            // An OLE object stored as a storage.
+        } else if is_object(entry) {
             parts.add(Member::named(Role::Embedded, entry.name.clone()), &mut compound.reader(entry))?;
+        } else if is_bytes(&upper) && body(entry).is_none() && entry.size >= LEAST {
+            let bytes = compound.read(entry, MOST_BODY, parts);
+            skipped::search(&Content::from(bytes), "in its properties", parts)?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The sectors and the directory of a compound file ([MS-CFB]), read whatever the tree says.
 
 use crate::containers::bytes::{array, u16_le, u32_le, u64_le, utf16_le};
-use crate::{Content, OpenError, Parts};
+use crate::{Budget, Content, OpenError, Parts};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
@@ -44,7 +44,7 @@ pub(crate) struct Compound {
 
 impl Compound {
     /// Reads the tables and the directory.
-    pub(crate) fn open(input: &Content, parts: &mut Parts<'_, '_>) -> Result<Self, OpenError> {
+    pub(crate) fn open(input: &Content, budget: &mut Budget) -> Result<Self, OpenError> {
         let header = input.window(0, 512)?.into_owned();
         if !header.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) || header.len() < 512 {
             return Err(OpenError::malformed("there is no compound file header", 0));
@@ -64,8 +64,8 @@ impl Compound {
             damage: None,
         };
         let sectors = input.len() / sector + 1;
-        parts.budget().check_memory(sectors * 8).map_err(OpenError::Limit)?;
-        file.read_fat(&header, field(68), sectors, parts)?;
+        budget.check_memory(sectors * 8).map_err(OpenError::Limit)?;
+        file.read_fat(&header, field(68), sectors, budget)?;
         let mini_fat = file.chain(field(60), u64::MAX);
         for at in mini_fat {
             let words = file.words(at)?;
@@ -73,7 +73,7 @@ impl Compound {
         }
         let directory = file.chain(field(48), u64::MAX);
         for at in directory {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            budget.check_time().map_err(OpenError::Limit)?;
             let bytes = input.window(at, sector as usize)?.into_owned();
             file.entries.extend(bytes.as_chunks::<128>().0.iter().map(entry));
             if file.entries.len() > MOST_ENTRIES {
@@ -94,17 +94,11 @@ impl Compound {
     }
 
     /// The table of sectors, by the header's list and the sectors that continue it (2.5).
-    fn read_fat(
-        &mut self,
-        header: &[u8],
-        mut next: u32,
-        sectors: u64,
-        parts: &mut Parts<'_, '_>,
-    ) -> Result<(), OpenError> {
+    fn read_fat(&mut self, header: &[u8], mut next: u32, sectors: u64, budget: &mut Budget) -> Result<(), OpenError> {
         let mut tables: Vec<u32> = (0..109).filter_map(|i| u32_le(header, 76 + i * 4)).collect();
         let mut left = sectors;
         while next < FREE && left > 0 {
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            budget.check_time().map_err(OpenError::Limit)?;
             left -= 1;
             let mut words = self.words(self.offset(next))?;
             let Some(last) = words.pop() else { break };
@@ -115,7 +109,7 @@ impl Compound {
             if self.fat.len() as u64 > sectors {
                 break;
             }
-            parts.budget().check_time().map_err(OpenError::Limit)?;
+            budget.check_time().map_err(OpenError::Limit)?;
             let words = self.words(self.offset(table))?;
             if words.is_empty() {
                 self.damage = Some("a table of sectors is missing");
@@ -228,6 +222,26 @@ impl Compound {
             (self.chain(entry.start, size.div_ceil(self.sector)), self.sector)
         };
         StreamReader { input: self.input.clone(), offsets, unit, at: 0, size }
+    }
+
+    /// Where the bytes of a stream lie, from and to, in its order: what lies in one piece is one place.
+    pub(super) fn places(&self, entry: &Entry) -> Vec<(u64, u64)> {
+        let StreamReader { offsets, unit, .. } = self.beginning(entry, entry.size);
+        let mut places: Vec<(u64, u64)> = Vec::new();
+        for at in offsets {
+            match places.last_mut() {
+                Some((_, end)) if *end == at => *end += unit,
+                _ => places.push((at, at + unit)),
+            }
+        }
+        places
+    }
+
+    /// The end of the sector at a place, if it is one of the tables of sectors, which stand between those of any stream (2.1).
+    pub(super) fn table(&self, at: u64) -> Option<u64> {
+        let sector = at / self.sector;
+        let next = self.fat.get(usize::try_from(sector.checked_sub(1)?).ok()?)?;
+        matches!(next, 0xffff_fffc | 0xffff_fffd).then_some((sector + 1) * self.sector)
     }
 
     /// A stream that is parsed here; the part is incomplete where it has more than `most` bytes, or its chain has fewer

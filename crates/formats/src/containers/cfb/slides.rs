@@ -3,7 +3,7 @@
 use super::rc4::{self, Key};
 use crate::containers::bytes::{u16_le, u32_le};
 use crate::{Content, Member, OpenError, Parts};
-use lazaret_model::Role;
+use lazaret_model::{Family, Finding, Role, Severity};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
@@ -16,6 +16,9 @@ const USER_EDIT: u16 = 0x0ff5;
 const PERSIST_DIRECTORY: u16 = 0x1772;
 const CRYPT_SESSION: u16 = 0x2f14;
 const OLE_OBJECT: u16 = 0x1011;
+const INTERACTIVE: u16 = 0x0ff3;
+/// 2.6.4: the action of `INTERACTIVE` that runs a program.
+const RUN_PROGRAM: u8 = 2;
 /// Bytes of a record's header (2.3.1).
 const HEADER: usize = 8;
 /// Places of objects that are followed, over all edits.
@@ -143,9 +146,10 @@ fn decrypt_object(plain: &mut [u8], at: usize, limit: usize, id: u32, key: &Key)
     }
 }
 
-/// OLE objects and VBA projects in a presentation (2.10.34: ExOleObjStg).
+/// OLE objects and VBA projects in a presentation (2.10.34: ExOleObjStg), and whether something in it runs a program.
 fn add_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let mut at = 0usize;
+    let mut runs_program = false;
     while let (Some(head), Some((kind, length))) = (u16_le(stream, at), record(stream, at)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let body = at.saturating_add(HEADER);
@@ -155,6 +159,8 @@ fn add_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError
             continue;
         }
         at = body.saturating_add(length);
+        // Two numbers of four bytes stand before the action (2.6.4).
+        runs_program |= kind == INTERACTIVE && length == 16 && stream.get(body.saturating_add(8)) == Some(&RUN_PROGRAM);
         if kind != OLE_OBJECT {
             continue;
         }
@@ -171,6 +177,11 @@ fn add_objects(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(), OpenError
         } else {
             parts.add_content(member, Content::from(data))?;
         }
+    }
+    if runs_program {
+        let message = "a click or a move over something on a slide runs a program";
+        let finding = Finding::new("ooxml.program-action", "cfb", Severity::High, Family::Behaviour, message);
+        parts.finding(finding.technique("T1204.002"));
     }
     Ok(())
 }
@@ -234,5 +245,16 @@ mod tests {
         let recorded = check(&[("/Current User", &user), ("/PowerPoint Document", &document)], &[]);
         assert_eq!(recorded.bytes("//ole-object"), MARKER);
         assert!(recorded.complete(), "{:#?}", recorded.parts);
+    }
+
+    #[test]
+    fn a_slide_of_powerpoint_97_that_runs_a_program_is_reported_and_one_that_leads_to_a_slide_is_not() {
+        for (action, reported) in [(RUN_PROGRAM, true), (3, false), (4, false)] {
+            let action = record(0, INTERACTIVE, &[0, 0, 0, 0, 1, 0, 0, 0, action, 0, 0, 0, 0, 0, 0, 0]);
+            let document = record(15, 0x03ee, &record(15, 0x0ff2, &action));
+            let user = record(0, 0x0ff6, &[20, 0xe391_c05f, 0].map(u32::to_le_bytes).concat());
+            let recorded = check(&[("/Current User", &user), ("/PowerPoint Document", &document)], &[]);
+            assert_eq!(recorded.findings.iter().any(|finding| finding.id == "ooxml.program-action"), reported);
+        }
     }
 }

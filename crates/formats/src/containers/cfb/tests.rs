@@ -104,6 +104,16 @@ fn streams_that_only_the_document_reads_are_no_unknown_files() {
 }
 
 #[test]
+fn what_outlook_keeps_beside_an_object_is_no_unknown_file() {
+    let notes: &[u8] = &[0x9b, 0xfe, 0x13, 0x99, 0, 1, 0xe0, 0xbb, 0, 0, 0, 1];
+    let recorded = check(build(&[("/MailStream", notes), ("/RichEditFlags", notes), ("/\u{1}CompObj", b"x")]));
+    assert_eq!(recorded.parts.len(), 1, "{:?}", recorded.parts);
+    // There is no room for a file in them.
+    let recorded = check(build(&[("/MailStream", &notes.repeat(20))]));
+    assert_eq!(recorded.part("//MailStream").kind.id, "unknown");
+}
+
+#[test]
 fn a_nul_hides_nothing_of_a_message() {
     let body = utf16("a\0LAZARET-MARKER\0");
     let recorded = check(build(&[("/__properties_version1.0", b"p"), ("/__substg1.0_1000001F", &body)]));
@@ -285,5 +295,27 @@ fn truncation_and_noise_never_pass_for_whole() {
         bytes[at] ^= 0x41;
         let recorded = check(bytes);
         assert!(recorded.contains(b"LAZARET-MARKER") || !recorded.complete(), "flipped at {at}");
+    }
+}
+
+#[test]
+fn a_link_to_a_program_is_reported_and_one_to_a_workbook_is_not() {
+    let book = |path: &str| {
+        let head = [1, 0, path.len() as u8, 0, 0];
+        let globals =
+            [record(0x809, &[0; 16]), record(0x1ae, &[&head[..], path.as_bytes()].concat()), record(0x0a, &[])];
+        let recorded = check(build(&[("/Workbook", &globals.concat())]));
+        recorded.findings.iter().map(|finding| finding.id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(book("cmd\u{3}/c calc!A0"), ["ooxml.dde"]);
+    assert_eq!(book("MSEXCEL\u{3}..\\..\\Windows\\System32\\cmd.exe /c calc"), ["ooxml.dde"]);
+    for path in [
+        "\u{1}\u{1}@SERVER share\u{3}folder\u{3}a.xls",
+        "\u{1}folder\u{3}a.xls",
+        "Word.Document.8\u{3}a.doc",
+        "\u{2}",
+        "a.xls",
+    ] {
+        assert_eq!(book(path), Vec::<String>::new(), "{path:?}");
     }
 }

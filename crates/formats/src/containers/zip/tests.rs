@@ -8,6 +8,7 @@ use zip::{AesMode, CompressionMethod};
 
 mod limits;
 mod names;
+mod unread;
 
 const MARKER: &[u8] =
     b"LAZARET-MARKER payload of the test, long enough to be worth compressing compressing compressing";
@@ -574,4 +575,16 @@ fn extensions_of_browsers_are_opened_behind_their_signatures() {
         assert_eq!(found.parts[0].kind.id, "crx");
         assert_eq!(found.bytes("//manifest.json"), MARKER);
     }
+}
+
+#[test]
+fn what_freecad_alone_reads_is_no_unknown_file_and_a_program_is_one() {
+    let program = crate::testing::build::pe(true, 0x0022, 2, &[]);
+    let numbers: &[u8] = &[0x9b, 0xfe, 0x13, 0x99, 0, 1, 0xe0, 0xbb];
+    let members =
+        [("Document.xml", &b"<Document SchemaVersion=\"4\"/>"[..]), ("Points", numbers), ("Points1", &program)];
+    let found = crate::testing::walk(crate::testing::build::crc_less_zip(&members), "plate.FCStd");
+    let kind = |name: &str| found.part(name).kind.id.to_string();
+    assert_eq!(kind("//Points"), "document-part");
+    assert!(found.part("//Points1").kind.class.runs(), "{}", kind("//Points1"));
 }

@@ -17,6 +17,8 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 pub(super) struct Form {
     pub(super) lines: usize,
     pub(super) prose: usize,
+    /// Sentences at the beginning, before anything else.
+    pub(super) opening: usize,
     pub(super) most_carets: usize,
     pub(super) fences: usize,
     pub(super) semicolons: usize,
@@ -33,6 +35,7 @@ impl Form {
         let mut form = Self {
             lines: 0,
             prose: 0,
+            opening: 0,
             most_carets: 0,
             fences: 0,
             semicolons: 0,
@@ -75,6 +78,9 @@ impl Form {
             form.fences += usize::from(line.starts_with("```"));
             form.headings += usize::from(is_heading(line));
             form.prose += usize::from(is_prose(line));
+            if form.prose == form.lines {
+                form.opening = form.prose;
+            }
             let colon = memchr::memchr(b':', line.as_bytes());
             match colon.and_then(|at| Some((line.get(..at)?, line.get(at + 1..)?))) {
                 Some(("---", _)) => form.documents += 1,
@@ -165,6 +171,59 @@ pub(super) fn holds_steps(text: &str) -> bool {
         line.starts_with([' ', '\t']) || key(&line) || line.starts_with("- ") || line == "---"
     });
     all && margin >= 2
+}
+
+/// Whether it is YAML that describes builds, with a list that PowerShell cannot read, and nothing before it that would make a text of
+/// the list. Whatever a line says, the names around it are none of its commands.
+pub(super) fn is_pipeline(text: &str) -> bool {
+    const STEPS: [&str; 12] = [
+        "steps:",
+        "run:",
+        "- run:",
+        "script:",
+        "- script:",
+        "before_script:",
+        "build_script:",
+        "test_script:",
+        "install:",
+        "- ps:",
+        "- task:",
+        "tasks:",
+    ];
+    if !text.lines().any(|line| STEPS.iter().any(|step| line.trim_start().starts_with(step))) || !holds_steps(text) {
+        return false;
+    }
+    // LIMIT: what is not looked at is no part of a pipeline, and is judged by its words.
+    for line in text.lines().take(LINES) {
+        let plain = line.trim_start();
+        if plain.starts_with('#') && !plain.starts_with("#>") {
+            continue;
+        }
+        let item = plain.strip_prefix("- ").unwrap_or_default();
+        if item.starts_with(|c: char| c.is_ascii_alphabetic()) && item.contains(':') {
+            return true;
+        }
+        // A text, a comment or a name that begins here may end further on.
+        let odd = |mark: char| !line.matches(mark).count().is_multiple_of(2);
+        let opens = ["<#", "@'", "@\"", "$(", "@(", "@{"].iter().any(|mark| line.contains(mark));
+        if odd('"') || odd('\'') || opens || line.ends_with('`') || line.contains("${") && !line.contains('}') {
+            return false;
+        }
+    }
+    false
+}
+
+/// Whether a text tells more than what it shows between fences: so many of its lines outside are sentences or points of a list that
+/// whoever takes it for commands runs into all of them.
+pub(super) fn tells(text: &str, outside: &str) -> bool {
+    let some = |text: &str| lines(text).filter(|line| !line.trim().is_empty()).count();
+    let sentences = lines(outside).filter(|line| {
+        let line =
+            line.trim().trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '*' | '+' | '.' | ' '));
+        line.starts_with(char::is_alphabetic) && line.split_whitespace().take(5).count() == 5
+    });
+    let (told, shown) = (sentences.count(), some(text).saturating_sub(some(outside)));
+    told >= 8 && told > shown
 }
 
 /// A line of one mark that stands under a heading.

@@ -2,8 +2,8 @@
 
 use super::At::{Any, Line, Member, Start, Word};
 use super::Language::{
-    AppleScript, AutoHotkey, Bat, Cpp, Go, Java, JavaScript, Kotlin, Lua, Makefile, Perl, Python, Ruby, Rust, Shell,
-    Swift, Tcl, TypeScript,
+    AppleScript, AutoHotkey, Bat, Cpp, Gnuplot, Go, Java, JavaScript, Kotlin, Lua, Makefile, Perl, Python, Ruby, Rust,
+    Shell, Swift, Tcl, TypeScript,
 };
 use super::Token;
 
@@ -43,7 +43,7 @@ pub(super) const TOKENS: &[Token] = &[
     ("case \"$", Line, &[(Shell, 7)]),
     ("case $", Line, &[(Shell, 7)]),
     ("while read ", Any, &[(Shell, 6)]),
-    ("unset ", Line, &[(Shell, 3)]),
+    ("unset ", Line, &[(Shell, 3), (Gnuplot, 3)]),
     ("alias ", Line, &[(Shell, 4)]),
     ("#compdef ", Start, &[(Shell, 12)]),
     ("trap ", Line, &[(Shell, 3)]),
@@ -80,7 +80,8 @@ pub(super) const TOKENS: &[Token] = &[
     ("else:", Line, &[(Python, 4)]),
     ("raise ", Line, &[(Python, 4), (Ruby, 2)]),
     ("pass", Line, &[(Python, 2)]),
-    ("__init__", Word, &[(Python, 5)]),
+    // The name alone is one of many in a list of files.
+    ("__init__(", Word, &[(Python, 5)]),
     ("__name__", Word, &[(Python, 4)]),
     ("if __name__ ==", Line, &[(Python, 12)]),
     ("__all__ =", Line, &[(Python, 9)]),

@@ -322,7 +322,7 @@ fn a_module_that_begins_everywhere_is_not_read_from_each_beginning_to_the_end() 
 fn a_value_that_is_doubled_again_and_again_takes_no_more_than_its_script() {
     let script = format!("var a = 'QUFBQUFB';{}", "a+=a;".repeat(60));
     let (steps, recorded) = steps_of(script.as_bytes(), "a.js", Some("js"));
-    assert!(steps < 1 << 21 && recorded.complete(), "{steps} {:?}", recorded.parts[0].incomplete);
+    assert!(steps < 1 << 25 && recorded.complete(), "{steps} {:?}", recorded.parts[0].incomplete);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::folder::AuthorityRole;
 use data_encoding::HEXUPPER;
-use rcgen::KeyPair;
+use rcgen::PublicKeyData;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
@@ -123,15 +123,21 @@ pub(super) fn bounds(certificate: &CertificateDer<'_>) -> Result<Bounds, String>
 }
 
 /// Whether a certificate is one of an authority and belongs to a key.
-pub(super) fn fits(certificate: &CertificateDer<'_>, key: &KeyPair) -> Result<(), String> {
+pub(super) fn fits(certificate: &CertificateDer<'_>, key: &impl PublicKeyData) -> Result<(), String> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|error| error.to_string())?;
     if !parsed.is_ca() {
         return Err("it is not the certificate of an authority".to_owned());
     }
-    if parsed.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
+    if parsed.public_key().subject_public_key.data.as_ref() != key.der_bytes() {
         return Err("it does not belong to the key beside it".to_owned());
     }
     Ok(())
+}
+
+/// The public key of a certificate: its `subjectPublicKey` (RFC 5280, 4.1).
+pub(super) fn public_key(certificate: &CertificateDer<'_>) -> Result<Vec<u8>, String> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|error| error.to_string())?;
+    Ok(parsed.public_key().subject_public_key.data.to_vec())
 }
 
 /// Whether a certificate is good now.

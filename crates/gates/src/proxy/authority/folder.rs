@@ -3,12 +3,16 @@
 //! A change is made in steps of which each leaves something that can be used, under a lock that the command and the process share.
 //! A next authority vouches for nobody: clients can be told of it, and come to trust it, while the present one still does.
 
-use super::certificate::{AuthorityCertificate, described, is_right};
+use super::certificate::{AuthorityCertificate, described, is_right, public_key};
+use super::key::{Key, TokenKey};
+use super::name::{self, Address, KeyName};
+use super::signer::KeyKind;
+use super::tokens::Tokens;
 use crate::GateError;
 use crate::settings::ProxySettings;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, GeneralSubtree, IsCa, KeyPair,
-    KeyUsagePurpose, NameConstraints,
+    KeyUsagePurpose, NameConstraints, PublicKeyData,
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -16,6 +20,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 
 /// Days that the authority's certificate is good for.
@@ -60,25 +65,100 @@ impl AuthorityRole {
 /// A certificate with its key.
 pub(super) struct Pair {
     pub(super) certificate: CertificateDer<'static>,
-    pub(super) key: KeyPair,
+    pub(super) key: Key,
 }
 
-/// The folder.
+/// A key in a token that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyProbe {
+    /// Its PKCS #11 URI.
+    pub key: String,
+    /// What kind it is.
+    pub kind: KeyKind,
+    /// How long it took to find it and to have it sign.
+    pub took: Duration,
+}
+
+/// The folder. A key's file holds the key, or says which one in a token it is.
 #[derive(Debug, Clone)]
-pub struct AuthorityFolder(PathBuf);
+pub struct AuthorityFolder {
+    path: PathBuf,
+    /// The names for which an authority may vouch that is made.
+    constraints: Vec<String>,
+    tokens: Tokens,
+}
 
 impl AuthorityFolder {
-    /// The folder at a path, which need not be there.
-    pub fn at(path: &Path) -> Self {
-        Self(path.to_owned())
+    /// The folder at a path, which need not be there, with what the settings say about authorities that are made and about keys in
+    /// tokens. No token is asked before it is needed.
+    ///
+    /// # Errors
+    /// When a setting cannot be used.
+    pub fn at(path: &Path, settings: &ProxySettings) -> Result<Self, GateError> {
+        Ok(Self { path: path.to_owned(), constraints: settings.constraints()?, tokens: Tokens::of(settings)? })
+    }
+
+    /// Makes a key in the token for the next authority that is made, as `proxy.authority_key` names it; what it is called. Blocks.
+    ///
+    /// # Errors
+    /// When the setting names none, it is there already, or the token does not make it.
+    pub fn generate(&self, kind: KeyKind) -> Result<String, GateError> {
+        self.tokens.generate(kind).map(|key| key.to_string())
+    }
+
+    /// Has the present authority's key sign something, where it is in a token; where there is no authority yet, the one of
+    /// `proxy.authority_key`. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be used, or does not belong to the certificate.
+    pub fn probe(&self) -> Result<Option<KeyProbe>, GateError> {
+        let start = Instant::now();
+        let present = AuthorityRole::Present;
+        let probe = |key: &TokenKey, name: &KeyName| {
+            Some(KeyProbe { key: name.to_string(), kind: key.kind(), took: start.elapsed() })
+        };
+        if !self.has(present) {
+            let Some(name) = self.tokens.wanted() else { return Ok(None) };
+            return Ok(probe(&TokenKey::open(&self.tokens, name.clone(), None)?, name));
+        }
+        let Some(name) = self.key_name(present)? else { return Ok(None) };
+        match self.pair(present)?.key {
+            Key::Token(key) => Ok(probe(key.as_ref(), &name)),
+            Key::File(_) => Ok(None),
+        }
+    }
+
+    /// Where a key is: the name of its file, or of itself in a token.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn key_place(&self, role: AuthorityRole) -> Result<String, GateError> {
+        Ok(self.key_name(role)?.map_or_else(|| self.key(role).display().to_string(), |name| name.to_string()))
+    }
+
+    /// Says so where the setting names a key in a token that no authority has.
+    pub(super) fn warn_of_other_key(&self) -> Result<(), GateError> {
+        let Some(wanted) = self.tokens.wanted() else { return Ok(()) };
+        for role in [AuthorityRole::Present, AuthorityRole::Next] {
+            if self.key(role).exists() && self.key_name(role)?.as_ref() == Some(wanted) {
+                return Ok(());
+            }
+        }
+        let in_use = self.key_place(AuthorityRole::Present)?;
+        tracing::warn!(
+            configured = %wanted, %in_use,
+            "the authority was made with another key than that of `proxy.authority_key`, and keeps it until `lazaret authority rotate` \
+             makes another one and that is used"
+        );
+        Ok(())
     }
 
     pub(super) fn certificate(&self, role: AuthorityRole) -> PathBuf {
-        self.0.join(role.stem()).with_extension("pem")
+        self.path.join(role.stem()).with_extension("pem")
     }
 
     fn key(&self, role: AuthorityRole) -> PathBuf {
-        self.0.join(role.stem()).with_extension("key")
+        self.path.join(role.stem()).with_extension("key")
     }
 
     fn has(&self, role: AuthorityRole) -> bool {
@@ -110,12 +190,13 @@ impl AuthorityFolder {
         Ok(list)
     }
 
-    /// Makes the next authority, which may vouch for the hosts of `proxy.authority_constraints`.
+    /// Makes the next authority, which may vouch for the hosts of `proxy.authority_constraints` and has the key of
+    /// `proxy.authority_key`, or a new one in a file.
     ///
     /// # Errors
-    /// When there is a next one already or no present one, a setting cannot be used, or the files cannot be written.
-    pub fn rotate(&self, settings: &ProxySettings) -> Result<AuthorityCertificate, GateError> {
-        let constraints = settings.constraints()?;
+    /// When there is a next one already or no present one, the key cannot be used or is another authority's, or the files cannot be
+    /// written.
+    pub fn rotate(&self) -> Result<AuthorityCertificate, GateError> {
         let path = self.certificate(AuthorityRole::Present);
         if !self.has(AuthorityRole::Present) {
             return Err(GateError::Rotation { path, why: "there is none yet; `lazaret serve` makes it" });
@@ -127,7 +208,7 @@ impl AuthorityFolder {
             let why = "it is there already: put it in use (`lazaret authority rotate --use`), or remove it (`lazaret authority forget next`)";
             return Err(GateError::Rotation { path, why });
         }
-        self.make(AuthorityRole::Next, &constraints)?;
+        self.make(AuthorityRole::Next)?;
         drop(lock);
         self.described(AuthorityRole::Next)
     }
@@ -207,35 +288,70 @@ impl AuthorityFolder {
     }
 
     /// Makes the present authority where there is none.
-    pub(super) fn make_first(&self, constraints: &[String]) -> Result<(), GateError> {
+    pub(super) fn make_first(&self) -> Result<(), GateError> {
         if self.has(AuthorityRole::Present) {
             return Ok(());
         }
-        let path = self.0.clone();
+        let path = self.path.clone();
         fs::create_dir_all(&path).map_err(|source| GateError::File { path, step: "made", source })?;
-        self.make(AuthorityRole::Present, constraints)
+        self.make(AuthorityRole::Present)
     }
 
-    /// A certificate and its key, which others may not read.
+    /// A certificate and its key: of a file, which others may not read, or in a token, which is asked to sign something.
     pub(super) fn pair(&self, role: AuthorityRole) -> Result<Pair, GateError> {
         let (certificate_path, key_path) = (self.certificate(role), self.key(role));
-        let unread = |path: &Path| {
-            let path = path.to_owned();
-            move |source| GateError::File { path, step: "read", source }
-        };
         let wrong = |path: &Path, why: String| GateError::Authority { path: path.to_owned(), why };
-        let mode = fs::metadata(&key_path).map_err(unread(&key_path))?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(GateError::KeyMode { path: key_path, mode });
-        }
-        let key = fs::read_to_string(&key_path).map_err(unread(&key_path))?;
-        let key = KeyPair::from_pem(&key).map_err(|error| wrong(&key_path, error.to_string()))?;
-        let certificate = fs::read(&certificate_path).map_err(unread(&certificate_path))?;
-        let certificate = CertificateDer::from_pem_slice(&certificate)
-            .map_err(|error| wrong(&certificate_path, error.to_string()))?
-            .into_owned();
-        super::certificate::fits(&certificate, &key).map_err(|why| wrong(&certificate_path, why))?;
+        let key = match self.key_name(role)? {
+            Some(name) => {
+                let certified = public_key(&self.der(role)?).map_err(|why| wrong(&certificate_path, why))?;
+                Key::Token(Box::new(TokenKey::open(&self.tokens, name, Some(certified))?))
+            }
+            None => self.key_of_file(&key_path)?,
+        };
+        let certificate = self.der(role)?;
+        super::certificate::fits(&certificate, &key).map_err(|why| {
+            let which = key.name().map_or_else(String::new, |name| format!(" (`{name}`)"));
+            wrong(&certificate_path, format!("{why}{which}"))
+        })?;
         Ok(Pair { certificate, key })
+    }
+
+    /// A certificate as it is in its file.
+    pub(super) fn der(&self, role: AuthorityRole) -> Result<CertificateDer<'static>, GateError> {
+        let path = self.certificate(role);
+        match fs::read(&path) {
+            Ok(pem) => match CertificateDer::from_pem_slice(&pem) {
+                Ok(certificate) => Ok(certificate.into_owned()),
+                Err(error) => Err(GateError::Authority { path, why: error.to_string() }),
+            },
+            Err(source) => Err(GateError::File { path, step: "read", source }),
+        }
+    }
+
+    /// The key in a token that a key's file names; nothing where it holds the key itself.
+    pub(super) fn key_name(&self, role: AuthorityRole) -> Result<Option<KeyName>, GateError> {
+        let path = self.key(role);
+        match fs::read_to_string(&path) {
+            Ok(text) if name::is_name(&text) => match Address::parse(text.trim_end()) {
+                // How it is reached is for the configuration to say, which is not the service's own to change.
+                Ok(address) => Ok(Some(address.key)),
+                Err(why) => Err(GateError::Authority { path, why }),
+            },
+            Ok(_) => Ok(None),
+            Err(source) => Err(GateError::File { path, step: "read", source }),
+        }
+    }
+
+    fn key_of_file(&self, path: &Path) -> Result<Key, GateError> {
+        let unread = |source| GateError::File { path: path.to_owned(), step: "read", source };
+        let mode = fs::metadata(path).map_err(unread)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(GateError::KeyMode { path: path.to_owned(), mode });
+        }
+        let key = fs::read_to_string(path).map_err(unread)?;
+        let key = KeyPair::from_pem(&key);
+        let key = key.map_err(|error| GateError::Authority { path: path.to_owned(), why: error.to_string() })?;
+        Ok(Key::File(Box::new(key)))
     }
 
     fn described(&self, role: AuthorityRole) -> Result<AuthorityCertificate, GateError> {
@@ -245,11 +361,40 @@ impl AuthorityFolder {
         described(role, &path, pem).map_err(|why| GateError::Authority { path, why })
     }
 
-    fn make(&self, role: AuthorityRole, constraints: &[String]) -> Result<(), GateError> {
-        let (certificate, key) = new(constraints)?;
+    fn make(&self, role: AuthorityRole) -> Result<(), GateError> {
+        let (key, text) = match self.tokens.wanted() {
+            None => {
+                let key = KeyPair::generate().map_err(super::tls)?;
+                let text = key.serialize_pem();
+                (Key::File(Box::new(key)), text)
+            }
+            Some(name) => {
+                let key = Key::Token(Box::new(TokenKey::open(&self.tokens, name.clone(), None)?));
+                self.is_nobodys(&key)?;
+                (key, format!("{name}\n"))
+            }
+        };
+        let certificate = new(&self.constraints, &key)?;
         // The key first: an authority without one is noticed at the next start.
-        write(&self.key(role), key.as_bytes(), 0o600)?;
+        write(&self.key(role), text.as_bytes(), 0o600)?;
         write(&self.certificate(role), certificate.as_bytes(), 0o644)
+    }
+
+    /// Refuses a key that an authority has already: a change to it would be none, and clients told of one would not know of it.
+    fn is_nobodys(&self, key: &Key) -> Result<(), GateError> {
+        for role in AuthorityRole::ALL {
+            let path = self.certificate(role);
+            // One that cannot be read is told elsewhere, and has no key that could be compared.
+            let Some(taken) = self.der(role).ok().and_then(|certificate| public_key(&certificate).ok()) else {
+                continue;
+            };
+            if taken == key.der_bytes() {
+                let why = "this authority has the key of `proxy.authority_key` already: name another one there (another `object` or \
+                           `id`), which `lazaret authority generate` makes";
+                return Err(GateError::Rotation { path, why });
+            }
+        }
+        Ok(())
     }
 
     fn remove(&self, role: AuthorityRole) -> Result<(), GateError> {
@@ -283,7 +428,7 @@ impl AuthorityFolder {
 
     /// One change at a time, whichever process makes it; until what is returned is dropped.
     fn lock(&self) -> Result<File, GateError> {
-        let path = self.0.join(LOCK);
+        let path = self.path.join(LOCK);
         let open = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let locked = open.and_then(|file| {
             belong(&file, &path);
@@ -305,9 +450,8 @@ fn is_due(
     good && (present.not_after <= now || from.is_some_and(|from| next.not_before < from && from <= now))
 }
 
-/// A new authority: its certificate and its key, in PEM.
-fn new(constraints: &[String]) -> Result<(String, String), GateError> {
-    let key = KeyPair::generate().map_err(super::tls)?;
+/// The certificate of a new authority, in PEM.
+fn new(constraints: &[String], key: &Key) -> Result<String, GateError> {
     let mut params = CertificateParams::new(Vec::new()).map_err(super::tls)?;
     params.distinguished_name = DistinguishedName::new();
     // Where two of them are trusted at a time, people can tell which is which.
@@ -326,8 +470,8 @@ fn new(constraints: &[String]) -> Result<(String, String), GateError> {
         ],
     });
     super::validity(&mut params, DAYS);
-    let certificate = params.self_signed(&key).map_err(super::tls)?;
-    Ok((certificate.pem(), key.serialize_pem()))
+    let certificate = params.self_signed(key).map_err(|error| key.failed(error))?;
+    Ok(certificate.pem())
 }
 
 /// Writes a file whole or not at all.
@@ -382,10 +526,10 @@ mod tests {
     #[test]
     fn a_change_that_was_cut_short_is_finished_wherever_that_was() {
         let folder = tempfile::tempdir().unwrap();
-        let own = AuthorityFolder::at(folder.path());
-        own.make_first(&[]).unwrap();
+        let own = AuthorityFolder::at(folder.path(), &ProxySettings::default()).unwrap();
+        own.make_first().unwrap();
         let old = own.described(AuthorityRole::Present).unwrap();
-        let next = own.rotate(&ProxySettings::default()).unwrap();
+        let next = own.rotate().unwrap();
         // The key is in place, and nothing else.
         fs::copy(own.key(AuthorityRole::Next), own.key(AuthorityRole::Present)).unwrap();
         assert!(own.pair(AuthorityRole::Present).is_err());
@@ -405,16 +549,16 @@ mod tests {
     #[test]
     fn each_step_of_a_rotation_leaves_what_the_one_before_left_for_clients_to_trust() {
         let folder = tempfile::tempdir().unwrap();
-        let own = AuthorityFolder::at(folder.path());
+        let own = AuthorityFolder::at(folder.path(), &ProxySettings::default()).unwrap();
         let roles = || own.list().unwrap().iter().map(|found| found.role.name()).collect::<Vec<_>>();
-        assert!(own.rotate(&ProxySettings::default()).unwrap_err().to_string().contains("`lazaret serve` makes it"));
-        own.make_first(&[]).unwrap();
+        assert!(own.rotate().unwrap_err().to_string().contains("`lazaret serve` makes it"));
+        own.make_first().unwrap();
         let first = own.described(AuthorityRole::Present).unwrap();
         assert!(own.use_next().unwrap_err().to_string().contains("`lazaret authority rotate` makes one"));
-        let second = own.rotate(&ProxySettings::default()).unwrap();
+        let second = own.rotate().unwrap();
         assert_eq!(roles(), ["present", "next"]);
         assert_eq!(own.described(AuthorityRole::Present).unwrap(), first, "the present one stays in use");
-        assert!(own.rotate(&ProxySettings::default()).unwrap_err().to_string().contains("--use"));
+        assert!(own.rotate().unwrap_err().to_string().contains("--use"));
         assert_eq!(own.use_next().unwrap().sha256, second.sha256);
         assert_eq!(roles(), ["present", "previous"]);
         assert_eq!(own.described(AuthorityRole::Previous).unwrap().sha256, first.sha256);

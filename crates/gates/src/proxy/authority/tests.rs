@@ -75,7 +75,7 @@ fn an_expired_authority_is_refused_with_its_day() {
 fn the_next_authority_takes_over_from_one_that_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     ended(folder.path());
-    let next = AuthorityFolder::at(folder.path()).rotate(&ProxySettings::default()).unwrap();
+    let next = AuthorityFolder::at(folder.path(), &ProxySettings::default()).unwrap().rotate().unwrap();
     let authority = Authority::open(folder.path(), &ProxySettings::default()).unwrap();
     assert_eq!(authority.known().first().unwrap().sha256, next.sha256);
 }
@@ -119,10 +119,10 @@ fn takes(authority: &Authority, trusted: &CertificateDer<'static>, host: &str) -
 #[test]
 fn clients_have_time_to_trust_the_next_authority_before_it_vouches_for_a_site() {
     let path = tempfile::tempdir().unwrap();
-    let folder = AuthorityFolder::at(path.path());
+    let folder = AuthorityFolder::at(path.path(), &ProxySettings::default()).unwrap();
     let authority = Authority::open(path.path(), &ProxySettings::default()).unwrap();
     let old = authority.certificate();
-    folder.rotate(&ProxySettings::default()).unwrap();
+    folder.rotate().unwrap();
     assert!(authority.refresh().unwrap().is_none());
     let known = authority.known();
     let roles: Vec<_> = known.iter().map(|known| known.role).collect();
@@ -149,13 +149,13 @@ fn the_next_authority_is_used_from_the_day_that_is_configured() {
         ..ProxySettings::default()
     };
     let authority = Authority::open(folder.path(), &from(30)).unwrap();
-    let next = AuthorityFolder::at(folder.path()).rotate(&ProxySettings::default()).unwrap();
+    let next = AuthorityFolder::at(folder.path(), &ProxySettings::default()).unwrap().rotate().unwrap();
     assert!(authority.refresh().unwrap().is_none());
     let authority = Authority::open(folder.path(), &from(0)).unwrap();
     assert_eq!(authority.known().first().unwrap().sha256, next.sha256);
     // The day stays in the configuration, and means no other one.
     let old = from(-30);
-    let later = AuthorityFolder::at(folder.path()).rotate(&old).unwrap();
+    let later = AuthorityFolder::at(folder.path(), &old).unwrap().rotate().unwrap();
     let authority = Authority::open(folder.path(), &old).unwrap();
     assert_ne!(authority.known().first().unwrap().sha256, later.sha256);
 }

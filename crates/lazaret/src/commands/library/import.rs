@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use lazaret_attack::{AttackError, ImportOptions, Number, Outcome, domain_title, import, size};
 use lazaret_gates::Fetcher;
 use lazaret_store::Library;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,7 @@ pub(crate) async fn run(common: &Common, options: &Import) -> Result<ExitCode, F
     if !paths.is_empty() {
         let wanted =
             ImportOptions { paths, release: options.release, domain: options.domain.clone(), source: String::new() };
-        refused += read(&library, wanted, options.json).await?;
+        refused += read(&library, wanted, options.json, None).await?;
     }
     if !addresses.is_empty() {
         let fetcher = Fetcher::new(&config.proxy)?;
@@ -52,8 +52,13 @@ fn is_address(source: &str) -> bool {
     source.starts_with("https://") || source.starts_with("http://")
 }
 
-/// Imports files, and tells of each bundle. How many were refused.
-async fn read(library: &Library, wanted: ImportOptions, json: bool) -> Result<usize, Failure> {
+/// Imports files, and tells of each bundle, of one that was fetched by its address. How many were refused.
+async fn read(
+    library: &Library,
+    wanted: ImportOptions,
+    json: bool,
+    fetched: Option<(&Path, &str)>,
+) -> Result<usize, Failure> {
     let bar = super::bar(wanted.paths.iter().map(|path| size(path)).sum(), BAR);
     bar.enable_steady_tick(Duration::from_millis(200));
     let counted = Arc::new(AtomicU64::new(0));
@@ -71,6 +76,7 @@ async fn read(library: &Library, wanted: ImportOptions, json: bool) -> Result<us
     let mut refused = 0;
     let done = import(library, wanted, counted, |outcome| {
         refused += usize::from(matches!(outcome, Outcome::Refused { .. }));
+        let outcome = named(outcome, fetched);
         bar.suspend(|| tell(&outcome, json));
     })
     .await;
@@ -105,6 +111,7 @@ pub(crate) async fn fetched(
         let saved = saved.await;
         bar.finish_and_clear();
         if let Err(why) = saved {
+            let why = why.to_string();
             refused += 1;
             if json {
                 let object = serde_json::json!({ "state": "refused", "source": one.address, "reason": why });
@@ -119,10 +126,25 @@ pub(crate) async fn fetched(
             domain: one.domain,
             source: one.address.clone(),
         };
-        refused += read(library, wanted, json).await?;
+        refused += read(library, wanted, json, Some((path.as_path(), one.address.as_str()))).await?;
         std::fs::remove_file(&path).map_err(|error| Failure::path(&path, error))?;
     }
     Ok(ExitCode::from(if refused > 0 { 2 } else { 0 }))
+}
+
+/// An outcome that names where a bundle was fetched from, and not the file that it was saved to for a moment.
+fn named(outcome: Outcome, fetched: Option<(&Path, &str)>) -> Outcome {
+    let Some((path, address)) = fetched else { return outcome };
+    let saved = path.display().to_string();
+    let renamed = |name: String| match name.strip_prefix(&saved) {
+        Some(inner) => format!("{address}{inner}"),
+        None => name,
+    };
+    match outcome {
+        Outcome::Skipped { name, reason } => Outcome::Skipped { name: renamed(name), reason },
+        Outcome::Refused { name, error } => Outcome::Refused { name: renamed(name), error },
+        other => other,
+    }
 }
 
 fn tell(outcome: &Outcome, json: bool) {

@@ -3,7 +3,11 @@
 use crate::cli::{Common, Export, Remove};
 use crate::display;
 use crate::failure::Failure;
-use lazaret_attack::{AttackError, Bundle, Choice, domain_title};
+use lazaret_attack::{
+    AttackError, Bundle, Catalog, Choice, domain_title, ids_of, selected_bundle, sheet_csv, sheets, sheets_json,
+    workbook,
+};
+use lazaret_store::Release;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -100,6 +104,9 @@ pub(crate) async fn export(common: &Common, options: &Export) -> Result<ExitCode
         }
         Err(error) => return Err(error.into()),
     };
+    if options.format != "stix" || !options.ids.is_empty() {
+        return chosen(&catalog, &release, options).await;
+    }
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut bundle = Bundle::open(catalog.library(), &release).await?;
     while let Some(piece) = bundle.next().await? {
@@ -107,4 +114,40 @@ pub(crate) async fn export(common: &Common, options: &Export) -> Result<ExitCode
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a release in another form, or what was chosen of it.
+async fn chosen(catalog: &Catalog, release: &Release, options: &Export) -> Result<ExitCode, Failure> {
+    let ids = ids_of(&options.ids.join(" "));
+    let view = catalog.view(release).await?;
+    let bytes = if options.format == "stix" {
+        selected_bundle(catalog, &view, &ids).await
+    } else {
+        match sheets(catalog, &view, &ids).await {
+            Err(error) => Err(error),
+            Ok(sheets) => match options.format.as_str() {
+                "xlsx" => workbook(&sheets),
+                "json" => Ok(format!("{:#}\n", sheets_json(&sheets)).into_bytes()),
+                _ => match sheets.iter().find(|sheet| sheet.name == options.sheet) {
+                    Some(sheet) => Ok(sheet_csv(sheet).into_bytes()),
+                    None => {
+                        let names: Vec<_> = sheets.iter().map(|sheet| sheet.name).collect();
+                        let sheet = display::plain(&options.sheet);
+                        Err(AttackError::Unknown(format!("there is no table `{sheet}` here: {}", names.join(", "))))
+                    }
+                },
+            },
+        }
+    };
+    match bytes {
+        Ok(bytes) => {
+            display::print(&bytes)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(AttackError::Unknown(sentence)) => {
+            display::complain(&sentence);
+            Ok(ExitCode::from(1))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

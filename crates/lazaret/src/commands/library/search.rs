@@ -3,7 +3,7 @@
 use crate::cli::{Common, Search};
 use crate::display::{self, plain};
 use crate::failure::Failure;
-use lazaret_attack::{ATTRIBUTION, Question};
+use lazaret_attack::{ATTRIBUTION, Question, domain_title};
 use std::process::ExitCode;
 
 pub(crate) async fn run(common: &Common, options: &Search) -> Result<ExitCode, Failure> {
@@ -32,8 +32,10 @@ pub(crate) async fn run(common: &Common, options: &Search) -> Result<ExitCode, F
         display::remark("no entry has all the words; these have some of them");
     }
     for hit in &found.hits {
-        let state = if hit.status == "live" { String::new() } else { format!(", {}", hit.status) };
-        anstream::println!("{:<11} {} ({}{state})", plain(&hit.attack_id), plain(&hit.name), hit.section);
+        let state = if hit.status == "live" { String::new() } else { format!(", {}", hit.told()) };
+        let domains: Vec<&str> = hit.domains.iter().map(|domain| domain_title(domain)).collect();
+        let (id, name) = (plain(&hit.attack_id), plain(&hit.name));
+        anstream::println!("{id:<11} {name} ({}, {}{state})", hit.section, domains.join(" and "));
     }
     if found.total > found.hits.len() {
         display::remark(&format!("{} in all; `--limit` shows more", found.total));

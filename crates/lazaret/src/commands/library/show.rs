@@ -4,8 +4,8 @@ use crate::cli::{Common, Show};
 use crate::display::{self, plain};
 use crate::failure::Failure;
 use lazaret_attack::{
-    ATTRIBUTION, Effective, Found, domain_title, hex, kind_of, path_of, related, relationships_hash, replacements,
-    section_of, status, summary, text_of,
+    ATTRIBUTION, Effective, Found, domain_title, ends, hex, kind_of, path_of, related, relationships_hash,
+    replacements, section_of, summary, text_of,
 };
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -45,8 +45,14 @@ fn tell(found: &Found, description: &str) {
     let name = if version.name.is_empty() { &version.stix_id } else { &version.name };
     anstream::println!("{bold}{} {}{bold:#}", plain(&version.attack_id), plain(name));
     let one = section_of(kind_of(&version.stix_id)).one;
-    let status = status(version);
+    let status = found.standing();
     anstream::println!("{one}, {status}; {} {} ({})", domain_title(&release.domain), release.name, release.feed);
+    if let Some(gone) = &found.gone {
+        anstream::println!("{} {}", gone.domain_title(), gone.told());
+    }
+    if let Some(ends) = ends(&found.view, version) {
+        anstream::println!("{} {} {}", plain(&ends.source.told()), plain(&ends.kind), plain(&ends.target.told()));
+    }
     if !version.version.is_empty() {
         anstream::println!("version {}, created {}, modified {}", version.version, version.created, version.modified);
     }

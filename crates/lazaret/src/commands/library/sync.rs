@@ -21,7 +21,7 @@ pub(crate) async fn run(common: &Common, options: &Sync) -> Result<ExitCode, Fai
     }
     let fetcher = Fetcher::new(&config.proxy)?;
     let mut file = tempfile::tempfile()?;
-    fetcher.save(&address, &mut file, MOST_INDEX, |_, _| {}).await.map_err(Failure::new)?;
+    fetcher.save(&address, &mut file, MOST_INDEX, |_, _| {}).await?;
     file.rewind()?;
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;

@@ -1,6 +1,6 @@
 //! One-time passwords by the clock (RFC 6238) with HMAC-SHA-1 and six digits, as every authenticator has them.
 
-use super::Refused;
+use crate::IdentityError;
 use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -16,13 +16,13 @@ const CODES: usize = 8;
 const CODE: usize = 10;
 
 /// A new secret, in Base32.
-pub(super) fn new_secret() -> Result<String, Refused> {
+pub(crate) fn new_secret() -> Result<String, IdentityError> {
     Ok(BASE32_NOPAD.encode(&random()?))
 }
 
 /// New recovery codes, as people are shown them.
-pub(super) fn new_codes() -> Result<Vec<String>, Refused> {
-    let code = || -> Result<String, Refused> {
+pub(crate) fn new_codes() -> Result<Vec<String>, IdentityError> {
+    let code = || -> Result<String, IdentityError> {
         let text = BASE32_NOPAD.encode(&random()?).to_lowercase();
         let (first, second) = (text.get(..CODE / 2), text.get(CODE / 2..CODE));
         Ok(format!("{}-{}", first.unwrap_or_default(), second.unwrap_or_default()))
@@ -31,19 +31,19 @@ pub(super) fn new_codes() -> Result<Vec<String>, Refused> {
 }
 
 /// A recovery code as it is kept, however it was typed; `None` when it cannot be one.
-pub(super) fn recovery_code(typed: &str) -> Option<String> {
+pub(crate) fn recovery_code(typed: &str) -> Option<String> {
     let code: String = typed.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     (code.len() == CODE).then_some(code)
 }
 
-fn random() -> Result<[u8; SECRET], Refused> {
+fn random() -> Result<[u8; SECRET], IdentityError> {
     let mut bytes = [0; SECRET];
     lazaret_store::random(&mut bytes)?;
     Ok(bytes)
 }
 
 /// The time step whose one-time password was typed, at a time in milliseconds; `None` when it fits none.
-pub(super) fn step_of(secret: &str, typed: &str, at: i64) -> Option<i64> {
+pub(crate) fn step_of(secret: &str, typed: &str, at: i64) -> Option<i64> {
     let digits: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
     if digits.len() != 6 {
         return None;
@@ -69,27 +69,13 @@ fn code(key: &[u8], counter: u64) -> Option<u32> {
 }
 
 /// The address that authenticators take, as a link or in a QR code (the `otpauth` scheme of Google Authenticator).
-pub(super) fn address(name: &str, secret: &str) -> String {
+pub(crate) fn address(name: &str, secret: &str) -> String {
     let encoded = |text: &str| -> String {
         text.bytes()
             .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
             .collect()
     };
     format!("otpauth://totp/Lazaret:{}?secret={secret}&issuer=Lazaret&algorithm=SHA1&digits=6&period=30", encoded(name))
-}
-
-/// A QR code as a path of SVG and the length of its sides, quiet zone included (ISO/IEC 18004, 5.3.8: four modules).
-pub(super) fn picture(text: &str) -> Option<(String, usize)> {
-    const QUIET: usize = 4;
-    let code = qrcode::QrCode::new(text).ok()?;
-    let width = code.width();
-    let mut path = String::new();
-    for (at, color) in code.to_colors().into_iter().enumerate() {
-        if color == qrcode::Color::Dark {
-            path.push_str(&format!("M{} {}h1v1h-1z", at % width + QUIET, at / width + QUIET));
-        }
-    }
-    Some((path, width + 2 * QUIET))
 }
 
 #[cfg(test)]
@@ -145,11 +131,5 @@ mod tests {
         let kept = recovery_code(&codes[0]).unwrap();
         assert_eq!(recovery_code(&format!(" {} ", codes[0].to_uppercase())), Some(kept));
         assert_eq!(recovery_code("123456"), None);
-    }
-
-    #[test]
-    fn a_qr_code_is_drawn() {
-        let (path, side) = picture(&address("anna@example", "GEZDGNBV")).unwrap();
-        assert!(path.starts_with("M4 4h1v1h-1z") && side > 30, "the corner of the finder pattern is dark");
     }
 }

@@ -26,15 +26,24 @@ const MOST_NAME: usize = 64;
 
 /// From where somebody tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A machine.
     Machine(IpAddr),
     /// A browser in which the person of that name signed in before, by what is signed in its cookie.
     Browser(String),
 }
 
+/// Whose failure through a provider it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Somebody's who has an account there.
+    Account,
+    /// Anybody's: nothing came from the provider.
+    Anybody,
+}
+
 /// Attempts to sign in, at the console and at the proxy.
-pub struct Attempts {
+pub(crate) struct Attempts {
     /// How long this has been running.
     clock: Box<dyn Fn() -> Duration + Send + Sync>,
     tables: Mutex<Tables>,
@@ -48,6 +57,9 @@ struct Tables {
     machines: HashMap<String, Failures>,
     /// When the minute began in which so many failures were written down.
     told: (Duration, u32),
+    /// The same for failures through a provider, so that those cannot hide others.
+    told_provided: (Duration, u32),
+    told_anybody: (Duration, u32),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,21 +71,15 @@ struct Failures {
 
 /// An attempt under way: counted as a failure unless it turns out otherwise.
 #[must_use]
-pub(super) struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     attempts: &'a Attempts,
     pair: String,
     machine: Option<String>,
 }
 
-impl Default for Attempts {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Attempts {
     /// None so far.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let start = Instant::now();
         Self::with_clock(move || start.elapsed())
     }
@@ -84,7 +90,7 @@ impl Attempts {
 
     /// Begins an attempt; or says how long to wait before the next one. What is begun counts at once, so that attempts made
     /// at the same time are all counted.
-    pub(super) fn begin(&self, source: &Source, name: &str) -> Result<Attempt<'_>, Duration> {
+    pub(crate) fn begin(&self, source: &Source, name: &str) -> Result<Attempt<'_>, Duration> {
         let (pair, machine) = (pair_of(source, name), machine_of(source));
         let now = (self.clock)();
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,8 +107,26 @@ impl Attempts {
         Ok(Attempt { attempts: self, pair, machine })
     }
 
+    /// Whether one more failure through a provider is to be written down in this minute: those of accounts there are counted apart
+    /// from what anybody can send.
+    pub(crate) fn is_provided_told(&self, of: Of) -> bool {
+        let now = (self.clock)();
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = match of {
+            Of::Account => &mut tables.told_provided,
+            Of::Anybody => &mut tables.told_anybody,
+        };
+        let (minute, number) = *told;
+        let number = if now.saturating_sub(minute) < TOLD_EVERY { number } else { 0 };
+        if number >= MOST_TOLD {
+            return false;
+        }
+        *told = (if number == 0 { now } else { minute }, number + 1);
+        true
+    }
+
     /// Whether a failure is to be written down: enough have been, where somebody fails all the time.
-    pub(super) fn is_told(&self, source: &Source, name: &str) -> bool {
+    pub(crate) fn is_told(&self, source: &Source, name: &str) -> bool {
         let pair = pair_of(source, name);
         let now = (self.clock)();
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,14 +144,14 @@ impl Attempts {
 
 impl Attempt<'_> {
     /// It was right: what failed before is forgiven.
-    pub(super) fn right(self) {
+    pub(crate) fn right(self) {
         let mut tables = self.attempts.tables.lock().unwrap_or_else(PoisonError::into_inner);
         tables.pairs.remove(&self.pair);
         self.take_back(&mut tables);
     }
 
     /// It decided nothing: something more is asked for. What failed before still counts.
-    pub(super) fn undecided(self) {
+    pub(crate) fn undecided(self) {
         let mut tables = self.attempts.tables.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(failures) = tables.pairs.get_mut(&self.pair) {
             failures.number = failures.number.saturating_sub(1);
@@ -301,5 +325,15 @@ mod tests {
             attempts.is_told(&source, "anna")
         });
         assert_eq!(told.count() as u32, MOST_TOLD);
+    }
+
+    #[test]
+    fn what_anybody_can_send_to_the_way_back_hides_no_failure_of_an_account() {
+        let (attempts, clock) = attempts();
+        assert_eq!((0..200).filter(|_| attempts.is_provided_told(Of::Anybody)).count() as u32, MOST_TOLD);
+        assert_eq!((0..200).filter(|_| attempts.is_provided_told(Of::Account)).count() as u32, MOST_TOLD);
+        assert!(!attempts.is_provided_told(Of::Account));
+        clock.fetch_add(60, Ordering::Relaxed);
+        assert!(attempts.is_provided_told(Of::Account) && attempts.is_provided_told(Of::Anybody));
     }
 }

@@ -1,0 +1,87 @@
+//! Bodies that are elsewhere (RFC 2046, 5.2.3, and RFC 2017): a part that names a file which the reader's program fetches.
+
+use crate::containers::ooxml::is_share;
+use crate::{Content, Member, OpenError, Parts};
+use lazaret_model::{Family, Finding, Role, Severity, extension};
+use mail_parser::{MessagePart, MimeHeaders as _};
+
+/// Files that run when they are opened, by their extensions.
+const RUN: &[&str] = &[
+    "exe", "com", "scr", "pif", "cpl", "msi", "bat", "cmd", "js", "jse", "vbs", "vbe", "wsf", "hta", "ps1", "lnk",
+    "url", "jar", "iso", "img", "vhd", "vhdx", "chm", "sh", "app", "dmg", "pkg", "command",
+];
+
+/// Hands the place over at which a part has its body, and says where it is a share's or a program's.
+pub(super) fn place(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let Some(declared) = part.content_type().filter(|declared| {
+        declared.ctype().eq_ignore_ascii_case("message")
+            && declared.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("external-body"))
+    }) else {
+        return Ok(());
+    };
+    let of = |name: &str| declared.attribute(name).unwrap_or_default().trim();
+    let place = match of("access-type").to_ascii_lowercase().as_str() {
+        "local-file" | "afs" => of("name").to_owned(),
+        "ftp" | "anon-ftp" | "tftp" => {
+            let folder = of("directory").trim_matches('/');
+            let path = if folder.is_empty() { of("name").to_owned() } else { format!("{folder}/{}", of("name")) };
+            format!("ftp://{}/{path}", of("site"))
+        }
+        // RFC 2017, 3: an address may be broken over lines.
+        "url" | "x-url" | "uri" => of("url").split_whitespace().collect(),
+        _ => return Ok(()),
+    };
+    if place.is_empty() {
+        return Ok(());
+    }
+    // The name of a site is none of a file.
+    let file = match place.split_once("://") {
+        Some((_, behind)) => behind.split_once('/').map_or("", |(_, path)| path),
+        None => place.as_str(),
+    };
+    let file = file.split(['?', '#']).next().unwrap_or_default();
+    let runs = RUN.contains(&&*extension(file));
+    // Where somebody forgot to double them, one backslash is left of two.
+    if is_share(&place) || place.starts_with('\\') || runs {
+        let what = if runs { "a program" } else { "a file on another machine" };
+        let message = format!("the mail has its reader fetch a part of it, which is {what}");
+        let finding = Finding::new("mail.external-body", "mail", Severity::High, Family::Behaviour, message);
+        parts.finding(finding.technique("T1204.002").technique("T1187").with("place", place.clone()));
+    }
+    let member = Member::unnamed(Role::Link, "link").of_kind("url-target");
+    parts.add_content(member, Content::from(place.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::walk;
+
+    #[test]
+    fn a_body_that_is_elsewhere_is_a_link_and_told_where_it_is_a_share_or_a_program() {
+        for (declared, place, told) in [
+            ("access-type=local-file; name=\"file://host.invalid/a/b.txt\"", "file://host.invalid/a/b.txt", true),
+            ("access-type=URL; url=\"https://host.invalid/a.exe?b\"", "https://host.invalid/a.exe?b", true),
+            (
+                "access-type=anon-ftp; site=host.invalid; directory=a; name=\"b.hta\"",
+                "ftp://host.invalid/a/b.hta",
+                true,
+            ),
+            (
+                "access-type=anon-ftp; site=host.invalid; directory=a; name=\"b.txt\"",
+                "ftp://host.invalid/a/b.txt",
+                false,
+            ),
+            ("access-type=url; url=\"https://host.invalid/a\"", "https://host.invalid/a", false),
+        ] {
+            let mail = format!(
+                "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+                 Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
+                 --q\r\nContent-Type: message/external-body; {declared}\r\n\r\nContent-Type: text/plain\r\n\r\n--q--\r\n"
+            );
+            let found = walk(mail.as_bytes(), "x.eml");
+            assert!(found.contains(place.as_bytes()), "{declared}: {:?}", found.parts);
+            let finding = found.findings.iter().any(|finding| finding.id == "mail.external-body");
+            assert_eq!(finding, told, "{declared}");
+        }
+    }
+}

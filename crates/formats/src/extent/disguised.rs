@@ -1,0 +1,323 @@
+//! Programs whose signature does not show: packed as one stream, in Base64, or in hexadecimal digits.
+//!
+//! Data holds streams, and texts hold Base64, by the thousand: only what begins as a program counts, and of what is written as text
+//! only what is longer than an example.
+
+use super::MOST_HIDDEN;
+use super::hidden::{OVERLAP, WINDOW, carries, may_run, runs};
+use crate::containers::{Codec, decoder};
+use crate::{Budget, Content};
+use aho_corasick::AhoCorasick;
+use std::io::{self, Read};
+use std::sync::LazyLock;
+
+/// Bytes of what is packed that are read to see how it begins: a block of bzip2.
+const MOST_READ: u64 = 1 << 20;
+/// Bytes that are unpacked of a program.
+const MOST_UNPACKED: usize = 2 << 20;
+/// Bytes from which a program in a text is more than an example of how programs begin.
+const LEAST: usize = 512;
+/// Bytes in which the header of a program of DOS stands.
+const DOS_HEADER: usize = 64;
+
+/// How something may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Packed(Codec),
+    Base64,
+    Digits,
+}
+
+/// How each form begins.
+const FORMS: [(&[u8], Form); 15] = [
+    // RFC 1950, 2.2: the usual window, and a check of the header for each level.
+    (b"\x78\x01", Form::Packed(Codec::Zlib)),
+    (b"\x78\x5e", Form::Packed(Codec::Zlib)),
+    (b"\x78\x9c", Form::Packed(Codec::Zlib)),
+    (b"\x78\xda", Form::Packed(Codec::Zlib)),
+    (b"1AY&SY", Form::Packed(Codec::Bzip2)),
+    (b"\x28\xb5\x2f\xfd", Form::Packed(Codec::Zstd)),
+    (b"\x04\x22\x4d\x18", Form::Packed(Codec::Lz4)),
+    (b"\xfd7zXZ\0", Form::Packed(Codec::Xz)),
+    // gzip (RFC 1952), behind whose header DEFLATE stands.
+    (b"\x1f\x8b\x08", Form::Packed(Codec::Deflate)),
+    // `MZ` and any third byte.
+    (b"TVo", Form::Base64),
+    (b"TVp", Form::Base64),
+    (b"TVq", Form::Base64),
+    (b"TVr", Form::Base64),
+    (b"4d5a", Form::Digits),
+    (b"4D5A", Form::Digits),
+];
+
+// Short constants always make an automaton; a test holds it.
+static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(FORMS.map(|(mark, _)| mark)).ok());
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Programs that are packed.
+    pub(super) streams: bool,
+    /// Archives that are packed, as well.
+    pub(super) archives: bool,
+    /// Programs in Base64 and hexadecimal digits.
+    pub(super) texts: bool,
+}
+
+/// Where such programs begin, and their bytes; and whether there were more.
+///
+/// Where the budget is exhausted, only what was found before.
+pub(super) fn disguised(
+    content: &Content,
+    wanted: Wanted,
+    budget: &mut Budget,
+) -> io::Result<(Vec<(u64, Content)>, bool)> {
+    let mut found = Vec::new();
+    let Some(automaton) = &*AUTOMATON else { return Ok((found, true)) };
+    let mut at = 0;
+    while at < content.len() {
+        let window = content.window(at, WINDOW + OVERLAP)?;
+        if budget.step(window.len() as u64).is_err() {
+            return Ok((found, false));
+        }
+        for hit in automaton.find_iter(&*window) {
+            // What lies in the overlap is met again in the next window.
+            if hit.start() >= WINDOW {
+                break;
+            }
+            let Some((_, form)) = FORMS.get(hit.pattern().as_usize()) else { continue };
+            let from = window.get(hit.start()..).unwrap_or_default();
+            let start = at + hit.start() as u64;
+            let bytes = match form {
+                Form::Packed(_) if !wanted.streams => continue,
+                Form::Packed(codec) => {
+                    let Some((start, cost)) = stream(*codec, &window, hit.start(), at) else { continue };
+                    if budget.step(cost).is_err() {
+                        return Ok((found, false));
+                    }
+                    unpacked(*codec, content, start, wanted, budget)
+                }
+                Form::Base64 | Form::Digits if !wanted.texts => continue,
+                Form::Base64 | Form::Digits => {
+                    if budget.step(128).is_err() {
+                        return Ok((found, false));
+                    }
+                    if !is_program_in_text(*form, from) {
+                        continue;
+                    }
+                    // LIMIT: a program that is cut is a program.
+                    written(*form, &content.window(start, 2 * MOST_UNPACKED)?, MOST_UNPACKED)
+                }
+            };
+            // LIMIT: what is shorter is an example, as prose has it.
+            if bytes.is_empty() || matches!(form, Form::Base64 | Form::Digits) && bytes.len() < LEAST {
+                continue;
+            }
+            // LIMIT: `hung_on` hands on that there was more, and the walk says so.
+            if found.len() >= MOST_HIDDEN {
+                return Ok((found, true));
+            }
+            // An exhausted budget shows at the next step.
+            let _ = budget.charge_output(bytes.len() as u64);
+            found.push((start, Content::from(bytes)));
+        }
+        at += WINDOW as u64;
+    }
+    Ok((found, false))
+}
+
+/// Where a stream begins of which this is a mark, and the steps that it takes to make a decoder for it.
+fn stream(codec: Codec, window: &[u8], hit: usize, at: u64) -> Option<(u64, u64)> {
+    let after = |by: usize| window.get(hit + by).copied();
+    match codec {
+        // RFC 1951, 3.2.3: no block is of type 3.
+        Codec::Zlib => after(2).filter(|first| first & 6 != 6).map(|_| (at + hit as u64, 4 << 10)),
+        // The mark of a block stands behind `BZh` and a digit.
+        Codec::Bzip2 => {
+            let start = hit.checked_sub(4)?;
+            let head = window.get(start..hit)?;
+            (head.starts_with(b"BZh") && matches!(head.last(), Some(b'1'..=b'9')))
+                .then_some((at + start as u64, 32 << 10))
+        }
+        // RFC 1952, 2.3.1: flags that exist.
+        Codec::Deflate => after(3).filter(|flags| flags & 0xe0 == 0).map(|_| (at + hit as u64, 16 << 10)),
+        _ => Some((at + hit as u64, 16 << 10)),
+    }
+}
+
+/// The beginning of what a stream holds, if that is wanted; else nothing.
+fn unpacked(codec: Codec, content: &Content, start: u64, wanted: Wanted, budget: &Budget) -> Vec<u8> {
+    // LIMIT: a stream that shows nothing within so many bytes is given up; what begins as a program needs a block of them.
+    let packed = || content.slice(start, MOST_READ).reader();
+    let read = |reader: &mut dyn Read, most: usize| {
+        let mut out = Vec::new();
+        // What is damaged further on begins all the same.
+        let _ = reader.take(most as u64).read_to_end(&mut out);
+        out
+    };
+    let counts = |out: &[u8]| runs(out) || wanted.archives && carries(out);
+    let all = |most: usize| match codec {
+        Codec::Deflate => read(&mut flate2::bufread::GzDecoder::new(packed()), most),
+        codec => decoder(codec, Box::new(packed()), None, budget)
+            .map_or_else(|_| Vec::new(), |mut data| read(&mut data, most)),
+    };
+    // Most streams tell in their first bytes that they are none.
+    if !wanted.archives && !may_run(&all(DOS_HEADER)) {
+        return Vec::new();
+    }
+    // LIMIT: headers stand in the first bytes.
+    if counts(&all(OVERLAP)) { all(MOST_UNPACKED) } else { Vec::new() }
+}
+
+/// Whether a program of Windows begins here, written in letters.
+fn is_program_in_text(form: Form, text: &[u8]) -> bool {
+    let head = written(form, text, DOS_HEADER);
+    let place = head.get(0x3c..0x40).and_then(|place| place.try_into().ok()).map(u32::from_le_bytes);
+    let Some(place) = place.and_then(|place| usize::try_from(place).ok()).filter(|place| *place <= 4096) else {
+        return false;
+    };
+    runs(&written(form, text, place + 8))
+}
+
+/// Up to so many bytes that stand in a text, across its line ends, also those that are written as escapes.
+fn written(form: Form, text: &[u8], most: usize) -> Vec<u8> {
+    let (bits, of): (u32, fn(u8) -> Option<u8>) = match form {
+        Form::Digits => (4, digit),
+        _ => (6, letter),
+    };
+    let mut out = Vec::new();
+    let (mut held, mut filled) = (0_u32, 0_u32);
+    let mut bytes = text.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if out.len() >= most {
+            break;
+        }
+        if byte.is_ascii_whitespace() {
+            continue;
+        }
+        if byte == b'\\' && matches!(bytes.peek(), Some(b'n' | b'r')) {
+            bytes.next();
+            continue;
+        }
+        let Some(value) = of(byte) else { break };
+        held = held << bits | u32::from(value);
+        filled += bits;
+        if filled >= 8 {
+            filled -= 8;
+            out.push((held >> filled) as u8);
+            held &= (1 << filled) - 1;
+        }
+    }
+    out
+}
+
+/// RFC 4648, 4.
+fn letter(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AUTOMATON, FORMS};
+    use crate::testing::{build, walk};
+    use std::io::Write as _;
+
+    fn program() -> Vec<u8> {
+        let mut program = build::pe(true, 0x0022, 2, &[]);
+        program.resize(program.len().max(2048), 0);
+        program
+    }
+
+    fn zlib(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Measurements (`numpy`, `hdf5` and the like hold bytes as they are), told by their mark.
+    fn data(inner: &[u8]) -> Vec<u8> {
+        [&b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0"[..], &[0x81; 64], inner, &[0x9b; 64]].concat()
+    }
+
+    fn runs(bytes: Vec<u8>, name: &str) -> bool {
+        let found = walk(bytes, name);
+        found.parts.iter().any(|part| part.kind.id.starts_with("pe"))
+    }
+
+    #[test]
+    fn the_automaton_is_made() {
+        assert_eq!(AUTOMATON.as_ref().map(|automaton| automaton.patterns_len()), Some(FORMS.len()));
+    }
+
+    #[test]
+    fn a_program_that_is_packed_in_data_is_a_part() {
+        let program = program();
+        for (packed, how) in [(zlib(&program), "zlib"), (gzip(&program), "gzip"), (bzip2(&program), "bzip2")] {
+            assert!(runs(data(&packed), "a.gguf"), "{how}");
+        }
+    }
+
+    #[test]
+    fn what_is_packed_in_data_and_no_program_is_none() {
+        let text = b"Depths in metres below the keel, taken every minute. ".repeat(40);
+        for packed in [zlib(&text), gzip(&text), bzip2(&text)] {
+            let found = walk(data(&packed), "a.gguf");
+            assert!(found.complete() && found.parts.len() == 1, "{:?}", found.parts);
+        }
+        // More streams than are handed over of what is hidden.
+        let tiles = gzip(&text).repeat(200);
+        let found = walk(data(&tiles), "a.gguf");
+        assert!(found.complete() && found.parts.len() == 1, "{:?}", found.parts);
+    }
+
+    #[test]
+    fn a_program_in_letters_of_a_text_is_a_part() {
+        let letters = data_encoding::BASE64.encode(&program());
+        let digits = data_encoding::HEXLOWER.encode(&program());
+        let folded: Vec<_> = letters.as_bytes().chunks(76).map(String::from_utf8_lossy).collect();
+        for (text, name) in [
+            (format!("{{\"name\":\"a\",\"data\":\"{letters}\"}}\n"), "a.json"),
+            (format!("{{\"data\":\"{}\"}}\n", folded.join("\\n")), "a.json"),
+            (format!("name,data\nfirst,{letters}\nsecond,x\n"), "a.csv"),
+            (format!("# Notes\n\nSome words.\n\n```\n{}\n```\n", folded.join("\n")), "a.md"),
+            (format!("CREATE TABLE t (b BLOB);\nINSERT INTO t VALUES (x'{digits}');\n"), "a.sql"),
+        ] {
+            assert!(runs(text.into_bytes(), name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_example_of_how_programs_begin_is_no_program() {
+        let letters = data_encoding::BASE64.encode(&program());
+        for text in [
+            format!("Programs in Base64 begin with `{}`.\n", &letters[..300]),
+            "TVqQAAMAAAAEAAAA is how they begin, TVpQ and TVoA as well; 4d5a in digits.\n".repeat(40),
+        ] {
+            let found = walk(text.as_bytes(), "notes.txt");
+            assert!(found.complete() && found.parts.len() == 1, "{:?}", found.parts);
+        }
+    }
+}

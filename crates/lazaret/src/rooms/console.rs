@@ -1,0 +1,91 @@
+//! The console, with the ATT&CK library.
+
+use crate::commands::library;
+use crate::display;
+use crate::rooms::{CONSOLE, Shared};
+use lazaret_attack::{Catalog, Search};
+use lazaret_console::{Console, ConsoleSettings, LibraryPages};
+use lazaret_frame::{Frame, Health, Pending, Room, RoomError, Running, Tasks};
+use lazaret_model::SettingsTable;
+use lazaret_store::Library;
+use std::sync::{Arc, PoisonError};
+
+pub(super) struct ConsoleRoom;
+
+impl Room for ConsoleRoom {
+    fn name(&self) -> &'static str {
+        CONSOLE
+    }
+
+    fn title(&self) -> &'static str {
+        "Console"
+    }
+
+    fn settings(&self) -> Option<SettingsTable> {
+        Some(SettingsTable::of::<ConsoleSettings>("console"))
+    }
+
+    fn start<'a>(&'a self, frame: &'a Frame) -> Pending<'a, Result<Option<Arc<dyn Running>>, RoomError>> {
+        Box::pin(async move {
+            let shared = frame.offered::<Shared>()?;
+            let listener = shared.console.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (Some(listener), Some(url)) = (listener, shared.public_url.clone()) else { return Ok(None) };
+            let engine = {
+                let desk = Arc::clone(&shared.desk);
+                move || desk.engine()
+            };
+            let (process, settings) = (Arc::clone(&shared.process), shared.config.console.clone());
+            let (ledger, blobs) = (frame.ledger().clone(), shared.blobs.clone());
+            let identity = Arc::clone(&shared.identity);
+            let console = Console::new(ledger, blobs, Box::new(engine), process, identity, settings);
+            let console = console.with_turns(shared.desk.turns());
+            let library = Library::open(&library::address(&shared.config, frame.data())).await?;
+            let search = Search::new(Some(frame.data().join(library::INDEX)));
+            let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
+            tokio::spawn(prepare(Arc::clone(&library)));
+            let (desk, rooms) = (Arc::clone(&shared.desk), frame.rooms());
+            let metrics = move || desk.metrics().text() + &rooms.metrics();
+            let console = console.with_metrics(metrics).with_library(library).with_proxy(shared.secret.clone());
+            let console = console.with_house(Arc::clone(&shared.house)).with_rooms(frame.rooms());
+            match console.setup_link().await.map_err(RoomError::failed)? {
+                Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
+                None => display::remark(&format!("the console is at {url}/")),
+            }
+            let mut closing = frame.closing();
+            let closed = async move {
+                let _ = closing.wait_for(|closing| *closing).await;
+            };
+            let serve = Arc::new(console).serve(listener, closed);
+            let tasks = Tasks::default();
+            let served = async move {
+                if let Err(error) = serve.await {
+                    tracing::error!(%error, "the console ended");
+                }
+            };
+            tasks.spawn(served).await;
+            Ok(Some(Arc::new(RunningConsole { line: format!("is at {url}/"), tasks }) as Arc<dyn Running>))
+        })
+    }
+}
+
+/// Reads the newest release of the library into memory and makes the index of its search.
+async fn prepare(library: Arc<LibraryPages>) {
+    if let Err(error) = library.prepare().await {
+        tracing::error!(error = %crate::failure::told(&error), "the ATT&CK library is not ready");
+    }
+}
+
+struct RunningConsole {
+    line: String,
+    tasks: Tasks,
+}
+
+impl Running for RunningConsole {
+    fn health(&self) -> Health {
+        Health::Well(self.line.clone())
+    }
+
+    fn ended(&self) -> Pending<'_, ()> {
+        Box::pin(self.tasks.ended())
+    }
+}

@@ -1,0 +1,346 @@
+//! Incidents: what one is about, what is done about it at the gates, and what may be done in which state.
+
+mod subject;
+
+pub use subject::{Subject, SubjectKind};
+
+use crate::{ActOffer, Decision, RoomAct};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+/// The policy's name under which acts of incidents refuse something.
+pub const INCIDENT_POLICY: &str = "incident";
+/// What the reference of an incident begins with.
+const PREFIX: &str = "INC-";
+
+/// A reference of a new incident, which people quote.
+pub fn incident_reference() -> String {
+    format!("{PREFIX}{}", crate::reference())
+}
+
+/// Where an incident stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IncidentState {
+    /// Somebody works on it.
+    Open,
+    /// It has a conclusion. What was done about it stays in force until it is undone.
+    Closed,
+}
+
+/// What somebody wants to change about an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IncidentChange {
+    /// What it is about.
+    Scope,
+    /// Adding a note.
+    Note,
+    /// Doing something at the gates.
+    Act,
+    /// Undoing that.
+    Undo,
+    /// Ending it.
+    Close,
+}
+
+impl IncidentState {
+    /// The name used in the ledger, in JSON and on pages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The state of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Open, Self::Closed].into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether a change may be made in this state: once closed, only acts may be undone.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub fn permits(self, change: IncidentChange) -> Result<(), IncidentError> {
+        match (self, change) {
+            (Self::Open, _) | (Self::Closed, IncidentChange::Undo) => Ok(()),
+            (Self::Closed, _) => Err(IncidentError::Closed),
+        }
+    }
+}
+
+/// What can be done about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum ActKind {
+    /// Nothing with this hash passes.
+    BlockHash,
+    /// Nothing passes from a site or to it.
+    BlockSite,
+    /// Nothing passes for a person.
+    HoldPerson,
+    /// Nothing passes for the people of a group.
+    HoldGroup,
+    /// Nothing passes for a machine.
+    HoldClient,
+    /// No file with this hash is released, even if it was approved.
+    RevokeHash,
+    /// Nothing that a person asked for, or that was stopped for them, is released.
+    RevokePerson,
+    /// What another room does, which says itself what that is.
+    Room(RoomAct),
+}
+
+impl ActKind {
+    /// Every kind that is the gates' and the console's.
+    pub const OWN: [Self; 7] = [
+        Self::BlockHash,
+        Self::BlockSite,
+        Self::HoldPerson,
+        Self::HoldGroup,
+        Self::HoldClient,
+        Self::RevokeHash,
+        Self::RevokePerson,
+    ];
+
+    /// The name used in the ledger, in JSON and in forms.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::BlockHash => "block-hash",
+            Self::BlockSite => "block-site",
+            Self::HoldPerson => "hold-person",
+            Self::HoldGroup => "hold-group",
+            Self::HoldClient => "hold-client",
+            Self::RevokeHash => "revoke-hash",
+            Self::RevokePerson => "revoke-person",
+            Self::Room(act) => act.name(),
+        }
+    }
+
+    /// What people read. Of an act of a room, which may be none of this process, it is the name.
+    pub fn title(&self) -> Cow<'static, str> {
+        match (self.offer(), self) {
+            (Some(offer), _) => Cow::Borrowed(offer.title),
+            (None, kind) => Cow::Owned(kind.name().replace('.', ": ").replace('-', " ")),
+        }
+    }
+
+    /// The kind of a name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::OWN.into_iter().find(|kind| kind.name() == name).or_else(|| RoomAct::parse(name).map(Self::Room))
+    }
+
+    /// What the gates and the console offer; nothing of a room, which offers its acts itself.
+    pub fn offer(&self) -> Option<ActOffer> {
+        let (title, subject) = match self {
+            Self::BlockHash => ("block a file", SubjectKind::Hash),
+            Self::BlockSite => ("block a site", SubjectKind::Site),
+            Self::HoldPerson => ("hold everything for a person", SubjectKind::Person),
+            Self::HoldGroup => ("hold everything for a group", SubjectKind::Group),
+            Self::HoldClient => ("hold everything for a machine", SubjectKind::Client),
+            Self::RevokeHash => ("revoke releases of a file", SubjectKind::Hash),
+            Self::RevokePerson => ("revoke releases for a person", SubjectKind::Person),
+            Self::Room(_) => return None,
+        };
+        Some(ActOffer { kind: self.clone(), title, subject })
+    }
+
+    /// What the gates do with what it concerns; nothing where it is about releases alone, or a room's.
+    pub const fn decision(&self) -> Option<Decision> {
+        match self {
+            Self::BlockHash | Self::BlockSite => Some(Decision::Block),
+            Self::HoldPerson | Self::HoldGroup | Self::HoldClient => Some(Decision::Hold),
+            Self::RevokeHash | Self::RevokePerson | Self::Room(_) => None,
+        }
+    }
+}
+
+impl From<ActKind> for String {
+    fn from(kind: ActKind) -> Self {
+        kind.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for ActKind {
+    type Error = IncidentError;
+
+    fn try_from(name: String) -> Result<Self, IncidentError> {
+        Self::of(&name).ok_or(IncidentError::Unoffered)
+    }
+}
+
+/// Something that is done about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Act {
+    /// What.
+    pub kind: ActKind,
+    /// To whom or what, in the usual spelling.
+    pub value: String,
+}
+
+impl Act {
+    /// An act of the gates or the console of which somebody says to what it is done.
+    ///
+    /// # Errors
+    /// When that is nothing of the kind, or the act is a room's.
+    pub fn parse(kind: ActKind, value: &str) -> Result<Self, IncidentError> {
+        Self::offered(&kind.offer().ok_or(IncidentError::Unoffered)?, value)
+    }
+
+    /// An act that is offered of which somebody says to what it is done.
+    ///
+    /// # Errors
+    /// When that is nothing of the kind.
+    pub fn offered(offer: &ActOffer, value: &str) -> Result<Self, IncidentError> {
+        Ok(Self { kind: offer.kind.clone(), value: Subject::parse(offer.subject, value)?.value })
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.name(), self.value)
+    }
+}
+
+/// An act in force, with the incident that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Measure {
+    /// The incident's reference.
+    pub incident: String,
+    /// The act.
+    #[serde(flatten)]
+    pub act: Act,
+}
+
+impl Measure {
+    /// Why something is kept back, for the record.
+    pub fn told(&self) -> String {
+        format!("incident {}: {}", self.incident, self.act)
+    }
+}
+
+/// An incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Incident {
+    /// Its number.
+    pub id: i64,
+    /// What people quote.
+    pub reference: String,
+    /// What it is called.
+    pub title: String,
+    /// Where it stands.
+    pub state: IncidentState,
+    /// When it was opened, in milliseconds since 1970.
+    pub opened_at: i64,
+    /// By whom.
+    pub opened_by: String,
+    /// When it was closed; 0 for not yet.
+    pub closed_at: i64,
+    /// By whom.
+    pub closed_by: String,
+    /// What came of it.
+    pub conclusion: String,
+}
+
+/// Something that an incident is about, with who said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScopeEntry {
+    /// What.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Since when, in milliseconds since 1970.
+    pub at: i64,
+    /// Who said so.
+    pub who: String,
+}
+
+/// Something that was done about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deed {
+    /// Its number.
+    pub id: i64,
+    /// What.
+    #[serde(flatten)]
+    pub act: Act,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// Who did it.
+    pub who: String,
+    /// When it was undone; 0 for not yet.
+    pub undone_at: i64,
+    /// Who undid it.
+    pub undone_by: String,
+}
+
+impl Deed {
+    /// Whether it is in force.
+    pub const fn is_in_force(&self) -> bool {
+        self.undone_at == 0
+    }
+}
+
+/// A note about an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// Who wrote it.
+    pub who: String,
+    /// What they wrote.
+    pub text: String,
+}
+
+/// Why something cannot be done about an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncidentError {
+    /// It is closed.
+    Closed,
+    /// An act was undone already, or there is none of that number.
+    NotInForce(i64),
+    /// A text is nothing of a kind.
+    Subject {
+        /// Of which kind.
+        kind: SubjectKind,
+        /// The text.
+        value: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Nobody here does what was asked for.
+    Unoffered,
+    /// It is about more than one incident keeps.
+    Full(usize),
+    /// Something must be said.
+    Empty(&'static str),
+    /// More was said than anybody reads.
+    TooLong {
+        /// About what.
+        what: &'static str,
+        /// Characters that it may have.
+        most: usize,
+    },
+}
+
+impl fmt::Display for IncidentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the incident is closed; only its acts can still be undone"),
+            Self::NotInForce(id) => write!(f, "the incident has no act {id} in force"),
+            Self::Subject { kind, value, expected } => {
+                write!(f, "`{value}` is no {}: {expected}", kind.title())
+            }
+            Self::Unoffered => f.write_str("no room here does this about an incident"),
+            Self::Full(most) => {
+                write!(f, "an incident has at most {most} of them; open another one for what is left")
+            }
+            Self::Empty(what) => write!(f, "the {what} is missing"),
+            Self::TooLong { what, most } => write!(f, "the {what} may have {most} characters"),
+        }
+    }
+}
+
+impl std::error::Error for IncidentError {}
+
+#[cfg(test)]
+mod tests;
