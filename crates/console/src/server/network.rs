@@ -13,6 +13,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Redirect};
 use lazaret_identity::Place;
 use serde::Deserialize;
+use std::net::IpAddr;
 
 /// The page that asks, which the first one leads to.
 const CONFIRM: &str = "/network/confirm";
@@ -25,6 +26,8 @@ struct Network {
     user: Option<Shown>,
     name: String,
     machine: String,
+    /// The machine as the proxy sees it, where that is another one.
+    other: Option<IpAddr>,
     /// Where they wanted to go, and the host of that; empty for nowhere.
     to: String,
     host: String,
@@ -44,12 +47,15 @@ impl Network {
 pub(super) struct Wanted {
     #[serde(default)]
     to: String,
+    /// The machine, as the proxy sees it. Only for a sentence: whoever is led here may have been led by anybody.
+    #[serde(default)]
+    at: String,
 }
 
 /// Leads to the page that asks. A redirection would not do: browsers count it to the site where it began, and send no cookie that is
 /// `SameSite=Strict` along.
 pub(super) async fn lead(State(_): State<parts::People>, Query(wanted): Query<Wanted>) -> Answer {
-    page(&ArrivedPage { user: None, to: asking(&wanted.to) })
+    page(&ArrivedPage { user: None, to: asking(&wanted) })
 }
 
 /// Asks whether requests from here are theirs from now on.
@@ -60,7 +66,7 @@ pub(super) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Answer {
     let Some(who) = who else {
-        let back = encoded(&asking(&wanted.to));
+        let back = encoded(&asking(&wanted));
         return Ok(Redirect::to(&format!("/login?to={back}")).into_response());
     };
     let client =
@@ -71,6 +77,7 @@ pub(super) async fn show(
         user: who.shown(),
         name: who.user.name.clone(),
         machine: client.to_string(),
+        other: wanted.at.parse().ok().filter(|at: &IpAddr| at.to_canonical() != client.to_canonical()),
         host: to.as_ref().and_then(Uri::host).unwrap_or_default().to_owned(),
         to: to.map(|to| to.to_string()).unwrap_or_default(),
         present,
@@ -102,16 +109,18 @@ pub(super) async fn leave(
 }
 
 /// The page that asks, for somebody who wanted to go somewhere.
-fn asking(to: &str) -> String {
-    let Some(to) = elsewhere(to) else { return CONFIRM.to_owned() };
-    let path = |to: &str| format!("{CONFIRM}?to={}", encoded(to));
+fn asking(wanted: &Wanted) -> String {
+    let at = wanted.at.parse::<IpAddr>().map(|at| format!("at={}&", encoded(&at.to_string()))).unwrap_or_default();
+    let nowhere = || format!("{CONFIRM}?{at}").trim_end_matches(['?', '&']).to_owned();
+    let Some(to) = elsewhere(&wanted.to) else { return nowhere() };
+    let path = |to: &str| format!("{CONFIRM}?{at}to={}", encoded(to));
     let whole = path(&to.to_string());
     if whole.len() <= MOST_PATH {
         return whole;
     }
     let first =
         to.scheme_str().zip(to.authority()).map(|(scheme, authority)| path(&format!("{scheme}://{authority}/")));
-    first.filter(|path| path.len() <= MOST_PATH).unwrap_or_else(|| CONFIRM.to_owned())
+    first.filter(|path| path.len() <= MOST_PATH).unwrap_or_else(nowhere)
 }
 
 /// An address of the web, without a name and password in it.
@@ -147,12 +156,17 @@ mod tests {
 
     #[test]
     fn what_is_too_long_to_survive_a_sign_in_becomes_the_first_page() {
-        assert_eq!(asking("https://example.org/a"), "/network/confirm?to=https%3A%2F%2Fexample.org%2Fa");
+        let asked = |at: &str, to: &str| asking(&Wanted { to: to.to_owned(), at: at.to_owned() });
+        assert_eq!(asked("", "https://example.org/a"), "/network/confirm?to=https%3A%2F%2Fexample.org%2Fa");
         let long = format!("https://example.org/{}", "a".repeat(1_000));
-        assert_eq!(asking(&long), "/network/confirm?to=https%3A%2F%2Fexample.org%2F");
-        assert_eq!(asking(&format!("https://{}.example/", "a".repeat(500))), CONFIRM);
-        assert_eq!(asking("javascript:alert(1)"), CONFIRM);
+        let kept = asked("2001:db8::1", &long);
+        assert_eq!(kept, "/network/confirm?at=2001%3Adb8%3A%3A1&to=https%3A%2F%2Fexample.org%2F");
+        assert_eq!(
+            asked("192.0.2.7", &format!("https://{}.example/", "a".repeat(500))),
+            "/network/confirm?at=192.0.2.7"
+        );
+        assert_eq!(asked("\"><script>", "javascript:alert(1)"), CONFIRM);
         // What survives is what the sign-in keeps.
-        assert_eq!(lazaret_identity::own_path(&asking(&long)), asking(&long));
+        assert_eq!(lazaret_identity::own_path(&kept), kept);
     }
 }

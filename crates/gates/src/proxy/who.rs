@@ -86,7 +86,10 @@ impl Proxy {
         let trouble = Trouble::SignIn(page.clone());
         let words = self.desk.pages().trouble(&trouble, &public_address(uri), wants, &languages);
         let mut answer = answer_with(StatusCode::NETWORK_AUTHENTICATION_REQUIRED, words);
-        if let Some(there) = HeaderValue::from_str(&format!("{page}?to={to}")).ok().filter(|_| is_looked_at) {
+        if let Some(there) = HeaderValue::from_str(&format!("{page}?at={}&to={to}", place.client.ip().to_canonical()))
+            .ok()
+            .filter(|_| is_looked_at)
+        {
             *answer.status_mut() = StatusCode::FOUND;
             answer.headers_mut().insert(LOCATION, there);
         }

@@ -37,7 +37,8 @@ fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
     // Nobody is asked for a password: pages lead to where one signs in, programs are told, tunnels are asked inside.
     for tunnel in [&[][..], &["--proxytunnel"]] {
         let led = goes(tunnel);
-        let there = format!("location: http://{}/network?to=http%3a%2f%2f127%2e0%2e0%2e1%3a", served.console);
+        let there =
+            format!("location: http://{}/network?at=127.0.0.1&to=http%3a%2f%2f127%2e0%2e0%2e1%3a", served.console);
         assert!(led.status == 302 && led.headers.contains(&there), "{led:?}");
         assert!(!led.headers.contains("proxy-authenticate") && led.headers.contains("cache-control: no-store"));
         let told = served.curl(&[tunnel, &[&url]].concat());
