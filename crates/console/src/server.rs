@@ -18,6 +18,7 @@ mod incidents;
 mod known;
 mod live;
 mod login;
+mod network;
 mod parts;
 mod people;
 mod policies;
@@ -93,6 +94,8 @@ lazaret_model::settings! {
         pub logo: std::path::PathBuf = std::path::PathBuf::new();
         /// Hours for which an approved file may be fetched.
         pub release_hours: u32 = 72;
+        /// Hours for which requests from a machine are those of whoever signed in there to use the web (`proxy.sign_in_page`).
+        pub network_hours: u32 = 12;
         /// Requests that one machine may make in an hour.
         pub requests_an_hour: u32 = 10;
         /// Whether the ATT&CK library may be read, and asked over its API and TAXII, without signing in.

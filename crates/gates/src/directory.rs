@@ -9,10 +9,13 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// People's names and passwords.
+/// People's names and passwords, and where they signed in.
 pub trait Accounts: Send + Sync {
     /// Whether this is somebody's name and password, tried from a machine.
     fn knows<'a>(&'a self, client: IpAddr, name: &'a str, password: &'a str) -> Pending<'a, bool>;
+
+    /// Who signed in at the console from a machine, to use the web from there.
+    fn at(&self, client: IpAddr) -> Pending<'_, Option<String>>;
 }
 
 /// What is known elsewhere about people's groups, such as what a sign-in provider said.

@@ -20,6 +20,7 @@ mod tunnel;
 mod upload;
 mod upstream;
 mod waiting;
+mod who;
 
 pub use authority::{
     Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, KeyKind, KeyProbe, SIGNER_ARGUMENT, signer_main,
@@ -34,10 +35,9 @@ use crate::patient::Patient;
 use crate::refusal::{Page, Trouble, public_address};
 use crate::settings::{ProxySettings, of_one_address};
 use crate::{Accounts, Desk, Exchange, GateError, Wants};
-use data_encoding::BASE64;
 use destinations::Ports;
 use fields::Via;
-use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, UPGRADE};
+use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, TE, UPGRADE};
 use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -57,8 +57,6 @@ use waiting::Waiting;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// How long an answer to a wrong name or password is put off.
-const WRONG_TIME: Duration = Duration::from_millis(500);
 /// Header fields of one message.
 pub(crate) const MOST_FIELDS: usize = 500;
 /// Bytes of the fields of a request or an answer, as HTTP/2 counts them (RFC 9113, 6.5.2).
@@ -113,6 +111,8 @@ struct Place {
     held: Arc<Held>,
     /// Who opened the tunnel, or came by it unasked.
     person: Option<String>,
+    /// Whether they gave their name and password with the tunnel.
+    vouched: bool,
     tunnel: Option<Tunnel>,
 }
 
@@ -219,7 +219,7 @@ impl Proxy {
         if !self.takes(client) {
             return;
         }
-        let place = Place { client, held, person: None, tunnel: None };
+        let place = Place { client, held, person: None, vouched: false, tunnel: None };
         let stream = Patient::new(stream, self.settings.idle_time());
         self.http1(stream, place, closing).await;
     }
@@ -312,10 +312,9 @@ impl Proxy {
             if let Some(file) = pac::answer(&request) {
                 return Ok(file);
             }
-            match self.who(&request, &place).await {
-                Ok(person) => place.person = person,
-                Err(unknown) => return Ok(unknown),
-            }
+        }
+        if let Err(unknown) = self.known(&request, &mut place).await {
+            return Ok(unknown);
         }
         if request.method() == Method::CONNECT {
             return Ok(self.connect(request, place, closing));
@@ -334,30 +333,6 @@ impl Proxy {
             let page = self.desk.pages().trouble(&trouble, &address, wants, &languages);
             answer_with(StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::BAD_GATEWAY), page)
         }))
-    }
-
-    /// Who asks, where they say so; or the question who they are.
-    async fn who(&self, request: &Request<Incoming>, place: &Place) -> Result<Option<String>, Response<Body>> {
-        if !self.settings.authentication || self.desk.directory().person_at(place.client.ip()).is_some() {
-            return Ok(None);
-        }
-        if let Some((name, password)) = credentials(request.headers()) {
-            match self.accounts.knows(place.client.ip(), &name, &password).await {
-                Ok(true) => return Ok(Some(name)),
-                Ok(false) => {
-                    tracing::info!(client = %place.client, %name, "a wrong name or password");
-                    tokio::time::sleep(WRONG_TIME).await;
-                }
-                Err(why) => tracing::error!(client = %place.client, %why, "nobody can be known"),
-            }
-        }
-        let (wants, languages) = (wanted(request, place.client.ip()), text(request.headers(), "accept-language"));
-        let page = self.desk.pages().trouble(&Trouble::Credentials, request.uri().path(), wants, &languages);
-        let mut answer = answer_with(StatusCode::PROXY_AUTHENTICATION_REQUIRED, page);
-        // RFC 7617, 2.1.
-        let question = HeaderValue::from_static("Basic realm=\"Lazaret\", charset=\"UTF-8\"");
-        answer.headers_mut().insert(PROXY_AUTHENTICATE, question);
-        Err(answer)
     }
 
     async fn forward(
@@ -530,16 +505,6 @@ fn redirected(request: &Request<Incoming>, tunnel: &Tunnel, path: PathAndQuery) 
     }
     let built = Uri::builder().scheme(site.scheme.clone()).authority(site.authority()).path_and_query(path).build();
     built.map_err(|_| wrong)
-}
-
-/// The name and password of a request (RFC 7617, 2).
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let field = headers.get(PROXY_AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = field.split_once(' ')?;
-    let decoded = BASE64.decode(encoded.trim().as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
-    let decoded = String::from_utf8(decoded).ok()?;
-    let (name, password) = decoded.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
 }
 
 impl Tunnel {

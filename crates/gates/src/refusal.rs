@@ -78,10 +78,13 @@ pub enum Trouble {
     /// Who asks must say who they are.
     #[error("who asks must say who they are")]
     Credentials,
+    /// Who asks must sign in, on this page.
+    #[error("who asks must sign in at {0}")]
+    SignIn(String),
 }
 
 impl Trouble {
-    /// The status code of the answer (RFC 9110, 15).
+    /// The status code of the answer (RFC 9110, 15; RFC 6585, 6).
     pub fn status(&self) -> u16 {
         match self {
             Self::Request(_) => 400,
@@ -90,6 +93,7 @@ impl Trouble {
             Self::Silent => 504,
             Self::Loop => 508,
             Self::Credentials => 407,
+            Self::SignIn(_) => 511,
             Self::Name(_) | Self::Unreachable(_) | Self::Certificate(_) | Self::Protocol(_) => 502,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::GateError;
 use crate::exchange::normal_host;
+use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -169,6 +170,13 @@ lazaret_model::settings! {
         pub inspect_uploads: bool = true;
         /// Ask people for a name and password (Basic), which are those of the console's users.
         pub authentication: bool = false;
+        /// Lead people to the console's page /network to sign in, with a password or through their organisation's provider
+        /// (`[identity.oidc]`): from then on requests from the same machine are theirs, for `console.network_hours`. Names and passwords
+        /// that programs send count as well; nobody is asked for them. For machines with one person at a time. Tunnels that are passed
+        /// uninspected need no sign-in.
+        pub sign_in_page: bool = false;
+        /// Hosts that may be asked before anybody has signed in, written as in `bypass`. The console and the sign-in provider always may.
+        pub sign_in_except: Vec<String> = Vec::new();
         /// Another proxy through which sites are reached, such as "http://proxy.example:8080" or "http://NAME:PASSWORD@HOST:PORT".
         /// Empty: none.
         pub upstream: String = String::new();
@@ -207,6 +215,12 @@ impl ProxySettings {
 
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.patience_seconds.max(1))
+    }
+
+    /// Lets the host of an address be asked before anybody has signed in; nothing where it is none.
+    pub fn ask_before_sign_in(&mut self, address: &str) {
+        let address = address.parse::<Uri>().ok();
+        self.sign_in_except.extend(address.as_ref().and_then(Uri::host).map(normal_host));
     }
 
     /// The names for which an authority may vouch, as certificates have them.

@@ -75,6 +75,9 @@ pub enum Refusal {
     /// Nobody set this up yet.
     #[error("The first administrator has not been made yet; the log of the start has a link for that.")]
     NotSetUp,
+    /// Nobody can tell from which machine somebody asks.
+    #[error("It cannot be told which machine you use.")]
+    NoMachine,
     /// There is no provider.
     #[error("There is no sign-in through an organisation here.")]
     NoProvider,

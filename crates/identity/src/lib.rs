@@ -4,6 +4,7 @@
 //! It knows no HTTP: forms, cookies and pages are the console's, challenges are the proxy's.
 
 mod account;
+mod arrivals;
 mod attempts;
 mod browser;
 mod error;
@@ -23,7 +24,7 @@ pub use browser::KNOWN_FOR;
 pub use error::{IdentityError, Refusal};
 pub use groups::Groups;
 pub use oidc::{
-    Begun, Fetch, FetchError, OidcError, OidcSettings, Pending, Provider, Returned, SettingError, TokenFlaw,
+    Begun, Fetch, FetchError, OidcError, OidcSettings, Pending, Provider, Returned, SettingError, TokenFlaw, own_path,
 };
 pub use provided::{Arrived, Offer};
 pub use role::{May, Role};

@@ -373,7 +373,7 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 /// A path of our own; the first page for anything that could lead elsewhere.
-fn own_path(path: &str) -> &str {
+pub fn own_path(path: &str) -> &str {
     let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>'));
     let own = path.starts_with('/') && !path.starts_with("//") && plain && path.len() <= 500;
     if own { path } else { "/" }

@@ -203,12 +203,13 @@ impl Identity {
         Ok(Opened { token, mark: self.new_mark(user)? })
     }
 
-    /// Ends a session.
+    /// Ends a session, and with it the use of the web from there.
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn close(&self, user: &User, token: &str) -> Result<(), IdentityError> {
+    pub async fn close(&self, place: &impl Place, user: &User, token: &str) -> Result<(), IdentityError> {
         self.ledger.close_session(token).await?;
+        self.leave(place, user).await?;
         Ok(self.ledger.note(&user.name, AuditAct::SignedOut, "").await?)
     }
 

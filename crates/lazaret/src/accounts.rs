@@ -1,4 +1,4 @@
-//! Names and passwords at the proxy: those of the console's users.
+//! Who people are at the proxy: by the names and passwords of the console's users, and by where they signed in there.
 
 use crate::failure::told;
 use lazaret_gates::{Accounts, Memberships, Pending, RecordError};
@@ -66,14 +66,16 @@ pub(crate) struct Users {
     identity: Arc<Identity>,
     known: Table,
     wrong: Table,
+    /// Who signed in from which machine, as it was looked up a moment ago.
+    arrived: Mutex<HashMap<IpAddr, (String, Instant)>>,
     salt: String,
     looks: Semaphore,
 }
 
 impl Users {
     pub(crate) fn new(identity: Arc<Identity>) -> Result<Self, lazaret_store::StoreError> {
-        let (known, wrong) = Default::default();
-        Ok(Self { identity, known, wrong, salt: secret()?, looks: Semaphore::new(MOST_LOOKS) })
+        let (known, wrong, arrived) = Default::default();
+        Ok(Self { identity, known, wrong, arrived, salt: secret()?, looks: Semaphore::new(MOST_LOOKS) })
     }
 
     /// What was found out about a name and password a short while ago, where the account is still as it was then.
@@ -155,6 +157,36 @@ impl Accounts for Users {
             }
         })
     }
+
+    fn at(&self, client: IpAddr) -> Pending<'_, Option<String>> {
+        Box::pin(async move {
+            let known = present(&self.arrived.lock().unwrap_or_else(PoisonError::into_inner), client);
+            if known.is_some() {
+                return Ok(known);
+            }
+            // Whoever is not there yet is looked for each time, so that nobody who signs in is led there once more.
+            let person = self.identity.arrived(client).await.map_err(failed)?.map(|(person, _)| person);
+            let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+            match &person {
+                Some(person) => {
+                    // LIMIT: beyond so many, those who are out of date are forgotten, and looked up again when they ask.
+                    if arrived.len() >= MOST_KNOWN {
+                        arrived.retain(|_, (_, looked)| looked.elapsed() < AS_IT_WAS);
+                    }
+                    arrived.insert(client, (person.clone(), Instant::now()));
+                }
+                None => {
+                    arrived.remove(&client);
+                }
+            }
+            Ok(person)
+        })
+    }
+}
+
+/// Who was there a moment ago.
+fn present(arrived: &HashMap<IpAddr, (String, Instant)>, client: IpAddr) -> Option<String> {
+    arrived.get(&client).filter(|(_, looked)| looked.elapsed() < AS_IT_WAS).map(|(person, _)| person.clone())
 }
 
 fn failed(error: IdentityError) -> RecordError {

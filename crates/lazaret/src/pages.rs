@@ -130,6 +130,7 @@ impl Pages for Words {
             Trouble::Loop => ("loop", String::new()),
             Trouble::WebSocket => ("websocket", String::new()),
             Trouble::Credentials => ("credentials", String::new()),
+            Trouble::SignIn(page) => ("sign-in", page.clone()),
         };
         page(wants, languages, |form, language| unanswered(key, &detail, address, form, language, &self.house))
     }

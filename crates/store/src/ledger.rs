@@ -1,5 +1,6 @@
 //! The ledger: SQLite by default, PostgreSQL at scale, the same statements for both.
 
+mod arrivals;
 mod bypasses;
 mod events;
 mod examine;

@@ -383,7 +383,7 @@ fn with(uri: &Uri, changes: &[(&str, &str)]) -> String {
 }
 
 /// A value in a query (RFC 3986, 2.1).
-fn encoded(value: &str) -> String {
+pub(super) fn encoded(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -72,7 +72,7 @@ pub(super) async fn setup_form(State(console): State<parts::People>, Query(link)
 
 pub(super) async fn setup(State(console): State<parts::People>, here: Here, Form(form): Form<SetupForm>) -> Answer {
     match console.identity.set_up(&form.token, &form.name, form.password).await {
-        Ok(Some(admitted)) => signed_in(&console, &admitted, &here).await,
+        Ok(Some(admitted)) => signed_in(&console, &admitted, &here, "/").await,
         Ok(None) => Err(NO_SETUP),
         Err(IdentityError::Refused(why)) => page(&Setup { user: None, token: form.token, problem: why.to_string() }),
         Err(broken) => Err(broken.into()),

@@ -24,9 +24,9 @@ pub(super) const CALLBACK: &str = "/login/oidc/callback";
 /// no cookie that is `SameSite=Strict` along.
 #[derive(Template)]
 #[template(path = "console/arrived.html")]
-struct ArrivedPage {
-    user: Option<Shown>,
-    to: String,
+pub(super) struct ArrivedPage {
+    pub(super) user: Option<Shown>,
+    pub(super) to: String,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +77,7 @@ pub(super) async fn back(
             let answer = page(&ArrivedPage { user: None, to: arrived.to })?;
             login::signed_in_with(&console, &admitted, &here, answer).await?
         }
-        SignIn::Asked(ticket) => login::asked(ticket)?,
+        SignIn::Asked(ticket) => login::asked(ticket, &arrived.to)?,
         SignIn::Wrong | SignIn::Later { .. } => return Err(Refused::SignIn),
     };
     Ok((AppendHeaders([(SET_COOKIE, kept(&console, "", 0))]), answer).into_response())
@@ -90,13 +90,13 @@ fn kept(console: &parts::People, value: &str, seconds: u32) -> String {
 /// The form for signing in, with a sentence that says why not this way.
 fn refused(console: &parts::People, error: IdentityError) -> Answer {
     match error {
-        IdentityError::Refused(why) => login::refused(console, StatusCode::FORBIDDEN, why.to_string()),
+        IdentityError::Refused(why) => login::refused(console, StatusCode::FORBIDDEN, why.to_string(), "/"),
         IdentityError::Provider(error) => {
             let status = match error {
                 OidcError::Away(_) | OidcError::Metadata(_) | OidcError::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::FORBIDDEN,
             };
-            login::refused(console, status, error.sentence())
+            login::refused(console, status, error.sentence(), "/")
         }
         broken => Err(broken.into()),
     }

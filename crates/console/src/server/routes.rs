@@ -4,8 +4,8 @@
 use super::rows::{Form, Page, Sender, form, large_form, open_form, open_page, page};
 use super::{
     Console, MOST_POLICIES, account, attack, audit, certificate, events, head, healthy, incidents, live, login,
-    metrics, people, policies, provider, quarantine, ready, refusals, requests, response, rooms, sample, settings,
-    sites, style, table, unlock,
+    metrics, network, people, policies, provider, quarantine, ready, refusals, requests, response, rooms, sample,
+    settings, sites, style, table, unlock,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,6 +47,8 @@ fn forms() -> Vec<Form> {
         open_form("/login", "a name and its password", login::login),
         open_form("/login/code", "a code, after the password", login::code),
         form("/logout", login::logout),
+        form("/network", network::arrive),
+        form("/network/leave", network::leave),
         open_form("/ask/{reference}", REFERENCE, requests::ask),
         open_form("/unlock/{reference}", REFERENCE, unlock::open),
         open_form("/asked/{token}", ASKED, requests::fetch),
@@ -114,6 +116,8 @@ fn pages() -> Vec<Page> {
         open_page("/setup", "the secret of the set-up link", people::setup_form),
         open_page("/login", SIGNS_IN, login::form),
         open_page("/login/oidc", SIGNS_IN, provider::begin),
+        open_page("/network", "it leads to the page that asks", network::lead),
+        open_page("/network/confirm", SIGNS_IN, network::show),
         open_page(provider::CALLBACK, SIGNS_IN, provider::back),
         open_page("/certificate", CERTIFICATE, certificate::show),
         open_page("/certificate.pem", CERTIFICATE, certificate::present),

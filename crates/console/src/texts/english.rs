@@ -128,6 +128,7 @@ pub(super) const TEXTS: Texts = Texts {
         ("loop", "This request goes round in circles"),
         ("websocket", "Connections of this kind are not allowed here"),
         ("credentials", "Please say who you are"),
+        ("sign-in", "Please sign in first, in a browser, on the page below"),
         ("busy", "So much is under way here that nobody can look at this now; please try again in a moment"),
     ],
 };

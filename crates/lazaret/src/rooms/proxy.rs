@@ -4,7 +4,7 @@ use crate::accounts::Users;
 use crate::display;
 use crate::rooms::{GATES, Shared, bind};
 use lazaret_frame::{Frame, Health, Pending, Room, RoomError, Running, Tasks};
-use lazaret_gates::{Own, Proxy, ProxySettings};
+use lazaret_gates::{GateError, Own, Proxy, ProxySettings};
 use lazaret_model::SettingsTable;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,11 +31,18 @@ impl Room for ProxyRoom {
     fn start<'a>(&'a self, frame: &'a Frame) -> Pending<'a, Result<Option<Arc<dyn Running>>, RoomError>> {
         Box::pin(async move {
             let shared = frame.offered::<Shared>()?;
-            let settings = shared.config.proxy.clone();
+            let mut settings = shared.config.proxy.clone();
             if settings.listen.is_empty() {
                 return Ok(None);
             }
             let (listen, transparent) = (settings.listen.clone(), settings.transparent.clone());
+            if settings.sign_in_page && shared.public_url.is_none() {
+                let why = "people sign in on a page of the console: set `console.listen`, and let `--only` include it"
+                    .to_owned();
+                return Err(RoomError::failed(GateError::Setting { key: "proxy.sign_in_page", why }));
+            }
+            // Whoever is to sign in there must come there.
+            settings.ask_before_sign_in(&shared.config.identity.oidc.issuer);
             let own = shared.public_url.as_deref().and_then(|url| url.parse().ok());
             let own = own.map(|address| Own { address, secret: shared.secret.clone() });
             let accounts = Arc::new(Users::new(Arc::clone(&shared.identity))?);

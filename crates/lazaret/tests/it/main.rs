@@ -32,6 +32,7 @@ mod isolation;
 mod kept;
 mod looks;
 mod morning;
+mod network;
 mod oidc;
 mod operations;
 mod package;

@@ -146,6 +146,7 @@ impl Ledger {
             "DELETE FROM sessions WHERE user_id = $1",
             "DELETE FROM tokens WHERE user_id = $1",
             "DELETE FROM memberships WHERE user_id = $1",
+            "DELETE FROM arrivals WHERE user_id = $1",
         ] {
             ended += sqlx::query(sql).bind(user).execute(&mut *transaction).await?.rows_affected();
         }
@@ -265,6 +266,7 @@ pub(super) async fn changed_in(
     let other_password = before.password != after.password;
     if other_password || before.role != after.role || before.disabled != after.disabled {
         sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(id).execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM arrivals WHERE user_id = $1").bind(id).execute(&mut *connection).await?;
     }
     let mut tokens = 0;
     if other_password || after.disabled {

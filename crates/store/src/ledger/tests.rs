@@ -115,6 +115,7 @@ async fn suite(address: &str) {
     retention(&again).await;
     super::techniques::tests::suite(&again).await;
     super::providers::tests::suite(&again).await;
+    super::arrivals::tests::suite(&again).await;
 }
 
 fn event(number: usize, decision: &str) -> Event {

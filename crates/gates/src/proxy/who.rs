@@ -1,0 +1,110 @@
+//! Who asks: by a name and password that come with the request, or by having signed in on the console's page from the same machine.
+
+use super::{Body, Place, Proxy, absolute, answer_with, same_origin, wanted};
+use crate::Wants;
+use crate::exchange::{normal_host, text};
+use crate::refusal::{Trouble, public_address};
+use crate::settings::names_host;
+use data_encoding::BASE64;
+use http::header::{CACHE_CONTROL, LOCATION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::time::Duration;
+
+/// How long an answer to a wrong name or password is put off.
+const WRONG_TIME: Duration = Duration::from_millis(500);
+/// The console's page where people sign in to use the web.
+const PAGE: &str = "/network";
+
+impl Proxy {
+    /// Finds out who asks, where people are to be known; or the answer by which they can say so.
+    pub(super) async fn known(&self, request: &Request<Incoming>, place: &mut Place) -> Result<(), Response<Body>> {
+        let client = place.client.ip();
+        let is_asked = self.settings.authentication || self.settings.sign_in_page;
+        if !is_asked || self.desk.directory().person_at(client).is_some() {
+            return Ok(());
+        }
+        if place.tunnel.is_none() {
+            if let Some((name, password)) = credentials(request.headers()) {
+                match self.accounts.knows(client, &name, &password).await {
+                    Ok(true) => {
+                        (place.person, place.vouched) = (Some(name), true);
+                        return Ok(());
+                    }
+                    Ok(false) => {
+                        tracing::info!(client = %place.client, %name, "a wrong name or password");
+                        tokio::time::sleep(WRONG_TIME).await;
+                    }
+                    Err(why) => tracing::error!(client = %place.client, %why, "nobody can be known"),
+                }
+                return Err(self.challenge(request, place));
+            }
+            if !self.settings.sign_in_page {
+                return Err(self.challenge(request, place));
+            }
+        }
+        if place.vouched || !self.settings.sign_in_page {
+            return Ok(());
+        }
+        // At each request, also in a tunnel that stays open: whoever signs out is out.
+        place.person = self.accounts.at(client).await.unwrap_or_else(|why| {
+            tracing::error!(client = %place.client, %why, "nobody can be known");
+            None
+        });
+        // Nothing that a browser would show can be answered to CONNECT: whoever opens a tunnel is asked inside.
+        if place.person.is_some() || request.method() == Method::CONNECT {
+            return Ok(());
+        }
+        // What has no address is answered as what it is.
+        let Ok(uri) = absolute(request, place) else { return Ok(()) };
+        let is_own = self.own.as_ref().is_some_and(|own| same_origin(&own.address, &uri));
+        if is_own || names_host(&self.settings.sign_in_except, &normal_host(uri.host().unwrap_or_default())) {
+            return Ok(());
+        }
+        Err(self.led_to_sign_in(request, &uri, place))
+    }
+
+    /// Asks for a name and password.
+    fn challenge(&self, request: &Request<Incoming>, place: &Place) -> Response<Body> {
+        let (wants, languages) = (wanted(request, place.client.ip()), text(request.headers(), "accept-language"));
+        let page = self.desk.pages().trouble(&Trouble::Credentials, request.uri().path(), wants, &languages);
+        let mut answer = answer_with(StatusCode::PROXY_AUTHENTICATION_REQUIRED, page);
+        // RFC 7617, 2.1.
+        let question = HeaderValue::from_static("Basic realm=\"Lazaret\", charset=\"UTF-8\"");
+        answer.headers_mut().insert(PROXY_AUTHENTICATE, question);
+        answer
+    }
+
+    /// Leads whoever looks at a page to where they can sign in; everybody else is told where that is.
+    fn led_to_sign_in(&self, request: &Request<Incoming>, uri: &Uri, place: &Place) -> Response<Body> {
+        let (wants, languages) = (wanted(request, place.client.ip()), text(request.headers(), "accept-language"));
+        let page = self.own.as_ref().map(|own| format!("{}{PAGE}", own.address.to_string().trim_end_matches('/')));
+        let page = page.unwrap_or_default();
+        let is_looked_at = wants == Wants::Page && matches!(*request.method(), Method::GET | Method::HEAD);
+        let to = utf8_percent_encode(&uri.to_string(), NON_ALPHANUMERIC).to_string();
+        let trouble = Trouble::SignIn(page.clone());
+        let words = self.desk.pages().trouble(&trouble, &public_address(uri), wants, &languages);
+        let mut answer = answer_with(StatusCode::NETWORK_AUTHENTICATION_REQUIRED, words);
+        if let Some(there) = HeaderValue::from_str(&format!("{page}?at={}&to={to}", place.client.ip().to_canonical()))
+            .ok()
+            .filter(|_| is_looked_at)
+        {
+            *answer.status_mut() = StatusCode::FOUND;
+            answer.headers_mut().insert(LOCATION, there);
+        }
+        // RFC 6585, 6: never kept as if the site had said it.
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
+    }
+}
+
+/// The name and password of a request (RFC 7617, 2).
+fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let field = headers.get(PROXY_AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = field.split_once(' ')?;
+    let decoded = BASE64.decode(encoded.trim().as_bytes()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let decoded = String::from_utf8(decoded).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
+}
