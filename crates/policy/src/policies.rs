@@ -1,9 +1,11 @@
 //! A validated set of policies, and the decision it takes.
 
+mod alike;
 mod early;
 
 use crate::facts::schema_text;
 use crate::{Fact, Facts, Place, PolicyError, PolicyProblem, all_facts};
+use alike::Alike;
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityId, EntityTypeName, EntityUid, Policy,
     PolicyId, PolicySet, Request, Schema, ValidationMode, Validator,
@@ -56,7 +58,10 @@ pub struct Policies {
     asks_ledger: bool,
     /// Facts that differ from file to file, by their names, of which these policies speak.
     spoken_of: HashSet<&'static str>,
-    /// What was decided on facts that were known by a moment, those left out that no policy here speaks of.
+    /// What they tell apart by the facts of which they speak.
+    alike: Alike,
+    /// What was decided on facts that were known by a moment, those left out that no policy here speaks of, and those
+    /// that come to the same.
     known: Mutex<HashMap<(Facts, Known), Outcome>>,
     /// The same of early decisions.
     known_early: Mutex<HashMap<(Facts, Known), Option<Outcome>>>,
@@ -122,9 +127,10 @@ impl Policies {
         let spoken_of = all_facts().filter(|fact| fact.varies).map(|fact| fact.name);
         let spoken_of = spoken_of.filter(|name| forms.iter().any(|form| form.mentions(name))).collect();
         let asks_ledger = forms.iter().any(|form| form.needs() == Known::Ledger);
-        let moments = Moments::of(&forms);
+        let (moments, alike) = (Moments::of(&forms), Alike::of(&forms));
         Self {
             spoken_of,
+            alike,
             asks_ledger,
             known: Mutex::default(),
             known_early: Mutex::default(),
@@ -209,11 +215,12 @@ impl Policies {
         Ok(mildest.unwrap_or(Outcome { decision: Decision::Block, policies: Vec::new() }))
     }
 
-    /// Facts without those that no policy here speaks of.
+    /// Facts without those that no policy here speaks of, and with the same in the place of those that come to the same.
     fn essence(&self, facts: &Facts) -> Facts {
         let silent = |name: &str| !self.spoken_of.contains(name);
         let mut facts = facts.clone();
         facts.forget(&silent);
+        self.alike.level(&mut facts);
         if let Some(site) = &mut facts.site {
             site.forget(&silent);
         }
