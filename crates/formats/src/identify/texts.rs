@@ -38,7 +38,7 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
         if probe.len() > PROJECT as u64 {
             probe.doubt("it is a project of more than 64 MiB, and only so much tells what it builds");
         }
-        // LIMIT: scripts of pages further on are found by those who open markup (`containers/xml.rs`).
+        // LIMIT: scripts of pages further on are found by those who open markup (`containers/html.rs`).
         let bytes = probe.at(0, MARKUP);
         let id = markup::look(decode_as(&bytes, encoding).trim_start_matches('\u{feff}'), found);
         id.into_iter().for_each(|id| found.add(id));
