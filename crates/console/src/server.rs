@@ -327,6 +327,19 @@ fn is_foreign(request: &Request) -> bool {
     origin.split_once("://").map(|(_, host)| host) != field(HOST.as_str())
 }
 
+impl Refused {
+    /// What is broken, with every cause.
+    fn broken(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            text = format!("{text}: {source}");
+            cause = source.source();
+        }
+        Self::Broken(text)
+    }
+}
+
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
@@ -334,13 +347,7 @@ impl From<StoreError> for Refused {
             StoreError::Incident(error) => return error.into(),
             _ => {}
         }
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(source) = cause {
-            text = format!("{text}: {source}");
-            cause = source.source();
-        }
-        Self::Broken(text)
+        Self::broken(&error)
     }
 }
 

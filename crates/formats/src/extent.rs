@@ -184,7 +184,7 @@ fn disguises(part: &Part, opened: bool) -> Option<Wanted> {
             Some(Wanted { streams: true, archives: true, texts })
         }
         // Every file of a project is packed there, programs as well.
-        Class::Data if part.is("git-pack") => None,
+        Class::Data if part.is("git-pack") || part.is("git-fetch") => None,
         Class::Data | Class::Unknown => Some(Wanted { streams: true, archives: false, texts }),
         Class::Text => Some(Wanted { streams: false, archives: false, texts }),
         Class::Document if part.is("rtf") => Some(Wanted { streams: false, archives: false, texts }),

@@ -7,6 +7,7 @@
 mod compound;
 mod disks;
 mod forms;
+mod git;
 mod instruments;
 mod magic;
 mod mails;
@@ -134,6 +135,9 @@ fn structure(probe: &Probe<'_>, found: &mut Found) {
     }
     if found.is_empty() {
         forms::look(probe, found);
+    }
+    if found.is_empty() {
+        git::look(probe, found);
     }
     if found.is_empty() {
         magic::strong(probe, found);

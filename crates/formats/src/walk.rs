@@ -31,6 +31,8 @@ const MOST_UNREAD: usize = 4 << 20;
 const DOCUMENT_PART: &str = "document-part";
 /// The kind of bytes behind pictures, sound, video and fonts that are no file.
 const TRAILING_DATA: &str = "trailing-data";
+/// The kind of the number by which a package is signed.
+const SIGNATURE: &str = "package-signature";
 /// The kind of what is too short to be any file.
 const FRAGMENT: &str = "fragment";
 /// Bytes that a fragment has at most. The shortest program that does anything is a DOS one of five: a far jump.
@@ -204,6 +206,9 @@ impl State<'_> {
                     // Cameras and editors leave notes of their own there, which nothing opens.
                     if part.kind.is_unknown() && part.role == Role::Appended && behind_media(&part) {
                         part.kind = kinds::kind(TRAILING_DATA).map_or(Kind::UNKNOWN, KindRow::kind);
+                    }
+                    if part.kind.is_unknown() && is_signature(&part) {
+                        part.kind = kinds::kind(SIGNATURE).map_or(Kind::UNKNOWN, KindRow::kind);
                     }
                     if part.kind.is_unknown() && part.depth > 0 && part.size <= MOST_FRAGMENT {
                         part.kind = kinds::kind(FRAGMENT).map_or(Kind::UNKNOWN, KindRow::kind);
@@ -523,6 +528,18 @@ fn behind_media(part: &Part) -> bool {
     let parent = part.within.last().and_then(|id| kinds::kind(id));
     parent
         .is_some_and(|row| matches!(row.class, Class::Image | Class::Audio | Class::Video | Class::Font | Class::Data))
+}
+
+/// Whether a part is the signature in front of a package or an index of Alpine Linux ("Apk spec", "v2"): a number of RSA, called after
+/// its key.
+fn is_signature(part: &Part) -> bool {
+    let called = part.name.starts_with(".SIGN.RSA.") || part.name.starts_with(".SIGN.RSA256.");
+    let in_tar = part.within.last().is_some_and(|id| id == "tar");
+    part.role == Role::Member
+        && in_tar
+        && called
+        && part.name.ends_with(".rsa.pub")
+        && matches!(part.size, 256 | 384 | 512)
 }
 
 fn within_document(part: &Part) -> bool {

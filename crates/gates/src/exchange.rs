@@ -9,8 +9,8 @@ use http::header::{
 use http::{HeaderMap, Method, Uri};
 use lazaret_engine::Client;
 use lazaret_model::{ContentCoding, Direction, Gate, Origin};
+use names::declared;
 pub(crate) use names::is_attachment;
-use names::{declared, is_shown};
 use std::net::IpAddr;
 
 /// What kind of answer the asking side can make sense of when it is refused something.
@@ -121,7 +121,7 @@ impl Exchange {
     pub(crate) fn origin(&self, headers: &HeaderMap) -> Origin {
         let (host, domain) = (self.host(), self.domain());
         let declared = declared(headers);
-        let attached = self.downloads || is_attachment(headers) || self.saves && !is_shown(&declared);
+        let attached = self.is_saved(headers);
         Origin {
             gate: self.gate,
             direction: self.direction,

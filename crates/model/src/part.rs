@@ -1,6 +1,7 @@
 //! The sample itself or something inside it.
 
 use crate::Kind;
+use crate::plain::is_invisible;
 use serde::{Deserialize, Serialize};
 
 /// A part's number within its sample; the sample itself is 0 and children are numbered after their parent.
@@ -128,10 +129,11 @@ impl Part {
     }
 }
 
-/// What follows the last dot of a name's last segment, lower case, as Windows keeps it: without dots and spaces at the end.
-/// Empty where there is no dot.
+/// What follows the last dot of a name's last segment, lower case, as Windows keeps it: without dots and spaces at the end, and as
+/// browsers save it: without what nobody sees. Empty where there is no dot.
 pub fn extension(name: &str) -> String {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let base: String = base.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();
     match base.trim_end_matches(['.', ' ']).rsplit_once('.') {
         Some((_, extension)) => extension.trim().to_lowercase(),
         None => String::new(),
@@ -157,5 +159,25 @@ impl Child {
     /// The summary of a part.
     pub fn of(part: &Part) -> Self {
         Self { id: part.id, name: part.name.clone(), kind: part.kind.clone(), size: part.size, locked: part.locked }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_is_what_a_saved_file_has() {
+        for (name, expected) in [
+            ("a.HTA", "hta"),
+            ("a.hta. .", "hta"),
+            ("a.h\u{200b}ta", "hta"),
+            ("a.hta\u{2060}\n", "hta"),
+            ("a.\u{202e}hta", "hta"),
+            ("a.b/c", ""),
+            ("a", ""),
+        ] {
+            assert_eq!(extension(name), expected, "{name:?}");
+        }
     }
 }

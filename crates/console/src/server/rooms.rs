@@ -83,15 +83,7 @@ impl From<RoomError> for Refused {
     fn from(error: RoomError) -> Self {
         match error {
             RoomError::Store(error) => error.into(),
-            error => {
-                let mut text = error.to_string();
-                let mut cause = std::error::Error::source(&error);
-                while let Some(source) = cause {
-                    text = format!("{text}: {source}");
-                    cause = source.source();
-                }
-                Self::Broken(text)
-            }
+            error => Self::broken(&error),
         }
     }
 }

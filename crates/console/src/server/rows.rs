@@ -146,31 +146,27 @@ where
     (path, Sender::Anybody(why), MOST_FORM, routing::post(handler))
 }
 
-/// What answers programs that ask (GET).
-pub(super) fn get<H, T>(handler: H) -> MethodRouter<Arc<Console>>
-where
-    H: Handler<T, Arc<Console>>,
-    T: Called + 'static,
-{
-    routing::get(handler)
+/// What answers programs, by the method that they use.
+macro_rules! for_programs {
+    ($($(#[$meta:meta])* $method:ident;)*) => {
+        $($(#[$meta])*
+        pub(super) fn $method<H, T>(handler: H) -> MethodRouter<Arc<Console>>
+        where
+            H: Handler<T, Arc<Console>>,
+            T: Called + 'static,
+        {
+            routing::$method(handler)
+        })*
+    };
 }
 
-/// What takes something from programs (POST).
-pub(super) fn post<H, T>(handler: H) -> MethodRouter<Arc<Console>>
-where
-    H: Handler<T, Arc<Console>>,
-    T: Called + 'static,
-{
-    routing::post(handler)
-}
-
-/// The same for what takes the place of something (PUT).
-pub(super) fn put<H, T>(handler: H) -> MethodRouter<Arc<Console>>
-where
-    H: Handler<T, Arc<Console>>,
-    T: Called + 'static,
-{
-    routing::put(handler)
+for_programs! {
+    /// What answers programs that ask (GET).
+    get;
+    /// What takes something from programs (POST).
+    post;
+    /// The same for what takes the place of something (PUT).
+    put;
 }
 
 /// What anybody may ask for.

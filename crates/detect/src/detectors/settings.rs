@@ -15,6 +15,8 @@ use regex::Regex;
 use std::sync::LazyLock;
 
 const ID: &str = "settings";
+/// Bytes of a member's name at the beginning of an archive (POSIX, "ustar Interchange Format").
+const LONGEST_NAME: usize = 100;
 const TABLE: &str = include_str!("../../content/settings-that-run.txt");
 
 /// Settings of editors, agents, shells, Git, package managers, connections and systems.
@@ -112,11 +114,15 @@ impl Detector for Settings {
     }
 }
 
-/// Whether the first bytes are such as texts have.
+/// Whether lines of text stand before anything else, or so many letters that a shell no longer asks whether it is one: an archive may
+/// hang behind settings of any length. Archives themselves begin with a mark or a name, and no line.
 fn begins_as_text(bytes: &[u8]) -> bool {
     // LIMIT: headers of archives have other bytes among their first.
     let head = bytes.get(..512).unwrap_or(bytes);
-    head.iter().all(|byte| *byte >= b' ' || byte.is_ascii_whitespace())
+    let is_text = |byte: &u8| *byte >= b' ' && *byte != 0x7f || byte.is_ascii_whitespace();
+    let text = head.iter().take_while(|byte| is_text(byte)).count();
+    let lines = head.get(..text).unwrap_or_default();
+    text == head.len() || text > LONGEST_NAME || lines.contains(&b'\n') && !lines.starts_with(b"!<arch>")
 }
 
 /// Lines of a word and what follows it, as OpenSSH and OpenVPN have them: `Word value`, `word=value`, `"word" "value"`, `--word value`.

@@ -98,8 +98,15 @@ pub(super) fn uuencoded(text: &[u8]) -> Files {
             files.push(file);
         }
     };
-    for line in text.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l)) {
-        if let Some(name) = uuencoded_name(line) {
+    let mut lines = text.split(|b| *b == b'\n').map(|l| l.strip_suffix(b"\r").unwrap_or(l)).peekable();
+    while let Some(line) = lines.next() {
+        // Some programs take a line without a name, which in prose no data follows.
+        let nameless = || {
+            let mode = line.strip_prefix(b"begin ").filter(|mode| (3..=4).contains(&mode.len()))?;
+            let begins = mode.iter().all(u8::is_ascii_digit) && lines.peek().is_some_and(|next| is_uuencoded(next));
+            begins.then(|| "uuencoded".to_owned())
+        };
+        if let Some(name) = uuencoded_name(line).or_else(nameless) {
             // No line of data has small letters, so that a file without an end ends here.
             close(open.replace((name, Vec::new())));
             continue;
@@ -123,6 +130,17 @@ pub(super) fn uuencoded(text: &[u8]) -> Files {
     }
     close(open);
     files
+}
+
+/// Whether a line is one of data in uuencode: how many bytes it holds, and four letters for three of them.
+pub(super) fn is_uuencoded(line: &[u8]) -> bool {
+    let Some((first, letters)) = line.split_first() else { return false };
+    let bytes = usize::from(first.wrapping_sub(b' '));
+    let wanted = bytes.div_ceil(3) * 4;
+    // Blanks at the end may be lost, and some programs write a sum there.
+    (1..=45).contains(&bytes)
+        && (wanted.saturating_sub(3)..=wanted + 2).contains(&letters.len())
+        && letters.iter().all(|byte| matches!(byte, b' '..=b'`'))
 }
 
 /// The name in a line that begins a file.

@@ -28,7 +28,25 @@ impl Format for Encoded {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["uuencode", "yenc", "binhex", "pem", "text"]
+        &[
+            "uuencode",
+            "yenc",
+            "binhex",
+            "pem",
+            "text",
+            // Texts of some form, between whose lines a file may stand.
+            "markdown",
+            "rst",
+            "troff",
+            "pod",
+            "csv",
+            "ini",
+            "yaml",
+            "toml",
+            "po",
+            "sql",
+            "subtitles",
+        ]
     }
 
     fn summary(&self) -> &'static str {
@@ -39,7 +57,8 @@ impl Format for Encoded {
         let own = ["uuencode", "yenc", "binhex"].into_iter().find(|kind| parts.part().is(kind));
         let kind = own.map_or_else(|| parts.part().kind.id.clone(), Into::into);
         let bare = kind == "text" && is_bare(&input.window(0, CHUNK as usize)?);
-        if kind == "text" && !bare && !announces(input, parts)? {
+        let announced = matches!(&*kind, "uuencode" | "yenc" | "binhex" | "pem");
+        if !announced && !bare && !announces(input, parts)? {
             return Ok(());
         }
         let bytes = super::text_of(input, MOST, parts)?;
@@ -53,7 +72,7 @@ impl Format for Encoded {
                 vec![files]
             }
             // `uudecode` reads over whatever stands in front.
-            "text" if begins_file(&bytes) => vec![decode::uuencoded(&bytes), decode::begin_base64(&bytes)],
+            _ if !announced && begins_file(&bytes) => vec![decode::uuencoded(&bytes), decode::begin_base64(&bytes)],
             _ => vec![decode::begin_base64(&bytes)],
         };
         let mut count = 0_usize;
@@ -72,7 +91,8 @@ impl Format for Encoded {
         if bare {
             return add_bare(&bytes, parts);
         }
-        armored(&bytes, parts)
+        // Guides and settings show and hold keys of any sort.
+        if announced || kind == "text" { armored(&bytes, parts) } else { Ok(()) }
     }
 }
 
@@ -91,7 +111,7 @@ fn announces(input: &Content, parts: &mut Parts<'_, '_>) -> Result<bool, OpenErr
     Ok(false)
 }
 
-/// Whether a file in uuencode begins somewhere: a line with its mode and name, and one of data behind it, which no prose is.
+/// Whether a file in uuencode begins somewhere: a line with its mode, perhaps a name, and one of data behind it, which no prose is.
 fn begins_file(text: &[u8]) -> bool {
     memchr::memmem::find_iter(text, b"begin ").any(|at| {
         if at.checked_sub(1).is_some_and(|before| text.get(before) != Some(&b'\n')) {
@@ -100,20 +120,10 @@ fn begins_file(text: &[u8]) -> bool {
         let mut lines = text.get(at + 6..).unwrap_or_default().splitn(3, |byte| *byte == b'\n');
         let (name, data) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
         let mode = name.iter().take_while(|byte| matches!(byte, b'0'..=b'7')).count();
-        let named = (3..=4).contains(&mode) && name.get(mode) == Some(&b' ');
-        named && is_data(data.trim_ascii_end())
+        (3..=4).contains(&mode)
+            && matches!(name.get(mode), None | Some(b' ' | b'\r'))
+            && decode::is_uuencoded(data.trim_ascii_end())
     })
-}
-
-/// Whether a line is one of data in uuencode: how many bytes it holds, and four letters for three of them.
-fn is_data(line: &[u8]) -> bool {
-    let Some((first, letters)) = line.split_first() else { return false };
-    let bytes = usize::from(first.wrapping_sub(b' '));
-    let wanted = bytes.div_ceil(3) * 4;
-    // Blanks at the end may be lost, and some programs write a sum there.
-    (1..=45).contains(&bytes)
-        && (wanted.saturating_sub(3)..=wanted + 2).contains(&letters.len())
-        && letters.iter().all(|byte| matches!(byte, b' '..=b'`'))
 }
 
 /// Whether the beginning of a text is Base64 and nothing else.
@@ -280,6 +290,15 @@ mod tests {
         for front in [prose.as_str(), "\n\n", "These are words of a letter.\n"] {
             let found = check(&format!("{front}begin 644 a.txt\n#3$%:\n`\nend\n"));
             assert_eq!(found.bytes("//a.txt"), b"LAZ");
+        }
+        // Without a name, and in texts of some form.
+        for front in
+            [prose.as_str(), "# Books\n\n* one\n* two\n\n## More\n\n* three\n", "[books]\none = 1\ntwo = 2\n\n"]
+        {
+            for begin in ["begin 644", "begin 644 ", "begin 644 a.txt"] {
+                let found = check(&format!("{front}{begin}\n#3$%:\n`\nend\n"));
+                assert!(found.parts.len() == 2 && found.complete(), "{front} {begin} {:?}", found.parts);
+            }
         }
         for honest in ["In 1812 they\nbegin 644 miles from home\nand walk on.\n", "begin 7 times\n#3$%:\n"] {
             let found = check(&format!("{prose}{honest}"));

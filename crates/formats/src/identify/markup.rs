@@ -74,6 +74,12 @@ pub(super) fn is_project(text: &str) -> bool {
     Root::find(text).is_some_and(|root| root.local() == "project")
 }
 
+/// Whether a project has code of its own, or a command, that is run when it is built.
+pub(super) fn runs_when_built(project: &[u8]) -> bool {
+    has_any_case(project, b"<usingtask") && has_any_case(project, b"<code")
+        || has_any_case(project, b"<exec ") && has_any_case(project, b"schemas.microsoft.com/developer/msbuild")
+}
+
 /// What readers of XML take a text for, where they see another first element than browsers do; `further` is what they see where that
 /// stands beyond what was read.
 pub(super) fn for_xml(text: &str, further: Option<&str>) -> Option<&'static str> {
@@ -338,12 +344,7 @@ fn by_root(root: &Root<'_>, page: &[u8]) -> Option<&'static str> {
             "sct"
         }
         "stylesheet" | "transform" if has_any_case(page, b"xsl/transform") => "xslt",
-        "project" if has_any_case(page, b"<usingtask") && has_any_case(page, b"<code") => "msbuild",
-        "project"
-            if has_any_case(page, b"<exec ") && has_any_case(page, b"schemas.microsoft.com/developer/msbuild") =>
-        {
-            "msbuild"
-        }
+        "project" if runs_when_built(page) => "msbuild",
         "mmc_consolefile" => "msc",
         "assembly" if has_any_case(page, b"<deployment") || has_any_case(page, b":deployment") => "clickonce",
         "appinstaller" => "appinstaller",

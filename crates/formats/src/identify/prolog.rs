@@ -230,6 +230,10 @@ mod tests {
             "<UsingTask TaskName=\"a\" TaskFactory=\"b\"><Task><Code Language=\"cs\">x</Code></Task></UsingTask>";
         assert_eq!(kinds(project(code)), ["xml", "msbuild"]);
         assert_eq!(kinds(project("<PropertyGroup/>")), ["xml"]);
+        // However many there are, or it is said that not all were looked at.
+        let many = |count: usize| project(&format!("{}{code}", "<Compile Include=\"a.cs\"/>\n".repeat(count)));
+        assert_eq!(kinds(many(120_000)), ["xml", "msbuild"]);
+        assert_eq!(identify(&Content::from(many(200_000).as_bytes())).unwrap().doubts.len(), 1);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 
 /// Bytes of text that are judged.
 pub(super) const JUDGED: usize = 64 << 10;
-/// Bytes of a project that are judged.
-const PROJECT: usize = 2 << 20;
+/// Bytes of a project that are read as markup, and those in which what it builds is looked for.
+const MARKUP: usize = 2 << 20;
+const PROJECT: usize = if cfg!(test) { 4 << 20 } else { 64 << 20 };
 
 /// How text is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +35,16 @@ pub(super) fn look(probe: &Probe<'_>, found: &mut Found) {
     judge(begun, encoding, probe, found);
     // What a build runs may stand behind all of its files.
     if found.first() == Some("xml") && probe.len() > head.len() as u64 && markup::is_project(begun) {
-        // LIMIT: of a longer one that much is judged; builds are run by those who build.
-        let bytes = probe.at(0, PROJECT);
+        if probe.len() > PROJECT as u64 {
+            probe.doubt("it is a project of more than 64 MiB, and only so much tells what it builds");
+        }
+        // LIMIT: scripts of pages further on are found by those who open markup (`containers/html.rs`).
+        let bytes = probe.at(0, MARKUP);
         let id = markup::look(decode_as(&bytes, encoding).trim_start_matches('\u{feff}'), found);
         id.into_iter().for_each(|id| found.add(id));
+        if markup::runs_when_built(decode_as(&probe.at(0, PROJECT), encoding).as_bytes()) {
+            found.add("msbuild");
+        }
     }
     if text.trim_start().starts_with('<') {
         let further = prolog::further(probe, encoding, text, Reading::Exact);

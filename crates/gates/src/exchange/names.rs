@@ -1,20 +1,95 @@
 //! What an answer is called, and whether it is saved under that name.
 
-use super::{Exchange, text};
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+mod disposition;
+
+use super::Exchange;
+pub(super) use disposition::declared_type as declared;
+pub(crate) use disposition::is_attachment;
+use disposition::stated_name;
 use http::{HeaderMap, Method, StatusCode};
+use lazaret_model::Direction;
 use percent_encoding::percent_decode_str;
 
 /// Characters of a file name that are kept.
 const MOST_NAME: usize = 255;
 
+/// Types of what is run, and the extensions that browsers give to a file without one that is declared so (Windows keeps them below
+/// `HKEY_CLASSES_ROOT\MIME`, desktops of Linux in the shared database of MIME types).
+const RUN: &[(&str, &str)] = &[
+    ("application/hta", "hta"),
+    ("application/x-hta", "hta"),
+    ("text/hta", "hta"),
+    ("text/scriptlet", "wsc"),
+    ("text/vbscript", "vbs"),
+    ("application/vbscript", "vbs"),
+    ("application/x-vbs", "vbs"),
+    ("text/vbscript.encode", "vbe"),
+    ("text/javascript", "js"),
+    ("application/javascript", "js"),
+    ("application/x-javascript", "js"),
+    ("text/jscript", "js"),
+    ("text/jscript.encode", "jse"),
+    ("application/x-wsf", "wsf"),
+    ("application/x-wsh", "wsh"),
+    ("application/bat", "bat"),
+    ("application/x-bat", "bat"),
+    ("text/x-bat", "bat"),
+    ("text/x-msdos-batch", "bat"),
+    ("application/cmd", "cmd"),
+    ("application/x-cmd", "cmd"),
+    ("text/x-powershell", "ps1"),
+    ("application/x-powershell", "ps1"),
+    ("application/x-ms-shortcut", "lnk"),
+    ("application/x-mswinurl", "url"),
+    ("application/internet-shortcut", "url"),
+    ("application/x-mswebsite", "website"),
+    ("application/x-ms-application", "application"),
+    ("application/x-ms-xbap", "xbap"),
+    ("application/windows-library+xml", "library-ms"),
+    ("application/windows-search-connector+xml", "searchconnector-ms"),
+    ("application/windows-appcontent+xml", "appcontent-ms"),
+    ("application/appinstaller", "appinstaller"),
+    ("application/x-java-jnlp-file", "jnlp"),
+    ("application/rdp", "rdp"),
+    ("application/x-rdp", "rdp"),
+    ("text/x-ms-iqy", "iqy"),
+    ("text/x-ms-odc", "odc"),
+    ("text/x-ms-rqy", "rqy"),
+    ("application/x-ms-reg", "reg"),
+    ("text/x-ms-regedit", "reg"),
+    ("application/x-setupscript", "inf"),
+    ("application/x-desktop", "desktop"),
+    ("application/x-shellscript", "sh"),
+    ("text/x-shellscript", "sh"),
+    ("application/x-sh", "sh"),
+    ("text/x-sh", "sh"),
+    ("text/x-python", "py"),
+    ("application/x-python", "py"),
+    ("application/x-perl", "pl"),
+    ("text/x-perl", "pl"),
+    ("application/x-apple-aspen-config", "mobileconfig"),
+];
+
+/// Whether a file is run by this extension.
+fn runs(extension: &str) -> bool {
+    RUN.iter().any(|(_, one)| *one == extension)
+}
+
 impl Exchange {
     /// The name under which a browser would save an answer with this status and these headers.
     pub(crate) fn file_name(&self, status: StatusCode, headers: &HeaderMap) -> String {
-        let stated = headers.get_all(CONTENT_DISPOSITION).iter().find_map(|value| disposition_name(value.as_bytes()));
-        let name = clean(&stated.unwrap_or_else(|| self.name_of_address(status, headers)));
+        let saved = self.is_saved(headers) && self.direction == Direction::Download;
+        let stated = stated_name(headers).map(|name| clean(&name)).filter(|name| !name.is_empty());
+        let name = stated.unwrap_or_else(|| clean(&self.name_of_address(status, headers, saved)));
         if !name.is_empty() {
-            return name;
+            // What has no extension is given one by its type.
+            let declared = declared(headers);
+            let given = RUN.iter().find(|(kind, _)| saved && *kind == declared);
+            let given = given.filter(|_| lazaret_model::extension(&name).is_empty());
+            return match given {
+                Some((_, extension)) => format!("{}.{extension}", name.trim_end_matches('.')),
+                None => name,
+            };
         }
         // Browsers save what has no other name under that of the host. What is shown or goes to a program is no file of that name,
         // though names of hosts end in `.com`, `.sh` and `.app`: it is told by its address.
@@ -22,34 +97,42 @@ impl Exchange {
         if host.is_empty() || self.downloads || is_attachment(headers) { host } else { format!("{host}/") }
     }
 
+    /// Whether an answer with these headers is saved as a file, and not shown.
+    pub(super) fn is_saved(&self, headers: &HeaderMap) -> bool {
+        self.downloads || is_attachment(headers) || self.saves && !is_shown(&declared(headers))
+    }
+
     /// The name that an address gives to what is there; empty where it gives none.
-    fn name_of_address(&self, status: StatusCode, headers: &HeaderMap) -> String {
-        // An error and a redirection are shown, not saved, and so is what other methods say about a file (WebDAV, RFC 4918).
+    fn name_of_address(&self, status: StatusCode, headers: &HeaderMap, saved: bool) -> String {
+        // An error and a redirection are shown, unless they say that they are files, and so is what other methods say about a file
+        // (WebDAV, RFC 4918).
         let is_file = matches!(self.method, Method::GET | Method::HEAD | Method::POST | Method::PUT);
-        if !is_file || status.is_client_error() || status.is_server_error() || status.is_redirection() {
+        let is_shown = !is_file || status.is_client_error() || status.is_server_error() || status.is_redirection();
+        if is_shown && !saved {
             return String::new();
         }
         let last = self.uri.path().rsplit('/').next().unwrap_or_default();
         let last = percent_decode_str(last).decode_utf8_lossy().into_owned();
+        if self.uri.query().is_none() {
+            return last;
+        }
         // An address with a query is that of a program on the site, which says what it made: browsers save it by that type.
-        let attached = self.downloads || is_attachment(headers);
-        let is_made =
-            self.uri.query().is_some() && is_made_by(&lazaret_model::extension(&last), &declared(headers), attached);
-        let stem = last.rsplit_once('.').map(|(stem, _)| stem);
-        let stem = stem.filter(|stem| is_made && !stem.is_empty() && !stem.contains('.'));
-        stem.map_or_else(|| last.clone(), str::to_owned)
+        let declared = declared(headers);
+        let Some(stem) = last.rsplit_once('.').map(|(stem, _)| stem).filter(|stem| !stem.is_empty()) else {
+            return last;
+        };
+        let run = RUN.iter().find(|(kind, _)| saved && *kind == declared);
+        if let Some((_, extension)) = run {
+            return format!("{stem}.{extension}");
+        }
+        let is_made = is_made_by(&lazaret_model::extension(&last), &declared, saved);
+        if is_made && !stem.contains('.') { stem.to_owned() } else { last }
     }
-}
-
-/// The media type that an answer declares, in lower case and without parameters.
-pub(super) fn declared(headers: &HeaderMap) -> String {
-    let declared = text(headers, CONTENT_TYPE.as_str());
-    declared.split(';').next().unwrap_or_default().trim().to_owned()
 }
 
 /// Whether a program on a site with such an extension made what is declared as this type, so that the name says nothing about it. A
 /// type that may be anything says nothing either, nor does text that is saved: some browsers keep its name.
-fn is_made_by(extension: &str, declared: &str, attached: bool) -> bool {
+fn is_made_by(extension: &str, declared: &str, saved: bool) -> bool {
     const PROGRAMS: &[&str] = &[
         "php", "phtml", "asp", "aspx", "ashx", "asmx", "jsp", "jspx", "cgi", "fcgi", "pl", "py", "rb", "cfm", "do",
         "action", "exe", "dll",
@@ -80,118 +163,71 @@ fn is_made_by(extension: &str, declared: &str, attached: bool) -> bool {
     ];
     const GROUPS: &[&str] =
         &["image/", "audio/", "video/", "application/vnd.openxmlformats-", "application/vnd.oasis.opendocument."];
-    let words = !attached && declared == "text/plain" && !matches!(extension, "exe" | "dll");
-    PROGRAMS.contains(&extension)
-        && (words || TYPES.contains(&declared) || GROUPS.iter().any(|group| declared.starts_with(group)))
+    // Types by which every browser changes the name of what it saves: interpreters of the others read any text.
+    const CHANGED: &[&str] =
+        &["application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"];
+    let grouped = GROUPS.iter().any(|group| declared.starts_with(group));
+    if saved && matches!(extension, "pl" | "py" | "rb") && !grouped && !CHANGED.contains(&declared) {
+        return false;
+    }
+    let words = !saved && declared == "text/plain" && !matches!(extension, "exe" | "dll");
+    PROGRAMS.contains(&extension) && (words || TYPES.contains(&declared) || grouped)
 }
 
-/// Whether browsers show what is declared as this type, or look at its bytes where none is; they save what they do not show.
-pub(super) fn is_shown(declared: &str) -> bool {
-    // Text that is saved all the same, or handed to another program.
-    const SAVED: &[&str] = &[
-        "calendar",
-        "x-calendar",
-        "vcalendar",
-        "x-vcalendar",
-        "vcard",
-        "x-vcard",
-        "x-vcf",
-        "directory",
-        "csv",
-        "x-csv",
-        "comma-separated-values",
-        "tsv",
-        "tab-separated-values",
-        "rtf",
-        "ldif",
-        "qif",
-        "x-qif",
-        "ofx",
+/// Whether every browser shows what is declared as this type, or looks at its bytes where none is; they save what they do not show.
+fn is_shown(declared: &str) -> bool {
+    const TEXT: &[&str] = &[
+        "html",
+        "plain",
+        "xml",
+        "xsl",
+        "css",
+        "javascript",
+        "x-javascript",
+        "ecmascript",
+        "vtt",
+        "event-stream",
+        "cache-manifest",
+    ];
+    const PICTURES: &[&str] = &[
+        "png",
+        "apng",
+        "gif",
+        "jpeg",
+        "jpg",
+        "pjpeg",
+        "webp",
+        "avif",
+        "svg+xml",
+        "bmp",
+        "x-ms-bmp",
+        "x-bmp",
+        "x-icon",
+        "vnd.microsoft.icon",
+        "x-xbitmap",
+        "jxl",
+    ];
+    const OTHERS: &[&str] = &[
+        "xml",
+        "json",
+        "pdf",
+        "javascript",
+        "x-javascript",
+        "ecmascript",
+        "ogg",
+        "xhtml+xml",
+        "atom+xml",
+        "rss+xml",
+        "rdf+xml",
+        "mathml+xml",
     ];
     match declared.split_once('/') {
-        Some(("text", minor)) => !SAVED.contains(&minor),
-        Some(("image" | "audio" | "video" | "multipart", _)) => true,
-        Some(("application", minor)) => {
-            matches!(minor, "xml" | "json" | "pdf" | "javascript" | "x-javascript" | "ecmascript")
-                || minor.ends_with("+xml")
-                || minor.ends_with("+json")
-        }
+        Some(("text", minor)) => TEXT.contains(&minor),
+        Some(("image", minor)) => PICTURES.contains(&minor),
+        Some(("audio" | "video", _) | ("multipart", "x-mixed-replace")) => true,
+        Some(("application", minor)) => OTHERS.contains(&minor) || minor.ends_with("+json"),
         _ => declared.is_empty(),
     }
-}
-
-/// The file name in a `Content-Disposition` field (RFC 6266, 4.3): the extended form is preferred.
-fn disposition_name(field: &[u8]) -> Option<String> {
-    let field = match std::str::from_utf8(field) {
-        Ok(text) => text.to_owned(),
-        // ISO 8859-1, as HTTP once had it.
-        Err(_) => field.iter().map(|byte| char::from(*byte)).collect(),
-    };
-    let mut plain = None;
-    for (name, value) in parameters(&field) {
-        match name.as_str() {
-            "filename*" => {
-                // RFC 8187, 3.2: charset'language'value.
-                let mut pieces = value.splitn(3, '\'');
-                let (Some(charset), Some(_), Some(encoded)) = (pieces.next(), pieces.next(), pieces.next()) else {
-                    continue;
-                };
-                let bytes: Vec<u8> = percent_decode_str(encoded).collect();
-                return Some(match charset.to_ascii_lowercase().as_str() {
-                    "iso-8859-1" => bytes.iter().map(|byte| char::from(*byte)).collect(),
-                    _ => String::from_utf8_lossy(&bytes).into_owned(),
-                });
-            }
-            // Browsers undo percent signs here too, although the RFC has none.
-            "filename" => plain = plain.or_else(|| Some(percent_decode_str(&value).decode_utf8_lossy().into_owned())),
-            _ => {}
-        }
-    }
-    plain
-}
-
-/// The parameters of a field, names in lower case, quoted strings undone (RFC 9110, 5.6.6).
-fn parameters(field: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = field.split_once(';').map_or("", |(_, rest)| rest);
-    while let Some((name, after)) = rest.split_once('=') {
-        let name = name.rsplit(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let after = after.trim_start();
-        let mut value = String::new();
-        let mut end = after.len();
-        if let Some(quoted) = after.strip_prefix('"') {
-            let mut escaped = false;
-            for (at, c) in quoted.char_indices() {
-                match c {
-                    '\\' if !escaped => escaped = true,
-                    '"' if !escaped => {
-                        end = at + 2;
-                        break;
-                    }
-                    c => {
-                        value.push(c);
-                        escaped = false;
-                    }
-                }
-            }
-        } else {
-            end = after.find(';').unwrap_or(after.len());
-            value.push_str(after.get(..end).unwrap_or_default().trim());
-        }
-        found.push((name, value));
-        rest = after.get(end..).unwrap_or_default().trim_start().trim_start_matches(';');
-    }
-    found
-}
-
-/// Whether an answer with these headers asks to be saved as a file, whoever fetched it (RFC 6266, 4.2: what is neither
-/// `inline` nor empty is treated as `attachment`).
-pub(crate) fn is_attachment(headers: &HeaderMap) -> bool {
-    headers.get_all(CONTENT_DISPOSITION).iter().any(|value| {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        let kind = value.split(';').next().unwrap_or_default().trim();
-        !kind.is_empty() && !kind.contains('=') && !kind.eq_ignore_ascii_case("inline")
-    })
 }
 
 /// The last component of a name. What is odd about it stays: detectors look at it.
@@ -248,6 +284,43 @@ mod tests {
     }
 
     #[test]
+    fn an_error_that_is_a_file_is_called_like_one() {
+        let page = [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")];
+        for (fields, status, declared, disposition, name) in [
+            (&page[..], 404, "text/html", "attachment", "x.hta"),
+            (&page[..], 404, "application/octet-stream", "", "x.hta"),
+            (&page[..], 500, "text/plain", "attachment; filename=y.bat", "y.bat"),
+            (&page[..], 302, "text/plain", "attachment", "x.hta"),
+            (&page[..], 404, "text/html", "", "a.example/"),
+            (&[][..], 404, "application/octet-stream", "", "a.example/"),
+        ] {
+            let exchange = exchange("http://a.example/x.hta", fields);
+            let fields = headers(&[("content-type", declared), ("content-disposition", disposition)]);
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(exchange.file_name(status, &fields), name, "{status} {declared}");
+        }
+    }
+
+    #[test]
+    fn what_is_saved_without_an_extension_has_that_of_its_type() {
+        for (uri, declared, disposition, name) in [
+            ("http://a.example/invoice", "application/hta", "attachment", "invoice.hta"),
+            ("http://a.example/x.php?a", "application/hta", "attachment", "x.hta"),
+            ("http://a.example/x.y.php?a", "text/vbscript", "attachment", "x.y.vbs"),
+            ("http://a.example/x", "application/bat", "attachment; filename=invoice", "invoice.bat"),
+            ("http://a.example/x.txt", "application/hta", "attachment", "x.txt"),
+            ("http://a.example/x", "application/hta", "", "x"),
+            // Some browsers keep a name that is that of an interpreter's file.
+            ("http://a.example/x.py?a", "text/csv", "attachment", "x.py"),
+            ("http://a.example/x.py?a", "application/pdf", "attachment", "x"),
+            ("http://a.example/x.aspx?a", "text/csv", "attachment", "x"),
+        ] {
+            let fields = headers(&[("content-type", declared), ("content-disposition", disposition)]);
+            assert_eq!(exchange(uri, &[]).file_name(StatusCode::OK, &fields), name, "{uri} {declared}");
+        }
+    }
+
+    #[test]
     fn what_a_program_on_a_site_makes_is_not_called_like_the_program() {
         for (uri, declared, disposition, name) in [
             ("http://a.example/report.aspx?id=7", "application/pdf", "attachment", "report"),
@@ -283,6 +356,15 @@ mod tests {
             ("application/atom+xml", false),
             ("application/pdf", false),
             ("image/png", false),
+            ("text/html, text/plain", false),
+            // Chromium shows it; others save it.
+            ("text/x-unheard-of", true),
+            ("application/x-unheard-of+xml", true),
+            ("application/problem+json", false),
+            ("text/html, application/octet-stream", true),
+            ("application/octet-stream (+json", true),
+            ("image/tiff", true),
+            ("multipart/mixed", true),
             ("text/csv", true),
             ("text/calendar; method=REQUEST", true),
             ("application/octet-stream", true),

@@ -8,6 +8,16 @@ use std::collections::BTreeSet;
 
 const ROLES: [&str; 5] = ["person", "viewer", "analyst", "approver", "admin"];
 
+/// A console of which nothing is open to everybody.
+const CLOSED: &str = "[console]\npublic_library = false\n";
+
+/// Somebody of each role.
+fn one_of_each(admin: Staff<'_>) -> Vec<(&'static str, Staff<'_>)> {
+    let others = ROLES[..4].iter().map(|role| (*role, admin.colleague(&format!("karl-{role}"), role)));
+    let others: Vec<_> = others.collect();
+    others.into_iter().chain([("admin", admin)]).collect()
+}
+
 /// The fields of a form but `csrf`, so that it is refused for its sender and not for what it lacks.
 fn fields(path: &str) -> &'static [(&'static str, &'static str)] {
     match path {
@@ -92,12 +102,9 @@ fn secret(staff: &Staff<'_>) -> String {
 
 #[test]
 fn every_form_is_refused_without_a_session_with_a_wrong_secret_and_with_a_wrong_role() {
-    let served = Served::with("[console]\npublic_library = false\n");
-    let admin = administrator(&served);
-    let stranger = admin.another();
-    let staff: Vec<_> = ROLES[..4].iter().map(|role| (*role, admin.colleague(&format!("karl-{role}"), role))).collect();
-    let staff: Vec<(&str, &Staff<'_>)> =
-        staff.iter().map(|(role, staff)| (*role, staff)).chain([("admin", &admin)]).collect();
+    let served = Served::with(CLOSED);
+    let staff = one_of_each(administrator(&served));
+    let stranger = staff.first().unwrap().1.another();
     let secrets: Vec<String> = staff.iter().map(|(_, staff)| secret(staff)).collect();
     let permissions = Permissions::built_in().unwrap();
     let foreign = ["-H", "Sec-Fetch-Site: cross-site"];
@@ -142,12 +149,9 @@ fn shown(staff: &Staff<'_>, path: &str) -> u16 {
 
 #[test]
 fn every_page_is_refused_without_a_session_and_with_a_wrong_role() {
-    let served = Served::with("[console]\npublic_library = false\n");
-    let admin = administrator(&served);
-    let stranger = admin.another();
-    let staff: Vec<_> = ROLES[..4].iter().map(|role| (*role, admin.colleague(&format!("karl-{role}"), role))).collect();
-    let staff: Vec<(&str, &Staff<'_>)> =
-        staff.iter().map(|(role, staff)| (*role, staff)).chain([("admin", &admin)]).collect();
+    let served = Served::with(CLOSED);
+    let staff = one_of_each(administrator(&served));
+    let stranger = staff.first().unwrap().1.another();
     let permissions = Permissions::built_in().unwrap();
     let mut refused = 0;
     for route in page_routes() {

@@ -373,7 +373,13 @@ fn settings_that_are_too_large_to_be_read_at_once_say_so() {
 #[test]
 fn settings_in_front_of_an_archive_are_read_and_archives_are_not() {
     let settings = "# a remark\nscript-shell=./a.sh\n".to_owned() + &"# \n".repeat(200);
-    for (text, expected) in [(format!("{settings}PK\u{3}\u{4}"), 1), (format!("PK\u{3}\u{4}{settings}"), 0)] {
+    let short = "script-shell=./a.sh\n";
+    for (text, expected) in [
+        (format!("{settings}PK\u{3}\u{4}"), 1),
+        (format!("{short}PK\u{3}\u{4}\u{14}\0"), 1),
+        (format!("PK\u{3}\u{4}{settings}"), 0),
+        (format!("a/.npmrc{}{short}", "\0".repeat(504)), 0),
+    ] {
         let mut part = part("a/.npmrc", "zip", Class::Archive);
         part.size = text.len() as u64;
         assert_eq!(ids(&Settings, &part, text.as_bytes()).len(), expected, "{text}");

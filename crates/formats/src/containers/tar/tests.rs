@@ -50,6 +50,20 @@ fn plain_members_are_read() {
     assert!(recorded.complete() && recorded.parts.len() == 2);
 }
 
+#[test]
+fn the_signature_of_a_package_is_told_by_its_name_and_length() {
+    let number = b"\xf1\x02\xe3\x99".repeat(64);
+    for (name, bytes, told) in [
+        (&b".SIGN.RSA.builder-5261cecb.rsa.pub"[..], &number[..], true),
+        (b".SIGN.RSA.builder-5261cecb.rsa.pub", &number[..200], false),
+        (b"a/.SIGN.RSA.builder-5261cecb.rsa.pub", &number[..], false),
+        (b"a.bin", &number[..], false),
+    ] {
+        let recorded = check(ended(&[member(name, b'0', bytes)]));
+        assert_eq!(recorded.parts[1].kind.id == "package-signature", told, "{:?}", recorded.parts[1]);
+    }
+}
+
 // Vectors C 16.
 #[test]
 fn long_names_of_every_dialect_are_used() {

@@ -55,7 +55,8 @@ fn kinds() -> Vec<Option<&'static str>> {
     for format in FORMATS {
         for kind in format.kinds() {
             let by: Vec<&str> = FORMATS.iter().filter(|f| f.kinds().contains(kind)).map(|f| f.id()).collect();
-            let alike = matches!(format.id(), "zip" | "ooxml" | "odf" | "cfb");
+            let form = format.id() == "encoded" && !["uuencode", "yenc", "binhex", "pem", "text"].contains(kind);
+            let alike = form || matches!(format.id(), "zip" | "ooxml" | "odf" | "cfb");
             if seen.insert((by, if alike { "" } else { *kind })) {
                 kinds.push(Some(*kind));
             }
