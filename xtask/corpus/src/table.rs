@@ -49,7 +49,8 @@ pub fn check(executable: &Path, root: &Path, standins: Vec<Standin>) -> Result<V
         samples.push(sample);
     }
     let output = Command::new(executable)
-        .args(["scan", "--json", "--"])
+        // Of a slow machine nothing is to be said here.
+        .args(["scan", "--json", "--time-limit", "600000", "--"])
         .args(&samples)
         .current_dir(folder.path())
         .env_remove("LAZARET_CONFIG")

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub const LETTER: &str = "Dear customer,\nthe meeting is on Monday.\n";
 
 /// How long anything in these tests may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Waits until something is so: what happens in another process cannot be waited for otherwise.
 #[track_caller]

@@ -155,6 +155,17 @@ fn what_modules_of_rules_made_of_a_piece_does_not_stay_either() {
     assert_ne!(fetch(3), 200);
 }
 
+/// A report without how many passwords were tried.
+fn without_numbers_of_passwords(report: &str) -> String {
+    let mut pieces = report.split("none of the ");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        out.push_str("none of the ");
+        out.push_str(piece.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+    }
+    out
+}
+
 #[test]
 fn what_is_found_does_not_depend_on_who_shares_a_process() {
     let folder = tempfile::tempdir().unwrap();
@@ -171,7 +182,18 @@ fn what_is_found_does_not_depend_on_who_shares_a_process() {
     let data = tempfile::tempdir().unwrap();
     let scan = |isolation: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_lazaret"))
-            .args(["scan", "--recursive", "--json", "--jobs", "2", "--isolation", isolation, "."])
+            .args([
+                "scan",
+                "--recursive",
+                "--json",
+                "--jobs",
+                "2",
+                "--time-limit",
+                "600000",
+                "--isolation",
+                isolation,
+                ".",
+            ])
             .current_dir(folder.path())
             .env("LAZARET_DATA", data.path())
             .output()
@@ -180,6 +202,9 @@ fn what_is_found_does_not_depend_on_who_shares_a_process() {
         let reports = text.lines().map(|line| {
             let mut report: Value = serde_json::from_str(line).unwrap();
             report.as_object_mut().unwrap().remove("elapsed_ms");
+            // How many passwords there is time for is the machine's matter.
+            let line = without_numbers_of_passwords(&report.to_string());
+            let report: Value = serde_json::from_str(&line).unwrap();
             (report["path"].as_str().unwrap().to_owned(), report)
         });
         reports.collect::<BTreeMap<_, _>>()

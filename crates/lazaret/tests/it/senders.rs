@@ -47,7 +47,9 @@ fn fields(path: &str) -> &'static [(&'static str, &'static str)] {
         "/attack/layers/saved/{id}" => &[("do", "save"), ("revision", "1"), ("name", "none")],
         "/attack/takes/new" => &[("text", ""), ("id", "T9001")],
         "/attack/takes/{id}" => &[("do", "submit"), ("revision", "1"), ("note", "")],
+        "/network" => &[("to", "")],
         "/logout"
+        | "/network/leave"
         | "/asked/{token}"
         | "/account/tokens/{id}"
         | "/events/{reference}/sample.zip"
