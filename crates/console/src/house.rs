@@ -46,12 +46,12 @@ pub enum LogoError {
 impl fmt::Display for LogoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge(bytes) => write!(f, "it has {bytes} bytes; a logo may have {MOST_LOGO}"),
+            Self::TooLarge(bytes) => write!(f, "it is {bytes} bytes; a logo may be at most {MOST_LOGO}"),
             Self::TooWide(width, height) => {
-                write!(f, "it has {width} × {height} pixels; a side may have {MOST_SIDE}")
+                write!(f, "it is {width} × {height} pixels; each side may be at most {MOST_SIDE}")
             }
-            Self::NeitherPngNorSvg => f.write_str("it is neither a PNG nor an SVG picture"),
-            Self::Active(what) => write!(f, "it has {what}; a logo runs and fetches nothing"),
+            Self::NeitherPngNorSvg => f.write_str("it is neither a PNG nor an SVG image"),
+            Self::Active(what) => write!(f, "it contains {what}; a logo must not run or fetch anything"),
         }
     }
 }
@@ -148,9 +148,9 @@ fn active(text: &str) -> Option<&'static str> {
         ("javascript:", "a script"),
         ("<foreignobject", "a foreign object"),
         ("<!entity", "an entity"),
-        ("@import", "an imported style"),
+        ("@import", "a style import"),
         ("<iframe", "a frame"),
-        ("<?xml-stylesheet", "a style sheet of its own"),
+        ("<?xml-stylesheet", "a linked style sheet"),
     ] {
         if text.contains(word) {
             return Some(what);

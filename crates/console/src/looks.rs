@@ -28,7 +28,7 @@ fn luminance(colour: &str) -> f64 {
         let value = match digits.len() {
             3 => digits[at] * 17,
             6 => digits[at * 2] * 16 + digits[at * 2 + 1],
-            _ => panic!("`{colour}` is no colour"),
+            _ => panic!("`{colour}` is not a colour"),
         };
         let part = f64::from(value) / 255.0;
         if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }

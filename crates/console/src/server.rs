@@ -292,7 +292,7 @@ impl Console {
 async fn guarded(request: Request, next: Next) -> Response {
     let foreign = request.method() != Method::GET && request.method() != Method::HEAD && is_foreign(&request);
     let mut answer = if foreign {
-        Refused::Because(StatusCode::FORBIDDEN, "this was sent by another site").into_response()
+        Refused::Because(StatusCode::FORBIDDEN, "this request was sent from another site").into_response()
     } else {
         next.run(request).await
     };
@@ -313,7 +313,7 @@ async fn guarded(request: Request, next: Next) -> Response {
 async fn bounded(State(_): State<Arc<Console>>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(ANSWER_TIME, next.run(request)).await {
         Ok(answer) => answer,
-        Err(_) => Refused::Because(StatusCode::GATEWAY_TIMEOUT, "this took too long").into_response(),
+        Err(_) => Refused::Because(StatusCode::GATEWAY_TIMEOUT, "the request took too long").into_response(),
     }
 }
 
@@ -386,7 +386,7 @@ impl IntoResponse for Refused {
             Self::Said(status, sentence) => (status, sentence),
             Self::Broken(why) => {
                 tracing::error!(%why, "a page could not be answered");
-                let sentence = "something is broken here; the log says what";
+                let sentence = "internal error; see the log";
                 (StatusCode::INTERNAL_SERVER_ERROR, sentence.to_owned())
             }
         };
@@ -423,7 +423,7 @@ async fn metrics(State(console): State<parts::Measures>) -> Response {
 }
 
 async fn nothing() -> Answer {
-    Err(Refused::Because(StatusCode::NOT_FOUND, "there is no such page"))
+    Err(Refused::Because(StatusCode::NOT_FOUND, "page not found"))
 }
 
 /// A time as pages show it.

@@ -142,13 +142,12 @@ pub(super) async fn confirm(
         Ok(Enrolment::On(lines)) => page(&Once {
             user: who.shown(),
             title: "Recovery codes",
-            words: "From now on you are asked for a one-time password when you sign in. Each of these codes stands for one when \
-                    your device is not at hand, and works once. Keep them apart from it; they are not shown again.",
+            words: "From now on, signing in asks for a one-time password. Each of these codes replaces one, once, \
+                when you do not have your device with you. Keep them separate from the device; they are not shown \
+                again.",
             lines,
         }),
-        Ok(Enrolment::Wrong { secret }) => {
-            enrol_page(&who, secret, "This code does not fit; is the clock of your device right?")
-        }
+        Ok(Enrolment::Wrong { secret }) => enrol_page(&who, secret, "Wrong code. Is the clock of your device correct?"),
         Err(error) => refused(&console, &who, error).await,
     }
 }
@@ -175,7 +174,8 @@ pub(super) async fn make_token(
         Ok(secret) => page(&Once {
             user: who.shown(),
             title: "Your new token",
-            words: "Send it as `Authorization: Bearer …` to /api/v1. It is not shown again; whoever has it may do what its role may.",
+            words: "Send it as `Authorization: Bearer …` to /api/v1. It is not shown again. Anyone who has it can do \
+                whatever its role allows.",
             lines: vec![secret],
         }),
         Err(error) => refused(&console, &who, error).await,
@@ -189,7 +189,7 @@ pub(super) async fn revoke_token(
     _: Signed<Nothing>,
 ) -> Answer {
     if !console.identity.revoke_token(&who.user, id).await? {
-        return Err(Refused::Because(axum::http::StatusCode::NOT_FOUND, "you have no such token"));
+        return Err(Refused::Because(axum::http::StatusCode::NOT_FOUND, "token not found"));
     }
     Ok(Redirect::to("/account").into_response())
 }

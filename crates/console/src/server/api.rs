@@ -57,7 +57,7 @@ impl<P> Caller<P> {
         if actions.iter().any(|action| self.may.contains(*action)) {
             Ok(())
         } else {
-            Err(Problem::new(StatusCode::FORBIDDEN, "the role of this token does not allow this"))
+            Err(Problem::new(StatusCode::FORBIDDEN, "this token's role does not allow this"))
         }
     }
 }
@@ -68,8 +68,9 @@ impl<P: Permission> FromRequestParts<Arc<Console>> for Caller<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Problem> {
-        let nobody =
-            || Problem::new(StatusCode::UNAUTHORIZED, "send a token of the console as `Authorization: Bearer …`");
+        let nobody = || {
+            Problem::new(StatusCode::UNAUTHORIZED, "send an API token from the console as `Authorization: Bearer …`")
+        };
         let field = parts.headers.get(AUTHORIZATION).and_then(|field| field.to_str().ok()).ok_or_else(nobody)?;
         let (scheme, token) = field.split_once(' ').ok_or_else(nobody)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
@@ -89,7 +90,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let nowhere = |_| Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address");
+        let nowhere = |_| Problem::new(StatusCode::NOT_FOUND, "no such address");
         AnyPath::from_request_parts(parts, state).await.map(|AnyPath(path)| Self(path)).map_err(nowhere)
     }
 }
@@ -137,18 +138,18 @@ async fn openapi() -> Response {
 }
 
 async fn nothing() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address; /api/v1/openapi.json lists what there is")
+    Problem::new(StatusCode::NOT_FOUND, "no such address; /api/v1/openapi.json lists those that exist")
 }
 
 async fn wrong_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed at this address")
 }
 
 fn limit(asked: Option<i64>) -> Result<i64, Problem> {
     match asked {
         None => Ok(USUAL),
         Some(limit @ 1..=MOST) => Ok(limit),
-        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "`limit` is a number from 1 to 1000")),
+        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "`limit` must be a number from 1 to 1000")),
     }
 }
 
@@ -157,9 +158,8 @@ fn asked<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
 }
 
 fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, format!("the body is not the JSON that is expected: {error}"))
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not the expected JSON: {error}")))
 }
 
 async fn events(
@@ -196,7 +196,7 @@ fn shown(logged: &lazaret_store::LoggedEvent) -> Result<Value, Problem> {
 }
 
 async fn event(State(console): State<parts::Events>, _: Caller<may::View>, Path(reference): Path<String>) -> Said {
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "there is no event with this reference");
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "no event with this reference");
     let event = console.ledger.event(&reference.to_uppercase()).await?.ok_or_else(missing)?;
     said(&shown(&event)?)
 }
@@ -238,7 +238,7 @@ async fn decide(
     state: RequestState,
 ) -> Said {
     let reply: Reply = if bytes.is_empty() { Reply::default() } else { body(bytes)? };
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "there is no such request");
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "no such request");
     let id: i64 = id.parse().map_err(|_| missing())?;
     console.ledger.request(id).await?.ok_or_else(missing)?;
     decided(&console, &caller.name, id, state, &reply.answer).await?;
@@ -273,7 +273,7 @@ async fn put_policies(
     if change.note.trim().is_empty() {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
-            "`note` says what was changed and why; it stays in the history",
+            "`note` must say what was changed and why; it is kept in the history",
         ));
     }
     if let Err(troubles) = console.control.check(&change.text) {
@@ -289,17 +289,18 @@ async fn put_policies(
         Ok(version) => said(&json!({ "version": version })),
         Err(Unsaved::Troubles(troubles)) => Err(Problem::troubles(&troubles)),
         Err(Unsaved::ReadOnly) => {
-            Err(Problem::new(StatusCode::CONFLICT, "the configuration names files of policies; change those"))
+            Err(Problem::new(StatusCode::CONFLICT, "the configuration names policy files; change those"))
         }
-        Err(Unsaved::Outdated) => {
-            Err(Problem::new(StatusCode::CONFLICT, "`version` is not the one in force: somebody saved other policies"))
-        }
+        Err(Unsaved::Outdated) => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "`version` is not the one in force: the policies were changed in the meantime",
+        )),
         Err(Unsaved::Failed(why)) => Err(Refused::Broken(why).into()),
     }
 }
 
 async fn site(State(console): State<parts::Sites>, _: Caller<may::View>, Path(domain): Path<String>) -> Said {
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "nothing was ever seen from this registered domain");
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "nothing from this registered domain has ever been seen");
     let domain = domain.to_lowercase();
     let history = console.ledger.site(&domain).await?.ok_or_else(missing)?;
     said(&json!({ "domain": domain, "first_seen": history.first_seen, "number": history.number }))

@@ -36,7 +36,7 @@ impl Asker {
         }
         Err(Refused::Because(
             StatusCode::FORBIDDEN,
-            "this was stopped for somebody else; open the link on the computer and under the name that it was stopped for",
+            "this was stopped for someone else; open the link on the same computer and under the same name",
         ))
     }
 }

@@ -74,7 +74,9 @@ impl LibraryPages {
 
 impl parts::Library {
     pub(super) fn pages(&self) -> Result<&LibraryPages, Refused> {
-        self.library.as_deref().ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no ATT&CK library here"))
+        self.library
+            .as_deref()
+            .ok_or(Refused::Because(StatusCode::NOT_FOUND, "the ATT&CK library is not available here"))
     }
 
     pub(super) fn catalog(&self) -> Result<&Catalog, Refused> {
@@ -139,7 +141,9 @@ impl Where {
             "" => None,
             name => Some(
                 lazaret_attack::domain_named(name)
-                    .ok_or_else(|| AttackError::Named("a domain is enterprise, mobile, ics or pre".to_owned()))?
+                    .ok_or_else(|| {
+                        AttackError::Named("the domain must be one of enterprise, mobile, ics, pre".to_owned())
+                    })?
                     .to_owned(),
             ),
         };
@@ -294,7 +298,7 @@ fn moved(path: &str, uri: &Uri) -> Response {
 }
 
 fn nothing() -> Refused {
-    Refused::Because(StatusCode::NOT_FOUND, "there is no such page")
+    Refused::Because(StatusCode::NOT_FOUND, "page not found")
 }
 
 /// The address of an id in a section.

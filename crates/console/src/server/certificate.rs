@@ -36,8 +36,8 @@ pub(super) async fn show(State(console): State<parts::Sites>) -> Answer {
     let list = console.control.authorities();
     let present = list.iter().find(|authority| authority.role == "present");
     let ends = match present.map(|present| present.not_after.saturating_sub(lazaret_store::now()).div_euclid(DAY)) {
-        Some(days) if days < 0 => "has ended".to_owned(),
-        Some(days) if days <= SOON => format!("ends in {days} days"),
+        Some(days) if days < 0 => "has expired".to_owned(),
+        Some(days) if days <= SOON => format!("expires in {days} days"),
         _ => String::new(),
     };
     let has_next = list.iter().any(|authority| authority.role == "next");
@@ -47,7 +47,7 @@ pub(super) async fn show(State(console): State<parts::Sites>) -> Answer {
 
 fn shown(authority: AuthoritySummary) -> Shown {
     let (what, file) = match authority.role {
-        "present" => ("The authority in use", "/certificate.pem"),
+        "present" => ("The current authority", "/certificate.pem"),
         "next" => ("The next authority", "/certificate-next.pem"),
         _ => ("The previous authority", ""),
     };
@@ -65,8 +65,11 @@ pub(super) async fn next(State(console): State<parts::Sites>) -> Answer {
 }
 
 fn file(console: &parts::Sites, role: &str, disposition: &'static str) -> Answer {
-    let missing =
-        if role == "next" { "there is no next authority" } else { "there is no proxy here, and so no authority" };
+    let missing = if role == "next" {
+        "there is no next authority yet"
+    } else {
+        "the proxy is not running here, so there is no authority"
+    };
     let found = console.control.authorities().into_iter().find(|authority| authority.role == role);
     let found = found.ok_or(Refused::Because(StatusCode::NOT_FOUND, missing))?;
     let fields = [(CONTENT_TYPE, "application/x-x509-ca-cert"), (CONTENT_DISPOSITION, disposition)];

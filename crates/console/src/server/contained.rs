@@ -56,7 +56,10 @@ fn refused(measure: &Measure) -> Result<(), Refused> {
     let incident = &measure.incident;
     Err(Refused::Said(
         StatusCode::FORBIDDEN,
-        format!("this belongs to the security incident {incident}; it is not handed over until that is undone there"),
+        format!(
+            "this file belongs to security incident {incident}; it is not released until the containment is undone \
+                there"
+        ),
     ))
 }
 

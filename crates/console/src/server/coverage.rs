@@ -117,13 +117,15 @@ impl Coverage {
         let weeks = WEEKS;
         match (self.sum(), self.last.as_str()) {
             ((0, _), "") => "Nothing about it has been seen here.".to_owned(),
-            ((0, _), last) => format!("Nothing about it has been seen here in {weeks} weeks; the last was on {last}."),
+            ((0, _), last) => format!(
+                "Nothing about it has been seen here in the last {weeks} weeks; the latest event was on {last}."
+            ),
             ((1, stopped), last) => {
                 let done = if stopped == 1 { "which was stopped" } else { "which was delivered" };
-                format!("1 event in {weeks} weeks, on {last}, {done}.")
+                format!("1 event in the last {weeks} weeks, on {last}, {done}.")
             }
             ((seen, stopped), last) => {
-                format!("{seen} events in {weeks} weeks, {stopped} of them stopped; the last on {last}.")
+                format!("{seen} events in the last {weeks} weeks, {stopped} of them stopped; the latest on {last}.")
             }
         }
     }
@@ -182,7 +184,7 @@ mod tests {
         let weeks: Vec<_> = covered.weeks.iter().map(|week| (week.seen, week.stopped)).collect();
         assert_eq!(weeks.len(), 12);
         assert_eq!((weeks[0], weeks[10], weeks[11]), ((1, 0), (2, 2), (7, 1)));
-        assert_eq!(covered.said(), "10 events in 12 weeks, 3 of them stopped; the last on 2024-10-04.");
+        assert_eq!(covered.said(), "10 events in the last 12 weeks, 3 of them stopped; the latest on 2024-10-04.");
         assert_eq!(covered.policies.iter().map(|policy| policy.id.as_str()).collect::<Vec<_>>(), ["sub"]);
         assert_eq!(covered.lessons.len(), 1);
         assert!(!covered.lessons[0].1.is_empty(), "the lesson has a title");
@@ -195,7 +197,10 @@ mod tests {
         assert_eq!(never.said(), "Nothing about it has been seen here.");
         let long_ago = Sightings { last: Some(10_000), ..Sightings::default() };
         let long_ago = Coverage::of("T1000".into(), long_ago, &[], 20_000);
-        assert_eq!(long_ago.said(), "Nothing about it has been seen here in 12 weeks; the last was on 1997-05-19.");
+        assert_eq!(
+            long_ago.said(),
+            "Nothing about it has been seen here in the last 12 weeks; the latest event was on 1997-05-19."
+        );
         assert!(long_ago.policies.is_empty() && long_ago.emitters.is_empty() && long_ago.lessons.is_empty());
     }
 }

@@ -46,9 +46,9 @@ pub enum DossierError {
 impl fmt::Display for DossierError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Store(_) => f.write_str("what the incident is about cannot be looked up"),
-            Self::Report(_) => f.write_str("the incident's report cannot be written"),
-            Self::Write(_) => f.write_str("the incident's archive cannot be written"),
+            Self::Store(_) => f.write_str("cannot look up the incident's scope"),
+            Self::Report(_) => f.write_str("cannot write the incident report"),
+            Self::Write(_) => f.write_str("cannot write the incident archive"),
         }
     }
 }
@@ -123,12 +123,12 @@ impl Dossier {
         let mut left_out = Vec::new();
         if found.more {
             left_out.push(format!(
-                "there are more events: of each thing that the incident is about, the newest {MOST_EVENTS} were looked at, and \
-                 50,000 in all"
+                "further events: only the newest {MOST_EVENTS} for each item in scope, and 50,000 in total, were \
+                    searched"
             ));
         }
         if samples == Samples::LeftOut {
-            left_out.push("samples: whoever exported it may not take samples away".to_owned());
+            left_out.push("samples: the person who exported this is not allowed to download samples".to_owned());
         }
         Ok(Self { file, events: found.events, met: found.met, samples, left_out })
     }
@@ -189,11 +189,11 @@ impl Dossier {
             bytes = bytes.saturating_add(size);
         }
         if gone > 0 {
-            self.left_out.push(format!("{gone} samples that the quarantine does not have any more, or not undamaged"));
+            self.left_out.push(format!("{gone} samples that are no longer in the quarantine, or are damaged there"));
         }
         if beyond > 0 {
             self.left_out.push(format!(
-                "{beyond} samples: an export has at most {MOST_SAMPLES} of them, and {} MiB",
+                "{beyond} samples: an export contains at most {MOST_SAMPLES} samples and {} MiB",
                 MOST_SAMPLE_BYTES >> 20
             ));
         }

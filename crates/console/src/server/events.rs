@@ -124,7 +124,7 @@ impl Asked {
             let span = SPANS.iter().find(|(name, ..)| *name == self.last);
             let (_, _, length) = span.ok_or(Refused::Because(
                 StatusCode::BAD_REQUEST,
-                "`last` is `hour`, `day` or `week`; `from` and `to` take any time",
+                "`last` must be `hour`, `day` or `week`; use `from` and `to` for other times",
             ))?;
             (self.from, self.to) = (form_time(now - length), String::new());
             self.last.clear();
@@ -141,7 +141,7 @@ impl Asked {
             "" => Ok(None),
             text => parsed_time(text).map(Some).ok_or(Refused::Because(
                 StatusCode::BAD_REQUEST,
-                "a time is a day, such as 2026-03-01, or a day and a time (UTC), such as 2026-03-01T12:30",
+                "a time must be a date such as 2026-03-01, or a date and time (UTC) such as 2026-03-01T12:30",
             )),
         };
         Ok(EventFilter {
@@ -276,13 +276,13 @@ fn told(days: &[Day]) -> String {
     // Of equal days the newest.
     match days.iter().max_by_key(|day| stopped(day)) {
         Some(day) if all > 0 => format!(
-            "{all} in {DAYS} days; most on {}: {} ({} blocked, {} held).",
+            "{all} in the last {DAYS} days; most on {}: {} ({} blocked, {} held).",
             day.label,
             stopped(day),
             day.blocked,
             day.held
         ),
-        _ => format!("Nothing was stopped in {DAYS} days."),
+        _ => format!("Nothing was stopped in the last {DAYS} days."),
     }
 }
 

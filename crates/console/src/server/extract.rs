@@ -13,7 +13,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let wrong = |_| Refused::Because(StatusCode::BAD_REQUEST, "the address has something that was not understood");
+        let wrong = |_| Refused::Because(StatusCode::BAD_REQUEST, "the address has an invalid parameter");
         AnyQuery::from_request_parts(parts, state).await.map(|AnyQuery(asked)| Self(asked)).map_err(wrong)
     }
 }
@@ -25,7 +25,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let nothing = |_| Refused::Because(StatusCode::NOT_FOUND, "there is no such page");
+        let nothing = |_| Refused::Because(StatusCode::NOT_FOUND, "page not found");
         AnyPath::from_request_parts(parts, state).await.map(|AnyPath(asked)| Self(asked)).map_err(nothing)
     }
 }

@@ -137,7 +137,7 @@ pub(super) async fn headed(State(console): State<Arc<Console>>, request: Request
 /// The organisation's logo, a picture that runs and fetches nothing.
 pub(super) async fn logo(State(console): State<parts::Owner>) -> Answer {
     let logo = console.house.logo.as_ref();
-    let logo = logo.ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no logo here"))?;
+    let logo = logo.ok_or(Refused::Because(StatusCode::NOT_FOUND, "no logo is configured"))?;
     let (media_type, bytes) = logo.picture();
     Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "max-age=3600")], bytes.to_vec()).into_response())
 }

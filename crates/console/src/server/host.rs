@@ -17,11 +17,12 @@ pub(super) async fn checked(State(console): State<Arc<Console>>, request: Reques
     match authority {
         Some(authority) if !is_named(&console.settings, authority.host()) => Refused::Because(
             StatusCode::MISDIRECTED_REQUEST,
-            "the console does not answer under this name; `console.public_url` in the configuration says under which it does",
+            "the console does not answer under this host name; `console.public_url` in the configuration sets the \
+                right one",
         )
         .into_response(),
         None if request.headers().contains_key(HOST) => {
-            Refused::Because(StatusCode::BAD_REQUEST, "the Host field names no host").into_response()
+            Refused::Because(StatusCode::BAD_REQUEST, "the Host field does not name a host").into_response()
         }
         _ => next.run(request).await,
     }

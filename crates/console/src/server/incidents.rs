@@ -308,7 +308,7 @@ pub(super) async fn open(
 /// Has this process take up at once what was written down. Where that fails it is done all the same, and is taken up as other processes do.
 async fn in_force(console: &parts::Incidents) {
     if let Err(error) = console.control.take_up_measures().await {
-        tracing::error!(%error, "what was done about an incident is not in force yet; it is tried again within a second");
+        tracing::error!(%error, "an incident's response action is not in force yet; retrying within a second");
     }
 }
 
@@ -346,7 +346,7 @@ pub(super) async fn act(
     let measure = Measure { incident: reference.clone(), act: Act::offered(offer, &form.value)? };
     console.ledger.act(&reference, &measure.act, &who.user.name).await?;
     in_force(&console).await;
-    tracing::warn!(who = %who.user.name, what = %plain(&measure.told()), "something was done about an incident");
+    tracing::warn!(who = %who.user.name, what = %plain(&measure.told()), "response action applied");
     Ok(shown_at(&reference))
 }
 
@@ -359,7 +359,7 @@ pub(super) async fn undo(
 ) -> Answer {
     console.ledger.undo_act(&reference, id, &who.user.name).await?;
     in_force(&console).await;
-    tracing::warn!(who = %who.user.name, id, "something that was done about an incident was undone");
+    tracing::warn!(who = %who.user.name, id, "response action undone");
     Ok(shown_at(&reference))
 }
 
@@ -390,7 +390,7 @@ pub(super) async fn export(
     attachment(&format!("{name}.zip"), "application/zip", None, archive, None)
 }
 
-const NO_KIND: Refused = Refused::Because(StatusCode::BAD_REQUEST, "choose one of the kinds that the form has");
+const NO_KIND: Refused = Refused::Because(StatusCode::BAD_REQUEST, "choose one of the types in the form");
 
 /// Back to the incident. References have letters, digits and dashes; what has not is shown by nobody.
 fn shown_at(reference: &str) -> axum::response::Response {

@@ -94,14 +94,14 @@ pub(super) async fn code(State(console): State<parts::People>, here: Here, Form(
     match console.identity.code(&here, &form.ticket, &form.code).await? {
         Tried::In(admitted) => signed_in(&console, &admitted, &here, &form.to).await,
         Tried::Wrong => {
-            let problem = "This code does not fit, or was used before; wait for the next one.";
+            let problem = "Wrong code, or it was already used; wait for the next one.";
             let to = own_path(&form.to).to_owned();
             let answer = page(&Code { user: None, problem, ticket: form.ticket, to })?;
             Ok((StatusCode::FORBIDDEN, answer).into_response())
         }
         Tried::Over => {
             let problem =
-                "That took too long, or there were too many attempts; begin again, if need be in a quarter of an hour.";
+                "That took too long, or there were too many attempts. Start again; if that fails, wait 15 minutes.";
             refused(&console, StatusCode::FORBIDDEN, problem.to_owned(), &form.to)
         }
         Tried::Later { seconds } => too_many(&console, seconds, &form.to),

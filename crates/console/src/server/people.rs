@@ -60,7 +60,8 @@ pub(super) struct ChangeForm {
 
 const NO_SETUP: Refused = Refused::Because(
     StatusCode::FORBIDDEN,
-    "this set-up link was used, or has expired; another one is printed when Lazaret starts, as long as nobody can sign in",
+    "this set-up link was already used or has expired; a new one is printed when Lazaret starts, as long as nobody \
+        can sign in",
 );
 
 pub(super) async fn setup_form(State(console): State<parts::People>, Query(link): Query<SetupLink>) -> Answer {
@@ -96,7 +97,7 @@ pub(super) async fn add(
     Signed(form): Signed<NewForm>,
 ) -> Answer {
     let Some(role) = Role::of(&form.role) else {
-        return users_page(&console, &who, "There is no such role.".to_owned()).await;
+        return users_page(&console, &who, "No such role.".to_owned()).await;
     };
     match console.identity.add(&who.user, &form.name, form.password, role).await {
         Ok(()) => Ok(Redirect::to("/users").into_response()),
@@ -111,7 +112,7 @@ pub(super) async fn change(
     Path(name): Path<String>,
     Signed(form): Signed<ChangeForm>,
 ) -> Answer {
-    let missing = Refused::Because(StatusCode::NOT_FOUND, "there is nobody of that name, or no such role");
+    let missing = Refused::Because(StatusCode::NOT_FOUND, "no such user or role");
     let Some(role) = Role::of(&form.role) else { return Err(missing) };
     match console.identity.change(&who.user, &name, role, !form.disabled.is_empty()).await {
         Ok(true) => Ok(Redirect::to("/users").into_response()),
@@ -129,7 +130,7 @@ pub(super) async fn without_totp(
     _: Signed<Nothing>,
 ) -> Answer {
     if !console.identity.reset_factor(&who.user, &name).await? {
-        return Err(Refused::Because(StatusCode::NOT_FOUND, "there is nobody of that name"));
+        return Err(Refused::Because(StatusCode::NOT_FOUND, "no such user"));
     }
     Ok(Redirect::to("/users").into_response())
 }
@@ -144,7 +145,7 @@ pub(super) async fn without_password(
     match console.identity.without_password(&who.user, &name).await {
         Ok(true) => Ok(Redirect::to("/users").into_response()),
         Ok(false) => {
-            let missing = "there is nobody of that name, or no sign-in through an organisation";
+            let missing = "no such user, or no sign-in through an organisation";
             Err(Refused::Because(StatusCode::NOT_FOUND, missing))
         }
         Err(IdentityError::Refused(why)) => users_page(&console, &who, why.to_string()).await,

@@ -120,7 +120,7 @@ pub(super) struct RollBackForm {
 /// Why policies cannot be changed here.
 const READ_ONLY: Refused = Refused::Because(
     StatusCode::CONFLICT,
-    "the configuration names files of policies; change those, or remove `policies` from `[policy]` in lazaret.toml",
+    "the configuration names policy files; change those, or remove `policies` from `[policy]` in lazaret.toml",
 );
 
 pub(super) async fn list(
@@ -187,7 +187,7 @@ pub(super) async fn change(
     }
     match form.wish.as_str() {
         "save" if note.is_empty() => {
-            edit.problem = "Say what you changed and why; it stays in the history.".to_owned();
+            edit.problem = "Say what you changed and why; it is kept in the history.".to_owned();
             Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&edit)?).into_response())
         }
         "save" => {
@@ -225,11 +225,11 @@ fn saved(done: Result<i64, Unsaved>) -> Answer {
         Err(Unsaved::ReadOnly) => Err(READ_ONLY),
         Err(Unsaved::Outdated) => Err(Refused::Because(
             StatusCode::CONFLICT,
-            "somebody saved other policies since you began; look at them, and make your change again",
+            "someone else saved policies while you were editing; review them and make your change again",
         )),
         Err(Unsaved::Troubles(_)) => Err(Refused::Because(
             StatusCode::UNPROCESSABLE_ENTITY,
-            "these policies do not validate any more; copy the text into the editor to see why",
+            "these policies are no longer valid; copy the text into the editor to see why",
         )),
         Err(Unsaved::Failed(why)) => Err(Refused::Broken(why)),
     }
@@ -241,7 +241,7 @@ pub(super) async fn history(State(console): State<parts::Policies>, who: Allowed
     page(&History { user: who.shown(), versions })
 }
 
-const NO_VERSION: Refused = Refused::Because(StatusCode::NOT_FOUND, "there is no such version of the policies");
+const NO_VERSION: Refused = Refused::Because(StatusCode::NOT_FOUND, "no such version of the policies");
 
 pub(super) async fn version(
     State(console): State<parts::Policies>,

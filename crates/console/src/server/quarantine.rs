@@ -101,7 +101,7 @@ pub(super) async fn forget(
     Signed(form): Signed<ForgetForm>,
 ) -> Answer {
     if console.blobs.about(&blob).is_none() {
-        return Err(Refused::Because(StatusCode::NOT_FOUND, "this is not kept, or not any more"));
+        return Err(Refused::Because(StatusCode::NOT_FOUND, "this file is not, or no longer, in the quarantine"));
     }
     // Written down first: a deletion that nobody knows of is worse than a note about one that failed.
     console.ledger.note(&who.user.name, AuditAct::QuarantineDeleted, &blob).await?;

@@ -47,7 +47,7 @@ impl parts::Readiness {
             tracing::debug!(%error, "the ledger is not ready");
             let why = match error {
                 StoreError::DamagedLedger { .. } => "it is damaged; the log says what to do",
-                _ => "it does not answer, or takes nothing that is written",
+                _ => "it does not respond, or cannot be written to",
             };
             causes.push(Unready { what: "ledger".into(), why: why.into() });
         }

@@ -52,13 +52,13 @@ pub(super) struct BypassForm {
 /// What a client said of a certificate, in words.
 fn said(alert: &str) -> &'static str {
     match alert {
-        "unknown_ca" => "it does not know the authority",
-        "none" => "nothing: it hung up",
+        "unknown_ca" => "unknown certificate authority",
+        "none" => "nothing; it closed the connection",
         "certificate_expired" => "the certificate has expired",
         "certificate_revoked" => "the certificate was revoked",
-        "unsupported_certificate" => "it does not take such certificates",
+        "unsupported_certificate" => "unsupported certificate",
         "access_denied" => "access denied",
-        _ => "it does not take the certificate",
+        _ => "bad certificate",
     }
 }
 
@@ -90,28 +90,32 @@ pub(super) async fn change(
             if !console.control.refusals().iter().any(|refusal| refusal.host == form.host) {
                 return Err(Refused::Because(
                     StatusCode::NOT_FOUND,
-                    "no program has refused the certificate of this host since the start; `proxy.bypass` names any host",
+                    "no program has rejected this host's certificate since Lazaret started; to bypass any other host, \
+                        use `proxy.bypass`",
                 ));
             }
             if !console.ledger.add_bypass(&form.host, name).await? {
                 return Err(Refused::Because(
                     StatusCode::CONFLICT,
-                    "a thousand hosts are passed uninspected already; name them in a list (`proxy.bypass_lists`) instead",
+                    "a thousand hosts already bypass inspection; use a list (`proxy.bypass_lists`) instead",
                 ));
             }
         }
         "inspect" => {
             if !console.ledger.remove_bypass(&form.host, name).await? {
-                return Err(Refused::Because(
-                    StatusCode::NOT_FOUND,
-                    "nobody said here that this host is passed uninspected",
-                ));
+                return Err(Refused::Because(StatusCode::NOT_FOUND, "this host was not added here"));
             }
         }
-        _ => return Err(Refused::Because(StatusCode::BAD_REQUEST, "pass a host, or inspect it")),
+        _ => {
+            return Err(Refused::Because(
+                StatusCode::BAD_REQUEST,
+                "the action must be to bypass inspection or to resume it",
+            ));
+        }
     }
     console.control.take_up_bypasses().await?;
-    tracing::info!(host = %plain(&form.host), who = %name, wish = %plain(&form.wish), "hosts that are passed uninspected changed");
+    tracing::info!(host = %plain(&form.host), who = %name, wish = %plain(&form.wish), "hosts that bypass inspection \
+        changed");
     Ok(Redirect::to("/sites/refusals").into_response())
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn asked_for(console: &parts::Releases, reference: &str) -> Res
     // What was not kept cannot be given, and who guesses numbers learns nothing from the difference.
     event
         .filter(|event| !event.event.content_blob.is_empty() && event.event.decision != "deliver")
-        .ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no file with this reference that could be asked for"))
+        .ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no file with this reference that can be requested"))
 }
 
 /// Refuses what was stopped on its way out: whoever sent it has it, and nothing here sends it on.
@@ -89,11 +89,11 @@ fn is_for_somebody(event: &Event, sentence: &'static str) -> Result<(), Refused>
 }
 
 /// Why nobody asks for what was stopped on its way out.
-const SENT: &str = "this was stopped on its way out, so there is nothing to be given, and nothing here can send it; tell whoever \
-                    looks after your computers the reference, and send it again once it may go out";
+const SENT: &str = "this was an upload, so there is nothing to release, and it cannot be sent from here; give your IT \
+    department the reference, and send it again once it is allowed";
 /// Why nobody releases it.
-const SENDS_NOTHING: &str = "this was stopped on its way out: releasing it would send nothing, and whoever sent it has it; deny \
-                             the request, and say what they can do";
+const SENDS_NOTHING: &str = "this was an upload: releasing it would not send anything, and the sender still has it; \
+    deny the request and say what they can do instead";
 
 pub(super) async fn form(
     State(console): State<parts::Releases>,
@@ -125,25 +125,25 @@ pub(super) async fn ask(
     let name = asker.person.unwrap_or_else(|| form.name.trim().to_owned());
     let (client, reason) = (asker.client, form.reason.trim().to_owned());
     if name.is_empty() || reason.is_empty() {
-        return ask_page(event, "Please say who you are and why you need the file.");
+        return ask_page(event, "Please enter your name and why you need the file.");
     }
     if name.chars().count() > MOST_NAME || reason.chars().count() > MOST_REASON {
-        return ask_page(event, "That is more than somebody will read; please be brief.");
+        return ask_page(event, "That is too long; please be brief.");
     }
     let (lately, waiting) = console.ledger.asked(&client, now() - HOUR, &event.reference).await?;
     if lately >= i64::from(console.settings.requests_an_hour) || waiting >= MOST_WAITING {
         let answer =
-            ask_page(event, "Too many requests came from this computer or for this file; please wait for an answer.")?;
+            ask_page(event, "Too many requests from this computer or for this file; please wait for an answer.")?;
         return Ok((StatusCode::TOO_MANY_REQUESTS, answer).into_response());
     }
     let ask = Ask { reference: event.reference.clone(), asker: name, person: known, client, reason };
     let token = console.ledger.ask(&ask).await?;
-    tracing::info!(reference = %event.reference, "a file was asked for");
+    tracing::info!(reference = %event.reference, "a file was requested");
     Ok(Redirect::to(&format!("/asked/{token}")).into_response())
 }
 
 async fn request_of(console: &parts::Releases, token: &str) -> Result<(ReleaseRequest, Event), Refused> {
-    let missing = Refused::Because(StatusCode::NOT_FOUND, "there is no such request");
+    let missing = Refused::Because(StatusCode::NOT_FOUND, "no such request");
     let Some(request) = console.ledger.request_by_token(token).await? else { return Err(missing) };
     let Some(event) = console.ledger.event(&request.reference).await? else { return Err(missing) };
     Ok((request, event.event))
@@ -214,7 +214,8 @@ pub(super) async fn decided(
     {
         return Err(Refused::Because(
             StatusCode::FORBIDDEN,
-            "nobody decides about what they asked for themselves, or what was stopped for them; somebody else must",
+            "you cannot decide about a file that you requested or that was stopped on its way to you; someone else \
+                must",
         ));
     }
     // Older versions took requests for uploads.
@@ -226,11 +227,11 @@ pub(super) async fn decided(
         contained::release(console, &logged.event, None, &[&request.person, &request.asker]).await?;
     }
     if state == RequestState::Denied && answer.is_empty() {
-        return Err(Refused::Because(StatusCode::BAD_REQUEST, "say why it is denied; whoever asked will read it"));
+        return Err(Refused::Because(StatusCode::BAD_REQUEST, "say why it is denied; the requester will read it"));
     }
     let expires = now() + i64::from(console.settings.release_hours) * HOUR;
     if !console.ledger.decide(id, state, who, &answer, expires).await? {
-        return Err(Refused::Because(StatusCode::CONFLICT, "somebody has decided about this request already"));
+        return Err(Refused::Because(StatusCode::CONFLICT, "this request has already been decided"));
     }
     console.ledger.note(who, AuditAct::RequestDecided, &format!("{id}: {}", state.name())).await?;
     Ok(())
@@ -242,7 +243,7 @@ pub(super) async fn fetch(State(console): State<parts::Releases>, asker: Asker, 
     asker.concerns(&event)?;
     is_for_somebody(&event, SENT)?;
     if request.state != RequestState::Approved {
-        return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
+        return Err(Refused::Because(StatusCode::CONFLICT, "this file is not, or no longer, available"));
     }
     let file = content_of(&console, &event).await?;
     let report = inspect_again(&console, &event, &file).await?;
@@ -251,15 +252,15 @@ pub(super) async fn fetch(State(console): State<parts::Releases>, asker: Asker, 
     if report.verdict == Verdict::Malicious && report.decision != Decision::Deliver && !known {
         console
             .ledger
-            .note("lazaret", AuditAct::ReleaseRefused, &format!("{}: by now it counts as malicious", event.reference))
+            .note("lazaret", AuditAct::ReleaseRefused, &format!("{}: it is now known to be malicious", event.reference))
             .await?;
         return Err(Refused::Because(
             StatusCode::FORBIDDEN,
-            "since it was approved, this file has turned out to be malicious; it is not handed over",
+            "since it was approved, this file has turned out to be malicious; it is not released",
         ));
     }
     if !console.ledger.fetch_once(request.id).await? {
-        return Err(Refused::Because(StatusCode::CONFLICT, "this file is not to be had, or not any more"));
+        return Err(Refused::Because(StatusCode::CONFLICT, "this file is not, or no longer, available"));
     }
     let unless_whole = Release { ledger: console.ledger.clone(), id: request.id, whole: false };
     console.ledger.note("lazaret", AuditAct::Released, &format!("{} to {}", event.reference, request.asker)).await?;
@@ -281,7 +282,7 @@ impl Drop for Release {
         let (ledger, id) = (self.ledger.clone(), self.id);
         tokio::spawn(async move {
             if let Err(error) = ledger.fetch_again(id).await {
-                tracing::error!(%error, "a download that broke off cannot be repeated");
+                tracing::error!(%error, "an interrupted download cannot be repeated");
             }
         });
     }
@@ -294,7 +295,7 @@ pub(super) async fn content_of(console: &parts::Releases, event: &Event) -> Resu
     let file = file.map_err(|error| Refused::Broken(error.to_string()))??;
     file.ok_or(Refused::Because(
         StatusCode::GONE,
-        "the file is no longer kept; download it again and make a new request",
+        "the file is no longer in the quarantine; download it again and make a new request",
     ))
 }
 
@@ -340,7 +341,7 @@ pub(super) async fn inspect_as(
     let name = event.name.clone();
     // Whoever had it stopped again and again takes no turns from others.
     let waiting = console.turns.wait(&Client::Console(event.client.clone()));
-    let busy = "so much is being inspected that there was no time for this file; please try again in a moment";
+    let busy = "too many files are being inspected at the moment; please try again shortly";
     let busy = || Refused::Because(StatusCode::SERVICE_UNAVAILABLE, busy);
     let waiting = waiting.map_err(|_| busy())?;
     let turn = tokio::time::timeout(TURN_TIME, waiting).await.map_err(|_| busy())?;

@@ -166,7 +166,7 @@ async fn opening(console: &parts::Incidents, who: &Somebody, about: &About, mut 
                 scope.extend(subjects_of(&logged.event));
                 title = titled(&logged.event);
             }
-            None => problems.push(format!("there is no event with the reference {reference} here")),
+            None => problems.push(format!("no event has the reference {reference}")),
         }
     }
     if title.is_empty() {
@@ -212,7 +212,7 @@ fn subjects_of(event: &Event) -> Vec<Subject> {
 fn titled(event: &Event) -> String {
     let site = if event.host.is_empty() { &event.domain } else { &event.host };
     let title = if event.name.is_empty() || event.name == *site {
-        format!("Something from {site}")
+        format!("A file from {site}")
     } else {
         format!("{} from {site}", event.name)
     };
@@ -247,7 +247,7 @@ pub(super) async fn report(
         answer.problem = texts.many;
         return Ok((StatusCode::TOO_MANY_REQUESTS, page(&answer)?).into_response());
     }
-    tracing::warn!(client = %new.client, reference = %plain(&new.reference), "somebody reported an incident");
+    tracing::warn!(client = %new.client, reference = %plain(&new.reference), "an incident was reported");
     (answer.sent, answer.text, answer.reference) = (true, String::new(), String::new());
     page(&answer)
 }
@@ -260,7 +260,7 @@ pub(super) async fn dismiss(
     _: Signed<Nothing>,
 ) -> Answer {
     if !console.ledger.decide_report(id, None, &who.user.name).await? {
-        return Err(Refused::Because(StatusCode::CONFLICT, "there is no report of this number that waits"));
+        return Err(Refused::Because(StatusCode::CONFLICT, "no open report with this number"));
     }
     Ok(Redirect::to("/incidents").into_response())
 }

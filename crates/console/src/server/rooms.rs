@@ -51,7 +51,7 @@ pub(super) fn rows(rooms: &Rooms) -> Vec<RoomRow> {
 }
 
 pub(super) async fn show(State(console): State<parts::Running>, who: SignedIn, Path(name): Path<String>) -> Answer {
-    const NOTHING: Refused = Refused::Because(StatusCode::NOT_FOUND, "there is no such page");
+    const NOTHING: Refused = Refused::Because(StatusCode::NOT_FOUND, "page not found");
     let started = console.rooms.named(&name).ok_or(NOTHING)?;
     let entry = started.room.page().ok_or(NOTHING)?;
     who.needs_one_of(&[entry.needs])?;

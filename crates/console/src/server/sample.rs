@@ -105,7 +105,7 @@ pub(super) struct Place {
 }
 
 async fn event_of(console: &parts::Samples, reference: &str) -> Result<LoggedEvent, Refused> {
-    let missing = Refused::Because(StatusCode::NOT_FOUND, "there is no event with this reference");
+    let missing = Refused::Because(StatusCode::NOT_FOUND, "no event with this reference");
     console.ledger.event(&reference.to_uppercase()).await?.ok_or(missing)
 }
 
@@ -188,9 +188,8 @@ fn told_origin(grounds: &Grounds) -> Vec<(&'static str, String)> {
     let web = matches!(origin.gate, Gate::Proxy | Gate::Icap) && origin.direction == Direction::Download;
     let mut told = Vec::new();
     if web {
-        let how =
-            if origin.navigation { "opened or saved by a person or a program" } else { "fetched by a page for itself" };
-        told.push(("Asked for as", how.to_owned()));
+        let how = if origin.navigation { "opened or saved by a person or a program" } else { "loaded by a page" };
+        told.push(("Requested as", how.to_owned()));
     }
     let mut tell = |name, value: String| {
         if !value.is_empty() {
@@ -240,7 +239,7 @@ fn finding_row(report: &ScanReport, finding: &Finding) -> FindingRow {
     }
 }
 
-const NOT_KEPT: Refused = Refused::Because(StatusCode::GONE, "the file was not kept, or is no longer kept");
+const NOT_KEPT: Refused = Refused::Because(StatusCode::GONE, "the file is not, or no longer, in the quarantine");
 
 /// The bytes in quarantine, a page at a time.
 pub(super) async fn bytes(
@@ -251,7 +250,7 @@ pub(super) async fn bytes(
 ) -> Answer {
     let event = event_of(&console, &reference).await?.event;
     let (size, _) = console.blobs.about(&event.content_blob).ok_or(NOT_KEPT)?;
-    let wrong = Refused::Because(StatusCode::BAD_REQUEST, "a place is a number, such as 4096 or 0x1000");
+    let wrong = Refused::Because(StatusCode::BAD_REQUEST, "an offset must be a number, such as 4096 or 0x1000");
     let last = size.saturating_sub(1) / HEX as u64 * HEX as u64;
     let at = parsed_place(&place.at).ok_or(wrong)?.min(last) / ROW as u64 * ROW as u64;
     let (blobs, blob) = (console.blobs.clone(), event.content_blob.clone());

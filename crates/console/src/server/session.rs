@@ -72,7 +72,7 @@ impl Somebody {
         } else {
             Err(Refused::Because(
                 StatusCode::FORBIDDEN,
-                "this form is out of date; go back, reload the page and try again",
+                "this form has expired; go back, reload the page and try again",
             ))
         }
     }

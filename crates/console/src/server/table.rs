@@ -67,7 +67,7 @@ async fn export(console: parts::Events, who: &Allowed<may::Export>, asked: Asked
     let number = console.ledger.count_events(&filter, before).await?;
     let (media_type, ending, name) = match form {
         Form::Table => ("text/csv; charset=utf-8", "csv", "as a table"),
-        Form::Lines => ("application/jsonl; charset=utf-8", "jsonl", "as lines of JSON"),
+        Form::Lines => ("application/jsonl; charset=utf-8", "jsonl", "as JSON lines"),
     };
     console.ledger.note(&who.user.name, AuditAct::EventsExported, &format!("{number} {name}")).await?;
     let fields = [
@@ -105,9 +105,9 @@ impl Pieces {
             match self.read(before).await {
                 Ok(events) => text.extend(events.iter().map(|logged| self.form.row(logged))),
                 Err(error) => {
-                    tracing::error!(%error, "an export of events was broken off");
+                    tracing::error!(%error, "an export of events was interrupted");
                     self.before = None;
-                    return Some(Err(std::io::Error::other("the ledger does not answer")));
+                    return Some(Err(std::io::Error::other("the ledger does not respond")));
                 }
             }
         }

@@ -95,7 +95,7 @@ impl FromRequestParts<Arc<Console>> for Client {
 
     async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Wrong> {
         if !understands(&parts.headers) {
-            let sentence = format!("this server speaks `{MEDIA}`");
+            let sentence = format!("this server only supports `{MEDIA}`");
             return Err(Wrong(StatusCode::NOT_ACCEPTABLE, sentence));
         }
         Guest::from_request_parts(parts, console).await?;
@@ -148,7 +148,7 @@ async fn discovery(State(console): State<parts::Library>, _: Client, headers: He
     let root = format!("{base}{ROOT}");
     Ok(told(&json!({
         "title": "Lazaret",
-        "description": format!("Every release of ATT&CK that was imported here, as it was published. {ATTRIBUTION}"),
+        "description": format!("Every release of ATT&CK imported here, exactly as published. {ATTRIBUTION}"),
         "default": root,
         "api_roots": [root],
     })))
@@ -258,7 +258,7 @@ async fn named(console: &parts::Library, id: &str) -> Result<Collection, Wrong> 
 }
 
 fn no_collection() -> Wrong {
-    Wrong(StatusCode::NOT_FOUND, "there is no collection with this id".to_owned())
+    Wrong(StatusCode::NOT_FOUND, "no collection with this ID".to_owned())
 }
 
 /// 5.2.
@@ -360,13 +360,13 @@ async fn answer_objects(console: &parts::Library, id: &str, asked: &Asked, only:
 /// A collection does not have an object; where another one does, that is said.
 async fn missing(console: &parts::Library, object: &str) -> Wrong {
     let shown: String = object.chars().take(200).collect();
-    let mut sentence = format!("the collection has no object `{shown}`");
+    let mut sentence = format!("no object `{shown}` in this collection");
     if let Ok(catalog) = console.catalog()
         && let Ok(found) = catalog.find(None, object, &Choice::default()).await
         && found.version.stix_id == object
     {
         let release = &found.view.release;
-        sentence.push_str(&format!("; the last one that has it is `{}`", alias(release)));
+        sentence.push_str(&format!("; the last one that contains it is `{}`", alias(release)));
     }
     Wrong(StatusCode::NOT_FOUND, sentence)
 }
@@ -395,11 +395,11 @@ async fn versions(
 }
 
 async fn forbidden() -> Wrong {
-    Wrong(StatusCode::FORBIDDEN, "collections of this server can only be read".to_owned())
+    Wrong(StatusCode::FORBIDDEN, "collections on this server are read-only".to_owned())
 }
 
 async fn wrong_method() -> Response {
-    let wrong = Wrong(StatusCode::METHOD_NOT_ALLOWED, "what is at this address can only be read".to_owned());
+    let wrong = Wrong(StatusCode::METHOD_NOT_ALLOWED, "this address is read-only".to_owned());
     ([(ALLOW, "GET, HEAD")], wrong).into_response()
 }
 
@@ -408,7 +408,7 @@ async fn nothing() -> Wrong {
 }
 
 fn nowhere() -> Wrong {
-    Wrong(StatusCode::NOT_FOUND, "there is nothing at this address; /taxii2/ says what there is".to_owned())
+    Wrong(StatusCode::NOT_FOUND, "no such address; /taxii2/ lists what exists".to_owned())
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ async fn locked(console: &parts::Releases, reference: &str) -> Result<(Event, Sc
     let report = report.filter(|report| report.parts.iter().any(|part| part.locked));
     match report {
         Some(report) if event.decision == Decision::Hold.name() && event.direction == "download" => Ok((event, report)),
-        _ => Err(Refused::Because(StatusCode::NOT_FOUND, "there is no locked file with this reference")),
+        _ => Err(Refused::Because(StatusCode::NOT_FOUND, "there is no password-protected file with this reference")),
     }
 }
 
@@ -76,7 +76,8 @@ pub(super) async fn open(
         return unlock_page(&event, "Please enter the password.", Vec::new());
     }
     if !console.may_try(&asker.client) {
-        let answer = unlock_page(&event, "Too many passwords were tried from this computer; please wait.", Vec::new())?;
+        let answer =
+            unlock_page(&event, "Too many passwords were tried from this computer; please wait a while.", Vec::new())?;
         return Ok((StatusCode::TOO_MANY_REQUESTS, answer).into_response());
     }
     let file = content_of(&console, &event).await?;
@@ -110,13 +111,13 @@ pub(super) async fn open(
         return handed_over(&event, file, None);
     }
     if report.parts.iter().any(|part| part.locked) {
-        return Ok(refused(unlock_page(&event, "This password does not open it.", Vec::new())?));
+        return Ok(refused(unlock_page(&event, "Wrong password.", Vec::new())?));
     }
     console.ledger.record(told).await?;
     let reasons = report.cause().map(|ruling| ruling.policies.iter().map(|policy| plain(&policy.title)).collect());
     Ok(refused(unlock_page(
         &event,
-        "It was opened and inspected, and is not handed over:",
+        "The file was opened and inspected, and cannot be released:",
         reasons.unwrap_or_default(),
     )?))
 }

@@ -48,7 +48,7 @@ fn a_second_factor_is_set_up_asked_for_and_never_taken_twice() {
     let other = staff.another();
     assert!(other.post("/login", &[("name", "anna"), ("password", PASSWORD)]).ends_with("303"));
     let confirm = |code: &str| staff.post("/account/totp/confirm", &[("csrf", &csrf), ("code", code)]);
-    assert!(confirm("000000").contains("does not fit"));
+    assert!(confirm("000000").contains("Wrong code"));
     let page = confirm(&code(&secret, 0));
     let recovery = between(&page, "<pre>", "</pre>");
     let recovery: Vec<_> = recovery.split_whitespace().collect();
@@ -67,9 +67,9 @@ fn a_second_factor_is_set_up_asked_for_and_never_taken_twice() {
     assert!(answer(&staff.another(), &ticket, &next).ends_with("403"), "a ticket works twice");
     let third = staff.another();
     let ticket = asked(&third, "anna", PASSWORD);
-    assert!(answer(&third, &ticket, &next).contains("was used before"));
+    assert!(answer(&third, &ticket, &next).contains("it was already used"));
     assert!(answer(&third, &ticket, &recovery[0].to_uppercase()).ends_with("303"));
-    assert!(third.get("/account").contains("7 recovery codes are left"));
+    assert!(third.get("/account").contains("Recovery codes left: 7"));
     let ticket = asked(&third, "anna", PASSWORD);
     assert!(answer(&third, &ticket, recovery[0]).ends_with("403"), "a recovery code works twice");
     // An administrator helps somebody who lost the device; others cannot.

@@ -50,7 +50,7 @@ fn a_sample_is_looked_into_taken_away_and_cleared_out() {
         page.contains("A file of an unknown kind is held") && page.contains("if it were an ordinary document: deliver"),
         "{page}"
     );
-    assert!(page.contains("The same file elsewhere") && page.contains(&again));
+    assert!(page.contains("Other events with this file") && page.contains(&again));
     // Its bytes, as text and never as markup.
     let path = format!("/events/{reference}/bytes");
     let page = analyst.get(&path);
@@ -239,7 +239,7 @@ fn events_appear_as_they_happen() {
         browser.fill("#text", "\n@id(\"no-unknown\") @title(\"Nothing unknown\")\nforbid (principal, action, resource) when { resource.class == \"unknown\" };");
         browser.fill("#note", "Nobody ever asked for one");
         browser.click("button[value=simulate]");
-        browser.sees("Tried against the newest events");
+        browser.sees("Tested against the newest events");
         browser.picture("policy-tried");
         browser.click("button[value=save]");
         browser.sees("in force");

@@ -54,7 +54,7 @@ fn who_asks_through_the_proxy_is_known_and_nobody_else_gets_it() {
     assert!(approved.ends_with("303"), "{approved}");
     let fetch = ["--data", ""];
     for refused in [console(&served, BERT, &token, &fetch), console(&served, BERT, &token, &forged)] {
-        assert!(refused.status == 403 && refused.text().contains("somebody else"), "{refused:?}");
+        assert!(refused.status == 403 && refused.text().contains("someone else"), "{refused:?}");
     }
     // Neither does the link alone help, nor a machine that is not the one.
     let direct = |from: &str, more: &[&str]| {
@@ -110,7 +110,7 @@ fn nobody_decides_about_what_they_asked_for_themselves() {
             staff.post(&format!("/requests/{id}"), &[("csrf", &*staff.csrf()), ("decision", "approve")])
         };
         let refused = decide(&ada);
-        assert!(refused.ends_with("403") && refused.contains("nobody decides about"), "{id}: {refused}");
+        assert!(refused.ends_with("403") && refused.contains("you cannot decide about"), "{id}: {refused}");
         assert!(decide(&staff).ends_with("303"), "{id}: somebody else may");
     }
 }
@@ -132,14 +132,14 @@ fn nobody_asks_for_what_was_stopped_on_its_way_out_and_nobody_releases_it() {
     let ask = format!("/ask/{reference}");
     for more in [&[][..], &["--data", "name=Mallory&reason=work"]] {
         let refused = console(&served, ADA, &ask, more);
-        assert!(refused.status == 409 && refused.text().contains("stopped on its way out"), "{refused:?}");
+        assert!(refused.status == 409 && refused.text().contains("this was an upload"), "{refused:?}");
         let other = console(&served, BERT, &ask, more);
-        assert!(other.status == 403 && other.text().contains("somebody else"), "{other:?}");
+        assert!(other.status == 403 && other.text().contains("someone else"), "{other:?}");
     }
     let staff = administrator(&served);
-    assert!(staff.get("/requests").contains("Nobody has asked"));
+    assert!(staff.get("/requests").contains("No requests"));
     let event = staff.get(&format!("/events/{reference}"));
-    assert!(event.contains("on its way out") && !event.contains("/ask/"), "{event}");
+    assert!(event.contains("it was an upload") && !event.contains("/ask/"), "{event}");
     // It is said in the terms of what was sent.
     assert!(!event.contains("if a page fetched it"), "{event}");
 }

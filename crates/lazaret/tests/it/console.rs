@@ -38,7 +38,7 @@ fn policies_are_checked_tried_saved_and_taken_back() {
     let fetch = || served.curl(&[&site.url("/letter.pdf")]).status;
     assert_eq!(fetch(), 200);
     let page = staff.get("/policies");
-    assert!(page.contains("programs-from-the-web") && page.contains("come with Lazaret"), "{page}");
+    assert!(page.contains("programs-from-the-web") && page.contains("built-in policies"), "{page}");
     let page = staff.get("/policies/edit");
     let (text, base) = (edited(&page), hidden(&page, "base"));
     assert_eq!(base, "0");
@@ -60,7 +60,7 @@ fn policies_are_checked_tried_saved_and_taken_back() {
     // Saved is in force.
     assert!(edit(&staff, &changed, "PDF is out <today>", &base, "save").ends_with("303"));
     assert_eq!(fetch(), 403);
-    assert!(edit(&staff, &text, "not seen", &base, "save").contains("somebody saved other policies"));
+    assert!(edit(&staff, &text, "not seen", &base, "save").contains("someone else saved policies"));
     let page = staff.get("/policies/history");
     assert!(page.contains("PDF is out &#60;today&#62;") && page.contains("anna"), "{page}");
     let page = staff.get("/policies/history/1");
@@ -110,8 +110,8 @@ fn what_was_saved_is_in_force_after_a_restart_unless_files_are_named() {
     assert_eq!(fetch(), 200);
     let staff = administrator_again(&served);
     assert!(staff.get("/policies").contains("own.cedar"));
-    assert!(staff.get("/policies/edit").contains("the configuration names files"));
-    assert!(edit(&staff, &text, "mine", "1", "save").contains("the configuration names files"));
+    assert!(staff.get("/policies/edit").contains("the configuration names policy files"));
+    assert!(edit(&staff, &text, "mine", "1", "save").contains("the configuration names policy files"));
     // A changed file is taken up, a broken one is not.
     std::fs::write(&file, format!("{text}{NO_PDF}")).unwrap();
     until("the changed file is taken up", || fetch() == 403);

@@ -245,7 +245,7 @@ fn whoever_signs_in_at_the_provider_has_the_role_and_the_groups_that_it_says() {
     assert!(page.contains("url=/") && page.ends_with("200"), "{page}");
     assert_eq!((ada.status("/events"), ada.status("/users")), (200, 403), "an analyst is something else");
     assert_eq!(fetched(), 200, "the gates do not know the groups that the provider said");
-    assert!(admin.get("/users").contains("Signs in through your organisation"));
+    assert!(admin.get("/users").contains("Signs in through the organisation"));
     let audit = admin.get("/audit");
     assert!(audit.contains("at their first sign-in through the provider") && audit.contains(", through the provider"));
     // What changed at the provider counts from the next sign-in, for every session.
@@ -316,13 +316,13 @@ fn what_the_provider_did_not_say_of_this_sign_in_lets_nobody_in() {
     let code = |staff: &Staff<'_>, url: &str| staff.curl(&["-w", "%{http_code}", url]);
     assert!(code(&other, &back).contains("was begun elsewhere"), "a link signs strangers in");
     assert!(code(&own, &back).ends_with("200"), "a stranger can end what somebody began");
-    assert!(code(&own, &back).contains("was used before"));
+    assert!(code(&own, &back).contains("it was already used"));
     let back = led_back(&own);
     assert!(code(&own, &back.replace("&iss=http", "&iss=https")).contains(NOT_VALID), "RFC 9207 is not kept");
     let back = led_back(&own);
     assert!(code(&own, &back).ends_with("200"));
     let page = code(&own, &back);
-    assert!(page.contains("was used before") && page.ends_with("403"), "{page}");
+    assert!(page.contains("it was already used") && page.ends_with("403"), "{page}");
     assert!(code(&own, &own.url("/login/oidc/callback?code=x&state=y")).contains("was begun elsewhere"));
     assert!(code(&own, &own.url("/login/oidc/callback")).contains("was begun elsewhere"));
     assert!(admin.get("/audit").contains("through the provider: the ID token is not accepted"));
@@ -396,7 +396,7 @@ fn a_provider_that_is_away_keeps_nobody_with_a_password_out() {
     let ada = admin.another();
     let page = ada.curl(&["-w", "%{http_code}", &ada.url("/login/oidc")]);
     assert!(page.contains("The sign-in of your organisation does not answer") && page.ends_with("503"), "{page}");
-    assert!(ada.get("/login").contains("did not answer a moment ago"));
+    assert!(ada.get("/login").contains("sign-in service did not respond"));
     until("the log says so", || served.log().contains("nobody can sign in through the provider"));
     let again = admin.another();
     let form = [("name", "anna"), ("password", "correct horse battery")];
@@ -407,5 +407,5 @@ fn a_provider_that_is_away_keeps_nobody_with_a_password_out() {
         there.contains("/authorize?")
     });
     assert!(signs_in(&ada).ends_with("200"));
-    assert!(!admin.another().get("/login").contains("did not answer"));
+    assert!(!admin.another().get("/login").contains("did not respond"));
 }

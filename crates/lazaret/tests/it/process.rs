@@ -63,9 +63,9 @@ fn the_first_administrator_ends_the_setup_links_of_every_process() {
     let link = log.split("/setup?token=").nth(1).expect("it prints a link of its own");
     let link = link.split_whitespace().next().unwrap();
     let person = stranger(&other);
-    assert!(person.get(&format!("/setup?token={link}")).contains("The first administrator"));
+    assert!(person.get(&format!("/setup?token={link}")).contains("Create the first administrator"));
     administrator(&one);
-    assert!(person.get(&format!("/setup?token={link}")).contains("was used, or has expired"));
+    assert!(person.get(&format!("/setup?token={link}")).contains("already used or has expired"));
     let form = [("token", link), ("name", "eve"), ("password", "a long enough one")];
     assert!(person.post("/setup", &form).ends_with("403"), "a second administrator was made");
     let users = at_ledger(&format!("sqlite:{}", shared.path().join("ledger.sqlite").display()), async |ledger| {

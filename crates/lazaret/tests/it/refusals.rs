@@ -24,8 +24,7 @@ fn a_host_is_passed_for_a_program_that_refuses_our_certificate_and_inspected_aga
         let page = || admin.get("/sites/refusals");
         until("both are listed", || page().contains("<td class=\"number\">2</td>"));
         let listed = page();
-        for told in ["localhost", "Updater/7 &#60;b&#62;", "127.0.0.1", "it does not know the authority", "os-updates"]
-        {
+        for told in ["localhost", "Updater/7 &#60;b&#62;", "127.0.0.1", "unknown certificate authority", "os-updates"] {
             assert!(listed.contains(told), "{told}: {listed}");
         }
         let change = |host: &str, wish: &str| {

@@ -46,7 +46,7 @@ fn the_page_of_an_entry_has_everything_and_runs_nothing() {
         "View on the official site",
         "https://attack.mitre.org/mitigations/T9001",
         "Using this page",
-        "The technique of the same number, T9001 Opening Things, is mitigated today by M9001 Teach People.",
+        "The technique with the same number, T9001 Opening Things, is mitigated today by M9001 Teach People.",
         "Analyst summary pending validation",
         "None in this release.</strong> Last seen in 2.0: mitigates <a href=\"/techniques/T9001\">T9001 Opening Things</a>; 3.0 no longer has it.",
         "Change history",
@@ -75,10 +75,7 @@ fn the_page_of_an_entry_has_everything_and_runs_nothing() {
     // The other one with this id, with what relates to it and whether that holds.
     let page = reader.get("/techniques/T9001");
     assert!(page.contains("Mitigated by: Mitigations (1)") && page.contains("Procedure examples (1)"), "{page}");
-    assert!(
-        page.contains("Takes the place of: Techniques (1)")
-            && page.contains("the other object is revoked or deprecated")
-    );
+    assert!(page.contains("Replaces: Techniques (1)") && page.contains("the other object is revoked or deprecated"));
     assert!(page.contains("<svg class=\"graph\"") && page.contains("TA9001 Execution"), "{page}");
     assert!(page.contains("title=\"A report\">[1]</a>"), "{page}");
     let page = reader.get("/techniques/T9001?status=other-end");
@@ -479,13 +476,10 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     let page = stranger.get("/techniques/T9001");
     assert!(page.contains("Other words.") && page.contains("Analyst summary pending validation"), "{page}");
     let page = petra.get("/attack/takes/1");
-    assert!(
-        page.contains("<strong>stale</strong>") && page.contains("The relationship set is another one now"),
-        "{page}"
-    );
+    assert!(page.contains("<strong>stale</strong>") && page.contains("The relationship set has changed"), "{page}");
     // Lists say the same, and looking changes nothing.
     let list = karl.get("/attack/takes?state=stale");
-    assert!(list.contains("<td>stale<br>") && list.contains("The relationship set is another one now."), "{list}");
+    assert!(list.contains("<td>stale<br>") && list.contains("The relationship set has changed."), "{list}");
     assert!(!karl.get("/attack/takes?state=published").contains("/attack/takes/1\""), "what is stale is not published");
     let (_, _, body) = fetched(&stranger, "/api/v1/attack/takes", &["-H", &bearer]);
     assert!(body.contains("\"state\":\"stale\",\"revision\":3"), "{body}");

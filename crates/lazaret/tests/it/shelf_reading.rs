@@ -113,7 +113,10 @@ fn what_vanished_is_told_as_gone_on_pages_in_commands_the_api_the_search_and_tax
     assert!(page.contains("<strong>not in 3.0; last in 2.0</strong>"), "{page}");
     let objects = "/taxii2/attack/collections/enterprise-attack/objects/";
     let (status, _, body) = fetched(&reader, &format!("{objects}{GROUP}/"), &[]);
-    assert!(status == 404 && body.contains("the last one that has it is `enterprise-attack-2.0-stix-2.0`"), "{body}");
+    assert!(
+        status == 404 && body.contains("the last one that contains it is `enterprise-attack-2.0-stix-2.0`"),
+        "{body}"
+    );
 }
 
 #[test]
@@ -227,7 +230,7 @@ fn the_form_of_a_take_says_what_it_is_about_and_everybody_who_wrote_is_named() {
     let withdraw = [("csrf", karls.as_str()), ("revision", "4"), ("do", "withdraw"), ("note", "outdated")];
     assert!(karl.post("/attack/takes/1", &withdraw).ends_with("303"));
     let form = karl.post("/attack/takes/1", &[("csrf", &karls), ("revision", "5"), ("do", "form")]);
-    assert!(form.ends_with("409") && form.contains("stays as it is"), "{form}");
+    assert!(form.ends_with("409") && form.contains("a withdrawn take cannot be changed"), "{form}");
 }
 
 #[test]

@@ -82,11 +82,11 @@ type Named = Path<(String, String, String)>;
 
 /// The release that an address names.
 async fn release_at(catalog: &Catalog, feed: &str, domain: &str, name: &str) -> Result<Release, Problem> {
-    let unknown = |what: &str| Problem::new(StatusCode::NOT_FOUND, format!("there is no {what}"));
+    let unknown = |what: &str| Problem::new(StatusCode::NOT_FOUND, format!("no {what}"));
     let choice = Choice {
-        feed: Some(feed.parse().map_err(|_| unknown("such feed: `stix-2.0` or `stix-2.1`"))?),
+        feed: Some(feed.parse().map_err(|_| unknown("such feed; it must be `stix-2.0` or `stix-2.1`"))?),
         domain: Some(domain_named(domain).ok_or_else(|| unknown("such domain"))?.to_owned()),
-        release: Some(name.parse().map_err(|_| unknown("release of this name"))?),
+        release: Some(name.parse().map_err(|_| unknown("release with this name"))?),
     };
     Ok(catalog.release(&choice).await?)
 }
@@ -155,7 +155,7 @@ async fn raw(
     let catalog = console.catalog()?;
     let release = release_at(catalog, &feed, &domain, &name).await?;
     let view = catalog.view(&release).await?;
-    let missing = || Problem::new(StatusCode::NOT_FOUND, "this release has no object with this STIX id");
+    let missing = || Problem::new(StatusCode::NOT_FOUND, "no object with this STIX id in this release");
     let version = view.stix_id(&stix_id).or_else(|| view.stix_id(&stix_id.to_ascii_lowercase()));
     let version = version.ok_or_else(missing)?;
     let etag = format!("\"{}\"", hex(&version.raw));
@@ -240,7 +240,7 @@ fn one_of(name: &str, value: &str, mut all: impl Iterator<Item = &'static str> +
     }
     let mut list = all.next().unwrap_or_default().to_owned();
     all.for_each(|one| list.push_str(&format!(", {one}")));
-    Err(Problem::new(StatusCode::BAD_REQUEST, format!("`{name}` is one of {list}")))
+    Err(Problem::new(StatusCode::BAD_REQUEST, format!("`{name}` must be one of {list}")))
 }
 
 fn entry_json(entry: &Version) -> Value {
@@ -266,7 +266,7 @@ fn limit(asked: Option<usize>) -> Result<usize, Problem> {
     match asked {
         None => Ok(USUAL),
         Some(limit @ 1..=MOST) => Ok(limit),
-        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "`limit` is a number from 1 to 1000")),
+        Some(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "`limit` must be a number from 1 to 1000")),
     }
 }
 
@@ -419,7 +419,7 @@ async fn search(State(console): State<parts::Library>, _: Guest, query: Result<Q
     let sought = asked(query)?;
     narrowed(&sought.section)?;
     one_of("status", &sought.status, STATUSES.into_iter().chain(["gone"]))?;
-    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`domain` is one of enterprise, mobile, ics, pre");
+    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`domain` must be one of enterprise, mobile, ics, pre");
     let domain = match sought.domain.as_str() {
         "" => String::new(),
         name => domain_named(name).ok_or_else(wrong)?.to_owned(),

@@ -28,7 +28,7 @@ impl Problem {
             json!({ "line": trouble.line, "column": trouble.column, "message": trouble.message })
         };
         let errors = troubles.iter().map(error).collect();
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: "the policies do not validate".to_owned(), errors }
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: "the policies are not valid".to_owned(), errors }
     }
 }
 
@@ -51,7 +51,7 @@ impl From<Refused> for Problem {
             Refused::Said(status, sentence) => Self::new(status, sentence),
             Refused::Broken(why) => {
                 tracing::error!(%why, "a program could not be answered");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something is broken here; the log says what")
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error; see the log")
             }
         }
     }

@@ -30,7 +30,7 @@ impl From<TakeError> for Problem {
         match error {
             TakeError::Troubles(troubles) => {
                 let errors = troubles.iter().map(|trouble| json!(trouble)).collect();
-                Self::errors("the document is not what it should be", errors)
+                Self::errors("the document is not valid", errors)
             }
             error => crate::server::Refused::from(error).into(),
         }
@@ -76,12 +76,12 @@ fn read_revision(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let Some(field) = headers.get(IF_MATCH) else { return Ok(None) };
     let revision =
         field.to_str().ok().and_then(|field| field.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`If-Match` is the `ETag` of the take that was read");
+    let wrong = || Problem::new(StatusCode::BAD_REQUEST, "`If-Match` must be the `ETag` of the take as you read it");
     revision.map(Some).ok_or_else(wrong)
 }
 
 fn text(bytes: &Bytes) -> Result<String, Problem> {
-    let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, "the body is no text in UTF-8");
+    let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, "the body is not UTF-8 text");
     String::from_utf8(bytes.to_vec()).map_err(wrong)
 }
 
@@ -137,7 +137,7 @@ async fn act_on_take(
         "revalidate" => Deed::Revalidate,
         "withdraw" => Deed::Withdraw,
         _ => {
-            let sentence = "a take is handed in with submit, then return, publish, revalidate or withdraw";
+            let sentence = "the action must be one of submit, return, publish, revalidate, withdraw";
             return Err(Problem::new(StatusCode::NOT_FOUND, sentence));
         }
     };

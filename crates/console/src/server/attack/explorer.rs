@@ -107,7 +107,7 @@ fn passive(kind: &str) -> String {
         "mitigates" => "Mitigated by".to_owned(),
         "detects" => "Detected by".to_owned(),
         "subtechnique-of" => "Has".to_owned(),
-        "revoked-by" => "Takes the place of".to_owned(),
+        "revoked-by" => "Replaces".to_owned(),
         "attributed-to" => "Attributed to it".to_owned(),
         "targets" => "Targeted by".to_owned(),
         "related-to" => "Related to".to_owned(),

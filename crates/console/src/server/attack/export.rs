@@ -14,10 +14,10 @@ use serde::Deserialize;
 
 /// Forms: what addresses call them, and what people do.
 const FORMS: [(&str, &str); 4] = [
-    ("xlsx", "Spreadsheet for Excel"),
-    ("csv", "One table as comma-separated values"),
+    ("xlsx", "Excel workbook"),
+    ("csv", "One table as CSV"),
     ("json", "Tables as JSON"),
-    ("stix", "STIX bundle of the entries chosen"),
+    ("stix", "STIX bundle of the chosen entries"),
 ];
 /// The media type of workbooks.
 const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -85,7 +85,10 @@ async fn made(catalog: &Catalog, view: &View, wish: &Wish) -> Answer {
         return Ok(file(&name, "json", "application/json", bytes));
     }
     if !FORMS.iter().any(|(form, _)| *form == wish.form) {
-        return Err(Refused::Because(StatusCode::BAD_REQUEST, "a form is `xlsx`, `csv`, `json` or `stix`"));
+        return Err(Refused::Because(
+            StatusCode::BAD_REQUEST,
+            "the format must be one of `xlsx`, `csv`, `json`, `stix`",
+        ));
     }
     let tables = sheets(catalog, view, &ids).await?;
     match wish.form.as_str() {
@@ -100,7 +103,7 @@ async fn made(catalog: &Catalog, view: &View, wish: &Wish) -> Answer {
             let wanted = if wish.sheet.is_empty() { "techniques" } else { wish.sheet.as_str() };
             let table = tables.iter().find(|table| table.name == wanted);
             let table =
-                table.ok_or(Refused::Because(StatusCode::NOT_FOUND, "the release has nothing in that table"))?;
+                table.ok_or(Refused::Because(StatusCode::NOT_FOUND, "this release has nothing in that table"))?;
             Ok(file(&format!("{name}-{}", table.name), "csv", "text/csv; charset=utf-8", sheet_csv(table).into_bytes()))
         }
     }

@@ -45,15 +45,15 @@ const LISTS: [(&str, &str); 14] = [
 const TEXTS: [(&str, &str); 5] = [
     ("x_mitre_shortname", "Short name"),
     ("x_mitre_detectable_by_common_defenses", "Detectable by common defences"),
-    ("x_mitre_difficulty_for_adversary", "Difficulty for adversary"),
-    ("x_mitre_old_attack_id", "Older id"),
+    ("x_mitre_difficulty_for_adversary", "Difficulty for the adversary"),
+    ("x_mitre_old_attack_id", "Former ID"),
     ("identity_class", "Identity class"),
 ];
 /// Fields that are long texts.
 const PROSE: [(&str, &str); 4] = [
     ("x_mitre_detection", "Detection"),
-    ("x_mitre_detectable_by_common_defenses_explanation", "Detectable by common defences: why"),
-    ("x_mitre_difficulty_for_adversary_explanation", "Difficulty for adversary: why"),
+    ("x_mitre_detectable_by_common_defenses_explanation", "Detectable by common defences: explanation"),
+    ("x_mitre_difficulty_for_adversary_explanation", "Difficulty for the adversary: explanation"),
     ("x_mitre_deprecation_reason", "Why it was deprecated"),
 ];
 
@@ -109,7 +109,7 @@ pub(super) fn facts(found: &Found, fields: &Map<String, Value>, linked: &[Linked
         if label == "Used by analytics" && those.len() > 12 {
             those.truncate(12);
             let mut some = entries(those);
-            some.push(plain("and others, which the relationships list"));
+            some.push(plain("and others, listed under relationships"));
             add(label, some);
             continue;
         }
@@ -136,8 +136,7 @@ pub(super) fn facts(found: &Found, fields: &Map<String, Value>, linked: &[Linked
             add(label, vec![plain(&format!("{}{source}", stamp.get(..7).unwrap_or(&stamp)))]);
         }
     }
-    for (field, label) in [("x_mitre_remote_support", "Remote"), ("x_mitre_network_requirements", "Needs the network")]
-    {
+    for (field, label) in [("x_mitre_remote_support", "Remote"), ("x_mitre_network_requirements", "Requires network")] {
         if let Some(Value::Bool(value)) = fields.get(field) {
             add(label, vec![plain(if *value { "yes" } else { "no" })]);
         }
@@ -152,7 +151,7 @@ fn plain(text: &str) -> Piece {
 fn piece(version: &Version) -> Piece {
     let mut text = named(version);
     if !is_live(version) {
-        text.push_str(" (not in use any more)");
+        text.push_str(" (no longer in use)");
     }
     Piece { text, path: path_of(version) }
 }
@@ -189,7 +188,7 @@ pub(super) fn tables(view: &View, fields: &Map<String, Value>) -> Vec<Table> {
         view.stix_id(id).map_or_else(|| plain(id), piece)
     };
     let tables = [
-        Table { title: "Names, and who uses them", heads: vec!["Name", "Source"], rows: named_by(fields) },
+        Table { title: "Names and who uses them", heads: vec!["Name", "Source"], rows: named_by(fields) },
         Table {
             title: "Log sources",
             heads: vec!["Data component", "Name", "Channel"],
@@ -204,7 +203,7 @@ pub(super) fn tables(view: &View, fields: &Map<String, Value>) -> Vec<Table> {
             rows: list("x_mitre_log_sources").iter().map(|one| vec![text(one, "name"), text(one, "channel")]).collect(),
         },
         Table {
-            title: "What can be tuned",
+            title: "Tunable values",
             heads: vec!["Field", "Description"],
             rows: list("x_mitre_mutable_elements")
                 .iter()
@@ -265,14 +264,14 @@ pub(super) fn guidance(found: &Found, live_relations: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     if version.flags & Version::REVOKED != 0 {
         lines.push(
-            "Use what takes its place for anything new: detections, coverage and reports that name this id count for nothing \
-             in today's ATT&CK. Keep this page for reading what was written with the old id."
+            "Use its replacement for anything new: in today's ATT&CK, detections, coverage and reports that name this \
+                ID count for nothing. Keep this page for reading what was written with the old ID."
                 .to_owned(),
         );
     } else if version.flags & Version::DEPRECATED != 0 {
         lines.push(
-            "It is deprecated, and nothing takes its place by itself: read it as advice that still says something, and base \
-             today's coverage on entries that are live."
+            "It is deprecated and has no direct replacement: its advice may still be useful, but base today's \
+                coverage on active entries."
                 .to_owned(),
         );
         if kind == "course-of-action" {
@@ -287,7 +286,7 @@ pub(super) fn guidance(found: &Found, live_relations: usize) -> Vec<String> {
                     mitigations.filter_map(|one| found.view.object(one.from_object)).map(named).collect();
                 if !names.is_empty() {
                     lines.push(format!(
-                        "The technique of the same number, {}, is mitigated today by {}.",
+                        "The technique with the same number, {}, is mitigated today by {}.",
                         named(technique),
                         names.join(", ")
                     ));
@@ -297,45 +296,49 @@ pub(super) fn guidance(found: &Found, live_relations: usize) -> Vec<String> {
     }
     if let Some(gone) = &found.gone {
         lines.push(format!(
-            "It is not in {}, the newest release of {}: count nothing that names it alone towards today's coverage.",
+            "It is not in {}, the newest release of {}: anything that names only this entry does not count towards \
+                today's coverage.",
             gone.newest,
             gone.domain_title()
         ));
     }
     let by_kind: &[&str] = match kind {
         "attack-pattern" => &[
-            "Begin with the mitigations below, and ask of each whether it holds here, on which systems, and what shows that.",
-            "Read how groups and software use it before writing a detection: procedures say what would have been seen.",
+            "Start with the mitigations below. For each, ask whether it is in place here, on which systems, and what \
+                proves it.",
+            "Before writing a detection, read how groups and software use the technique: the procedures show what \
+                would have been visible.",
         ],
         "course-of-action" => &[
-            "A mitigation is a claim: write down where it is in force, since when, and how you would notice that it is not.",
-            "What it says about each technique differs: read the relationship's own text, not the name alone.",
+            "A mitigation is a claim: record where it is in place, since when, and how you would notice if it were \
+                not.",
+            "It means something different for each technique: read the text of the relationship, not just the name.",
         ],
         "intrusion-set" | "campaign" => &[
-            "What is listed is what was reported, not all that was done: absence of a technique is no evidence of absence.",
-            "Names of groups overlap between vendors; the references say who meant what.",
+            "Only what was reported is listed: a technique that is missing may still have been used.",
+            "Vendors' group names overlap; the references show who meant what.",
         ],
         "malware" | "tool" => &[
-            "Look for behaviour, the techniques below, rather than for this name: files change within hours.",
-            "Tools that administrators use as well need context before they are blocked.",
+            "Look for behaviour (the techniques below) rather than for this name: files change within hours.",
+            "Tools that administrators also use need context before they are blocked.",
         ],
         "x-mitre-detection-strategy" | "x-mitre-analytic" => &[
-            "Check first that the log sources are collected where it matters, and kept long enough.",
-            "Try it against ordinary days before it alarms anybody; what can be tuned is listed.",
+            "First check that the log sources are collected where it matters and kept long enough.",
+            "Test it on ordinary days before it alerts anyone; the values that can be tuned are listed.",
         ],
         "x-mitre-data-component" | "x-mitre-data-source" => {
-            &["What cannot be seen cannot be detected: write down which systems deliver this, and from when."]
+            &["What is not collected cannot be detected: record which systems deliver this data, and since when."]
         }
         "x-mitre-tactic" | "x-mitre-matrix" => {
-            &["A tactic is a reason, not a step: techniques of several tactics serve one intrusion at once."]
+            &["A tactic is a goal, not a step: a single intrusion uses techniques from several tactics at once."]
         }
         _ => &[],
     };
     lines.extend(by_kind.iter().map(|line| (*line).to_owned()));
     if live_relations > 0 {
-        lines.push("Cite the release and the source hash below, so that others can see what you read.".to_owned());
+        lines.push("Cite the release and the source hash below so that others can see what you read.".to_owned());
     } else {
-        lines.push("Nothing in this release relates to it: cite the release and the source hash below.".to_owned());
+        lines.push("Nothing in this release is related to it. Cite the release and the source hash below.".to_owned());
     }
     lines
 }

@@ -131,7 +131,7 @@ pub(super) async fn difference(catalog: &Catalog, found: &Found, two: &Two) -> R
         let version = catalog.find(None, &found.version.stix_id, &choice).await?;
         if version.missing_in.is_some() {
             let reason = format!(
-                "{number} does not have it; releases before the first and after the last one cannot be compared"
+                "{number} does not contain it; it cannot be compared with releases before its first or after its last"
             );
             return Err(Refused::Said(axum::http::StatusCode::NOT_FOUND, reason));
         }

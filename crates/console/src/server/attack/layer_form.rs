@@ -103,7 +103,9 @@ fn rows(sent: &[(String, String)]) -> Vec<Row> {
 pub(super) fn draft(sent: &[(String, String)]) -> Result<LayerDraft, AttackError> {
     let fields = Fields::sent(sent);
     let number = |text: &str| {
-        let wrong = |_| AttackError::Layer(format!("`{}` is no score: scores are numbers", lazaret_model::plain(text)));
+        let wrong = |_| {
+            AttackError::Layer(format!("`{}` is not a valid score: scores are numbers", lazaret_model::plain(text)))
+        };
         text.trim().parse::<f64>().map_err(wrong)
     };
     let list = |text: &str| {

@@ -44,7 +44,7 @@ struct Wish {
 }
 
 /// Where sub-techniques stand: what addresses call it, and what people do. Else they are folded below their technique.
-const LAYOUTS: [(&str, &str); 2] = [("side", "beside their technique"), ("flat", "in one list with the techniques")];
+const LAYOUTS: [(&str, &str); 2] = [("side", "next to their technique"), ("flat", "in one list with the techniques")];
 
 /// The matrix of a release.
 pub(super) async fn show(

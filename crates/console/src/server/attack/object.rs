@@ -190,8 +190,7 @@ async fn only_address(
 }
 
 fn asked_in<T: serde::de::DeserializeOwned>(uri: &Uri) -> Result<T, Refused> {
-    let wrong =
-        |_| Refused::Because(axum::http::StatusCode::BAD_REQUEST, "the address has something that was not understood");
+    let wrong = |_| Refused::Because(axum::http::StatusCode::BAD_REQUEST, "the address has an invalid parameter");
     axum::extract::Query::try_from_uri(uri).map(|asked| asked.0).map_err(wrong)
 }
 

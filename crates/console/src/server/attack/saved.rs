@@ -21,7 +21,7 @@ use serde_json::Value;
 
 /// Why a change was not made.
 const MEANWHILE: &str =
-    "somebody has changed it meanwhile, or another layer has this name; reload the page and try again";
+    "someone else has changed it in the meantime, or another layer has this name; reload the page and try again";
 /// Layers that can be put together: as many as there are letters.
 const LETTERS: usize = 26;
 
@@ -90,7 +90,7 @@ fn field<'a>(sent: &'a [(String, String)], name: &str) -> &'a str {
 }
 
 fn gone() -> Refused {
-    Refused::Because(StatusCode::NOT_FOUND, "there is no such layer")
+    Refused::Because(StatusCode::NOT_FOUND, "layer not found")
 }
 
 /// The layers that are kept, and what an expression makes of them.
@@ -146,7 +146,7 @@ async fn put_together(catalog: &Catalog, expression: &str) -> Result<Layer, Atta
 
 fn read(document: &str) -> Result<Layer, AttackError> {
     let layers = read_layers(document.as_bytes())?;
-    layers.into_iter().next().ok_or_else(|| AttackError::Layer("it has no layer in it".to_owned()))
+    layers.into_iter().next().ok_or_else(|| AttackError::Layer("it contains no layer".to_owned()))
 }
 
 async fn made(catalog: &Catalog, layer: &Layer) -> Result<Made, Refused> {
@@ -203,7 +203,7 @@ pub(super) async fn begin(
             console.ledger.note(&who.user.name, AuditAct::LayerSaved, &detail).await?;
             Ok(Redirect::to(&format!("/attack/layers/saved/{id}")).into_response())
         }
-        None => Err(Refused::Because(StatusCode::CONFLICT, "another layer has this name; give it another one")),
+        None => Err(Refused::Because(StatusCode::CONFLICT, "another layer has this name; choose a different one")),
     }
 }
 

@@ -9,10 +9,10 @@ const MOST_EVIDENCE: usize = 20;
 const ROOM: usize = 2;
 /// Kinds of evidence: how the document names them, the member with what they are, and what people call them.
 const KINDS: [(&str, &str, &str); 4] = [
-    ("quote", "text", "Words of the definition"),
-    ("relationship", "id", "A relationship's STIX id"),
-    ("citation", "source_name", "A reference's name"),
-    ("link", "url", "An address on the web"),
+    ("quote", "text", "Quote from the definition"),
+    ("relationship", "id", "STIX ID of a relationship"),
+    ("citation", "source_name", "Name of a reference"),
+    ("link", "url", "Web address"),
 ];
 /// What a take is bound to.
 const BOUND: [&str; 7] = ["schema", "object", "feed", "domain", "release", "source_sha256", "relationships_sha256"];

@@ -156,7 +156,7 @@ pub(super) struct Sought {
 async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, Refused> {
     let checked = match look(catalog, id).await {
         Ok((_, checked)) => checked,
-        Err(TakeError::Troubles(_)) => return Ok("Its document does not follow the schema any more.".to_owned()),
+        Err(TakeError::Troubles(_)) => return Ok("Its document no longer matches the schema.".to_owned()),
         Err(TakeError::Attack(AttackError::Unknown(sentence) | AttackError::Named(sentence))) => return Ok(sentence),
         Err(error) => return Err(error.into()),
     };
@@ -166,7 +166,7 @@ async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, Refused> {
         why.push_str(&format!(" Changed: {}.", fields.join(", ")));
     }
     if let (Fit::Current, Some(trouble)) = (&checked.fit, checked.troubles.first()) {
-        why = format!("Its evidence does not hold: {}", trouble.message);
+        why = format!("Its evidence is no longer valid: {}", trouble.message);
     }
     Ok(why)
 }
@@ -397,7 +397,7 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, 
         path: object_path(&take.object),
         created: shown_time(take.created_at),
         changed: shown_time(take.changed_at),
-        fit: checked.as_ref().map_or("Its document does not follow the schema any more.", |checked| told(&checked.fit)),
+        fit: checked.as_ref().map_or("Its document no longer matches the schema.", |checked| told(&checked.fit)),
         holds: checked.as_ref().is_some_and(|checked| checked.fit == Fit::Current && checked.troubles.is_empty()),
         can_rebind: checked
             .as_ref()
@@ -426,13 +426,14 @@ fn changed(fit: &Fit) -> Vec<Change> {
 
 fn told(fit: &Fit) -> &'static str {
     match fit {
-        Fit::Current => "Source and relationship set are the current ones.",
+        Fit::Current => "The source and the relationship set are current.",
         Fit::Bookkeeping(_) => {
-            "Only bookkeeping has changed since it was written: when, by whom and in which form it was published."
+            "Only metadata has changed since it was written: when, by whom and in which format the source was \
+                published."
         }
-        Fit::Outdated { relationships: true, .. } => "The relationship set is another one now.",
-        Fit::Outdated { .. } => "The source says something else now.",
-        Fit::Gone => "The newest release does not have the object any more.",
+        Fit::Outdated { relationships: true, .. } => "The relationship set has changed.",
+        Fit::Outdated { .. } => "The source text has changed.",
+        Fit::Gone => "The newest release no longer contains the object.",
     }
 }
 
@@ -444,14 +445,15 @@ pub(super) async fn act(
 ) -> Answer {
     let catalog = console.catalog()?;
     let (wish, written) = (field(&sent, "do"), document(&sent));
-    let wrong = |_| Refused::Because(StatusCode::BAD_REQUEST, "`revision` is the number of the take that was read");
+    let wrong =
+        |_| Refused::Because(StatusCode::BAD_REQUEST, "`revision` must be the revision of the take as you read it");
     let revision: i64 = field(&sent, "revision").parse().map_err(wrong)?;
     let deed = match wish {
         "form" => {
             who.needs(May::WriteTakes)?;
             let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
             if take.state == TakeState::Withdrawn {
-                let sentence = "a take that was withdrawn stays as it is; begin another one".to_owned();
+                let sentence = "a withdrawn take cannot be changed; write a new one".to_owned();
                 return Err(TakeError::Refused(sentence).into());
             }
             let (action, revision) = (format!("/attack/takes/{id}"), take.revision);
@@ -464,7 +466,7 @@ pub(super) async fn act(
         "publish" => Deed::Publish,
         "revalidate" => Deed::Revalidate,
         "withdraw" => Deed::Withdraw,
-        _ => return Err(Refused::Because(StatusCode::BAD_REQUEST, "nothing of this name can be done with a take")),
+        _ => return Err(Refused::Because(StatusCode::BAD_REQUEST, "no such action for a take")),
     };
     who.needs(needed(&deed))?;
     let is_edit = matches!(deed, Deed::Edit(_));

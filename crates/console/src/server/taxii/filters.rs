@@ -69,15 +69,13 @@ impl Asked {
         for (name, value) in &pairs {
             if !NAMES.contains(&name.as_str()) {
                 if name.starts_with("match[") {
-                    return Err(wrong("what can be matched is `id`, `type`, `version` and `spec_version`"));
+                    return Err(wrong("only `id`, `type`, `version` and `spec_version` can be matched"));
                 }
                 continue;
             }
             // 3.4: each field once.
             if seen.contains(&name.as_str()) {
-                return Err(wrong(format!(
-                    "`{name}` stands twice; several values stand in one, with commas between them"
-                )));
+                return Err(wrong(format!("`{name}` is given twice; give several values in one, separated by commas")));
             }
             seen.push(name);
             asked.take(name, value)?;
@@ -93,14 +91,14 @@ impl Asked {
         let list = || value.split(',').filter(|one| !one.is_empty()).map(str::to_owned).collect::<Vec<_>>();
         match name {
             "limit" => {
-                let limit: usize = value.parse().map_err(|_| wrong("`limit` is a whole number"))?;
+                let limit: usize = value.parse().map_err(|_| wrong("`limit` must be a whole number"))?;
                 // Clients ask for 0 when they have no wish.
                 self.limit = if limit == 0 { MOST } else { limit.min(MOST) };
             }
             "next" => value.clone_into(&mut self.next),
             "added_after" => {
                 let after = time(value);
-                let sentence = "`added_after` is a time stamp, such as 2026-01-31T12:00:00Z";
+                let sentence = "`added_after` must be a timestamp, such as 2026-01-31T12:00:00Z";
                 self.added_after = Some(after.ok_or_else(|| wrong(sentence))?);
             }
             "match[id]" => self.ids = list(),
@@ -111,7 +109,7 @@ impl Asked {
                     self.versions.push(match one.as_str() {
                         "first" | "last" | "all" => Wanted::TheOnly,
                         text => Wanted::Of(time(text).ok_or_else(|| {
-                            wrong("`match[version]` is `first`, `last`, `all` or the time stamp of a version")
+                            wrong("`match[version]` must be `first`, `last`, `all` or the timestamp of a version")
                         })?),
                     });
                 }
@@ -133,12 +131,12 @@ impl Asked {
             "" => 0,
             text => {
                 let (known, place) =
-                    text.split_once('-').ok_or_else(|| wrong("`next` is what an earlier answer said"))?;
+                    text.split_once('-').ok_or_else(|| wrong("`next` must be a value from an earlier response"))?;
                 if known != mark {
-                    let sentence = "`next` was made for another release, or for other filters; begin again without it";
+                    let sentence = "`next` belongs to another release or other filters; start again without it";
                     return Err(wrong(sentence));
                 }
-                place.parse().map_err(|_| wrong("`next` is what an earlier answer said"))?
+                place.parse().map_err(|_| wrong("`next` must be a value from an earlier response"))?
             }
         };
         let after = self.added_after.map(OffsetDateTime::unix_timestamp_nanos);
@@ -201,8 +199,8 @@ mod tests {
             (&[("match[type]", "tool"), ("match[type]", "malware")][..], "`match[type]` stands twice"),
             (&[("limit", "1"), ("limit", "2")], "`limit` stands twice"),
             (&[("limit", "-1")], "whole number"),
-            (&[("match[name]", "x")], "what can be matched"),
-            (&[("match[version]", "newest")], "`match[version]` is"),
+            (&[("match[name]", "x")], "can be matched"),
+            (&[("match[version]", "newest")], "`match[version]` must be"),
             (&[("added_after", "yesterday")], "time stamp"),
         ] {
             assert!(read(pairs).unwrap_err().contains(sentence), "{pairs:?}");

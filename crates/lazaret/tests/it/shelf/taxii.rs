@@ -95,19 +95,19 @@ fn filters_and_pages_of_taxii_are_those_of_the_specification() {
         assert!(found == status && is_message && body.contains(text), "{path} {more:?}: {found} {head} {body}");
         head
     };
-    wrong(&format!("{objects}?{kind}=tool&{kind}=malware"), &[], 400, "stands twice");
-    wrong(&format!("{objects}?match%5Bname%5D=tool"), &[], 400, "what can be matched");
+    wrong(&format!("{objects}?{kind}=tool&{kind}=malware"), &[], 400, "is given twice");
+    wrong(&format!("{objects}?match%5Bname%5D=tool"), &[], 400, "can be matched");
     wrong(objects, &["-H", "Accept: application/taxii+json;version=2.1;q=0"], 406, "speaks");
     for (path, method) in [("/taxii2/", "POST"), (objects, "PUT"), ("/taxii2/attack/collections/", "DELETE")] {
-        assert!(wrong(path, &["-X", method], 405, "only be read").contains("allow: get, head"));
+        assert!(wrong(path, &["-X", method], 405, "read-only").contains("allow: get, head"));
     }
-    wrong("/taxii2/attack/collections/%ff/", &[], 404, "nothing at this address");
+    wrong("/taxii2/attack/collections/%ff/", &[], 404, "no such address");
     // A place in a list is that of one release and one filter.
     let first = get("limit=2");
     let next = first["next"].as_str().unwrap();
     assert_eq!(get(&format!("limit=3&next={next}"))["objects"].as_array().unwrap().len(), 3);
-    wrong(&format!("{objects}?limit=2&{kind}=tool&next={next}"), &[], 400, "for other filters");
-    wrong(&format!("{objects}?next=2"), &[], 400, "what an earlier answer said");
+    wrong(&format!("{objects}?limit=2&{kind}=tool&next={next}"), &[], 400, "other filters");
+    wrong(&format!("{objects}?next=2"), &[], 400, "from an earlier response");
     let older = objects.replace("enterprise-attack", "enterprise-attack-1.0-stix-2.0");
     wrong(&format!("{older}?limit=2&next={next}"), &[], 400, "made for another release");
     let newer = json!({ "type": "bundle", "id": "bundle--1", "objects": [with(technique(), json!({ "spec_version": "2.1" }))] });
