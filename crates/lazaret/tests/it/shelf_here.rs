@@ -38,20 +38,20 @@ fn a_technique_says_what_was_seen_here_to_whoever_may_view_events_and_to_nobody_
     let served = served("");
     seen(&served);
     let page = reader(&served).get("/techniques/T9001");
-    assert!(page.contains("is shown to users who may view events"), "{page}");
+    assert!(page.contains("are shown to users who may view events"), "{page}");
     assert!(!page.contains("SEEN-0001") && !page.contains("3 events"), "{page}");
     let admin = administrator(&served);
     let page = admin.get("/techniques/T9001");
     for part in [
         "On this installation",
-        "none of it is MITRE's",
+        "None of this comes from MITRE",
         "3 events in 12 weeks, 2 of them stopped",
         "<td class=\"number\">1</td><td class=\"number\">2</td>",
         "<td data-label=\"Gate\">proxy</td><td data-label=\"Policy\"><code>malicious</code></td><td data-label=\"Events\" class=\"number\">1</td>",
         "<a href=\"/events/SEEN-0001\">",
         "<a href=\"/events/SEEN-0002\">",
         "href=\"/events?technique=T9001\"",
-        "No policy in force names it",
+        "No policy in force and no part of the inspection refers to this technique",
         "aria-labelledby=\"here-weeks\"",
     ] {
         assert!(page.contains(part), "`{part}` is missing: {page}");

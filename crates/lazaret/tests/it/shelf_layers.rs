@@ -33,7 +33,7 @@ fn a_layer_is_begun_edited_kept_with_its_versions_and_opens_in_the_navigator() {
     let (karl, viktor) = (admin.colleague("karl", "analyst"), admin.colleague("viktor", "viewer"));
     // Strangers see none of it, and viewers change nothing.
     assert_eq!(reader(&served).status("/attack/layers/saved"), 303);
-    assert!(!viktor.get("/attack/layers/saved").contains("Begin one"));
+    assert!(!viktor.get("/attack/layers/saved").contains("Create a layer"));
     let begin = [("name", "Seen"), ("domain", "enterprise-attack")];
     assert!(post(&viktor, "/attack/layers/saved", &begin).ends_with("403"));
     assert!(post(&karl, "/attack/layers/saved", &begin).ends_with("303"));

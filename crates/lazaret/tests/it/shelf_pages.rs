@@ -48,13 +48,14 @@ fn the_page_of_an_entry_has_everything_and_runs_nothing() {
         "Using this page",
         "The technique with the same number, T9001 Opening Things, is mitigated today by M9001 Teach People.",
         "Analyst summary pending validation",
-        "None in this release.</strong> Last seen in 2.0: mitigates <a href=\"/techniques/T9001\">T9001 Opening Things</a>; 3.0 no longer has it.",
+        "None in this release.</strong> Last seen in 2.0: mitigates <a href=\"/techniques/T9001\">T9001 Opening \
+            Things</a>; removed in 3.0.",
         "Change history",
         "2.0 to 3.0",
         "Raw source",
         "SHA-256 as canonical JSON (RFC 8785)",
         "References",
-        "is cited, and the source has no reference of this name",
+        "cited, but the source has no reference with this name",
         "Source and licensing",
         "“Copyright of a test”",
         "reproduced and distributed with the permission of The MITRE Corporation",
@@ -79,7 +80,7 @@ fn the_page_of_an_entry_has_everything_and_runs_nothing() {
     assert!(page.contains("<svg class=\"graph\"") && page.contains("TA9001 Execution"), "{page}");
     assert!(page.contains("title=\"A report\">[1]</a>"), "{page}");
     let page = reader.get("/techniques/T9001?status=other-end");
-    assert!(!page.contains("Mitigated by: Mitigations") && page.contains("1 fit the filter"), "{page}");
+    assert!(!page.contains("Mitigated by: Mitigations") && page.contains("1 match the filter"), "{page}");
     let page = reader.get("/techniques/T8002");
     assert!(
         page.contains("<strong>Revoked.</strong>")
@@ -226,7 +227,7 @@ fn every_entry_has_a_page_of_its_own() {
         assert!(reader.get(path).contains(&link), "{path}: {}", reader.get(path));
     }
     let page = reader.get(&own);
-    assert!(page.contains(&format!("Other entries have this id as well: <a href=\"/software/{malware}\">")), "{page}");
+    assert!(page.contains(&format!("Other entries with this ID: <a href=\"/software/{malware}\">")), "{page}");
     assert!(
         page.contains(&format!("action=\"{own}\"")) && !page.contains("attack.mitre.org/software/S9001\""),
         "{page}"
@@ -305,7 +306,7 @@ fn programs_are_given_exact_bytes_and_everything_else() {
         assert!(found == status && head.contains("application/problem+json"), "{path}: {found} {body}");
     }
     let (_, _, body) = fetched(&reader, "/api/v1/attack/search?q=x&status=dead", &[]);
-    assert!(body.contains("`status` is one of live, revoked, deprecated"), "{body}");
+    assert!(body.contains("`status` must be one of live, revoked, deprecated"), "{body}");
     let (_, _, body) = fetched(&reader, "/api/v1/attack/search?q=x&section=tools", &[]);
     assert!(body.contains("`section` is one of techniques, software, groups"), "{body}");
 }
@@ -439,7 +440,7 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     assert!(act(&karl, "1", "submit", "").ends_with("303"));
     let stranger = reader(&served);
     let page = stranger.get("/techniques/T9001");
-    assert!(page.contains("Analyst summary pending validation") && page.contains("1 summary waits"), "{page}");
+    assert!(page.contains("Analyst summary pending validation") && page.contains("1 take is waiting"), "{page}");
     assert!(!page.contains("about</b> it") && stranger.status("/attack/takes/1") == 303);
     assert!(act(&karl, "2", "publish", "").ends_with("403"));
     assert!(act(&petra, "1", "publish", "").contains("somebody has changed this take"));
@@ -462,7 +463,7 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     assert!(act(&petra, "2", "publish", "").ends_with("303"));
     let page = stranger.get("/techniques/T9001");
     assert!(
-        page.contains("What to do &#60;b&#62;about&#60;/b&#62; it") && page.contains("By karl, read by petra"),
+        page.contains("What to do &#60;b&#62;about&#60;/b&#62; it") && page.contains("By karl, reviewed by petra"),
         "{page}"
     );
     assert!(!page.contains("pending validation"), "{page}");
@@ -506,7 +507,7 @@ fn a_reader_finds_their_way_with_the_keyboard_and_with_clicks() {
     browser.sees("Mitigated by: Mitigations (1)");
     browser.picture("technique");
     browser.click("p[role=note] a[href*='/mitigations/']");
-    browser.sees("Last seen in 2.0: mitigates T9001 Opening Things; 3.0 no longer has it.");
+    browser.sees("Last seen in 2.0: mitigates T9001 Opening Things; removed in 3.0.");
     browser.picture("mitigation");
     // What changed.
     browser.click("td a[href*='from=1.0']");
@@ -515,7 +516,7 @@ fn a_reader_finds_their_way_with_the_keyboard_and_with_clicks() {
     // Nothing of the hostile description ran.
     assert!(browser.address().contains("from=1.0&to=2.0"), "{}", browser.address());
     browser.go(&reader.url("/matrices/enterprise"));
-    browser.sees("1 tactics; 1 places of techniques");
+    browser.sees("1 tactics, 1 technique cells");
     browser.click(".matrix li a");
     browser.sees("Official definition");
     browser.go(&reader.url("/attack/layers"));

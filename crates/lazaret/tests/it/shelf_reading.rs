@@ -79,7 +79,7 @@ fn a_link_to_what_a_release_never_had_leads_to_what_there_is_and_says_so() {
     let served = Served::in_folder(folder, "");
     let reader = reader(&served);
     let page = reader.get("/techniques/T7001?release=2.0&domain=enterprise");
-    assert!(page.contains("<strong>Release 2.0 does not have this entry.</strong>"), "{page}");
+    assert!(page.contains("<strong>Release 2.0 does not contain this entry.</strong>"), "{page}");
     assert!(
         page.contains("<h1>Tapping</h1>") && page.contains("You are reading release <strong>2.0</strong>"),
         "{page}"
@@ -226,7 +226,7 @@ fn the_form_of_a_take_says_what_it_is_about_and_everybody_who_wrote_is_named() {
     assert!(karl.post("/attack/takes/1", &[("csrf", &karls), ("revision", "2"), ("do", "submit")]).ends_with("303"));
     assert!(petra.post("/attack/takes/1", &[("csrf", &petras), ("revision", "3"), ("do", "publish")]).ends_with("303"));
     let page = reader(&served).get("/techniques/T9001");
-    assert!(page.contains("By karl and eve, read by petra"), "{page}");
+    assert!(page.contains("By karl and eve, reviewed by petra"), "{page}");
     let withdraw = [("csrf", karls.as_str()), ("revision", "4"), ("do", "withdraw"), ("note", "outdated")];
     assert!(karl.post("/attack/takes/1", &withdraw).ends_with("303"));
     let form = karl.post("/attack/takes/1", &[("csrf", &karls), ("revision", "5"), ("do", "form")]);
