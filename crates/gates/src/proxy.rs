@@ -308,10 +308,8 @@ impl Proxy {
         closing: watch::Receiver<bool>,
     ) -> Result<Response<Body>, Infallible> {
         let mut place = place;
-        if place.tunnel.is_none() {
-            if let Some(file) = pac::answer(&request) {
-                return Ok(file);
-            }
+        if let Some(file) = pac::answer(&request).filter(|_| place.tunnel.is_none()) {
+            return Ok(file);
         }
         if let Err(unknown) = self.known(&request, &mut place).await {
             return Ok(unknown);
