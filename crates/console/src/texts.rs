@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(told(Language::Spanish, &["uno"]), "uno");
         assert_eq!(
             texts(Language::English).not_sent("a.example"),
-            "Nothing was sent to a.example, and you have done nothing wrong."
+            "Nothing was sent to a.example, and you did nothing wrong."
         );
     }
 }

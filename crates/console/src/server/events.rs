@@ -360,8 +360,8 @@ mod tests {
         assert_eq!((last.held_height, last.blocked_height, last.blocked_y), (20, 60, 20));
         assert_eq!((days[0].blocked_height, days[11].blocked), (0, 4));
         assert_eq!(ticks.iter().map(|tick| (tick.number, tick.y)).collect::<Vec<_>>(), [(0, 100), (20, 50), (40, 0)]);
-        assert_eq!(told(&days), format!("36 in 14 days; most on {}: 32 (24 blocked, 8 held).", last.label));
-        assert_eq!(told(&chart(&[], 100).0), "Nothing was stopped in 14 days.");
+        assert_eq!(told(&days), format!("36 in the last 14 days; most on {}: 32 (24 blocked, 8 held).", last.label));
+        assert_eq!(told(&chart(&[], 100).0), "Nothing was stopped in the last 14 days.");
         // One of many thousands is seen.
         let (days, _) = chart(&[tally(100, "block", 90_000), tally(99, "hold", 1)], 100);
         assert_eq!(days[12].held_height, 1);

@@ -11,7 +11,7 @@ events.addEventListener("message", (message) => {
   const event = JSON.parse(message.data);
   const row = document.createElement("tr");
   // As in `rows.html`.
-  const columns = [["time", "Time"], ["decision", "Decision"], ["name", "File"], ["address", "From"], ["kind", "Kind"], ["policy", "Policy"]];
+  const columns = [["time", "Time"], ["decision", "Decision"], ["name", "File"], ["address", "From"], ["kind", "File type"], ["policy", "Policy"]];
   for (const [key, label] of columns) {
     const cell = row.insertCell();
     cell.textContent = event[key];

@@ -94,7 +94,7 @@ fn a_sample_is_looked_into_taken_away_and_cleared_out() {
     assert!(delete(&analyst, "0000").ends_with("403"));
     assert!(delete(&analyst, &analyst.csrf()).ends_with("303"));
     assert!(delete(&analyst, &analyst.csrf()).ends_with("404"));
-    assert!(analyst.get("/quarantine").contains("not any more"));
+    assert!(analyst.get("/quarantine").contains("<td class=\"soft\">deleted</td>"));
     assert!(analyst.get(&path).contains("(410)") && away(&analyst, &analyst.csrf()) == "410");
     assert!(analyst.get(&format!("/events/{reference}")).contains("no longer kept"));
     let audit = admin.get("/audit");

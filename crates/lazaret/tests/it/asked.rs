@@ -103,7 +103,7 @@ fn nobody_decides_about_what_they_asked_for_themselves() {
     // What was stopped for her is hers, whoever is said to ask.
     assert!(from_there("Bert").ends_with("303"));
     let requests = ada.get("/requests");
-    assert_eq!(requests.matches("so somebody else must decide").count(), 4, "{requests}");
+    assert_eq!(requests.matches("so someone else must decide").count(), 4, "{requests}");
     assert_eq!(requests.matches("value=\"approve\"").count(), 0, "{requests}");
     for id in 1..=4 {
         let decide = |staff: &Staff<'_>| {

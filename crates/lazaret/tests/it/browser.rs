@@ -54,7 +54,7 @@ fn a_person_is_stopped_asks_and_is_given_the_file_once() {
         std::thread::sleep(Duration::from_millis(100));
     }
     browser.post("/refresh", &json!({}));
-    browser.sees("The file was fetched");
+    browser.sees("The file was downloaded");
     // The console knows all of it.
     let events = staff.get("/events?decision=hold");
     let reference = events.split("href=\"/events/").nth(1).unwrap().split('"').next().unwrap().to_owned();

@@ -316,13 +316,13 @@ fn what_the_provider_did_not_say_of_this_sign_in_lets_nobody_in() {
     let code = |staff: &Staff<'_>, url: &str| staff.curl(&["-w", "%{http_code}", url]);
     assert!(code(&other, &back).contains("was begun elsewhere"), "a link signs strangers in");
     assert!(code(&own, &back).ends_with("200"), "a stranger can end what somebody began");
-    assert!(code(&own, &back).contains("it was already used"));
+    assert!(code(&own, &back).contains("was used before"));
     let back = led_back(&own);
     assert!(code(&own, &back.replace("&iss=http", "&iss=https")).contains(NOT_VALID), "RFC 9207 is not kept");
     let back = led_back(&own);
     assert!(code(&own, &back).ends_with("200"));
     let page = code(&own, &back);
-    assert!(page.contains("it was already used") && page.ends_with("403"), "{page}");
+    assert!(page.contains("was used before") && page.ends_with("403"), "{page}");
     assert!(code(&own, &own.url("/login/oidc/callback?code=x&state=y")).contains("was begun elsewhere"));
     assert!(code(&own, &own.url("/login/oidc/callback")).contains("was begun elsewhere"));
     assert!(admin.get("/audit").contains("through the provider: the ID token is not accepted"));

@@ -193,7 +193,7 @@ fn a_form_is_understood_only_once_its_sender_may_send_it_and_its_secret_is_right
         (status.parse::<u16>().unwrap(), text.to_owned())
     };
     let (own, its) = (secret(&admin), secret(&viewer));
-    let outdated = "this form is out of date";
+    let outdated = "this form has expired";
     let check = |staff: &Staff<'_>, path: &str, data: &str, status: u16, says: &str| {
         let (found, text) = send(staff, path, data, &[]);
         assert!(found == status && text.contains(says), "{path} with {data}: {found} {text}");

@@ -45,7 +45,7 @@ fn a_technique_says_what_was_seen_here_to_whoever_may_view_events_and_to_nobody_
     for part in [
         "On this installation",
         "None of this comes from MITRE",
-        "3 events in 12 weeks, 2 of them stopped",
+        "3 events in the last 12 weeks, 2 of them stopped",
         "<td class=\"number\">1</td><td class=\"number\">2</td>",
         "<td data-label=\"Gate\">proxy</td><td data-label=\"Policy\"><code>malicious</code></td><td data-label=\"Events\" class=\"number\">1</td>",
         "<a href=\"/events/SEEN-0001\">",

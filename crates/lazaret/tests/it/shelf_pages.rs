@@ -308,7 +308,7 @@ fn programs_are_given_exact_bytes_and_everything_else() {
     let (_, _, body) = fetched(&reader, "/api/v1/attack/search?q=x&status=dead", &[]);
     assert!(body.contains("`status` must be one of live, revoked, deprecated"), "{body}");
     let (_, _, body) = fetched(&reader, "/api/v1/attack/search?q=x&section=tools", &[]);
-    assert!(body.contains("`section` is one of techniques, software, groups"), "{body}");
+    assert!(body.contains("`section` must be one of techniques, software, groups"), "{body}");
 }
 
 #[test]

@@ -196,12 +196,12 @@ mod tests {
         assert_eq!((asked.kinds.len(), asked.versions.len(), asked.limit), (2, 2, MOST));
         assert_eq!(read(&[("limit", "0")]).unwrap().limit, MOST);
         for (pairs, sentence) in [
-            (&[("match[type]", "tool"), ("match[type]", "malware")][..], "`match[type]` stands twice"),
-            (&[("limit", "1"), ("limit", "2")], "`limit` stands twice"),
+            (&[("match[type]", "tool"), ("match[type]", "malware")][..], "`match[type]` is given twice"),
+            (&[("limit", "1"), ("limit", "2")], "`limit` is given twice"),
             (&[("limit", "-1")], "whole number"),
             (&[("match[name]", "x")], "can be matched"),
             (&[("match[version]", "newest")], "`match[version]` must be"),
-            (&[("added_after", "yesterday")], "time stamp"),
+            (&[("added_after", "yesterday")], "a timestamp"),
         ] {
             assert!(read(pairs).unwrap_err().contains(sentence), "{pairs:?}");
         }

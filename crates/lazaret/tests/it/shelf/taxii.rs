@@ -97,7 +97,7 @@ fn filters_and_pages_of_taxii_are_those_of_the_specification() {
     };
     wrong(&format!("{objects}?{kind}=tool&{kind}=malware"), &[], 400, "is given twice");
     wrong(&format!("{objects}?match%5Bname%5D=tool"), &[], 400, "can be matched");
-    wrong(objects, &["-H", "Accept: application/taxii+json;version=2.1;q=0"], 406, "speaks");
+    wrong(objects, &["-H", "Accept: application/taxii+json;version=2.1;q=0"], 406, "only supports");
     for (path, method) in [("/taxii2/", "POST"), (objects, "PUT"), ("/taxii2/attack/collections/", "DELETE")] {
         assert!(wrong(path, &["-X", method], 405, "read-only").contains("allow: get, head"));
     }
@@ -109,7 +109,7 @@ fn filters_and_pages_of_taxii_are_those_of_the_specification() {
     wrong(&format!("{objects}?limit=2&{kind}=tool&next={next}"), &[], 400, "other filters");
     wrong(&format!("{objects}?next=2"), &[], 400, "from an earlier response");
     let older = objects.replace("enterprise-attack", "enterprise-attack-1.0-stix-2.0");
-    wrong(&format!("{older}?limit=2&next={next}"), &[], 400, "made for another release");
+    wrong(&format!("{older}?limit=2&next={next}"), &[], 400, "belongs to another release");
     let newer = json!({ "type": "bundle", "id": "bundle--1", "objects": [with(technique(), json!({ "spec_version": "2.1" }))] });
     let path = file(served.folder.path(), "enterprise-attack-4.0.json", newer.to_string().as_bytes());
     assert_eq!(said(served.folder.path(), &["import", path.to_str().unwrap()]).0, 0);
@@ -117,7 +117,7 @@ fn filters_and_pages_of_taxii_are_those_of_the_specification() {
     until("the release of another process is seen", || {
         fetched(&reader, "/api/v1/attack/releases", &[]).2.contains("\"4.0\"")
     });
-    wrong(&format!("{objects}?limit=2&next={next}"), &[], 400, "made for another release");
+    wrong(&format!("{objects}?limit=2&next={next}"), &[], 400, "belongs to another release");
     // What an object is said to be, also where the feed is named in short.
     for feed in ["stix-2.1", "2.1"] {
         let path = format!("/api/v1/attack/releases/{feed}/enterprise/4.0/objects/{TECHNIQUE}");
