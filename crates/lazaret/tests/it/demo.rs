@@ -1,6 +1,6 @@
 //! `lazaret demo` through the gate, as a newcomer would try it.
 
-use crate::gate::{Served, Site};
+use crate::gate::{PATIENT, Served, Site};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -71,7 +71,7 @@ impl Drop for Demo {
 
 #[test]
 fn every_stand_in_is_stopped_and_every_ordinary_file_arrives_as_it_is() {
-    let (served, demo) = (Served::with("[bodies]\ntime_ms = 170000\n[limits]\ntime_ms = 170000\n"), Demo::start());
+    let (served, demo) = (Served::with(PATIENT), Demo::start());
     let page = String::from_utf8(demo.fetch("/")).unwrap();
     let (mut stopped, mut arrived, mut wrong) = (0, 0, Vec::new());
     for path in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {

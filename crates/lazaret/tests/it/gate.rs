@@ -16,6 +16,8 @@ pub const LETTER: &str = "Dear customer,\nthe meeting is on Monday.\n";
 
 /// How long anything in these tests may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// A configuration under which an inspection has time on a slow machine.
+pub const PATIENT: &str = "[bodies]\ntime_ms = 170000\n[limits]\ntime_ms = 170000\n";
 
 /// Waits until something is so: what happens in another process cannot be waited for otherwise.
 #[track_caller]
@@ -307,7 +309,7 @@ pub fn every_vector(served: &Served, proxy: SocketAddr) {
         site.page(&format!("/{number}"), &header, standin.bytes.clone());
     }
     let output = Command::new(env!("CARGO_BIN_EXE_lazaret"))
-        .args(["scan", "--recursive", "--json", "."])
+        .args(["scan", "--recursive", "--json", "--time-limit", "600000", "."])
         .current_dir(folder.path())
         .env("LAZARET_DATA", served.folder.path().join("data"))
         .output()

@@ -1,6 +1,6 @@
 //! The web proxy as clients and sites meet it.
 
-use crate::gate::{Gate, LETTER, Served, Site, certificate, read_head, until};
+use crate::gate::{Gate, LETTER, PATIENT, Served, Site, certificate, read_head, until};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::LazyLock;
@@ -53,7 +53,8 @@ fn what_may_pass_passes_untouched_and_what_may_not_is_explained() {
 /// Every stand-in of the corpus fares through the proxy as it does in a scan of the same file.
 #[test]
 fn every_vector_fares_as_in_a_scan() {
-    crate::gate::every_vector(&PROXY, PROXY.proxy);
+    let served = Served::with(PATIENT);
+    crate::gate::every_vector(&served, served.proxy);
 }
 
 #[test]

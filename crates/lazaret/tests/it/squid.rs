@@ -1,7 +1,7 @@
 //! Squid, opening TLS and asking our ICAP server about everything.
 
 use crate::documented::settings;
-use crate::gate::{Served, Site, certificate};
+use crate::gate::{PATIENT, Served, Site, certificate};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -95,7 +95,7 @@ fn zip(name: &str, bytes: &[u8], filler: usize) -> Vec<u8> {
 
 #[test]
 fn squid_stops_what_the_proxy_stops_and_passes_what_it_passes() {
-    let served = Served::with("");
+    let served = Served::with(PATIENT);
     let folder = tempfile::tempdir().unwrap();
     let (config, trusted) = certificate(folder.path(), "localhost");
     let squid = Squid::start(&served, &trusted);
