@@ -59,7 +59,8 @@ fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
             ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket"],
             ["-H", "Sec-WebSocket-Version: 13", "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
         ];
-        for asks in [&["-X", "OPTIONS"][..], &["-H", "Expect: 100-continue", "-T", "Cargo.toml"], &socket.concat()] {
+        for asks in [&["-X", "OPTIONS"][..], &["-H", "Expect: 100-continue", "-T", "Cargo.toml"], &socket.concat()[..]]
+        {
             let told = served.curl(&[tunnel, asks, &[&url]].concat());
             assert_eq!(told.status, 511, "{asks:?}: {told:?}");
         }
