@@ -95,7 +95,7 @@ lazaret_model::settings! {
         /// Hours for which an approved file may be fetched.
         pub release_hours: u32 = 72;
         /// Hours for which requests from a machine are those of whoever signed in there to use the web (`proxy.sign_in_page`).
-        pub network_hours: u32 = 12;
+        pub network_hours: u32 = 12, in 1..=8_760;
         /// Requests that one machine may make in an hour.
         pub requests_an_hour: u32 = 10;
         /// Whether the ATT&CK library may be read, and asked over its API and TAXII, without signing in.
@@ -299,7 +299,9 @@ async fn guarded(request: Request, next: Next) -> Response {
     let headers = answer.headers_mut();
     let fields: [(HeaderName, &'static str); 3] = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
+        // Of a page that says nothing at all, browsers say `Origin: null` with its own forms (Fetch, "append a request `Origin` header"),
+        // and without TLS there is nothing else by which they could be told from another site's.
+        (REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in fields {
@@ -447,5 +449,25 @@ mod tests {
         let cookie = at("http://127.0.0.1:8080").cookie("lazaret-provider", "", "SameSite=Lax; Max-Age=0");
         assert_eq!(cookie, "lazaret-provider=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
         assert_eq!(at("").cookie_name("lazaret"), "lazaret");
+    }
+
+    #[test]
+    fn a_form_of_the_console_is_told_from_another_sites_with_and_without_tls() {
+        for (fields, foreign) in [
+            (&[("sec-fetch-site", "same-origin"), ("origin", "null")][..], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "same-site"), ("origin", "https://console.example")], true),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("origin", "http://console.example")], false),
+            (&[("origin", "http://other.example")], true),
+            (&[("origin", "null")], true),
+            (&[], false),
+        ] {
+            let mut request = axum::http::Request::post("/login").header(HOST, "console.example");
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            assert_eq!(is_foreign(&request.body(axum::body::Body::empty()).unwrap()), foreign, "{fields:?}");
+        }
     }
 }

@@ -430,6 +430,10 @@ impl Own {
         let who = Introduction { client, person: exchange.person.clone() };
         // Whatever the client said about it is gone.
         headers.remove(Introduction::FIELD);
+        // RFC 9110, 9.3.8: what stands before the console may send all of it back, and the secret is nobody's to read.
+        if exchange.method == Method::TRACE {
+            return;
+        }
         if let Ok(mut told) = HeaderValue::from_bytes(who.told(&self.secret).as_bytes()) {
             told.set_sensitive(true);
             headers.insert(Introduction::FIELD, told);
@@ -543,4 +547,29 @@ fn answer_with(status: StatusCode, page: Page) -> Response<Body> {
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_proxy_introduces_and_the_secret_is_not_where_it_could_come_back() {
+        let own = Own { address: Uri::from_static("http://console.example/"), secret: "secret".to_owned() };
+        let client = IpAddr::from([192, 0, 2, 7]);
+        let forged = Introduction { client: IpAddr::from([192, 0, 2, 9]), person: Some("ada".to_owned()) };
+        for method in [Method::GET, Method::POST, Method::TRACE] {
+            let mut headers = HeaderMap::new();
+            for said in [forged.told("secret"), forged.told("guess")] {
+                headers.append(Introduction::FIELD, said.parse().unwrap());
+            }
+            let exchange =
+                Exchange::of(Gate::Proxy, Some(client), method.clone(), own.address.clone(), &HeaderMap::new());
+            own.introduce(&exchange, &mut headers);
+            let told: Vec<_> = headers.get_all(Introduction::FIELD).iter().collect();
+            let heard = told.first().and_then(|told| Introduction::heard(told.as_bytes(), "secret"));
+            let expected = (method != Method::TRACE).then_some(Introduction { client, person: None });
+            assert_eq!((told.len(), &heard), (usize::from(expected.is_some()), &expected), "{method}");
+        }
+    }
 }

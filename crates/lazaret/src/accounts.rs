@@ -3,7 +3,7 @@
 use crate::failure::told;
 use lazaret_gates::{Accounts, Memberships, Pending, RecordError};
 use lazaret_identity::{Fit, Groups, Identity, IdentityError};
-use lazaret_store::{fingerprint, secret};
+use lazaret_store::{fingerprint, now, secret};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,6 +58,15 @@ struct Tried {
     looked: Instant,
 }
 
+/// Somebody who signed in from a machine.
+#[derive(Debug, Clone)]
+struct Present {
+    person: String,
+    /// Until when, in milliseconds since 1970.
+    until: i64,
+    looked: Instant,
+}
+
 /// By fingerprints of names with passwords, which nobody can use elsewhere: a secret of this process is in them.
 type Table = Mutex<HashMap<String, Tried>>;
 
@@ -66,8 +75,8 @@ pub(crate) struct Users {
     identity: Arc<Identity>,
     known: Table,
     wrong: Table,
-    /// Who signed in from which machine, as it was looked up a moment ago.
-    arrived: Mutex<HashMap<IpAddr, (String, Instant)>>,
+    /// Who signed in from which machine, as it was looked up.
+    arrived: Mutex<HashMap<IpAddr, Present>>,
     salt: String,
     looks: Semaphore,
 }
@@ -160,33 +169,52 @@ impl Accounts for Users {
 
     fn at(&self, client: IpAddr) -> Pending<'_, Option<String>> {
         Box::pin(async move {
-            let known = present(&self.arrived.lock().unwrap_or_else(PoisonError::into_inner), client);
+            let client = client.to_canonical();
+            let known = self.present(client, AS_IT_WAS);
             if known.is_some() {
                 return Ok(known);
             }
             // Whoever is not there yet is looked for each time, so that nobody who signs in is led there once more.
-            let person = self.identity.arrived(client).await.map_err(failed)?.map(|(person, _)| person);
-            let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
-            match &person {
-                Some(person) => {
-                    // LIMIT: beyond so many, those who are out of date are forgotten, and looked up again when they ask.
-                    if arrived.len() >= MOST_KNOWN {
-                        arrived.retain(|_, (_, looked)| looked.elapsed() < AS_IT_WAS);
-                    }
-                    arrived.insert(client, (person.clone(), Instant::now()));
-                }
-                None => {
-                    arrived.remove(&client);
-                }
-            }
-            Ok(person)
+            let found = self.identity.arrived(client).await;
+            self.noted(client, found)
         })
     }
 }
 
-/// Who was there a moment ago.
-fn present(arrived: &HashMap<IpAddr, (String, Instant)>, client: IpAddr) -> Option<String> {
-    arrived.get(&client).filter(|(_, looked)| looked.elapsed() < AS_IT_WAS).map(|(person, _)| person.clone())
+impl Users {
+    /// Who was at a machine when that was looked up, no longer ago than this.
+    fn present(&self, client: IpAddr, time: Duration) -> Option<String> {
+        let arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = arrived.get(&client).filter(|present| present.looked.elapsed() < time && present.until > now());
+        present.map(|present| present.person.clone())
+    }
+
+    /// Who is at a machine, by what the ledger says, which is remembered; while it is away nobody who is in is put out, as with passwords.
+    fn noted(
+        &self,
+        client: IpAddr,
+        found: Result<Option<(String, i64)>, IdentityError>,
+    ) -> Result<Option<String>, RecordError> {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let Some(person) = self.present(client, TRUST_TIME) else { return Err(failed(error)) };
+                tracing::warn!(error = %told(&error), "it cannot be looked up who is at a machine; it counts as it was");
+                return Ok(Some(person));
+            }
+        };
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((person, until)) = found else {
+            arrived.remove(&client);
+            return Ok(None);
+        };
+        // LIMIT: beyond so many, those who are out of date are forgotten, and looked up again when they ask.
+        if arrived.len() >= MOST_KNOWN {
+            arrived.retain(|_, present| present.looked.elapsed() < AS_IT_WAS);
+        }
+        arrived.insert(client, Present { person: person.clone(), until, looked: Instant::now() });
+        Ok(Some(person))
+    }
 }
 
 fn failed(error: IdentityError) -> RecordError {
@@ -289,5 +317,34 @@ mod tests {
         let audit = ledger.audit(&lazaret_store::AuditFilter::default(), None, 100).await.unwrap();
         let failures = audit.iter().filter(|entry| entry.what == "sign-in failed" && entry.who == "bob");
         assert_eq!(failures.count(), 2, "one a minute for each machine: {audit:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_is_at_a_machine_stays_while_the_ledger_is_away_and_no_longer_than_their_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = people(&folder).await;
+        let users = Users::new(Arc::new(Identity::new(ledger.clone()))).unwrap();
+        let (here, mapped) = (IpAddr::from([192, 0, 2, 7]), "::ffff:192.0.2.7".parse::<IpAddr>().unwrap());
+        let away = || Err(IdentityError::Hashing("the ledger is away".to_owned()));
+        assert_eq!(users.at(here).await.unwrap(), None);
+        assert!(users.noted(here, away()).is_err(), "somebody is there whom nobody ever saw");
+        let ada = ledger.user("ada").await.unwrap().unwrap();
+        assert!(ledger.arrive(ada.id, "192.0.2.7", now() + 3_600_000).await.unwrap());
+        // A machine is the same by whichever kind of socket it comes.
+        for client in [mapped, here] {
+            assert_eq!(users.at(client).await.unwrap().as_deref(), Some("ada"));
+        }
+        assert_eq!(users.arrived.lock().unwrap().len(), 1);
+        let earlier =
+            |time: Duration| users.arrived.lock().unwrap().values_mut().for_each(|present| present.looked -= time);
+        earlier(AS_IT_WAS);
+        assert_eq!(users.noted(here, away()).unwrap().as_deref(), Some("ada"), "she is put out by an outage");
+        earlier(TRUST_TIME);
+        assert!(users.noted(here, away()).is_err(), "she is believed for as long as the ledger is away");
+        assert!(users.noted(here, Ok(Some(("ada".to_owned(), now() - 1)))).is_ok());
+        assert!(users.noted(here, away()).is_err(), "she stays beyond her time");
+        // Whoever has signed out is out as soon as that is looked up.
+        assert!(ledger.leave(ada.id, "192.0.2.7").await.unwrap());
+        assert_eq!(users.at(here).await.unwrap(), None);
     }
 }

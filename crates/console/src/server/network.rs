@@ -41,6 +41,12 @@ impl Network {
     fn is_theirs(&self) -> bool {
         self.present.as_ref().is_some_and(|(person, _)| *person == self.name)
     }
+
+    /// Whether they can say that it is theirs. Another machine than the one that they use is never taken for it: it may be one that stands
+    /// before this page and answers for many.
+    fn is_asked(&self) -> bool {
+        self.other.is_none() && !self.is_theirs()
+    }
 }
 
 #[derive(Deserialize)]

@@ -52,7 +52,7 @@ pub(super) struct Back {
 pub(super) async fn begin(State(console): State<parts::People>, Query(asked): Query<Begin>) -> Answer {
     let begun = match console.identity.begin_at_provider(&asked.to).await {
         Ok(begun) => begun,
-        Err(error) => return refused(&console, error),
+        Err(error) => return refused(&console, error, &asked.to),
     };
     let cookie = kept(&console, &begun.browser, KEPT);
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Redirect::to(&begun.address)).into_response())
@@ -70,7 +70,7 @@ pub(super) async fn back(
         Returned { state: &back.state, code: &back.code, iss: &back.iss, error: &back.error, browser: &browser };
     let arrived = match console.identity.finish_at_provider(&here, &returned).await {
         Ok(arrived) => arrived,
-        Err(error) => return refused(&console, error),
+        Err(error) => return refused(&console, error, "/"),
     };
     let answer = match arrived.signed {
         SignIn::In(admitted) => {
@@ -88,15 +88,15 @@ fn kept(console: &parts::People, value: &str, seconds: u32) -> String {
 }
 
 /// The form for signing in, with a sentence that says why not this way.
-fn refused(console: &parts::People, error: IdentityError) -> Answer {
+fn refused(console: &parts::People, error: IdentityError, to: &str) -> Answer {
     match error {
-        IdentityError::Refused(why) => login::refused(console, StatusCode::FORBIDDEN, why.to_string(), "/"),
+        IdentityError::Refused(why) => login::refused(console, StatusCode::FORBIDDEN, why.to_string(), to),
         IdentityError::Provider(error) => {
             let status = match error {
                 OidcError::Away(_) | OidcError::Metadata(_) | OidcError::Random(_) => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::FORBIDDEN,
             };
-            login::refused(console, status, error.sentence(), "/")
+            login::refused(console, status, error.sentence(), to)
         }
         broken => Err(broken.into()),
     }

@@ -128,7 +128,7 @@ pub(super) const TEXTS: Texts = Texts {
         ("loop", "Cette requête tourne en rond"),
         ("websocket", "Les connexions de ce type ne sont pas permises ici"),
         ("credentials", "Veuillez dire qui vous êtes"),
-        ("sign-in", "Veuillez d’abord vous connecter, dans un navigateur, à la page ci-dessous"),
+        ("sign-in", "Veuillez d’abord vous connecter, dans un navigateur, sur la page indiquée ci-dessous"),
         (
             "busy",
             "Il y a tant à faire ici que cela ne peut pas être examiné maintenant ; veuillez réessayer dans un instant",

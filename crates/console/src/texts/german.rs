@@ -128,7 +128,7 @@ pub(super) const TEXTS: Texts = Texts {
         ("loop", "Diese Anfrage dreht sich im Kreis"),
         ("websocket", "Verbindungen dieser Art sind hier nicht erlaubt"),
         ("credentials", "Bitte sagen Sie, wer Sie sind"),
-        ("sign-in", "Bitte melden Sie sich zuerst an, in einem Browser auf der Seite, die unten steht"),
+        ("sign-in", "Bitte melden Sie sich zuerst in einem Browser an, auf der unten genannten Seite"),
         (
             "busy",
             "Hier ist so viel unterwegs, dass sich das jetzt niemand ansehen kann; bitte versuchen Sie es gleich noch einmal",

@@ -128,7 +128,7 @@ pub(super) const TEXTS: Texts = Texts {
         ("loop", "Esta petición da vueltas en círculo"),
         ("websocket", "Aquí no se permiten conexiones de este tipo"),
         ("credentials", "Diga quién es, por favor"),
-        ("sign-in", "Inicie sesión primero, en un navegador, en la página indicada abajo"),
+        ("sign-in", "Primero inicie sesión en un navegador, en la página que se indica más abajo"),
         ("busy", "Hay tanto en curso aquí que ahora no se puede examinar esto; vuelva a intentarlo en un momento"),
     ],
 };

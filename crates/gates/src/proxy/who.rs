@@ -16,6 +16,8 @@ use std::time::Duration;
 const WRONG_TIME: Duration = Duration::from_millis(500);
 /// The console's page where people sign in to use the web.
 const PAGE: &str = "/network";
+/// Bytes of an address to which people are led back. The console keeps no longer ones, and takes no address that is much longer.
+const MOST_BACK: usize = 2_000;
 
 impl Proxy {
     /// Finds out who asks, where people are to be known; or the answer by which they can say so.
@@ -81,8 +83,10 @@ impl Proxy {
         let (wants, languages) = (wanted(request, place.client.ip()), text(request.headers(), "accept-language"));
         let page = self.own.as_ref().map(|own| format!("{}{PAGE}", own.address.to_string().trim_end_matches('/')));
         let page = page.unwrap_or_default();
-        let is_looked_at = wants == Wants::Page && matches!(*request.method(), Method::GET | Method::HEAD);
-        let to = utf8_percent_encode(&uri.to_string(), NON_ALPHANUMERIC).to_string();
+        let is_asked_for = wants == Wants::Page && matches!(*request.method(), Method::GET | Method::HEAD);
+        // Fetch Metadata, 2.1: no frame, which the console's pages may not be shown in, and nothing that is saved.
+        let is_looked_at = is_asked_for && matches!(&*text(request.headers(), "sec-fetch-dest"), "" | "document");
+        let to = utf8_percent_encode(&way_back(uri), NON_ALPHANUMERIC).to_string();
         let trouble = Trouble::SignIn(page.clone());
         let words = self.desk.pages().trouble(&trouble, &public_address(uri), wants, &languages);
         let mut answer = answer_with(StatusCode::NETWORK_AUTHENTICATION_REQUIRED, words);
@@ -99,6 +103,13 @@ impl Proxy {
     }
 }
 
+/// The address to which people are led back: what they asked for, or the first page of that site where it is too long.
+fn way_back(uri: &Uri) -> String {
+    let whole = uri.to_string();
+    let first = uri.scheme_str().zip(uri.authority()).map(|(scheme, site)| format!("{scheme}://{site}/"));
+    if whole.len() <= MOST_BACK { whole } else { first.unwrap_or_default() }
+}
+
 /// The name and password of a request (RFC 7617, 2).
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let field = headers.get(PROXY_AUTHORIZATION)?.to_str().ok()?;
@@ -107,4 +118,19 @@ fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = String::from_utf8(decoded).ok()?;
     let (name, password) = decoded.split_once(':')?;
     Some((name.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_to_come_back_to_becomes_the_first_page_of_its_site() {
+        let long = format!("https://site.example:8443/{}?a=b", "x".repeat(MOST_BACK));
+        for (address, back) in
+            [("http://site.example/a?b=c", "http://site.example/a?b=c"), (&long, "https://site.example:8443/")]
+        {
+            assert_eq!(way_back(&address.parse().unwrap()), back);
+        }
+    }
 }

@@ -46,6 +46,24 @@ fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
         // What a page sends is not sent again elsewhere.
         let sent = goes(&[tunnel, &["-d", "a=b"]].concat());
         assert_eq!(sent.status, 511, "{sent:?}");
+        // Nor is what a frame shows or a link saves led to a page that would be neither, nor what is no page at all.
+        for (destination, mode) in
+            [("iframe", "navigate"), ("empty", "navigate"), ("empty", "cors"), ("image", "no-cors")]
+        {
+            let fields = [format!("Sec-Fetch-Dest: {destination}"), format!("Sec-Fetch-Mode: {mode}")];
+            let page = ["-H", "Accept: text/html", "-H", &fields[0], "-H", &fields[1]];
+            let told = served.curl(&[tunnel, &page, &[&url]].concat());
+            assert_eq!(told.status, 511, "{destination}, {mode}: {told:?}");
+        }
+        let socket = [
+            ["-H", "Connection: Upgrade", "-H", "Upgrade: websocket"],
+            ["-H", "Sec-WebSocket-Version: 13", "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
+        ];
+        for asks in [&["-X", "OPTIONS"][..], &["-H", "Expect: 100-continue", "-T", "Cargo.toml"], &socket.concat()[..]]
+        {
+            let told = served.curl(&[tunnel, asks, &[&url]].concat());
+            assert_eq!(told.status, 511, "{asks:?}: {told:?}");
+        }
     }
     assert!(site.asked().is_empty(), "a site was asked for somebody whom nobody knows: {:?}", site.asked());
     // But for what is named.
@@ -59,6 +77,12 @@ fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
     let page = ada.get("/network/confirm?to=http%3A%2F%2Fexample.org%2Fa");
     assert!(page.contains("Continue to example.org") && page.contains("under your name, ada"), "{page}");
     assert!(ada.post("/network", &[("csrf", "0000"), ("to", &url)]).ends_with("403"));
+    // Where the proxy sees another machine than this page does, this one is not taken for it.
+    let other = ada.get("/network/confirm?at=192.0.2.9");
+    assert!(other.contains("sees this machine as 192.0.2.9") && !other.contains("action=\"/network\""), "{other}");
+    // Without TLS a form of the console is known by its origin, which browsers do not say of a page with `no-referrer`.
+    let head = ada.curl(&["-I", &ada.url("/network/confirm")]).to_lowercase();
+    assert!(head.contains("referrer-policy: same-origin"), "{head}");
     assert_eq!(goes(&[]).status, 302);
     let arrived = ada.post("/network", &[("csrf", &secret(&ada)), ("to", &url)]);
     assert!(arrived.ends_with("200") && arrived.contains(&format!("url={url}")), "{arrived}");
@@ -132,19 +156,30 @@ fn a_browser_is_led_there_signs_in_and_comes_to_the_page_that_it_wanted() {
     });
 }
 
-#[test]
-fn without_a_console_nobody_is_to_sign_in_there() {
+/// What `serve` says of a configuration with which it does not start.
+fn refused(configuration: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("lazaret.toml");
-    std::fs::write(&config, "[proxy]\nlisten = \"127.0.0.1:0\"\nsign_in_page = true\n[console]\nlisten = \"\"\n")
-        .unwrap();
+    std::fs::write(&config, configuration).unwrap();
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_lazaret"))
         .arg("serve")
         .env("LAZARET_CONFIG", &config)
         .env("LAZARET_DATA", folder.path().join("data"))
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("`proxy.sign_in_page`"), "{said}");
-    assert!(said.contains("set `console.listen`"), "{said}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn without_a_console_nobody_is_to_sign_in_there() {
+    let said = refused("[proxy]\nlisten = \"127.0.0.1:0\"\nsign_in_page = true\n[console]\nlisten = \"\"\n");
+    assert!(said.contains("`proxy.sign_in_page`") && said.contains("set `console.listen`"), "{said}");
+}
+
+#[test]
+fn nobody_signs_in_for_no_time_at_all() {
+    let said = refused("[proxy]\nlisten = \"127.0.0.1:0\"\n[console]\nlisten = \"127.0.0.1:0\"\nnetwork_hours = 0\n");
+    assert!(said.contains("`console.network_hours`: 0 is not from 1 to 8760"), "{said}");
 }

@@ -397,6 +397,8 @@ fn a_provider_that_is_away_keeps_nobody_with_a_password_out() {
     let page = ada.curl(&["-w", "%{http_code}", &ada.url("/login/oidc")]);
     assert!(page.contains("The sign-in of your organisation does not answer") && page.ends_with("503"), "{page}");
     assert!(ada.get("/login").contains("sign-in service did not respond"));
+    let back = ada.get("/login/oidc?to=%2Fnetwork%2Fconfirm");
+    assert!(back.contains("name=\"to\" value=\"/network/confirm\""), "where they wanted to go is forgotten: {back}");
     until("the log says so", || served.log().contains("nobody can sign in through the provider"));
     let again = admin.another();
     let form = [("name", "anna"), ("password", "correct horse battery")];

@@ -212,6 +212,38 @@ mod tests {
         agree(&["resource.name like \"a\\*b\"", "resource.name like \"a*b\""], 3);
         agree(&["[\"a\", \"ab\"].contains(resource.name) || resource.name != \"A\""], 4);
         agree(&["resource.size > 10 && resource.name like \"*b\""], 6);
+        agree(&["resource[\"size\"] < 10"], 3);
+        agree(&["resource.size > -10 && -1 != resource.size", "[-9, 9].contains(resource.size)"], 3);
+        agree(
+            &["!(10 >= resource.size) || (if resource.size == 1 then true else 9223372036854775807 == resource.size)"],
+            5,
+        );
+        agree(&["resource.name like \"\" || resource.name like \"*\\u{e4}b\" || resource.name == \"a*b\""], 4);
+        agree(&["resource.name like \"**\" && resource.name like \"a**b\""], 2);
+        agree(&["resource.name like \"\\*\" || resource.name like \"Wildcard\""], 1);
+    }
+
+    #[test]
+    fn what_fails_for_one_size_fails_whatever_was_decided_before() {
+        // Of what is too large for Cedar's numbers the largest is told, and one more is an error: never a remembered decision.
+        let own = policies(&["resource.size + 1 > 0 && resource.name like \"a*\""]);
+        let decided = |size: u64, name: &str| {
+            own.decide("x", &Facts { size, name: name.into(), ..Facts::default() }.completed()).is_ok()
+        };
+        assert_eq!(
+            [decided(9, "a"), decided(u64::MAX, "a"), decided(9, "ab"), decided(u64::MAX, "ab")],
+            [true, false, true, false]
+        );
+        let compared = ["resource.size == 9223372036854775807"];
+        for size in [u64::MAX, 1 << 63, (1 << 63) - 1, (1 << 63) - 2] {
+            let facts = Facts { size, ..Facts::default() }.completed();
+            let fresh = policies(&compared).decide("x", &facts).unwrap();
+            let kept = policies(&compared);
+            for earlier in [u64::MAX, 1 << 63, (1 << 63) - 1, (1 << 63) - 2, 0] {
+                kept.decide("x", &Facts { size: earlier, ..Facts::default() }.completed()).unwrap();
+            }
+            assert_eq!(kept.decide("x", &facts).unwrap(), fresh, "{size}");
+        }
     }
 
     #[test]
@@ -220,6 +252,31 @@ mod tests {
         agree(&["resource.size <= resource.depth"], 8);
         agree(&["resource.name == resource.extension"], 10);
         agree(&["if resource.size < 10 then resource.name == resource.kind else false"], 30);
+        for condition in [
+            "-resource.size < -9",
+            "resource[\"size\"] + 1 == 11",
+            "(if resource.depth == 0 then resource else resource).size == 10",
+            "{ size: resource.size } == { size: 10 }",
+            "{ \"<\": { left: resource.size, right: 10 } }[\"<\"].left == 10",
+            "[resource.size].contains(10)",
+            "[resource.size, 9].containsAll([9, 10])",
+            "[9, 10].containsAny([resource.size])",
+            "[10, resource.depth].contains(resource.size)",
+            "[resource.size].isEmpty() || [resource.size] == [10]",
+        ] {
+            agree(&[condition], 8);
+        }
+        for condition in [
+            "{ attr: resource.name } == { attr: \"ab\" }",
+            "(if resource.depth == 0 then resource else resource).name like \"a*\"",
+            "[resource.name].containsAny([\"ab\", \"A\"])",
+            "[resource.kind, \"ab\"].contains(resource.name)",
+            "resource.kinds.contains(resource.name)",
+            "resource.name == resource.kind || \"ab\" == resource.name",
+        ] {
+            agree(&[condition], 10);
+        }
+        agree(&["resource.size < 10 && resource has size && resource has name"], 80);
         let raw = policies(&["resource.size * 2 <= 20"]);
         for size in [10, 11] {
             raw.decide("x", &Facts { size, ..Facts::default() }.completed()).unwrap();

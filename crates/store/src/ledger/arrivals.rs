@@ -32,14 +32,12 @@ impl Ledger {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn arrived(&self, client: &str) -> Result<Option<(String, i64)>, StoreError> {
-        let row = sqlx::query(
+        let asked = sqlx::query(
             "SELECT users.name, arrivals.ends_at FROM arrivals JOIN users ON users.id = arrivals.user_id \
              WHERE client = $1 AND arrivals.ends_at > $2 AND disabled = 0",
-        )
-        .bind(client.to_owned())
-        .bind(now())
-        .fetch_optional(&self.read)
-        .await?;
+        );
+        // Every request at the proxy waits for this.
+        let row = self.bounded(asked.bind(client.to_owned()).bind(now()).fetch_optional(&self.read)).await?;
         row.map(|row| Ok((row.try_get("name")?, row.try_get("ends_at")?))).transpose()
     }
 
