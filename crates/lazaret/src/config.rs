@@ -21,7 +21,7 @@ const DEFAULT_FILE: &str = "lazaret.toml";
 const OFFICIAL_INDEX: &str = "https://raw.githubusercontent.com/mitre-attack/attack-stix-data/master/index.json";
 
 /// The first line of what `lazaret config defaults` prints.
-const HEAD: &str = "# lazaret.toml with every key at its default. Delete what you do not change.\n";
+const HEAD: &str = "# lazaret.toml with every key at its default. Delete the keys you do not change.\n";
 /// The order in which tables are printed; those of other rooms come behind them.
 const ORDER: [&str; 16] = [
     "detect",
@@ -123,7 +123,7 @@ lazaret_model::settings! {
         /// passwords in it are encrypted with the key in a file beside it (PATH ending in `.key`), or with PostgreSQL in the data
         /// folder's `ledger.key`. Keep a copy; several machines at one ledger need the same.
         pub(crate) address: String = String::new();
-        /// Days for which events are kept; counts of them are kept for good. 0: for good.
+        /// Days for which events are kept; counts of them are kept indefinitely. 0: indefinitely.
         pub(crate) days: u32 = 365;
     }
 }

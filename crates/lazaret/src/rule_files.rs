@@ -129,7 +129,7 @@ impl Set<'_> {
         let beside = place.parent().unwrap_or(&self.root).join(wanted);
         let found = fs::canonicalize(beside).or_else(|_| fs::canonicalize(self.root.join(wanted)));
         let found = found.map_err(|error| error.to_string())?;
-        if found.starts_with(&self.root) { Ok(found) } else { Err("it lies outside of the rules' folder".to_owned()) }
+        if found.starts_with(&self.root) { Ok(found) } else { Err("it is outside the rules folder".to_owned()) }
     }
 }
 

@@ -16,7 +16,7 @@ fn waiting() -> (Served, Locked) {
     assert!(refused.as_ref().is_some_and(|got| got.status >= 400), "{refused:?}");
     served.says("it is written when that passes");
     served.signal("TERM");
-    served.says("closing: downloads under way are finished");
+    served.says("shutting down: finishing downloads in progress");
     (served, locked)
 }
 
