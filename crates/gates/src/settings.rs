@@ -231,7 +231,7 @@ impl ProxySettings {
             let host = normal_host(name.strip_prefix('.').unwrap_or(name));
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
             if host.is_empty() || host.parse::<IpAddr>().is_ok() || !host.bytes().all(is_name) {
-                let why = format!("`{name}` is no name such as `example.com`");
+                let why = format!("`{name}` is not a name such as `example.com`");
                 return Err(GateError::Setting { key: "proxy.authority_constraints", why });
             }
             Ok(host)
@@ -246,7 +246,7 @@ impl ProxySettings {
         }
         let date = day(&self.authority_next_from).ok_or_else(|| GateError::Setting {
             key: "proxy.authority_next_from",
-            why: format!("`{}` is no day such as `2027-01-31`", self.authority_next_from),
+            why: format!("`{}` is not a date such as `2027-01-31`", self.authority_next_from),
         })?;
         Ok(Some(date.midnight().assume_utc()))
     }

@@ -308,7 +308,7 @@ mod tests {
             drop(holder);
             assert!(used.contains("is in use by another program") && used.contains("`icap.listen`"), "{used}");
             let nothing = bind("icap.listen", "nowhere").await.unwrap_err().to_string();
-            assert_eq!(nothing, "`icap.listen`: `nowhere` is no address with a port");
+            assert_eq!(nothing, "`icap.listen`: `nowhere` is not an address with a port");
         });
     }
 }

@@ -74,20 +74,23 @@ impl OidcSettings {
     pub fn check(&self) -> Result<(), SettingError> {
         let wrong = |key, why: String| Err(SettingError { key, why });
         if !is_protected(&self.issuer) {
-            return wrong("issuer", format!("`{}` is no address with https", self.issuer));
+            return wrong("issuer", format!("`{}` is not an https URL", self.issuer));
         }
         // OpenID Connect Discovery 1.0, 3: neither a query nor a fragment. In braces stands what an address is made of.
         if self.issuer.contains(['?', '#', '{', '}']) {
-            return wrong("issuer", format!("`{}` is not one issuer's; at Entra ID it names your tenant", self.issuer));
+            return wrong(
+                "issuer",
+                format!("`{}` is not for a single issuer; for Entra ID, it names your tenant", self.issuer),
+            );
         }
         if self.client_id.is_empty() {
-            return wrong("client_id", "is empty; the provider gave one".to_owned());
+            return wrong("client_id", "must be set; the provider assigned one".to_owned());
         }
         if !self.scopes.iter().any(|scope| scope == "openid") {
-            return wrong("scopes", "`openid` is missing, without which there is no sign-in".to_owned());
+            return wrong("scopes", "`openid` is missing; sign-in needs it".to_owned());
         }
         if self.name_claim.is_empty() {
-            return wrong("name_claim", "is empty; nobody would have a name".to_owned());
+            return wrong("name_claim", "must be set; nobody would have a name".to_owned());
         }
         for role in self.roles.values() {
             if Role::of(role).is_none() {
@@ -95,7 +98,7 @@ impl OidcSettings {
             }
         }
         if !self.roles.is_empty() && self.groups_claim.is_empty() {
-            return wrong("roles", "`groups_claim` is empty, so that nobody is in any of these groups".to_owned());
+            return wrong("roles", "`groups_claim` is empty, so nobody is in any of these groups".to_owned());
         }
         if !self.default_role.is_empty() && Role::of(&self.default_role).is_none() {
             return wrong("default_role", format!("there is no role `{}`; {}", self.default_role, known()));

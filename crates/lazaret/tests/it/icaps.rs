@@ -121,7 +121,7 @@ fn only_gateways_with_a_certificate_that_is_good_and_vouched_for_are_served() {
     }
     assert_eq!(ask(&mut served.icap()), 0, "without TLS");
     served.says("peer sent no certificates");
-    served.says("no TLS with the ICAP client");
+    served.says("TLS with the ICAP client failed");
     // One was asked about, and for whom is what its gateway said.
     let table = staff.get("/events.csv");
     assert_eq!(table.matches("\"icap\",\"download\",\"ada\",\"192.0.2.7\",").count(), 1, "{table}");

@@ -219,7 +219,7 @@ fn what_an_index_offers_is_fetched_and_imported_once() {
         status == 2 && out.contains("Enterprise 1.0 (stix-2.1)") && out.contains("Enterprise 2.0 (stix-2.1)"),
         "{out}"
     );
-    assert!(complaint.contains("/gone` answered 404"), "{complaint}");
+    assert!(complaint.contains("/gone` responded with status 404"), "{complaint}");
     // What was refused is told with its address, and not with a file that is gone.
     assert!(complaint.contains(&format!("`{}`: nothing was imported from it", site.url("/other"))), "{complaint}");
     assert!(
