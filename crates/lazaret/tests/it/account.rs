@@ -127,7 +127,7 @@ fn a_copy_of_the_ledger_has_no_secret_and_without_the_key_nothing_starts() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("ledger.key` is not there; restore it from a backup"), "{said}");
+    assert!(said.contains("ledger.key` is missing; restore it from a backup"), "{said}");
     assert!(!key.exists(), "a new key was made");
     std::fs::rename(&aside, &key).unwrap();
     let served = served.again();

@@ -48,17 +48,17 @@ fn nothing_forbidden_succeeds_inside_a_worker_and_no_failure_costs_more_than_one
         "open a file",
         "connect to a server",
         "run a program",
-        "look into another process",
-        "stay when it is done",
+        "inspect another process",
+        "outlive its inspection",
         "write to the sample",
         "reopen the sample",
         "map shared memory",
         "map another stack",
         "map page zero",
-        "be root",
-        "have a capability",
+        "become root",
+        "hold a capability",
         "see other processes",
-        "have others' descriptors",
+        "use others' descriptors",
     ] {
         assert!(probes.iter().any(|probe| probe["attempt"] == attempt), "`{attempt}` was not tried");
     }

@@ -323,7 +323,7 @@ fn a_worker_that_is_stopped_is_replaced_within_seconds_and_what_it_had_is_inspec
     });
     // Two seconds to notice it; the rest is for starting another one, on a machine that may be busy.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    served.says("a worker does not answer");
+    served.says("a worker does not respond");
     served.says("a worker was replaced");
     let all = events(&served.folder.path().join("data"));
     assert!(all.iter().all(|logged| logged.event.reason.is_empty()), "nothing was held for want of a worker: {all:?}");

@@ -236,7 +236,7 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
         ),
         (
             format!("pkcs11:token=mine;object=ca?module-path={MODULE}&pin-source={pin}"),
-            "no such token; the module shows `the lazaret`",
+            "no such token; the module has `the lazaret`",
         ),
         (
             format!("pkcs11:object=nobody?module-path={MODULE}&pin-source={pin}"),
@@ -244,7 +244,7 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
         ),
         (
             format!("pkcs11:object=ca?module-path={MODULE}&pin-source={pin}"),
-            "2 private keys of the token `the lazaret` fit: add `id`",
+            "2 private keys of the token `the lazaret` match: add `id`",
         ),
         (format!("pkcs11:object=other?module-path={MODULE}"), "needs a PIN"),
         (
@@ -259,7 +259,7 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
     token.has_pin("000000");
     assert!(served(&token.key("object=other")).contains("the PIN of its token is wrong"));
     fs::set_permissions(token.pin(), fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(served(&token.key("object=other")).contains("may be read or changed by everybody (mode 644)"));
+    assert!(served(&token.key("object=other")).contains("is accessible to everyone (mode 644)"));
     token.has_pin(PIN);
     assert!(!data.join("authority/ca.pem").exists(), "nothing was made with what cannot sign");
 

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(draft(&sent).unwrap(), before);
         sent.push(("id".to_owned(), "t1".to_owned()));
         sent.push(("score".to_owned(), "many".to_owned()));
-        assert!(draft(&sent).unwrap_err().to_string().contains("`many` is no score"));
+        assert!(draft(&sent).unwrap_err().to_string().contains("`many` is not a valid score"));
         assert_eq!(Fields::sent(&sent).rows[2].score, "many", "what was typed is not lost");
     }
 }
