@@ -12,7 +12,7 @@ use std::io::Read;
 const CHUNK: usize = 256 << 10;
 /// Bytes of an object. The largest of the official ones has 60 KB.
 pub const MOST_OBJECT: usize = 16 << 20;
-const HUGE: &str = "something of more than 16 MiB begins here: no object of ATT&CK is that large";
+const HUGE: &str = "an object larger than 16 MiB begins here; no ATT&CK object is that large";
 /// Bytes of a bundle.
 const MOST_BUNDLE: u64 = 2 << 30;
 /// Objects of a bundle.
@@ -106,14 +106,14 @@ impl<R: Read> Splitter<R> {
                     self.keep(BYTE_ORDER_MARK.len())?;
                     self.state = State::Marked;
                 }
-                (State::Start | State::Marked, _) => return Err(self.wrong("a bundle begins with `{`")),
+                (State::Start | State::Marked, _) => return Err(self.wrong("a bundle must begin with `{`")),
                 (State::Members, Some(b'"')) => self.member()?,
                 (State::Members | State::Elements, Some(b',')) => self.keep(1)?,
                 (State::Members, Some(b'}')) => {
                     self.keep(1)?;
                     self.state = State::Done;
                 }
-                (State::Members, Some(_)) => return Err(self.wrong("the bundle's next member should stand here")),
+                (State::Members, Some(_)) => return Err(self.wrong("the bundle's next member is expected here")),
                 (State::Elements, Some(b'{')) => {
                     let length = self.balanced()?;
                     if length > MOST_OBJECT {
@@ -123,7 +123,7 @@ impl<R: Read> Splitter<R> {
                     self.at += length;
                     self.objects += 1;
                     if self.objects > MOST_OBJECTS {
-                        return Err(self.wrong("a bundle of more than a million objects"));
+                        return Err(self.wrong("the bundle has more than a million objects"));
                     }
                     self.skeleton.push(0);
                     return Ok(Some(Piece { text: &self.buffer[begin..begin + length], offset, index }));
@@ -132,12 +132,12 @@ impl<R: Read> Splitter<R> {
                     self.keep(1)?;
                     self.state = State::Members;
                 }
-                (State::Elements, Some(_)) => return Err(self.wrong("an object should stand here")),
+                (State::Elements, Some(_)) => return Err(self.wrong("an object is expected here")),
                 (State::Members | State::Elements, None) => {
                     return Err(self.wrong("the bundle ends here, before its last brace"));
                 }
                 (State::Done, None) => return Ok(None),
-                (State::Done, Some(_)) => return Err(self.wrong("something follows the bundle's last brace")),
+                (State::Done, Some(_)) => return Err(self.wrong("there is data after the bundle's last brace")),
             }
         }
     }
@@ -172,7 +172,7 @@ impl<R: Read> Splitter<R> {
         }
         // INVARIANT: every place in the skeleton has its object.
         if listed != self.objects {
-            return Err(place(format!("the bundle lists {listed} objects, and {} were met", self.objects)));
+            return Err(place(format!("the bundle lists {listed} objects, but contains {}", self.objects)));
         }
         Ok(Frame {
             id: outer.id.unwrap_or_default(),
@@ -199,12 +199,12 @@ impl<R: Read> Splitter<R> {
         let length = self.string()?;
         // A name can be written with escapes (RFC 8259, 8.3), and is the same name.
         let Ok(name) = serde_json::from_slice::<String>(&self.buffer[self.at..self.at + length]) else {
-            return Err(self.wrong("the name of a member is no text"));
+            return Err(self.wrong("the name of a member is not a string"));
         };
         let is_objects = name == "objects";
         self.keep(length)?;
         if self.after_space()? != Some(b':') {
-            return Err(self.wrong("a colon should stand here"));
+            return Err(self.wrong("a colon is expected here"));
         }
         self.keep(1)?;
         match self.after_space()? {
@@ -213,7 +213,7 @@ impl<R: Read> Splitter<R> {
                 self.state = State::Elements;
                 return Ok(());
             }
-            Some(_) if is_objects => return Err(self.wrong("the bundle's `objects` are no list")),
+            Some(_) if is_objects => return Err(self.wrong("the bundle's `objects` is not a list")),
             _ => {}
         }
         let length = match self.after_space()? {
@@ -306,7 +306,7 @@ impl<R: Read> Splitter<R> {
             let seen = &self.buffer[self.at + length..self.filled];
             let end = seen.iter().position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'));
             match end {
-                Some(0) if length == 0 => return Err(self.wrong("a value should stand here")),
+                Some(0) if length == 0 => return Err(self.wrong("a value is expected here")),
                 Some(step) => return Ok(length + step),
                 None => {
                     length += seen.len();
@@ -354,12 +354,12 @@ impl<R: Read> Splitter<R> {
     fn keep(&mut self, length: usize) -> Result<(), AttackError> {
         let text = &self.buffer[self.at..self.at + length];
         if text.contains(&0) {
-            return Err(self.wrong("a byte 0 stands here, which no JSON text has"));
+            return Err(self.wrong("a NUL byte, which is not allowed in JSON"));
         }
         self.skeleton.extend_from_slice(text);
         self.at += length;
         if self.skeleton.len() > MOST_SKELETON {
-            return Err(self.wrong("too much surrounds the objects"));
+            return Err(self.wrong("too much data around the objects"));
         }
         Ok(())
     }
@@ -432,21 +432,19 @@ mod tests {
 
     #[test]
     fn what_is_no_bundle_is_refused_with_its_place() {
-        assert_eq!(refused(""), "byte 0, after 0 objects: a bundle begins with `{`");
-        assert_eq!(refused("[]"), "byte 0, after 0 objects: a bundle begins with `{`");
+        assert_eq!(refused(""), "byte 0, after 0 objects: a bundle must begin with `{`");
+        assert_eq!(refused("[]"), "byte 0, after 0 objects: a bundle must begin with `{`");
         assert!(
             refused("{\"type\":\"bundle\",\"objects\":[{},{\"a\":1")
                 .starts_with("byte 31, after 1 objects: what begins here")
         );
-        assert!(
-            refused("{\"type\":\"bundle\",\"objects\":[{},7]}").contains("byte 31, after 1 objects: an object should")
-        );
+        assert!(refused("{\"type\":\"bundle\",\"objects\":[{},7]}").contains("byte 31, after 1 objects: an object is"));
         assert!(refused("{\"type\":\"bundle\",\"objects\":[{}]").contains("ends here"));
         assert!(refused("{\"type\":\"bundle\",\"objects\":[{}{}]}").contains("what surrounds the objects"));
-        assert!(refused("{\"type\":\"bundle\",\"objects\":[{}]}}").contains("something follows"));
+        assert!(refused("{\"type\":\"bundle\",\"objects\":[{}]}}").contains("there is data after"));
         assert!(refused("{\"type\":\"relationship\",\"objects\":[{}]}").contains("`relationship`, not `bundle`"));
         assert!(refused("{\"type\":\"bundle\",\"objects\":[]}").contains("no objects"));
-        assert!(refused("{\"type\":\"bundle\",\"objects\":{}}").contains("no list"));
+        assert!(refused("{\"type\":\"bundle\",\"objects\":{}}").contains("is not a list"));
         assert!(refused("{\"type\":\"bundle\",\"objects\":[{}],\"objects\":[{}]}").contains("duplicate field"));
         assert!(refused("{\"type\":\"bundle\",\"id\":\"bundle--1\"}").contains("the bundle has no objects"));
     }
@@ -460,7 +458,7 @@ mod tests {
             assert!(frame.skeleton.starts_with(BYTE_ORDER_MARK) && frame.bytes == text.len() as u64);
         }
         for text in ["\u{feff}", " \u{feff}{}", "\u{feff}\u{feff}{}", "\u{feff}[]"] {
-            assert!(refused(text).contains("a bundle begins with `{`"), "{text:?}");
+            assert!(refused(text).contains("a bundle must begin with `{`"), "{text:?}");
         }
     }
 
@@ -472,9 +470,11 @@ mod tests {
             assert_eq!(pieces, ["{\"a\":1}", "{}"]);
             assert_eq!(frame.skeleton, b"{\"type\":\"bundle\",\"\\u006fbjects\":[\0,\0]}");
         }
-        assert!(refused(r#"{"type":"bundle","\u006fbjects":[0,0]}"#).contains("an object should stand here"));
+        assert!(refused(r#"{"type":"bundle","\u006fbjects":[0,0]}"#).contains("an object is expected here"));
         assert!(refused(r#"{"type":"bundle","\u006fbjects":[{}],"objects":[{}]}"#).contains("duplicate field"));
-        assert!(refused(r#"{"type":"bundle","a\x":1,"objects":[{}]}"#).contains("the name of a member is no text"));
+        assert!(
+            refused(r#"{"type":"bundle","a\x":1,"objects":[{}]}"#).contains("the name of a member is not a string")
+        );
     }
 
     #[test]
@@ -482,6 +482,6 @@ mod tests {
         let large = format!("{{\"type\":\"bundle\",\"objects\":[{{\"d\":\"{}\"}}]}}", "x".repeat(CHUNK * 3));
         assert_eq!(split(&large, 100_000).unwrap().0[0].len(), CHUNK * 3 + 8);
         let huge = format!("{{\"type\":\"bundle\",\"objects\":[{{\"d\":\"{}\"}}]}}", "x".repeat(MOST_OBJECT + 1));
-        assert!(split(&huge, 100_000).unwrap_err().to_string().contains("more than 16 MiB begins here"));
+        assert!(split(&huge, 100_000).unwrap_err().to_string().contains("larger than 16 MiB begins here"));
     }
 }

@@ -217,7 +217,7 @@ impl Catalog {
                 continue;
             }
             if i64::try_from(view.entries().count()) != Ok(release.objects) {
-                return Err(AttackError::Unknown(format!("release {} was taken out of the library", release.name)));
+                return Err(AttackError::Unknown(format!("release {} was removed from the library", release.name)));
             }
             let mut remembered = self.remembered();
             if is_settled && remembered.generation == generation {
@@ -387,7 +387,7 @@ impl Catalog {
             None => (self.view(last).await?, None),
             Some((number, None)) => {
                 return Err(AttackError::Unknown(format!(
-                    "there is no release {number} of {} in {}; `lazaret library releases` lists those that there are",
+                    "there is no release {number} of {} in {}; `lazaret library releases` lists the imported ones",
                     crate::domain_title(&span.domain),
                     span.feed
                 )));
@@ -428,7 +428,7 @@ impl Catalog {
 pub(crate) fn fields(text: &[u8]) -> Result<Map<String, Value>, AttackError> {
     match object::parse_exactly(text) {
         Ok(Value::Object(fields)) => Ok(fields),
-        _ => Err(damaged("an object's text is none".to_owned())),
+        _ => Err(damaged("an object's text is invalid".to_owned())),
     }
 }
 
@@ -459,18 +459,18 @@ fn nothing(section: Option<&Section>, id: &str, choice: &Choice) -> String {
     if let Some(feed) = choice.feed {
         place.push_str(&format!(" in {feed}"));
     }
-    format!("no {what}{place} has ever had the id `{id}` in the releases that were imported")
+    format!("no {what}{place} has the ID `{id}` in any imported release")
 }
 
 fn missing(releases: &[Release], choice: &Choice) -> String {
     if releases.is_empty() {
-        return "the library is empty; `lazaret library import` fills it".to_owned();
+        return "the library is empty; import releases with `lazaret library import`".to_owned();
     }
     let mut asked = Vec::new();
     asked.extend(choice.domain.as_ref().map(|domain| crate::domain_title(domain).to_owned()));
     asked.extend(choice.release.map(|number| number.to_string()));
     asked.extend(choice.feed.map(|feed| format!("in {feed}")));
-    format!("no release {} was imported; `lazaret library releases` lists those that there are", asked.join(" "))
+    format!("release {} has not been imported; `lazaret library releases` lists the imported ones", asked.join(" "))
 }
 
 /// Whether a text looks like an id rather than like words.

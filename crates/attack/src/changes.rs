@@ -76,7 +76,7 @@ impl Kind {
             Self::Revocations => "Revocations",
             Self::Deprecations => "Deprecations",
             Self::Deletions => "Deletions",
-            Self::Unlisted => "Changed in other ways",
+            Self::Unlisted => "Other changes",
         }
     }
 }
@@ -280,8 +280,8 @@ pub async fn changes_between(
         .unwrap_or((Feed::Stix21, Vec::new()));
     if pairs.is_empty() || pairs.len() < domains.len() {
         return Err(AttackError::Unknown(format!(
-            "not every domain that was asked for has both {from} and {to} in one feed; `lazaret library releases` lists what \
-             was imported"
+            "not every requested domain has both {from} and {to} in one feed; `lazaret library releases` lists the \
+                imported releases"
         )));
     }
     let mut found = Vec::new();

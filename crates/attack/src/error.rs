@@ -42,8 +42,7 @@ pub enum AttackError {
     Named(String),
     /// A release of this name is there with other bytes.
     #[error(
-        "{domain} {release} ({feed}) is in the library with other bytes: SHA-256 `{there}`, and this one has `{new}`; a release \
-         is never replaced, so import it with another `--release`, or into another data folder"
+        "{domain} {release} ({feed}) is already in the library with different bytes: SHA-256 `{there}`, this one has `{new}`; releases are never replaced, so import it with another `--release`, or into another data folder"
     )]
     Other {
         /// The feed.
@@ -67,7 +66,7 @@ pub enum AttackError {
         source: std::io::Error,
     },
     /// An archive ends early, or is damaged behind some of its members.
-    #[error("the archive `{path}` cannot be read any further; what stood before that place was dealt with")]
+    #[error("the archive `{path}` cannot be read any further; everything before that point was processed")]
     Cut {
         /// Which.
         path: String,
@@ -85,7 +84,7 @@ pub enum AttackError {
     #[error("the spreadsheet cannot be written: {0}")]
     Sheet(String),
     /// The search's index cannot be made or read.
-    #[error("the index of the search in `{path}`: {reason}")]
+    #[error("the search index in `{path}`: {reason}")]
     Search {
         /// Its folder.
         path: String,

@@ -29,12 +29,13 @@ const ODDITIES: [(i64, &str); 6] = [
     (Version::UNDATED, "objects without `modified`"),
     (
         Version::ODD_STATUS,
-        "objects that say neither true nor false where they say whether they are revoked, deprecated or sub-techniques, which counts as false",
+        "objects whose `revoked`, `x_mitre_deprecated` or `x_mitre_is_subtechnique` is neither true nor false; \
+            treated as false",
     ),
-    (Version::ODD_FIELD, "objects with a field that should be a text or a list and is none, which is passed over"),
-    (Version::ODD_DATE, "objects with a date that is none"),
-    (Version::ODD_ORDER, "objects that were changed before they were made"),
-    (Version::ODD_BUNDLE, "bundles among the objects, in which nothing is looked for"),
+    (Version::ODD_FIELD, "objects with a field that should be a string or a list but is not; the field is ignored"),
+    (Version::ODD_DATE, "objects with an invalid date"),
+    (Version::ODD_ORDER, "objects modified before they were created"),
+    (Version::ODD_BUNDLE, "nested bundles, which are ignored"),
 ];
 
 /// A domain's place among [`DOMAINS`].
@@ -112,12 +113,12 @@ impl Heard {
         let feed = match (frame.spec_version.as_deref(), self.stix_21) {
             (Some("2.0"), 0) => Feed::Stix20,
             (Some("2.0"), some) => {
-                notes.push(format!("objects that say that they are STIX 2.1, in a bundle of STIX 2.0: {some}"));
+                notes.push(format!("objects declared as STIX 2.1 in a STIX 2.0 bundle: {some}"));
                 Feed::Stix20
             }
             (Some("2.1") | None, some) if some > 0 => Feed::Stix21,
             (None, _) => {
-                return Err(named("neither the bundle nor its objects say which version of STIX they are".to_owned()));
+                return Err(named("neither the bundle nor its objects state their STIX version".to_owned()));
             }
             (Some(other), _) => {
                 let other = shortened(other);
@@ -127,16 +128,13 @@ impl Heard {
             }
         };
         if feed == Feed::Stix21 && self.stix_21 < self.objects {
-            notes.push(format!(
-                "objects that do not say which version of STIX they are: {}",
-                self.objects - self.stix_21
-            ));
+            notes.push(format!("objects that do not state their STIX version: {}", self.objects - self.stix_21));
         }
         for (count, (_, what)) in self.odd.iter().zip(ODDITIES).filter(|(count, _)| **count > 0) {
             notes.push(format!("{what}: {count}"));
         }
         if frame.skeleton.starts_with(BYTE_ORDER_MARK) {
-            notes.push("a byte order mark stands before the bundle; it is kept and not read".to_owned());
+            notes.push("the bundle begins with a byte order mark, which is kept but ignored".to_owned());
         }
         let (named_domain, named_release) = from_file_name(name);
         let collection = self.collection.as_ref();
@@ -148,7 +146,7 @@ impl Heard {
             && outer != said
             && outer == said.beta()
         {
-            notes.push(format!("its collection says {said}; this is the beta of that, {outer}"));
+            notes.push(format!("its collection says {said}; this is the beta of it, {outer}"));
             said_release = Some(outer);
         }
         let (source, domain) = agreed(
@@ -188,7 +186,7 @@ impl Heard {
     /// Enterprise than objects that name ICS. The oldest releases have no matrix, but techniques.
     fn domain_fits(&self, source: &str, domain: &str) -> Result<(), AttackError> {
         let against = |who: &str| Err(AttackError::Named(format!("{source} says `{domain}`, and {who}")));
-        let Some(own) = place(domain) else { return against("no domain is called that") };
+        let Some(own) = place(domain) else { return against("there is no such domain") };
         let id = |at: usize| DOMAINS.get(at).map_or("", |(id, _)| *id);
         if self.matrices.contains(&true) {
             if self.matrices.get(own) == Some(&true) {
@@ -231,7 +229,8 @@ fn agreed<T: PartialEq + Clone + std::fmt::Display>(
     match found {
         Some((source, value)) => Ok((source, value.clone())),
         None => Err(AttackError::Named(format!(
-            "neither its name, such as `enterprise-attack-17.1.json`, nor a collection in it says which {what} it is; say it with `--{what}`"
+            "neither its name, such as `enterprise-attack-17.1.json`, nor a collection in it states its {what}; use \
+                `--{what}`"
         ))),
     }
 }

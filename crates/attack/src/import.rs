@@ -182,8 +182,8 @@ pub async fn import(
                 }
                 if let Some(other) = there.iter().filter(same).find(|other| other.sha256 == sha256) {
                     notes.push(format!(
-                        "these are the bytes of {} as well, so that one of the two is called wrongly; `lazaret library remove` \
-                         takes a release out again",
+                        "it is identical to {}, so one of the two has the wrong name; `lazaret library remove` \
+                            removes a release",
                         other.name
                     ));
                 }
@@ -217,7 +217,7 @@ pub async fn import(
 /// Adds one object; why it cannot be added, where it cannot.
 async fn add(writer: &mut Import, item: Item, new: &mut usize) -> Result<Option<&'static str>, AttackError> {
     const GONE: &str =
-        "a release that had it was taken out of the library while this one was read; import this one again";
+        "a release that contained it was removed from the library while this one was being read; import this one again";
     if writer.add_known(&item.raw) == Added::Yes {
         return Ok(None);
     }
@@ -237,15 +237,12 @@ fn remarks(writer: &Import, contents: &[String]) -> Vec<String> {
     let unlisted = if listed.is_empty() { 0 } else { writer.beside(is_listed) };
     let absent = listed.len() - writer.has(listed.iter().copied());
     [
-        (writer.dangling(), "relationships that begin or end outside of this release"),
-        (
-            writer.said_again(),
-            "relationships that say what another one says: of the same type, between the same two objects",
-        ),
-        (absent, "objects that its collection lists and that are not in it"),
-        (unlisted, "objects that its collection does not list"),
-        (repeats.alike, "objects that stand in it more than once, with the same bytes"),
-        (repeats.versions, "objects that stand in it in several versions, of which the newest counts"),
+        (writer.dangling(), "relationships with an end outside this release"),
+        (writer.said_again(), "duplicate relationships: same type, same two objects"),
+        (absent, "objects listed in its collection but missing"),
+        (unlisted, "objects not listed in its collection"),
+        (repeats.alike, "objects contained more than once with identical bytes"),
+        (repeats.versions, "objects contained in several versions; the newest counts"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)

@@ -12,13 +12,13 @@ const MOST: usize = 10_000;
 #[derive(Debug, Error)]
 pub enum IndexError {
     /// It is no JSON.
-    #[error("it is no JSON: {0}")]
+    #[error("not JSON: {0}")]
     NoJson(serde_json::Error),
     /// It lists nothing.
-    #[error("it is no collection index: it has no `collections`")]
+    #[error("not a collection index: it has no `collections`")]
     NoIndex,
     /// Nothing of it is ours.
-    #[error("it offers no domain of ATT&CK")]
+    #[error("it lists no ATT&CK domain")]
     Empty,
 }
 
@@ -62,7 +62,7 @@ impl CollectionIndex {
         for one in list.iter().take(MOST) {
             let name = text(one, "name");
             let Some(domain) = from_collection_name(&name) else {
-                left_out.push(format!("the collection `{}` is no domain of ATT&CK", shortened(&name)));
+                left_out.push(format!("the collection `{}` is not an ATT&CK domain", shortened(&name)));
                 continue;
             };
             let mut versions = Vec::new();
@@ -71,7 +71,7 @@ impl CollectionIndex {
                 let is_web = address.starts_with("https://") || address.starts_with("http://");
                 match number.parse::<Number>() {
                     Ok(number) if is_web => versions.push(Offered { number, address }),
-                    Ok(number) => left_out.push(format!("{name} {number} has no address: `{}`", shortened(&address))),
+                    Ok(number) => left_out.push(format!("{name} {number} has no valid URL: `{}`", shortened(&address))),
                     Err(error) => left_out.push(format!("{name}: {error}")),
                 }
             }
@@ -108,7 +108,9 @@ mod tests {
         );
         assert_eq!(index.left_out.len(), 3, "{:?}", index.left_out);
         assert!(CollectionIndex::read(b"{}").unwrap_err().to_string().contains("no `collections`"));
-        assert!(CollectionIndex::read(b"<html>").unwrap_err().to_string().contains("no JSON"));
-        assert!(CollectionIndex::read(br#"{"collections":[]}"#).unwrap_err().to_string().contains("offers no domain"));
+        assert!(CollectionIndex::read(b"<html>").unwrap_err().to_string().contains("not JSON"));
+        assert!(
+            CollectionIndex::read(br#"{"collections":[]}"#).unwrap_err().to_string().contains("lists no ATT&CK domain")
+        );
     }
 }

@@ -25,9 +25,9 @@ pub(crate) trait Sink {
     fn refused(&mut self, name: &str, error: AttackError) -> Result<(), AttackError>;
 }
 
-const OTHER_NAME: &str = "it is not named as a bundle is";
-const LINK: &str = "it is a link to a folder, or leads nowhere";
-const SPECIAL: &str = "it is no file";
+const OTHER_NAME: &str = "its name is not that of a bundle";
+const LINK: &str = "it is a link to a folder or a broken link";
+const SPECIAL: &str = "it is not a file";
 
 /// Reads every bundle below a path: a file is one, or an archive of several; a folder has them by their names. What cannot be
 /// read is told, and what follows it is read nevertheless.
@@ -62,7 +62,7 @@ pub(crate) fn read(path: &Path, read: &Arc<AtomicU64>, sink: &mut dyn Sink) -> R
 }
 
 fn nothing(what: &str) -> AttackError {
-    AttackError::Named(format!("nothing in this {what} is named as a bundle is, such as `enterprise-attack-17.1.json`"))
+    AttackError::Named(format!("nothing in this {what} is named like a bundle, such as `enterprise-attack-17.1.json`"))
 }
 
 /// Bytes of everything that would be read.
@@ -148,7 +148,7 @@ fn member(name: &str, reader: &mut dyn Read, sink: &mut dyn Sink, layers: usize)
 fn unpack(name: &str, reader: &mut dyn Read, sink: &mut dyn Sink, layers: usize) -> Result<(), AttackError> {
     let broken = |source| AttackError::File { path: name.to_owned(), source };
     if layers > MOST_LAYERS {
-        return Err(broken(std::io::Error::other("packings within packings")));
+        return Err(broken(std::io::Error::other("nested compression")));
     }
     let mut head = [0; 512];
     let mut filled = 0;

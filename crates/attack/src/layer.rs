@@ -140,20 +140,20 @@ pub fn read_layers(text: &[u8]) -> Result<Vec<Layer>, AttackError> {
         text => text,
     };
     let value: Value =
-        serde_json::from_slice(text).map_err(|error| AttackError::Layer(format!("it is no JSON: {error}")))?;
+        serde_json::from_slice(text).map_err(|error| AttackError::Layer(format!("not JSON: {error}")))?;
     let list = match value {
         Value::Array(list) => list,
         one => vec![one],
     };
     if list.is_empty() || list.len() > MOST_LAYERS {
-        return Err(wrong("a file has one layer, or a list of up to 100"));
+        return Err(wrong("a file must contain one layer or a list of up to 100"));
     }
     list.into_iter().map(layer).collect()
 }
 
 fn layer(value: Value) -> Result<Layer, AttackError> {
     let wrong = |reason: String| AttackError::Layer(reason);
-    let Value::Object(old) = value else { return Err(wrong("a layer is a JSON object".to_owned())) };
+    let Value::Object(old) = value else { return Err(wrong("a layer must be a JSON object".to_owned())) };
     let text = |fields: &Map<String, Value>, name: &str| {
         fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
@@ -162,16 +162,15 @@ fn layer(value: Value) -> Result<Layer, AttackError> {
         Some(versions) => text(versions, "layer"),
         None => text(&old, "version"),
     };
-    let format: Number = format
-        .parse()
-        .map_err(|_| wrong(format!("it does not say which version of the format it has: `{}`", shortened(&format))))?;
+    let format: Number =
+        format.parse().map_err(|_| wrong(format!("it does not state its format version: `{}`", shortened(&format))))?;
     if !(1..5).contains(&format.major()) {
-        return Err(wrong(format!("version {format} of the format is not known; 1.0 to {FORMAT} are")));
+        return Err(wrong(format!("format version {format} is not supported; use 1.0 to {FORMAT}")));
     }
     let domain = text(&old, "domain");
     let plain = domain.strip_prefix("mitre-").unwrap_or(&domain);
     let domain = domain_named(plain)
-        .ok_or_else(|| wrong(format!("`{}` is no domain of ATT&CK", shortened(&domain))))?
+        .ok_or_else(|| wrong(format!("`{}` is not an ATT&CK domain", shortened(&domain))))?
         .to_owned();
     let attack: Option<Number> = versions.and_then(|versions| text(versions, "attack").parse().ok());
     let name = text(&old, "name");
@@ -216,7 +215,7 @@ fn layer(value: Value) -> Result<Layer, AttackError> {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(list)) if list.len() <= MOST_TECHNIQUES => list.clone(),
         Some(Value::Array(_)) => return Err(wrong("it has more than 50,000 techniques".to_owned())),
-        Some(_) => return Err(wrong("its `techniques` are no list".to_owned())),
+        Some(_) => return Err(wrong("its `techniques` is not a list".to_owned())),
     };
     for (place, technique) in techniques.iter().enumerate() {
         if technique.get("techniqueID").and_then(Value::as_str).is_none_or(str::is_empty) {
@@ -296,17 +295,17 @@ pub fn layer_upgraded(layer: &Layer, view: &View) -> (Layer, Vec<Note>) {
             Successor::Other(heir) => {
                 notes.push(Note {
                     id: id.clone(),
-                    what: format!("revoked; {} {} takes its place", heir.attack_id, heir.name),
+                    what: format!("revoked; replaced by {} {}", heir.attack_id, heir.name),
                 });
                 fields.insert("techniqueID".to_owned(), heir.attack_id.clone().into());
                 heir.attack_id.clone()
             }
             Successor::Deprecated => {
-                notes.push(Note { id, what: "deprecated; nothing takes its place".to_owned() });
+                notes.push(Note { id, what: "deprecated; no replacement".to_owned() });
                 continue;
             }
             Successor::Lost => {
-                notes.push(Note { id, what: "revoked, and what replaces it is not in this release".to_owned() });
+                notes.push(Note { id, what: "revoked; its replacement is not in this release".to_owned() });
                 continue;
             }
             Successor::Unknown => {
@@ -319,7 +318,7 @@ pub fn layer_upgraded(layer: &Layer, view: &View) -> (Layer, Vec<Note>) {
         if !tactic.is_empty() && !technique_at(view, &heir).is_some_and(serves) {
             notes.push(Note {
                 id: heir,
-                what: format!("does not serve the tactic {tactic}; marked wherever it stands now"),
+                what: format!("no longer under the tactic {tactic}; marked wherever it appears now"),
             });
             fields.remove("tactic");
         }
@@ -459,14 +458,14 @@ mod tests {
     #[test]
     fn what_is_no_layer_is_refused_with_the_reason() {
         for (text, reason) in [
-            ("{", "no JSON"),
+            ("{", "not JSON"),
             ("[]", "one layer"),
             ("7", "JSON object"),
-            (r#"{"name":"a"}"#, "which version"),
-            (r#"{"name":"a","version":"5.0"}"#, "not known"),
-            (r#"{"name":"a","version":"3.0","domain":"x"}"#, "no domain"),
+            (r#"{"name":"a"}"#, "format version"),
+            (r#"{"name":"a","version":"5.0"}"#, "not supported"),
+            (r#"{"name":"a","version":"3.0","domain":"x"}"#, "not an ATT&CK domain"),
             (r#"{"version":"3.0","domain":"ics-attack"}"#, "no `name`"),
-            (r#"{"name":"a","version":"3.0","domain":"ics-attack","techniques":7}"#, "no list"),
+            (r#"{"name":"a","version":"3.0","domain":"ics-attack","techniques":7}"#, "is not a list"),
             (r#"{"name":"a","version":"3.0","domain":"ics-attack","techniques":[{}]}"#, "technique 1 has no"),
         ] {
             let said = read_layers(text.as_bytes()).unwrap_err().to_string();

@@ -59,7 +59,7 @@ impl FromStr for Feed {
         match text {
             "stix-2.0" | "2.0" => Ok(Self::Stix20),
             "stix-2.1" | "2.1" => Ok(Self::Stix21),
-            _ => Err(AttackError::Named(format!("`{}` is no feed: `stix-2.0` or `stix-2.1`", shortened(text)))),
+            _ => Err(AttackError::Named(format!("`{}` is not a feed; use `stix-2.0` or `stix-2.1`", shortened(text)))),
         }
     }
 }
@@ -110,7 +110,7 @@ impl FromStr for Number {
 
     /// Such as `17.1`, `v17.1`, `17` or `11.0-beta`.
     fn from_str(text: &str) -> Result<Self, AttackError> {
-        let wrong = || AttackError::Named(format!("`{}` is no release, such as `17.1`", shortened(text)));
+        let wrong = || AttackError::Named(format!("`{}` is not a release such as `17.1`", shortened(text)));
         let digits = text.strip_prefix('v').unwrap_or(text);
         let (digits, is_final) = digits.strip_suffix(BETA).map_or((digits, true), |digits| (digits, false));
         let (major, minor) = digits.split_once('.').unwrap_or((digits, "0"));

@@ -77,7 +77,7 @@ fn oddities(object: &Map<String, Value>, kind: &str) -> i64 {
 /// What is wrong with it, with its id as far as it has one.
 pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)> {
     let value = parse_exactly(text).map_err(|error| (loose_id(text), error.to_string()))?;
-    let Value::Object(object) = &value else { return Err((String::new(), "no object".to_owned())) };
+    let Value::Object(object) = &value else { return Err((String::new(), "not an object".to_owned())) };
     let stix_id = match object.get("id") {
         Some(Value::String(id)) => id.clone(),
         _ => return Err((String::new(), "it has no `id`".to_owned())),
@@ -86,11 +86,11 @@ pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)>
     let words = |name: &str| match object.get(name) {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text.clone()),
-        Some(_) => Err(wrong(format!("its `{name}` is no text"))),
+        Some(_) => Err(wrong(format!("its `{name}` is not a string"))),
     };
     let kind = words("type")?;
     if !is_id(&stix_id, &kind) {
-        return Err(wrong(format!("its `id` is no identifier of its type `{}`", shortened(&kind))));
+        return Err(wrong(format!("its `id` is not an identifier of its type `{}`", shortened(&kind))));
     }
     let relation = if kind == "relationship" {
         let end = |name: &str| match words(name)? {
@@ -99,7 +99,7 @@ pub(crate) fn read(text: &[u8], raw: [u8; 32]) -> Result<Read, (String, String)>
         };
         let reference = |name: &str| match end(name)? {
             text if is_id(&text, crate::kind_of(&text)) => Ok(text),
-            text => Err(wrong(format!("its `{name}` is no identifier: `{}`", shortened(&text)))),
+            text => Err(wrong(format!("its `{name}` is not an identifier: `{}`", shortened(&text)))),
         };
         Some(Relation { kind: end("relationship_type")?, from: reference("source_ref")?, to: reference("target_ref")? })
     } else {
@@ -353,7 +353,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(name) = access.next_key::<String>()? {
             if map.contains_key(&name) {
-                return Err(A::Error::custom(format!("the name `{}` stands twice in one object", shortened(&name))));
+                return Err(A::Error::custom(format!("the name `{}` occurs twice in one object", shortened(&name))));
             }
             let Strict(value) = access.next_value()?;
             map.insert(name, value);
@@ -423,23 +423,23 @@ mod tests {
     fn what_is_not_an_object_of_stix_is_refused() {
         for (text, reason) in [
             ("{}", "no `id`"),
-            (r#"{"id":"tool--0a"}"#, "no identifier of its type"),
-            (r#"{"id":"tool--0a","type":"malware"}"#, "no identifier of its type `malware`"),
-            (r#"{"id":"tool--0a/../x","type":"tool"}"#, "no identifier"),
-            (r#"{"id":"tool--0a","type":"tool","name":7}"#, "its `name` is no text"),
+            (r#"{"id":"tool--0a"}"#, "not an identifier of its type"),
+            (r#"{"id":"tool--0a","type":"malware"}"#, "not an identifier of its type `malware`"),
+            (r#"{"id":"tool--0a/../x","type":"tool"}"#, "not an identifier"),
+            (r#"{"id":"tool--0a","type":"tool","name":7}"#, "its `name` is not a string"),
             (r#"{"id":"relationship--0a","type":"relationship","source_ref":"a"}"#, "without `relationship_type`"),
             (
                 r#"{"id":"relationship--0a","type":"relationship","relationship_type":"uses","source_ref":"tool--0a","target_ref":"x"}"#,
-                "its `target_ref` is no identifier: `x`",
+                "its `target_ref` is not an identifier: `x`",
             ),
-            (r#"{"id":"tool--0a","type":"tool","type":"tool"}"#, "`type` stands twice"),
-            (r#"{"id":"tool--0a","type":"tool","x":{"a":1,"a":1}}"#, "`a` stands twice"),
+            (r#"{"id":"tool--0a","type":"tool","type":"tool"}"#, "`type` occurs twice"),
+            (r#"{"id":"tool--0a","type":"tool","x":{"a":1,"a":1}}"#, "`a` occurs twice"),
             (r#"{"id":"tool--0a","type":"tool",}"#, "trailing comma"),
         ] {
             let (id, said) = check(text).unwrap_err();
             assert!(said.contains(reason), "{text}: {said}");
             // What stands twice in an object is told with the id of the object.
-            assert!(id == "tool--0a" || !said.contains("stands twice"), "{text}: {id}");
+            assert!(id == "tool--0a" || !said.contains("occurs twice"), "{text}: {id}");
         }
     }
 

@@ -24,14 +24,14 @@ pub async fn remove(
     let nothing = || {
         let feed = feed.map_or_else(String::new, |feed| format!(" in {feed}"));
         AttackError::Unknown(format!(
-            "there is no release {number} of {title}{feed}; `lazaret library releases` lists those that there are"
+            "there is no release {number} of {title}{feed}; `lazaret library releases` lists the imported ones"
         ))
     };
     let release = found.next().ok_or_else(nothing)?;
     if let Some(other) = found.next() {
         let (one, other) = (release.feed, other.feed);
         return Err(AttackError::Unknown(format!(
-            "{one} and {other} both have {title} {number}; say with `--feed` which of the two goes"
+            "{one} and {other} both have {title} {number}; choose one with `--feed`"
         )));
     }
     match library.remove(&release).await? {

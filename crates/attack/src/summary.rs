@@ -186,11 +186,11 @@ pub fn markdown(changes: &Changes) -> String {
     let mut out = format!("# ATT&CK {} → {} ({})\n\n{ATTRIBUTION}\n", changes.from, changes.to, changes.feed);
     for (domain, found) in &changes.domains {
         out.push_str(&format!("\n## {}\n\n", crate::domain_title(domain)));
-        out.push_str("| | live before | live now |");
+        out.push_str("| | active before | active now |");
         for kind in Kind::COUNTED {
             out.push_str(&format!(" {} |", kind.title().to_lowercase()));
         }
-        out.push_str(" in other ways |\n|---|---|---|");
+        out.push_str(" other changes |\n|---|---|---|");
         out.push_str(&"---|".repeat(Kind::COUNTED.len() + 1));
         out.push('\n');
         for section in order() {

@@ -103,16 +103,16 @@ pub struct Trouble {
 #[derive(Debug, thiserror::Error)]
 pub enum TakeError {
     /// The document is not what it should be.
-    #[error("the document is not what it should be: {}", first(.0))]
+    #[error("the document is not valid: {}", first(.0))]
     Troubles(Vec<Trouble>),
     /// It cannot be done, for this reason.
     #[error("{0}")]
     Refused(String),
     /// There is none with this number.
-    #[error("there is no take with the number {0}")]
+    #[error("no take with the number {0}")]
     Missing(i64),
     /// Somebody else changed it.
-    #[error("somebody has changed this take in the meantime; look at it again")]
+    #[error("someone has changed this take in the meantime; review it again")]
     Changed,
     /// The library.
     #[error(transparent)]
@@ -139,7 +139,7 @@ pub fn read_take(text: &str) -> Result<Document, Vec<Trouble>> {
     if text.len() > MOST_BYTES {
         return Err(lone("it is larger than 256 KiB".to_owned()));
     }
-    let value = crate::parse(text.as_bytes()).map_err(|error| lone(format!("it is no JSON: {error}")))?;
+    let value = crate::parse(text.as_bytes()).map_err(|error| lone(format!("not JSON: {error}")))?;
     let mut troubles: Vec<Trouble> = Vec::new();
     for error in validator().map_err(lone)?.iter_errors(&value).take(MOST_TROUBLES) {
         troubles.push(Trouble { place: error.instance_path().to_string(), message: error.to_string() });
@@ -157,7 +157,7 @@ fn empty_words(document: &Document) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     let mut needs = |place: String, text: &str, least: usize| {
         if text.chars().filter(|letter| is_seen(*letter)).count() < least {
-            let message = format!("it needs at least {least} letters that can be seen");
+            let message = format!("it needs at least {least} visible characters");
             troubles.push(Trouble { place, message });
         }
     };
@@ -175,7 +175,7 @@ fn empty_words(document: &Document) -> Vec<Trouble> {
                 Evidence::Link { title, retrieved, .. } => {
                     needs(format!("{place}/title"), title, 3);
                     if !crate::dates::is_day(retrieved) {
-                        let message = format!("`{retrieved}` is no day of the calendar, such as 2026-01-31");
+                        let message = format!("`{retrieved}` is not a date such as 2026-01-31");
                         days.push(Trouble { place: format!("{place}/retrieved"), message });
                     }
                 }

@@ -78,27 +78,29 @@ const NO_SCRIPTS: &str =
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 lazaret_model::settings! {
-    /// The console of `lazaret serve`: what was stopped, who asked for it, who may have it.
+    /// The console of `lazaret serve`: events, release requests and administration.
     pub struct ConsoleSettings {
-        /// Address and port to listen on. Empty: no console, and nobody can ask for files.
+        /// Address and port to listen on. Empty: no console, and no release requests.
         pub listen: String = "127.0.0.1:8080".to_owned();
-        /// Address under which people reach it, for links on block pages. Empty: "http://" and the address it listens on.
+        /// URL under which people reach the console, for links on block pages. Empty: "http://" and the address it
+        /// listens on.
         pub public_url: String = String::new();
-        /// Name of the organisation, at the head of the console and of pages that stop somebody, and whom people may turn to (an address of
-        /// mail or the web, a number, or a sentence), on the latter. Empty: none.
+        /// `organisation` is shown at the top of the console and of block pages; `contact` (an email or web address,
+        /// a phone number or a sentence) is shown on block pages. Empty: none.
         pub organisation: String = String::new();
         pub contact: String = String::new();
-        /// Whom people may turn to in a security incident, at any hour; "Active security incident?" on every page leads to it. Empty: `contact`.
+        /// Contact for security incidents, around the clock; "Active security incident?" on every page leads to it.
+        /// Empty: `contact`.
         pub incident_contact: String = String::new();
-        /// File of its logo, PNG or SVG without scripts, of at most 64 KiB. Empty: none.
+        /// Logo file: PNG, or SVG without scripts, of at most 64 KiB. Empty: none.
         pub logo: std::path::PathBuf = std::path::PathBuf::new();
-        /// Hours for which an approved file may be fetched.
+        /// Hours for which an approved file can be downloaded.
         pub release_hours: u32 = 72;
         /// Hours for which requests from a machine are those of whoever signed in there to use the web (`proxy.sign_in_page`).
         pub network_hours: u32 = 12, in 1..=8_760;
-        /// Requests that one machine may make in an hour.
+        /// Maximum number of requests per hour from one machine.
         pub requests_an_hour: u32 = 10;
-        /// Whether the ATT&CK library may be read, and asked over its API and TAXII, without signing in.
+        /// Whether the ATT&CK library can be used without signing in, including its API and TAXII.
         pub public_library: bool = true;
     }
 }

@@ -95,24 +95,24 @@ impl Assembly {
     /// When it breaks the protocol; the child is then not to be listened to any more.
     pub(crate) fn take(&mut self, answer: Answer, bytes: usize) -> Result<(), &'static str> {
         if self.finished {
-            return Err("it went on after its end");
+            return Err("it continued after its end");
         }
         self.heard = self.heard.saturating_add(bytes);
         if self.heard > MOST_HEARD {
-            return Err("it says more than 256 MiB");
+            return Err("it sent more than 256 MiB");
         }
         match answer {
             Answer::Begin(part) => self.begin(part),
             Answer::Finding { of, finding } => self.finding(of, finding),
             Answer::End { id, locked, incomplete, password, macros } => {
                 let at = self.open.last().copied().filter(|at| self.index.get(&id) == Some(at));
-                let at = at.ok_or("a part ends that is not the one at work")?;
+                let at = at.ok_or("it ended a part other than the current one")?;
                 check_reasons(&incomplete)?;
                 if password.as_ref().is_some_and(|password| password.len() > MOST_TEXT) {
                     return Err("a password is longer than agreed");
                 }
                 let more = incomplete.len() * PIECE + sum(incomplete.iter().chain(&password));
-                let entry = self.entries.get_mut(at).ok_or("a part ends that never began")?;
+                let entry = self.entries.get_mut(at).ok_or("it ended a part that never began")?;
                 let part = &mut entry.part;
                 part.locked = locked;
                 part.complete = incomplete.is_empty() && !locked;
@@ -132,7 +132,7 @@ impl Assembly {
                 Ok(())
             }
             // The first time is none of its business.
-            Answer::Spool => Err("it asks for a second file"),
+            Answer::Spool => Err("it asked for a second file"),
             Answer::Panic(_) | Answer::Gone(_) | Answer::Probed(_) => Ok(()),
         }
     }
@@ -160,7 +160,7 @@ impl Assembly {
             self.findings.push((culprit, finding));
         }
         if self.too_many_findings {
-            self.incomplete(0, &format!("more than {MOST_FINDINGS} findings of one severity: the others are left out"));
+            self.incomplete(0, &format!("more than {MOST_FINDINGS} findings of one severity: the others were dropped"));
         }
         let entries = &self.entries;
         let stays = |at: usize| entries.get(at).is_some_and(|entry| !entry.withdrawn);
@@ -171,10 +171,10 @@ impl Assembly {
 
     fn begin(&mut self, part: Part) -> Result<(), &'static str> {
         if self.entries.len() >= self.most_parts {
-            return Err("it reports more parts than the limit allows");
+            return Err("it reported more parts than the limit allows");
         }
         if self.index.contains_key(&part.id) {
-            return Err("two parts have one number");
+            return Err("two parts have the same number");
         }
         check_words(&part)?;
         let id = part.id;
@@ -198,7 +198,7 @@ impl Assembly {
     /// The sample itself: of what the child says, only what it is.
     fn sample_of(&self, said: Part) -> Result<Part, &'static str> {
         if !self.entries.is_empty() {
-            return Err("there are two samples");
+            return Err("it reported two samples");
         }
         if said.id != self.sample.id {
             return Err("the sample is not the first of its parts");
@@ -221,13 +221,13 @@ impl Assembly {
     fn member_of(&self, parent: PartId, said: Part) -> Result<Part, &'static str> {
         let at = self.open.last().filter(|at| self.index.get(&parent) == Some(*at));
         let above = at.and_then(|at| self.entries.get(*at)).map(|entry| &entry.part);
-        let above = above.ok_or("a part's parent is not the one at work")?;
+        let above = above.ok_or("a part's parent is not the current one")?;
         let depth = above.depth.saturating_add(1);
         if depth > self.most_depth {
             return Err("its parts nest deeper than the limit allows");
         }
         if said.role == Role::Sample {
-            return Err("there are two samples");
+            return Err("it reported two samples");
         }
         // Paths that had to be cut may lack the whole of what they begin with.
         let below = said.path.strip_prefix(above.path.as_str()).is_some_and(|rest| rest.starts_with("//"));
@@ -252,19 +252,22 @@ impl Assembly {
         let entry = self.entries.get(at).filter(|entry| !entry.withdrawn);
         let entry = entry.ok_or("a finding is about a part that does not exist")?;
         if !is_id(&finding.id) || !is_id(&finding.detector) {
-            return Err("a finding's id cannot be");
+            return Err("a finding has an invalid ID");
         }
         let techniques = &finding.techniques;
         if techniques.len() > MOST_EACH || !techniques.iter().all(lazaret_model::TechniqueId::is_well_formed) {
-            return Err("a finding names a technique that cannot exist");
+            return Err("a finding names an invalid technique");
         }
         if finding.message.len() > MOST_TEXT {
-            return Err("a finding says more than agreed");
+            return Err("a finding's message is longer than agreed");
         }
         if finding.evidence.len() > MOST_EACH || finding.evidence.keys().any(|name| name.len() > MOST_ID) {
             return Err("a finding has more evidence than agreed");
         }
-        let Some(seen) = self.seen.get_mut(finding.severity as usize) else { return Err("a severity cannot be") };
+        let Some(seen) = self.seen.get_mut(finding.severity as usize) else {
+            return Err("a finding has an invalid \
+            severity");
+        };
         if *seen >= MOST_FINDINGS {
             self.too_many_findings = true;
             return Ok(());
@@ -278,14 +281,14 @@ impl Assembly {
     }
 
     fn withdraw_below(&mut self, id: PartId) -> Result<(), &'static str> {
-        let at = *self.index.get(&id).ok_or("a part is opened again that does not exist")?;
+        let at = *self.index.get(&id).ok_or("it reopened a part that does not exist")?;
         let depth_at = |at: usize| self.entries.get(at).map(|entry| entry.part.depth);
         let line = self.open.last().and_then(|last| depth_at(*last));
         let entry = self.entries.get_mut(at).filter(|entry| !entry.withdrawn);
-        let entry = entry.ok_or("a part is opened again that does not exist")?;
+        let entry = entry.ok_or("it reopened a part that does not exist")?;
         // What is at work lies above it, if anything is; so nothing of what is forgotten is at work.
         if line.is_some_and(|depth| depth >= entry.part.depth) {
-            return Err("a part is opened again that is not done");
+            return Err("it reopened a part that is not finished");
         }
         let mut gone = std::mem::take(&mut entry.children);
         self.open.push(at);
@@ -306,7 +309,7 @@ impl Assembly {
     /// Counts what is kept.
     fn hold(&mut self, bytes: usize) -> Result<(), &'static str> {
         self.held = self.held.saturating_add(bytes);
-        if self.held > MOST_HELD { Err("it tells more than 64 MiB of names and findings") } else { Ok(()) }
+        if self.held > MOST_HELD { Err("it sent more than 64 MiB of names and findings") } else { Ok(()) }
     }
 
     fn incomplete(&mut self, at: usize, reason: &str) {
@@ -320,12 +323,12 @@ impl Assembly {
 
 /// The kind as the table of kinds has it, so that id, class and media type belong together.
 fn known_kind(said: &Kind) -> Result<Kind, &'static str> {
-    kind(&said.id).map(KindRow::kind).ok_or("a part is of a kind that does not exist")
+    kind(&said.id).map(KindRow::kind).ok_or("a part has an unknown file type")
 }
 
 fn known_kinds(said: &[Kind]) -> Result<Vec<Kind>, &'static str> {
     if said.len() > MOST_EACH {
-        return Err("a part is of more kinds than agreed");
+        return Err("a part has more file types than agreed");
     }
     said.iter().map(known_kind).collect()
 }
@@ -340,7 +343,7 @@ fn check_words(part: &Part) -> Result<(), &'static str> {
     let sha256 = part.sha256.is_empty() || is_hash(&part.sha256, 64);
     let legacy = [(&part.sha1, 40), (&part.md5, 32)];
     if !sha256 || !legacy.iter().all(|(hash, digits)| hash.as_ref().is_none_or(|hash| is_hash(hash, *digits))) {
-        return Err("a part's hash cannot be");
+        return Err("a part has an invalid hash");
     }
     check_reasons(&part.incomplete)
 }

@@ -45,10 +45,14 @@ pub(crate) fn rules(sources: &[RuleSource], folder: Option<&Path>) -> Result<Cac
         Some(Ok(file)) => (file, None),
         other => {
             let memory = crate::system::sealed(&compiled.bytes)
-                .map_err(|source| crate::EngineError::Start { step: "keeping the rules in memory", source })?;
+                .map_err(|source| crate::EngineError::Start { step: "cannot keep the rules in memory", source })?;
             let trouble = other.and_then(Result::err);
-            let trouble =
-                trouble.map(|why| format!("the compiled rules could not be kept, so every start compiles them: {why}"));
+            let trouble = trouble.map(|why| {
+                format!(
+                    "the compiled rules could not be cached, so every start will compile them: \
+                    {why}"
+                )
+            });
             (File::from(memory), trouble)
         }
     };

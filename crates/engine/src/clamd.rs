@@ -67,7 +67,7 @@ impl Clamd {
 
     /// The finding that says why there is no answer.
     pub(crate) fn failed(&self, error: &io::Error) -> Finding {
-        failed(&format!("clamd at `{self}` could not be asked: {error}"))
+        failed(&format!("clamd at `{self}` could not be queried: {error}"))
     }
 
     fn answer(&self, sample: &mut dyn Read, timeout: Duration) -> io::Result<String> {
@@ -88,7 +88,7 @@ impl Clamd {
         stream.take(MOST_ANSWER).read_to_end(&mut answer)?;
         let text = String::from_utf8_lossy(&answer).trim_matches(['\0', '\n', ' ']).to_owned();
         if text.is_empty() {
-            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it hung up without an answer"))
+            Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the connection without a response"))
         } else {
             Ok(text)
         }
@@ -126,7 +126,7 @@ fn finding(answer: &str) -> Option<Finding> {
         // Heuristics and unwanted programs are strong signs; signatures of malware are certain.
         let certain = !["Heuristics.", "PUA."].iter().any(|prefix| name.starts_with(prefix));
         let severity = if certain { Severity::Critical } else { Severity::High };
-        let message = format!("ClamAV knows it as `{name}`");
+        let message = format!("ClamAV detects it as `{name}`");
         let finding = Finding::new("signature.clamav", "clamd", severity, Family::Signature, message);
         return Some(finding.technique("T1204.002").with("name", name));
     }

@@ -374,7 +374,7 @@ impl Engine {
     ) -> Result<ScanReport, EngineError> {
         let Analysis { parts, findings, .. } = analysis;
         let judged = Judged::new(&parts, &findings);
-        let nothing = || EngineError::Worker("it reported nothing, not even the sample itself".to_owned());
+        let nothing = || EngineError::Worker("it reported nothing".to_owned());
         let (sample, verdict_on_sample) = judged.parts().next().ok_or_else(nothing)?;
         let counts = self.policies.ask_ledger();
         let prevalence = prevalence.filter(|_| counts).map_or(0, |seen| seen(&sample.sha256));
@@ -497,14 +497,18 @@ fn left_out(errors: &[RuleError]) -> Vec<Notice> {
     }
     let said = |errors: &Vec<&RuleError>| match errors.as_slice() {
         [] => None,
-        [error] => Some(Notice(format!("a rule is left out: {error}"))),
-        [first, ..] => Some(Notice(format!("{} rules are left out for one reason, the first: {first}", errors.len()))),
+        [error] => Some(Notice(format!("a rule was skipped: {error}"))),
+        [first, ..] => Some(Notice(format!(
+            "{} rules were skipped for the same reason, the first: \
+            {first}",
+            errors.len()
+        ))),
     };
     let mut notices: Vec<_> = reasons.values().filter_map(said).collect();
     let more = notices.len().saturating_sub(MOST_REASONS);
     if more > 0 {
         notices.truncate(MOST_REASONS);
-        notices.push(Notice(format!("rules are left out for {more} more reasons")));
+        notices.push(Notice(format!("rules were skipped for {more} more reasons")));
     }
     notices
 }
@@ -518,7 +522,7 @@ fn hash_lists(settings: &Settings, notices: &mut Vec<Notice>) -> Vec<CompiledLis
                 notices.extend(list.trouble.take().map(Notice));
                 all.push(list);
             }
-            Err(error) => notices.push(Notice(format!("a hash list is left out: {error}"))),
+            Err(error) => notices.push(Notice(format!("a hash list was skipped: {error}"))),
         }
     }
     all

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// The worker process could not be started.
-    #[error("the worker could not be started: {step}")]
+    #[error("cannot start the worker: {step}")]
     Start {
         /// What was being done.
         step: &'static str,
@@ -19,7 +19,7 @@ pub enum EngineError {
     #[error("the worker cannot work: {0}")]
     Worker(String),
     /// A sample could not be handed to the worker.
-    #[error("`{name}` could not be handed to the worker: {step}")]
+    #[error("cannot hand `{name}` to the worker: {step}")]
     Hand {
         /// The sample's name.
         name: String,
@@ -30,7 +30,7 @@ pub enum EngineError {
         source: std::io::Error,
     },
     /// The sample changed while it was being read.
-    #[error("`{0}` changed while it was being read; scan it again when nothing writes to it")]
+    #[error("`{0}` changed while it was being read; scan it again when it is no longer being written")]
     Changed(String),
     /// The rules could not be compiled.
     #[error("the rules could not be compiled")]

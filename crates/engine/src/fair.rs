@@ -166,7 +166,7 @@ pub struct QueueFull(pub usize);
 
 impl fmt::Display for QueueFull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} inspections for the same client wait for their turn already", self.0)
+        write!(f, "{} inspections for the same client are already waiting", self.0)
     }
 }
 

@@ -89,11 +89,11 @@ pub(crate) fn watch(pulse: &Pulse, current: &Current) {
         }
         tracing::warn!(
             ms = PATIENCE.as_millis(),
-            "a worker does not answer; it is ended and replaced, and what it had is tried once more"
+            "a worker does not respond; it is replaced, and its inspections are retried once"
         );
         worker.lose();
         if let Err(error) = current.replace(&worker) {
-            tracing::error!(%error, "no other worker could be started");
+            tracing::error!(%error, "cannot start another worker");
         }
     }
 }

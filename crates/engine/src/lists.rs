@@ -125,8 +125,12 @@ pub(crate) fn compiled(list: &HashListFile, folder: Option<&Path>) -> Result<Com
     };
     let sha256 = HEXLOWER.encode(&hashing.hash.finalize());
     let name = list.name.clone();
-    let trouble =
-        trouble.map(|why| format!("the compiled form of `{name}` could not be kept, so every start makes it: {why}"));
+    let trouble = trouble.map(|why| {
+        format!(
+            "the compiled form of `{name}` could not be cached, so every start will compile it: \
+            {why}"
+        )
+    });
     Ok(CompiledList { name, file, len, sha256, trouble })
 }
 

@@ -238,7 +238,7 @@ impl Pool {
                 return Ok(heard.analysis);
             }
         }
-        Err(EngineError::Worker("it does not answer".to_owned()))
+        Err(EngineError::Worker("it does not respond".to_owned()))
     }
 
     /// The same in a child that is shared; nothing where anything odd happened, which ends that child.
@@ -400,13 +400,13 @@ impl Pool {
                     break;
                 }
                 Ok(false) => {
-                    failure.get_or_insert_with(|| format!("it took longer than {time_ms} ms and was stopped"));
+                    failure.get_or_insert_with(|| format!("it took more than {time_ms} ms and was stopped"));
                     seat.kill();
                     (killed, deadline) = (true, Instant::now() + KILL_TIME);
                     continue;
                 }
                 Err(error) => {
-                    failure.get_or_insert_with(|| format!("the worker cannot be heard: {error}"));
+                    failure.get_or_insert_with(|| format!("cannot receive from the worker: {error}"));
                     break;
                 }
             }
@@ -434,7 +434,7 @@ impl Pool {
                 }
                 Ok((answer, n)) if listening => assembly.take(answer, n).err().map(str::to_owned),
                 Ok(_) => None,
-                Err(error) => Some(format!("its answer cannot be read: {error}")),
+                Err(error) => Some(format!("its response cannot be read: {error}")),
             };
             if assembly.finished() && problem.is_none() {
                 break;
@@ -452,7 +452,7 @@ impl Pool {
                 if lost == Lost::TriedAgain {
                     return Ok(None);
                 }
-                "the worker did not answer any more, nor did the one before".to_owned()
+                "neither the worker nor the one before it responded".to_owned()
             } else {
                 "the worker died".to_owned()
             });
@@ -505,7 +505,7 @@ impl Worker {
             order_to(&worker.control, &order, &[list.file.as_fd()]).map_err(failed("handing over the hash lists"))?;
         }
         if !wait(worker.control.as_fd(), Instant::now() + START_TIME).map_err(failed("waiting for it"))? {
-            return Err(EngineError::Worker("it did not get ready in time".to_owned()));
+            return Err(EngineError::Worker("it was not ready in time".to_owned()));
         }
         let mut buffer = vec![0; MOST_MESSAGE];
         let (n, _) = system::receive(worker.control.as_fd(), &mut buffer).map_err(failed("hearing from it"))?;

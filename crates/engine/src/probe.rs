@@ -84,7 +84,7 @@ impl Probe {
             Self::CreateFile => "create a file",
             Self::Connect => "connect to a server",
             Self::Execute => "run a program",
-            Self::Trace => "look into another process",
+            Self::Trace => "inspect another process",
             Self::Fork => "start another process",
             Self::KillParent => "kill its parent",
             Self::WriteSample => "write to the sample",
@@ -92,15 +92,15 @@ impl Probe {
             Self::MapShared => "map shared memory",
             Self::MapStack => "map another stack",
             Self::MapPageZero => "map page zero",
-            Self::BeRoot => "be root",
-            Self::Capability => "have a capability",
+            Self::BeRoot => "become root",
+            Self::Capability => "hold a capability",
             Self::SeeProcesses => "see other processes",
-            Self::Descriptors => "have others' descriptors",
+            Self::Descriptors => "use others' descriptors",
             Self::Crash => "crash",
-            Self::Hang => "never end",
+            Self::Hang => "run forever",
             Self::Memory => "take all memory",
-            Self::Stack => "nest without end",
-            Self::Stay => "stay when it is done",
+            Self::Stack => "nest endlessly",
+            Self::Stay => "outlive its inspection",
         }
     }
 
@@ -141,11 +141,11 @@ impl Probe {
             }
             // The first process of a namespace started it, and it can name nobody outside.
             Self::SeeProcesses => match rustix::process::getppid() {
-                Some(parent) if parent.is_init() => Err("it is in a process namespace of its own".to_owned()),
+                Some(parent) if parent.is_init() => Err("it is in its own process namespace".to_owned()),
                 _ => Ok(()),
             },
             Self::Descriptors => match system::descriptors() {
-                few if few <= Self::DESCRIPTORS => Err(format!("it has {few}, all its own")),
+                few if few <= Self::DESCRIPTORS => Err(format!("it has {few}, all of them its own")),
                 _ => Ok(()),
             },
             Self::Crash => std::process::abort(),

@@ -233,9 +233,9 @@ pub(crate) fn lock_zygote(filters: &Filters) -> Result<Vec<String>, String> {
     match deny_files() {
         Ok(RulesetStatus::FullyEnforced) => {}
         Ok(RulesetStatus::PartiallyEnforced) => {
-            missing.push("Landlock: this kernel enforces only a part of it".to_owned());
+            missing.push("Landlock: this kernel enforces it only partly".to_owned());
         }
-        Ok(RulesetStatus::NotEnforced) => missing.push("Landlock: this kernel does not have it".to_owned()),
+        Ok(RulesetStatus::NotEnforced) => missing.push("Landlock: not supported by this kernel".to_owned()),
         Err(error) => missing.push(format!("Landlock: {error}")),
     }
     for (resource, most) in [(Resource::Core, 0), (Resource::Nofile, DESCRIPTORS), (Resource::Stack, STACK)] {

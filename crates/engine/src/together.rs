@@ -257,7 +257,8 @@ fn combined(signs: &Signs, sights: &Sights, number: u64, now: Instant) -> Option
         names.dedup();
         let names = names.join(" and ");
         let message = format!(
-            "together with {names} from the same site a few minutes ago, it copies a command to the clipboard and asks people to paste and run it"
+            "together with {names}, loaded from the same site a few minutes before, it copies a command to the \
+                clipboard and asks people to paste and run it"
         );
         let value = |sign: Sign| signs.value(sign).cloned().or_else(|| before(sign).map(|sight| sight.value.clone()));
         let command = [Sign::Command, Sign::WordsAndCommand, Sign::WritesAndCommand].into_iter().find_map(value);

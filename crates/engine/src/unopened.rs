@@ -9,7 +9,7 @@ use std::time::Instant;
 
 /// Whether policy forbids whatever is asked for there.
 pub(crate) fn before(policies: &Policies, name: &str, origin: &Origin) -> Result<Option<ScanReport>, EngineError> {
-    let why = "policy forbids it whatever it is: nothing of it was fetched";
+    let why = "policy forbids it whatever it is, so none of it was fetched";
     forbidden(policies, beginning(name, &[], origin), why, origin, Known::Request)
 }
 
@@ -24,7 +24,7 @@ pub(crate) fn early(
     // What is built on these shows further on.
     let open = part.kind.is_unknown() || matches!(&*part.kind.id, "zip" | "cfb" | "empty");
     let known = if open { Known::Head } else { Known::FirstBytes };
-    let why = "policy forbids it whatever it holds: only its first bytes were fetched";
+    let why = "policy forbids it whatever it contains, so only its first bytes were fetched";
     forbidden(policies, part, why, origin, known)
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn connection(
     let known = Known::FirstBytes;
     let outcome = policies.decide_by(&part.path, &unseen(&part, origin), known);
     let outcome = outcome.map_err(|source| EngineError::Policy { name: part.path.clone(), source })?;
-    Ok(report(part, "nobody inspects what is said in it", outcome, basis(origin, 0, known), start))
+    Ok(report(part, "its content is not inspected", outcome, basis(origin, 0, known), start))
 }
 
 fn forbidden(

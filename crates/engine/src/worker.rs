@@ -267,7 +267,7 @@ fn describe(status: WaitStatus) -> Option<String> {
         (Some(0), _) => None,
         (Some(code), _) => Some(format!("exit status {code}")),
         (_, Some(signal)) => Some(match signal {
-            libc::SIGSYS => "it asked the kernel for something that the sandbox forbids (SIGSYS)".to_owned(),
+            libc::SIGSYS => "it made a system call that the sandbox forbids (SIGSYS)".to_owned(),
             libc::SIGKILL => "it was killed (SIGKILL)".to_owned(),
             libc::SIGXCPU => "it used up its processor time (SIGXCPU)".to_owned(),
             libc::SIGXFSZ => "it filled the spool (SIGXFSZ)".to_owned(),
@@ -276,7 +276,7 @@ fn describe(status: WaitStatus) -> Option<String> {
             }
             other => format!("signal {other}"),
         }),
-        _ => Some("it ended in an unknown way".to_owned()),
+        _ => Some("it ended for an unknown reason".to_owned()),
     }
 }
 

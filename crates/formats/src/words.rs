@@ -102,8 +102,8 @@ mod tests {
             ),
             (r#"it is cut: Io(Custom { kind: UnexpectedEof, error: "x" })"#, "it is cut: it ends early"),
             (
-                "the spool could not take it: No space left on device (os error 28)",
-                "the spool could not take it: this machine could not read or write it",
+                "cannot write to the spool: No space left on device (os error 28)",
+                "cannot write to the spool: this machine could not read or write it",
             ),
         ] {
             assert_eq!(plain(reason), said);

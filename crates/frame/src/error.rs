@@ -14,7 +14,7 @@ pub enum RoomError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Another program listens where it should.
-    #[error("`{address}` is in use by another program; stop that one, or set `{key}` to another port")]
+    #[error("`{address}` is in use by another program; stop it, or set `{key}` to another port")]
     InUse {
         /// The setting.
         key: &'static str,
@@ -22,7 +22,7 @@ pub enum RoomError {
         address: String,
     },
     /// Nobody can listen there.
-    #[error("`{key}`: `{address}` is no address with a port")]
+    #[error("`{key}`: `{address}` is not an address with a port")]
     NoAddress {
         /// The setting.
         key: &'static str,
@@ -40,7 +40,7 @@ pub enum RoomError {
         why: std::io::Error,
     },
     /// It needs something that whoever serves does not offer.
-    #[error("this room needs `{0}`, which is not here")]
+    #[error("this room needs `{0}`, which is not available")]
     NotOffered(&'static str),
     /// Something of its own went wrong.
     #[error(transparent)]

@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 /// What is said of a room that panics where it is asked how it is.
-const FAILED: &str = "it failed; the log says where";
+const FAILED: &str = "failed; see the log";
 /// What is said of one that panicked where it was told what is in force.
-const BEHIND: &str = "what is in force for incidents did not reach it; the log says why";
+const BEHIND: &str = "containment measures are not applied here; see the log";
 
 /// A room with what runs of it.
 #[derive(Clone)]
@@ -109,7 +109,7 @@ impl Rooms {
         let samples = all.iter().map(|started| (vec![("room", started.room.name().to_owned())], well(started)));
         let family = Family {
             name: "lazaret_room_well",
-            help: "Whether a room that runs does all of its work.",
+            help: "Whether a running room is healthy.",
             measured: Measured::Gauge,
             samples: samples.collect(),
         };

@@ -65,7 +65,7 @@ impl Door {
         let seat = self.bounds.crowd.enter(address);
         if seat.is_none() {
             if self.may_say() {
-                tracing::warn!(client = %address, key = self.bounds.key, "an address holds as many connections as it may");
+                tracing::warn!(client = %address, key = self.bounds.key, "an address has reached its connection limit");
             }
             // What does not fit at once is not worth a place either.
             let _ = stream.try_write(self.bounds.full.as_bytes());
@@ -79,7 +79,7 @@ impl Door {
             Ok(client) => Some(client),
             Err(why) => {
                 if self.may_say() {
-                    tracing::warn!(%balancer, %why, "a connection from a balancer was closed");
+                    tracing::warn!(%balancer, %why, "a connection from a load balancer was closed");
                 }
                 None
             }

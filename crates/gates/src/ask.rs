@@ -17,16 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// The address, or a field, is none.
-    #[error("the address is none that can be asked")]
+    #[error("the URL is not one that can be requested")]
     Address,
     /// Nothing answered.
     #[error(transparent)]
     Unanswered(#[from] Trouble),
     /// The answer did not come whole.
-    #[error("the answer is longer than 1 MiB, or ended early: {0}")]
+    #[error("the response is longer than 1 MiB or ended early: {0}")]
     Body(String),
     /// It took too long.
-    #[error("it did not answer in time")]
+    #[error("no response in time")]
     Late,
 }
 

@@ -108,7 +108,7 @@ impl Desk {
         let memory = Arc::new(memory.of_memory(give_memory_back));
         let spool = settings.spool_bytes;
         if spool < settings.most_bytes {
-            tracing::warn!("`bodies.spool_bytes` is less than `bodies.most_bytes`: larger bodies never find room");
+            tracing::warn!("`bodies.spool_bytes` is less than `bodies.most_bytes`: larger bodies will never fit");
         }
         let one = (spool / PART).max(settings.most_bytes.min(spool));
         let disk = Arc::new(Budget::new(spool, one, spool / SURE_PART));
@@ -270,7 +270,7 @@ impl Desk {
         match self.record.site_age(&domain).await {
             // Never seen before is as young as can be.
             Ok(age) => cargo.origin.first_seen_days = Some(age.unwrap_or(0)),
-            Err(why) => tracing::warn!(%domain, %why, "nothing could be learnt about a site"),
+            Err(why) => tracing::warn!(%domain, %why, "cannot look up a site"),
         }
     }
 
@@ -307,7 +307,7 @@ impl Desk {
                         self.metrics.decided(exchange.gate, report.decision);
                         return Ok(());
                     }
-                    Err(why) => Reason::Failed(format!("it could not be recorded: {why}")),
+                    Err(why) => Reason::Failed(format!("cannot record it: {why}")),
                 }
             }
             // There is nothing that could be kept.
@@ -323,7 +323,7 @@ impl Desk {
         // It stays refused whether it is recorded or not.
         if let Err(why) = self.record.refused(exchange, refusal).await {
             self.metrics.failed("record");
-            tracing::error!(reference = %refusal.reference, %why, "a refusal could not be recorded");
+            tracing::error!(reference = %refusal.reference, %why, "cannot record a refusal");
         }
     }
 
@@ -340,7 +340,7 @@ impl Desk {
         let codings = match &cargo.codings {
             Ok(codings) => codings.clone(),
             Err(token) => {
-                let why = format!("the content coding `{token}` is not known");
+                let why = format!("unknown content coding `{token}`");
                 return Err(Box::new(self.refuse(exchange, cargo, Reason::Failed(why))));
             }
         };
@@ -395,7 +395,7 @@ impl Desk {
                 Ok(())
             }
             Err(why) => {
-                let why = Reason::Failed(format!("it could not be recorded: {why}"));
+                let why = Reason::Failed(format!("cannot record it: {why}"));
                 Err(Box::new(self.refuse(exchange, cargo, why)))
             }
         }
@@ -417,11 +417,11 @@ impl Desk {
                 Some(Kept { content_blob, codings: codings.join(", ") })
             }
             Ok(Err(why)) => {
-                tracing::error!(%why, "what was refused could not be kept");
+                tracing::error!(%why, "cannot store a stopped file in the quarantine");
                 None
             }
             Err(error) => {
-                tracing::error!(%error, "what was refused could not be kept");
+                tracing::error!(%error, "cannot store a stopped file in the quarantine");
                 None
             }
         }
@@ -441,7 +441,7 @@ impl Desk {
         let Ok(turn) = timeout(self.settings.wait(), waiting).await else {
             self.metrics.failed("turn");
             let seconds = self.settings.wait_seconds;
-            return Err(failed(format!("it waited {seconds} s for its turn: so much else is being inspected")));
+            return Err(failed(format!("it waited {seconds} s for its turn: too much else is being inspected")));
         };
         let most = self.settings.inspection_time(body.len());
         let bytes = body.sample().map_err(|error| failed(format!("the spool cannot be read: {error}")))?;
@@ -453,7 +453,7 @@ impl Desk {
             let seen = |sha256: &str| {
                 runtime.block_on(record.prevalence(sha256)).unwrap_or_else(|why| {
                     // As if it had never been seen.
-                    tracing::warn!(%sha256, %why, "nothing could be learnt about a file");
+                    tracing::warn!(%sha256, %why, "cannot look up a file");
                     0
                 })
             };

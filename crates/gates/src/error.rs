@@ -18,7 +18,7 @@ pub enum GateError {
         source: std::io::Error,
     },
     /// The authority's key is readable by others.
-    #[error("`{path}` holds the authority's key and may be read by others (mode {mode:o}); run `chmod 600` on it")]
+    #[error("`{path}` contains the authority's key and is readable by others (mode {mode:o}); run `chmod 600` on it")]
     KeyMode {
         /// The file.
         path: PathBuf,
@@ -26,7 +26,7 @@ pub enum GateError {
         mode: u32,
     },
     /// A file of the authority does not hold what it should.
-    #[error("`{path}` cannot be used: {why}; move it and its neighbour away to have new ones made")]
+    #[error("`{path}` cannot be used: {why}; move it and its counterpart away to have new ones created")]
     Authority {
         /// The file.
         path: PathBuf,

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Error)]
 pub enum FetchError {
     /// What should be an address is none.
-    #[error("`{0}` is no address")]
+    #[error("`{0}` is not a valid URL")]
     NoAddress(String),
     /// Nothing can be asked of it.
     #[error("{0}")]
@@ -35,16 +35,16 @@ pub enum FetchError {
         why: String,
     },
     /// It does not answer, or go on, in time.
-    #[error("`{0}` does not answer in time")]
+    #[error("`{0}` did not respond in time")]
     Late(String),
     /// It leads to nothing that can be asked.
-    #[error("`{0}` redirects to nowhere")]
+    #[error("`{0}` redirects without a target")]
     Astray(String),
     /// It leads on and on.
-    #[error("`{0}` redirects too often")]
+    #[error("`{0}` redirects too many times")]
     Endless(String),
     /// It has nothing for us.
-    #[error("`{address}` answered {status}")]
+    #[error("`{address}` responded with status {status}")]
     Answered {
         /// The address.
         address: String,

@@ -85,7 +85,7 @@ impl Following {
     }
 
     async fn refuse(&self, what: &str) -> String {
-        let why = format!("{what} hangs behind the inspected beginning of film or sound");
+        let why = format!("{what} follows the inspected beginning of video or audio");
         let refusal = self.desk.refuse(&self.exchange, &self.cargo, Reason::Failed(why));
         self.desk.settle(&self.exchange, &refusal).await;
         format!("refused, reference {}", refusal.reference)

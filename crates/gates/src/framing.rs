@@ -14,7 +14,7 @@ pub(crate) fn announced(headers: &HeaderMap) -> Result<Option<u64>, &'static str
         // RFC 9112, 6.1: without `TE`, a recipient can be sent `chunked` alone, and that once.
         let chunked = coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
         if !chunked || codings.next().is_some() {
-            return Err("a transfer coding that was not asked for");
+            return Err("an unrequested transfer coding");
         }
         // RFC 9112, 6.3: `Content-Length` beside it counts for nothing, and is not passed on.
         return Ok(None);
@@ -25,9 +25,9 @@ pub(crate) fn announced(headers: &HeaderMap) -> Result<Option<u64>, &'static str
         for value in field.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
             let value = std::str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse::<u64>().ok());
-            let value = value.ok_or("a length that is no number")?;
+            let value = value.ok_or("a length that is not a number")?;
             if length.is_some_and(|known| known != value) {
-                return Err("two lengths at once");
+                return Err("conflicting lengths");
             }
             length = Some(value);
         }
@@ -95,18 +95,18 @@ mod tests {
             (&[("content-length", "7"), ("content-length", "7")], Ok(Some(7))),
             (&[("transfer-encoding", "Chunked")], Ok(None)),
             (&[("transfer-encoding", "chunked"), ("content-length", "7")], Ok(None)),
-            (&[("content-length", "7"), ("content-length", "8")], Err("two lengths at once")),
-            (&[("content-length", "7, 8")], Err("two lengths at once")),
-            (&[("content-length", "+7")], Err("a length that is no number")),
-            (&[("content-length", "")], Err("a length that is no number")),
-            (&[("content-length", "99999999999999999999")], Err("a length that is no number")),
-            (&[("transfer-encoding", "gzip, chunked")], Err("a transfer coding that was not asked for")),
-            (&[("transfer-encoding", "identity")], Err("a transfer coding that was not asked for")),
-            (&[("transfer-encoding", "xchunked")], Err("a transfer coding that was not asked for")),
-            (&[("transfer-encoding", "chunked, chunked")], Err("a transfer coding that was not asked for")),
+            (&[("content-length", "7"), ("content-length", "8")], Err("conflicting lengths")),
+            (&[("content-length", "7, 8")], Err("conflicting lengths")),
+            (&[("content-length", "+7")], Err("a length that is not a number")),
+            (&[("content-length", "")], Err("a length that is not a number")),
+            (&[("content-length", "99999999999999999999")], Err("a length that is not a number")),
+            (&[("transfer-encoding", "gzip, chunked")], Err("an unrequested transfer coding")),
+            (&[("transfer-encoding", "identity")], Err("an unrequested transfer coding")),
+            (&[("transfer-encoding", "xchunked")], Err("an unrequested transfer coding")),
+            (&[("transfer-encoding", "chunked, chunked")], Err("an unrequested transfer coding")),
             (
                 &[("transfer-encoding", "chunked"), ("transfer-encoding", "identity")],
-                Err("a transfer coding that was not asked for"),
+                Err("an unrequested transfer coding"),
             ),
         ] {
             assert_eq!(announced(&headers(fields)), expected, "{fields:?}");

@@ -99,12 +99,12 @@ impl Icap {
 
     async fn client(self: Arc<Self>, stream: TcpStream, client: SocketAddr, closing: watch::Receiver<bool>) {
         if !self.clients.has(client.ip()) {
-            return tracing::info!(%client, "a machine outside `icap.allowed_clients` was turned away");
+            return tracing::info!(%client, "rejected a client outside `icap.allowed_clients`");
         }
         let Some(tls) = &self.tls else { return session::serve(&self, stream, client, closing).await };
         match tokio::time::timeout(GREETING_TIME, tls.acceptor().accept(stream)).await {
             Ok(Ok(stream)) => session::serve(&self, stream, client, closing).await,
-            Ok(Err(error)) => tracing::info!(%client, %error, "no TLS with the ICAP client"),
+            Ok(Err(error)) => tracing::info!(%client, %error, "TLS with the ICAP client failed"),
             Err(_) => tracing::info!(%client, "the ICAP client did not finish its TLS handshake"),
         }
     }

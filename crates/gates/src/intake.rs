@@ -103,7 +103,7 @@ impl Intake {
     pub(crate) async fn judge(self) -> Result<Spooled, Box<Refusal>> {
         let Self { desk, exchange, cargo, spool, .. } = self;
         let spooled = spool.finish().map_err(|error| {
-            desk.refuse(&exchange, &cargo, Reason::Failed(format!("the spool could not take it: {error}")))
+            desk.refuse(&exchange, &cargo, Reason::Failed(format!("cannot write to the spool: {error}")))
         })?;
         desk.judge(&exchange, &cargo, &spooled).await?;
         Ok(spooled)

@@ -209,7 +209,7 @@ impl Live {
     pub(crate) async fn came(&mut self, data: &[u8]) -> Result<Bytes, Gone> {
         let needed = (self.transfer.len() + data.len() as u64).next_power_of_two();
         if needed > self.memory.bytes() && !self.memory.hold(needed, self.desk.settings().wait()).await {
-            let why = "there was no room for it: bodies under way take all that `bodies.memory_bytes` allows";
+            let why = "no memory left for it: bodies in transit use all that `bodies.memory_bytes` allows";
             return Err(self.refuse(Reason::Busy(why.to_owned())));
         }
         self.transfer.came(data);
@@ -238,7 +238,7 @@ impl Live {
         if self.transfer.is_over() {
             Ok(last)
         } else {
-            Err(self.refuse(Reason::Failed("it did not end whole".to_owned())))
+            Err(self.refuse(Reason::Failed("it ended prematurely".to_owned())))
         }
     }
 
@@ -249,7 +249,7 @@ impl Live {
                 Step::Wait => return Ok(out.freeze()),
                 Step::Pass(bytes) => out.extend_from_slice(&bytes),
                 Step::Leave => return Err(Gone::Leave),
-                Step::Reset(why) => return Err(self.refuse(Reason::Failed(format!("a stream was broken off: {why}")))),
+                Step::Reset(why) => return Err(self.refuse(Reason::Failed(format!("a stream was cut off: {why}")))),
                 Step::Inspect { window, packed } => {
                     self.look(window, packed).await?;
                     out.extend_from_slice(&self.transfer.passed(self.began.elapsed()));
@@ -263,7 +263,7 @@ impl Live {
         let codings = match &self.packing {
             Ok(codings) if packed => codings.clone(),
             Err(coding) if packed => {
-                let why = format!("messages are packed with `{coding}`, which is not known");
+                let why = format!("messages are compressed with the unknown coding `{coding}`");
                 return Err(self.refuse(Reason::Failed(why)));
             }
             _ => Vec::new(),
@@ -280,7 +280,11 @@ impl Live {
 
     /// What is said of a body that has begun to be passed on and turns out to be something else.
     pub(crate) fn left(&self) -> Box<Refusal> {
-        let why = Reason::Failed("it is not what it was declared to be, and a part of it was passed on".to_owned());
+        let why = Reason::Failed(
+            "it is not what it was declared to be, and part of it was already passed \
+            on"
+            .to_owned(),
+        );
         Box::new(self.desk.refuse(&self.exchange, &self.cargo, why))
     }
 

@@ -56,17 +56,21 @@ impl Metrics {
     pub fn text(&self) -> String {
         let counts = self.counts();
         let mut text = String::new();
-        let _ = writeln!(text, "# HELP lazaret_decisions_total Bodies that were decided about.");
+        let _ = writeln!(text, "# HELP lazaret_decisions_total Bodies on which a decision was made.");
         let _ = writeln!(text, "# TYPE lazaret_decisions_total counter");
         for ((gate, decision), number) in &counts.decisions {
             let _ = writeln!(text, "lazaret_decisions_total{{gate=\"{gate}\",decision=\"{decision}\"}} {number}");
         }
-        let _ = writeln!(text, "# HELP lazaret_failures_total What could not be done.");
+        let _ = writeln!(text, "# HELP lazaret_failures_total Operations that failed.");
         let _ = writeln!(text, "# TYPE lazaret_failures_total counter");
         for (what, number) in &counts.failures {
             let _ = writeln!(text, "lazaret_failures_total{{what=\"{what}\"}} {number}");
         }
-        let _ = writeln!(text, "# HELP lazaret_tls_refusals_total Clients that did not take a certificate made here.");
+        let _ = writeln!(
+            text,
+            "# HELP lazaret_tls_refusals_total Clients that rejected a certificate issued by the \
+            proxy."
+        );
         let _ = writeln!(text, "# TYPE lazaret_tls_refusals_total counter");
         for (alert, number) in &counts.distrusted {
             let _ = writeln!(text, "lazaret_tls_refusals_total{{alert=\"{alert}\"}} {number}");
@@ -74,7 +78,7 @@ impl Metrics {
         let _ = writeln!(text, "# HELP lazaret_inspected_bytes_total Bytes of bodies that were inspected.");
         let _ = writeln!(text, "# TYPE lazaret_inspected_bytes_total counter");
         let _ = writeln!(text, "lazaret_inspected_bytes_total {}", counts.bytes);
-        let _ = writeln!(text, "# HELP lazaret_inspection_seconds Time of one inspection, waiting included.");
+        let _ = writeln!(text, "# HELP lazaret_inspection_seconds Duration of one inspection, including waiting.");
         let _ = writeln!(text, "# TYPE lazaret_inspection_seconds histogram");
         let mut sum = 0;
         for (number, bound) in

@@ -60,7 +60,7 @@ impl FromStr for Network {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "this is no network such as 192.0.2.0/24";
+        const WRONG: &str = "not a network such as 192.0.2.0/24";
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse().map_err(|_| WRONG)?)),
             None => (text, None),

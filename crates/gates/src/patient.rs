@@ -40,7 +40,7 @@ impl<S> Patient<S> {
         }
         let patience = self.patience;
         ready!(self.waiting.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
-        let why = format!("the other side took nothing for {} s", patience.as_secs());
+        let why = format!("the other side accepted no data for {} s", patience.as_secs());
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)))
     }
 }

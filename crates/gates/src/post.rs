@@ -10,13 +10,13 @@ use http::{Request, Uri};
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
     /// The address is none.
-    #[error("the address is none that can be asked")]
+    #[error("the URL is not one that can be requested")]
     Address,
     /// Nothing answered.
     #[error(transparent)]
     Unanswered(#[from] Trouble),
     /// The answer was no success.
-    #[error("it answered with status {0}")]
+    #[error("it responded with status {0}")]
     Refused(u16),
 }
 

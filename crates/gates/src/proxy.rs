@@ -63,7 +63,7 @@ pub(crate) const MOST_FIELDS: usize = 500;
 pub(crate) const MOST_FIELD_BYTES: u32 = 64 << 10;
 /// What an address that holds as many connections as it may is told.
 const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\nContent-Type: text/plain\r\n\
-                    Content-Length: 54\r\n\r\nthis address holds as many connections as it may here\n";
+                    Content-Length: 65\r\n\r\ntoo many connections from your address; close some and try again\n";
 /// Bytes of a connection that are read ahead where an address has many of them.
 const FEW_BYTES: usize = 64 << 10;
 /// Requests of one HTTP/2 connection at once (RFC 9113, 6.5.2: not fewer than 100).
@@ -75,7 +75,7 @@ const SMALL_WINDOW: u32 = 65_535;
 /// How many times `proxy.idle_seconds` an HTTP/2 connection may have no request.
 const IDLE_TIMES: u32 = 5;
 /// What is said to whoever asks for a port that is not the web's.
-const PORT: Trouble = Trouble::Request("no site is asked at this port; the administrator can name it in `proxy.ports`");
+const PORT: Trouble = Trouble::Request("this port is not allowed; the administrator can add it to `proxy.ports`");
 
 /// The proxy.
 pub struct Proxy {
@@ -204,7 +204,7 @@ impl Proxy {
     fn takes(&self, client: SocketAddr) -> bool {
         let taken = self.clients.has(client.ip());
         if !taken {
-            tracing::info!(%client, "a machine outside `proxy.allowed_clients` was turned away");
+            tracing::info!(%client, "rejected a client outside `proxy.allowed_clients`");
         }
         taken
     }
@@ -461,8 +461,8 @@ fn absolute(request: &Request<Incoming>, place: &Place) -> Result<Uri, Trouble> 
     let Some(tunnel) = &place.tunnel else {
         return match uri.scheme_str() {
             Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => without_credentials(uri),
-            Some(_) => Err(Trouble::Request("only http and https are spoken here")),
-            None => Err(Trouble::Request("this is a proxy: set it as such in the browser or program")),
+            Some(_) => Err(Trouble::Request("only http and https are supported")),
+            None => Err(Trouble::Request("this is a proxy: configure it as such in the browser or program")),
         };
     };
     if tunnel.redirected && tunnel.host.parse::<IpAddr>().is_ok() {
@@ -476,7 +476,7 @@ fn absolute(request: &Request<Incoming>, place: &Place) -> Result<Uri, Trouble> 
     }
     let inner = uri.authority().map(ToString::to_string).or(field.clone());
     for inner in inner.iter().chain(&field) {
-        let inner: UriAuthority = inner.parse().map_err(|_| Trouble::Request("the Host field names no host"))?;
+        let inner: UriAuthority = inner.parse().map_err(|_| Trouble::Request("the Host field does not name a host"))?;
         if normal_host(inner.host()) != tunnel.host || inner.port_u16().unwrap_or(tunnel.default_port()) != tunnel.port
         {
             return Err(Trouble::Misdirected);
@@ -486,16 +486,16 @@ fn absolute(request: &Request<Incoming>, place: &Place) -> Result<Uri, Trouble> 
         return Err(Trouble::Request("there is no Host field"));
     }
     let built = Uri::builder().scheme(tunnel.scheme.clone()).authority(tunnel.authority()).path_and_query(path).build();
-    built.map_err(|_| Trouble::Request("the address makes no sense"))
+    built.map_err(|_| Trouble::Request("the URL is invalid"))
 }
 
 /// The address that a redirected request is for: its `Host` field says which site, the connection only which machine.
 fn redirected(request: &Request<Incoming>, tunnel: &Tunnel, path: PathAndQuery) -> Result<Uri, Trouble> {
     let mut named = request.headers().get_all(HOST).iter();
     let (Some(field), None) = (named.next(), named.next()) else {
-        return Err(Trouble::Request("there is not one Host field"));
+        return Err(Trouble::Request("there is not exactly one Host field"));
     };
-    let wrong = Trouble::Request("the Host field names no host");
+    let wrong = Trouble::Request("the Host field does not name a host");
     let site: UriAuthority = field.to_str().ok().and_then(|field| field.parse().ok()).ok_or(wrong.clone())?;
     let site = Tunnel {
         host: normal_host(site.host()),
@@ -526,8 +526,8 @@ fn without_credentials(uri: &Uri) -> Result<Uri, Trouble> {
         return Ok(uri.clone());
     };
     let mut parts = uri.clone().into_parts();
-    parts.authority = Some(authority.parse().map_err(|_| Trouble::Request("the address makes no sense"))?);
-    Uri::from_parts(parts).map_err(|_| Trouble::Request("the address makes no sense"))
+    parts.authority = Some(authority.parse().map_err(|_| Trouble::Request("the URL is invalid"))?);
+    Uri::from_parts(parts).map_err(|_| Trouble::Request("the URL is invalid"))
 }
 
 /// The protocol that a request wants to change to.

@@ -17,13 +17,13 @@ pub enum RecordError {
     #[error("{0}")]
     Failed(String),
     /// That was so, and it is written when it passes.
-    #[error("{0}; it is written when that passes")]
+    #[error("{0}; it will be written once that is resolved")]
     Later(String),
     /// That was so, and too much waits already.
     #[error("{0}; it is lost")]
     Lost(String),
     /// Nobody looks any more: the process ends.
-    #[error("nobody looks any more: the process ends")]
+    #[error("the process is shutting down")]
     Ending,
 }
 

@@ -46,13 +46,13 @@ pub struct Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// The request makes no sense to a proxy.
-    #[error("the request makes no sense to a proxy: {0}")]
+    #[error("the request is invalid: {0}")]
     Request(&'static str),
     /// The request inside a tunnel is for another host than the tunnel.
-    #[error("the request is for another host than its connection")]
+    #[error("the request is for a different host than its connection")]
     Misdirected,
     /// The site's name is not known.
-    #[error("the name is not known: {0}")]
+    #[error("the name cannot be resolved: {0}")]
     Name(String),
     /// The site cannot be reached.
     #[error("it cannot be reached: {0}")]
@@ -61,22 +61,22 @@ pub enum Trouble {
     #[error("its certificate is not accepted: {0}")]
     Certificate(String),
     /// The site did not answer in time.
-    #[error("it did not answer in time")]
+    #[error("no response in time")]
     Silent,
     /// The site's answer breaks the protocol.
-    #[error("its answer breaks the protocol: {0}")]
+    #[error("its response violates the protocol: {0}")]
     Protocol(String),
     /// An address of this machine, asked for by another.
-    #[error("it is this machine, or in a network that may not be reached")]
+    #[error("it is this machine, or in a network that must not be reached")]
     Private,
     /// The request has been here before.
-    #[error("the request has been here before")]
+    #[error("the request has already passed through here")]
     Loop,
-    /// WebSocket connections are not passed.
-    #[error("WebSocket connections are not passed")]
+    /// WebSocket connections are not allowed.
+    #[error("WebSocket connections are not allowed")]
     WebSocket,
     /// Who asks must say who they are.
-    #[error("who asks must say who they are")]
+    #[error("authentication is required")]
     Credentials,
     /// Who asks must sign in, on this page.
     #[error("who asks must sign in at {0}")]

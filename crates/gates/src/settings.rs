@@ -16,32 +16,35 @@ const ENOUGH: usize = 64;
 lazaret_model::settings! {
     /// Bodies in transit.
     pub struct BodySettings {
-        /// Bytes of a body kept in memory; what is larger goes to the spool in the data folder.
+        /// Bytes of a body kept in memory; larger bodies go to the spool in the data folder.
         pub in_memory_bytes: u64 = 1 << 20;
-        /// Bytes that a body may have; larger ones are blocked.
+        /// Maximum size of a body in bytes; larger ones are blocked.
         pub most_bytes: u64 = 4 << 30;
-        /// Bytes of film or sound that are inspected before the rest passes.
+        /// Bytes of video or audio that are inspected before the rest passes.
         pub media_bytes: u64 = 16 << 20;
-        /// Bodies inspected at once, one fewer of one client: another one always finds a turn. Of those who wait, whoever used the
-        /// least time is next. 0: twice the processors of one client, and one more.
+        /// Maximum number of concurrent inspections; one client may use all but one, so that another always gets a
+        /// turn. Among waiting clients, the one that has used the least time is next. 0: twice the number of
+        /// processors for one client, plus one.
         pub inspections: usize = 0;
-        /// Milliseconds that the inspection of one body may take, and a second more for each 16 MiB of it, where `limits.time_ms` is
-        /// not less. What takes longer is held.
+        /// Milliseconds that the inspection of one body may take, plus a second for each 16 MiB of it, within
+        /// `limits.time_ms`. Bodies that take longer are held.
         pub time_ms: u64 = 30_000;
-        /// Seconds that a body waits for its turn (then it is held) or for room (then it is refused with 503), while nothing more of it
-        /// is read.
+        /// Seconds that a body waits for its turn (then it is held) or for space (then it is refused with 503),
+        /// while nothing more of it is read.
         pub wait_seconds: u64 = 30;
-        /// Bodies of one client that wait for their turn; further ones are refused with 503.
+        /// Maximum number of bodies of one client that wait for their turn; further ones are refused with 503.
         pub waiting: usize = 1_000;
-        /// Bytes of memory that bodies under way take in all, of one client a quarter. What does not fit goes to the spool.
+        /// Total bytes of memory for bodies in transit; one client may use a quarter. What does not fit goes to the
+        /// spool.
         pub memory_bytes: u64 = 256 << 20;
-        /// Bytes of the spool that bodies under way take in all, of one client a quarter, but room for one body. What does not fit
-        /// waits.
+        /// Total bytes of the spool for bodies in transit; one client may use a quarter, but always enough for one
+        /// body. What does not fit waits.
         pub spool_bytes: u64 = 64 << 30;
-        /// Bytes of what was delivered that are kept for a while, an eighth of `spool_bytes` at the most: downloads are resumed and film is
-        /// sought in without fetching and inspecting everything again. The site is asked whether a copy is still good.
+        /// Bytes of delivered bodies that are cached, at most an eighth of `spool_bytes`, so that downloads can be
+        /// resumed and videos skipped through without fetching and inspecting everything again. The site is asked whether
+        /// a copy is still current.
         pub kept_bytes: u64 = 4 << 30;
-        /// Seconds for which they are kept. 0: not at all.
+        /// Seconds for which they are cached. 0: not at all.
         pub kept_seconds: u64 = 300;
     }
 }
@@ -92,31 +95,34 @@ lazaret_model::settings! {
     pub struct IcapSettings {
         /// Address and port to listen on. Empty: no ICAP server.
         pub listen: String = "127.0.0.1:1344".to_owned();
-        /// Networks from which gateways may ask: this machine, and those that nobody reaches over the internet.
+        /// Networks whose gateways may use the server. Default: this machine and private networks.
         pub allowed_clients: Vec<String> = private();
-        /// Networks of gateways that are believed for whom they ask (X-Client-IP, X-Authenticated-User, X-Authenticated-Groups) and which
-        /// machine a site is at (X-Server-IP).
+        /// Networks of gateways that are trusted to name the client (X-Client-IP, X-Authenticated-User,
+        /// X-Authenticated-Groups) and the site's address (X-Server-IP).
         pub trusted_gateways: Vec<String> = ["127.0.0.0/8", "::1"].map(str::to_owned).to_vec();
-        /// Networks of balancers that begin each connection with a PROXY header, before TLS; as in `[proxy]`.
+        /// Networks of load balancers that start each connection with a PROXY header, before TLS; as in `[proxy]`.
         pub balancers: Vec<String> = Vec::new();
-        /// Files of a certificate chain and its key (PEM), for ICAP over TLS. Empty: no TLS. They are read again when they change.
+        /// Files with a certificate chain and its key (PEM), for ICAP over TLS. Empty: no TLS. They are reloaded
+        /// when they change.
         pub certificate: String = String::new();
         pub key: String = String::new();
-        /// Files of authorities (PEM). Only clients with a certificate from one of them are served, which needs TLS. Empty: all are.
+        /// Files of certificate authorities (PEM). Only clients with a certificate from one of them are accepted;
+        /// requires TLS. Empty: all clients.
         pub client_authorities: Vec<std::path::PathBuf> = Vec::new();
-        /// Bytes of a body that clients are asked to send first.
+        /// Size of the preview that clients are asked to send, in bytes.
         pub preview_bytes: usize = 16_384;
-        /// Connections served at once, which clients are told; more wait.
+        /// Maximum number of concurrent connections, which is announced to clients; further ones wait.
         pub connections: usize = 1_000;
-        /// Connections of one address outside `trusted_gateways`; further ones are closed. 0: a quarter of `connections`, and 64 at
-        /// the least.
+        /// Maximum number of connections from one address outside `trusted_gateways`; further ones are closed. 0: a
+        /// quarter of `connections`, but at least 64.
         pub connections_an_address: usize = 0;
-        /// Seconds of silence after which a connection is closed.
+        /// Seconds without data after which a connection is closed.
         pub idle_seconds: u64 = 60;
-        /// Bytes taken from a client that cannot keep the whole body until it gets the beginning of its answer. Squid 5 needs this
-        /// to be less than 64 KiB; what is blocked afterwards is a failed download instead of a page. 0: never.
+        /// Bytes read from a client that cannot buffer the whole body before it is sent the beginning of its
+        /// response. Squid 5 needs this to be less than 64 KiB; anything blocked later appears as a failed download
+        /// instead of a block page. 0: never.
         pub begin_after_bytes: u64 = 40_960;
-        /// Seconds after which such a client gets the beginning of its answer in any case.
+        /// Seconds after which such a client is sent the beginning of its response in any case.
         pub patience_seconds: u64 = 8;
     }
 }
@@ -126,49 +132,57 @@ lazaret_model::settings! {
     pub struct ProxySettings {
         /// Address and port to listen on. Empty: no proxy.
         pub listen: String = "127.0.0.1:3128".to_owned();
-        /// Networks from which it may be used: this machine, and those that nobody reaches over the internet.
+        /// Networks whose clients may use the proxy. Default: this machine and private networks.
         pub allowed_clients: Vec<String> = private();
-        /// Networks of balancers that begin each connection with a PROXY header (HAProxy's protocol, versions 1 and 2). Whom it names is the
-        /// client; a connection without it is closed. Of everybody else no such header is taken.
+        /// Networks of load balancers that start each connection with a PROXY header (HAProxy's PROXY protocol,
+        /// versions 1 and 2). The header names the client; connections without it are closed. The header is not
+        /// accepted from anyone else.
         pub balancers: Vec<String> = Vec::new();
-        /// Ports at which sites may be asked. Of a range, ports of other services than the web's are left out (databases, mail and the
-        /// like); a port that is named by itself may be asked.
+        /// Ports on which sites may be reached. Ports of non-web services (databases, mail and the like) are
+        /// excluded from ranges; list such a port individually to allow it.
         pub ports: Vec<String> = ["80", "443", "1024-65535"].map(str::to_owned).to_vec();
-        /// Nobody but this machine itself is led to this machine, to its other addresses, to link-local and multicast addresses, to
-        /// 100.64.0.0/10, or to where clouds give machines their secrets. Networks to which people may be led all the same:
+        /// Exceptions: networks that clients may reach although they are blocked by default. Only this machine
+        /// itself may reach its own addresses, link-local and multicast addresses, 100.64.0.0/10 and cloud metadata
+        /// services.
         pub allowed_destinations: Vec<String> = Vec::new();
-        /// Further networks to which people may not be led, such as the one of the servers.
+        /// Further networks that clients may not reach, such as the server network.
         pub denied_destinations: Vec<String> = Vec::new();
-        /// Hosts whose TLS connections are passed untouched and uninspected, such as those of a bank; ".example.org" stands for a
-        /// domain and everything below it.
+        /// Hosts whose TLS connections are passed through without inspection, such as those of a bank;
+        /// ".example.org" means a domain and all its subdomains.
         pub bypass: Vec<String> = Vec::new();
-        /// Names of lists of [[sites.lists]] with `suspicious = false` whose hosts are passed like those of `bypass`, such as a list
-        /// of a category: banks, health.
+        /// Names of lists in [[sites.lists]] with `suspicious = false` whose hosts bypass inspection like those in
+        /// `bypass`, such as category lists: banks, health.
         pub bypass_lists: Vec<String> = Vec::new();
-        /// Names of the sets of hosts that come with Lazaret and are passed like those of `bypass`, because what runs there takes no other
-        /// certificates than its maker's: os-updates, conferencing. The console shows what is in them (/sites/refusals).
+        /// Names of built-in sets of hosts that bypass inspection like those in `bypass`, because their clients
+        /// accept only the vendor's certificates: os-updates, conferencing. The console lists their contents
+        /// (/sites/refusals).
         pub bypass_sets: Vec<String> = vec!["os-updates".to_owned()];
-        /// Files of certificate authorities (PEM) to trust, beside the system's.
+        /// Files of certificate authorities (PEM) to trust in addition to the system's.
         pub trust: Vec<std::path::PathBuf> = Vec::new();
-        /// Names for which the proxy's own certificate authority may vouch, with everything below them (name constraints, RFC 5280), such as
-        /// "example.com": a stolen key is worth nothing elsewhere. They are written into an authority when it is made: the first one, and
-        /// each that `lazaret authority rotate` makes. Empty: all names and addresses.
+        /// Domains, including their subdomains, that the proxy's own certificate authority is limited to (name
+        /// constraints, RFC 5280), such as "example.com": a stolen key is worthless elsewhere. They are written into
+        /// an authority when it is created: the first one, and each created by `lazaret authority rotate`. Empty:
+        /// all names and addresses.
         pub authority_constraints: Vec<String> = Vec::new();
-        /// What becomes of TLS connections to other hosts than those: "refuse", or "pass", uninspected where policy permits.
+        /// What to do with TLS connections to hosts outside those domains: "refuse", or "pass" (without inspection,
+        /// where policy permits).
         pub authority_outside: Outside = Outside::Refuse;
-        /// The day (such as "2027-01-31", UTC) from which the next authority is used that `lazaret authority rotate` made; clients must trust
-        /// it by then. Empty: when `lazaret authority rotate --use` says so, or the present one has ended.
+        /// The day (such as "2027-01-31", UTC) from which the next authority, created by `lazaret authority rotate`,
+        /// is used; clients must trust it by then. Empty: on `lazaret authority rotate --use`, or when the current
+        /// one expires.
         pub authority_next_from: String = String::new();
-        /// The key of the proxy's own certificate authority in a PKCS #11 token (an HSM, a smart card), as a URI (RFC 7512), such as
-        /// "pkcs11:token=TOKEN;object=LABEL?module-path=/PATH/MODULE.so&pin-source=file:/PATH/PIN". The PIN stands in its file alone. Like the
-        /// constraints it counts for authorities that are made from now on; `lazaret authority generate` makes the key. How the token is
-        /// reached counts for all of them, and needs a restart. Empty: each has a new key in a file.
+        /// The key of the proxy's own certificate authority in a PKCS #11 token (an HSM or smart card), as a URI
+        /// (RFC 7512), such as
+        /// "pkcs11:token=TOKEN;object=LABEL?module-path=/PATH/MODULE.so&pin-source=file:/PATH/PIN". The PIN is given
+        /// only in its file. Like the constraints, it applies to authorities created from now on; `lazaret authority
+        /// generate` creates the key. Changes to how the token is reached apply to all authorities and need a
+        /// restart. Empty: each authority gets a new key in a file.
         pub authority_key: String = String::new();
-        /// Pass WebSocket connections, which are not inspected; policy may forbid single ones.
+        /// Allow WebSocket connections, which are not inspected; policy can forbid individual ones.
         pub websockets: bool = true;
-        /// Inspect what people send before the site gets any of it.
+        /// Inspect uploads before the site receives any of them.
         pub inspect_uploads: bool = true;
-        /// Ask people for a name and password (Basic), which are those of the console's users.
+        /// Require a name and password (Basic authentication) of a console user.
         pub authentication: bool = false;
         /// Lead people to the console's page /network to sign in, with a password or through their organisation's provider
         /// (`[identity.oidc]`): from then on requests from the same machine are theirs, for `console.network_hours`. Names and passwords
@@ -177,25 +191,27 @@ lazaret_model::settings! {
         pub sign_in_page: bool = false;
         /// Hosts that may be asked before anybody has signed in, written as in `bypass`. The console and the sign-in provider always may.
         pub sign_in_except: Vec<String> = Vec::new();
-        /// Another proxy through which sites are reached, such as "http://proxy.example:8080" or "http://NAME:PASSWORD@HOST:PORT".
+        /// Upstream proxy through which sites are reached, such as "http://proxy.example:8080" or
+        /// "http://NAME:PASSWORD@HOST:PORT".
         /// Empty: none.
         pub upstream: String = String::new();
-        /// Hosts that are reached without it, written as in `bypass`, or "HOST:PORT".
+        /// Hosts that are reached without the upstream proxy, written as in `bypass`, or "HOST:PORT".
         pub upstream_except: Vec<String> = Vec::new();
-        /// Address and port to which the kernel redirects connections that were meant for sites (transparent mode). Empty: none.
+        /// Address and port to which the kernel redirects connections to sites (transparent mode). Empty: none.
         pub transparent: String = String::new();
         /// Seconds to wait for a connection to a site.
         pub connect_seconds: u64 = 15;
-        /// Seconds of silence after which a connection or a body is given up.
+        /// Seconds without data after which a connection or a body is abandoned.
         pub idle_seconds: u64 = 60;
-        /// Seconds that a site may take to begin its answer (some wait for news), or to go on with a stream.
+        /// Seconds that a site may take to start its response (long polling), or to continue a stream.
         pub answer_seconds: u64 = 300;
         /// Seconds after which a client is sent the first bytes of a download that is still being inspected.
         pub patience_seconds: u64 = 8;
-        /// Connections served at once, tunnels among them; more wait.
+        /// Maximum number of concurrent connections, including tunnels; further ones wait.
         pub connections: usize = 10_000;
-        /// Connections of one address; further ones are closed. 0: a quarter of `connections`, and 64 at the least. Where many people
-        /// stand behind one address, such as that of a balancer that is not in `balancers`, set it to what `connections` is.
+        /// Maximum number of connections from one address; further ones are closed. 0: a quarter of `connections`,
+        /// but at least 64. If many people share one address, such as that of a load balancer that is not in
+        /// `balancers`, set it to the value of `connections`.
         pub connections_an_address: usize = 0;
     }
 }
@@ -229,7 +245,7 @@ impl ProxySettings {
             let host = normal_host(name.strip_prefix('.').unwrap_or(name));
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
             if host.is_empty() || host.parse::<IpAddr>().is_ok() || !host.bytes().all(is_name) {
-                let why = format!("`{name}` is no name such as `example.com`");
+                let why = format!("`{name}` is not a name such as `example.com`");
                 return Err(GateError::Setting { key: "proxy.authority_constraints", why });
             }
             Ok(host)
@@ -244,7 +260,7 @@ impl ProxySettings {
         }
         let date = day(&self.authority_next_from).ok_or_else(|| GateError::Setting {
             key: "proxy.authority_next_from",
-            why: format!("`{}` is no day such as `2027-01-31`", self.authority_next_from),
+            why: format!("`{}` is not a date such as `2027-01-31`", self.authority_next_from),
         })?;
         Ok(Some(date.midnight().assume_utc()))
     }
@@ -287,12 +303,12 @@ pub fn names_host(entries: &[String], host: &str) -> bool {
 }
 
 lazaret_model::settings! {
-    /// What is known about people, for policies.
+    /// Information about people, for use in policies.
     pub struct PeopleSettings {
-        /// Groups with their people: groups = { finance = ["ada", "karl"] }
+        /// Groups and their members: groups = { finance = ["ada", "karl"] }
         pub groups: std::collections::BTreeMap<String, Vec<String>> = std::collections::BTreeMap::new();
-        /// Networks from which people ask: networks = [{ network = "192.0.2.0/24", groups = ["office"] }]. Who uses an address with
-        /// a `person` of its own is not asked for a name.
+        /// Networks that people use: networks = [{ network = "192.0.2.0/24", groups = ["office"] }]. Clients on a
+        /// network with a `person` are not asked for a name.
         pub networks: Vec<NetworkSettings> = Vec::new();
     }
 }
@@ -312,16 +328,17 @@ pub struct NetworkSettings {
 }
 
 lazaret_model::settings! {
-    /// What is known about sites.
+    /// Information about sites.
     pub struct SiteSettings {
         /// Lists of sites, such as:
         ///   lists = [
         ///     { name = "urlhaus", source = "https://urlhaus.abuse.ch/downloads/csv_recent/" },
         ///     { name = "ours", source = "lists/ours.txt", suspicious = false },
         ///   ]
-        /// `source` is a file or an address. `format` is auto (default), hosts, domains, urlhaus, stix or rpz. An address is asked
-        /// again every `refresh_minutes` (default 60), a file is read again when it changes. From sites on a list nothing is handed
-        /// over, unless `suspicious = false`: then policies of your own can name it.
+        /// `source` is a file or a URL. `format` is auto (default), hosts, domains, urlhaus, stix or rpz. A URL is
+        /// fetched again every `refresh_minutes` (default 60); a file is read again when it changes. Nothing is
+        /// delivered from sites on a list unless it has `suspicious = false`; your own policies can refer to such
+        /// lists.
         pub lists: Vec<SiteList> = Vec::new();
     }
 }

@@ -30,13 +30,13 @@ const START_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HostError {
     /// It cannot be the name of a host.
-    #[error("`{0}` is no name of a host")]
+    #[error("`{0}` is not a host name")]
     NoName(String),
     /// It cannot be an address either.
-    #[error("`{0}` is neither a host nor an address")]
+    #[error("`{0}` is neither a host nor a URL")]
     NoAddress(String),
     /// It is an address without a host.
-    #[error("`{0}` names no host")]
+    #[error("`{0}` does not name a host")]
     NoHost(String),
 }
 
@@ -93,10 +93,10 @@ impl Sites {
         for list in &settings.lists {
             let name = &list.name;
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-                return Err(wrong(name, "a name has letters, digits, `-` and `_`".to_owned()));
+                return Err(wrong(name, "a name must consist of letters, digits, `-` and `_`".to_owned()));
             }
             if lists.iter().any(|other| other.settings.name == *name) {
-                return Err(wrong(name, "there are two lists of this name".to_owned()));
+                return Err(wrong(name, "two lists have this name".to_owned()));
             }
             let listed = Listed {
                 settings: list.clone(),
@@ -122,7 +122,7 @@ impl Sites {
         for name in &proxy.bypass_lists {
             let wrong = |why: &str| GateError::Setting { key: "proxy.bypass_lists", why: format!("`{name}`: {why}") };
             match settings.lists.iter().find(|list| list.name == *name) {
-                None => return Err(wrong("`sites.lists` has no list of this name")),
+                None => return Err(wrong("`sites.lists` has no list with this name")),
                 Some(list) if list.suspicious => {
                     return Err(wrong("this is a list of suspicious sites; set `suspicious = false` for it"));
                 }
@@ -197,7 +197,7 @@ impl Sites {
         let missing = self.lists.iter().filter(|list| list.settings.is_address() && list.is_empty());
         let fetches = missing.map(|list| self.refresh(list));
         if tokio::time::timeout(START_TIME, futures_util::future::join_all(fetches)).await.is_err() {
-            tracing::warn!("a list of sites takes long to fetch; the gates open without it");
+            tracing::warn!("fetching a list of sites takes long; the gates start without it");
         }
     }
 
@@ -266,7 +266,7 @@ impl Sites {
         match taken {
             Ok(()) => {
                 let entries = list.state.lock().unwrap_or_else(PoisonError::into_inner).entries;
-                tracing::info!(list = %list.settings.name, entries, "a list of sites was read");
+                tracing::info!(list = %list.settings.name, entries, "loaded a list of sites");
                 true
             }
             Err(why) => {
@@ -292,7 +292,7 @@ impl Listed {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() == 0 && state.entries > 0 {
             return Err(format!(
-                "it has no entries any more, where there were {}; take it out of the configuration if that is right",
+                "it is now empty, but had {} entries before; if that is correct, remove it from the configuration",
                 state.entries
             ));
         }
@@ -309,7 +309,7 @@ impl Listed {
 
     /// Says what went wrong; what was read before stays in use.
     fn complain(&self, why: String) {
-        tracing::warn!(list = %self.settings.name, %why, "a list of sites could not be read; what was read before is used");
+        tracing::warn!(list = %self.settings.name, %why, "cannot read a list of sites; using the previous version");
         self.state.lock().unwrap_or_else(PoisonError::into_inner).problem = Some(why);
     }
 }

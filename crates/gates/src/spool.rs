@@ -27,10 +27,10 @@ const STEP: u64 = 1 << 20;
 #[derive(Debug, Error)]
 pub(crate) enum SpoolError {
     /// The disk does not take it.
-    #[error("the spool could not take it")]
+    #[error("cannot write to the spool")]
     Disk(#[from] io::Error),
     /// So much is under way that there was no room for it in time.
-    #[error("there was no room for it within {} s: bodies under way take all that `{}` allows", .1.as_secs(), .0)]
+    #[error("no space for it within {} s: bodies in transit use all that `{}` allows", .1.as_secs(), .0)]
     NoRoom(&'static str, Duration),
 }
 

@@ -45,19 +45,23 @@ impl SyslogStream {
         let (host, port) = match rest.rsplit_once(':') {
             // A colon in brackets is one of an IPv6 address.
             Some((host, port)) if !port.contains(']') => {
-                (host, port.parse().map_err(|_| wrong("what follows the colon is no port"))?)
+                (host, port.parse().map_err(|_| wrong("the part after the colon is not a port"))?)
             }
             _ => (rest, if secure { TLS_PORT } else { TCP_PORT }),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() {
-            return Err(wrong("it names no host"));
+            return Err(wrong("it does not name a host"));
         }
         let tls = match secure {
             false => None,
             true => {
-                let name =
-                    ServerName::try_from(host.clone()).map_err(|_| wrong("a certificate cannot be for such a name"))?;
+                let name = ServerName::try_from(host.clone()).map_err(|_| {
+                    wrong(
+                        "no certificate can be issued for such a \
+                        name",
+                    )
+                })?;
                 Some((TlsConnector::from(Arc::new(tls(settings)?)), name))
             }
         };

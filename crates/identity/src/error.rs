@@ -25,37 +25,37 @@ pub enum IdentityError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// Too many attempts failed.
-    #[error("There were too many attempts that failed; try again in {seconds} seconds.")]
+    #[error("Too many failed attempts; try again in {seconds} seconds.")]
     Later {
         /// How long to wait.
         seconds: u64,
     },
     /// This cannot be a name.
-    #[error("A name is made of letters, digits, and . - _ @ + ', at most 64 of them.")]
+    #[error("A name may contain letters, digits and . - _ @ + ', at most 64 characters.")]
     Name,
     /// This cannot be a password.
-    #[error("A password needs at least 15 characters; a few words in a row are fine.")]
+    #[error("A password needs at least 15 characters; several words are fine.")]
     Password,
     /// One's own password was asked for, and another was given.
-    #[error("The password is not right.")]
+    #[error("Wrong password.")]
     Vouching,
     /// One's own password was asked for, and there is none.
     #[error("You sign in through your organisation and have no password here.")]
     NoPassword,
     /// The name is another person's.
-    #[error("There is somebody of that name already.")]
+    #[error("That name is already taken.")]
     Taken,
     /// Nobody takes their own rights away by mistake.
-    #[error("You cannot change your own role or shut yourself out; another administrator can.")]
+    #[error("You cannot change your own role or disable yourself; another administrator can.")]
     Oneself,
     /// Somebody must be able to come in whatever becomes of a provider.
     #[error("This is the last administrator with a password; add another one first.")]
     LastAdministrator,
     /// There is a second factor.
-    #[error("One-time passwords are asked for already; switch them off first.")]
+    #[error("One-time passwords are already in use; turn them off first.")]
     FactorOn,
     /// What was begun is over.
-    #[error("That took too long; begin again.")]
+    #[error("That took too long; start again.")]
     Over,
     /// The person is shut out.
     #[error("Your account here is disabled; ask an administrator.")]
@@ -64,33 +64,33 @@ pub enum Refusal {
     #[error("There is no account for you here; ask an administrator for one.")]
     NoAccount,
     /// None of the person's groups has a role.
-    #[error("None of your groups has a role here; ask an administrator.")]
+    #[error("None of your groups has access here; ask an administrator.")]
     NoRole,
     /// Somebody else has the name that the provider says.
-    #[error("Your name belongs to another account here; ask an administrator.")]
+    #[error("Your name is already used by another account here; ask an administrator.")]
     NameTaken,
     /// The provider's name for somebody cannot be a name here.
-    #[error("Your organisation's sign-in calls you something that cannot be a name here. Tell an administrator.")]
+    #[error("The name that your organisation's sign-in provides cannot be used here. Tell an administrator.")]
     ProvidedName,
     /// Nobody set this up yet.
-    #[error("The first administrator has not been made yet; the log of the start has a link for that.")]
+    #[error("The first administrator has not been created yet; the startup log contains a link for that.")]
     NotSetUp,
     /// Nobody can tell from which machine somebody asks.
     #[error("It cannot be told which machine you use.")]
     NoMachine,
     /// There is no provider.
-    #[error("There is no sign-in through an organisation here.")]
+    #[error("Sign-in through an organisation is not configured.")]
     NoProvider,
     /// This cannot be the name of a token.
-    #[error("A token needs a name, of at most 60 characters.")]
+    #[error("A token needs a name of at most 60 characters.")]
     TokenName,
     /// The role is above the owner's, or none.
-    #[error("A token cannot have a role above your own.")]
+    #[error("A token cannot have a higher role than your own.")]
     TokenRole,
     /// There are too many tokens.
     #[error("You have too many tokens; revoke some first.")]
     TokenNumber,
     /// This is no time for a token.
-    #[error("A token is good for 1 to 365 days.")]
+    #[error("A token can be valid for 1 to 365 days.")]
     TokenDays,
 }

@@ -270,7 +270,7 @@ impl Provider {
         let asked = self.metadata.fetch.post(&document.token_endpoint, authorization, form(fields)).await;
         let (status, body) = asked.map_err(|error| OidcError::Away(error.to_string()))?;
         let granted: Map<String, Value> = serde_json::from_slice(&body)
-            .map_err(|error| OidcError::Away(format!("status {status}, and no JSON: {error}")))?;
+            .map_err(|error| OidcError::Away(format!("status {status}, not JSON: {error}")))?;
         let error = granted.get("error").and_then(Value::as_str).unwrap_or_default();
         if status != 200 || !error.is_empty() {
             return Err(OidcError::Code(format!("status {status}, `{}`", short(error))));

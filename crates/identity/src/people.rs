@@ -114,8 +114,7 @@ impl Identity {
         if user.password.is_empty() {
             self.ledger.forget_account(user.id).await?;
             self.ledger.put_out(user.id).await?;
-            let detail =
-                format!("{name}: their account at the provider was forgotten, and they were signed out everywhere");
+            let detail = format!("{name}: unlinked from their account at the provider and signed out everywhere");
             self.ledger.note(&by.name, AuditAct::UserChanged, &detail).await?;
             self.read_groups().await?;
             return Ok(true);
@@ -156,7 +155,7 @@ pub(crate) fn done(changed: Changed) -> Result<Option<u64>, Refusal> {
 pub(crate) fn withdrawn_tokens(number: u64) -> String {
     match number {
         0 => String::new(),
-        1 => "1 token withdrawn".to_owned(),
-        number => format!("{number} tokens withdrawn"),
+        1 => "1 token revoked".to_owned(),
+        number => format!("{number} tokens revoked"),
     }
 }

@@ -48,7 +48,7 @@ impl Identity {
         if let Err(error) = &begun
             && !was_away
         {
-            tracing::warn!(%error, "nobody can sign in through the provider");
+            tracing::warn!(%error, "sign-in through the provider does not work");
         }
         Ok(begun?)
     }
@@ -146,7 +146,7 @@ impl Identity {
     async fn without_role(&self, user: &User) -> Result<(), IdentityError> {
         if self.ledger.put_out(user.id).await? > 0 {
             let detail = format!(
-                "{}: signed out everywhere, without tokens, since none of their groups at the provider has a role",
+                "{}: signed out everywhere and tokens revoked, since none of their groups at the provider has a role",
                 user.name
             );
             self.ledger.note(&user.name, AuditAct::UserChanged, &detail).await?;
@@ -178,7 +178,8 @@ impl Identity {
         // Shut out meanwhile, or signed in once more with what the provider said later.
         done(self.ledger.vouched(user.id, &said).await?)?.ok_or(Refusal::Over)?;
         if let Some(role) = role.filter(|role| *role != user.role) {
-            let detail = format!("{}: {role} instead of {}, by their groups at the provider", user.name, user.role);
+            let detail =
+                format!("{}: {role} instead of {}, because of their groups at the provider", user.name, user.role);
             self.ledger.note(&user.name, AuditAct::UserChanged, &detail).await?;
         }
         self.groups.set(&user.name, &account.groups);

@@ -273,7 +273,7 @@ impl Identity {
         what: &str,
     ) -> Result<(), IdentityError> {
         let (client, shown) = (told(place), name.chars().take(64).collect::<String>());
-        tracing::info!(name = %shown, client, what, "an attempt to sign in failed");
+        tracing::info!(name = %shown, client, what, "a sign-in attempt failed");
         if self.attempts.is_told(source, name) {
             self.note_failure(user, &format!("{what} was wrong; from {client}")).await?;
         }

@@ -43,7 +43,7 @@ pub(crate) async fn follow_groups(identity: Arc<Identity>) {
     loop {
         ticks.tick().await;
         if let Err(error) = identity.read_groups().await {
-            tracing::warn!(error = %told(&error), "people's groups stay as they were known");
+            tracing::warn!(error = %told(&error), "cannot look up people's groups; keeping those last known");
         }
     }
 }
@@ -101,7 +101,7 @@ impl Users {
                 }
                 // While the ledger is away nobody who is in is put out; it is looked up again soon, and what was found out ends.
                 Err(error) => {
-                    tracing::warn!(error = %told(&error), "an account cannot be looked up; it counts as it was");
+                    tracing::warn!(error = %told(&error), "cannot look up an account; using its last known state");
                     return Some(right);
                 }
             }
@@ -160,7 +160,8 @@ impl Accounts for Users {
                     Ok(false)
                 }
                 Fit::Later => {
-                    tracing::info!(%client, "too many wrong names and passwords; nobody looks at more for a while");
+                    tracing::info!(%client, "too many wrong names and passwords; further attempts are refused for a \
+                        while");
                     Ok(false)
                 }
             }

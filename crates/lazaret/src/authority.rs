@@ -29,9 +29,11 @@ pub(crate) async fn watch(authority: Arc<Authority>, ledger: Ledger) {
             Ok(other) => {
                 trouble.clear();
                 if let Some(other) = other {
-                    tracing::info!(subject = %other.subject, sha256 = %other.sha256, "another authority vouches for sites from now on");
+                    tracing::info!(subject = %other.subject, sha256 = %other.sha256, "another certificate authority \
+                        is now in use");
                     if let Err(error) = ledger.note("lazaret", AuditAct::AuthorityInUse, &told(&other)).await {
-                        tracing::error!(error = %failure::told(&error), "a change of the authority could not be noted");
+                        tracing::error!(error = %failure::told(&error), "a change of the certificate authority could \
+                            not be recorded");
                     }
                     // What there is to say about this one was not said.
                     warned = None;
@@ -40,7 +42,7 @@ pub(crate) async fn watch(authority: Arc<Authority>, ledger: Ledger) {
             Err(error) => {
                 let why = failure::told(&error);
                 if why != trouble {
-                    tracing::error!(%why, "the authority that is used stays as it is");
+                    tracing::error!(%why, "keeping the certificate authority that is in use");
                 }
                 trouble = why;
             }
@@ -68,13 +70,19 @@ pub(crate) fn ending(list: &[AuthorityCertificate], now: OffsetDateTime) -> Opti
         return None;
     }
     let end = present.not_after.date();
-    let ends =
-        if present.not_after <= now { format!("ended on {end}") } else { format!("ends on {end}, in {days} days") };
+    let ends = if present.not_after <= now {
+        format!("expired on {end}")
+    } else {
+        format!(
+            "expires on {end}, in {days} \
+            days"
+        )
+    };
     let advice = match of(AuthorityRole::Next) {
-        None => "`lazaret authority rotate` makes the next one, which clients must trust by then",
+        None => "create the next one with `lazaret authority rotate`, and have clients trust it by then",
         Some(_) => {
-            "the next one is there: have clients trust it, then use it (`lazaret authority rotate --use`, or \
-             `proxy.authority_next_from`); it takes over at that end in any case"
+            "its successor exists: have clients trust it, then switch over (`lazaret authority rotate --use`, or \
+                `proxy.authority_next_from`); it takes over automatically when this one expires"
         }
     };
     Some(format!("the certificate authority of the proxy {ends}; {advice}"))
@@ -117,10 +125,16 @@ mod tests {
         assert_eq!(ending(&[present(61)], now), None);
         assert_eq!(ending(&[], now), None);
         let alone = ending(&[present(60)], now).unwrap();
-        assert!(alone.contains("ends on 1970-03-02, in 60 days; `lazaret authority rotate`"), "{alone}");
+        assert!(
+            alone.contains(
+                "expires on 1970-03-02, in 60 days; create the next one with `lazaret authority \
+            rotate`"
+            ),
+            "{alone}"
+        );
         let both = ending(&[present(1), one(AuthorityRole::Next, 3_650)], now).unwrap();
-        assert!(both.contains("the next one is there"), "{both}");
+        assert!(both.contains("its successor exists"), "{both}");
         let over = ending(&[present(-3)], now).unwrap();
-        assert!(over.contains("ended on 1969-12-29; "), "{over}");
+        assert!(over.contains("expired on 1969-12-29; "), "{over}");
     }
 }

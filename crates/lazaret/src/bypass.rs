@@ -41,7 +41,7 @@ pub(crate) fn sets(names: &[String]) -> Result<Vec<BypassSet>, Failure> {
     let chosen = names.iter().map(|name| {
         let known = || all.iter().map(|set| format!("`{}`", set.name)).collect::<Vec<_>>().join(", ");
         let set = all.iter().find(|set| set.name == *name).cloned();
-        set.ok_or_else(|| wrong(format!("there is no set `{name}`; there are {}", known())))
+        set.ok_or_else(|| wrong(format!("there is no set `{name}`; the sets are {}", known())))
     });
     chosen.collect()
 }

@@ -12,7 +12,7 @@ pub(crate) use library::{
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Opens, inspects and judges what people download, before they open it
+/// Open, inspect and judge downloads before people open them
 #[derive(Debug, Parser)]
 #[command(name = "lazaret", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -24,74 +24,76 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
-    /// Configuration file [default: ./lazaret.toml where it exists]
+    /// Configuration file [default: ./lazaret.toml if it exists]
     #[arg(long, global = true, env = "LAZARET_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Data folder; compiled rules are kept in it [default: ./lazaret-data where it exists, else the user's cache folder]
+    /// Data folder, which also caches compiled rules [default: ./lazaret-data if it exists, otherwise the user's
+    /// cache folder]
     #[arg(long, global = true, env = "LAZARET_DATA", value_name = "FOLDER")]
     pub(crate) data: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say what files truly are, open them, judge them, and explain
+    /// Scan files: identify, unpack, judge and explain
     ///
     /// Exit status: 0 everything may be delivered, 1 something is held or blocked, 2 something could not be read or
-    /// the call was wrong.
+    /// the arguments were invalid.
     Scan(Scan),
-    /// Stand between people and what they download: the web proxy, the ICAP server and the console
+    /// Run the web proxy, the ICAP server and the console
     ///
     /// Works without configuration: the proxy listens on 127.0.0.1:3128, the ICAP server on 127.0.0.1:1344, the console on
-    /// 127.0.0.1:8080, and everything is kept in `lazaret-data`.
-    /// Ends when it is told to (SIGTERM, Ctrl-C) and the downloads under way are done.
+    /// 127.0.0.1:8080, and all data is stored in `lazaret-data`.
+    /// On SIGTERM or Ctrl-C, it finishes the downloads in progress and exits.
     Serve(Serve),
-    /// Serve harmless stand-ins and ordinary files, to try a gate with
+    /// Serve ordinary files and harmless stand-ins for malicious ones, to try out a gate (the proxy or the ICAP server)
     Demo(Demo),
-    /// Copy everything that is kept into a new folder, while `lazaret serve` goes on
+    /// Back up all data to a new folder while `lazaret serve` keeps running
     ///
-    /// The ledger is copied as it is at one moment, with the quarantine, the authority, the ledger's key, the configuration and
-    /// the policies, rules and lists that it names; `manifest.json` has a hash of each file. A ledger in PostgreSQL is left to
-    /// `pg_dump`. Whoever has the backup has the keys in it.
+    /// Copies a consistent snapshot of the ledger, the quarantine, the certificate authority, the ledger's key, the
+    /// configuration and the policies, rules and lists that it names; `manifest.json` lists a hash of each file.
+    /// Back up a ledger in PostgreSQL with `pg_dump`. The backup contains private keys: protect it.
     Backup(Backup),
-    /// Make a data folder (`--data`) out of a backup
+    /// Restore a backup to a data folder (`--data`)
     ///
-    /// Everything is compared with its hash before anything has its name. The data folder must be new or empty, and no process
-    /// may use it. Settings are put beside it and not used.
+    /// All hashes are verified before any file is put in place. The data folder must be new or empty and not in use.
+    /// The backed-up configuration is placed next to it but not applied.
     Restore(Restore),
-    /// Show and change the certificate authority that the web proxy speaks for sites with
+    /// Show and change the certificate authority that signs the web proxy's certificates for sites
     #[command(subcommand)]
     Authority(Authority),
-    /// Say what is known about a site: lists, when it was first seen here, what came from it
+    /// Show what is known about a site: lists, when it was first seen here, what was stopped
     ///
-    /// Reads the ledger and the lists as they were last fetched; asks nobody. Exit status: 0 on no list of suspicious
-    /// sites, 1 on one, 2 something could not be read or the call was wrong.
+    /// Reads the ledger and the lists as last fetched; makes no network requests. Exit status: 0 not on a list of
+    /// suspicious sites, 1 on such a list, 2 something could not be read or the arguments were invalid.
     Site(Site),
-    /// Respond to a security incident: open it, keep things back at every gate, see who met them, take it along
+    /// Respond to a security incident: open it, contain it at every gate, see who was affected, export it
     ///
-    /// It changes the ledger; every `lazaret serve` that uses it follows within a second.
+    /// Changes are written to the ledger; every `lazaret serve` that uses it applies them within a second.
     #[command(subcommand)]
     Incident(Incident),
     /// Check, test and explain policies
     #[command(subcommand)]
     Policy(Policy),
-    /// Keep, compare and search every release of ATT&CK
+    /// Import, compare and search releases of ATT&CK
     ///
-    /// What was imported is never changed: every object's exact bytes stay, with their hashes, and every bundle can be put
-    /// together again. The two forms in which ATT&CK is published, STIX 2.0 and 2.1, never mix in one history.
+    /// What was imported is never modified: the exact bytes of every object are kept with their hashes, and every
+    /// bundle can be reconstructed. The two formats in which ATT&CK is published, STIX 2.0 and 2.1, have separate
+    /// histories.
     #[command(subcommand)]
     Library(Library),
-    /// Show what protects the workers here, by trying what must not succeed
+    /// Test the workers' sandbox on this machine by attempting what must fail
     Doctor(Doctor),
-    /// List the kinds of file that are told apart
+    /// List the file types that are recognised
     Kinds(List),
-    /// List the formats that are opened
+    /// List the formats that can be opened
     Formats(List),
     /// List the detectors
     Detectors(List),
     /// Show the configuration
     #[command(subcommand)]
     Config(Config),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -102,13 +104,13 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Say more: -v every inspection, -vv everything
+    /// More log output: -v logs every inspection, -vv logs everything
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Run these rooms and no others: proxy, icap (both: gates), console, export, retention
+    /// Run only these rooms (parts of the server): proxy, icap (or both: gates), console, export, retention
     ///
-    /// What is not named does not run: without `retention` nothing is forgotten, without `export` other systems are told nothing. Another
-    /// process at the same ledger can do it.
+    /// Rooms that are not named do not run: without `retention`, nothing old is deleted; without `export`, no events
+    /// are sent to other systems. Another process that uses the same ledger can run them.
     #[arg(long, value_name = "ROOM,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     #[command(flatten)]
@@ -124,49 +126,50 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
-    /// The folder to make; its own folder must be there
+    /// The folder to create; its parent folder must exist
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
-    /// The ATT&CK library as well, which can be imported again instead
+    /// Include the ATT&CK library, which could also be imported again
     #[arg(long)]
     pub(crate) library: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// A folder that `lazaret backup` made
+    /// A folder created by `lazaret backup`
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Authority {
-    /// Show the present, the next and the previous authority
+    /// Show the current, the next and the previous authority
     Show {
-        /// A JSON array
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Make a key in the PKCS #11 token, as `proxy.authority_key` names it
+    /// Generate a key in the PKCS #11 token under the name set by `proxy.authority_key`
     ///
-    /// It never leaves the token. The authority that is made next has it: the first one, which `lazaret serve` makes, or what
-    /// `lazaret authority rotate` makes. A key that is there already can be used as well.
+    /// The key never leaves the token. The next authority to be created will use it: the first one, created by
+    /// `lazaret serve`, or the one created by `lazaret authority rotate`. An existing key in the token can be used
+    /// as well.
     Generate {
-        /// What kind of key
+        /// Type of key
         #[arg(long, value_enum, default_value = "p256")]
         kind: NewKey,
     },
-    /// Make the next authority, or put it in use
+    /// Create the next authority, or start using it
     ///
-    /// The next one vouches for no site until it is used, so that clients can be told to trust it in time: the console offers both for
-    /// download. It is used from the day in `proxy.authority_next_from`, with `--use`, or when the present one has ended. A running
-    /// `lazaret serve` takes up each change within seconds.
+    /// The next authority signs nothing until it is in use, which leaves time to have clients trust it: the console
+    /// offers both for download. It comes into use on the day in `proxy.authority_next_from`, with `--use`, or when
+    /// the current one expires. A running `lazaret serve` applies each change within seconds.
     Rotate {
-        /// Put the next authority in the place of the present one now; clients that do not trust it yet refuse every site
+        /// Replace the current authority with the next one now; clients that do not trust it yet will refuse every site
         #[arg(long = "use")]
         in_use: bool,
     },
-    /// Remove the next or the previous authority with its key
+    /// Remove the next or the previous authority and its key
     Forget {
         /// Which one
         which: Forgotten,
@@ -175,11 +178,11 @@ pub(crate) enum Authority {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum NewKey {
-    /// ECDSA with the curve P-256
+    /// ECDSA on curve P-256
     P256,
-    /// ECDSA with the curve P-384
+    /// ECDSA on curve P-384
     P384,
-    /// RSA with 3072 bits
+    /// RSA, 3072 bits
     Rsa,
 }
 
@@ -202,10 +205,10 @@ pub(crate) enum Forgotten {
 
 #[derive(Debug, Args)]
 pub(crate) struct Site {
-    /// A host name, an IP address, or the address of a file
+    /// A host name, an IP address or a URL
     #[arg(value_name = "HOST")]
     pub(crate) host: String,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -218,34 +221,34 @@ pub(crate) struct Scan {
     /// Scan standard input
     #[arg(long)]
     pub(crate) stdin: bool,
-    /// What standard input is called
+    /// Name for standard input
     #[arg(long, value_name = "NAME", default_value = "stdin")]
     pub(crate) stdin_name: String,
-    /// Enter folders within folders
+    /// Scan subfolders
     #[arg(short, long)]
     pub(crate) recursive: bool,
-    /// Follow symbolic links within folders
+    /// Follow symbolic links in folders
     #[arg(long)]
     pub(crate) follow_links: bool,
-    /// One JSON object a line per file (schema lazaret.scan/1)
+    /// Print one JSON object per line and file (schema lazaret.scan/1)
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say what decided, and what would change it
+    /// Explain which policies decided, and what would change the decision
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Show every part of every file, also of those that are delivered
+    /// Show every part of every file, even of those delivered
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
     /// Show only what is held or blocked
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    /// A password to try on locked parts; may be given several times
+    /// A password to try on encrypted parts; may be given several times
     #[arg(short, long = "password", value_name = "PASSWORD")]
     pub(crate) passwords: Vec<String>,
-    /// Files analysed at once [default: processors]
+    /// Files to analyse in parallel [default: number of processors]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
-    /// Show a progress bar on a terminal: auto (for several files), always, never
+    /// When to show a progress bar on a terminal: auto (for several files), always, never
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: Progress,
     #[command(flatten)]
@@ -262,23 +265,23 @@ pub(crate) enum Progress {
 /// What the engine works with, on top of the configuration file.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EngineOptions {
-    /// YARA rules: a file or a folder; may be given several times
+    /// File or folder of YARA rules; may be given several times
     #[arg(long, value_name = "PATH")]
     pub(crate) rules: Vec<PathBuf>,
-    /// A list of known-bad hashes (plain, CSV, MISP or abuse.ch export); may be given several times
+    /// List of known-bad hashes (plain, CSV, MISP or abuse.ch export); may be given several times
     #[arg(long = "hashes", value_name = "FILE")]
     pub(crate) hashes: Vec<PathBuf>,
-    /// A running clamd: path of its socket or host:port
+    /// Address of a running clamd: socket path or host:port
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) clamd: Option<lazaret_engine::Clamd>,
-    /// Policies instead of the built-in ones: a .cedar file or a folder of them; may be given several times
+    /// Policies to use instead of the built-in ones: a .cedar file or a folder of them; may be given several times
     #[arg(long = "policies", value_name = "PATH")]
     pub(crate) policies: Vec<PathBuf>,
-    /// Wall-clock limit for one file, in milliseconds
+    /// Time limit for one file, in milliseconds
     #[arg(long, value_name = "MS")]
     pub(crate) time_limit: Option<u64>,
-    /// What may share a sandboxed process, one file after the other: site (files of one scan; pieces of pages from one site),
-    /// sample (nothing: a process each) [default: the configuration's]
+    /// What may share a sandboxed process, one after another: site (files of one scan; page resources from one site)
+    /// or sample (nothing: each has its own process) [default: from the configuration]
     #[arg(long, value_name = "WHAT")]
     pub(crate) isolation: Option<IsolationOption>,
 }
@@ -302,38 +305,39 @@ impl From<IsolationOption> for lazaret_engine::Isolation {
 pub(crate) enum Policy {
     /// Validate policies and list them
     Check {
-        /// .cedar files or folders of them [default: those in force]
+        /// .cedar files or folders of them [default: the policies in force]
         paths: Vec<PathBuf>,
     },
-    /// List the facts that policies can ask for: their types, from when on they are known, what they mean
+    /// List the facts that policies can use: their types, when they become known, and what they mean
     Facts(List),
-    /// Run the cases of a TOML file against policies
+    /// Run test cases from a TOML file against policies
     Test {
-        /// Files of cases [default: the built-in cases]
+        /// Test case files [default: the built-in cases]
         cases: Vec<PathBuf>,
-        /// .cedar files or folders of them [default: those in force]
+        /// .cedar files or folders of them [default: the policies in force]
         #[arg(long = "policies", value_name = "PATH")]
         policies: Vec<PathBuf>,
     },
-    /// Say which events of the ledger other policies would have decided otherwise than those in force
+    /// Show which past events other policies would decide differently from those in force
     ///
-    /// Each is tried by what it was judged by then. Nothing is changed. Exit status: 0 none, 1 some, 2 it could not be tried.
+    /// Each event is re-evaluated with the facts recorded at the time. Nothing is changed. Exit status: 0 no
+    /// differences, 1 differences, 2 the comparison failed.
     Diff {
         /// The other policies: .cedar files or folders of them
         #[arg(required = true)]
         paths: Vec<PathBuf>,
-        /// How many of the newest events are tried
+        /// Number of the newest events to re-evaluate
         #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(i64).range(1..=10_000))]
         events: i64,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Say which policies decide on a sample, part by part, by which facts, and what would change it
+    /// Explain which policies decide on a sample, part by part, by which facts, and what would change the decision
     Explain {
         /// The sample
         sample: PathBuf,
-        /// A password to try on locked parts; may be given several times
+        /// A password to try on encrypted parts; may be given several times
         #[arg(short, long = "password", value_name = "PASSWORD")]
         passwords: Vec<String>,
         #[command(flatten)]
@@ -345,23 +349,24 @@ pub(crate) enum Policy {
 pub(crate) enum Config {
     /// Print every key with its default and its meaning
     Defaults,
-    /// Look at everything that `lazaret serve` would start with: keys, addresses, rules, policies, lists, certificates, the
-    /// ledger's file
+    /// Check everything that `lazaret serve` needs to start: keys, addresses, rules, policies, lists, certificates
+    /// and the ledger file
     ///
-    /// Opens no gate and asks nobody; a large ledger is read to its end, which takes its time. Exit status: 0 everything is right, 2 something is not.
+    /// Opens no ports and makes no network requests. A large ledger is read completely, which takes a while. Exit
+    /// status: 0 no problems, 2 problems found.
     Check,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// A JSON array
+    /// Print a JSON array
     #[arg(long)]
     pub(crate) json: bool,
 }

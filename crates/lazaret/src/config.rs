@@ -21,7 +21,7 @@ const DEFAULT_FILE: &str = "lazaret.toml";
 const OFFICIAL_INDEX: &str = "https://raw.githubusercontent.com/mitre-attack/attack-stix-data/master/index.json";
 
 /// The first line of what `lazaret config defaults` prints.
-const HEAD: &str = "# lazaret.toml with every key at its default. Delete what you do not change.\n";
+const HEAD: &str = "# lazaret.toml with every key at its default. Delete the keys you do not change.\n";
 /// The order in which tables are printed; those of other rooms come behind them.
 const ORDER: [&str; 16] = [
     "detect",
@@ -108,10 +108,11 @@ pub(crate) struct IdentitySettings {
 }
 
 lazaret_model::settings! {
-    /// How inspections are kept apart.
+    /// Isolation of inspections.
     pub(crate) struct EngineSettings {
-        /// What may share a sandboxed process, one after the other and for some seconds. "site": what pages load for themselves from one
-        /// registered domain, and the files of one scan; what a person opens, saves or sends has a process of its own. "sample": nothing.
+        /// What may share a sandboxed process, one after another and for a few seconds. "site": page resources from
+        /// one registered domain, and the files of one scan; anything a person opens, saves or sends has its own
+        /// process. "sample": nothing.
         pub(crate) isolation: Isolation = Isolation::default();
     }
 }
@@ -119,11 +120,12 @@ lazaret_model::settings! {
 lazaret_model::settings! {
     /// Where events are recorded.
     pub(crate) struct Ledger {
-        /// "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder. Secrets of one-time
-        /// passwords in it are encrypted with the key in a file beside it (PATH ending in `.key`), or with PostgreSQL in the data
-        /// folder's `ledger.key`. Keep a copy; several machines at one ledger need the same.
+        /// "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder.
+        /// Secrets of one-time passwords in it are encrypted with a key in a file next to it (PATH ending in `.key`)
+        /// or, with PostgreSQL, in the data folder's `ledger.key`. Keep a copy; all machines that share a ledger
+        /// need the same key.
         pub(crate) address: String = String::new();
-        /// Days for which events are kept; counts of them are kept for good. 0: for good.
+        /// Days for which events are kept; their counts are kept indefinitely. 0: indefinitely.
         pub(crate) days: u32 = 365;
     }
 }
@@ -133,24 +135,27 @@ lazaret_model::settings! {
     pub(crate) struct Library {
         /// "sqlite:PATH" or "postgres://USER:PASSWORD@HOST/DATABASE". Empty: an SQLite file in the data folder.
         pub(crate) address: String = String::new();
-        /// The collection index that `lazaret library sync` follows.
+        /// The collection index used by `lazaret library sync`.
         pub(crate) index: String = OFFICIAL_INDEX.to_owned();
     }
 }
 
 lazaret_model::settings! {
-    /// Events for other systems, one JSON object each. Each outlet is told everything from its first start on; what it does not take
-    /// waits in the ledger.
+    /// Export of events to other systems, as one JSON object per event. Each outlet receives all events from when it
+    /// was first enabled; undelivered events wait in the ledger.
     pub(crate) struct Export {
-        /// "ocsf": the Open Cybersecurity Schema Framework, 1.8. "lazaret": our own form, `schemas/lazaret.event-1.json`.
+        /// "ocsf": the Open Cybersecurity Schema Framework, 1.8. "lazaret": Lazaret's own format,
+        /// `schemas/lazaret.event-1.json`.
         pub(crate) format: ExportForm = ExportForm::default();
-        /// A file to append to. Empty: none.
+        /// File to append to. Empty: none.
         pub(crate) file: PathBuf = PathBuf::new();
-        /// A syslog socket such as "/dev/log", "HOST:PORT" for UDP, "tcp://HOST:PORT", "tls://HOST:PORT" (RFC 5425). Empty: none.
+        /// Syslog socket such as "/dev/log", "HOST:PORT" for UDP, "tcp://HOST:PORT", "tls://HOST:PORT" (RFC 5425).
+        /// Empty: none.
         pub(crate) syslog: String = String::new();
-        /// An address that is sent lists of events (POST). Empty: none.
+        /// URL to which lists of events are sent (POST). Empty: none.
         pub(crate) webhook: String = String::new();
-        /// With it, requests to that address are signed (Standard Webhooks): "whsec_" and 24 to 64 random bytes in Base64. Empty: unsigned.
+        /// Secret for signing these requests (Standard Webhooks): "whsec_" followed by 24 to 64 random bytes in
+        /// Base64. Empty: unsigned.
         pub(crate) webhook_secret: String = String::new();
     }
 }
@@ -167,31 +172,33 @@ pub(crate) enum ExportForm {
 }
 
 lazaret_model::settings! {
-    /// What was held or blocked is kept, encoded, in the data folder.
+    /// Held and blocked files are kept, encoded, in the data folder.
     pub(crate) struct Quarantine {
         /// Days.
         pub(crate) days: u32 = 90;
-        /// Bytes in all; beyond them, the oldest go first.
+        /// Maximum total bytes; beyond that, the oldest files are deleted first.
         pub(crate) most_bytes: u64 = 20 << 30;
     }
 }
 
 lazaret_model::settings! {
     pub(crate) struct Detect {
-        /// Files or folders (*.yar, *.yara) of YARA rules, beside the built-in ones. They may include files of the same folder, and ask for
-        /// filename, filepath, extension, filetype and owner. `severity`, `score` and `confidence` in their metadata say what they count.
+        /// Files or folders (*.yar, *.yara) of YARA rules, in addition to the built-in ones. They may include files
+        /// from the same folder and use the variables filename, filepath, extension, filetype and owner. `severity`,
+        /// `score` and `confidence` in their metadata set how much they count.
         pub(crate) rules: Vec<PathBuf> = Vec::new();
-        /// Lists of known-bad hashes: plain, CSV, MISP or abuse.ch exports. SHA-256, SHA-1 and MD5. Each is compiled once, into the cache.
+        /// Lists of known-bad hashes: plain, CSV, MISP or abuse.ch exports. SHA-256, SHA-1 and MD5. Each is compiled
+        /// once and cached.
         pub(crate) hash_lists: Vec<PathBuf> = Vec::new();
-        /// A running clamd: path of its socket or "host:port". Empty: none. A file that it gives no answer about (it is down, or
-        /// the file is larger than its StreamMaxLength) counts as not inspected completely.
+        /// Address of a running clamd: socket path or "host:port". Empty: none. A file that clamd gives no answer
+        /// for (it is down, or the file is larger than its StreamMaxLength) counts as not inspected completely.
         pub(crate) clamd: String = String::new();
     }
 }
 
 lazaret_model::settings! {
     pub(crate) struct Open {
-        /// Passwords tried on every locked archive, in order, before words found near it.
+        /// Passwords tried on every encrypted archive, in order, before words found near it.
         pub(crate) passwords: Vec<String> = ["infected", "malware", "virus", "password", "1234"].map(str::to_owned).to_vec();
     }
 }

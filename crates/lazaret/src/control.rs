@@ -54,15 +54,17 @@ impl Sources {
             Some(text) if self.policy_paths(config).is_empty() => Some(vec![saved_file(text)]),
             _ => None,
         };
-        sources::start_as(&self.common, &self.options, config.clone(), files.as_deref(), Expected::Many).map_err(|failure| {
-            if files.is_none() {
-                return failure;
-            }
-            Failure::new(format!(
-                "{failure}\nif it is about the policies that were saved in the console: name files in `[policy] policies` of \
-                 lazaret.toml to start without them"
-            ))
-        })
+        sources::start_as(&self.common, &self.options, config.clone(), files.as_deref(), Expected::Many).map_err(
+            |failure| {
+                if files.is_none() {
+                    return failure;
+                }
+                Failure::new(format!(
+                    "{failure}\nif the problem is in the policies saved in the console: set `[policy] policies` in \
+                    lazaret.toml to start without them"
+                ))
+            },
+        )
     }
 
     /// Everything that rules, hash lists and policies are read from, with how it looks on the disk.
@@ -197,7 +199,7 @@ impl Process {
         let number = measures.len();
         // The gates first: no room keeps anybody from being protected there.
         if self.desk.replace_measures(measures.clone()) {
-            tracing::info!(number, "what is in force for incidents changed");
+            tracing::info!(number, "containment measures changed");
         }
         // One that takes longer is told the rest later.
         let rooms = Arc::clone(&self.rooms);
@@ -240,7 +242,7 @@ impl Process {
                 let new = Config::load(self.sources.common.config.as_deref())?;
                 for table in settings::changed(&old, &new) {
                     if !REREAD.contains(&table.as_str()) {
-                        tracing::warn!(%table, "what changed in this table of the configuration needs a restart");
+                        tracing::warn!(%table, "changes to this table of the configuration need a restart");
                     }
                 }
                 Config { detect: new.detect, open: new.open, policy: new.policy, limits: new.limits, ..old }
@@ -256,7 +258,7 @@ impl Process {
         let built = tokio::task::spawn_blocking(move || {
             let started = process.sources.build(&config, saved.as_ref())?;
             if started.troubles > 0 {
-                return Err(Failure::new("something above cannot be used"));
+                return Err(Failure::new("see the problems above"));
             }
             Ok((started, config, saved))
         });
@@ -302,12 +304,12 @@ impl Process {
         let started = built.await.map_err(|error| failed(error.into()))?.map_err(failed)?;
         // A rule that broke on the disk since then must not be lost on the way.
         if started.troubles > self.running.read().unwrap_or_else(PoisonError::into_inner).troubles {
-            return Err(failed(Failure::new("rules or hash lists cannot be read any more; see the lines above")));
+            return Err(failed(Failure::new("rules or hash lists can no longer be read; see the messages above")));
         }
         let id = self.ledger.save_policies(&new).await.map_err(|error| failed(error.into()))?;
         version.id = id.ok_or(Unsaved::Outdated)?;
         self.replace(started, config, Some(&version)).map_err(failed)?;
-        tracing::info!(version = version.id, who = %version.who, "other policies are in force");
+        tracing::info!(version = version.id, who = %version.who, "new policies are in force");
         Ok(version.id)
     }
 }
@@ -373,7 +375,7 @@ impl Control for Process {
 
     fn check(&self, text: &str) -> Result<Vec<PolicyDescription>, Vec<PolicyProblem>> {
         if text.trim().is_empty() {
-            return Err(vec![problem("there is no policy here: everything would be blocked".to_owned())]);
+            return Err(vec![problem("there are no policies: everything would be blocked".to_owned())]);
         }
         parsed(text).map(|policies| policies.describe_all())
     }
@@ -468,12 +470,12 @@ impl Control for Process {
         Box::pin(async move {
             let mut causes = Vec::new();
             if self.is_behind.load(Ordering::Relaxed) {
-                let why = "those saved at another process could not be taken up; the log says why";
+                let why = "policies saved by another process could not be loaded; see the log";
                 causes.push(Unready { what: "policies".into(), why: why.into() });
             }
             let engine = self.desk.engine();
             if !tokio::task::spawn_blocking(move || inspects(&engine)).await.unwrap_or(false) {
-                let why = "a small text could not be inspected; the log says why";
+                let why = "a test inspection failed; see the log";
                 causes.push(Unready { what: "inspection".into(), why: why.into() });
             }
             causes
@@ -512,11 +514,11 @@ fn inspects(engine: &Engine) -> bool {
         Ok(report) if report.parts.first().is_some_and(|part| part.complete) => true,
         Ok(report) => {
             let why: Vec<_> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
-            tracing::warn!(why = %why.join("; "), "a small text could not be inspected");
+            tracing::warn!(why = %why.join("; "), "a test inspection failed");
             false
         }
         Err(error) => {
-            tracing::warn!(error = %crate::failure::told(&error), "a small text could not be inspected");
+            tracing::warn!(error = %crate::failure::told(&error), "a test inspection failed");
             false
         }
     }

@@ -118,7 +118,7 @@ impl Teller {
                 Ok(true) => break,
                 Ok(false) => pause = PAUSE,
                 Err(error) => {
-                    tracing::warn!(outlet = %name, error = %told(&error), "the ledger does not say what is to be exported");
+                    tracing::warn!(outlet = %name, error = %told(&error), "cannot read from the ledger what to export");
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -127,7 +127,7 @@ impl Teller {
             }
         }
         if let Err(error) = self.ledger.release_subscriber(&name, &self.holder).await {
-            tracing::debug!(outlet = %name, error = %told(&error), "an outlet could not be let go of");
+            tracing::debug!(outlet = %name, error = %told(&error), "an outlet could not be removed");
         }
     }
 
@@ -168,14 +168,14 @@ impl Teller {
                 match self.outlet.tell(&events, &id_of(&events)).await {
                     Ok(()) => {
                         if pause > PAUSE {
-                            tracing::info!(outlet = %name, "the outlet takes events again");
+                            tracing::info!(outlet = %name, "the outlet accepts events again");
                         }
                         (cursor, pause, batch) = (next, PAUSE, (batch * 2).min(BATCH));
                         self.told = Some(cursor);
                     }
                     Err(why) => {
                         if pause == PAUSE || pause == LONGEST_PAUSE {
-                            tracing::error!(outlet = %name, %why, "events could not be exported; they wait in the ledger");
+                            tracing::error!(outlet = %name, %why, "events could not be exported; they are kept in the ledger");
                         }
                         if why.is_about_what_was_told() {
                             // It may be too much at once, or one of them.

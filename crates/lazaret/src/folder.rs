@@ -78,10 +78,13 @@ fn close_one(path: &Path, meta: &Metadata, mode: u32) {
     let shown = display::path(path);
     match fs::set_permissions(path, Permissions::from_mode(mode)) {
         Ok(()) => display::remark(&format!(
-            "`{shown}` could be read by others (mode {:o}); it has mode {mode:o} now",
+            "`{shown}` was readable by others (mode {:o}); its mode is now {mode:o}",
             meta.mode() & 0o777
         )),
-        Err(error) => display::complain(&format!("`{shown}` can be read by others, and cannot be closed: {error}")),
+        Err(error) => display::complain(&format!(
+            "`{shown}` is readable by others, and its mode cannot be changed: \
+            {error}"
+        )),
     }
 }
 

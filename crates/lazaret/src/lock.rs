@@ -38,7 +38,7 @@ impl Lock {
                 let number =
                     number.trim().parse::<u32>().map(|number| format!(" (process {number})")).unwrap_or_default();
                 return Err(Failure::new(format!(
-                    "`{}` is in use by another `lazaret`{number}: stop that one, or give this one another folder with `--data`",
+                    "`{}` is in use by another `lazaret`{number}: stop it, or choose another folder with `--data`",
                     display::path(folder)
                 )));
             }

@@ -57,14 +57,14 @@ impl Manifest {
         let path = folder.join(MANIFEST);
         let text = std::fs::read_to_string(&path).map_err(|error| Failure::path(&path, error))?;
         let manifest: Self = serde_json::from_str(&text)
-            .map_err(|error| Failure::path(&path, format!("this is no manifest of a backup: {error}")))?;
+            .map_err(|error| Failure::path(&path, format!("not a backup manifest: {error}")))?;
         if manifest.schema != SCHEMA {
-            let why = format!("the backup is of the form `{}`; this version reads `{SCHEMA}`", manifest.schema);
+            let why = format!("the backup has the format `{}`; this version reads `{SCHEMA}`", manifest.schema);
             return Err(Failure::path(&path, why));
         }
         for entry in &manifest.files {
             if entry.place().is_none() {
-                return Err(Failure::path(&path, format!("`{}` leads out of the backup", entry.path.escape_debug())));
+                return Err(Failure::path(&path, format!("`{}` leads outside the backup", entry.path.escape_debug())));
             }
         }
         Ok(manifest)

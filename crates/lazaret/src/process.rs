@@ -19,29 +19,29 @@ pub(crate) fn raise_descriptors() {
     if let Some(limit) = raised(getrlimit(Resource::Nofile))
         && let Err(error) = setrlimit(Resource::Nofile, limit)
     {
-        tracing::warn!(%error, "the soft limit of descriptors cannot be raised");
+        tracing::warn!(%error, "cannot raise the soft limit on file descriptors");
     }
-    tracing::info!(descriptors = getrlimit(Resource::Nofile).current, "files and connections that may be open at once");
+    tracing::info!(descriptors = getrlimit(Resource::Nofile).current, "limit on open files and connections");
 }
 
 /// How the process itself stands: what is looked at, and what was found; an error where that is less than it could be.
 pub(crate) fn standing(data: &Path, config: &Config) -> Vec<(&'static str, Result<String, String>)> {
     let user = rustix::process::geteuid();
     let as_user = if user.is_root() {
-        Err("root, which nothing but ports below 1024 needs".to_owned())
+        Err("root, which is only needed for ports below 1024".to_owned())
     } else {
         Ok(format!("user {}", user.as_raw()))
     };
     let most = raised(getrlimit(Resource::Nofile)).unwrap_or(getrlimit(Resource::Nofile)).current;
     let descriptors = match most {
-        Some(most) if most < FEW => Err(format!("{most} at the most, which is {} connections", most / 2)),
-        Some(most) => Ok(format!("{most} at the most")),
-        None => Ok("as many as there are".to_owned()),
+        Some(most) if most < FEW => Err(format!("at most {most}, enough for {} connections", most / 2)),
+        Some(most) => Ok(format!("at most {most}")),
+        None => Ok("unlimited".to_owned()),
     };
     let folder = match std::fs::metadata(data).map(|meta| meta.permissions().mode() & 0o777) {
-        Ok(mode) if mode & 0o077 == 0 => Ok(format!("its owner's alone (mode {mode:o})")),
-        Ok(mode) => Err(format!("others may look into it (mode {mode:o})")),
-        Err(_) => Ok("there is none yet".to_owned()),
+        Ok(mode) if mode & 0o077 == 0 => Ok(format!("private to its owner (mode {mode:o})")),
+        Ok(mode) => Err(format!("readable by others (mode {mode:o})")),
+        Err(_) => Ok("none yet".to_owned()),
     };
     let mut standing = vec![("runs as", as_user), ("open files", descriptors), ("data folder", folder)];
     match AuthorityFolder::at(&data.join("authority"), &config.proxy) {
@@ -63,7 +63,7 @@ fn authority(authorities: &AuthorityFolder) -> Option<Result<String, String>> {
     };
     let present = list.iter().find(|found| found.role == AuthorityRole::Present)?;
     let (end, days) = (present.not_after.date(), present.days_left(now));
-    Some(crate::authority::ending(&list, now).map_or_else(|| Ok(format!("until {end}, {days} days")), Err))
+    Some(crate::authority::ending(&list, now).map_or_else(|| Ok(format!("valid until {end}, {days} days")), Err))
 }
 
 /// Whether the authority's key signs, where it is in a token.
@@ -71,7 +71,7 @@ fn authority_key(authorities: &AuthorityFolder) -> Option<Result<String, String>
     match authorities.probe() {
         Ok(probe) => probe.map(|probe| {
             let took = probe.took.as_secs_f64() * 1e3;
-            Ok(format!("`{}` signs ({}, {took:.0} ms)", crate::display::plain(&probe.key), probe.kind.name()))
+            Ok(format!("`{}` can sign ({}, {took:.0} ms)", crate::display::plain(&probe.key), probe.kind.name()))
         }),
         Err(error) => Some(Err(crate::failure::told(&error))),
     }
@@ -89,7 +89,7 @@ fn raised(limit: Rlimit) -> Option<Rlimit> {
 pub(crate) fn warn_of_root(config: &Config) {
     if rustix::process::geteuid().is_root() && !needs_rights(config) {
         tracing::warn!(
-            "running as root is not needed, and gives whoever finds a hole here the whole machine; packaging/lazaret.service runs as a user of its own"
+            "running as root is unnecessary and would give an attacker the whole machine; packaging/lazaret.service uses a dedicated user"
         );
     }
 }

@@ -15,7 +15,7 @@ impl Fetch for Line {
         Box::pin(async move {
             match self.0.get(address).await {
                 Ok((200, body)) => Ok(body),
-                Ok((status, _)) => Err(FetchError(format!("`{address}` answered with status {status}"))),
+                Ok((status, _)) => Err(FetchError(format!("`{address}` responded with status {status}"))),
                 Err(error) => Err(FetchError(format!("`{address}`: {}", told(&error)))),
             }
         })
@@ -50,7 +50,7 @@ pub(crate) fn of(config: &Config, console: &str) -> Result<Option<Provider>, Fai
         let text = fs::read_to_string(path).map_err(|error| Failure::path(path, error))?;
         let text = text.trim();
         if text.is_empty() {
-            return Err(Failure::path(path, "`identity.oidc.client_secret_file`: there is no secret in it"));
+            return Err(Failure::path(path, "`identity.oidc.client_secret_file`: the file contains no secret"));
         }
         Some(text.to_owned())
     };

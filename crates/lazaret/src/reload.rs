@@ -90,7 +90,8 @@ pub(crate) async fn watch(process: Arc<Process>, rooms: Arc<Rooms>, mut own: Roo
             }
             _ = look.tick() => {
                 if let Err(error) = process.follow_bypasses().await {
-                    tracing::debug!(%error, "hosts that are passed uninspected could not be looked up; those that are stay so");
+                    tracing::debug!(%error, "cannot look up the hosts that bypass inspection; keeping the current \
+                        ones");
                 }
                 own.changed(&rooms).iter().for_each(|started| started.reload("files changed"));
                 if files.is_due(stamp(&process).await) {
@@ -103,7 +104,7 @@ pub(crate) async fn watch(process: Arc<Process>, rooms: Arc<Rooms>, mut own: Roo
                         process.note_behind();
                     }
                     refused = done.is_err().then(|| Refused::again(refused, version, Instant::now()));
-                    tell("policies were saved elsewhere", done);
+                    tell("policies were saved by another process", done);
                 }
             }
         }
@@ -120,7 +121,7 @@ pub(crate) async fn watch_measures(process: Arc<Process>) {
         let followed = process.follow_measures().await;
         // Once is enough for as long as it lasts.
         if let (Err(error), false) = (&followed, was_told) {
-            tracing::warn!(%error, "what is in force for incidents cannot be looked up; what was in force stays so");
+            tracing::warn!(%error, "cannot look up containment measures; keeping the current ones");
         }
         was_told = followed.is_err();
     }
@@ -172,8 +173,9 @@ fn stamp_of(files: Vec<PathBuf>) -> Stamp {
 
 fn tell(because: &str, done: Result<(), Failure>) {
     match done {
-        Ok(()) => tracing::info!(%because, "rules, hash lists and policies were read again and are in force"),
-        Err(why) => tracing::error!(%because, %why, "nothing was taken up; what was in force stays in force"),
+        Ok(()) => tracing::info!(%because, "reloaded rules, hash lists and policies"),
+        Err(why) => tracing::error!(%because, %why, "reload failed; keeping the current rules, hash lists and \
+            policies"),
     }
 }
 

@@ -55,7 +55,7 @@ impl Clock {
         {
             tracing::warn!(
                 days = (now - last) / DAY,
-                "the clock is far from where it was last; nothing is forgotten for its age until it has been steady for a day"
+                "the system clock jumped; expiry by age is paused until the clock has been steady for a day"
             );
             self.doubted = Some((at, STEADY));
         }
@@ -98,7 +98,7 @@ impl Retention {
         let mut clock = Clock::default();
         match self.newest().await {
             Ok(newest) => clock.last = newest,
-            Err(error) => tracing::error!(error = %told(&error), "when something was kept last cannot be told"),
+            Err(error) => tracing::error!(error = %told(&error), "cannot determine when something was last stored"),
         }
         clock.doubted = self.doubted_before();
         clock
@@ -127,7 +127,7 @@ impl Retention {
             }),
         };
         if let Err(error) = noted {
-            tracing::error!(%error, "whether the clock can be believed cannot be noted");
+            tracing::error!(%error, "cannot record the state of the clock");
         }
     }
 
@@ -163,10 +163,10 @@ impl Retention {
         match tidied.await {
             Ok(Ok(0)) => {}
             Ok(Ok(files)) => {
-                tracing::info!(files, "the quarantine forgot what it kept for long enough or had no room for")
+                tracing::info!(files, "deleted expired or excess files from the quarantine")
             }
-            Ok(Err(error)) => tracing::error!(%error, "the quarantine could not be tidied"),
-            Err(error) => tracing::error!(%error, "the quarantine could not be tidied"),
+            Ok(Err(error)) => tracing::error!(%error, "quarantine cleanup failed"),
+            Err(error) => tracing::error!(%error, "quarantine cleanup failed"),
         }
     }
 }
@@ -179,8 +179,8 @@ async fn forget(ledger: Ledger, days: u32, now: i64) {
     };
     match done.await {
         Ok(0) => {}
-        Ok(events) => tracing::info!(events, "the ledger forgot what it kept for long enough"),
-        Err(error) => tracing::error!(error = %told(&error), "the ledger could not be tidied"),
+        Ok(events) => tracing::info!(events, "deleted expired events from the ledger"),
+        Err(error) => tracing::error!(error = %told(&error), "ledger cleanup failed"),
     }
 }
 

@@ -71,11 +71,11 @@ fn wrong(rooms: &[Arc<dyn Room>]) -> Option<String> {
                 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         if !is_name(name) {
-            return Some(format!("`{name}` is no name of a room: lower-case letters, digits and dashes are"));
+            return Some(format!("`{name}` is not a valid room name: use lower-case letters, digits and dashes"));
         }
         // The gates' and the console's events have these names.
         if names.contains(&name) || name == GATES || rooms.iter().any(|other| other.group() == name) {
-            return Some(format!("there are two rooms with the name `{name}`"));
+            return Some(format!("two rooms are named `{name}`"));
         }
         names.push(name);
         let mut acts = Vec::new();
@@ -83,7 +83,7 @@ fn wrong(rooms: &[Arc<dyn Room>]) -> Option<String> {
             // One that the ledger does not give back would never be in force, nor be undone.
             let is_own = |act: &RoomAct| act.room() == name && RoomAct::parse(act.name()).is_some();
             if !matches!(&offer.kind, ActKind::Room(act) if is_own(act)) {
-                return Some(format!("the act `{}` is no name of an act of the room `{name}`", offer.kind.name()));
+                return Some(format!("`{}` is not a valid action name for the room `{name}`", offer.kind.name()));
             }
             if acts.contains(&offer.kind) {
                 return Some(format!("the room `{name}` offers `{}` twice", offer.kind.name()));
@@ -94,14 +94,18 @@ fn wrong(rooms: &[Arc<dyn Room>]) -> Option<String> {
             let top = |name: &'static str| name.split('.').next();
             let is_shared = config::shared_tables().iter().any(|own| top(own.name) == top(table.name));
             if is_shared || tables.contains(&table.name) {
-                return Some(format!("there are two tables of settings with the name `{}`", table.name));
+                return Some(format!("two settings tables are named `{}`", table.name));
             }
             tables.push(table.name);
         }
         if let Some(page) = room.page()
             && !Permissions::built_in().is_ok_and(|permissions| permissions.of(GOVERNS).contains(page.needs))
         {
-            return Some(format!("the page of the room `{name}` needs `{}`, which nobody may", page.needs));
+            return Some(format!(
+                "the page of the room `{name}` requires the permission `{}`, which no role \
+                has",
+                page.needs
+            ));
         }
     }
     None
@@ -241,7 +245,7 @@ mod tests {
         assert_eq!(wrong(&rooms()), None);
         assert_eq!(wrong(&with("bell", "bell.ring")), None);
         let why = wrong(&with_page("bell", "bell.ring", "ring")).unwrap_or_default();
-        assert!(why.contains("needs `ring`"), "{why}");
+        assert!(why.contains("requires the permission `ring`"), "{why}");
         for (name, act) in [
             ("proxy", "proxy.ring"),
             ("gates", "gates.ring"),
@@ -272,7 +276,7 @@ mod tests {
         }
         for table in ["limits", "detect", "identity", "identity.bell", "quarantine", "proxy"] {
             let why = wrong(&with(table)).unwrap_or_default();
-            assert!(why.contains(&format!("two tables of settings with the name `{table}`")), "{table}: {why}");
+            assert!(why.contains(&format!("two settings tables are named `{table}`")), "{table}: {why}");
         }
     }
 
@@ -304,7 +308,7 @@ mod tests {
             drop(holder);
             assert!(used.contains("is in use by another program") && used.contains("`icap.listen`"), "{used}");
             let nothing = bind("icap.listen", "nowhere").await.unwrap_err().to_string();
-            assert_eq!(nothing, "`icap.listen`: `nowhere` is no address with a port");
+            assert_eq!(nothing, "`icap.listen`: `nowhere` is not an address with a port");
         });
     }
 }

@@ -129,7 +129,7 @@ impl Set<'_> {
         let beside = place.parent().unwrap_or(&self.root).join(wanted);
         let found = fs::canonicalize(beside).or_else(|_| fs::canonicalize(self.root.join(wanted)));
         let found = found.map_err(|error| error.to_string())?;
-        if found.starts_with(&self.root) { Ok(found) } else { Err("it lies outside of the rules' folder".to_owned()) }
+        if found.starts_with(&self.root) { Ok(found) } else { Err("it is outside the rules folder".to_owned()) }
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
         ]);
         let (sources, troubles) = folder.read("set", &["a.yar"]);
         assert_eq!(sources, ["a.yar"]);
-        assert!(troubles[0].contains("line 1: `../secret.yar` cannot be included: it lies outside"), "{troubles:?}");
+        assert!(troubles[0].contains("line 1: `../secret.yar` cannot be included: it is outside"), "{troubles:?}");
         assert!(troubles[1].contains("line 2: `gone.yar` cannot be included: No such file"), "{troubles:?}");
         let (sources, troubles) = folder.read("set", &["b.yar", "c.yar"]);
         assert_eq!((sources, troubles), (vec!["b.yar[c.yar]".to_owned()], Vec::new()));

@@ -144,7 +144,7 @@ mod tests {
         };
         let connections = of("icap", "connections");
         assert_eq!((connections.value.as_str(), connections.default.as_str()), ("7", "1000"));
-        assert!(connections.meaning.starts_with("Connections served at once"), "{connections:?}");
+        assert!(connections.meaning.starts_with("Maximum number of concurrent connections"), "{connections:?}");
         assert_eq!(
             (of("icap", "idle_seconds").value.as_str(), of("icap", "idle_seconds").default.as_str()),
             ("60", "")

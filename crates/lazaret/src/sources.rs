@@ -94,7 +94,7 @@ pub(crate) fn policy_files(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, Failure
     }
     if files.is_empty() {
         let paths: Vec<_> = paths.iter().map(|path| display::path(path)).collect();
-        return Err(Failure::new(format!("`{}` holds no .cedar file", paths.join("`, `"))));
+        return Err(Failure::new(format!("`{}` contains no .cedar file", paths.join("`, `"))));
     }
     Ok(files.into_iter().map(|(name, text)| PolicyFile { name, text }).collect())
 }

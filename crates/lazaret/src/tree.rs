@@ -48,7 +48,7 @@ pub(crate) fn tree(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
     }
     let drawn = MOST_PARTS - drawing.left;
     if report.parts.len() > drawn + 1 {
-        writeln!(out, "  {DIM}… and {} more parts{DIM:#}", report.parts.len() - drawn - 1)?;
+        writeln!(out, "  {DIM}… {} more parts{DIM:#}", report.parts.len() - drawn - 1)?;
     }
     if report.decision != Decision::Deliver {
         because(out, report)?;
@@ -70,14 +70,14 @@ pub(crate) fn explanation(out: &mut dyn Write, explained: &[Explained], report: 
         }
         if !rests_on.is_empty() {
             let facts = rests_on.iter().map(|(path, value)| format!("{path} is {}", plain(value)));
-            writeln!(out, "    {DIM}asked for: {}{DIM:#}", facts.collect::<Vec<_>>().join("; "))?;
+            writeln!(out, "    {DIM}facts used: {}{DIM:#}", facts.collect::<Vec<_>>().join("; "))?;
         }
         let changes = now.iter().flat_map(|(_, changes)| changes);
         for change in changes.clone() {
             writeln!(out, "    {DIM}{}: {}{DIM:#}", change.condition, change.decision)?;
         }
         if changes.count() == 0 {
-            writeln!(out, "    {DIM}no single change of what was found would alter this{DIM:#}")?;
+            writeln!(out, "    {DIM}no single change to what was found would alter this decision{DIM:#}")?;
         }
     }
     Ok(())
@@ -146,7 +146,7 @@ impl Drawing<'_, '_> {
             say(self.out, "opened", AnsiColor::Cyan.on_default(), &format!("with the password `{}`", plain(password)))?;
         }
         if part.locked {
-            say(self.out, "locked", AnsiColor::Yellow.on_default(), "encrypted and not opened")?;
+            say(self.out, "locked", AnsiColor::Yellow.on_default(), "encrypted, not opened")?;
         }
         for reason in part.incomplete.iter().filter(|_| !part.locked) {
             say(self.out, "incomplete", AnsiColor::Yellow.on_default(), &plain(reason))?;
@@ -161,7 +161,7 @@ impl Drawing<'_, '_> {
             say(self.out, finding.severity.name(), severity_style(finding.severity), &text)?;
         }
         if findings.len() > MOST_FINDINGS {
-            say(self.out, "…", DIM, &format!("and {} more findings", findings.len() - MOST_FINDINGS))?;
+            say(self.out, "…", DIM, &format!("{} more findings", findings.len() - MOST_FINDINGS))?;
         }
         Ok(())
     }

@@ -325,17 +325,17 @@ pub enum IncidentError {
 impl fmt::Display for IncidentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the incident is closed; only its acts can still be undone"),
-            Self::NotInForce(id) => write!(f, "the incident has no act {id} in force"),
+            Self::Closed => f.write_str("the incident is closed; its response actions can only be undone"),
+            Self::NotInForce(id) => write!(f, "the incident has no response action {id} in force"),
             Self::Subject { kind, value, expected } => {
-                write!(f, "`{value}` is no {}: {expected}", kind.title())
+                write!(f, "`{value}` is not a valid {}: expected {expected}", kind.title())
             }
-            Self::Unoffered => f.write_str("no room here does this about an incident"),
+            Self::Unoffered => f.write_str("no room here supports this response action"),
             Self::Full(most) => {
-                write!(f, "an incident has at most {most} of them; open another one for what is left")
+                write!(f, "an incident can have at most {most}; open another one for the rest")
             }
             Self::Empty(what) => write!(f, "the {what} is missing"),
-            Self::TooLong { what, most } => write!(f, "the {what} may have {most} characters"),
+            Self::TooLong { what, most } => write!(f, "the {what} may have at most {most} characters"),
         }
     }
 }

@@ -4,27 +4,29 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 crate::settings! {
-    /// What one sample may cost. Reaching a limit is visible: the part is marked incomplete, and policy decides.
+    /// Limits on the inspection of one sample. When a limit is reached, the part is marked incomplete, and policy
+    /// decides.
     pub struct Limits {
-        /// Bytes that openers may produce in all.
+        /// Total bytes that may be unpacked.
         pub output_bytes: u64 = 8 << 30;
-        /// Bytes one part may have.
+        /// Maximum bytes of one part.
         pub part_bytes: u64 = 4 << 30;
-        /// Output divided by the sample's size, judged once more than 128 MiB have been produced.
+        /// Maximum ratio of unpacked bytes to the sample's size, applied once more than 128 MiB have been unpacked.
         pub ratio: u64 = 250;
-        /// Parts in all, the sample included.
+        /// Maximum number of parts, including the sample.
         pub parts: u32 = 100_000;
-        /// Nesting of parts.
+        /// Maximum nesting depth of parts.
         pub depth: u32 = 32;
-        /// Wall-clock milliseconds.
+        /// Maximum time in milliseconds (wall clock).
         pub time_ms: u64 = 120_000;
-        /// Steps of work, of about a nanosecond each, beyond 64 for each byte of the sample and of what is unpacked of it.
+        /// Maximum steps of work, of about a nanosecond each, in addition to 64 for each byte of the sample and of
+        /// what is unpacked from it.
         pub steps: u64 = 4 << 30;
-        /// Bytes of memory that the analysis may hold at once.
+        /// Maximum bytes of memory used at once.
         pub memory_bytes: u64 = 256 << 20;
         /// Parts up to this size are held in memory; larger ones are spooled to the temporary folder.
         pub in_memory_part_bytes: u64 = 16 << 20;
-        /// Passwords tried on one locked part.
+        /// Maximum number of passwords tried on one encrypted part.
         pub passwords: u32 = 200;
     }
 }

@@ -18,22 +18,23 @@ pub enum StoreError {
     },
     /// The database was made by a newer version.
     #[error(
-        "the ledger `{address}` was made by a newer version of Lazaret; run that one, or restore a backup made before"
+        "the ledger `{address}` was created by a newer version of Lazaret; run that version, or restore an older backup"
     )]
     Newer {
         /// Its address, without a password.
         address: String,
     },
     /// The database is another program's.
-    #[error("`{address}` is the database of another program; name another file in `[ledger] address`")]
+    #[error("`{address}` is the database of another program; choose another file in `[ledger] address`")]
     Foreign {
         /// Its address, without a password.
         address: String,
     },
     /// The file of the database is damaged.
     #[error(
-        "the ledger `{address}` is damaged ({found}); stop everything that uses it, put the file and those beside it aside, and \
-         bring back a backup with `lazaret restore`, or what can be saved of it with `sqlite3 FILE .recover`"
+        "the ledger `{address}` is damaged ({found}); stop everything that uses it, move the file and its companion \
+            files aside, and restore a backup with `lazaret restore`, or recover what is readable with `sqlite3 FILE \
+            .recover`"
     )]
     DamagedLedger {
         /// Its address, without a password.
@@ -42,7 +43,7 @@ pub enum StoreError {
         found: String,
     },
     /// The database's tables could not be made.
-    #[error("the ledger `{address}` cannot be brought up to date")]
+    #[error("the ledger `{address}` cannot be upgraded")]
     Migrate {
         /// Its address, without a password.
         address: String,
@@ -60,13 +61,16 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The library's database was made by a newer version.
-    #[error("the library `{address}` was made by a newer version of Lazaret; run that one, or import again elsewhere")]
+    #[error(
+        "the library `{address}` was created by a newer version of Lazaret; run that version, or import again \
+        elsewhere"
+    )]
     NewerLibrary {
         /// Its address, without a password.
         address: String,
     },
     /// The library's tables could not be made.
-    #[error("the library `{address}` cannot be brought up to date")]
+    #[error("the library `{address}` cannot be upgraded")]
     MigrateLibrary {
         /// Its address, without a password.
         address: String,
@@ -78,10 +82,10 @@ pub enum StoreError {
     #[error("the library is damaged: {0}")]
     DamagedLibrary(String),
     /// The database refused something.
-    #[error("the database does not answer as it should")]
+    #[error("the database gave an unexpected response")]
     Ledger(#[from] sqlx::Error),
     /// A batch of events could not be written.
-    #[error("the ledger could not record it: {0}")]
+    #[error("the ledger could not be written: {0}")]
     Record(String),
     /// There is no such incident.
     #[error("there is no incident `{reference}`")]
@@ -107,7 +111,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Others may read the ledger's key.
-    #[error("the ledger's key `{path}` may be read by others (mode {mode:o}); run `chmod 600` on it")]
+    #[error("the ledger's key `{path}` is readable by others (mode {mode:o}); run `chmod 600` on it")]
     KeyMode {
         /// Its file.
         path: PathBuf,
@@ -115,15 +119,14 @@ pub enum StoreError {
         mode: u32,
     },
     /// The file of the ledger's key holds no key.
-    #[error("`{path}` holds no key; restore it from a backup")]
+    #[error("`{path}` does not contain a key; restore it from a backup")]
     KeyText {
         /// The file.
         path: PathBuf,
     },
     /// The ledger's key is not there.
     #[error(
-        "the secrets of one-time passwords in the ledger are encrypted, and their key `{path}` is not there; restore it from a \
-         backup, or copy it from the other machine that uses this ledger"
+        "the secrets of one-time passwords in the ledger are encrypted, and their key `{path}` is missing; restore it from a backup, or copy it from another machine that uses this ledger"
     )]
     KeyMissing {
         /// The file that it should be in.
@@ -131,15 +134,14 @@ pub enum StoreError {
     },
     /// The key is another ledger's.
     #[error(
-        "the secrets of one-time passwords in the ledger are encrypted with another key than `{path}`; restore the right one \
-         from a backup, or copy it from the other machine that uses this ledger"
+        "the secrets of one-time passwords in the ledger are encrypted with a key other than `{path}`; restore the right one from a backup, or copy it from another machine that uses this ledger"
     )]
     KeyWrong {
         /// The file of the key.
         path: PathBuf,
     },
     /// An encrypted secret cannot be read.
-    #[error("a secret in the ledger cannot be read: it is encrypted for somebody else, or with another key")]
+    #[error("a secret in the ledger cannot be decrypted: it belongs to someone else or is encrypted with another key")]
     Sealed,
     /// A copy of a database could not be written.
     #[error("the database cannot be copied to `{path}`")]
@@ -162,7 +164,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// A file of the quarantine does not hold what it was stored as.
-    #[error("the quarantine's `{0}` is damaged: its content does not have the hash that it is named after")]
+    #[error("the quarantined file `{0}` is damaged: its content does not match its hash")]
     Damaged(PathBuf),
     /// No random numbers.
     #[error("the system has no random numbers: {0}")]

@@ -36,7 +36,7 @@ pub(crate) async fn reach(address: &str, patience: Duration) -> Result<(), Error
 
 /// What is said of a server that takes no notice.
 fn silent(patience: Duration) -> Error {
-    Error::Io(std::io::Error::new(ErrorKind::TimedOut, format!("it does not answer within {} s", patience.as_secs())))
+    Error::Io(std::io::Error::new(ErrorKind::TimedOut, format!("it does not respond within {} s", patience.as_secs())))
 }
 
 /// Remembers that a server did not answer. Clones share it.
@@ -52,7 +52,7 @@ impl Away {
     ) -> Result<T, Error> {
         let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if since.is_some_and(|since| since.elapsed() < REST) {
-            return Err(Error::Io(std::io::Error::new(ErrorKind::NotConnected, "it did not answer just now")));
+            return Err(Error::Io(std::io::Error::new(ErrorKind::NotConnected, "it did not respond just now")));
         }
         let answer = tokio::time::timeout(patience, asked).await.unwrap_or_else(|_| Err(silent(patience)));
         let is_away = matches!(&answer, Err(Error::Io(_) | Error::PoolTimedOut));
@@ -64,7 +64,7 @@ impl Away {
 /// An error of the database in one line, in words of ours where the library's say nothing.
 pub(crate) fn told(error: &Error) -> String {
     match error {
-        Error::PoolTimedOut => "the database cannot be reached, or is kept busy by somebody else".to_owned(),
+        Error::PoolTimedOut => "the database cannot be reached or is locked".to_owned(),
         other => other.to_string(),
     }
 }

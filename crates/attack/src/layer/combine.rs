@@ -23,10 +23,10 @@ pub fn combined(expression: &str, layers: &[(char, &Layer)], name: &str) -> Resu
     let used: Vec<(char, &Layer)> =
         layers.iter().enumerate().filter(|(place, _)| places.contains(place)).map(|(_, one)| *one).collect();
     let Some((_, first)) = used.first() else {
-        return Err(wrong("it is about no layer"));
+        return Err(wrong("it names no layer"));
     };
     if used.iter().any(|(_, one)| one.domain != first.domain) {
-        return Err(wrong("layers of several domains cannot be put together"));
+        return Err(wrong("layers of different domains cannot be combined"));
     }
     let keys: BTreeSet<(&str, &str)> =
         used.iter().flat_map(|(_, one)| &one.marks).map(|mark| (mark.id.as_str(), mark.tactic.as_str())).collect();
@@ -75,7 +75,7 @@ fn by_key(layer: &Layer) -> BTreeMap<(&str, &str), &Mark> {
 }
 
 fn wrong(reason: &str) -> AttackError {
-    AttackError::Layer(format!("the expression cannot be used: {reason}"))
+    AttackError::Layer(format!("the expression is invalid: {reason}"))
 }
 
 /// A part of an expression.
@@ -185,7 +185,7 @@ fn parsed(expression: &str, letters: &[char]) -> Result<Node, AttackError> {
     let tree = parser.level(0)?;
     match parser.left.last() {
         None => Ok(tree),
-        Some(_) => Err(wrong("something stands behind its end")),
+        Some(_) => Err(wrong("there is something after its end")),
     }
 }
 
@@ -218,13 +218,13 @@ fn tokens(expression: &str) -> Result<Vec<Token>, AttackError> {
                     ">=" => Sign::GreaterOrEqual,
                     "==" => Sign::Equal,
                     "!=" => Sign::Unequal,
-                    other => return Err(wrong(&format!("`{}` is no sign", shortened(other)))),
+                    other => return Err(wrong(&format!("`{}` is not an operator", shortened(other)))),
                 })
             }
             '0'..='9' | '.' => {
                 let number = taken(|next| next.is_ascii_digit() || next == '.');
                 let parsed =
-                    number.parse::<f64>().map_err(|_| wrong(&format!("`{}` is no number", shortened(&number))))?;
+                    number.parse::<f64>().map_err(|_| wrong(&format!("`{}` is not a number", shortened(&number))))?;
                 Token::Number(parsed)
             }
             letter if letter.is_ascii_alphabetic() => match taken(|next| next.is_ascii_alphabetic()).as_str() {
@@ -232,7 +232,7 @@ fn tokens(expression: &str) -> Result<Vec<Token>, AttackError> {
                 "and" => Token::Sign(Sign::And),
                 word => Token::Word(word.to_owned()),
             },
-            other => return Err(wrong(&format!("`{other}` means nothing in it"))),
+            other => return Err(wrong(&format!("unexpected `{other}`"))),
         });
     }
     Ok(found)
@@ -280,11 +280,11 @@ impl Parser<'_> {
                 "max" => Node::Most(self.list()?),
                 word => {
                     let place = self.letters.iter().position(|letter| letter.to_string() == word);
-                    Node::Layer(place.ok_or_else(|| wrong(&format!("no layer is called `{}`", shortened(word))))?)
+                    Node::Layer(place.ok_or_else(|| wrong(&format!("no layer is named `{}`", shortened(word))))?)
                 }
             },
-            Some(_) => return Err(wrong("a layer or a number is missing in it")),
-            None => return Err(wrong("it ends where a layer or a number should stand")),
+            Some(_) => return Err(wrong("a layer or a number is missing")),
+            None => return Err(wrong("it ends where a layer or a number is expected")),
         };
         self.deep -= 1;
         Ok(node)
@@ -293,7 +293,7 @@ impl Parser<'_> {
     /// Reads what stands in the parentheses of `min` and `max`.
     fn list(&mut self) -> Result<Vec<Node>, AttackError> {
         if self.left.pop() != Some(Token::Open) {
-            return Err(wrong("`min` and `max` have parentheses behind them"));
+            return Err(wrong("`min` and `max` must be followed by parentheses"));
         }
         let mut nodes = vec![self.level(0)?];
         while self.left.last() == Some(&Token::Comma) {
@@ -305,7 +305,7 @@ impl Parser<'_> {
     }
 
     fn close(&mut self) -> Result<(), AttackError> {
-        if self.left.pop() == Some(Token::Close) { Ok(()) } else { Err(wrong("a parenthesis is not closed")) }
+        if self.left.pop() == Some(Token::Close) { Ok(()) } else { Err(wrong("a closing parenthesis is missing")) }
     }
 }
 
@@ -378,15 +378,15 @@ mod tests {
         for (expression, reason) in [
             ("", "it ends"),
             ("a +", "it ends"),
-            ("a b", "behind its end"),
-            ("(a", "not closed"),
-            ("a + x", "no layer is called `x`"),
-            ("a = b", "no sign"),
-            ("a ; b", "means nothing"),
-            ("1.2.3 + a", "no number"),
+            ("a b", "after its end"),
+            ("(a", "a closing parenthesis is missing"),
+            ("a + x", "no layer is named `x`"),
+            ("a = b", "not an operator"),
+            ("a ; b", "unexpected"),
+            ("1.2.3 + a", "not a number"),
             ("max a", "parentheses"),
-            ("1 + 2", "about no layer"),
-            ("a + c", "several domains"),
+            ("1 + 2", "names no layer"),
+            ("a + c", "different domains"),
             ("* a", "is missing"),
         ] {
             assert!(scores(expression).contains(reason), "{expression}: {}", scores(expression));

@@ -47,15 +47,15 @@ pub fn layer_edited(old: &Layer, draft: LayerDraft) -> Result<Layer, AttackError
     let wrong = |reason: String| AttackError::Layer(reason);
     let (least, most, colors) = &draft.gradient;
     if !least.is_finite() || !most.is_finite() || most <= least {
-        return Err(wrong("the greatest score of the gradient is not greater than the smallest".to_owned()));
+        return Err(wrong("the gradient's maximum score must be greater than its minimum".to_owned()));
     }
     if colors.len() < 2 {
-        return Err(wrong("a gradient has two colours or more".to_owned()));
+        return Err(wrong("a gradient needs at least two colours".to_owned()));
     }
     let named = draft.legend.iter().map(|(_, color)| color).chain(colors);
     let marked = draft.marks.iter().map(|mark| &mark.color).filter(|color| !color.is_empty());
     if let Some(color) = named.chain(marked).find(|color| !is_color(color)) {
-        return Err(wrong(format!("`{}` is no colour; they are like #fd8d3c", shortened(color))));
+        return Err(wrong(format!("`{}` is not a colour such as #fd8d3c", shortened(color))));
     }
     let mut json = old.json().clone();
     let mut set = |name: &str, value: Value| drop(json.insert(name.to_owned(), value));
@@ -236,9 +236,9 @@ mod tests {
         let refused = |draft: LayerDraft| layer_edited(&empty, draft).unwrap_err().to_string();
         assert!(refused(LayerDraft { name: " ".to_owned(), ..draft() }).contains("no `name`"));
         let legend = vec![("x".to_owned(), "red;}".to_owned())];
-        assert!(refused(LayerDraft { legend, ..draft() }).contains("no colour"));
+        assert!(refused(LayerDraft { legend, ..draft() }).contains("is not a colour"));
         let gradient = (5.0, 5.0, vec!["#fff".to_owned(), "#000".to_owned()]);
-        assert!(refused(LayerDraft { gradient, ..draft() }).contains("not greater"));
+        assert!(refused(LayerDraft { gradient, ..draft() }).contains("must be greater"));
         let marks = vec![Mark::default()];
         assert!(refused(LayerDraft { marks, ..draft() }).contains("technique 1 has no"));
         assert!(empty_layer("x", "moon", "1.0").is_err());

@@ -42,7 +42,7 @@ pub(super) fn picked(view: &View, ids: &[String]) -> Result<Option<HashSet<i64>>
 /// When no id is given, the release has no entry with one of them, or the library cannot be read.
 pub async fn selected_bundle(catalog: &Catalog, view: &View, ids: &[String]) -> Result<Vec<u8>, AttackError> {
     let Some(picked) = picked(view, ids)? else {
-        return Err(AttackError::Named("a bundle of a selection needs ids".to_owned()));
+        return Err(AttackError::Named("a bundle of selected entries needs IDs".to_owned()));
     };
     // Who made it and under which terms it may be shared goes with it.
     let goes_along =

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// Characters of a cell (Excel's specifications and limits).
 const MOST_CELL: usize = 32_767;
 /// What a cell ends with that is longer.
-const CUT: &str = " … (cut: a cell holds no more; the bundle has all of it)";
+const CUT: &str = " … (truncated: a cell holds no more; the bundle contains all of it)";
 
 /// A workbook with a sheet for each table. Every cell is a text: nothing in it is calculated, followed or fetched when it is opened.
 ///

@@ -86,7 +86,7 @@ pub async fn act(
         Some(revision) if revision != take.revision => return Err(TakeError::Changed),
         // Whoever vouches for a take vouches for what they read.
         None if matches!(deed, Deed::Publish | Deed::Revalidate) => {
-            return refused("say which revision was read: somebody may have changed it since");
+            return refused("state which revision you read: someone may have changed it since");
         }
         _ => {}
     }
@@ -100,11 +100,11 @@ pub async fn act(
     let (what, state, reviewer, document) = match deed {
         Deed::Edit(text) => {
             if take.state == TakeState::Withdrawn {
-                return refused("a take that was withdrawn stays as it is; begin another one");
+                return refused("a withdrawn take cannot be changed; write a new one");
             }
             let document = read_take(&text).map_err(TakeError::Troubles)?;
             if (&document.object, &document.feed, &document.domain) != (&take.object, &take.feed, &take.domain) {
-                return refused("a take stays with its object, feed and domain; begin another one");
+                return refused("a take's object, feed and domain cannot be changed; write a new one");
             }
             let checked = check(catalog, &document).await.map_err(unknown_object)?;
             if !checked.troubles.is_empty() {
@@ -114,36 +114,36 @@ pub async fn act(
         }
         Deed::Submit => {
             if take.state != TakeState::Draft {
-                return refused("only a draft can be handed in");
+                return refused("only a draft can be submitted");
             }
             current(catalog, &take).await?;
             ("handed in", TakeState::Pending, String::new(), None)
         }
         Deed::Return => {
             if take.state != TakeState::Pending {
-                return refused("only what was handed in can be sent back");
+                return refused("only a submitted take can be returned");
             }
             if note.trim().is_empty() {
-                return refused("say what should change");
+                return refused("say what needs to change");
             }
             ("sent back", TakeState::Draft, String::new(), None)
         }
         Deed::Publish => {
             if take.state != TakeState::Pending {
-                return refused("only what was handed in can be published");
+                return refused("only a submitted take can be published");
             }
             if !others || wrote(catalog, &take, who).await? {
-                return refused("nobody publishes what they wrote themselves; somebody else must read it");
+                return refused("authors cannot publish their own takes; someone else must review it");
             }
             current(catalog, &take).await?;
             ("published", TakeState::Published, who.to_owned(), None)
         }
         Deed::Revalidate => {
             if !matches!(take.state, TakeState::Stale | TakeState::Published) {
-                return refused("only what was published can be bound to another release");
+                return refused("only a published take can be bound to another release");
             }
             if !others || wrote(catalog, &take, who).await? {
-                return refused("nobody publishes what they wrote themselves; somebody else must read it");
+                return refused("authors cannot publish their own takes; someone else must review it");
             }
             let checked = checked(catalog, &take).await?;
             if !checked.troubles.is_empty() {
@@ -152,7 +152,7 @@ pub async fn act(
             let changed = match &checked.fit {
                 Fit::Current => Vec::new(),
                 Fit::Bookkeeping(changes) => changes.iter().map(|change| change.field.clone()).collect(),
-                _ => return refused("more than bookkeeping has changed; it has to be written and read anew"),
+                _ => return refused("more than metadata has changed; it must be rewritten and reviewed again"),
             };
             let rebound = Document {
                 release: checked.current.release,
@@ -172,10 +172,10 @@ pub async fn act(
         }
         Deed::Withdraw => {
             if take.state == TakeState::Withdrawn {
-                return refused("it was withdrawn already");
+                return refused("it has already been withdrawn");
             }
             if note.trim().is_empty() {
-                return refused("say why it is withdrawn");
+                return refused("say why you withdraw it");
             }
             ("withdrawn", TakeState::Withdrawn, take.reviewer.clone(), None)
         }
@@ -254,9 +254,9 @@ async fn current(catalog: &Catalog, take: &Take) -> Result<(), TakeError> {
 fn is_current(checked: &Checked) -> Result<(), TakeError> {
     match checked.fit {
         Fit::Current => Ok(()),
-        Fit::Gone => Err(TakeError::Refused("the newest release does not have the object any more".to_owned())),
+        Fit::Gone => Err(TakeError::Refused("the newest release no longer contains the object".to_owned())),
         _ => Err(TakeError::Refused(format!(
-            "it is about {}, and {} says something else; read that, and edit the take",
+            "it is about {}, and {} says something else; read the new text and edit the take",
             checked.document.release, checked.current.release
         ))),
     }

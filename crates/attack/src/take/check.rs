@@ -72,13 +72,10 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
             let source = catalog.fields(&found.version).await?;
             let relations = related(&found.view, &found.version);
             if hex(&found.version.source) != document.source_sha256 {
-                trouble(
-                    "/source_sha256".to_owned(),
-                    format!("that is not the hash of the object in {}", document.release),
-                );
+                trouble("/source_sha256".to_owned(), format!("not the hash of the object in {}", document.release));
             }
             if hex(&relationships_hash(&relations)) != document.relationships_sha256 {
-                let message = format!("that is not the hash of its relationship set in {}", document.release);
+                let message = format!("not the hash of its relationship set in {}", document.release);
                 trouble("/relationships_sha256".to_owned(), message);
             }
             let description = text_of(&source, "description");
@@ -88,13 +85,13 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
                     let place = format!("/claims/{number}/evidence/{at}");
                     match evidence {
                         Evidence::Quote { text } if !description.contains(text.as_str()) => {
-                            trouble(place, "these words do not stand in the object's description".to_owned());
+                            trouble(place, "the quoted text is not in the object's description".to_owned());
                         }
                         Evidence::Relationship { id } if !relations.iter().any(|one| one.relation.stix_id == *id) => {
                             trouble(place, format!("the object has no such relationship in {}", document.release));
                         }
                         Evidence::Citation { source_name } if !names.contains(source_name) => {
-                            trouble(place, "the object has no reference of this name".to_owned());
+                            trouble(place, "the object has no reference with this name".to_owned());
                         }
                         _ => {}
                     }

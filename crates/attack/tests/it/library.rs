@@ -34,13 +34,13 @@ async fn a_bundle_comes_back_to_the_byte_however_it_was_packed() {
     let plain = world.file("enterprise-attack-1.0.json", bytes);
     assert_eq!(world.import(&plain).await[0], "stix-2.0 enterprise-attack 1.0: 2 new; ");
     let packed = world.file("enterprise-attack-2.0.json.gz", &gz);
-    assert!(world.import(&packed).await[0].contains("2.0: 0 new; these are the bytes of 1.0 as well"));
+    assert!(world.import(&packed).await[0].contains("2.0: 0 new; it is identical to 1.0"));
     let packed = world.file("enterprise-attack-3.0.json.zst", &zstd::encode_all(bytes, 3).unwrap());
     assert!(world.import(&packed).await[0].contains("3.0: 0 new"));
     let packed = world.file("all.tar.zst", &tar);
     let told = world.import(&packed).await;
     assert!(
-        told[0].contains("4.0: 0 new") && told[1] == "skipped: README.md: it is not named as a bundle is",
+        told[0].contains("4.0: 0 new") && told[1] == "skipped: README.md: its name is not that of a bundle",
         "{told:?}"
     );
     // Again, and nothing happens.
@@ -82,11 +82,11 @@ async fn a_bundle_that_is_broken_anywhere_is_refused_whole() {
         (
             "no-ends",
             good.replace("\"type\":\"course-of-action\"", "\"type\":\"relationship\""),
-            "no identifier of its type",
+            "not an identifier of its type",
         ),
         ("stix-3", good.replace("\"2.0\"", "\"3.0\""), "STIX `3.0`"),
-        ("no-json", "<html>".to_owned(), "a bundle begins with `{`"),
-        ("name-twice", good.replace("\"name\":", "\"name\":\"a\",\"name\":"), "stands twice"),
+        ("no-json", "<html>".to_owned(), "a bundle must begin with `{`"),
+        ("name-twice", good.replace("\"name\":", "\"name\":\"a\",\"name\":"), "occurs twice"),
     ];
     for (name, text, reason) in cases {
         let path = world.file(&format!("{name}-enterprise-attack-9.0.json"), text.as_bytes());
@@ -98,7 +98,7 @@ async fn a_bundle_that_is_broken_anywhere_is_refused_whole() {
     }
     // Other bytes under the name of what is there.
     let path = world.file("enterprise-attack-1.0.json", good.as_bytes());
-    assert!(world.import(&path).await[0].contains("is in the library with other bytes"));
+    assert!(world.import(&path).await[0].contains("is already in the library with different bytes"));
     // Names that disagree.
     let path = world.file("enterprise-attack-9.0.json", good.as_bytes());
     let options = |release: &str| ImportOptions {
@@ -110,7 +110,7 @@ async fn a_bundle_that_is_broken_anywhere_is_refused_whole() {
         world.import_as(options("8.0")).await[0].contains("`--release` says that the release is 8.0, and its name")
     );
     let nameless = world.file("something.json", good.as_bytes());
-    assert!(world.import(&nameless).await[0].contains("say it with `--domain`"));
+    assert!(world.import(&nameless).await[0].contains("use `--domain`"));
     // After all of that, the next one is imported as if nothing had been.
     assert!(world.import_as(options("9.0")).await[0].starts_with("stix-2.0 enterprise-attack 9.0: 1 new"));
 }
@@ -124,7 +124,7 @@ async fn what_is_odd_about_a_bundle_is_noted() {
     let claims = with(object(GROUP, "G9001", "Bears", "2020-01-01"), json!({ "spec_version": "2.1" }));
     let path = world.file("enterprise-attack-1.0.json", &bundle(&[technique(), undated, dangling, claims]));
     let told = world.import(&path).await;
-    for note in ["2.1, in a bundle of STIX 2.0: 1", "without `modified`: 1", "outside of this release: 1"] {
+    for note in ["2.1 in a STIX 2.0 bundle: 1", "without `modified`: 1", "outside this release: 1"] {
         assert!(told[0].contains(note), "{told:?}");
     }
     let found = world.find("M9001").await;

@@ -123,10 +123,10 @@ async fn layers_are_brought_up_to_a_release() {
     assert_eq!(
         notes,
         [
-            "T8002: revoked; T9001 Opening Things takes its place",
-            "T8003: deprecated; nothing takes its place",
+            "T8002: revoked; replaced by T9001 Opening Things",
+            "T8003: deprecated; no replacement",
             "T7777: not in 1.0",
-            "T9001.001: does not serve the tactic persistence; marked wherever it stands now",
+            "T9001.001: no longer under the tactic persistence; marked wherever it appears now",
         ]
     );
     let json = serde_json::Value::Object(layer.json().clone());

@@ -53,17 +53,20 @@ async fn a_take_is_published_by_somebody_else_and_only_while_its_source_is_curre
     let text = document(&world).await.to_string();
     let id = begin(catalog, "karl", &text).await.unwrap();
     assert_eq!(shown(&world).await, (0, 0), "a draft is nobody's business");
-    assert!(refused(vouch(catalog, id, "anna", Deed::Publish).await).contains("only what was handed in"));
+    assert!(refused(vouch(catalog, id, "anna", Deed::Publish).await).contains("only a submitted take"));
     act(catalog, id, None, "karl", Deed::Submit, "").await.unwrap();
     assert_eq!(shown(&world).await, (0, 1));
-    assert!(refused(vouch(catalog, id, "karl", Deed::Publish).await).contains("nobody publishes what they wrote"));
+    assert!(refused(vouch(catalog, id, "karl", Deed::Publish).await).contains(
+        "authors cannot publish their own \
+        takes"
+    ));
     // Somebody who edited it wrote it as well.
     act(catalog, id, None, "eve", Deed::Edit(text.clone()), "").await.unwrap();
     act(catalog, id, None, "karl", Deed::Submit, "").await.unwrap();
-    assert!(refused(vouch(catalog, id, "eve", Deed::Publish).await).contains("nobody publishes what they wrote"));
+    assert!(refused(vouch(catalog, id, "eve", Deed::Publish).await).contains("authors cannot publish their own takes"));
     assert!(refused(act(catalog, id, Some(1), "anna", Deed::Publish, "").await).contains("in the meantime"));
-    assert!(refused(act(catalog, id, None, "anna", Deed::Publish, "").await).contains("say which revision was read"));
-    assert!(refused(act(catalog, id, None, "anna", Deed::Return, "").await).contains("say what should change"));
+    assert!(refused(act(catalog, id, None, "anna", Deed::Publish, "").await).contains("state which revision you read"));
+    assert!(refused(act(catalog, id, None, "anna", Deed::Return, "").await).contains("say what needs to change"));
     act(catalog, id, None, "anna", Deed::Return, "Shorter, please").await.unwrap();
     act(catalog, id, None, "karl", Deed::Submit, "").await.unwrap();
     let take = vouch(catalog, id, "anna", Deed::Publish).await.unwrap();
@@ -81,11 +84,14 @@ async fn a_take_is_published_by_somebody_else_and_only_while_its_source_is_curre
     assert!(
         matches!(&checked.fit, Fit::Outdated { changes, relationships: false } if changes[0].field == "description")
     );
-    assert!(refused(vouch(catalog, id, "anna", Deed::Revalidate).await).contains("more than bookkeeping"));
+    assert!(refused(vouch(catalog, id, "anna", Deed::Revalidate).await).contains("more than metadata"));
     assert!(refused(act(catalog, id, None, "karl", Deed::Withdraw, "").await).contains("say why"));
     act(catalog, id, None, "karl", Deed::Withdraw, "Outdated").await.unwrap();
     assert_eq!(shown(&world).await, (0, 0));
-    assert!(refused(act(catalog, id, None, "karl", Deed::Edit(text), "").await).contains("stays as it is"));
+    assert!(refused(act(catalog, id, None, "karl", Deed::Edit(text), "").await).contains(
+        "a withdrawn take cannot be \
+        changed"
+    ));
     let steps = catalog.library().take_steps(id).await.unwrap();
     let roles = |role: fn(&TakeStep) -> bool| -> Vec<&str> {
         steps.iter().filter(|step| role(step)).map(|step| step.who.as_str()).collect()
@@ -122,7 +128,7 @@ async fn bookkeeping_alone_is_confirmed_with_one_step() {
     let Fit::Bookkeeping(changes) = checked.fit else { panic!("{:?}", checked.fit) };
     let fields: Vec<_> = changes.iter().map(|change| change.field.rsplit(": ").next().unwrap()).collect();
     assert_eq!(fields, ["modified", "modified"]);
-    assert!(refused(vouch(catalog, id, "karl", Deed::Revalidate).await).contains("nobody publishes"));
+    assert!(refused(vouch(catalog, id, "karl", Deed::Revalidate).await).contains("authors cannot publish"));
     vouch(catalog, id, "anna", Deed::Revalidate).await.unwrap();
     assert_eq!(shown(&world).await, (1, 0));
     let (take, checked) = look(catalog, id).await.unwrap();
@@ -158,7 +164,7 @@ async fn nobody_vouches_again_for_evidence_that_does_not_hold() {
     assert!(catalog.library().change_take(id, &change).await.unwrap());
     assert_eq!(shown(&world).await, (0, 1));
     assert_eq!(takes_now(catalog, Some(TECHNIQUE)).await.unwrap()[0].state, TakeState::Stale);
-    assert!(refused(vouch(catalog, id, "anna", Deed::Revalidate).await).contains("do not stand"));
+    assert!(refused(vouch(catalog, id, "anna", Deed::Revalidate).await).contains("the quoted text is not in"));
 }
 
 #[tokio::test]
@@ -174,7 +180,7 @@ async fn evidence_that_is_not_there_is_named() {
         (
             with_evidence(json!({ "kind": "quote", "text": "words that it never says" })),
             "/claims/0/evidence/0",
-            "do not stand",
+            "the quoted text is not in",
         ),
         (
             with_evidence(json!({ "kind": "citation", "source_name": "Another" })),
@@ -193,7 +199,7 @@ async fn evidence_that_is_not_there_is_named() {
             "not the hash",
         ),
         (with(good.clone(), json!({ "release": "7.0" })), "/release", "no such object in 7.0"),
-        (with(good.clone(), json!({ "object": "tool--0a" })), "/object", "has ever had the id"),
+        (with(good.clone(), json!({ "object": "tool--0a" })), "/object", "has the ID"),
     ] {
         let error = begin(&world.catalog, "karl", &document.to_string()).await.unwrap_err();
         let TakeError::Troubles(troubles) = error else { panic!("{error}") };
@@ -248,6 +254,6 @@ async fn documents_follow_the_schema() {
         let troubles = read_take(&document.to_string()).unwrap_err();
         assert!(troubles.iter().any(|trouble| trouble.place.starts_with(place)), "{place}: {troubles:?}");
     }
-    assert!(read_take("{").unwrap_err()[0].message.contains("no JSON"));
-    assert!(read_take("{\"schema\":1,\"schema\":2}").unwrap_err()[0].message.contains("stands twice"));
+    assert!(read_take("{").unwrap_err()[0].message.contains("not JSON"));
+    assert!(read_take("{\"schema\":1,\"schema\":2}").unwrap_err()[0].message.contains("occurs twice"));
 }

@@ -136,35 +136,35 @@ fn nothing_is_believed_about_the_sample_itself() {
 fn what_cannot_be_is_refused() {
     check(vec![root(), Answer::Begin(Part { id: PartId(1), ..sample() })], "two samples");
     check(vec![Answer::Begin(Part { id: PartId(1), ..sample() })], "not the first");
-    check(vec![Answer::Begin(member(1, 0, "letter.zip//a"))], "parent is not the one at work");
-    check(one(&|part| part.id = PartId(0)), "one number");
-    check(one(&|part| part.parent = Some(PartId(9))), "parent is not the one at work");
-    check(one(&|part| part.parent = Some(PartId(1))), "parent is not the one at work");
+    check(vec![Answer::Begin(member(1, 0, "letter.zip//a"))], "parent is not the current one");
+    check(one(&|part| part.id = PartId(0)), "the same number");
+    check(one(&|part| part.parent = Some(PartId(9))), "parent is not the current one");
+    check(one(&|part| part.parent = Some(PartId(1))), "parent is not the current one");
     check(one(&|part| part.role = Role::Sample), "two samples");
     check(one(&|part| part.path = "elsewhere//a".to_owned()), "does not lead through");
     check(one(&|part| part.path = format!("{NAME}//{}", long(60_000))), "longer than agreed");
     check(one(&|part| part.name = long(5_000)), "longer than agreed");
-    check(one(&|part| part.sha256 = long(64)), "hash cannot be");
-    check(one(&|part| part.sha1 = Some(long(1))), "hash cannot be");
-    check(one(&|part| part.kind.id = "nonsense".into()), "kind that does not exist");
-    check(one(&|part| part.also = vec![Kind::UNKNOWN; 65]), "more kinds");
+    check(one(&|part| part.sha256 = long(64)), "invalid hash");
+    check(one(&|part| part.sha1 = Some(long(1))), "invalid hash");
+    check(one(&|part| part.kind.id = "nonsense".into()), "unknown file type");
+    check(one(&|part| part.also = vec![Kind::UNKNOWN; 65]), "more file types");
     check(ending(vec![String::new(); 65]), "more reasons");
     check(ending(vec![long(5_000)]), "more reasons");
-    check(told(&|finding| finding.id = "a b".into()), "id cannot be");
-    check(told(&|finding| finding.detector = long(200).into()), "id cannot be");
-    check(told(&|finding| finding.message = long(5_000)), "says more");
+    check(told(&|finding| finding.id = "a b".into()), "invalid ID");
+    check(told(&|finding| finding.detector = long(200).into()), "invalid ID");
+    check(told(&|finding| finding.message = long(5_000)), "message is longer");
     check(told(&|finding| finding.techniques = vec!["T1".into()]), "technique");
     check(told(&|finding| finding.techniques = vec!["T1204".into(); 65]), "technique");
     check(told(&|finding| drop(finding.evidence.insert(long(200).into(), Value::Null))), "more evidence");
     check(vec![root(), finding(9, Severity::High)], "does not exist");
-    check(vec![root(), end(1)], "not the one at work");
-    check(vec![root(), end(0), end(0)], "not the one at work");
+    check(vec![root(), end(1)], "other than the current one");
+    check(vec![root(), end(0), end(0)], "other than the current one");
     check(vec![root(), Answer::WithdrawBelow(PartId(9))], "does not exist");
-    check(vec![root(), Answer::WithdrawBelow(PartId(0))], "not done");
+    check(vec![root(), Answer::WithdrawBelow(PartId(0))], "not finished");
     check(vec![root(), Answer::Done], "before its parts");
     check(vec![Answer::Done], "before its parts");
     let below = Answer::Begin(member(2, 1, "letter.zip//a//b"));
-    check(vec![root(), Answer::Begin(member(1, 0, "letter.zip//a")), end(1), below], "not the one at work");
+    check(vec![root(), Answer::Begin(member(1, 0, "letter.zip//a")), end(1), below], "parent is not the current one");
 }
 
 #[test]

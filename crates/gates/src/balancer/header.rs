@@ -26,7 +26,7 @@ pub(crate) enum HeaderError {
     #[error("its PROXY header is malformed: {0}")]
     Malformed(&'static str),
     /// The header takes too long.
-    #[error("its PROXY header was not there after {} s", TIME.as_secs())]
+    #[error("its PROXY header did not arrive within {} s", TIME.as_secs())]
     Slow,
     /// The connection ended within the header.
     #[error("it ended within the PROXY header")]
@@ -70,13 +70,13 @@ fn line(bytes: &[u8]) -> Result<Step, HeaderError> {
     let malformed = |why| Err(HeaderError::Malformed(why));
     let Some(text) = bytes.strip_suffix(b"\r\n") else {
         return match bytes.len() {
-            _ if bytes.contains(&b'\n') => malformed("a line end in it is not CR LF, or not its end"),
+            _ if bytes.contains(&b'\n') => malformed("a line ending in it is not CR LF, or not at its end"),
             MOST_LINE.. => malformed("its line is longer than 107 bytes"),
             _ => Ok(Step::More(1)),
         };
     };
     if text.iter().any(|byte| !(b' '..=b'~').contains(byte)) {
-        return malformed("there is something else than ASCII text in its line");
+        return malformed("its line contains something other than ASCII text");
     }
     let text = String::from_utf8_lossy(text);
     let words: Vec<&str> = text.split(' ').skip(1).collect();
@@ -85,18 +85,18 @@ fn line(bytes: &[u8]) -> Result<Step, HeaderError> {
         ["UNKNOWN", ..] => Ok(Step::All(For::Itself)),
         ["TCP4", rest @ ..] => written::<Ipv4Addr>(rest),
         ["TCP6", rest @ ..] => written::<Ipv6Addr>(rest),
-        _ => malformed("it is about neither TCP4 nor TCP6 nor UNKNOWN"),
+        _ => malformed("its protocol is neither TCP4, TCP6 nor UNKNOWN"),
     }
 }
 
 /// The client in the words of a line: both addresses, then both ports.
 fn written<A: FromStr + Into<IpAddr>>(words: &[&str]) -> Result<Step, HeaderError> {
     let &[source, destination, source_port, destination_port] = words else {
-        return Err(HeaderError::Malformed("it has not two addresses and two ports"));
+        return Err(HeaderError::Malformed("it does not contain two addresses and two ports"));
     };
     match (source.parse::<A>(), destination.parse::<A>(), port(source_port), port(destination_port)) {
         (Ok(source), Ok(_), Some(port), Some(_)) => machine(SocketAddr::new(source.into(), port)),
-        _ => Err(HeaderError::Malformed("an address or a port in it is none")),
+        _ => Err(HeaderError::Malformed("it contains an invalid address or port")),
     }
 }
 
@@ -122,7 +122,7 @@ fn binary(bytes: &[u8]) -> Result<Step, HeaderError> {
         _ if command == 0x20 => {}
         0x00 | 0x11 | 0x21 => {}
         0x12 | 0x22 | 0x31 | 0x32 => return malformed("it is not about a TCP connection"),
-        _ => return malformed("it is about a protocol that there is not"),
+        _ => return malformed("its protocol is unknown"),
     }
     let missing = usize::from(u16::from_be_bytes([high, low])).saturating_sub(block.len());
     if missing > 0 {
@@ -156,7 +156,7 @@ where
 fn machine(client: SocketAddr) -> Result<Step, HeaderError> {
     match client.ip().to_canonical() {
         ip if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) => {
-            Err(HeaderError::Malformed("no machine has the address in it"))
+            Err(HeaderError::Malformed("the address in it cannot be that of a machine"))
         }
         _ => Ok(Step::All(For::Client(client))),
     }
@@ -169,7 +169,7 @@ fn whole(header: &[u8], mut fields: &[u8]) -> Result<(), HeaderError> {
     while let Some((&[kind, high, low], after)) = fields.split_first_chunk::<3>() {
         let length = usize::from(u16::from_be_bytes([high, low]));
         let Some((value, after)) = after.split_at_checked(length) else {
-            return malformed("a field in it is longer than what is left");
+            return malformed("a field in it is longer than the rest of the header");
         };
         if kind == CHECKSUM {
             let at = header.len() - after.len() - value.len();
@@ -181,7 +181,7 @@ fn whole(header: &[u8], mut fields: &[u8]) -> Result<(), HeaderError> {
         }
         fields = after;
     }
-    if fields.is_empty() { Ok(()) } else { malformed("a field in it is cut off") }
+    if fields.is_empty() { Ok(()) } else { malformed("a field in it is truncated") }
 }
 
 /// CRC-32C (RFC 3309) of a header, where four bytes at `at` count as zero.

@@ -88,7 +88,7 @@ impl Message {
             (exchange.person, exchange.groups) = (self.head.person(), self.head.groups());
             exchange.server = self.head.server();
         } else if self.head.client().is_some() && !icap.warned.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%gateway, "a gateway outside `icap.trusted_gateways` is not believed for whom it asks");
+            tracing::warn!(%gateway, "ignoring the client named by a gateway outside `icap.trusted_gateways`");
         }
         if self.head.verb == Verb::Request {
             exchange.direction = Direction::Upload;

@@ -88,7 +88,7 @@ where
             Ok(Next::Keep) => {}
             Ok(Next::Close) => return writer.close(reader).await,
             Err(Fault::Status(status, reason)) => {
-                tracing::info!(%client, status, reason, "an ICAP request was refused");
+                tracing::info!(%client, status, reason, "rejected an ICAP request");
                 let head = start(icap, status, reason, Next::Close) + "Encapsulated: null-body=0\r\n\r\n";
                 let _ = writer.send(head.as_bytes()).await;
                 return writer.close(reader).await;
@@ -176,7 +176,7 @@ where
         .filter(|answer| exchange.method != Method::HEAD && !answer.status.is_informational())
         .and_then(|answer| Watch::of(&exchange, &cargo, &answer.headers, message.announced()));
     if message.is_piece() {
-        let why = Reason::Failed("the site sent a piece of a file, which cannot be judged".to_owned());
+        let why = Reason::Failed("the site sent part of a file, which cannot be judged".to_owned());
         let refusal = icap.desk.refuse(&exchange, &cargo, why);
         refuse(icap, writer, &refusal, &exchange, Next::Close).await?;
         return Ok(Next::Close);
@@ -272,7 +272,7 @@ where
         }
         (Outcome::Deliver(body, trailers), Some(sent)) => {
             if !message.is_framed_well(Some(body.len())) && message.announced().is_some() {
-                return Err(Fault::Gone("the body has another length than was announced".to_owned()));
+                return Err(Fault::Gone("the body's length differs from the announced one".to_owned()));
             }
             send(writer, &body, Range::all(body.len()).from(sent as u64)).await?;
             finish(writer, &trailers).await?;
@@ -467,7 +467,7 @@ async fn impatience(patience: Duration, state: &State, can_stick: bool) {
             tokio::time::sleep(STUCK_TIME).await;
             let taken = state.taken.load(Ordering::Relaxed);
             if taken > 0 && taken == before && taken != ALL {
-                return tracing::debug!(taken, "an ICAP client waits for the beginning of its answer");
+                return tracing::debug!(taken, "an ICAP client is waiting for the beginning of its response");
             }
             before = taken;
         }
@@ -541,7 +541,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let other = || Fault::Gone("the body has another length than was announced".to_owned());
+    let other = || Fault::Gone("the body's length differs from the announced one".to_owned());
     loop {
         match reader.piece().await? {
             Piece::Data(data) => {

@@ -69,12 +69,11 @@ impl Files {
         let missing = |key, why: &str| Err(GateError::Setting { key, why: why.to_owned() });
         match (settings.certificate.is_empty(), settings.key.is_empty()) {
             (true, true) if settings.client_authorities.is_empty() => Ok(None),
-            (true, true) => missing(
-                AUTHORITIES,
-                "clients show certificates over TLS only; set `icap.certificate` and `icap.key` as well",
-            ),
-            (true, false) => missing(CERTIFICATE, "no file is named, but `icap.key` names one"),
-            (false, true) => missing(KEY, "no file is named, but `icap.certificate` names one"),
+            (true, true) => {
+                missing(AUTHORITIES, "client certificates require TLS; set `icap.certificate` and `icap.key` as well")
+            }
+            (true, false) => missing(CERTIFICATE, "it must be set if `icap.key` is set"),
+            (false, true) => missing(KEY, "it must be set if `icap.certificate` is set"),
             (false, false) => Ok(Some(Self {
                 certificate: (&settings.certificate).into(),
                 key: (&settings.key).into(),
@@ -124,7 +123,7 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let found = read.map_err(|error| wrong(key, path, &error))?;
     if found.is_empty() {
-        return Err(wrong(key, path, &"there is no certificate (PEM) in it"));
+        return Err(wrong(key, path, &"it contains no certificate (PEM)"));
     }
     Ok(found)
 }
@@ -163,9 +162,9 @@ mod tests {
     fn what_cannot_be_used_is_refused_with_the_key_and_the_file() {
         let folder = folder();
         for (certificate, key, authorities, says) in [
-            ("", "", &["one.pem"][..], &["`icap.client_authorities`", "over TLS only"][..]),
-            ("one.pem", "", &[], &["`icap.key`", "`icap.certificate` names one"]),
-            ("", "one.key", &[], &["`icap.certificate`", "`icap.key` names one"]),
+            ("", "", &["one.pem"][..], &["`icap.client_authorities`", "require TLS"][..]),
+            ("one.pem", "", &[], &["`icap.key`", "if `icap.certificate` is set"]),
+            ("", "one.key", &[], &["`icap.certificate`", "if `icap.key` is set"]),
             ("one.pem", "other.key", &[], &["`icap.certificate`", "one.pem"]),
             ("none.pem", "one.key", &[], &["`icap.certificate`", "none.pem"]),
             ("one.pem", "empty.pem", &[], &["`icap.key`", "empty.pem"]),

@@ -73,7 +73,7 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         self.buffer.reserve(PIECE);
         let began = tokio::time::Instant::now();
         match tokio::time::timeout(self.silence, self.stream.read_buf(&mut self.buffer)).await {
-            Ok(Ok(0)) => Err(Fault::Gone("the client hung up".to_owned())),
+            Ok(Ok(0)) => Err(Fault::Gone("the client closed the connection".to_owned())),
             Ok(Ok(n)) => {
                 let in_time = self.pace.as_mut().is_none_or(|pace| pace.came(began.elapsed(), n as u64));
                 if in_time { Ok(()) } else { Err(Fault::Status(408, "Request Timeout")) }
@@ -209,7 +209,7 @@ impl<S: AsyncWrite + Unpin> Writer<S> {
         match tokio::time::timeout(self.silence, sent).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Fault::Gone(error.to_string())),
-            Err(_) => Err(Fault::Gone("the client does not read its answer".to_owned())),
+            Err(_) => Err(Fault::Gone("the client does not read its response".to_owned())),
         }
     }
 

@@ -65,7 +65,7 @@ pub(super) async fn inspected(
     // Nobody was asked for a piece: whoever sends one has something to hide from inspection.
     let refuses_range = head.status == StatusCode::RANGE_NOT_SATISFIABLE;
     if !refuses_range && (framing::is_piece(&head.headers) || is_partial(&head)) {
-        return Err(Trouble::Protocol("the site sent a piece of a file where all of it was asked for".to_owned()));
+        return Err(Trouble::Protocol("the site sent part of a file although all of it was requested".to_owned()));
     }
     // A piece that is all of it is an answer like any other.
     if head.status == StatusCode::PARTIAL_CONTENT {
@@ -73,7 +73,7 @@ pub(super) async fn inspected(
     }
     head.headers.remove(CONTENT_RANGE);
     if head.status.is_informational() {
-        return Err(Trouble::Protocol("the site changed the protocol unasked".to_owned()));
+        return Err(Trouble::Protocol("the site switched protocols without being asked".to_owned()));
     }
     let events = is_event_stream(&exchange, &head.headers) && exchange.method != Method::HEAD;
     if events && let Err(refusal) = proxy.desk.connect(&exchange, EVENT_STREAM).await {

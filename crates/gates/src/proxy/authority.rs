@@ -101,8 +101,8 @@ impl Authority {
         if !same(&permitted, &wanted) {
             tracing::warn!(
                 permitted = %permitted.join(" "), configured = %wanted.join(" "),
-                "the authority was made with other constraints than `proxy.authority_constraints`; its own count until \
-                 `lazaret authority rotate` makes another one and that is used"
+                "the authority was created with constraints that differ from `proxy.authority_constraints`; its own \
+                    apply until one created by `lazaret authority rotate` is in use"
             );
         }
         folder.warn_of_other_key()?;

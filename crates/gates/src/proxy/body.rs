@@ -34,7 +34,7 @@ where
 {
     match tokio::time::timeout(silence, body.frame()).await {
         Ok(frame) => frame.map(|frame| frame.map_err(|error| error.to_string())),
-        Err(_) => Some(Err(format!("nothing came for {} s", silence.as_secs()))),
+        Err(_) => Some(Err(format!("no data for {} s", silence.as_secs()))),
     }
 }
 

@@ -19,8 +19,8 @@ const BYPASS: Kind = Kind::new("bypass", Class::Connection, "application/octet-s
 /// A TLS connection to a host for which the authority may not vouch.
 const OUTSIDE: Kind = Kind::new("outside-authority", Class::Connection, "application/octet-stream");
 /// Why such a connection is refused, for the log and the event.
-const WHY: &str = "the authority may not vouch for this host (`proxy.authority_constraints`), so that nobody can look into the \
-                   connection; `proxy.bypass` or `proxy.authority_outside = \"pass\"` passes it uninspected";
+const WHY: &str = "the authority is not allowed to sign for this host (`proxy.authority_constraints`), so the \
+    connection cannot be inspected; `proxy.bypass` or `proxy.authority_outside = \"pass\"` allows it uninspected";
 
 impl Proxy {
     /// Whether the connection to a host is left alone: a setting or a list says so, and policy does not forbid it. What

@@ -43,12 +43,11 @@ impl Parent {
             return Ok(None);
         }
         let wrong = |why: &str| GateError::Setting { key: "proxy.upstream", why: why.to_owned() };
-        let uri: Uri =
-            settings.upstream.parse().map_err(|_| wrong("this is no address such as http://proxy.example:8080"))?;
+        let uri: Uri = settings.upstream.parse().map_err(|_| wrong("not a URL such as http://proxy.example:8080"))?;
         if uri.scheme_str() != Some("http") {
-            return Err(wrong("only proxies at http:// addresses can be asked"));
+            return Err(wrong("only proxies at http:// URLs are supported"));
         }
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it names no host"))?;
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it does not name a host"))?;
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let credentials = match authority.rsplit_once('@') {
             Some((credentials, _)) => {
@@ -103,7 +102,7 @@ impl Parent {
         let mut answer = Vec::new();
         loop {
             if answer.len() >= MOST_ANSWER || stream.read_buf(&mut answer).await? == 0 {
-                return Err(refused("gave no answer"));
+                return Err(refused("gave no response"));
             }
             let mut fields = [httparse::EMPTY_HEADER; 64];
             let mut parsed = httparse::Response::new(&mut fields);
@@ -112,8 +111,8 @@ impl Parent {
                 Ok(httparse::Status::Complete(len)) => match parsed.code {
                     // The site speaks only after the client did.
                     Some(200..=299) if len == answer.len() => return Ok(stream),
-                    Some(200..=299) => return Err(refused("said more than was asked")),
-                    Some(407) => return Err(refused("wants a name and password (`proxy.upstream`)")),
+                    Some(200..=299) => return Err(refused("sent more than was requested")),
+                    Some(407) => return Err(refused("requires a name and password (`proxy.upstream`)")),
                     code => return Err(refused(&format!("answered {}", code.unwrap_or_default()))),
                 },
                 Err(error) => return Err(refused(&format!("does not speak HTTP: {error}"))),

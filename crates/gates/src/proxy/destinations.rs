@@ -145,7 +145,7 @@ impl Ports {
             let (from, to) = entry.split_once('-').unwrap_or((entry, entry));
             let wrong = || GateError::Setting {
                 key: "proxy.ports",
-                why: format!("`{entry}` is no port, and no range such as 1024-65535"),
+                why: format!("`{entry}` is neither a port nor a range such as 1024-65535"),
             };
             match (from.trim().parse::<u16>(), to.trim().parse::<u16>()) {
                 (Ok(from), Ok(to)) if 0 < from && from <= to => Ok(from..=to),

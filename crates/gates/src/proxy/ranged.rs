@@ -129,7 +129,7 @@ pub(super) async fn from_copy(
     }
     let mut share = desk.memory(&exchange);
     if !share.hold(TIGHT, desk.settings().wait()).await {
-        let why = "there was no room for it: bodies under way take all that `bodies.memory_bytes` allows";
+        let why = "no memory left for it: bodies in transit use all that `bodies.memory_bytes` allows";
         let refusal = desk.refuse(&exchange, &cargo, Reason::Busy(why.to_owned()));
         return Ok(refused(desk, &refusal, &exchange).await);
     }
@@ -243,7 +243,7 @@ async fn of_beginning(
     }
     // INVARIANT: only copies that serve what is asked for are used.
     let asked = about.wish.asked.as_ref().and_then(|asked| asked.one(whole));
-    let Some(piece) = asked else { return Err(Trouble::Request("the range makes no sense")) };
+    let Some(piece) = asked else { return Err(Trouble::Request("the range is invalid")) };
     if piece.end > body.len() {
         return of_film(proxy, head, (piece, whole), exchange, about).await;
     }
@@ -259,7 +259,7 @@ async fn of_film(
     exchange: &Arc<Exchange>,
     about: &About,
 ) -> Result<Response<Body>, Trouble> {
-    const OTHER: &str = "the site sent another piece of a film than was asked for";
+    const OTHER: &str = "the site sent a different range of a video than requested";
     let other = || Trouble::Protocol(OTHER.to_owned());
     let again = about.wish.again.as_ref().ok_or_else(other)?;
     let mut request = Request::new(full(Bytes::new()));
@@ -301,7 +301,7 @@ async fn of_film(
     proxy.desk.know(exchange, &mut cargo).await;
     let kind = Engine::kind_of(ahead.get(..HEAD).unwrap_or(&ahead));
     if !matches!(kind.class, Class::Unknown | Class::Audio | Class::Video | Class::Image | Class::Data | Class::Text) {
-        let why = format!("a piece of film or sound is something else: {}", kind.id);
+        let why = format!("a range of video or audio is something else: {}", kind.id);
         let refusal = proxy.desk.refuse(exchange, &cargo, Reason::Failed(why));
         return Ok(refused(&proxy.desk, &refusal, exchange).await);
     }

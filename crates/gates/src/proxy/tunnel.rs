@@ -60,7 +60,7 @@ impl Proxy {
             answer_with(StatusCode::from_u16(trouble.status()).unwrap_or(StatusCode::BAD_REQUEST), page)
         };
         if place.tunnel.is_some() {
-            return refuse(&Trouble::Request("there is a tunnel already"));
+            return refuse(&Trouble::Request("a tunnel is already open"));
         }
         let authority = request.uri().authority();
         let Some((host, port)) = authority.and_then(|a| Some((normal_host(a.host()), a.port_u16()?))) else {
@@ -120,7 +120,7 @@ impl Proxy {
         // One byte tells TLS from HTTP; whoever sends nothing waits for a server that speaks first, and is not one of ours.
         match tokio::time::timeout(GREETING_TIME, stream.read_buf(&mut first)).await {
             Ok(Ok(n)) if n > 0 => {}
-            _ => return tracing::info!(client = %place.client, %address, "a tunnel stayed silent and was closed"),
+            _ => return tracing::info!(client = %place.client, %address, "an idle tunnel was closed"),
         }
         if first.first() == Some(&22) {
             let mut host = tunnel.host.clone();
@@ -150,7 +150,7 @@ impl Proxy {
             }
             _ => tracing::warn!(
                 client = %place.client, %address, byte = opening,
-                "a tunnel carried neither TLS nor HTTP and was closed; `proxy.bypass` passes a host uninspected"
+                "a tunnel carried neither TLS nor HTTP and was closed; to allow a host uninspected, use `proxy.bypass`"
             ),
         }
     }
@@ -215,13 +215,13 @@ impl Proxy {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 let Some(alert) = alert_of(&error).filter(|_| greeted) else {
-                    return tracing::info!(%client, host = %tunnel.host, %error, "no TLS with the client");
+                    return tracing::info!(%client, host = %tunnel.host, %error, "TLS with the client failed");
                 };
                 if self.desk.distrusted(&tunnel.host, client.ip().to_canonical(), &tunnel.agent, alert) {
                     tracing::warn!(
                         %client, host = %tunnel.host, agent = %tunnel.agent, alert,
-                        "a client refuses the certificate made for a host; have it trust this proxy's certificate authority, or \
-                         pass the host uninspected (the console's page /sites/refusals, or `proxy.bypass`)"
+                        "a client rejects the certificate issued for a host; have it trust this proxy's certificate \
+                            authority, or bypass the host (the console's page /sites/refusals, or `proxy.bypass`)"
                     );
                 }
                 return;
@@ -299,7 +299,7 @@ pub(super) async fn websocket(
         && key.len() == 24
         && key.ends_with("==");
     if !opens {
-        return Err(Trouble::Request("this is no opening of a WebSocket"));
+        return Err(Trouble::Request("not a WebSocket handshake"));
     }
     let accept = headers.get(SEC_WEBSOCKET_KEY).map(|key| accepted(key.as_bytes()));
     if let Err(refusal) = proxy.desk.connect(&exchange, WEBSOCKET).await {
@@ -323,7 +323,7 @@ pub(super) async fn websocket(
     if !text(answer.headers(), UPGRADE.as_str()).eq_ignore_ascii_case("websocket")
         || answer.headers().get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes) != accept.as_deref().map(str::as_bytes)
     {
-        return Err(Trouble::Protocol("the site changed to another protocol than WebSocket".to_owned()));
+        return Err(Trouble::Protocol("the site switched to a protocol other than WebSocket".to_owned()));
     }
     let site = hyper::upgrade::on(&mut answer);
     let client = hyper::upgrade::on(&mut request);

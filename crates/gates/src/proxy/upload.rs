@@ -46,11 +46,11 @@ pub(super) async fn inspected(
     let (mut pace, mut began) = (pace(), Instant::now());
     while let Some(frame) = next(&mut body, silence).await {
         let waited = began.elapsed();
-        let frame = frame.map_err(|_| Trouble::Request("the body of the request did not come whole"))?;
+        let frame = frame.map_err(|_| Trouble::Request("the body of the request is incomplete"))?;
         match frame.into_data() {
             Ok(data) => {
                 if !pace.came(waited, data.len() as u64) {
-                    return Err(Trouble::Request("the body of the request comes too slowly"));
+                    return Err(Trouble::Request("the body of the request arrives too slowly"));
                 }
                 if let Err(refusal) = intake.push(&data).await {
                     return Ok(Sent::Refused(refusal, exchange));

@@ -184,7 +184,7 @@ pub(crate) fn tls(settings: &ProxySettings) -> Result<ClientConfig, GateError> {
     let found = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(found.certs);
     for error in &found.errors {
-        tracing::warn!(%error, "the system's certificate authorities could not all be read");
+        tracing::warn!(%error, "some of the system's certificate authorities could not be read");
     }
     for path in &settings.trust {
         let wrong =
@@ -228,7 +228,7 @@ impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(error) => write!(f, "{error}"),
-            Self::Private => f.write_str("the name leads to where nobody may be led"),
+            Self::Private => f.write_str("the name resolves to a forbidden address"),
         }
     }
 }
@@ -297,8 +297,8 @@ fn certificate(why: &rustls::CertificateError) -> String {
     match why {
         Wrong::Expired | Wrong::ExpiredContext { .. } => "it has expired".to_owned(),
         Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
-        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "it is made for another name".to_owned(),
-        Wrong::UnknownIssuer => "nobody trusted vouches for it".to_owned(),
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "it was issued for another name".to_owned(),
+        Wrong::UnknownIssuer => "its issuer is not trusted".to_owned(),
         Wrong::Revoked => "it was revoked".to_owned(),
         other => other.to_string(),
     }

@@ -54,7 +54,7 @@ impl Entries {
         }
         match &entries.left_out_first {
             Some(first) if entries.left_out > entries.len() => Err(format!(
-                "this is no list: {} of its entries cannot be understood, and {} can; the first: {first}",
+                "not a list of sites: {} of its entries are invalid and {} valid; the first invalid one: {first}",
                 entries.left_out,
                 entries.len()
             )),
@@ -97,17 +97,17 @@ impl Entries {
     /// Why it cannot be used.
     pub(super) fn add(&mut self, entry: &str, reach: Reach) -> Result<(), &'static str> {
         if entry.contains("://") {
-            let uri: Uri = entry.parse().map_err(|_| "this is no address")?;
-            self.urls.insert(url_key(&uri).ok_or("this address has no host")?.into());
+            let uri: Uri = entry.parse().map_err(|_| "not a URL")?;
+            self.urls.insert(url_key(&uri).ok_or("the URL has no host")?.into());
             return Ok(());
         }
         if let Ok(address) = entry.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
             let own = address.is_unspecified() || address.is_loopback();
-            return if own { Err("this is no address of a site") } else { self.address(address, None) };
+            return if own { Err("not the URL of a site") } else { self.address(address, None) };
         }
         if let Some((address, bits)) = entry.split_once('/') {
-            let bits = bits.parse().map_err(|_| "this is neither a name nor a network")?;
-            return self.address(address.parse().map_err(|_| "this is neither a name nor a network")?, Some(bits));
+            let bits = bits.parse().map_err(|_| "neither a name nor a network")?;
+            return self.address(address.parse().map_err(|_| "neither a name nor a network")?, Some(bits));
         }
         let (name, reach) = match entry.strip_prefix("*.").or_else(|| entry.strip_prefix('.')) {
             Some(name) if entry.starts_with('*') => (name, Reach::Below),
@@ -127,8 +127,8 @@ impl Entries {
                 self.addresses.insert(address.to_canonical());
             }
             // Less would be a large part of the net, and is a mistake.
-            bits if bits < 8 => return Err("this network is too large"),
-            bits => self.networks.push(Network::new(address, bits).ok_or("this is no network")?),
+            bits if bits < 8 => return Err("the network is too large"),
+            bits => self.networks.push(Network::new(address, bits).ok_or("not a network")?),
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Entries {
             let names: Vec<_> = words.collect();
             let entries = if names.is_empty() { vec![first] } else { names };
             if entries != [first] && first.parse::<IpAddr>().is_err() {
-                self.leave_out(number + 1, line, "neither one entry nor an address with names");
+                self.leave_out(number + 1, line, "neither a single entry nor an address with names");
                 continue;
             }
             for entry in entries {
@@ -187,7 +187,7 @@ impl Entries {
                         self.leave_out(number + 1, url, why);
                     }
                 }
-                _ => self.leave_out(number + 1, line, "its third column is no address"),
+                _ => self.leave_out(number + 1, line, "its third column is not a URL"),
             }
         }
     }
@@ -195,18 +195,18 @@ impl Entries {
 
 /// A name as it is kept: lower case, as in the DNS.
 fn name_of(name: &str) -> Result<String, &'static str> {
-    let name = idna::domain_to_ascii(name.trim_end_matches('.')).map_err(|_| "this is no name of a host")?;
+    let name = idna::domain_to_ascii(name.trim_end_matches('.')).map_err(|_| "not a host name")?;
     let good = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     if name.len() > 253 || !name.split('.').all(good) || !name.contains('.') {
-        return Err("this is no name of a host");
+        return Err("not a host name");
     }
     // Whoever lists one lists everybody below it, and means somebody else.
     if psl::suffix_str(&name) == Some(name.as_str()) {
-        return Err("everybody can have names below this one");
+        return Err("this is a public suffix");
     }
     Ok(name)
 }

@@ -127,7 +127,7 @@ pub(super) async fn address(upstream: &Upstream, asker: Asker, source: &str, kep
             return Ok(Fetched::Same);
         }
         if answer.status() != StatusCode::OK {
-            return Err(format!("`{uri}` answered {}", answer.status()));
+            return Err(format!("`{uri}` responded with status {}", answer.status()));
         }
         let field = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (etag, last_modified) = (field(ETAG), field(LAST_MODIFIED));
@@ -139,5 +139,5 @@ pub(super) async fn address(upstream: &Upstream, asker: Asker, source: &str, kep
         let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         Ok(Fetched::New { text, at: SystemTime::now(), validators })
     };
-    tokio::time::timeout(FETCH_TIME, fetch).await.unwrap_or_else(|_| Err(format!("`{source}` does not answer in time")))
+    tokio::time::timeout(FETCH_TIME, fetch).await.unwrap_or_else(|_| Err(format!("`{source}` did not respond in time")))
 }

@@ -65,11 +65,11 @@ pub(super) fn read(text: &str, entries: &mut Entries) {
 
 fn add(entries: &mut Entries, trigger: &str, spares: bool) -> Result<(), &'static str> {
     if let Some(network) = trigger.strip_suffix(".rpz-ip") {
-        let (address, bits) = network_of(network).ok_or("this is no network")?;
+        let (address, bits) = network_of(network).ok_or("not a network")?;
         return if spares { Ok(()) } else { entries.address(address, Some(bits)) };
     }
     if [".rpz-client-ip", ".rpz-nsdname", ".rpz-nsip"].iter().any(|other| trigger.ends_with(other)) {
-        return Err("only names and addresses of sites can be matched here");
+        return Err("only triggers on names and addresses of sites are supported");
     }
     let (name, reach) = match trigger.strip_prefix("*.") {
         Some(name) => (name, Reach::Below),

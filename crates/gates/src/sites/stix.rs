@@ -34,12 +34,9 @@ struct Indicator {
 /// # Errors
 /// When it is no JSON of that shape.
 pub(super) fn read(text: &str, entries: &mut Entries) -> Result<(), String> {
-    let bundle: Bundle = serde_json::from_str(text).map_err(|error| format!("this is no STIX bundle: {error}"))?;
+    let bundle: Bundle = serde_json::from_str(text).map_err(|error| format!("not a STIX bundle: {error}"))?;
     if bundle.kind != "bundle" {
-        return Err(format!(
-            "this is no STIX bundle: its type is `{}`",
-            bundle.kind.chars().take(40).collect::<String>()
-        ));
+        return Err(format!("not a STIX bundle: its type is `{}`", bundle.kind.chars().take(40).collect::<String>()));
     }
     let now = OffsetDateTime::now_utc();
     for (number, object) in bundle.objects.into_iter().enumerate() {
@@ -67,7 +64,7 @@ pub(super) fn read(text: &str, entries: &mut Entries) -> Result<(), String> {
                     }
                 }
             }
-            None => entries.leave_out(number + 1, &indicator.id, "its pattern is not a plain choice of values"),
+            None => entries.leave_out(number + 1, &indicator.id, "its pattern is not a simple list of values"),
         }
     }
     Ok(())

@@ -146,20 +146,20 @@ fn what_would_list_half_the_world_is_left_out() {
     let sites = sites.unwrap();
     let (_, state) = sites.states().remove(0);
     assert_eq!((state.entries, state.left_out), (3, 2));
-    assert!(state.left_out_first.unwrap().contains("line 4, `co.uk`: everybody can have names below"));
+    assert!(state.left_out_first.unwrap().contains("line 4, `co.uk`: this is a public suffix"));
     assert!(!sites.standing(&"http://shop.co.uk/".parse().unwrap()).suspicious);
 }
 
 #[test]
 fn what_is_no_list_is_refused_by_name() {
     for (text, expected) in [
-        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "this is no list: 2 of its entries"),
-        ("{\"type\":\"bundle\",", "this is no STIX bundle"),
+        ("<!DOCTYPE html>\n<html><body>Sign in</body></html>\n", "not a list of sites: 2 of its entries"),
+        ("{\"type\":\"bundle\",", "not a STIX bundle"),
     ] {
         let error = sites("mine", text).1.err().unwrap().to_string();
         assert!(error.contains("`mine`") && error.contains(expected), "{error}");
     }
-    assert!(sites("my list", "a.example\n").1.err().unwrap().to_string().contains("a name has letters"));
+    assert!(sites("my list", "a.example\n").1.err().unwrap().to_string().contains("a name must consist of letters"));
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_file_that_changed_is_read_again_and_one_that_broke_is_not_used() {
     change("<p>broken</p>\n", 20);
     assert!(!sites.refresh(&sites.lists[0]).await);
     assert!(listed("two.example"));
-    assert!(sites.states()[0].1.problem.as_ref().unwrap().contains("this is no list"));
+    assert!(sites.states()[0].1.problem.as_ref().unwrap().contains("not a list of sites"));
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Transfer {
         let ascii = passing.iter().rev().take_while(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)).count();
         self.ascii = if ascii == count { self.ascii + count } else { ascii };
         if self.ascii > MOST_ASCII {
-            return Step::Reset("it went on with text");
+            return Step::Reset("it continued with text");
         }
         self.seen.extend_from_slice(passing);
         let from = self.seen.len().saturating_sub(HELD);
@@ -62,9 +62,9 @@ fn foreign(before: &[u8], new: &[u8]) -> Option<&'static str> {
     all.extend_from_slice(before);
     all.extend_from_slice(new);
     if marked(&all).is_some() {
-        return Some("it went on with an archive, a program or a disk");
+        return Some("it continued with an archive, a program or a disk");
     }
-    zip_ends_in(&all).then_some("it went on with a ZIP archive")
+    zip_ends_in(&all).then_some("it continued with a ZIP archive")
 }
 
 /// What begins in these bytes.

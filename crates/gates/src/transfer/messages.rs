@@ -27,10 +27,10 @@ impl Transfer {
         let Some(first) = message_at(&self.pending, 0) else {
             // What ends in the middle of a message is broken, and nobody reads it.
             let cut = self.ended || too_large(&self.pending);
-            return if cut { Step::Reset("a message is too large, or is not whole") } else { Step::Wait };
+            return if cut { Step::Reset("a message is too large or incomplete") } else { Step::Wait };
         };
         if first.flags & !(PACKED | FIELDS) != 0 {
-            return if self.passed_some { Step::Reset("these are no messages") } else { Step::Leave };
+            return if self.passed_some { Step::Reset("not a sequence of messages") } else { Step::Leave };
         }
         if first.start == first.end {
             return self.pass(first.end);

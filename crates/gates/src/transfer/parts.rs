@@ -45,7 +45,7 @@ impl Transfer {
                 // Behind the last border there is nothing that anybody shows.
                 let rest = self.pending.len();
                 if rest > MOST_FIELDS {
-                    Step::Reset("a stream of pictures ended with something else")
+                    Step::Reset("a stream of images ended with something else")
                 } else {
                     self.pass(rest)
                 }
@@ -54,7 +54,7 @@ impl Transfer {
             Next::Wrong(_) if !self.passed_some => Step::Leave,
             Next::Wrong(why) => Step::Reset(why),
             Next::Whole { is_picture: false, .. } if !self.passed_some => Step::Leave,
-            Next::Whole { is_picture: false, .. } => Step::Reset("a stream of pictures went on with something else"),
+            Next::Whole { is_picture: false, .. } => Step::Reset("a stream of images continued with something else"),
             Next::Whole { end, body, .. } => {
                 let picture = self.pending.get(body..end).unwrap_or_default();
                 let picture = Bytes::copy_from_slice(picture.strip_suffix(b"\r\n").unwrap_or(picture));
@@ -62,7 +62,7 @@ impl Transfer {
                     return self.inspect(picture, end);
                 }
                 if Engine::kind_of(&picture).class != Class::Image || marked(&picture).is_some() {
-                    return Step::Reset("a stream of pictures went on with something else");
+                    return Step::Reset("a stream of images continued with something else");
                 }
                 self.pass(end)
             }
@@ -74,13 +74,13 @@ impl Transfer {
 fn next(pending: &[u8], border: &[u8], ended: bool) -> Next {
     let Some(at) = memmem::find(pending, border) else {
         return if pending.len() > MOST_FIELDS {
-            Next::Wrong("a stream of pictures has no border")
+            Next::Wrong("a stream of images has no boundary")
         } else {
             Next::Later
         };
     };
     if at > MOST_FIELDS {
-        return Next::Wrong("something stands before a picture");
+        return Next::Wrong("there is data before an image");
     }
     let fields = at + border.len();
     let after = pending.get(fields..).unwrap_or_default();
@@ -91,11 +91,11 @@ fn next(pending: &[u8], border: &[u8], ended: bool) -> Next {
         (Some(one), Some(other)) if other < one => (other, 2),
         (Some(one), _) => (one, 4),
         (None, Some(other)) => (other, 2),
-        (None, None) if after.len() > MOST_FIELDS => return Next::Wrong("the fields of a picture have no end"),
+        (None, None) if after.len() > MOST_FIELDS => return Next::Wrong("the header fields of an image do not end"),
         (None, None) => return Next::Later,
     };
     if blank > MOST_FIELDS {
-        return Next::Wrong("the fields of a picture are too long");
+        return Next::Wrong("the header fields of an image are too long");
     }
     let text = String::from_utf8_lossy(after.get(..blank).unwrap_or_default()).to_ascii_lowercase();
     let field = |name: &str| text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name);
@@ -104,7 +104,7 @@ fn next(pending: &[u8], border: &[u8], ended: bool) -> Next {
     let rest = pending.get(body..).unwrap_or_default();
     let announced = field("content-length").and_then(|(_, length)| length.trim().parse::<usize>().ok());
     let length = match announced {
-        Some(length) if length > MOST_PICTURE => return Next::Wrong("a picture is too large"),
+        Some(length) if length > MOST_PICTURE => return Next::Wrong("an image is too large"),
         Some(length) if rest.len() >= length => Some(length),
         Some(_) => None,
         // Up to the line end before the next border.
@@ -112,7 +112,7 @@ fn next(pending: &[u8], border: &[u8], ended: bool) -> Next {
     };
     match length {
         Some(length) => Next::Whole { end: body + length, body, is_picture },
-        None if rest.len() > MOST_PICTURE => Next::Wrong("a picture is too large"),
+        None if rest.len() > MOST_PICTURE => Next::Wrong("an image is too large"),
         None => Next::Later,
     }
 }

@@ -15,7 +15,7 @@ impl Transfer {
         }
         if self.withheld && !self.ended {
             let too_much = self.pending.len() > MOST_WITHHELD;
-            return if too_much { Step::Reset("a stream of text went on with a large file") } else { Step::Wait };
+            return if too_much { Step::Reset("a stream of text continued with a large file") } else { Step::Wait };
         }
         if self.is_early(now) {
             return Step::Wait;

@@ -7,22 +7,22 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OidcError {
     /// The provider does not answer.
-    #[error("the provider does not answer: {0}")]
+    #[error("the provider does not respond: {0}")]
     Away(String),
     /// What the provider says about itself cannot be used.
-    #[error("what the provider says about itself cannot be used: {0}")]
+    #[error("the provider's metadata cannot be used: {0}")]
     Metadata(String),
     /// There is no such sign-in under way in this browser.
-    #[error("this sign-in was not begun in this browser, is too old, or was used before")]
+    #[error("this sign-in was not started in this browser, is too old, or was already used")]
     Unknown,
     /// The answer is another provider's (RFC 9207).
-    #[error("the answer has not come from this provider")]
+    #[error("the response did not come from this provider")]
     Mixed,
     /// The provider, or the person there, said no.
-    #[error("the provider said no: `{0}`")]
+    #[error("the provider refused: `{0}`")]
     Denied(String),
     /// The provider did not take its own code.
-    #[error("the provider did not take the code: {0}")]
+    #[error("the provider did not accept the code: {0}")]
     Code(String),
     /// The ID token is not what it should be.
     #[error("the ID token is not accepted: {0}")]
@@ -31,16 +31,16 @@ pub enum OidcError {
     #[error("the ID token has no claim `{0}`")]
     NoClaim(String),
     /// The address of mail that is to be the name was not confirmed.
-    #[error("the address of mail in the ID token is not confirmed (`email_verified`)")]
+    #[error("the email address in the ID token is not verified (`email_verified`)")]
     Unconfirmed,
     /// The person is in more groups than the token, or this, can hold.
     #[error(
-        "the person is in too many groups for the claim `{0}`, or in one with too long a name; have the provider send only those \
-         that are assigned"
+        "the person is in too many groups for the claim `{0}`, or in one whose name is too long; have the provider \
+            send only assigned groups"
     )]
     Groups(String),
     /// A second factor is wanted, and nothing says that there was one.
-    #[error("neither `amr` nor `acr` of the ID token says that there was a second factor")]
+    #[error("neither `amr` nor `acr` in the ID token indicates a second factor")]
     SecondFactor,
     /// There are no random numbers.
     #[error("{0}")]
@@ -51,31 +51,31 @@ pub enum OidcError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum TokenFlaw {
     /// It cannot be read.
-    #[error("it is no signed token that can be read")]
+    #[error("it is not a readable signed token")]
     Form,
     /// It is signed with an algorithm that is not taken, or with none.
-    #[error("it is signed in a way that is not taken")]
+    #[error("its signature algorithm is not accepted")]
     Algorithm,
     /// No key of the provider made the signature.
-    #[error("no key of the provider made its signature")]
+    #[error("its signature does not match any key of the provider")]
     Signature,
     /// It is from somebody else.
-    #[error("it is from another issuer")]
+    #[error("it has a different issuer")]
     Issuer,
     /// It is for somebody else.
-    #[error("it is for another client")]
+    #[error("it is for a different client")]
     Audience,
     /// It has expired, or does not say when it does.
     #[error("it has expired")]
     Expired,
     /// It is from the future, or does not say when it was made.
-    #[error("it is not valid yet; are the clocks right?")]
+    #[error("it is not valid yet; are the clocks correct?")]
     Early,
     /// It was made for another sign-in.
-    #[error("its nonce is another sign-in's")]
+    #[error("its nonce belongs to another sign-in")]
     Nonce,
     /// It is about nobody.
-    #[error("it does not say whom it is about")]
+    #[error("it has no subject")]
     Subject,
 }
 
@@ -98,24 +98,28 @@ impl OidcError {
     pub fn sentence(&self) -> String {
         match self {
             Self::Away(_) | Self::Metadata(_) | Self::Random(_) => {
-                "The sign-in of your organisation does not answer. Try again later; who has a password here can use it.".to_owned()
-            }
-            Self::Unknown => "This sign-in was begun elsewhere, took too long, or was used before. Begin again.".to_owned(),
-            Self::Mixed | Self::Code(_) | Self::Token(_) => {
-                "The answer of your organisation's sign-in was not valid, and was not taken. Begin again; if that does not help, \
-                 tell an administrator: the log says why."
+                "Your organisation's sign-in service does not respond. Try again later, or use your password here if \
+                    you have one."
                     .to_owned()
             }
-            Self::Denied(_) => "Your organisation's sign-in did not let you in.".to_owned(),
-            Self::NoClaim(claim) => {
-                format!("Your organisation's sign-in did not say your name (`{claim}`). Tell an administrator.")
+            Self::Unknown => "This sign-in was started elsewhere, took too long, or was already used. Start \
+                again."
+                .to_owned(),
+            Self::Mixed | Self::Code(_) | Self::Token(_) => {
+                "Your organisation's sign-in sent an invalid response. Start again; if that does not help, tell an \
+                    administrator: details are in the log."
+                    .to_owned()
             }
-            Self::Unconfirmed => "Your address of mail is not confirmed at your organisation's sign-in.".to_owned(),
+            Self::Denied(_) => "Your organisation's sign-in refused you.".to_owned(),
+            Self::NoClaim(claim) => {
+                format!("Your organisation's sign-in did not provide your name (`{claim}`). Tell an administrator.")
+            }
+            Self::Unconfirmed => "Your email address is not verified at your organisation's sign-in.".to_owned(),
             Self::Groups(_) => {
-                "You are in more groups than your organisation's sign-in can say. Tell an administrator.".to_owned()
+                "You are in too many groups for your organisation's sign-in. Tell an administrator.".to_owned()
             }
             Self::SecondFactor => {
-                "A second factor is needed here, and your organisation's sign-in did not ask for one.".to_owned()
+                "A second factor is required here, and your organisation's sign-in did not ask for one.".to_owned()
             }
         }
     }

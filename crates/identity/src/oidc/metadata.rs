@@ -102,7 +102,7 @@ impl Metadata {
             // Entra ID's `common` and `organizations` are about every tenant.
             let what = if document.issuer.contains('{') { "name one tenant" } else { "be that" };
             let why = format!(
-                "`{address}` is about `{}`; `identity.oidc.issuer` must {what}",
+                "`{address}` describes `{}`; `identity.oidc.issuer` must {what}",
                 super::short(&document.issuer)
             );
             return Err(OidcError::Metadata(why));
@@ -111,12 +111,12 @@ impl Metadata {
         let scheme = if self.issuer.starts_with("https:") { "https:" } else { "http" };
         for address in [&document.authorization_endpoint, &document.token_endpoint, &document.jwks_uri] {
             if !is_protected(address) || !address.starts_with(scheme) {
-                return Err(OidcError::Metadata(format!("`{}` is no address with https", super::short(address))));
+                return Err(OidcError::Metadata(format!("`{}` is not an https URL", super::short(address))));
             }
         }
         let methods = document.code_challenge_methods_supported.as_ref();
         if methods.is_some_and(|methods| !methods.iter().any(|method| method == "S256")) {
-            return Err(OidcError::Metadata("it takes no challenges of the kind S256 (RFC 7636)".to_owned()));
+            return Err(OidcError::Metadata("it does not support S256 challenges (RFC 7636)".to_owned()));
         }
         Ok(document)
     }

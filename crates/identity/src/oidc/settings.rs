@@ -9,37 +9,44 @@ use std::path::PathBuf;
 const MOST_MINUTES: u32 = 720;
 
 lazaret_model::settings! {
-    /// Sign-in at the console through an OpenID Connect provider (Keycloak, Entra ID, Google and others), beside names and passwords. The
-    /// provider is told the address CONSOLE/login/oidc/callback, where CONSOLE is `console.public_url`.
+    /// Sign-in at the console through an OpenID Connect provider (Keycloak, Entra ID, Google and others), in
+    /// addition to names and passwords. Register the redirect URI CONSOLE/login/oidc/callback with the provider,
+    /// where CONSOLE is `console.public_url`.
     pub struct OidcSettings {
-        /// The provider's issuer, as it stands in its own metadata, such as "https://login.example.com/realms/staff". Empty: no provider.
+        /// The provider's issuer, exactly as in its metadata, such as "https://login.example.com/realms/staff".
+        /// Empty: no provider.
         pub issuer: String = String::new();
-        /// What the provider calls the console.
+        /// The client ID of the console at the provider.
         pub client_id: String = String::new();
-        /// A file with the secret that proves that it is the console. Empty: a client without a secret.
+        /// File with the client secret. Empty: a public client, without a secret.
         pub client_secret_file: PathBuf = PathBuf::new();
-        /// What is asked for; `openid` must be among it.
+        /// Scopes to request; they must include `openid`.
         pub scopes: Vec<String> = ["openid", "profile", "email"].map(str::to_owned).to_vec();
-        /// The claim of the ID token that is somebody's name here. Whoever was here once is known by `sub`, which never changes.
+        /// The ID token claim that provides the user's name. Returning users are recognised by `sub`, which never
+        /// changes.
         pub name_claim: String = "preferred_username".to_owned();
-        /// The claim with somebody's groups, or names of what it is in with dots between them. Empty: none. Policies see these groups as those
-        /// of `people.groups`.
+        /// The claim with the user's groups; use dots for nested claims. Empty: none. Policies see these groups like
+        /// those of `people.groups`.
         pub groups_claim: String = "groups".to_owned();
-        /// What groups of the provider are called in policies, where that is something else: groups = { "5e1c-77" = "finance" }
+        /// Names that the provider's groups have in policies, if different: groups = { "5e1c-77" = "finance" }
         pub groups: BTreeMap<String, String> = BTreeMap::new();
-        /// Roles by groups of the provider, at every sign-in; of several the highest counts: roles = { "soc" = "analyst", "soc-lead" = "admin" }.
-        /// Empty: whoever is new has `default_role`, and an administrator may change it.
+        /// Roles by the provider's groups, applied at every sign-in; the highest one counts: roles = { "soc" =
+        /// "analyst", "soc-lead" = "admin" }.
+        /// Empty: new users get `default_role`, which an administrator can change.
         pub roles: BTreeMap<String, String> = BTreeMap::new();
-        /// The role of whoever is in none of those groups: person, viewer, analyst, approver or admin. Empty: they are not let in.
+        /// The role of users in none of those groups: person, viewer, analyst, approver or admin. Empty: they are
+        /// refused.
         pub default_role: String = Role::Person.name().to_owned();
-        /// Add people when they first sign in. Otherwise an administrator adds them, without a password.
+        /// Create users when they first sign in. Otherwise an administrator must add them, without a password.
         pub make_people: bool = true;
-        /// Values of `amr` or `acr` that stand for a second factor, such as "mfa". Whoever comes without one is asked for the one-time password
-        /// that they have here, and is refused if they have none. Empty: the provider's word is enough, unless they have one-time passwords here.
+        /// Values of `amr` or `acr` that indicate a second factor, such as "mfa". Users who sign in without one are
+        /// asked for their one-time password here, and refused if they have none. Empty: the provider's sign-in is
+        /// enough, except for users with one-time passwords here.
         pub second_factor: Vec<String> = Vec::new();
-        /// Minutes after which such a session ends, in use or not; no more than the provider's own, and 720 at the most.
+        /// Minutes after which such a session ends, whether in use or not; at most as long as the provider's own,
+        /// and at most 720.
         pub session_minutes: u32 = 480;
-        /// What stands on the button.
+        /// Label of the sign-in button.
         pub label: String = "Sign in with your organisation".to_owned();
     }
 }
@@ -67,20 +74,23 @@ impl OidcSettings {
     pub fn check(&self) -> Result<(), SettingError> {
         let wrong = |key, why: String| Err(SettingError { key, why });
         if !is_protected(&self.issuer) {
-            return wrong("issuer", format!("`{}` is no address with https", self.issuer));
+            return wrong("issuer", format!("`{}` is not an https URL", self.issuer));
         }
         // OpenID Connect Discovery 1.0, 3: neither a query nor a fragment. In braces stands what an address is made of.
         if self.issuer.contains(['?', '#', '{', '}']) {
-            return wrong("issuer", format!("`{}` is not one issuer's; at Entra ID it names your tenant", self.issuer));
+            return wrong(
+                "issuer",
+                format!("`{}` is not for a single issuer; for Entra ID, it names your tenant", self.issuer),
+            );
         }
         if self.client_id.is_empty() {
-            return wrong("client_id", "is empty; the provider gave one".to_owned());
+            return wrong("client_id", "must be set; the provider assigned one".to_owned());
         }
         if !self.scopes.iter().any(|scope| scope == "openid") {
-            return wrong("scopes", "`openid` is missing, without which there is no sign-in".to_owned());
+            return wrong("scopes", "`openid` is missing; sign-in needs it".to_owned());
         }
         if self.name_claim.is_empty() {
-            return wrong("name_claim", "is empty; nobody would have a name".to_owned());
+            return wrong("name_claim", "must be set; nobody would have a name".to_owned());
         }
         for role in self.roles.values() {
             if Role::of(role).is_none() {
@@ -88,7 +98,7 @@ impl OidcSettings {
             }
         }
         if !self.roles.is_empty() && self.groups_claim.is_empty() {
-            return wrong("roles", "`groups_claim` is empty, so that nobody is in any of these groups".to_owned());
+            return wrong("roles", "`groups_claim` is empty, so nobody is in any of these groups".to_owned());
         }
         if !self.default_role.is_empty() && Role::of(&self.default_role).is_none() {
             return wrong("default_role", format!("there is no role `{}`; {}", self.default_role, known()));

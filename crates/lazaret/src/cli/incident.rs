@@ -11,80 +11,80 @@ pub(crate) enum Incident {
     Open(OpenIncident),
     /// List incidents, the newest first
     List {
-        /// Only those in this state
+        /// Only incidents in this state
         #[arg(long)]
         state: Option<StateOption>,
-        /// A JSON array
+        /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// Show what an incident is about, what was done about it, and who met it
+    /// Show an incident's scope, the response actions, and who was affected
     Show {
-        /// Its reference, such as INC-ABCD-2345
+        /// The incident's reference, such as INC-ABCD-2345
         #[arg(value_name = "INCIDENT")]
         reference: String,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Do something about an incident, at every gate of this ledger within a second
+    /// Apply a response action, at every gate that uses this ledger, within a second
     ///
-    /// It is in force until `lazaret incident undo`, also when the incident is closed. Prints its number.
+    /// It stays in force until `lazaret incident undo`, even after the incident is closed. Prints its number.
     Act {
         /// The incident's reference
         #[arg(value_name = "INCIDENT")]
         reference: String,
-        /// What
+        /// The action
         #[arg(value_name = "ACT")]
         kind: ActOption,
-        /// To what or whom: a SHA-256, a site, a person, a group, or the address of a machine
+        /// The target: a SHA-256, a site, a person, a group or a machine's IP address
         #[arg(value_name = "WHICH")]
         value: String,
         #[command(flatten)]
         by: By,
     },
-    /// Undo an act
+    /// Undo a response action
     Undo {
         /// The incident's reference
         #[arg(value_name = "INCIDENT")]
         reference: String,
-        /// The act's number, as `lazaret incident show` tells it
+        /// The action's number, as printed by `lazaret incident show`
         #[arg(value_name = "NUMBER")]
         number: i64,
         #[command(flatten)]
         by: By,
     },
-    /// Write something down about an incident
+    /// Add a note to an incident
     Note {
         /// The incident's reference
         #[arg(value_name = "INCIDENT")]
         reference: String,
-        /// What
+        /// The text of the note
         #[arg(value_name = "TEXT")]
         text: String,
         #[command(flatten)]
         by: By,
     },
-    /// Close an incident with what came of it; what was done about it stays in force
+    /// Close an incident with a conclusion; its response actions stay in force
     Close {
         /// The incident's reference
         #[arg(value_name = "INCIDENT")]
         reference: String,
-        /// What came of it
+        /// The conclusion
         #[arg(value_name = "CONCLUSION")]
         conclusion: String,
         #[command(flatten)]
         by: By,
     },
-    /// Write everything about an incident into a new ZIP archive
+    /// Export everything about an incident to a new ZIP archive
     ///
-    /// `incident.json`, `events.jsonl`, `report.html`, its samples in archives that open with the password `infected`, and
-    /// `SHA256SUMS`. What is not in it is said there and on standard error.
+    /// It contains `incident.json`, `events.jsonl`, `report.html`, the samples in archives with the password
+    /// `infected`, and `SHA256SUMS`. Anything left out is listed there and on standard error.
     Export {
         /// The incident's reference
         #[arg(value_name = "INCIDENT")]
         reference: String,
-        /// The archive; it must not be there yet
+        /// The archive to create; it must not exist
         #[arg(value_name = "FILE")]
         file: PathBuf,
         /// Leave the samples out
@@ -97,25 +97,25 @@ pub(crate) enum Incident {
 
 #[derive(Debug, Args)]
 pub(crate) struct OpenIncident {
-    /// What it is called
+    /// Title of the incident
     #[arg(value_name = "TITLE")]
     pub(crate) title: String,
-    /// A file that it is about, by its SHA-256; may be given several times
+    /// SHA-256 of a file in scope; may be given several times
     #[arg(long = "hash", value_name = "SHA256")]
     pub(crate) hashes: Vec<String>,
-    /// A site that it is about; may be given several times
+    /// A site in scope; may be given several times
     #[arg(long = "site", value_name = "SITE")]
     pub(crate) sites: Vec<String>,
-    /// A person whom it is about; may be given several times
+    /// A person in scope; may be given several times
     #[arg(long = "person", value_name = "NAME")]
     pub(crate) people: Vec<String>,
-    /// A machine that it is about, by its address; may be given several times
+    /// IP address of a machine in scope; may be given several times
     #[arg(long = "client", value_name = "ADDRESS")]
     pub(crate) clients: Vec<String>,
-    /// A technique of ATT&CK; may be given several times
+    /// An ATT&CK technique in scope; may be given several times
     #[arg(long = "technique", value_name = "ID")]
     pub(crate) techniques: Vec<String>,
-    /// Block its files and its sites at once
+    /// Block its files and sites immediately
     #[arg(long)]
     pub(crate) contain: bool,
     #[command(flatten)]
@@ -125,7 +125,7 @@ pub(crate) struct OpenIncident {
 /// Who acts.
 #[derive(Debug, Args)]
 pub(crate) struct By {
-    /// A user of the console, whose role must allow this [default: no user; the entry is made by `lazaret incident`]
+    /// Console user to act as; their role must allow this [default: no user; recorded as `lazaret incident`]
     #[arg(long = "as", value_name = "USER")]
     pub(crate) name: Option<String>,
 }
@@ -138,18 +138,18 @@ pub(crate) enum StateOption {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ActOption {
-    /// Nothing with this hash passes
+    /// Block a file by hash
     BlockHash,
-    /// Nothing passes from a site or to it
+    /// Block a site in both directions
     BlockSite,
-    /// Nothing passes for a person
+    /// Hold all traffic of a person
     HoldPerson,
-    /// Nothing passes for the people of a group
+    /// Hold all traffic of a group
     HoldGroup,
-    /// Nothing passes for a machine
+    /// Hold all traffic of a machine
     HoldClient,
-    /// No file with this hash is released, even if it was approved
+    /// Release no file with this hash, even if approved
     RevokeHash,
-    /// Nothing that a person asked for is released
+    /// Release nothing that a person requested
     RevokePerson,
 }

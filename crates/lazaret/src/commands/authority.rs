@@ -20,8 +20,8 @@ pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Fail
         Authority::Generate { kind } => {
             let key = authorities.generate(kind.of())?;
             display::remark(&format!(
-                "the token has the key `{}` now; the next authority that is made has it: the first one, which `lazaret serve` makes, or \
-                 the next one (`lazaret authority rotate`)",
+                "the token now has the key `{}`; the next authority to be created will use it: the first one, created \
+                    by `lazaret serve`, or the next one (`lazaret authority rotate`)",
                 display::plain(&key)
             ));
         }
@@ -29,8 +29,8 @@ pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Fail
             let made = authorities.rotate()?;
             note(&config, &data, AuditAct::AuthorityMade, &told(&made))?;
             display::remark(&format!(
-                "the next authority is `{}` (SHA-256 {}); have clients trust it beside the present one, then put it in use with \
-                 `lazaret authority rotate --use` or `proxy.authority_next_from`",
+                "the next authority is `{}` (SHA-256 {}); have clients trust it in addition to the current one, then \
+                    switch over with `lazaret authority rotate --use` or `proxy.authority_next_from`",
                 display::path(&made.path),
                 made.sha256
             ));
@@ -39,8 +39,8 @@ pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Fail
             let used = authorities.use_next()?;
             note(&config, &data, AuditAct::AuthorityPutInUse, &told(&used))?;
             display::remark(&format!(
-                "sites are vouched for by the authority with the SHA-256 {} from now on; the previous one is kept until `lazaret \
-                 authority forget previous`",
+                "the authority with SHA-256 {} now signs for sites; the previous one is kept until `lazaret authority \
+                    forget previous`",
                 used.sha256
             ));
         }
@@ -53,9 +53,10 @@ pub(crate) fn run(common: &Common, command: &Authority) -> Result<ExitCode, Fail
             authorities.forget(role)?;
             note(&config, &data, AuditAct::AuthorityRemoved, role.name())?;
             display::remark(&match token {
-                None => format!("the {} authority and its key are removed", role.name()),
+                None => format!("the {} authority and its key have been removed", role.name()),
                 Some(key) => format!(
-                    "the {} authority is removed; its key `{}` is still in the token, whose own tool removes it",
+                    "the {} authority has been removed; its key `{}` is still in the token; remove it with the \
+                        token's own tool",
                     role.name(),
                     display::plain(&key)
                 ),
@@ -87,7 +88,7 @@ fn show(authorities: &AuthorityFolder, json: bool) -> Result<ExitCode, Failure> 
         return Ok(ExitCode::SUCCESS);
     }
     if list.is_empty() {
-        display::remark("there is no authority yet; `lazaret serve` makes it at its first start");
+        display::remark("there is no authority yet; `lazaret serve` creates it at its first start");
     }
     for found in &list {
         let names = if found.permitted.is_empty() { "all".to_owned() } else { found.permitted.join(", ") };
@@ -96,13 +97,13 @@ fn show(authorities: &AuthorityFolder, json: bool) -> Result<ExitCode, Failure> 
             ("subject", found.subject.clone()),
             ("serial", found.serial.clone()),
             ("SHA-256", found.sha256.clone()),
-            ("good from", found.not_before.date().to_string()),
-            ("good until", format!("{} ({} days)", found.not_after.date(), found.days_left(now))),
+            ("valid from", found.not_before.date().to_string()),
+            ("valid until", format!("{} ({} days)", found.not_after.date(), found.days_left(now))),
             ("names", names),
             ("file", found.path.display().to_string()),
             ("key", authorities.key_place(found.role).unwrap_or_else(|error| failure::told(&error))),
         ] {
-            anstream::println!("  {what:<10} {}", display::plain(&text));
+            anstream::println!("  {what:<11} {}", display::plain(&text));
         }
     }
     if let Some(warning) = ending(&list, now) {

@@ -19,10 +19,10 @@ pub(crate) fn run(common: &Common, options: &Backup) -> Result<ExitCode, Failure
     let data = folder::named(common);
     let to = &options.folder;
     if !data.is_dir() {
-        return Err(Failure::path(&data, "there is no such data folder; say where it is with `--data`"));
+        return Err(Failure::path(&data, "data folder not found; name it with `--data`"));
     }
     if fs::symlink_metadata(to).is_ok() {
-        return Err(Failure::path(to, "it is there already; a backup is written into a new folder"));
+        return Err(Failure::path(to, "it already exists; a backup is written to a new folder"));
     }
     let beside = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Under another name until it is whole.
@@ -64,7 +64,7 @@ impl Copying {
     /// The databases that are files, each as it is at one moment.
     async fn databases(&mut self, config: &Config, data: &Path, with_library: bool) -> Result<(), Failure> {
         if config.ledger.address.is_empty() && !data.join(LEDGER).exists() {
-            return Err(Failure::path(data, "there is no ledger in it: nothing was ever recorded here"));
+            return Err(Failure::path(data, "it contains no ledger: nothing has been recorded here yet"));
         }
         let to = format!("{DATA}/{LEDGER}");
         let place = self.place(&to)?;
@@ -73,7 +73,7 @@ impl Copying {
             self.note(to, digest_of(&place).map_err(|error| Failure::path(&place, error))?);
         } else {
             display::remark(
-                "the ledger is in PostgreSQL: `pg_dump` makes a copy of it; everything else is in this backup",
+                "the ledger is in PostgreSQL: back it up with `pg_dump`; everything else is in this backup",
             );
         }
         if with_library {
@@ -83,7 +83,7 @@ impl Copying {
             if self.manifest.library {
                 self.note(to, digest_of(&place).map_err(|error| Failure::path(&place, error))?);
             } else {
-                display::remark("the library is in PostgreSQL: `pg_dump` makes a copy of it");
+                display::remark("the library is in PostgreSQL: back it up with `pg_dump`");
             }
         }
         Ok(())

@@ -50,7 +50,7 @@ fn check(common: &Common) -> Result<ExitCode, Failure> {
     note(examined.map(drop).map_err(Failure::from));
     match sources::start_as(common, &EngineOptions::default(), config, None, Expected::Few) {
         // Each of them was told already.
-        Ok(started) if started.troubles > 0 => troubles.push("not everything can be used".to_owned()),
+        Ok(started) if started.troubles > 0 => troubles.push("the configuration has problems".to_owned()),
         Ok(_) => {}
         Err(failure) => troubles.push(failure.to_string()),
     }
@@ -58,7 +58,7 @@ fn check(common: &Common) -> Result<ExitCode, Failure> {
         display::complain(trouble);
     }
     if troubles.is_empty() {
-        println!("the configuration is right");
+        println!("configuration OK");
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(2))

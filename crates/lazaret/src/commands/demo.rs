@@ -62,7 +62,7 @@ pub(crate) fn run(common: &Common, options: &Demo) -> Result<ExitCode, Failure> 
     let said = proxy.said(&config.proxy.listen);
     // curl asks for the password.
     let name = if config.proxy.authentication { " -U NAME" } else { "" };
-    display::remark(&format!("{} files at http://{address}/, every one of them harmless", files.len()));
+    display::remark(&format!("serving {} harmless files at http://{address}/", files.len()));
     display::remark(&said);
     let standin = files
         .iter()
@@ -71,7 +71,7 @@ pub(crate) fn run(common: &Common, options: &Demo) -> Result<ExitCode, Failure> 
     for file in files.iter().find(|file| file.ordinary).into_iter().chain(standin) {
         display::remark(&format!("  curl -x {}{name} http://{address}{}", proxy.address(), file.path));
     }
-    display::remark(&format!("or open http://{address}/ in a browser that uses the proxy; Ctrl-C ends this"));
+    display::remark(&format!("or open http://{address}/ in a browser that uses the proxy; press Ctrl-C to stop"));
     let busy = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
@@ -133,17 +133,18 @@ impl Proxy {
             }
             Self::At(address) => {
                 format!(
-                    "nothing answers at {address} (`proxy.listen`): start `lazaret serve` in another terminal, then try:"
+                    "no proxy is listening on {address} (`proxy.listen`): start `lazaret serve` in another terminal, \
+                        then try:"
                 )
             }
             Self::Somewhere => {
                 format!(
-                    "`proxy.listen` is `{listen}`: try, with the address that `lazaret serve` prints in place of PROXY:"
+                    "`proxy.listen` is `{listen}`: replace PROXY with the address that `lazaret serve` prints, and try:"
                 )
             }
             Self::Off => {
-                "`proxy.listen` is empty, so that `lazaret serve` opens no proxy: try, with a proxy that asks its ICAP \
-                          server in place of PROXY:"
+                "`proxy.listen` is empty, so `lazaret serve` runs no proxy: replace PROXY with a proxy that uses its \
+                    ICAP server, and try:"
                     .to_owned()
             }
         }
@@ -175,7 +176,7 @@ fn answer(stream: TcpStream, files: &[File]) -> std::io::Result<()> {
             index = page(files);
             ("200 OK", "text/html; charset=utf-8", None, index.as_bytes())
         }
-        None => ("404 Not Found", "text/plain; charset=utf-8", None, &b"there is no such file here\n"[..]),
+        None => ("404 Not Found", "text/plain; charset=utf-8", None, &b"file not found\n"[..]),
     };
     let disposition =
         name.map(|name| format!("Content-Disposition: attachment; filename*=UTF-8''{}\r\n", encoded(name)));
@@ -190,10 +191,10 @@ fn answer(stream: TcpStream, files: &[File]) -> std::io::Result<()> {
 
 fn page(files: &[File]) -> String {
     let mut page = String::from(
-        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>Lazaret's demonstration</title>\
-         <h1>Harmless files to try a gate with</h1>",
+        "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>Lazaret demo</title>\
+         <h1>Harmless files for trying out a gate</h1>",
     );
-    for (title, ordinary) in [("Ordinary files", true), ("Stand-ins for what people are tricked with", false)] {
+    for (title, ordinary) in [("Ordinary files", true), ("Harmless stand-ins for malicious files", false)] {
         let _ = write!(page, "<h2>{title}</h2><ul>");
         for file in files.iter().filter(|file| file.ordinary == ordinary) {
             let _ = write!(page, "<li><a href=\"{0}\">{0}</a></li>", file.path);

@@ -72,7 +72,7 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
     } else {
         let mut out = anstream::stdout().lock();
         let (good, bad) = (AnsiColor::Green.on_default(), AnsiColor::Red.on_default().bold());
-        writeln!(out, "inside a worker, with a file's bytes in hand:")?;
+        writeln!(out, "inside a worker that is inspecting a file:")?;
         for (name, outcome) in &probes {
             match outcome {
                 Ok(how) => writeln!(out, "  {good}contained{good:#}  {name:<24} {how}")?,
@@ -83,7 +83,7 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
             writeln!(out, "  {bad}missing{bad:#}    {protection}")?;
         }
         if missing.is_empty() {
-            writeln!(out, "  namespaces, Landlock, seccomp, resource limits and no-new-privileges are all in force")?;
+            writeln!(out, "  namespaces, Landlock, seccomp, resource limits and no-new-privileges are all active")?;
         }
         writeln!(out, "around the workers:")?;
         for (what, found) in &standing {
@@ -94,7 +94,7 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
         }
         writeln!(
             out,
-            "{} rules, {} policies, compiled rules kept in {cache}",
+            "{} rules, {} policies; compiled rules are cached in {cache}",
             engine.rules(),
             engine.policies().list().len()
         )?;

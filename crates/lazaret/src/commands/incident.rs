@@ -29,7 +29,7 @@ pub(crate) fn run(common: &Common, command: &Incident) -> Result<ExitCode, Failu
     if config.ledger.address.is_empty() && !data.join(record::LEDGER).exists() {
         return Err(Failure::path(
             &data.join(record::LEDGER),
-            "there is no ledger; name the data folder of `lazaret serve` with `--data`",
+            "no ledger found; name the data folder of `lazaret serve` with `--data`",
         ));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -176,7 +176,7 @@ fn tell(file: &IncidentFile, found: &Retrospect) {
             display::plain(&note.text)
         );
     }
-    let more = if found.more { ", and more that were not looked at" } else { "" };
+    let more = if found.more { ", and more that were not searched" } else { "" };
     anstream::println!("events  {}{more}", found.events.len());
 }
 
@@ -215,7 +215,7 @@ async fn export(
     };
     ledger.note(who, AuditAct::IncidentExported, &name).await?;
     for line in left_out {
-        display::complain(&format!("not in it: {line}"));
+        display::complain(&format!("not included: {line}"));
     }
     Ok(())
 }
@@ -224,7 +224,7 @@ async fn export(
 async fn allowed(ledger: &Ledger, by: &By) -> Result<String, Failure> {
     let Some(name) = &by.name else { return Ok(NOBODY.to_owned()) };
     let user = ledger.user(name).await?.filter(|user| !user.disabled);
-    let user = user.ok_or_else(|| Failure::new(format!("the console has no user `{}`", display::plain(name))))?;
+    let user = user.ok_or_else(|| Failure::new(format!("no console user `{}`", display::plain(name))))?;
     if !Permissions::built_in()?.of(&user.role).contains(PERMISSION) {
         let name = display::plain(name);
         return Err(Failure::new(format!("the role `{}` of `{name}` does not allow this: `{PERMISSION}`", user.role)));

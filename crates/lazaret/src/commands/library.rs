@@ -72,7 +72,7 @@ async fn existing(common: &Common) -> Result<lazaret_store::Library, Failure> {
     let data = data(common);
     if config.library.address.is_empty() && !data.join(LIBRARY).exists() {
         return Err(Failure::new(format!(
-            "there is no library in `{}` yet; import one with `lazaret library import`, or say where it is with `--data`",
+            "no library in `{}` yet; import one with `lazaret library import`, or name the data folder with `--data`",
             crate::display::path(&data)
         )));
     }

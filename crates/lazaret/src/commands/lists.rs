@@ -37,22 +37,22 @@ pub(crate) fn formats(options: &List) -> Result<ExitCode, Failure> {
         let fields = [format.id().to_owned(), format.kinds().join(" "), format.summary().to_owned()];
         (fields, json!({"id": format.id(), "kinds": format.kinds(), "summary": format.summary()}))
     });
-    table(options, ["ID", "OPENS", "WHAT IS READ"], rows)
+    table(options, ["ID", "OPENS", "READS"], rows)
 }
 
 pub(crate) fn detectors(options: &List) -> Result<ExitCode, Failure> {
-    let signatures = format!("YARA rules: {} built-in files, and those configured", built_in_rules().len());
+    let signatures = format!("YARA rules: {} built-in files and the configured ones", built_in_rules().len());
     let configured = [
         ("signatures".to_owned(), signatures),
         ("hash-lists".to_owned(), "SHA-256, SHA-1 and MD5 on configured lists of known-bad files".to_owned()),
-        ("clamd".to_owned(), "what a running clamd says, where one is configured".to_owned()),
+        ("clamd".to_owned(), "results of a running clamd, if one is configured".to_owned()),
     ];
     let own = DETECTORS.iter().map(|detector| (detector.id().to_owned(), detector.summary().to_owned()));
     let rows = configured.into_iter().chain(own).map(|(id, summary)| {
         let value = json!({"id": id, "summary": summary});
         ([id, summary], value)
     });
-    table(options, ["ID", "WHAT IT LOOKS FOR"], rows)
+    table(options, ["ID", "LOOKS FOR"], rows)
 }
 
 fn table<const N: usize>(

@@ -44,7 +44,7 @@ fn check(policies: &Policies) -> Result<ExitCode, Failure> {
     text.push_str(&format!("{} policies, all valid\n", list.len()));
     for (id, actions) in policies.unasked() {
         let actions = actions.join("`, `");
-        text.push_str(&format!("`{id}` has no effect: it speaks of `{actions}`, which nothing asks for yet\n"));
+        text.push_str(&format!("`{id}` has no effect: it is about `{actions}`, which is never requested\n"));
     }
     super::print(text.as_bytes())
 }
@@ -85,7 +85,7 @@ fn diff(common: &Common, paths: &[PathBuf], most: i64, json: bool) -> Result<Exi
     let others = sources::policies(paths)?;
     // A mistyped `--data` leaves no empty ledger behind.
     if config.ledger.address.is_empty() && !data.join(record::LEDGER).exists() {
-        let missing = "there is no ledger; name the data folder of `lazaret serve` with `--data`";
+        let missing = "no ledger found; name the data folder of `lazaret serve` with `--data`";
         return Err(Failure::path(&data.join(record::LEDGER), missing));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -117,14 +117,14 @@ fn told(tried: &Simulation) -> String {
         let (name, policies) = (display::plain(name), display::plain(&policies.join(", ")));
         text.push_str(&format!("{reference}  {before} -> {after}  {name}  ({policies})\n"));
     }
-    text.push_str(&format!("{} events tried, {} decided otherwise\n", tried.replayed, tried.changes.len()));
+    text.push_str(&format!("{} events re-evaluated, {} decided differently\n", tried.replayed, tried.changes.len()));
     for (number, what) in [
-        (tried.left_out, "were decided by no policy, and were not tried"),
-        (tried.out_of_time, "were not tried: there was no time for them"),
-        (tried.drifted, "are decided otherwise by the policies in force already"),
-        (tried.guessed, "are of an older version: how they were asked for is guessed"),
-        (tried.partial, "have more parts than were kept"),
-        (tried.uncounted, "do not say how often the file had been seen, which the other policies ask for"),
+        (tried.left_out, "were not decided by a policy and were skipped"),
+        (tried.out_of_time, "were skipped for lack of time"),
+        (tried.drifted, "are already decided differently by the policies in force"),
+        (tried.guessed, "are from an older version: how they were requested is a guess"),
+        (tried.partial, "have more parts than were recorded"),
+        (tried.uncounted, "have no recorded prevalence, which the other policies use"),
     ] {
         if number > 0 {
             text.push_str(&format!("{number} of the events {what}\n"));

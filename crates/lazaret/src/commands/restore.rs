@@ -30,10 +30,7 @@ pub(crate) fn run(common: &Common, options: &Restore) -> Result<ExitCode, Failur
         }
         let copied = copy_file(&source, &place).map_err(|error| Failure::path(&source, error))?;
         if !entry.is(&copied) {
-            return Err(Failure::path(
-                &source,
-                "the backup is damaged: this is not what was copied; nothing was restored",
-            ));
+            return Err(Failure::path(&source, "the backup is damaged: its content has changed; nothing was restored"));
         }
     }
     let inside = partial.path().join(DATA);
@@ -48,11 +45,11 @@ pub(crate) fn run(common: &Common, options: &Restore) -> Result<ExitCode, Failur
     if settings.is_dir() {
         let place = data.join(RESTORED);
         fs::rename(&settings, &place).map_err(|error| Failure::path(&place, error))?;
-        display::remark(&format!("the settings are in `{}`; they are not used from there", display::path(&place)));
+        display::remark(&format!("the backed-up configuration is in `{}`; it is not in use", display::path(&place)));
     }
     if !manifest.ledger {
         display::remark(
-            "the ledger was in PostgreSQL, and is not in the backup: restore it with `pg_restore` or `psql`",
+            "the ledger was in PostgreSQL and is not in the backup: restore it with `pg_restore` or `psql`",
         );
     }
     display::remark(&format!("`{}`: {} files", display::path(&data), manifest.files.len()));
@@ -66,7 +63,7 @@ fn alone(data: &Path) -> Result<Lock, Failure> {
         names.push(entry.map_err(|error| Failure::path(data, error))?.file_name());
     }
     let full = || {
-        let why = "there is something in it already; restore into a new folder, and put that in the place of this one";
+        let why = "it is not empty; restore to a new folder and replace this one with it";
         Failure::path(data, why)
     };
     // Where no process ever was, nothing is left behind either.

@@ -136,7 +136,7 @@ fn enumerate(path: &Path, options: &Scan, send: &mut dyn FnMut(Input) -> bool) -
     if skipped > 0 {
         let folders = if skipped == 1 { "folder" } else { "folders" };
         display::remark(&format!(
-            "`{}`: {skipped} {folders} not entered; add --recursive to enter them",
+            "`{}`: {skipped} {folders} skipped; add --recursive to scan them",
             display::path(path)
         ));
     }
@@ -181,7 +181,7 @@ fn open(path: &Path) -> Result<SampleBytes, String> {
     let meta = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
     let kind = meta.file_type();
     let special = [
-        (kind.is_fifo(), "a pipe; read it with `--stdin`"),
+        (kind.is_fifo(), "a pipe; use `--stdin` to read it"),
         (kind.is_char_device() || kind.is_block_device(), "a device, not a file"),
         (kind.is_socket(), "a socket, not a file"),
     ];
@@ -193,7 +193,7 @@ fn open(path: &Path) -> Result<SampleBytes, String> {
 
 /// Takes standard input into an unlinked file, so that its size costs disk and not memory.
 fn read_stdin() -> Result<SampleBytes, String> {
-    let wrong = |error: io::Error| format!("standard input could not be read: {error}");
+    let wrong = |error: io::Error| format!("cannot read standard input: {error}");
     let mut file = tempfile::tempfile().map_err(wrong)?;
     io::copy(&mut io::stdin().lock(), &mut file).map_err(wrong)?;
     file.rewind().map_err(wrong)?;
@@ -279,7 +279,7 @@ impl Output<'_> {
                     // Whoever closed the pipe has read enough; a full disk is news.
                     if error.kind() != io::ErrorKind::BrokenPipe && !state.deaf {
                         state.troubles += 1;
-                        display::complain(&format!("standard output could not be written: {error}"));
+                        display::complain(&format!("cannot write to standard output: {error}"));
                     }
                     state.deaf = true;
                     self.stopped.store(true, Ordering::Relaxed);

@@ -68,29 +68,29 @@ pub(crate) fn run(common: &Common, options: &Serve) -> Result<ExitCode, Failure>
         let running = frame.rooms().all();
         let are_gates = |room: &Arc<dyn Room>| room.group() == rooms::GATES;
         if rooms.iter().any(are_gates) && !running.iter().any(|started| are_gates(&started.room)) {
-            return Err(Failure::new("every gate is switched off: set `proxy.listen` or `icap.listen`"));
+            return Err(Failure::new("every gate is disabled: set `proxy.listen` or `icap.listen`"));
         }
         if running.is_empty() {
-            return Err(Failure::new("nothing runs: what `--only` names is switched off by its settings"));
+            return Err(Failure::new("nothing to run: the rooms named by `--only` are disabled by their settings"));
         }
         if !options.only.is_empty() {
             let names: Vec<_> = running.iter().map(|started| started.room.name()).collect();
-            tracing::info!(rooms = %names.join(", "), "only these rooms run");
+            tracing::info!(rooms = %names.join(", "), "running only these rooms");
         }
         told_to_stop().await?;
-        tracing::info!("closing: downloads under way are finished");
+        tracing::info!("shutting down: finishing downloads in progress");
         let _ = close.send(true);
         // They close at the same time; who was started last is waited for first.
         let ended = async {
             for Started { room, running } in running.into_iter().rev() {
                 // One that fails at its end keeps nobody from theirs, nor refusals from the ledger.
                 if let Err(error) = tokio::spawn(async move { running.ended().await }).await {
-                    tracing::error!(room = room.name(), %error, "a room failed at its end");
+                    tracing::error!(room = room.name(), %error, "a room failed to stop");
                 }
             }
         };
         if tokio::time::timeout(DRAIN, ended).await.is_err() {
-            tracing::warn!(seconds = DRAIN.as_secs(), "some downloads did not end and are cut off");
+            tracing::warn!(seconds = DRAIN.as_secs(), "some downloads did not finish and were cut off");
         }
         recorder.close(LAST_TRIES).await;
         Ok(())
@@ -135,7 +135,7 @@ impl Ground {
         let saved = ledger.newest_policies().await?;
         let started = tokio::task::block_in_place(|| sources.build(&config, saved.as_ref()))?;
         for missing in started.engine.missing_protections() {
-            tracing::warn!(%missing, "the workers lack a protection");
+            tracing::warn!(%missing, "the workers' sandbox lacks a protection");
         }
         let (engine, troubles) = (Arc::new(started.engine), started.troubles);
         let console = match config.console.listen.as_str() {
@@ -205,7 +205,8 @@ async fn ledger(config: &Config, data: &Path) -> Result<lazaret_store::Ledger, F
         let seconds = LOOK.as_secs();
         tracing::info!(
             seconds,
-            "the ledger is large; nothing was wrong with what was looked at of it, `lazaret config check` looks at all"
+            "the ledger is large and was checked only in part, without problems; `lazaret config check` checks all of \
+                it"
         );
     }
     Ok(record::open_with_key(config, data).await?)

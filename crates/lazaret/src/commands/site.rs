@@ -18,7 +18,7 @@ pub(crate) fn run(common: &Common, options: &Site) -> Result<ExitCode, Failure> 
     let standing = sites.look_up(&options.host)?;
     for (list, state) in sites.states() {
         if state.checked.is_none() {
-            display::complain(&format!("the list `{}` was never fetched; `lazaret serve` fetches it", list.name));
+            display::complain(&format!("the list `{}` has never been fetched; `lazaret serve` fetches it", list.name));
         }
     }
     let domain = standing.domain.clone().unwrap_or_else(|| standing.host.clone());
@@ -64,17 +64,17 @@ fn tell(standing: &Standing, history: Option<&SiteHistory>, stopped: &[LoggedEve
     anstream::println!("host        {}", display::plain(&standing.host));
     match &standing.domain {
         Some(domain) => anstream::println!("registered  {}", display::plain(domain)),
-        None => anstream::println!("registered  no domain"),
+        None => anstream::println!("registered  none"),
     }
     let lists = if standing.lists.is_empty() { "none".to_owned() } else { standing.lists.join(", ") };
-    let weight = if standing.suspicious { " (suspicious: nothing is handed over from it by default)" } else { "" };
+    let weight = if standing.suspicious { " (suspicious: nothing from it is delivered by default)" } else { "" };
     anstream::println!("lists       {lists}{weight}");
     match history {
-        Some(seen) => anstream::println!("first seen  {}, {} events since", day(seen.first_seen), seen.number),
+        Some(seen) => anstream::println!("first seen  {}; {} events since then", day(seen.first_seen), seen.number),
         None => anstream::println!("first seen  never"),
     }
     if !stopped.is_empty() {
-        anstream::println!("stopped     the last {}:", stopped.len());
+        anstream::println!("stopped     latest {}:", stopped.len());
     }
     for event in stopped {
         let event = &event.event;

@@ -64,14 +64,13 @@ fn the_table_of_a_name_is_as_it_was_set() {
 /// `docs/settings.md`, made from the settings themselves.
 fn documented() -> String {
     let mut text = String::from(
-        "# Settings\n\nEvery key of `lazaret.toml`, as `lazaret config defaults` prints it. A test holds this page to the sources; with \
-         `LAZARET_BLESS=1` in\nits environment it writes the page anew.\n",
+        "# Settings\n\nEvery key of `lazaret.toml`, as `lazaret config defaults` prints it. A test keeps this page in \
+            line with the source code; with\n`LAZARET_BLESS=1` in its environment it regenerates the page.\n",
     );
     for table in tables() {
         let _ = write!(text, "\n## `[{}]`\n", table.name);
         let about: Vec<_> = table.about.iter().map(|line| line.trim()).collect();
-        let how =
-            if REREAD.contains(&table.name) { "It is read again at SIGHUP." } else { "A change needs a restart." };
+        let how = if REREAD.contains(&table.name) { "Reloaded on SIGHUP." } else { "Changes need a restart." };
         let _ = write!(text, "\n{}\n", [about.join(" "), how.to_owned()].join(" ").trim());
         text.push_str("\n| key | default | unit | meaning |\n|---|---|---|---|\n");
         for setting in table.keys {
@@ -80,7 +79,7 @@ fn documented() -> String {
             if let Some(range) = &setting.range {
                 let _ = write!(meaning, " From {} to {}.", range.start(), range.end());
             }
-            let meaning = if meaning.is_empty() { "as the one above says" } else { &meaning };
+            let meaning = if meaning.is_empty() { "see the key above" } else { &meaning };
             let (table, key, unit) = (table.name, setting.key, setting.unit());
             let _ = writeln!(text, "| `{table}.{key}` | `{default}` | {unit} | {meaning} |");
         }

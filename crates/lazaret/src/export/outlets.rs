@@ -33,7 +33,7 @@ pub(super) enum Untaken {
     Written(#[from] io::Error),
     #[error("{0}")]
     Posted(#[from] PostError),
-    #[error("it did not answer in time")]
+    #[error("no response in time")]
     Late,
 }
 
@@ -148,7 +148,7 @@ impl ExportForm {
 fn datagram(sent: io::Result<usize>) -> io::Result<()> {
     match sent {
         Err(error) if error.raw_os_error() == Some(TOO_LARGE) => {
-            tracing::error!(%error, "an event is too large for a datagram of syslog and left out; tcp:// has no such limit");
+            tracing::error!(%error, "an event was dropped: too large for a syslog datagram; tcp:// has no such limit");
             Ok(())
         }
         sent => sent.map(drop),
@@ -170,7 +170,10 @@ fn signed(secret: Option<&[u8]>, id: &str, seconds: i64, body: &[u8]) -> Vec<(&'
 fn key(secret: &str) -> Result<Vec<u8>, Failure> {
     let bytes = BASE64.decode(secret.strip_prefix(SECRET).unwrap_or(secret).as_bytes()).ok();
     bytes.filter(|bytes| (24..=64).contains(&bytes.len())).ok_or_else(|| {
-        Failure::new("`export.webhook_secret`: a secret is `whsec_` and 24 to 64 random bytes in Base64, such as from `openssl rand -base64 32`")
+        Failure::new(
+            "`export.webhook_secret`: it must be `whsec_` followed by 24 to 64 random bytes in Base64, such \
+            as from `openssl rand -base64 32`",
+        )
     })
 }
 
@@ -188,9 +191,7 @@ fn syslog(address: &str, proxy: &ProxySettings) -> Result<To, Failure> {
     let plain = address.strip_prefix("udp://").unwrap_or(address);
     let port = plain.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
     if port.is_none() || plain.contains("://") {
-        return Err(wrong(
-            &"this is neither a socket such as /dev/log, nor HOST:PORT, nor tcp:// or tls:// and a host",
-        ));
+        return Err(wrong(&"it must be a socket such as /dev/log, HOST:PORT, or tcp:// or tls:// followed by a host"));
     }
     let socket = UdpSocket::bind("[::]:0").or_else(|_| UdpSocket::bind("0.0.0.0:0")).map_err(|error| wrong(&error))?;
     Ok(To::Udp(socket, plain.to_owned()))

@@ -48,7 +48,7 @@ impl Room for ConsoleRoom {
             let console = console.with_metrics(metrics).with_library(library).with_proxy(shared.secret.clone());
             let console = console.with_house(Arc::clone(&shared.house)).with_rooms(frame.rooms());
             match console.setup_link().await.map_err(RoomError::failed)? {
-                Some(link) => display::remark(&format!("make the first administrator of the console: {url}{link}")),
+                Some(link) => display::remark(&format!("create the first administrator of the console at {url}{link}")),
                 None => display::remark(&format!("the console is at {url}/")),
             }
             let mut closing = frame.closing();

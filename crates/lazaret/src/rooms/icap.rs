@@ -81,8 +81,9 @@ impl Running for RunningIcap {
             return;
         }
         match self.icap.renew_certificates() {
-            Ok(()) => tracing::info!(%because, "certificates of the ICAP server were read again and are in force"),
-            Err(why) => tracing::error!(%because, %why, "certificates of the ICAP server stay as they were"),
+            Ok(()) => tracing::info!(%because, "reloaded the certificates of the ICAP server"),
+            Err(why) => tracing::error!(%because, %why, "cannot reload the certificates of the ICAP server; keeping \
+                the current ones"),
         }
     }
 

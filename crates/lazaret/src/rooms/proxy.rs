@@ -52,7 +52,7 @@ impl Room for ProxyRoom {
             if !transparent.is_empty() {
                 let listener = bind("proxy.transparent", &transparent).await?;
                 let address = listener.local_addr().map_err(RoomError::failed)?;
-                tracing::info!(%address, "the web proxy takes redirected connections");
+                tracing::info!(%address, "the web proxy accepts redirected connections");
                 tasks.spawn(Arc::clone(&proxy).serve_redirected(listener, frame.closing())).await;
             }
             let listener = bind("proxy.listen", &listen).await?;

@@ -26,8 +26,8 @@ impl Room for RetentionRoom {
         Box::pin(async move {
             let shared = frame.offered::<Shared>()?;
             let (quarantine, event_days) = (shared.config.quarantine.clone(), shared.config.ledger.days);
-            let events = if event_days == 0 { "for good".to_owned() } else { format!("for {event_days} days") };
-            let line = format!("events are kept {events}, the quarantine for {} days", quarantine.days);
+            let events = if event_days == 0 { "indefinitely".to_owned() } else { format!("for {event_days} days") };
+            let line = format!("events are kept {events}, quarantined files for {} days", quarantine.days);
             let retention = Retention {
                 ledger: frame.ledger().clone(),
                 blobs: shared.blobs.clone(),

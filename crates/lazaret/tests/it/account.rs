@@ -40,7 +40,7 @@ fn a_second_factor_is_set_up_asked_for_and_never_taken_twice() {
     let staff = administrator(&served);
     let csrf = staff.csrf();
     let wrong = staff.post("/account/totp", &[("csrf", &csrf), ("password", "guess")]);
-    assert!(wrong.contains("The password is not right"), "{wrong}");
+    assert!(wrong.contains("Wrong password"), "{wrong}");
     let page = staff.post("/account/totp", &[("csrf", &csrf), ("password", PASSWORD)]);
     let secret = between(&page, "<dt>Secret</dt><dd><code>", "<");
     assert!(page.contains("<svg class=\"code\"") && page.contains(&format!("secret={secret}")), "{page}");
@@ -127,7 +127,7 @@ fn a_copy_of_the_ledger_has_no_secret_and_without_the_key_nothing_starts() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("ledger.key` is not there; restore it from a backup"), "{said}");
+    assert!(said.contains("ledger.key` is missing; restore it from a backup"), "{said}");
     assert!(!key.exists(), "a new key was made");
     std::fs::rename(&aside, &key).unwrap();
     let served = served.again();
@@ -181,7 +181,7 @@ fn programs_do_with_a_token_what_its_role_may() {
     let admin = token(&staff, "admin");
     let viktor = staff.colleague("viktor", "viewer");
     let above = viktor.post("/account/tokens", &[("csrf", &viktor.csrf()), ("name", "x"), ("role", "admin")]);
-    assert!(above.contains("cannot have a role above your own"), "{above}");
+    assert!(above.contains("cannot have a higher role than your own"), "{above}");
     let viewer = token(&viktor, "viewer");
     // The description is true: without a token nothing answers but itself, and problems are documents.
     let (status, _, described) = api(&served, "GET", "/api/v1/openapi.json", "", None);
@@ -311,7 +311,7 @@ fn programs_do_with_a_token_what_its_role_may() {
     assert!(viktor.post("/account", &[("csrf", &viktor.csrf()), ("old", old), ("new", new)]).ends_with("303"));
     assert_eq!(api(&served, "GET", "/api/v1/events", &viewer, None).0, 401);
     let audit = staff.get("/audit");
-    for what in ["token made", "token used", "year as viewer, for 365 days", "1 token withdrawn", "signed in"] {
+    for what in ["token made", "token used", "year as viewer, for 365 days", "1 token revoked", "signed in"] {
         assert!(audit.contains(what), "{what}: {audit}");
     }
 }
@@ -323,10 +323,10 @@ fn whoever_finds_a_session_open_cannot_guess_its_password_there() {
     let csrf = staff.csrf();
     let change =
         |old: &str| staff.post("/account", &[("csrf", &csrf), ("old", old), ("new", "another long enough one")]);
-    let later = "too many attempts";
+    let later = "Too many failed attempts";
     for at in 0..5 {
         let page = change("guess");
-        assert!(page.ends_with("200") && page.contains("not right") && !page.contains(later), "{at}: {page}");
+        assert!(page.ends_with("200") && page.contains("Wrong password") && !page.contains(later), "{at}: {page}");
     }
     assert!(change("guess").contains(later));
     // The right one is not found out either, on whichever form of the page.

@@ -104,7 +104,7 @@ fn what_the_authority_may_not_vouch_for_is_refused_or_passed_as_is_configured_an
     assert!(refused.exit != 0 && site.connections() == before, "{refused:?}");
     let said = events(&served, 2);
     assert!(
-        said[1].contains(" block https://127.0.0.1") && said[1].contains("may not vouch for this host"),
+        said[1].contains(" block https://127.0.0.1") && said[1].contains("is not allowed to sign for this host"),
         "{said:?}"
     );
 

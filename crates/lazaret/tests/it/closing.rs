@@ -14,9 +14,9 @@ fn waiting() -> (Served, Locked) {
     let locked = Locked::new(&served.folder.path().join("data/ledger.sqlite"));
     let refused = served.get(&site.url("/run.vbs"));
     assert!(refused.as_ref().is_some_and(|got| got.status >= 400), "{refused:?}");
-    served.says("it is written when that passes");
+    served.says("it will be written once that is resolved");
     served.signal("TERM");
-    served.says("closing: downloads under way are finished");
+    served.says("shutting down: finishing downloads in progress");
     (served, locked)
 }
 

@@ -48,17 +48,17 @@ fn nothing_forbidden_succeeds_inside_a_worker_and_no_failure_costs_more_than_one
         "open a file",
         "connect to a server",
         "run a program",
-        "look into another process",
-        "stay when it is done",
+        "inspect another process",
+        "outlive its inspection",
         "write to the sample",
         "reopen the sample",
         "map shared memory",
         "map another stack",
         "map page zero",
-        "be root",
-        "have a capability",
+        "become root",
+        "hold a capability",
         "see other processes",
-        "have others' descriptors",
+        "use others' descriptors",
     ] {
         assert!(probes.iter().any(|probe| probe["attempt"] == attempt), "`{attempt}` was not tried");
     }
@@ -108,12 +108,12 @@ fn the_facts_that_policies_can_ask_for_are_listed_and_named_in_explanations() {
     std::fs::write(folder.path().join("eicar.com"), EICAR).unwrap();
     let told = lazaret(folder.path(), &["policy", "explain", "eicar.com"]);
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    assert!(told.contains("asked for: ") && told.contains("resource.verdict is \"malicious\""), "{told}");
+    assert!(told.contains("facts used: ") && told.contains("resource.verdict is \"malicious\""), "{told}");
     let own = "@id(\"own\") @title(\"Own\") permit (principal, action == Lazaret::Action::\"execute\", resource);";
     std::fs::write(folder.path().join("own.cedar"), own).unwrap();
     let checked = lazaret(folder.path(), &["policy", "check", "own.cedar"]);
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
-    assert!(said.contains("`own` has no effect: it speaks of `execute`"), "{said}");
+    assert!(said.contains("`own` has no effect: it is about `execute`"), "{said}");
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_scan_that_cannot_be_written_down_is_no_success() {
         .expect("the executable runs");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("standard output could not be written: No space left on device"), "{said}");
+    assert!(said.contains("cannot write to standard output: No space left on device"), "{said}");
 }
 
 #[test]

@@ -116,7 +116,12 @@ fn what_was_saved_is_in_force_after_a_restart_unless_files_are_named() {
     std::fs::write(&file, format!("{text}{NO_PDF}")).unwrap();
     until("the changed file is taken up", || fetch() == 403);
     std::fs::write(&file, "permit (principal").unwrap();
-    until("a broken file is complained about", || served.log().contains("what was in force stays in force"));
+    until("a broken file is complained about", || {
+        served.log().contains(
+            "keeping the current rules, hash lists and \
+        policies",
+        )
+    });
     assert_eq!(fetch(), 403);
 }
 
@@ -179,7 +184,7 @@ fn a_hang_up_reads_the_configuration_again() {
     served.signal("HUP");
     until("the rule is taken up", || fetch() == 403);
     let log = served.log();
-    assert!(log.contains("needs a restart") && log.contains("proxy"), "{log}");
+    assert!(log.contains("need a restart") && log.contains("proxy"), "{log}");
     std::fs::write(&config, "[detct]\n").unwrap();
     served.signal("HUP");
     until("a broken configuration is complained about", || served.log().contains("did you mean `detect`?"));

@@ -119,12 +119,12 @@ fn the_demonstration_says_how_to_start_a_proxy_that_is_not_there() {
     // A port on which nothing listens any more.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let demo = Demo::with(&format!("[proxy]\nlisten = \"{free}\"\n"));
-    assert!(demo.said.contains(&format!("nothing answers at {free}")), "{}", demo.said);
+    assert!(demo.said.contains(&format!("no proxy is listening on {free}")), "{}", demo.said);
     assert!(
         demo.said.contains("start `lazaret serve`") && demo.said.contains(&format!("-x http://{free} ")),
         "{}",
         demo.said
     );
     let demo = Demo::with("[proxy]\nlisten = \"\"\n");
-    assert!(demo.said.contains("opens no proxy") && demo.said.contains("-x PROXY "), "{}", demo.said);
+    assert!(demo.said.contains("runs no proxy") && demo.said.contains("-x PROXY "), "{}", demo.said);
 }

@@ -175,7 +175,7 @@ fn a_locked_ledger_stops_everything_until_it_is_free() {
     });
     // They wait for the lock together, not one after the other.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-    assert!(served.log().contains("could not be recorded"), "{}", served.log());
+    assert!(served.log().contains("cannot record"), "{}", served.log());
     drop(locked);
     assert!(is_letter(&served.get(&site.url("/letter.txt")), LETTER));
     assert_eq!(served.icap_status("letter.txt", LETTER), 204);
@@ -204,7 +204,7 @@ fn a_full_spool_stops_what_needs_it_and_nothing_else() {
         // What the large one had taken is free again.
         assert!(is_letter(&served.get(&site.url("/middling.txt")), &middling), "{}", served.log());
     }
-    served.says("the spool could not take it");
+    served.says("cannot write to the spool");
     let all = events(&served.folder.path().join("data"));
     let failed = all.iter().filter(|logged| logged.event.reason.contains("No space left on device"));
     assert_eq!(failed.count(), 3, "{all:?}");
@@ -238,8 +238,8 @@ fn a_full_disk_stops_everything_until_there_is_room() {
         assert!(delivered < 1_000, "the disk is full, and only {refused} were refused");
     }
     assert!(is_refusal(&served.get(&site.url("/run.vbs"))));
-    served.says("could not be kept");
-    served.says("could not be recorded");
+    served.says("cannot store a stopped file in the quarantine");
+    served.says("cannot record");
     assert!(served.lives());
     drop(file);
     std::fs::remove_file(&filler).unwrap();
@@ -323,7 +323,7 @@ fn a_worker_that_is_stopped_is_replaced_within_seconds_and_what_it_had_is_inspec
     });
     // Two seconds to notice it; the rest is for starting another one, on a machine that may be busy.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    served.says("a worker does not answer");
+    served.says("a worker does not respond");
     served.says("a worker was replaced");
     let all = events(&served.folder.path().join("data"));
     assert!(all.iter().all(|logged| logged.event.reason.is_empty()), "nothing was held for want of a worker: {all:?}");

@@ -65,5 +65,5 @@ fn what_was_open_to_others_is_closed_and_said() {
     let served = served.again();
     assert_eq!(open_to_others(&served.folder.path().join("data")), [""; 0]);
     let log = served.log();
-    assert!(log.contains("could be read by others (mode 755)") && log.contains("ledger.sqlite` could be"), "{log}");
+    assert!(log.contains("was readable by others (mode 755)") && log.contains("ledger.sqlite` was"), "{log}");
 }

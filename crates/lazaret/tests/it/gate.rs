@@ -117,7 +117,7 @@ impl Served {
                 for (at, (before, after)) in [
                     ("at the proxy ", ";"),
                     ("gateways at icap://", "/"),
-                    ("of the console: http://", "/"),
+                    ("of the console at http://", "/"),
                     ("the console is at http://", "/"),
                 ]
                 .into_iter()

@@ -121,7 +121,7 @@ fn only_gateways_with_a_certificate_that_is_good_and_vouched_for_are_served() {
     }
     assert_eq!(ask(&mut served.icap()), 0, "without TLS");
     served.says("peer sent no certificates");
-    served.says("no TLS with the ICAP client");
+    served.says("TLS with the ICAP client failed");
     // One was asked about, and for whom is what its gateway said.
     let table = staff.get("/events.csv");
     assert_eq!(table.matches("\"icap\",\"download\",\"ada\",\"192.0.2.7\",").count(), 1, "{table}");
@@ -161,12 +161,12 @@ fn certificates_that_change_are_in_force_without_a_restart() {
     others.vouch(NAME, GOOD).install(folder);
     fs::write(folder.join("clients.pem"), others.certificate.pem()).unwrap();
     served.signal("HUP");
-    served.says("certificates of the ICAP server were read again");
+    served.says("reloaded the certificates of the ICAP server");
     assert_eq!((asks(&others, &one), asks(&others, &other), asks(&ours, &other)), (0, 200, 0));
     // What cannot be used changes nothing.
     fs::write(folder.join("gate.key"), "nothing\n").unwrap();
     served.signal("HUP");
-    served.says("certificates of the ICAP server stay as they were");
+    served.says("cannot reload the certificates of the ICAP server");
     assert_eq!(asks(&others, &other), 200);
     // Nobody has to say that files changed.
     ours.vouch(NAME, GOOD).install(folder);

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECRET: &str = "a secret: with / signs";
-const NOT_VALID: &str = "was not valid, and was not taken";
+const NOT_VALID: &str = "sent an invalid response";
 
 /// A key by which tokens are signed, with its name.
 #[derive(Clone)]
@@ -285,16 +285,21 @@ fn what_the_provider_did_not_say_of_this_sign_in_lets_nobody_in() {
         claims
     };
     for (claims, sentence, logged) in [
-        (with("nonce", json!("another")), NOT_VALID, "nonce is another sign-in"),
-        (with("nonce", Value::Null), NOT_VALID, "nonce is another sign-in"),
-        (with("aud", json!("another")), NOT_VALID, "for another client"),
-        (with("aud", json!(["lazaret", "another"])), NOT_VALID, "for another client"),
+        (with("nonce", json!("another")), NOT_VALID, "nonce belongs to another sign-in"),
+        (with("nonce", Value::Null), NOT_VALID, "nonce belongs to another sign-in"),
+        (with("aud", json!("another")), NOT_VALID, "for a different client"),
+        (with("aud", json!(["lazaret", "another"])), NOT_VALID, "for a different client"),
         (with("exp", json!(now() - 3_600)), NOT_VALID, "it has expired"),
-        (with("iss", json!("https://other.example")), NOT_VALID, "from another issuer"),
-        (with("sub", Value::Null), NOT_VALID, "whom it is about"),
-        (with("preferred_username", Value::Null), "did not say your name", "no claim `preferred_username`"),
-        (with("preferred_username", json!("ada o'hara")), "cannot be a name here", "cannot be a name here"),
-        (with("preferred_username", json!("anna")), "belongs to another account", "belongs to another account"),
+        (with("iss", json!("https://other.example")), NOT_VALID, "has a different issuer"),
+        (with("sub", Value::Null), NOT_VALID, "it has no subject"),
+        (with("preferred_username", Value::Null), "did not provide your name", "no claim `preferred_username`"),
+        (with("preferred_username", json!("ada o'hara")), "cannot be used here", "cannot be used here"),
+        (
+            with("preferred_username", json!("anna")),
+            "is already used by another account",
+            "is already used by another \
+            account",
+        ),
     ] {
         let stranger = admin.another();
         provider.tells(claims.clone());
@@ -308,23 +313,23 @@ fn what_the_provider_did_not_say_of_this_sign_in_lets_nobody_in() {
     provider.said.lock().unwrap().signs = Key::rs256("rsa-1");
     let page = signs_in(&admin.another());
     assert!(page.contains(NOT_VALID) && page.ends_with("403"), "{page}");
-    until("the log says why", || served.log().contains("no key of the provider made its signature"));
+    until("the log says why", || served.log().contains("its signature does not match any key of the provider"));
     provider.said.lock().unwrap().signs = RSA.clone();
     // What was used, what another browser began, and what nobody began.
     let (own, other) = (admin.another(), admin.another());
     let back = led_back(&own);
     let code = |staff: &Staff<'_>, url: &str| staff.curl(&["-w", "%{http_code}", url]);
-    assert!(code(&other, &back).contains("was begun elsewhere"), "a link signs strangers in");
+    assert!(code(&other, &back).contains("was started elsewhere"), "a link signs strangers in");
     assert!(code(&own, &back).ends_with("200"), "a stranger can end what somebody began");
-    assert!(code(&own, &back).contains("was used before"));
+    assert!(code(&own, &back).contains("already used"));
     let back = led_back(&own);
     assert!(code(&own, &back.replace("&iss=http", "&iss=https")).contains(NOT_VALID), "RFC 9207 is not kept");
     let back = led_back(&own);
     assert!(code(&own, &back).ends_with("200"));
     let page = code(&own, &back);
-    assert!(page.contains("was used before") && page.ends_with("403"), "{page}");
-    assert!(code(&own, &own.url("/login/oidc/callback?code=x&state=y")).contains("was begun elsewhere"));
-    assert!(code(&own, &own.url("/login/oidc/callback")).contains("was begun elsewhere"));
+    assert!(page.contains("was already used") && page.ends_with("403"), "{page}");
+    assert!(code(&own, &own.url("/login/oidc/callback?code=x&state=y")).contains("was started elsewhere"));
+    assert!(code(&own, &own.url("/login/oidc/callback")).contains("was started elsewhere"));
     assert!(admin.get("/audit").contains("through the provider: the ID token is not accepted"));
 }
 
@@ -365,7 +370,7 @@ fn only_people_who_were_added_come_in_where_nobody_is_made() {
     assert!(admin.post("/users", &form).ends_with("303"));
     provider.tells(json!({ "preferred_username": "ada", "sub": "ada-1", "amr": ["pwd"] }));
     let page = signs_in(&admin.another());
-    assert!(page.contains("A second factor is needed here") && page.ends_with("403"), "{page}");
+    assert!(page.contains("A second factor is required here") && page.ends_with("403"), "{page}");
     provider.tells(with_factor);
     let ada = admin.another();
     assert!(signs_in(&ada).ends_with("200"));
@@ -373,17 +378,17 @@ fn only_people_who_were_added_come_in_where_nobody_is_made() {
     // The name is theirs now, and no other account's.
     provider.tells(json!({ "preferred_username": "ada", "sub": "somebody-else", "acr": "mfa" }));
     let page = signs_in(&admin.another());
-    assert!(page.contains("belongs to another account") && page.ends_with("403"), "{page}");
+    assert!(page.contains("is already used by another account") && page.ends_with("403"), "{page}");
     // Whoever has a password keeps their account for themselves, until an administrator says otherwise.
     let karl = admin.colleague("karl", "viewer");
     provider.tells(json!({ "preferred_username": "karl", "sub": "karl-1", "amr": ["mfa"] }));
-    assert!(signs_in(&admin.another()).contains("belongs to another account"));
+    assert!(signs_in(&admin.another()).contains("is already used by another account"));
     assert!(karl.post("/users/karl/provider", &[("csrf", &karl.csrf())]).ends_with("403"));
     assert!(admin.post("/users/karl/provider", &[("csrf", &admin.csrf())]).ends_with("303"));
     assert_eq!(karl.status("/"), 303, "the session outlives the password");
     assert!(signs_in(&karl).ends_with("200"));
     let own = admin.post("/users/anna/provider", &[("csrf", &admin.csrf())]);
-    assert!(own.contains("shut yourself out"), "an administrator can lose the last password: {own}");
+    assert!(own.contains("disable yourself"), "an administrator can lose the last password: {own}");
 }
 
 #[test]
@@ -395,11 +400,11 @@ fn a_provider_that_is_away_keeps_nobody_with_a_password_out() {
     let admin = administrator(&served);
     let ada = admin.another();
     let page = ada.curl(&["-w", "%{http_code}", &ada.url("/login/oidc")]);
-    assert!(page.contains("The sign-in of your organisation does not answer") && page.ends_with("503"), "{page}");
+    assert!(page.contains("sign-in service does not respond") && page.ends_with("503"), "{page}");
     assert!(ada.get("/login").contains("sign-in service did not respond"));
     let back = ada.get("/login/oidc?to=%2Fnetwork%2Fconfirm");
     assert!(back.contains("name=\"to\" value=\"/network/confirm\""), "where they wanted to go is forgotten: {back}");
-    until("the log says so", || served.log().contains("nobody can sign in through the provider"));
+    until("the log says so", || served.log().contains("sign-in through the provider does not work"));
     let again = admin.another();
     let form = [("name", "anna"), ("password", "correct horse battery")];
     assert!(again.post("/login", &form).ends_with("303"), "nor with a password");

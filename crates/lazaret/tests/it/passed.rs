@@ -72,7 +72,7 @@ fn film_for_a_player_is_inspected_at_its_beginning_and_at_its_end() {
     let bad = late.curl(&[&player[..], &[&site.url("/across.mp4")]].concat());
     assert!(bad.exit != 0 || bad.status == 403, "{} bytes", bad.body.len());
     let said = events(&served, 7);
-    let refused: Vec<_> = said.iter().filter(|line| line.contains("hangs behind")).collect();
+    let refused: Vec<_> = said.iter().filter(|line| line.contains("follows the inspected beginning")).collect();
     assert!(refused.len() == 3 && refused[2].contains("7z") && refused[0].contains("ZIP"), "{said:?}");
     // What is saved under a name that is not played is opened by that name, and so inspected whole.
     site.page("/film.zip", typed, film(&zip()));
@@ -166,7 +166,7 @@ fn a_list_of_sites_can_name_what_is_bypassed_and_suspicious_sites_are_not() {
     assert!(stopped.status == 403 && stopped.text().contains("suspicious"), "{stopped:?}");
     assert!(bank.connections() == 1, "{}", bank.connections());
     // A list that nobody configured, or one of suspicious sites, is a mistake.
-    for (lists, why) in [("\"clinics\"", "no list of this name"), ("\"bad\"", "suspicious = false")] {
+    for (lists, why) in [("\"clinics\"", "no list with this name"), ("\"bad\"", "suspicious = false")] {
         let data = tempfile::tempdir().unwrap();
         let config = data.path().join("lazaret.toml");
         let text = configured(&format!(", {{ name = \"bad\", source = \"{bad}\" }}"))

@@ -126,7 +126,7 @@ fn a_process_that_could_not_take_up_policies_is_not_ready_until_it_could() {
     assert_eq!(as_json("/readyz"), "{\"ready\":true,\"causes\":[]}");
     // Something is in the way of whatever is taken up.
     fs::write(&rule, "rule own { condition: nonsense }\n").unwrap();
-    served.says("nothing was taken up");
+    served.says("reload failed");
     assert_eq!(person.get("/readyz"), "ready\n", "what was in force is in force");
     let text = lazaret_policy::built_in_policies().text;
     let new = NewPolicies { base: 0, who: "anna".into(), note: "elsewhere".into(), text };

@@ -117,7 +117,7 @@ fn rooms_that_are_named_run_alone_and_a_name_of_none_is_told() {
     assert!(said(&wrong).contains("there is no room `gate`; did you mean `gates`?"), "{}", said(&wrong));
     let program = Program { executable: executable(), arguments: vec!["--only".into(), "gates,console".into()] };
     let mut served = Served::of(program, "");
-    served.says("only these rooms run");
+    served.says("running only these rooms");
     let site = Site::plain();
     site.page("/letter.txt", "", crate::gate::LETTER);
     assert_eq!(served.curl(&[&site.url("/letter.txt")]).status, 200);
@@ -130,10 +130,10 @@ fn rooms_that_are_named_run_alone_and_a_name_of_none_is_told() {
     // Whoever names no gate is not told that all are switched off.
     let off = "[proxy]\nlisten = \"\"\n[icap]\nlisten = \"\"\n[console]\nlisten = \"\"\n";
     let refused = run(&executable(), off, &["serve", "--only", "gates"]);
-    assert!(refused.status.code() == Some(2) && said(&refused).contains("every gate is switched off"), "{refused:?}");
+    assert!(refused.status.code() == Some(2) && said(&refused).contains("every gate is disabled"), "{refused:?}");
     // Nobody waits for nothing.
     for only in ["console", "export", "console,export"] {
         let refused = run(&executable(), off, &["serve", "--only", only]);
-        assert!(refused.status.code() == Some(2) && said(&refused).contains("nothing runs"), "{only}: {refused:?}");
+        assert!(refused.status.code() == Some(2) && said(&refused).contains("nothing to run"), "{only}: {refused:?}");
     }
 }

@@ -95,7 +95,7 @@ fn the_page_of_an_entry_has_everything_and_runs_nothing() {
     for path in ["/mitigations/T9001?release=x", "/mitigations/T9001?feed=stix-3", "/mitigations/T9001?domain=moon"] {
         assert_eq!(reader.status(path), 400, "{path}");
     }
-    assert!(reader.get("/techniques/T4711").contains("no technique has ever had the id `T4711`"));
+    assert!(reader.get("/techniques/T4711").contains("no technique has the ID `T4711`"));
     // The matrix, and the lists.
     let page = reader.get("/matrices/enterprise");
     assert!(page.contains("<div class=\"matrix\">") && page.contains("Opening Things</a>"), "{page}");
@@ -443,7 +443,7 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     assert!(page.contains("Analyst summary pending validation") && page.contains("1 take is waiting"), "{page}");
     assert!(!page.contains("about</b> it") && stranger.status("/attack/takes/1") == 303);
     assert!(act(&karl, "2", "publish", "").ends_with("403"));
-    assert!(act(&petra, "1", "publish", "").contains("somebody has changed this take"));
+    assert!(act(&petra, "1", "publish", "").contains("someone has changed this take"));
     assert!(petra.post("/attack/takes/1", &[("csrf", "0000"), ("revision", "2"), ("do", "publish")]).ends_with("403"));
     // Over the API as well whoever publishes says what they read.
     let page = petra.post("/account/tokens", &[("csrf", &petra.csrf()), ("name", "script"), ("role", "approver")]);
@@ -452,9 +452,9 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     let (status, head, body) = fetched(&stranger, "/api/v1/attack/takes/1", &["-H", &bearer]);
     assert!(status == 200 && head.contains("etag: \"2\""), "{head} {body}");
     for (more, expected) in [
-        (&["-X", "POST"][..], "say which revision was read"),
-        (&["-X", "POST", "-H", "If-Match: \"1\""], "somebody has changed this take"),
-        (&["-d", "{\"revision\":1}"], "somebody has changed this take"),
+        (&["-X", "POST"][..], "state which revision you read"),
+        (&["-X", "POST", "-H", "If-Match: \"1\""], "someone has changed this take"),
+        (&["-d", "{\"revision\":1}"], "someone has changed this take"),
     ] {
         let more = [&["-H", bearer.as_str()], more].concat();
         let (status, _, body) = fetched(&stranger, "/api/v1/attack/takes/1/publish", &more);
@@ -522,7 +522,7 @@ fn a_reader_finds_their_way_with_the_keyboard_and_with_clicks() {
     browser.go(&reader.url("/attack/layers"));
     browser.fill("#layer", r#"{"version":"3.0","name":"Mine","domain":"mitre-enterprise","techniques":[{"techniqueID":"T8002","score":50}]}"#);
     browser.click("button[value=look]");
-    browser.sees("revoked; T9001 Opening Things takes its place");
+    browser.sees("revoked; replaced by T9001 Opening Things");
     browser.picture("layer");
     browser.go(&reader.url("/attack/search?q=openin%20thigns"));
     browser.sees("T9001 Opening Things");

@@ -108,7 +108,7 @@ fn a_list_that_cannot_be_read_stops_the_start_with_its_name() {
     assert!(output.status.code() == Some(2) && said.contains("`mine`") && said.contains("mine.txt"), "{said}");
     std::fs::write(folder.path().join("mine.txt"), "<html>\nSign in\n</html>\n").unwrap();
     let said = String::from_utf8_lossy(&serve().stderr).into_owned();
-    assert!(said.contains("`mine`: this is no list"), "{said}");
+    assert!(said.contains("`mine`: not a list of sites"), "{said}");
 }
 
 #[test]

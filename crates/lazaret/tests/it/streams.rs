@@ -157,7 +157,7 @@ fn a_station_is_heard_before_it_ends_and_is_broken_off_when_it_is_none_any_more(
         let (end, whole) = rest(&mut stream);
         assert!(!whole && !end.windows(4).any(|four| four == b"Rar!"), "{path}");
         until("it is recorded", || {
-            events(&PROXY, 1).iter().any(|line| line.contains(path) && line.contains("broken off"))
+            events(&PROXY, 1).iter().any(|line| line.contains(path) && line.contains("a stream was cut off"))
         });
     }
 }
@@ -287,5 +287,5 @@ fn who_does_not_take_our_certificate_is_counted_and_told_once() {
         String::from_utf8(Command::new("curl").args(["--silent", &address]).output().unwrap().stdout).unwrap()
     };
     until("both are counted", || metrics().contains("lazaret_tls_refusals_total{alert=\"unknown_ca\"} 2"));
-    assert_eq!(served.log().matches("refuses the certificate made for a host").count(), 1, "{}", served.log());
+    assert_eq!(served.log().matches("rejects the certificate issued for a host").count(), 1, "{}", served.log());
 }

@@ -151,7 +151,7 @@ fn sites_are_vouched_for_by_a_key_that_is_in_a_token_and_in_no_file() {
     let (site, trust) = site(folder.path());
     token.generate(folder.path(), "object=ca", "p256");
     let again = token.lazaret(folder.path(), &token.key("object=ca"), &["authority", "generate"]);
-    assert!(complaint(&again).contains("has such a key already"), "{again:?}");
+    assert!(complaint(&again).contains("already has such a key"), "{again:?}");
     let served = token.serve("object=ca", &trust);
     assert!(gets(&served, &site, "127.0.0.1") && gets(&served, &site, "127.0.0.2"), "{}", served.log());
     let data = served.folder.path().join("data");
@@ -177,7 +177,7 @@ fn sites_are_vouched_for_by_a_key_that_is_in_a_token_and_in_no_file() {
         (row["fine"].as_bool().unwrap(), row["found"].as_str().unwrap().to_owned())
     };
     let (fine, found) = doctor(&token.key("object=ca"));
-    assert!(fine && found.contains("signs (EC P-256, "), "{found}");
+    assert!(fine && found.contains("can sign (EC P-256, "), "{found}");
     // The setting says how the token is reached; without it, nobody knows.
     let (fine, found) = doctor("");
     assert!(!fine && found.contains("does not say how its token is reached"), "{found}");
@@ -205,7 +205,7 @@ fn a_change_of_the_authority_goes_to_another_key_of_the_token_and_never_to_the_s
     assert!(gets(&served, &site, "127.0.0.1"), "{}", served.log());
     let before = fs::read_to_string(served.authority()).unwrap();
     let same = token.lazaret(&data, &token.key("object=one"), &["authority", "rotate"]);
-    assert!(complaint(&same).contains("has the key of `proxy.authority_key` already"), "{same:?}");
+    assert!(complaint(&same).contains("already uses the key of `proxy.authority_key`"), "{same:?}");
     token.generate(&data, "object=two", "p256");
     for arguments in [&["authority", "rotate"][..], &["authority", "rotate", "--use"]] {
         let changed = token.lazaret(&data, &token.key("object=two"), arguments);
@@ -236,7 +236,7 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
         ),
         (
             format!("pkcs11:token=mine;object=ca?module-path={MODULE}&pin-source={pin}"),
-            "no such token; the module shows `the lazaret`",
+            "no such token; the module has `the lazaret`",
         ),
         (
             format!("pkcs11:object=nobody?module-path={MODULE}&pin-source={pin}"),
@@ -244,14 +244,14 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
         ),
         (
             format!("pkcs11:object=ca?module-path={MODULE}&pin-source={pin}"),
-            "2 private keys of the token `the lazaret` fit: add `id`",
+            "2 private keys of the token `the lazaret` match: add `id`",
         ),
-        (format!("pkcs11:object=other?module-path={MODULE}"), "wants a PIN"),
+        (format!("pkcs11:object=other?module-path={MODULE}"), "needs a PIN"),
         (
             format!("pkcs11:object=other?module-path={MODULE}&pin-source=/nowhere/pin"),
-            "the PIN's file `/nowhere/pin` cannot be read",
+            "the PIN file `/nowhere/pin` cannot be read",
         ),
-        (format!("pkcs11:object=other?module-path={MODULE}&pin-value={PIN}"), "`pin-value` is refused"),
+        (format!("pkcs11:object=other?module-path={MODULE}&pin-value={PIN}"), "`pin-value` is not accepted"),
     ] {
         let said = served(&token.line(&uri));
         assert!(said.contains(why) && !said.contains(PIN), "{uri}: {said}");
@@ -259,7 +259,7 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
     token.has_pin("000000");
     assert!(served(&token.key("object=other")).contains("the PIN of its token is wrong"));
     fs::set_permissions(token.pin(), fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(served(&token.key("object=other")).contains("may be read or changed by everybody (mode 644)"));
+    assert!(served(&token.key("object=other")).contains("is accessible to everyone (mode 644)"));
     token.has_pin(PIN);
     assert!(!data.join("authority/ca.pem").exists(), "nothing was made with what cannot sign");
 
@@ -268,7 +268,7 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
     let mismatched = before.folder.path().join("data/authority/ca.key");
     let text = fs::read_to_string(&mismatched).unwrap();
     fs::write(&mismatched, text.replace("object=other", "object=ca;id=%01")).unwrap();
-    until("it is said while it runs", || before.log().contains("it does not belong to the key beside it"));
+    until("it is said while it runs", || before.log().contains("it does not match the key next to it"));
     let checked = token.lazaret(&before.folder.path().join("data"), &token.key("object=other"), &["authority", "show"]);
     assert!(checked.status.success(), "{checked:?}");
     let data = folder.path().join("copied");
@@ -278,7 +278,7 @@ fn what_is_wrong_with_a_token_is_said_in_a_sentence_that_names_the_culprit() {
     }
     let said = complaint(&token.lazaret(&data, &token.key("object=other"), &["serve"]));
     assert!(
-        said.contains("it does not belong to the key beside it (`pkcs11:token=the%20lazaret;object=ca;id=%01`)"),
+        said.contains("it does not match the key next to it (`pkcs11:token=the%20lazaret;object=ca;id=%01`)"),
         "{said}"
     );
 }
@@ -295,7 +295,7 @@ fn a_token_that_goes_away_costs_new_sites_of_that_time_and_is_used_again_when_it
     assert!(gets(&served, &site, "127.0.0.2"), "{}", served.log());
     token.is_there(false);
     assert!(!gets(&served, &site, "127.0.0.3"));
-    until("it is said why", || served.log().contains("shows no token at all"));
+    until("it is said why", || served.log().contains("the module has no token"));
     assert!(gets(&served, &site, "127.0.0.1"), "what was signed before is still used");
     token.is_there(true);
     until("the token is used again", || gets(&served, &site, "127.0.0.3"));
@@ -313,7 +313,7 @@ fn a_wrong_pin_is_tried_once_and_no_more_until_its_file_is_changed() {
     assert!(!gets(&served, &site, "127.0.0.2"));
     until("it is said why", || served.log().contains("the PIN of its token is wrong"));
     until("it says that it does not try again", || {
-        !gets(&served, &site, "127.0.0.2") && served.log().contains("is not tried again before the file is changed")
+        !gets(&served, &site, "127.0.0.2") && served.log().contains("it is not tried again until the file is changed")
     });
     token.has_pin(PIN);
     until("the right one is used", || gets(&served, &site, "127.0.0.2"));

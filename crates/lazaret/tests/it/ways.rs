@@ -254,7 +254,7 @@ fn sites_can_be_reached_through_another_proxy() {
     assert!(secure.asked().iter().all(|head| !head.to_lowercase().contains("authorization")));
     let wrong = Served::with(&format!("[proxy]\nupstream = \"http://{parent}\"\n"));
     let refused = wrong.curl(&[&url]);
-    assert!(refused.status == 502 && refused.text().contains("wants a name and password"), "{refused:?}");
+    assert!(refused.status == 502 && refused.text().contains("requires a name and password"), "{refused:?}");
 }
 
 #[test]

@@ -255,7 +255,7 @@ impl Ledger {
             match told(row) {
                 Ok((_, event)) => told_all.push(event),
                 Err(error) => {
-                    tracing::error!(id, %error, "a row of the journal is not known to this version, and is not exported")
+                    tracing::error!(id, %error, "a journal entry is unknown to this version and is not exported")
                 }
             }
         }

@@ -126,10 +126,10 @@ pub(super) fn bounds(certificate: &CertificateDer<'_>) -> Result<Bounds, String>
 pub(super) fn fits(certificate: &CertificateDer<'_>, key: &impl PublicKeyData) -> Result<(), String> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|error| error.to_string())?;
     if !parsed.is_ca() {
-        return Err("it is not the certificate of an authority".to_owned());
+        return Err("it is not the certificate of a certificate authority".to_owned());
     }
     if parsed.public_key().subject_public_key.data.as_ref() != key.der_bytes() {
-        return Err("it does not belong to the key beside it".to_owned());
+        return Err("it does not match the key next to it".to_owned());
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ pub(super) fn is_right(certificate: &CertificateDer<'_>) -> Result<(), String> {
         return Err(format!("it expired on {}", validity.not_after));
     }
     if now < validity.not_before.to_datetime() {
-        return Err(format!("it is not good before {}; is this machine's clock right?", validity.not_before));
+        return Err(format!("it is not valid before {}; is this machine's clock correct?", validity.not_before));
     }
     Ok(())
 }

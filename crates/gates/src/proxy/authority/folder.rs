@@ -147,8 +147,8 @@ impl AuthorityFolder {
         let in_use = self.key_place(AuthorityRole::Present)?;
         tracing::warn!(
             configured = %wanted, %in_use,
-            "the authority was made with another key than that of `proxy.authority_key`, and keeps it until `lazaret authority rotate` \
-             makes another one and that is used"
+            "the authority was created with a key other than that of `proxy.authority_key`, and keeps it until one \
+                created by `lazaret authority rotate` is in use"
         );
         Ok(())
     }
@@ -199,13 +199,14 @@ impl AuthorityFolder {
     pub fn rotate(&self) -> Result<AuthorityCertificate, GateError> {
         let path = self.certificate(AuthorityRole::Present);
         if !self.has(AuthorityRole::Present) {
-            return Err(GateError::Rotation { path, why: "there is none yet; `lazaret serve` makes it" });
+            return Err(GateError::Rotation { path, why: "it does not exist yet; `lazaret serve` creates it" });
         }
         let lock = self.lock()?;
         self.finish()?;
         if self.has(AuthorityRole::Next) {
             let path = self.certificate(AuthorityRole::Next);
-            let why = "it is there already: put it in use (`lazaret authority rotate --use`), or remove it (`lazaret authority forget next`)";
+            let why = "it already exists: start using it (`lazaret authority rotate --use`) or remove it (`lazaret \
+                authority forget next`)";
             return Err(GateError::Rotation { path, why });
         }
         self.make(AuthorityRole::Next)?;
@@ -221,7 +222,8 @@ impl AuthorityFolder {
     pub fn use_next(&self) -> Result<AuthorityCertificate, GateError> {
         use AuthorityRole::{Next, Present, Previous};
         let missing = || {
-            let why = "there is no next authority; `lazaret authority rotate` makes one, and clients must trust it before it is used";
+            let why = "there is no next authority; create one with `lazaret authority rotate`, and have clients trust \
+                it before it is used";
             GateError::Rotation { path: self.certificate(Next), why }
         };
         if !self.has(Next) {
@@ -258,7 +260,7 @@ impl AuthorityFolder {
     pub fn forget(&self, role: AuthorityRole) -> Result<(), GateError> {
         let path = self.certificate(role);
         if role == AuthorityRole::Present {
-            return Err(GateError::Rotation { path, why: "the present authority is in use" });
+            return Err(GateError::Rotation { path, why: "the current authority is in use" });
         }
         if !self.has(role) {
             return Err(GateError::Rotation { path, why: "there is none" });
@@ -389,8 +391,8 @@ impl AuthorityFolder {
                 continue;
             };
             if taken == key.der_bytes() {
-                let why = "this authority has the key of `proxy.authority_key` already: name another one there (another `object` or \
-                           `id`), which `lazaret authority generate` makes";
+                let why = "the current authority already uses the key of `proxy.authority_key`: name another one \
+                    there (another `object` or `id`), and create it with `lazaret authority generate`";
                 return Err(GateError::Rotation { path, why });
             }
         }
@@ -551,10 +553,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let own = AuthorityFolder::at(folder.path(), &ProxySettings::default()).unwrap();
         let roles = || own.list().unwrap().iter().map(|found| found.role.name()).collect::<Vec<_>>();
-        assert!(own.rotate().unwrap_err().to_string().contains("`lazaret serve` makes it"));
+        assert!(own.rotate().unwrap_err().to_string().contains("`lazaret serve` creates it"));
         own.make_first().unwrap();
         let first = own.described(AuthorityRole::Present).unwrap();
-        assert!(own.use_next().unwrap_err().to_string().contains("`lazaret authority rotate` makes one"));
+        assert!(own.use_next().unwrap_err().to_string().contains("create one with `lazaret authority rotate`"));
         let second = own.rotate().unwrap();
         assert_eq!(roles(), ["present", "next"]);
         assert_eq!(own.described(AuthorityRole::Present).unwrap(), first, "the present one stays in use");

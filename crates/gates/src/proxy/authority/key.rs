@@ -89,16 +89,16 @@ impl TokenKey {
     pub(super) fn open(tokens: &Tokens, name: KeyName, certified: Option<Vec<u8>>) -> Result<Self, GateError> {
         let (kind, public) = tokens.describe(&name)?;
         let Some(public) = public.or(certified) else {
-            let why =
-                "its token has no public key beside it, which the certificate needs: put it there, with the same `id`";
+            let why = "its token has no matching public key, which the certificate needs: add it to the token, with the \
+                    same `id`";
             return Err(GateError::Token { key: name.to_string(), why: why.to_owned() });
         };
         let key = Self { tokens: tokens.clone(), name, kind, public, trouble: Mutex::default() };
         let signature = key.sign(TRIAL)?;
         if !key.verifies(TRIAL, &signature) {
             let why = match kind {
-                KeyKind::Rsa => "what it signs does not fit its public key, or it has fewer than 2048 bits",
-                _ => "what it signs does not fit its public key",
+                KeyKind::Rsa => "its signatures do not match its public key, or it has fewer than 2048 bits",
+                _ => "its signatures do not match its public key",
             };
             return Err(GateError::Token { key: key.name.to_string(), why: why.to_owned() });
         }
@@ -121,7 +121,7 @@ impl TokenKey {
         }
         der::signature(&raw, self.kind).ok_or_else(|| GateError::Token {
             key: self.name.to_string(),
-            why: format!("its token gives {} bytes for a signature of {}", raw.len(), self.kind.name()),
+            why: format!("its token returned {} bytes for a signature of {}", raw.len(), self.kind.name()),
         })
     }
 

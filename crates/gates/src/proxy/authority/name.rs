@@ -56,21 +56,21 @@ impl Address {
                     key.slot = Some(slot.map_err(|_| "`slot-id` is not a number".to_owned())?);
                 }
                 "type" if value == b"private" => {}
-                "type" => return Err("`type` may only be `private`, since that is what signs".to_owned()),
+                "type" => return Err("`type` must be `private`: a private key is needed to sign".to_owned()),
                 // What narrows the choice must not be overlooked, or another key than the one that is meant would sign.
                 other => return Err(format!("the attribute `{}` is not supported", lazaret_model::plain(other))),
             }
         }
         if key.object.is_none() && key.id.is_none() {
-            return Err("it names no key: `object`, which is its label, or `id` is missing".to_owned());
+            return Err("it names no key: `object` (its label) or `id` is missing".to_owned());
         }
         for (name, value) in attributes(query, '&')? {
             match name {
                 "module-path" => address.module = Some(file_of(name, &text_of(name, value)?)?),
                 "pin-source" => address.pin = Some(file_of(name, &text_of(name, value)?)?),
                 "pin-value" => {
-                    let why = "`pin-value` is refused, since settings are no place for secrets: write the PIN to a file and name that \
-                               with `pin-source`";
+                    let why = "`pin-value` is not accepted, because secrets do not belong in the settings: write the \
+                        PIN to a file and name it with `pin-source`";
                     return Err(why.to_owned());
                 }
                 "module-name" => {
@@ -89,7 +89,7 @@ fn attributes(text: &str, separator: char) -> Result<Vec<(&str, Vec<u8>)>, Strin
     for piece in text.split(separator).filter(|piece| !piece.is_empty()) {
         let (name, value) = piece.split_once('=').ok_or("an attribute has no `=`")?;
         if found.iter().any(|(known, _)| *known == name) {
-            return Err(format!("the attribute `{}` is there twice", lazaret_model::plain(name)));
+            return Err(format!("the attribute `{}` is given twice", lazaret_model::plain(name)));
         }
         found.push((name, decoded(value)?));
     }
@@ -213,11 +213,11 @@ mod tests {
             ("/etc/ca.key", "does not begin with `pkcs11:`"),
             ("pkcs11:", "names no key"),
             ("pkcs11:token=a", "names no key"),
-            ("pkcs11:object=a;object=b", "`object` is there twice"),
+            ("pkcs11:object=a;object=b", "`object` is given twice"),
             ("pkcs11:object=a;library-version=2", "`library-version` is not supported"),
             ("pkcs11:object=a;x-mine=2", "`x-mine` is not supported"),
             ("pkcs11:object=a;slot-id=first", "`slot-id` is not a number"),
-            ("pkcs11:object=a;type=cert", "`type` may only be `private`"),
+            ("pkcs11:object=a;type=cert", "`type` must be `private`"),
             ("pkcs11:object=%F", "two hexadecimal digits"),
             ("pkcs11:object=%+1", "two hexadecimal digits"),
             ("pkcs11:object=%FF", "`object` is not UTF-8"),

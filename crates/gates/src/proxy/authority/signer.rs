@@ -110,14 +110,14 @@ impl Trouble {
     fn of(error: &Error) -> Self {
         let why = match error {
             Error::Pkcs11(RvError::DeviceRemoved | RvError::TokenNotPresent | RvError::TokenNotRecognized, _) => {
-                "the token is not there any more".to_owned()
+                "the token is no longer present".to_owned()
             }
             Error::Pkcs11(
                 RvError::KeyFunctionNotPermitted | RvError::KeyTypeInconsistent | RvError::MechanismInvalid,
                 function,
-            ) => format!("the token does not let this key sign so (`C_{function:?}`)"),
+            ) => format!("the token does not allow this key to sign this way (`C_{function:?}`)"),
             // PKCS #11 calls them `CKR_`, in capitals; cryptoki has no such names.
-            Error::Pkcs11(code, function) => format!("the module answers `C_{function:?}` with the error {code:?}"),
+            Error::Pkcs11(code, function) => format!("the module returned the error {code:?} for `C_{function:?}`"),
             other => format!("its module: {other}"),
         };
         Self::new(Fault::Token, why)
@@ -216,13 +216,13 @@ impl Signer {
         let several = fitting.len() > 1;
         match fitting.pop() {
             Some(_) if several => {
-                let why = format!("several tokens fit ({}): add `serial` to tell them apart", there.join(", "));
+                let why = format!("several tokens match ({}): add `serial` to tell them apart", there.join(", "));
                 Err(Trouble::new(Fault::Key, why))
             }
             Some(one) => Ok(one),
-            None if there.is_empty() => Err(Trouble::new(Fault::Token, "the module shows no token at all")),
+            None if there.is_empty() => Err(Trouble::new(Fault::Token, "the module has no token")),
             None => {
-                let why = format!("there is no such token; the module shows {}", there.join(", "));
+                let why = format!("no such token; the module has {}", there.join(", "));
                 Err(Trouble::new(Fault::Token, why))
             }
         }
@@ -233,7 +233,7 @@ impl Signer {
             return Ok(());
         }
         let Some(pin) = &self.pin else {
-            let why = "its token wants a PIN: name the file that has it with `pin-source` in `proxy.authority_key`";
+            let why = "its token needs a PIN: name a file that contains it with `pin-source` in `proxy.authority_key`";
             return Err(Trouble::new(Fault::Key, why));
         };
         if info.user_pin_locked() {
@@ -242,7 +242,7 @@ impl Signer {
         // A service that is restarted would use up the last one.
         if info.user_pin_final_try() {
             let why =
-                "one more wrong PIN locks its token, so that none is tried: log in once with the token's own tool";
+                "one more wrong PIN would lock its token, so none is tried: log in once with the token's own tool";
             return Err(Trouble::new(Fault::Token, why));
         }
         match session.login(UserType::User, Some(&AuthPin::new(pin.clone().into_boxed_str()))) {
@@ -250,7 +250,7 @@ impl Signer {
             Err(Error::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _)) => {
                 let left = match self.module.get_token_info(slot) {
                     Ok(info) if info.user_pin_locked() => "; the token is locked now",
-                    Ok(info) if info.user_pin_final_try() => "; one more wrong one locks the token",
+                    Ok(info) if info.user_pin_final_try() => "; one more wrong one will lock the token",
                     _ => "",
                 };
                 Err(Trouble::new(Fault::Pin, format!("the PIN of its token is wrong{left}")))
@@ -269,7 +269,7 @@ impl Signer {
             self.log_in(&session, slot, info)?;
             self.sessions.insert(slot.id(), session);
         }
-        self.sessions.get(&slot.id()).ok_or_else(|| Trouble::new(Fault::Token, "there is no session"))
+        self.sessions.get(&slot.id()).ok_or_else(|| Trouble::new(Fault::Token, "no session"))
     }
 
     fn find(&mut self, key: &KeyName) -> Result<Held, Trouble> {
@@ -283,9 +283,9 @@ impl Signer {
             let label = lazaret_model::plain(info.label());
             let why = match handles.len() {
                 0 => {
-                    format!("the token `{label}` has no such private key; `lazaret authority generate` makes one there")
+                    format!("the token `{label}` has no such private key; create one with `lazaret authority generate`")
                 }
-                several => format!("{several} private keys of the token `{label}` fit: add `id` to tell them apart"),
+                several => format!("{several} private keys of the token `{label}` match: add `id` to tell them apart"),
             };
             return Err(Trouble::new(Fault::Key, why));
         };
@@ -303,7 +303,7 @@ impl Signer {
     fn sign(&mut self, key: &KeyName, bytes: &[u8]) -> Result<Answer, Trouble> {
         let held = self.find(key)?;
         let session = self.sessions.get(&held.slot);
-        let session = session.ok_or_else(|| Trouble::new(Fault::Token, "there is no session"))?;
+        let session = session.ok_or_else(|| Trouble::new(Fault::Token, "no session"))?;
         let mechanism = match held.kind {
             KeyKind::P256 | KeyKind::P384 => Mechanism::Ecdsa,
             KeyKind::Rsa => Mechanism::Sha256RsaPkcs,
@@ -316,7 +316,7 @@ impl Signer {
         let (slot, info) = self.token(key)?;
         let session = self.session(slot, &info)?;
         if !private_keys(session, key)?.is_empty() {
-            return Err(Trouble::new(Fault::Key, "the token has such a key already, which is left as it is"));
+            return Err(Trouble::new(Fault::Key, "the token already has such a key; it was not changed"));
         }
         // What is logged in is the process, so that this session is as well.
         let session = self.module.open_rw_session(slot).map_err(|error| Trouble::of(&error))?;
@@ -351,7 +351,7 @@ impl Signer {
 fn loading(error: &Error) -> String {
     match error {
         Error::LibraryLoading(error) => error.to_string(),
-        Error::MissingSymbol(name) => format!("it has no `{name}`, so that it is no PKCS #11 module"),
+        Error::MissingSymbol(name) => format!("it has no `{name}`, so it is not a PKCS #11 module"),
         other => other.to_string(),
     }
 }
@@ -382,7 +382,7 @@ fn looked_at(session: &Session, handle: ObjectHandle) -> Result<(KeyKind, Option
             Attribute::Sign(false) => return cannot("this key may not sign (`CKA_SIGN` is false)"),
             Attribute::AlwaysAuthenticate(true) => {
                 return cannot(
-                    "this key wants the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`), which is not supported",
+                    "this key needs the PIN for each signature (`CKA_ALWAYS_AUTHENTICATE`), which is not supported",
                 );
             }
             Attribute::Id(found) => id = found,

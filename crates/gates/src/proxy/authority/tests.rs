@@ -42,11 +42,11 @@ fn an_authority_that_cannot_be_used_is_named_with_the_reason() {
     let key = folder.path().join("ca.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(
-        complaint(folder.path()).contains("ca.key` holds the authority's key and may be read by others (mode 644)")
+        complaint(folder.path()).contains("ca.key` contains the authority's key and is readable by others (mode 644)")
     );
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(&key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
-    assert!(complaint(folder.path()).contains("does not belong to the key"), "{}", complaint(folder.path()));
+    assert!(complaint(folder.path()).contains("does not match the key"), "{}", complaint(folder.path()));
     fs::write(&key, "nonsense").unwrap();
     assert!(complaint(folder.path()).contains("ca.key` cannot be used"));
     fs::remove_file(&key).unwrap();

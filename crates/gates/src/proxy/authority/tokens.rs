@@ -72,10 +72,7 @@ impl Tokens {
             text => {
                 let Address { key, module, pin } = Address::parse(text).map_err(wrong)?;
                 let module = module.ok_or_else(|| {
-                    wrong(
-                        "`?module-path=` is missing, which names the token's PKCS #11 module (a file, `.so`)"
-                            .to_owned(),
-                    )
+                    wrong("`?module-path=` is missing; it names the token's PKCS #11 module (a `.so` file)".to_owned())
                 })?;
                 Some(Wanted { key, module, pin })
             }
@@ -118,7 +115,7 @@ impl Tokens {
     pub(super) fn generate(&self, kind: KeyKind) -> Result<KeyName, GateError> {
         let key = self.wanted().ok_or_else(|| GateError::Setting {
             key: SETTING,
-            why: "it names no key in a token, such as \
+            why: "it does not name a key in a token, such as \
                   \"pkcs11:token=lazaret;object=ca?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/lazaret/pin\""
                 .to_owned(),
         })?;
@@ -193,10 +190,18 @@ impl State {
         let pin = wanted.pin.as_deref().map(pin).transpose().map_err(|why| Trouble::new(Fault::Token, why))?;
         if let (Some(path), true) = (&wanted.pin, pin.is_some() && pin == self.wrong) {
             let why =
-                format!("the PIN in `{}` is wrong, and is not tried again before the file is changed", path.display());
+                format!("the PIN in `{}` is wrong; it is not tried again until the file is changed", path.display());
             return Err(Trouble::new(Fault::Pin, why));
         }
-        let failed = |error: io::Error| Trouble::new(Fault::Token, format!("no process for its module: {error}"));
+        let failed = |error: io::Error| {
+            Trouble::new(
+                Fault::Token,
+                format!(
+                    "cannot start a process for its module: \
+            {error}"
+                ),
+            )
+        };
         let mut signer = Signer::spawn(pin).map_err(failed)?;
         let start = Question::Start { module: wanted.module.clone(), pin: signer.pin.clone() };
         match signer.ask(&start, PATIENCE) {
@@ -258,7 +263,7 @@ impl Drop for Signer {
 fn silent(error: &io::Error, patience: Duration) -> Trouble {
     let why = match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            format!("its module did not answer within {} seconds", patience.as_secs())
+            format!("its module did not respond within {} seconds", patience.as_secs())
         }
         _ => format!("the process with its module ended ({error})"),
     };
@@ -266,29 +271,24 @@ fn silent(error: &io::Error, patience: Duration) -> Trouble {
 }
 
 fn odd(key: &KeyName) -> GateError {
-    GateError::Token {
-        key: key.to_string(),
-        why: "the process with its module gives another answer than was asked for".to_owned(),
-    }
+    GateError::Token { key: key.to_string(), why: "the process with its module gave an unexpected response".to_owned() }
 }
 
 /// The PIN in a file, without the end of its line. Everybody may not be able to read it; the service's group has to be.
 fn pin(path: &Path) -> Result<String, String> {
     let shown = path.display();
-    let unread = |error: io::Error| format!("the PIN's file `{shown}` cannot be read: {error}");
+    let unread = |error: io::Error| format!("the PIN file `{shown}` cannot be read: {error}");
     let file = fs::File::open(path).map_err(unread)?;
     let mode = file.metadata().map_err(unread)?.permissions().mode() & 0o777;
     if mode & 0o007 != 0 {
-        return Err(format!(
-            "the PIN's file `{shown}` may be read or changed by everybody (mode {mode:o}); run `chmod o=` on it"
-        ));
+        return Err(format!("the PIN file `{shown}` is accessible to everyone (mode {mode:o}); run `chmod o=` on it"));
     }
     let mut text = String::new();
     file.take(MOST_PIN as u64 + 3).read_to_string(&mut text).map_err(unread)?;
     let pin = text.strip_suffix('\n').unwrap_or(&text);
     let pin = pin.strip_suffix('\r').unwrap_or(pin);
     if pin.is_empty() || pin.len() > MOST_PIN || pin.contains('\n') {
-        return Err(format!("the PIN's file `{shown}` must have one line of at most {MOST_PIN} bytes with the PIN"));
+        return Err(format!("the PIN file `{shown}` must have one line of at most {MOST_PIN} bytes with the PIN"));
     }
     Ok(pin.to_owned())
 }

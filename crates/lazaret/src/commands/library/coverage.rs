@@ -64,7 +64,7 @@ fn tell(coverage: &Coverage, events: &[LoggedEvent]) {
         anstream::println!("  {} {} {}", plain(&event.reference), plain(&event.decision), plain(&event.name));
     }
     if coverage.policies.is_empty() && coverage.emitters.is_empty() {
-        anstream::println!("No policy in force names it, and nothing in the inspection says it of what it finds.");
+        anstream::println!("No policy in force and no part of the inspection refers to this technique.");
     }
     for policy in &coverage.policies {
         let (decision, technique) = (policy.decision.name(), plain(&policy.technique));

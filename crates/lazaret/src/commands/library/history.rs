@@ -34,7 +34,7 @@ pub(crate) async fn run(common: &Common, options: &History) -> Result<ExitCode, 
         let first = &run.first.release.name;
         let releases = run.last.as_ref().map_or_else(|| first.clone(), |last| format!("{first} to {}", last.name));
         let Some(version) = &run.first.version else {
-            anstream::println!("{releases:<14} not in these releases");
+            anstream::println!("{releases:<14} absent in these releases");
             continue;
         };
         let mut fields: Vec<&str> = run.first.changes.iter().map(|change| change.field.as_str()).collect();
@@ -68,7 +68,7 @@ async fn difference(
             Choice { feed: release.feed.parse().ok(), domain: Some(release.domain.clone()), release: Some(number) };
         let one = catalog.find(None, &found.version.stix_id, &choice).await?;
         if one.missing_in.is_some() {
-            return Err(Failure::new(format!("release {number} does not have it")));
+            return Err(Failure::new(format!("release {number} does not contain it")));
         }
         both.push(catalog.fields(&one.version).await?);
     }
@@ -82,7 +82,7 @@ async fn difference(
         tell(change);
     }
     if changes.is_empty() {
-        anstream::println!("it says the same in both");
+        anstream::println!("no differences");
     }
     Ok(ExitCode::SUCCESS)
 }

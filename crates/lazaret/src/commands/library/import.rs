@@ -159,17 +159,17 @@ fn tell(outcome: &Outcome, json: bool) {
         Outcome::Imported { release, new } => {
             let domain = domain_title(&release.domain);
             let (name, feed, objects) = (&release.name, &release.feed, release.objects);
-            anstream::println!("{domain} {name} ({feed}): {objects} objects, {new} of them not seen before");
+            anstream::println!("{domain} {name} ({feed}): {objects} objects, {new} of them new");
             for note in release.notes.lines() {
                 display::remark(&format!("{domain} {name} ({feed}): {note}"));
             }
         }
         Outcome::There(release) => {
             let domain = domain_title(&release.domain);
-            anstream::println!("{domain} {} ({}): was there already, with the same bytes", release.name, release.feed);
+            anstream::println!("{domain} {} ({}): already imported, identical", release.name, release.feed);
         }
         Outcome::Skipped { name, reason } => {
-            display::remark(&format!("`{}` was left out: {reason}", display::plain(name)))
+            display::remark(&format!("`{}` was skipped: {reason}", display::plain(name)))
         }
         Outcome::Refused { name, error } => {
             let why = crate::failure::told(error);
@@ -179,7 +179,7 @@ fn tell(outcome: &Outcome, json: bool) {
             // Of an archive that is cut something may have been imported.
             let nothing = match error {
                 AttackError::Cut { .. } => "",
-                _ => "nothing of it was imported: ",
+                _ => "nothing was imported from it: ",
             };
             display::complain(&format!("`{}`: {nothing}{}", display::plain(name), display::plain(&why)));
         }

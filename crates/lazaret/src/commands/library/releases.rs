@@ -30,7 +30,7 @@ pub(crate) async fn list(common: &Common, json: bool) -> Result<ExitCode, Failur
         );
     }
     if releases.is_empty() {
-        display::remark("the library is empty; `lazaret library import` fills it");
+        display::remark("the library is empty; import releases with `lazaret library import`");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,7 +58,7 @@ pub(crate) async fn verify(common: &Common, json: bool) -> Result<ExitCode, Fail
         } else {
             "something is not as it was imported"
         };
-        anstream::println!("{} releases, {} versions of objects: {state}", verified.releases, verified.versions);
+        anstream::println!("{} releases, {} object versions: {state}", verified.releases, verified.versions);
     }
     Ok(ExitCode::from(u8::from(!verified.wrong.is_empty())))
 }
@@ -83,7 +83,7 @@ pub(crate) async fn remove(common: &Common, options: &Remove) -> Result<ExitCode
     } else {
         let domain = domain_title(&release.domain);
         anstream::println!(
-            "{domain} {} ({}) is out, and {} versions of objects that no other release has",
+            "{domain} {} ({}) was removed, with {} object versions that no other release contains",
             release.name,
             release.feed,
             removed.versions
@@ -133,7 +133,7 @@ async fn chosen(catalog: &Catalog, release: &Release, options: &Export) -> Resul
                     None => {
                         let names: Vec<_> = sheets.iter().map(|sheet| sheet.name).collect();
                         let sheet = display::plain(&options.sheet);
-                        Err(AttackError::Unknown(format!("there is no table `{sheet}` here: {}", names.join(", "))))
+                        Err(AttackError::Unknown(format!("no table `{sheet}`; the tables are {}", names.join(", "))))
                     }
                 },
             },

@@ -29,7 +29,7 @@ pub(crate) async fn run(common: &Common, options: &Search) -> Result<ExitCode, F
         return Ok(status);
     }
     if found.loose {
-        display::remark("no entry has all the words; these have some of them");
+        display::remark("no entry contains all the words; these contain some of them");
     }
     for hit in &found.hits {
         let state = if hit.status == "live" { String::new() } else { format!(", {}", hit.told()) };
@@ -38,9 +38,9 @@ pub(crate) async fn run(common: &Common, options: &Search) -> Result<ExitCode, F
         anstream::println!("{id:<11} {name} ({}, {}{state})", hit.section, domains.join(" and "));
     }
     if found.total > found.hits.len() {
-        display::remark(&format!("{} in all; `--limit` shows more", found.total));
+        display::remark(&format!("{} in total; use `--limit` to show more", found.total));
     } else if found.hits.is_empty() {
-        display::remark("nothing fits");
+        display::remark("no matches");
     }
     Ok(status)
 }

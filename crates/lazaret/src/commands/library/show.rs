@@ -17,12 +17,12 @@ pub(crate) async fn run(common: &Common, options: &Show) -> Result<ExitCode, Fai
         return Ok(ExitCode::from(1));
     };
     if let Some(release) = &found.missing_in {
-        display::remark(&format!("release {release} does not have it; this is {}", found.view.release.name));
+        display::remark(&format!("release {release} does not contain it; showing {}", found.view.release.name));
     }
     for other in &found.namesakes {
         let one = section_of(kind_of(&other.stix_id)).one.to_lowercase();
         display::remark(&format!(
-            "a {one} has this id as well: `lazaret library show {}`",
+            "a {one} has the same ID: `lazaret library show {}`",
             path_of(other).trim_start_matches('/')
         ));
     }
@@ -61,7 +61,7 @@ fn tell(found: &Found, description: &str) {
         anstream::println!("replaced by {} {}", plain(&heir.attack_id), plain(&heir.name));
     }
     if chain.is_loop {
-        anstream::println!("and from there back again: the release goes round in a circle");
+        anstream::println!("and back to this entry: the release contains a cycle");
     }
     for (label, lines) in [("platforms", &version.platforms), ("tactics", &version.tactics)] {
         if !lines.is_empty() {

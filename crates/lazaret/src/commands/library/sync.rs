@@ -17,7 +17,7 @@ pub(crate) async fn run(common: &Common, options: &Sync) -> Result<ExitCode, Fai
     let config = Config::load(common.config.as_deref())?;
     let address = options.index.clone().unwrap_or_else(|| config.library.index.clone());
     if address.is_empty() {
-        return Err(Failure::new("there is no index: set `library.index`, or say `--index`"));
+        return Err(Failure::new("no index: set `library.index` or use `--index`"));
     }
     let fetcher = Fetcher::new(&config.proxy)?;
     let mut file = tempfile::tempfile()?;
@@ -57,11 +57,11 @@ pub(crate) async fn run(common: &Common, options: &Sync) -> Result<ExitCode, Fai
         }
     }
     for left_out in &index.left_out {
-        display::remark(&format!("left out of the index: {}", plain(left_out)));
+        display::remark(&format!("skipped in the index: {}", plain(left_out)));
     }
     if wanted.is_empty() {
         if !options.dry_run {
-            display::remark("everything that the index offers is here");
+            display::remark("every release in the index is already imported");
         }
         return Ok(ExitCode::SUCCESS);
     }

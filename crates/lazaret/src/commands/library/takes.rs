@@ -66,7 +66,7 @@ pub(crate) async fn run(common: &Common, command: &Takes) -> Result<ExitCode, Fa
 }
 
 fn text(file: &std::path::Path) -> Result<String, Failure> {
-    String::from_utf8(super::text_of(file)?).map_err(|_| Failure::path(file, "it is no text in UTF-8"))
+    String::from_utf8(super::text_of(file)?).map_err(|_| Failure::path(file, "it is not UTF-8 text"))
 }
 
 async fn step(
@@ -108,8 +108,7 @@ fn tell_troubles(troubles: &[Trouble]) -> ExitCode {
 async fn allowed(common: &Common, who: &Who, permission: &str) -> Result<(), Failure> {
     let config = Config::load(common.config.as_deref())?;
     let data = super::data(common);
-    let nobody =
-        || Failure::new(format!("`{}` is no user of the console; `lazaret serve` shows who is", plain(&who.name)));
+    let nobody = || Failure::new(format!("`{}` is not a console user; see Users in the console", plain(&who.name)));
     if config.ledger.address.is_empty() && !data.join(record::LEDGER).exists() {
         return Err(nobody());
     }
@@ -123,11 +122,11 @@ async fn allowed(common: &Common, who: &Who, permission: &str) -> Result<(), Fai
 
 fn told(fit: &Fit) -> &'static str {
     match fit {
-        Fit::Current => "it holds: source and relationship set are the current ones",
-        Fit::Bookkeeping(_) => "only bookkeeping has changed since the release that it is about",
-        Fit::Outdated { relationships: true, .. } => "the relationship set is another one now",
-        Fit::Outdated { .. } => "the source says something else now",
-        Fit::Gone => "the newest release does not have the object any more",
+        Fit::Current => "valid: the source and the relationship set are current",
+        Fit::Bookkeeping(_) => "only metadata has changed since the release that it is about",
+        Fit::Outdated { relationships: true, .. } => "the relationship set has changed",
+        Fit::Outdated { .. } => "the source text has changed",
+        Fit::Gone => "the newest release no longer contains the object",
     }
 }
 
@@ -155,7 +154,7 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
         );
     }
     if takes.is_empty() {
-        display::remark("there are no takes");
+        display::remark("no takes");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -167,7 +166,7 @@ async fn show(catalog: &Catalog, number: i64, json: bool) -> Result<ExitCode, Fa
         Ok((take, checked)) => (take, told(&checked.fit), checked.troubles),
         Err(TakeError::Troubles(troubles)) => {
             let take = catalog.library().take(number).await?.ok_or(TakeError::Missing(number))?;
-            (take, "its document does not follow the schema any more", troubles)
+            (take, "its document no longer matches the schema", troubles)
         }
         Err(error) => return Err(error.into()),
     };
