@@ -594,3 +594,6 @@ fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 
 use crate::pool::Worker;
 use rustix::fd::OwnedFd;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,8 @@ pub(crate) struct Seats {
 
 #[derive(Default)]
 struct State {
-    ready: Vec<Seat>,
+    /// In the order in which they were asked for: the first was forked by now, the last perhaps not yet.
+    ready: VecDeque<Seat>,
     shared: HashMap<Share, Vec<Seat>>,
 }
 
@@ -88,13 +89,13 @@ impl Seats {
         let mut state = self.state();
         let now = Instant::now();
         state.ready.retain(|seat| seat.is_of(worker) && now.saturating_duration_since(seat.since) < WAITS);
-        let seat = state.ready.pop();
+        let seat = state.ready.pop_front();
         (seat, state.ready.len())
     }
 
     /// One more that has seen nothing yet.
     pub(crate) fn keep_ready(&self, seat: Seat) {
-        self.state().ready.push(seat);
+        self.state().ready.push_back(seat);
     }
 
     /// A child that such samples had before.
