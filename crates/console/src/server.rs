@@ -96,7 +96,7 @@ lazaret_model::settings! {
         pub logo: std::path::PathBuf = std::path::PathBuf::new();
         /// Hours for which an approved file can be downloaded.
         pub release_hours: u32 = 72;
-        /// Hours for which requests from a machine are those of whoever signed in there to use the web (`proxy.sign_in_page`).
+        /// Hours after signing in to use the web (`proxy.sign_in_page`) for which requests from that machine count as that person's.
         pub network_hours: u32 = 12, in 1..=8_760;
         /// Maximum number of requests per hour from one machine.
         pub requests_an_hour: u32 = 10;
@@ -139,6 +139,8 @@ pub struct Console {
     library: Option<Arc<LibraryPages>>,
     /// What the proxy shows when it says for whom it asks; empty for no proxy.
     proxy_secret: String,
+    /// Whether people sign in here to use the web (`proxy.sign_in_page`).
+    web_sign_in: bool,
     /// The rooms that run.
     rooms: Arc<Rooms>,
     /// What the gates and rooms did, counted.
@@ -192,6 +194,7 @@ impl Console {
             house,
             library: None,
             proxy_secret: String::new(),
+            web_sign_in: false,
             rooms,
             metrics: Arc::new(String::new),
             looked,
@@ -222,6 +225,13 @@ impl Console {
     #[must_use]
     pub fn with_proxy(mut self, secret: String) -> Self {
         self.proxy_secret = secret;
+        self
+    }
+
+    /// The console on which people sign in to use the web, or not (`proxy.sign_in_page`).
+    #[must_use]
+    pub fn with_web_sign_in(mut self, web_sign_in: bool) -> Self {
+        self.web_sign_in = web_sign_in;
         self
     }
 

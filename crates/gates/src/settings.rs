@@ -184,12 +184,12 @@ lazaret_model::settings! {
         pub inspect_uploads: bool = true;
         /// Require a name and password (Basic authentication) of a console user.
         pub authentication: bool = false;
-        /// Lead people to the console's page /network to sign in, with a password or through their organisation's provider
-        /// (`[identity.oidc]`): from then on requests from the same machine are theirs, for `console.network_hours`. Names and passwords
-        /// that programs send count as well; nobody is asked for them. For machines with one person at a time. Tunnels that are passed
+        /// Redirect people to the console page /network to sign in, with a password or through their organisation's provider
+        /// (`[identity.oidc]`). Requests from the same machine then count as theirs for `console.network_hours`. Programs may send a
+        /// name and password, but are not asked for them. For machines used by one person at a time. Tunnels that pass
         /// uninspected need no sign-in.
         pub sign_in_page: bool = false;
-        /// Hosts that may be asked before anybody has signed in, written as in `bypass`. The console and the sign-in provider always may.
+        /// Hosts that can be reached without signing in, written as in `bypass`. The console and the sign-in provider always can.
         pub sign_in_except: Vec<String> = Vec::new();
         /// Upstream proxy through which sites are reached, such as "http://proxy.example:8080" or
         /// "http://NAME:PASSWORD@HOST:PORT".

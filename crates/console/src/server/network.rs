@@ -28,8 +28,9 @@ struct Network {
     machine: String,
     /// The machine as the proxy sees it, where that is another one.
     other: Option<IpAddr>,
-    /// Where they wanted to go, and the host of that; empty for nowhere.
+    /// The address they wanted to open; empty where there is none.
     to: String,
+    /// The host in it.
     host: String,
     /// Who uses the web from there, and until when.
     present: Option<(String, String)>,
@@ -58,19 +59,29 @@ pub(super) struct Wanted {
     at: String,
 }
 
+impl parts::Network {
+    /// Nobody is to think that they are known where the proxy does not ask for it.
+    fn signs_in(&self) -> Result<(), Refused> {
+        const OFF: &str = "signing in to use the web is not enabled here (`proxy.sign_in_page`)";
+        if self.web_sign_in { Ok(()) } else { Err(Refused::Because(StatusCode::NOT_FOUND, OFF)) }
+    }
+}
+
 /// Leads to the page that asks. A redirection would not do: browsers count it to the site where it began, and send no cookie that is
 /// `SameSite=Strict` along.
-pub(super) async fn lead(State(_): State<parts::People>, Query(wanted): Query<Wanted>) -> Answer {
+pub(super) async fn lead(State(console): State<parts::Network>, Query(wanted): Query<Wanted>) -> Answer {
+    console.signs_in()?;
     page(&ArrivedPage { user: None, to: asking(&wanted) })
 }
 
 /// Asks whether requests from here are theirs from now on.
 pub(super) async fn show(
-    State(console): State<parts::People>,
+    State(console): State<parts::Network>,
     Visitor(who): Visitor,
     here: Here,
     Query(wanted): Query<Wanted>,
 ) -> Answer {
+    console.signs_in()?;
     let Some(who) = who else {
         let back = encoded(&asking(&wanted));
         return Ok(Redirect::to(&format!("/login?to={back}")).into_response());
@@ -93,11 +104,12 @@ pub(super) async fn show(
 
 /// Takes the machine as theirs, and leads to where they wanted to go.
 pub(super) async fn arrive(
-    State(console): State<parts::People>,
+    State(console): State<parts::Network>,
     who: SignedIn,
     here: Here,
     Signed(wanted): Signed<Wanted>,
 ) -> Answer {
+    console.signs_in()?;
     console.identity.arrive(&here, &who.user, console.settings.network_hours).await?;
     let to = elsewhere(&wanted.to).map_or_else(|| CONFIRM.to_owned(), |to| to.to_string());
     page(&ArrivedPage { user: who.shown(), to })
@@ -105,7 +117,7 @@ pub(super) async fn arrive(
 
 /// Ends that.
 pub(super) async fn leave(
-    State(console): State<parts::People>,
+    State(console): State<parts::Network>,
     who: SignedIn,
     here: Here,
     _: Signed<Nothing>,

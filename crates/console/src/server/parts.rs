@@ -71,6 +71,9 @@ parts! {
     /// Who may sign in, and signing in.
     People { identity: Arc<Identity>, settings: Arc<ConsoleSettings> }
 
+    /// Signing in to use the web.
+    Network { identity: Arc<Identity>, settings: Arc<ConsoleSettings>, web_sign_in: bool }
+
     /// Incidents, and what strangers report.
     Incidents {
         ledger: Ledger,

@@ -35,10 +35,10 @@ impl Proxy {
                         return Ok(());
                     }
                     Ok(false) => {
-                        tracing::info!(client = %place.client, %name, "a wrong name or password");
+                        tracing::info!(client = %place.client, %name, "wrong name or password");
                         tokio::time::sleep(WRONG_TIME).await;
                     }
-                    Err(why) => tracing::error!(client = %place.client, %why, "nobody can be known"),
+                    Err(why) => tracing::error!(client = %place.client, %why, "cannot check credentials"),
                 }
                 return Err(self.challenge(request, place));
             }
@@ -51,7 +51,7 @@ impl Proxy {
         }
         // At each request, also in a tunnel that stays open: whoever signs out is out.
         place.person = self.accounts.at(client).await.unwrap_or_else(|why| {
-            tracing::error!(client = %place.client, %why, "nobody can be known");
+            tracing::error!(client = %place.client, %why, "cannot look up who uses this machine");
             None
         });
         // Nothing that a browser would show can be answered to CONNECT: whoever opens a tunnel is asked inside.

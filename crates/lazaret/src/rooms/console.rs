@@ -46,6 +46,7 @@ impl Room for ConsoleRoom {
             let (desk, rooms) = (Arc::clone(&shared.desk), frame.rooms());
             let metrics = move || desk.metrics().text() + &rooms.metrics();
             let console = console.with_metrics(metrics).with_library(library).with_proxy(shared.secret.clone());
+            let console = console.with_web_sign_in(shared.config.proxy.sign_in_page);
             let console = console.with_house(Arc::clone(&shared.house)).with_rooms(frame.rooms());
             match console.setup_link().await.map_err(RoomError::failed)? {
                 Some(link) => display::remark(&format!("create the first administrator of the console at {url}{link}")),

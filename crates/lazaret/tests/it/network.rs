@@ -14,18 +14,6 @@ fn newest(admin: &Staff<'_>) -> String {
     event["person"].as_str().map_or_else(|| panic!("{lines}"), str::to_owned)
 }
 
-/// The secret of the form on the page that asks.
-fn secret(staff: &Staff<'_>) -> String {
-    let page = staff.get("/network/confirm");
-    page.split("name=\"csrf\" value=\"")
-        .nth(1)
-        .unwrap_or_else(|| panic!("{page}"))
-        .split('"')
-        .next()
-        .unwrap()
-        .to_owned()
-}
-
 #[test]
 fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
     let served = Served::with("[proxy]\nsign_in_page = true\nsign_in_except = [\"updates.example\", \"localhost\"]\n");
@@ -84,7 +72,7 @@ fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
     let head = ada.curl(&["-I", &ada.url("/network/confirm")]).to_lowercase();
     assert!(head.contains("referrer-policy: same-origin"), "{head}");
     assert_eq!(goes(&[]).status, 302);
-    let arrived = ada.post("/network", &[("csrf", &secret(&ada)), ("to", &url)]);
+    let arrived = ada.post("/network", &[("csrf", &ada.csrf_on("/network/confirm")), ("to", &url)]);
     assert!(arrived.ends_with("200") && arrived.contains(&format!("url={url}")), "{arrived}");
     for tunnel in [&[][..], &["--proxytunnel"]] {
         assert_eq!(goes(tunnel).text(), LETTER);
@@ -96,7 +84,7 @@ fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
     // Somebody else at the same machine takes it over, and only their own can be ended.
     assert!(admin.post("/network", &[("csrf", &admin.csrf()), ("to", "")]).ends_with("200"));
     until("the machine is Anna's", || goes(&[]).status == 200 && newest(&admin) == "anna");
-    assert!(ada.post("/network/leave", &[("csrf", &secret(&ada))]).ends_with("303"));
+    assert!(ada.post("/network/leave", &[("csrf", &ada.csrf_on("/network/confirm"))]).ends_with("303"));
     assert_eq!(goes(&[]).status, 200);
     assert!(admin.post("/network/leave", &[("csrf", &admin.csrf())]).ends_with("303"));
     until("nobody is known", || goes(&[]).status == 302);
@@ -104,16 +92,30 @@ fn whoever_signed_in_on_the_page_is_known_at_the_proxy_until_they_sign_out() {
     for shut_out in [false, true] {
         let ada = admin.another();
         assert!(ada.post("/login", &[("name", "ada"), ("password", "a long enough one")]).ends_with("303"));
-        assert!(ada.post("/network", &[("csrf", &secret(&ada)), ("to", "")]).ends_with("200"));
+        assert!(ada.post("/network", &[("csrf", &ada.csrf_on("/network/confirm")), ("to", "")]).ends_with("200"));
         until("Ada is known", || goes(&["--proxytunnel"]).status == 200);
         let left = if shut_out {
             admin.post("/users/ada", &[("csrf", &admin.csrf()), ("role", "person"), ("disabled", "yes")])
         } else {
-            ada.post("/logout", &[("csrf", &secret(&ada))])
+            ada.post("/logout", &[("csrf", &ada.csrf_on("/network/confirm"))])
         };
         assert!(left.ends_with("303"), "{left}");
         until("Ada is out", || goes(&["--proxytunnel"]).status == 302);
     }
+}
+
+#[test]
+fn where_the_proxy_does_not_ask_nobody_is_told_that_they_are_known() {
+    let served = Served::with("");
+    let admin = administrator(&served);
+    for path in ["/network", "/network/confirm"] {
+        assert_eq!(admin.status(path), 404, "{path}");
+    }
+    let arrived = admin.post("/network", &[("csrf", &admin.csrf()), ("to", "")]);
+    assert!(arrived.contains("is not enabled here") && arrived.ends_with("404"), "{arrived}");
+    assert!(!admin.get("/audit").contains("for the web, from"));
+    // What was left from when it did can still be ended.
+    assert!(admin.post("/network/leave", &[("csrf", &admin.csrf())]).ends_with("303"));
 }
 
 #[test]

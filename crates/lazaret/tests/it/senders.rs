@@ -90,24 +90,12 @@ fn status(staff: &Staff<'_>, path: &str, csrf: &str, more: &[&str]) -> u16 {
     staff.curl(&arguments).parse().unwrap()
 }
 
-/// The secret of somebody's own forms.
-fn secret(staff: &Staff<'_>) -> String {
-    let page = staff.get("/account");
-    page.split("name=\"csrf\" value=\"")
-        .nth(1)
-        .unwrap_or_else(|| panic!("{page}"))
-        .split('"')
-        .next()
-        .unwrap()
-        .to_owned()
-}
-
 #[test]
 fn every_form_is_refused_without_a_session_with_a_wrong_secret_and_with_a_wrong_role() {
     let served = Served::with(CLOSED);
     let staff = one_of_each(administrator(&served));
     let stranger = staff.first().unwrap().1.another();
-    let secrets: Vec<String> = staff.iter().map(|(_, staff)| secret(staff)).collect();
+    let secrets: Vec<String> = staff.iter().map(|(_, staff)| staff.csrf_on("/account")).collect();
     let permissions = Permissions::built_in().unwrap();
     let foreign = ["-H", "Sec-Fetch-Site: cross-site"];
     let mut walked = BTreeSet::new();
@@ -192,7 +180,7 @@ fn a_form_is_understood_only_once_its_sender_may_send_it_and_its_secret_is_right
         let (text, status) = answer.rsplit_once('\n').unwrap();
         (status.parse::<u16>().unwrap(), text.to_owned())
     };
-    let (own, its) = (secret(&admin), secret(&viewer));
+    let (own, its) = (admin.csrf_on("/account"), viewer.csrf_on("/account"));
     let outdated = "this form has expired";
     let check = |staff: &Staff<'_>, path: &str, data: &str, status: u16, says: &str| {
         let (found, text) = send(staff, path, data, &[]);
@@ -222,8 +210,8 @@ fn every_address_for_programs_wants_a_token_and_no_cookie_and_to_change_somethin
     let served = Served::with("[console]\npublic_library = false\n");
     let admin = administrator(&served);
     let viewer = admin.colleague("karl", "viewer");
-    let made =
-        viewer.post("/account/tokens", &[("csrf", &secret(&viewer)), ("name", "looks only"), ("role", "viewer")]);
+    let made = viewer
+        .post("/account/tokens", &[("csrf", &viewer.csrf_on("/account")), ("name", "looks only"), ("role", "viewer")]);
     let token =
         made.split("<pre>").nth(1).unwrap_or_else(|| panic!("no token: {made}")).split('<').next().unwrap().trim();
     let description: serde_json::Value =

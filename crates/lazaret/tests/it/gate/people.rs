@@ -201,8 +201,17 @@ impl Staff<'_> {
         status.parse().unwrap()
     }
 
+    /// The secret of their forms.
     pub fn csrf(&self) -> String {
-        self.get("/").split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+        self.csrf_on("/")
+    }
+
+    /// The same, from a page that they may see.
+    #[track_caller]
+    pub fn csrf_on(&self, path: &str) -> String {
+        let page = self.get(path);
+        let secret = page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+        secret.unwrap_or_else(|| panic!("no form on {path}: {page}")).to_owned()
     }
 }
 
