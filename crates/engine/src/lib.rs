@@ -8,6 +8,7 @@ mod assembly;
 mod cache;
 mod child;
 mod clamd;
+mod confine;
 mod emitters;
 mod engine;
 mod error;
@@ -30,6 +31,7 @@ mod unopened;
 mod worker;
 
 pub use clamd::{Clamd, ClamdError};
+pub use confine::confine;
 pub use emitters::{By, EMITTERS, Emitter};
 pub use engine::{Engine, Expected, Explained, Isolation, Notice, Request, Settings};
 pub use error::EngineError;

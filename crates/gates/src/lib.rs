@@ -49,8 +49,8 @@ pub use icap::Icap;
 pub use metrics::Metrics;
 pub use post::{PostError, Poster};
 pub use proxy::{
-    Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, KeyKind, KeyProbe, Own, Proxy, SIGNER_ARGUMENT,
-    signer_main,
+    Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, KeyKind, KeyProbe, NEGOTIATE_ARGUMENT, Own, Proxy,
+    SIGNER_ARGUMENT, negotiate_main, signer_main,
 };
 pub use record::{Kept, Pending, Record, RecordError};
 pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};

@@ -11,8 +11,11 @@ mod connection;
 mod connector;
 mod destinations;
 mod fields;
+mod helper;
+mod negotiate;
 mod pac;
 mod passing;
+mod place;
 mod prefixed;
 mod ranged;
 mod requests;
@@ -26,6 +29,7 @@ pub use authority::{
     Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, KeyKind, KeyProbe, SIGNER_ARGUMENT, signer_main,
 };
 pub(crate) use body::{Body, full};
+pub use negotiate::{NEGOTIATE_ARGUMENT, negotiate_main};
 pub(crate) use upstream::{Asker, Upstream, tls};
 
 use crate::accept::{self, Bounds, Held, closed};
@@ -37,13 +41,14 @@ use crate::settings::{ProxySettings, of_one_address};
 use crate::{Accounts, Desk, Exchange, GateError, Wants};
 use destinations::Ports;
 use fields::Via;
-use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, TE, UPGRADE};
-use http::uri::{Authority as UriAuthority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::header::{ACCEPT_ENCODING, CONNECTION, TE, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lazaret_model::{Crowd, Gate, Introduction};
+use negotiate::Negotiator;
+use place::{Place, Tunnel, absolute, same_origin};
 use ranged::Wish;
 use requests::Requests;
 use std::convert::Infallible;
@@ -86,6 +91,7 @@ pub struct Proxy {
     /// The console, whose answers are ours.
     own: Option<Own>,
     accounts: Arc<dyn Accounts>,
+    negotiator: Option<Negotiator>,
     waiting: Waiting,
     via: Via,
     ports: Ports,
@@ -103,34 +109,9 @@ pub struct Own {
     pub secret: String,
 }
 
-/// Where a request stands: who sent it, and in which tunnel.
-#[derive(Debug, Clone)]
-struct Place {
-    client: SocketAddr,
-    /// Its place among the connections, which a tunnel keeps.
-    held: Arc<Held>,
-    /// Who opened the tunnel, or came by it unasked.
-    person: Option<String>,
-    /// Whether they gave their name and password with the tunnel.
-    vouched: bool,
-    tunnel: Option<Tunnel>,
-}
-
-/// What a `CONNECT` request asked for.
-#[derive(Debug, Clone)]
-struct Tunnel {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-    /// Nobody asked for it: the kernel led the connection here.
-    redirected: bool,
-    /// Which program asked for it, as it says; empty where it does not.
-    agent: String,
-}
-
 impl Proxy {
     /// A proxy that asks `desk` about every answer, but for those of its own console, which hands over what somebody
-    /// approved; and `accounts` about people, where it is set to.
+    /// approved; and `accounts` about people, where it is set to. Blocks until what opens Kerberos tickets is ready.
     ///
     /// # Errors
     /// When a setting cannot be used.
@@ -149,9 +130,25 @@ impl Proxy {
         let ports = Ports::of(&settings)?;
         let clients = Networks::parse("proxy.allowed_clients", &settings.allowed_clients)?;
         let balancers = Networks::parse("proxy.balancers", &settings.balancers)?;
+        let negotiator = Negotiator::of(&settings)?;
+        negotiator.as_ref().map_or(Ok(()), Negotiator::start)?;
         let (waiting, via) = (Waiting::default(), Via::new());
         let crowd = Crowd::new(of_one_address(settings.connections_an_address, settings.connections));
-        Ok(Self { desk, authority, settings, upstream, own, accounts, waiting, via, ports, clients, balancers, crowd })
+        Ok(Self {
+            desk,
+            authority,
+            settings,
+            upstream,
+            own,
+            accounts,
+            negotiator,
+            waiting,
+            via,
+            ports,
+            clients,
+            balancers,
+            crowd,
+        })
     }
 
     /// Looks at settings.
@@ -164,6 +161,7 @@ impl Proxy {
         settings.constraints()?;
         settings.next_from()?;
         authority::check(settings)?;
+        Negotiator::of(settings)?;
         Networks::parse("proxy.balancers", &settings.balancers)?;
         Upstream::new(settings).map(drop)
     }
@@ -219,7 +217,7 @@ impl Proxy {
         if !self.takes(client) {
             return;
         }
-        let place = Place { client, held, person: None, vouched: false, tunnel: None };
+        let place = Place::of(client, held);
         let stream = Patient::new(stream, self.settings.idle_time());
         self.http1(stream, place, closing).await;
     }
@@ -439,95 +437,6 @@ impl Own {
             headers.insert(Introduction::FIELD, told);
         }
     }
-}
-
-impl Place {
-    fn asker(&self) -> Asker {
-        if self.client.ip().to_canonical().is_loopback() { Asker::Here } else { Asker::Elsewhere }
-    }
-}
-
-/// Whether two addresses have one scheme, host and port (RFC 6454, 5).
-fn same_origin(one: &Uri, other: &Uri) -> bool {
-    let host = |uri: &Uri| normal_host(uri.host().unwrap_or_default());
-    let port = connector::port_of;
-    one.scheme() == other.scheme() && host(one) == host(other) && port(one) == port(other)
-}
-
-/// The absolute address that a request is for.
-fn absolute(request: &Request<Incoming>, place: &Place) -> Result<Uri, Trouble> {
-    let uri = request.uri();
-    let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let Some(tunnel) = &place.tunnel else {
-        return match uri.scheme_str() {
-            Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => without_credentials(uri),
-            Some(_) => Err(Trouble::Request("only http and https are supported")),
-            None => Err(Trouble::Request("this is a proxy: configure it as such in the browser or program")),
-        };
-    };
-    if tunnel.redirected && tunnel.host.parse::<IpAddr>().is_ok() {
-        return redirected(request, tunnel, path);
-    }
-    // RFC 9110, 7.4: what is meant for another host does not belong into this tunnel.
-    let mut named = request.headers().get_all(HOST).iter();
-    let field = named.next().map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
-    if named.next().is_some() {
-        return Err(Trouble::Request("there is more than one Host field"));
-    }
-    let inner = uri.authority().map(ToString::to_string).or(field.clone());
-    for inner in inner.iter().chain(&field) {
-        let inner: UriAuthority = inner.parse().map_err(|_| Trouble::Request("the Host field does not name a host"))?;
-        if normal_host(inner.host()) != tunnel.host || inner.port_u16().unwrap_or(tunnel.default_port()) != tunnel.port
-        {
-            return Err(Trouble::Misdirected);
-        }
-    }
-    if inner.is_none() && request.version() >= Version::HTTP_11 {
-        return Err(Trouble::Request("there is no Host field"));
-    }
-    let built = Uri::builder().scheme(tunnel.scheme.clone()).authority(tunnel.authority()).path_and_query(path).build();
-    built.map_err(|_| Trouble::Request("the URL is invalid"))
-}
-
-/// The address that a redirected request is for: its `Host` field says which site, the connection only which machine.
-fn redirected(request: &Request<Incoming>, tunnel: &Tunnel, path: PathAndQuery) -> Result<Uri, Trouble> {
-    let mut named = request.headers().get_all(HOST).iter();
-    let (Some(field), None) = (named.next(), named.next()) else {
-        return Err(Trouble::Request("there is not exactly one Host field"));
-    };
-    let wrong = Trouble::Request("the Host field does not name a host");
-    let site: UriAuthority = field.to_str().ok().and_then(|field| field.parse().ok()).ok_or(wrong.clone())?;
-    let site = Tunnel {
-        host: normal_host(site.host()),
-        port: site.port_u16().unwrap_or(tunnel.default_port()),
-        ..tunnel.clone()
-    };
-    if site.host.is_empty() || site.port != tunnel.port {
-        return Err(Trouble::Misdirected);
-    }
-    let built = Uri::builder().scheme(site.scheme.clone()).authority(site.authority()).path_and_query(path).build();
-    built.map_err(|_| wrong)
-}
-
-impl Tunnel {
-    fn default_port(&self) -> u16 {
-        if self.scheme == Scheme::HTTPS { 443 } else { 80 }
-    }
-
-    fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == self.default_port() { host } else { format!("{host}:{}", self.port) }
-    }
-}
-
-/// An address without user and password, which are not for the site's eyes in this form.
-fn without_credentials(uri: &Uri) -> Result<Uri, Trouble> {
-    let Some((_, authority)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')) else {
-        return Ok(uri.clone());
-    };
-    let mut parts = uri.clone().into_parts();
-    parts.authority = Some(authority.parse().map_err(|_| Trouble::Request("the URL is invalid"))?);
-    Uri::from_parts(parts).map_err(|_| Trouble::Request("the URL is invalid"))
 }
 
 /// The protocol that a request wants to change to.

@@ -184,6 +184,17 @@ lazaret_model::settings! {
         pub inspect_uploads: bool = true;
         /// Require a name and password (Basic authentication) of a console user.
         pub authentication: bool = false;
+        /// Key table (keytab) of the proxy's Kerberos service, such as HTTP/proxy.example.org, which is the proxy's name in
+        /// browsers: clients with a ticket sign in without typing (Negotiate, RFC 4559). Needs the system's Kerberos
+        /// library (Debian: libgssapi-krb5-2). A ticket counts for the connection that it came on, so there must be no
+        /// other HTTP proxy between clients and this one. Changes need a restart. Empty: none.
+        pub kerberos_keytab: String = String::new();
+        /// Kerberos realm whose people are known by name without the realm, such as "EXAMPLE.ORG": ada@EXAMPLE.ORG is "ada" to
+        /// policies, groups and events. People of other realms keep theirs. Empty: everyone keeps theirs.
+        pub kerberos_realm: String = String::new();
+        /// Networks whose clients are asked for a Kerberos ticket; others sign in as the settings around this one say.
+        /// Empty: all.
+        pub kerberos_clients: Vec<String> = Vec::new();
         /// Redirect people to the console page /network to sign in, with a password or through their organisation's provider
         /// (`[identity.oidc]`). Requests from the same machine then count as theirs for `console.network_hours`. Programs may send a
         /// name and password, but are not asked for them. For machines used by one person at a time. Tunnels that pass

@@ -50,6 +50,9 @@ pub fn main_with(rooms: impl FnOnce() -> Vec<Arc<dyn Room>>) -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_gates::SIGNER_ARGUMENT) {
         return lazaret_gates::signer_main();
     }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_gates::NEGOTIATE_ARGUMENT) {
+        return lazaret_gates::negotiate_main();
+    }
     folder::mask();
     if let Err(failure) = rooms::put_up(rooms()) {
         display::complain(&failure.to_string());

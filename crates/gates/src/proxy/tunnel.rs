@@ -99,7 +99,7 @@ impl Proxy {
                 "a connection to `proxy.transparent` was not redirected by the kernel and is closed"
             );
         };
-        let place = Place { client, held, person: None, vouched: false, tunnel: None };
+        let place = Place::of(client, held);
         let host = normal_host(&meant.ip().to_canonical().to_string());
         let agent = String::new();
         let tunnel = Tunnel { scheme: Scheme::HTTPS, host, port: meant.port(), redirected: true, agent };

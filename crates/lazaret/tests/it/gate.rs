@@ -107,7 +107,7 @@ impl Served {
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(Stdio::piped());
-        let mut process = spawned(command);
+        let mut process = keep(command);
         let (log, lines) = (Arc::new(Mutex::new(String::new())), process.stderr.take().unwrap());
         let (sender, ready) = std::sync::mpsc::channel();
         let kept = Arc::clone(&log);
@@ -236,7 +236,7 @@ fn configured(folder: &tempfile::TempDir, configuration: &str) {
 }
 
 /// Starts a process that ends with this one, however this one ends: what is kept for all tests is never dropped.
-fn spawned(command: Command) -> Child {
+pub fn keep(command: Command) -> Child {
     type Wish = (Command, std::sync::mpsc::Sender<Child>);
     // The kernel watches the thread that starts a process (prctl(2), PR_SET_PDEATHSIG), so that one must stay.
     static STARTER: LazyLock<Mutex<std::sync::mpsc::Sender<Wish>>> = LazyLock::new(|| {

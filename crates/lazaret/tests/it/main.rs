@@ -30,6 +30,7 @@ mod icaps;
 mod incident;
 mod isolation;
 mod kept;
+mod kerberos;
 mod looks;
 mod morning;
 mod network;

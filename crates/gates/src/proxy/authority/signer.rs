@@ -4,6 +4,7 @@
 
 use super::der;
 use super::name::KeyName;
+use crate::proxy::helper;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
 use cryptoki::mechanism::Mechanism;
@@ -14,9 +15,6 @@ use cryptoki::types::AuthPin;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -125,28 +123,9 @@ impl Trouble {
 }
 
 /// The process: call this first thing in `main` when the first argument is [`SIGNER_ARGUMENT`].
-///
-/// Standard input is the socket of whoever asks. It returns when that is closed.
 pub fn signer_main() -> ExitCode {
-    let stream = std::io::stdin().as_fd().try_clone_to_owned().map(UnixStream::from);
-    let Ok((mut answers, questions)) = stream.and_then(|stream| Ok((stream.try_clone()?, stream))) else {
-        return ExitCode::from(2);
-    };
-    let mut questions = BufReader::new(questions);
     let mut signer = None;
-    loop {
-        let mut line = String::new();
-        if !matches!(questions.read_line(&mut line), Ok(1..)) {
-            return ExitCode::SUCCESS;
-        }
-        let Ok(question) = serde_json::from_str(&line) else { return ExitCode::from(2) };
-        let answer = answer(&mut signer, question).unwrap_or_else(Answer::Failed);
-        let Ok(mut text) = serde_json::to_vec(&answer) else { return ExitCode::from(2) };
-        text.push(b'\n');
-        if answers.write_all(&text).is_err() {
-            return ExitCode::SUCCESS;
-        }
-    }
+    helper::serve(|question| answer(&mut signer, question).unwrap_or_else(Answer::Failed))
 }
 
 fn answer(signer: &mut Option<Signer>, question: Question) -> Result<Answer, Trouble> {

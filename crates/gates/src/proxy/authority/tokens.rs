@@ -4,15 +4,12 @@
 use super::name::{Address, KeyName};
 use super::signer::{Answer, Fault, KeyKind, Question, SIGNER_ARGUMENT, Trouble};
 use crate::GateError;
+use crate::proxy::helper::{Helper, took_too_long};
 use crate::settings::ProxySettings;
 use std::fs;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,8 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const MAKING: Duration = Duration::from_secs(300);
 /// How long a token that failed is left alone, so that a process is not started for every connection meanwhile.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Bytes of an answer: many times what a signature or a public key takes.
-const MOST_ANSWER: u64 = 1 << 16;
 /// Bytes of a PIN (PKCS #11 leaves it to the token; 255 are the most that are known).
 const MOST_PIN: usize = 255;
 
@@ -169,7 +164,7 @@ impl State {
             Some(signer) => signer,
             None => self.start(wanted)?,
         };
-        match signer.ask(question, patience) {
+        match signer.process.ask(question, patience) {
             Ok(Answer::Failed(trouble)) => {
                 match trouble.fault {
                     Fault::Key => self.signer = Some(signer),
@@ -193,20 +188,13 @@ impl State {
                 format!("the PIN in `{}` is wrong; it is not tried again until the file is changed", path.display());
             return Err(Trouble::new(Fault::Pin, why));
         }
-        let failed = |error: io::Error| {
-            Trouble::new(
-                Fault::Token,
-                format!(
-                    "cannot start a process for its module: \
-            {error}"
-                ),
-            )
-        };
-        let mut signer = Signer::spawn(pin).map_err(failed)?;
-        let start = Question::Start { module: wanted.module.clone(), pin: signer.pin.clone() };
-        match signer.ask(&start, PATIENCE) {
+        let failed =
+            |error: io::Error| Trouble::new(Fault::Token, format!("cannot start a process for its module: {error}"));
+        let mut process = Helper::spawn(SIGNER_ARGUMENT, &[]).map_err(failed)?;
+        let start = Question::Start { module: wanted.module.clone(), pin: pin.clone() };
+        match process.ask(&start, PATIENCE) {
             Ok(Answer::Failed(trouble)) => Err(trouble),
-            Ok(_) => Ok(signer),
+            Ok(_) => Ok(Signer { process, pin }),
             Err(error) => Err(silent(&error, PATIENCE)),
         }
     }
@@ -214,58 +202,16 @@ impl State {
 
 /// The process that has the module.
 struct Signer {
-    process: Child,
-    stream: BufReader<UnixStream>,
+    process: Helper,
     pin: Option<String>,
-}
-
-impl Signer {
-    fn spawn(pin: Option<String>) -> io::Result<Self> {
-        let (ours, theirs) = UnixStream::pair()?;
-        // The environment stays: it is by it that modules find their configuration.
-        let process = Command::new("/proc/self/exe")
-            .arg0("lazaret")
-            .arg(SIGNER_ARGUMENT)
-            .current_dir("/")
-            // Ctrl-C is for whoever asks, who may still need it.
-            .process_group(0)
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
-            .spawn()?;
-        Ok(Self { process, stream: BufReader::new(ours), pin })
-    }
-
-    fn ask(&mut self, question: &Question, patience: Duration) -> io::Result<Answer> {
-        let mut text = serde_json::to_vec(question)?;
-        text.push(b'\n');
-        let stream = self.stream.get_mut();
-        stream.set_write_timeout(Some(patience))?;
-        stream.set_read_timeout(Some(patience))?;
-        stream.write_all(&text)?;
-        let mut line = String::new();
-        Read::by_ref(&mut self.stream).take(MOST_ANSWER).read_line(&mut line)?;
-        if !line.ends_with('\n') {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        Ok(serde_json::from_str(&line)?)
-    }
-}
-
-impl Drop for Signer {
-    fn drop(&mut self) {
-        // It may hang in its module, and then does not notice that nobody asks any more.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// What it means that a process gives no answer.
 fn silent(error: &io::Error, patience: Duration) -> Trouble {
-    let why = match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            format!("its module did not respond within {} seconds", patience.as_secs())
-        }
-        _ => format!("the process with its module ended ({error})"),
+    let why = if took_too_long(error) {
+        format!("its module did not respond within {} seconds", patience.as_secs())
+    } else {
+        format!("the process with its module ended ({error})")
     };
     Trouble::new(Fault::Token, why)
 }

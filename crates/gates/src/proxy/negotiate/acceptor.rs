@@ -1,0 +1,88 @@
+//! The process that opens Kerberos tokens: it has the service's keys and the system's library, which is C code, and reads what any
+//! client sends. It gets at nothing but the files that the library needs.
+
+use super::gss;
+use crate::proxy::helper;
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The first argument that makes the executable accept tokens.
+pub const NEGOTIATE_ARGUMENT: &str = "negotiate-acceptor";
+
+/// Where the library finds itself, its plugins and its configuration.
+const READ: [&str; 12] = [
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/etc/krb5.conf",
+    "/etc/krb5.conf.d",
+    "/etc/gss",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/dev/null",
+    "/dev/urandom",
+    "/proc/sys",
+];
+/// Where it keeps which tokens it has seen, so that none counts twice.
+const SEEN: &str = "/var/tmp";
+
+/// A question.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Question {
+    /// The first one.
+    Start,
+    /// Whom a token vouches for, which is in base64.
+    Accept { token: String },
+}
+
+/// An answer.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Answer {
+    Ready {
+        /// What the kernel does not enforce.
+        warning: Option<String>,
+    },
+    Person {
+        /// With the realm.
+        name: String,
+    },
+    /// The token vouches for nobody.
+    Refused { why: String },
+    /// Nothing can be accepted.
+    Unable { why: String },
+}
+
+/// The process: call this first thing in `main` when the first argument is [`NEGOTIATE_ARGUMENT`].
+pub fn negotiate_main() -> ExitCode {
+    let mut acceptor = None;
+    helper::serve(|question| match (question, &acceptor) {
+        (Question::Start, _) => match start() {
+            Ok((ready, warning)) => {
+                acceptor = Some(ready);
+                Answer::Ready { warning }
+            }
+            Err(why) => Answer::Unable { why },
+        },
+        (Question::Accept { .. }, None) => Answer::Unable { why: "it was not started".to_owned() },
+        (Question::Accept { token }, Some(acceptor)) => match BASE64.decode(token.as_bytes()) {
+            Ok(token) => {
+                acceptor.accept(&token).map_or_else(|why| Answer::Refused { why }, |name| Answer::Person { name })
+            }
+            Err(_) => Answer::Refused { why: "the token is not base64".to_owned() },
+        },
+    })
+}
+
+fn start() -> Result<(gss::Acceptor, Option<String>), String> {
+    let variable = |name| std::env::var_os(name).unwrap_or_default();
+    let mut read: Vec<PathBuf> = READ.iter().map(PathBuf::from).collect();
+    read.extend(std::env::split_paths(&variable("KRB5_CONFIG")));
+    read.extend(variable("KRB5_KTNAME").to_str().map(|name| PathBuf::from(name.trim_start_matches("FILE:"))));
+    // Before anything is loaded: what the library does when it starts is done within these bounds, too.
+    let whole = lazaret_engine::confine(&read, &[Path::new(SEEN).to_path_buf()])?;
+    let warning = (!whole).then(|| "this kernel cannot confine it to the files that it needs (Landlock)".to_owned());
+    Ok((gss::Acceptor::new()?, warning))
+}
