@@ -16,18 +16,18 @@ pub struct Action {
 
 /// All of them. Where neither of the first two is permitted, a file is blocked.
 pub const ACTIONS: [Action; 5] = [
-    Action { name: "deliver", asked: true, meaning: "Hand it over now." },
-    Action { name: "hold", asked: true, meaning: "Keep it, and the person may ask for it." },
-    Action { name: "execute", asked: false, meaning: "Start it on a person's machine, as a guard there would ask." },
+    Action { name: "deliver", asked: true, meaning: "Deliver it now." },
+    Action { name: "hold", asked: true, meaning: "Quarantine it; the person may request it." },
+    Action { name: "execute", asked: false, meaning: "Run it on a person's machine, as asked by a guard there." },
     Action {
         name: "connect",
         asked: false,
-        meaning: "Let a machine connect to a site; connections that nobody looks into are asked about as files of the class `connection` are.",
+        meaning: "Let a machine connect to a site; uninspected connections are decided like files of the class `connection`.",
     },
     Action {
         name: "release",
         asked: false,
-        meaning: "Hand over what was held, once somebody approved it; who may approve is said by the roles of the console.",
+        meaning: "Release a held file once someone has approved it; who may approve depends on the console's roles.",
     },
 ];
 

@@ -45,7 +45,7 @@ fn facts<'de, D: Deserializer<'de>>(part: D) -> Result<Facts, D::Error> {
     let gate_is_set = set.contains_key("gate");
     let mut facts: Facts = set.try_into().map_err(D::Error::custom)?;
     if let Some(from_web) = from_web {
-        let from_web = from_web.as_bool().ok_or_else(|| D::Error::custom("`from_web` is true or false"))?;
+        let from_web = from_web.as_bool().ok_or_else(|| D::Error::custom("`from_web` must be true or false"))?;
         if !gate_is_set {
             let gate = if from_web { Gate::Proxy } else { Gate::Scan };
             gate.name().clone_into(&mut facts.gate);
@@ -68,7 +68,7 @@ fn check_name<E: Error>(name: &str, stands: impl Fn(Place) -> bool) -> Result<()
         return Err(E::custom(format!("`{name}` is a fact about the site: write `site = {{ {name} = … }}`")));
     }
     let meant = nearest(name, names()).map_or_else(
-        || "`lazaret policy facts` lists all of them".to_owned(),
+        || "`lazaret policy facts` lists them all".to_owned(),
         |nearest| format!("did you mean `{nearest}`?"),
     );
     Err(E::custom(format!("there is no fact `{name}`; {meant}")))
@@ -91,7 +91,7 @@ impl Cases {
     pub fn parse(file: &str, text: &str) -> Result<Self, PolicyError> {
         let wrong = |why: String| PolicyError::Cases { file: file.to_owned(), why };
         let cases: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        if cases.cases.is_empty() { Err(wrong("it holds no `[[case]]`".to_owned())) } else { Ok(cases) }
+        if cases.cases.is_empty() { Err(wrong("it contains no `[[case]]`".to_owned())) } else { Ok(cases) }
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
             ("suspicious = true", "`suspicious` is a fact about the site: write `site = { suspicious = … }`"),
             ("colour_of_the_icon = \"red\"", "there is no fact `colour_of_the_icon`; `lazaret policy facts` lists"),
             ("gate = \"scan\", from_web = true", "`from_web` follows from `gate`, and is false for `scan`"),
-            ("from_web = 1", "`from_web` is true or false"),
+            ("from_web = 1", "`from_web` must be true or false"),
             ("size = \"large\"", "expected u64"),
         ] {
             let error = cases(part).err().unwrap_or_default();

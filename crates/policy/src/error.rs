@@ -29,7 +29,7 @@ pub enum PolicyError {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Refused(Vec<PolicyProblem>),
     /// A request that Cedar does not take.
-    #[error("the request about `{part}` does not fit the schema: {why}")]
+    #[error("the request about `{part}` does not match the schema: {why}")]
     Request {
         /// Path of the part.
         part: String,

@@ -84,7 +84,7 @@ pub fn explain(
 
 /// Changes of several facts at once.
 const VARIATIONS: &[Variation] = &[
-    ("if a password opened it, and what is in it were clean and ordinary", |facts| {
+    ("if a password opened it and its contents were clean and ordinary", |facts| {
         if facts.locked {
             facts.locked = false;
             facts.complete = true;
@@ -105,7 +105,7 @@ const VARIATIONS: &[Variation] = &[
             facts.verdict = "benign".to_owned();
         }
     }),
-    ("if nothing spoke against its content", |facts| {
+    ("if nothing suspicious had been found in its content", |facts| {
         if facts.verdict == "unknown" {
             return;
         }
@@ -114,13 +114,13 @@ const VARIATIONS: &[Variation] = &[
         facts.techniques.clear();
         facts.masquerade = false;
     }),
-    ("if nothing in it ran by itself", |facts| {
+    ("if nothing in it ran automatically", |facts| {
         for finding in BY_ITSELF {
             facts.findings.remove(*finding);
         }
     }),
     ("if it were an ordinary document", ordinary),
-    ("if a page fetched it instead of a person", |facts| {
+    ("if a page loaded it instead of a person", |facts| {
         // Only what comes by a gate to a browser comes to a page.
         if facts.direction == "download" && facts.from_web() {
             (facts.navigation, facts.saves, facts.attached) = (false, false, false);
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::{PolicyFile, built_in_policies};
 
-    const PAGE: &str = "if a page fetched it instead of a person";
+    const PAGE: &str = "if a page loaded it instead of a person";
     const DOCUMENT: &str = "if it were an ordinary document";
 
     fn conditions(policies: &Policies, facts: Facts) -> Vec<&'static str> {
@@ -220,7 +220,7 @@ mod tests {
         for (condition, told) in [
             ("resource.masquerade", "if it did not pretend to be something else"),
             ("resource.opened_with_password", "if it needed no password"),
-            ("resource.macros", "if it held no macros"),
+            ("resource.macros", "if it contained no macros"),
             ("resource.prevalence < 3", "if the file had been seen here 1,000 times"),
             (
                 "context has site && context.site has first_seen_days && context.site.first_seen_days < 30",
@@ -275,6 +275,6 @@ mod tests {
             findings: ["reputation.known-bad".to_owned()].into(),
             ..Facts::default()
         };
-        assert_eq!(conditions(&policies, facts), ["if nothing spoke against its content"]);
+        assert_eq!(conditions(&policies, facts), ["if nothing suspicious had been found in its content"]);
     }
 }

@@ -14,66 +14,68 @@ use std::collections::{BTreeMap, BTreeSet};
 facts! {
     /// Everything a decision can rest on. Two parts with equal facts get one decision.
     pub struct Facts {
-        /// The name that the person authenticated with; empty for nobody, whom policies know as `anonymous`.
+        /// The name that the person authenticated with; empty if unauthenticated, which is `anonymous` in policies.
         Principal person: String = String::new(), Request;
         /// The groups that the person is in.
         Principal groups: BTreeSet<String> = BTreeSet::new(), Request;
-        /// The name as it is stored, or under which a browser would save it.
+        /// The name as stored, or the one a browser would save it under.
         Resource name: String = String::new(), Head, by file;
-        /// The extension of the name, in lower case and without the dot.
+        /// The extension of the name, in lower case, without the dot.
         Resource extension: String = String::new(), Head;
-        /// What the bytes are, by an id that `lazaret kinds` lists; connections that nobody looks into are `websocket`, `event-stream` and
-        /// `bypass`, a host that is passed uninspected.
+        /// The true file type, as an ID listed by `lazaret kinds`; uninspected connections are `websocket`,
+        /// `event-stream` and `bypass` (a host that bypasses inspection).
         Resource kind: String = "unknown".to_owned(), FirstBytes;
-        /// The class of that kind, which `lazaret kinds` lists as well.
+        /// The class of that file type, also listed by `lazaret kinds`.
         Resource class: String = "unknown".to_owned(), FirstBytes;
-        /// Everything that the bytes are, by the ids of kinds: a polyglot is several.
+        /// The IDs of all file types that the bytes are valid as: a polyglot has several.
         Resource kinds: BTreeSet<String> = BTreeSet::new(), FirstBytes;
-        /// The classes of those kinds.
+        /// The classes of those file types.
         Resource classes: BTreeSet<String> = BTreeSet::new(), FirstBytes;
-        /// What it is to what it lies in: sample, member, stream, attachment, body, embedded, macro, script, command, link, payload or
-        /// appended.
+        /// Its role in its parent: sample, member, stream, attachment, body, embedded, macro, script, command, link,
+        /// payload or appended.
         Resource role: String = "sample".to_owned(), Request;
-        /// How large it is.
+        /// Its size in bytes.
         Resource size: u64 = 0, Inspection, unit "bytes", by file;
-        /// How deep it lies: 0 for the file itself.
+        /// Its nesting depth: 0 for the file itself.
         Resource depth: u32 = 0, Request, unit "levels";
-        /// The ids of the kinds of what it lies in.
+        /// The file type IDs of everything that contains it.
         Resource parents: BTreeSet<String> = BTreeSet::new(), Request;
         /// Whether it pretends to be something else.
         Resource masquerade: bool = false, Inspection, or "if it did not pretend to be something else" => false;
         /// Whether it is encrypted and could not be opened.
         Resource locked: bool = false, Inspection;
-        /// Whether a password opened it, which was found or given.
+        /// Whether it was opened with a password that was found or given.
         Resource opened_with_password: bool = false, Inspection, or "if it needed no password" => false;
-        /// Whether everything in it was inspected.
+        /// Whether it was inspected completely.
         Resource complete: bool = true, Inspection;
-        /// Whether it holds macros.
-        Resource macros: bool = false, Inspection, or "if it held no macros" => false;
-        /// What the inspection thinks of it: benign, unknown, suspicious or malicious.
+        /// Whether it contains macros.
+        Resource macros: bool = false, Inspection, or "if it contained no macros" => false;
+        /// The verdict of the inspection: benign, unknown, suspicious or malicious.
         Resource verdict: String = Verdict::Benign.name().to_owned(), Inspection;
-        /// The ids of findings about it, such as `masquerade.double-extension`, and their groups, such as `masquerade`.
+        /// The IDs of findings about it, such as `masquerade.double-extension`, and their groups, such as `masquerade`.
         Resource findings: BTreeSet<String> = BTreeSet::new(), Inspection;
-        /// The ATT&CK techniques that those findings are signs of.
+        /// The ATT&CK techniques that those findings indicate.
         Resource techniques: BTreeSet<String> = BTreeSet::new(), Inspection;
-        /// How often the whole file was seen here before, 1,000 times at the most.
+        /// How often the whole file was seen here before, counted up to 1,000.
         Resource prevalence: u64 = 0, Ledger, unit "times", by file, or "if the file had been seen here 1,000 times" => 1_000;
         /// The gate: scan, proxy, icap, api or guard.
         Context gate: String = "scan".to_owned(), Request;
-        /// Which way it goes: `download`, to a person, or `upload`, from a person to a site.
+        /// The direction: `download` (to a person) or `upload` (from a person to a site).
         Context direction: String = "download".to_owned(), Request;
-        /// Whether a person navigated to it, as opposed to a page that fetched it.
+        /// Whether a person navigated to it, as opposed to a page loading it.
         Context navigation: bool = false, Head;
-        /// Whether it ends as a page or a file of that person: a browser navigates to it, or it asks to be saved.
+        /// Whether it is shown as a page or saved as a file: a browser navigates to it, or it is offered as a download.
         Context saves: bool = false, Head;
-        /// Whether it is saved as a file and not shown: an attachment, a link that downloads, or by its type.
+        /// Whether it is saved as a file instead of being shown: an attachment, a download link, or because of its
+        /// type.
         Context attached: bool = false, Head;
-        /// The media type that the site declares; empty where it declares none.
+        /// The media type that the site declares; empty if none.
         Context declared_type: String = String::new(), Head;
-        /// The site, where one is known.
+        /// The site, if known.
         Context site: Option<SiteFacts> = None, Request;
     }
-    /// Whether the gate stands between people and the web, as opposed to whoever hands a file in; it follows from the gate.
+    /// Whether the gate is between people and the web, as opposed to one that files are submitted to; determined by
+    /// the gate.
     told Context from_web: bool, Request;
 }
 
@@ -82,11 +84,11 @@ facts! {
     pub struct SiteFacts {
         /// The name of the host.
         Site host: String = String::new(), Request, by site;
-        /// The registered domain of the host, or the host itself where it has none.
+        /// The registered domain of the host, or the host itself if it has none.
         Site domain: String = String::new(), Request, by site;
         /// The names of the lists that the site is on.
         Site lists: BTreeSet<String> = BTreeSet::new(), Request;
-        /// Whether one of those lists suspicious sites.
+        /// Whether one of those lists is a list of suspicious sites.
         Site suspicious: bool = false, Request;
         /// How long ago the site was first seen here.
         Site first_seen_days: Option<u64> = None, Head, unit "days", or "if the site had been known here for a year" => Some(365);

@@ -316,12 +316,11 @@ fn person_name(facts: &Facts) -> &str {
 
 /// The policy under the id of its `@id` annotation.
 fn named(policy: &Policy) -> Result<Policy, &'static str> {
-    let id =
-        policy.annotation("id").filter(|id| !id.is_empty()).ok_or("the policy needs an `@id(\"…\")` of its own")?;
+    let id = policy.annotation("id").filter(|id| !id.is_empty()).ok_or("the policy needs its own `@id(\"…\")`")?;
     policy
         .annotation("title")
         .filter(|t| !t.is_empty())
-        .ok_or("the policy needs a `@title(\"…\")` that people are shown")?;
+        .ok_or("the policy needs a `@title(\"…\")` to show to people")?;
     Ok(policy.new_id(PolicyId::new(id)))
 }
 
@@ -455,7 +454,7 @@ mod tests {
             "`site.cedar` line 3, column ",
         );
         check_refused("permit (principal, action, resource", "`site.cedar` line 1, column ");
-        check_refused("\n\npermit (principal, action, resource);", "needs an `@id(\"…\")`");
+        check_refused("\n\npermit (principal, action, resource);", "needs its own `@id(\"…\")`");
         check_refused(
             "@id(\"malicious\") @title(\"t\") permit (principal, action, resource);",
             "used twice, also in `default.cedar`",
@@ -508,7 +507,7 @@ mod tests {
         let (outcome, changes) = explain(&default(), "a.zip", &facts.completed(), Known::Ledger).unwrap();
         assert_eq!(outcome.decision, Decision::Hold);
         assert!(
-            changes.iter().any(|c| c.condition == "if a password opened it, and what is in it were clean and ordinary"
+            changes.iter().any(|c| c.condition == "if a password opened it and its contents were clean and ordinary"
                 && c.decision == Decision::Deliver),
             "{changes:?}"
         );

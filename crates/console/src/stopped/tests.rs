@@ -124,7 +124,7 @@ fn reasons_and_kinds_are_in_the_language_of_the_page() {
     let mut stopped = sample();
     stopped.decision = Decision::Hold;
     stopped.why.policies =
-        vec![("hold-what-is-locked".to_owned(), "What is encrypted and could not be opened is held".to_owned())];
+        vec![("hold-what-is-locked".to_owned(), "Encrypted content that could not be opened is held".to_owned())];
     if let Some(part) = &mut stopped.why.part {
         (part.kind, part.class) = ("zip".to_owned(), Class::Archive);
         part.described = "ZIP archive".to_owned();

@@ -176,7 +176,7 @@ fn what_is_said_of_an_upload_is_not_about_a_download() {
     // The same as a download is about whoever asked.
     let report = inspected(&policies, &download(), 0);
     assert_eq!(report.policies, ["own-1"]);
-    assert!(changes(&policies, &report).contains(&("if a page fetched it instead of a person", Decision::Deliver)));
+    assert!(changes(&policies, &report).contains(&("if a page loaded it instead of a person", Decision::Deliver)));
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_sample_is_looked_into_taken_away_and_cleared_out() {
     // The page: what decided and what would change it, the same elsewhere.
     let page = analyst.get(&format!("/events/{reference}"));
     assert!(
-        page.contains("A file of an unknown kind is held") && page.contains("if it were an ordinary document: deliver"),
+        page.contains("Files of an unknown type are held") && page.contains("if it were an ordinary document: deliver"),
         "{page}"
     );
     assert!(page.contains("Other events with this file") && page.contains(&again));

@@ -141,7 +141,7 @@ fn nobody_asks_for_what_was_stopped_on_its_way_out_and_nobody_releases_it() {
     let event = staff.get(&format!("/events/{reference}"));
     assert!(event.contains("it was an upload") && !event.contains("/ask/"), "{event}");
     // It is said in the terms of what was sent.
-    assert!(!event.contains("if a page fetched it"), "{event}");
+    assert!(!event.contains("if a page loaded it"), "{event}");
 }
 
 /// A connection from Ada's machine to the console.

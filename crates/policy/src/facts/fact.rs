@@ -43,7 +43,7 @@ pub enum FactType {
     Truth,
     /// A set of texts.
     Texts,
-    /// What is known of a site.
+    /// What is known about a site.
     Site,
 }
 

@@ -11,20 +11,20 @@ const WIDTH: usize = 118;
 /// The schema in Cedar, which is also `policies/lazaret.cedarschema`.
 pub(crate) fn schema_text() -> String {
     let mut text = String::from(
-        "// What policies can speak about. One request is one part of one sample: may it be delivered, may it be held?\n\
-         // This file is made from the table of facts, crates/policy/src/facts.rs; docs/facts.md says more about each of them.\n\
+        "// What policies can refer to. One request is about one part of one sample: may it be delivered, may it be held?\n\
+         // This file is generated from the table of facts, crates/policy/src/facts.rs; docs/facts.md says more about each.\n\
          namespace Lazaret {\n",
     );
     comment(
         &mut text,
         1,
-        "People, by the name they authenticated with, in their groups. Nobody authenticated is Person::\"anonymous\".",
+        "People, by the name they authenticated with, and their groups. Unauthenticated: Person::\"anonymous\".",
     );
     text.push_str("  entity Group;\n  entity Person in [Group];\n");
     for (about, head, place) in [
         ("The sample or something inside it.", "entity Part = {", Place::Resource),
-        ("What is known of a site.", "type Site = {", Place::Site),
-        ("How it comes.", "type Request = {", Place::Context),
+        ("What is known about a site.", "type Site = {", Place::Site),
+        ("How it is transferred.", "type Request = {", Place::Context),
     ] {
         text.push('\n');
         comment(&mut text, 1, about);
@@ -37,9 +37,9 @@ pub(crate) fn schema_text() -> String {
         text.push_str("  };\n");
     }
     text.push('\n');
-    comment(&mut text, 1, "Where neither delivering nor holding is permitted, a file is blocked.");
+    comment(&mut text, 1, "If neither delivering nor holding is permitted, a file is blocked.");
     for action in ACTIONS {
-        let unasked = if action.asked { "" } else { " Nothing asks for it yet." };
+        let unasked = if action.asked { "" } else { " Not used yet." };
         comment(&mut text, 1, &format!("{}: {}{unasked}", action.name, action.meaning));
     }
     let names: Vec<_> = ACTIONS.iter().map(|action| action.name).collect();
@@ -68,11 +68,11 @@ fn comment(text: &mut String, level: usize, words: &str) {
 /// From when on a fact is known, for people.
 fn since(known: Known) -> &'static str {
     match known {
-        Known::Request => "when it is asked for",
-        Known::Head => "with the head of the message",
+        Known::Request => "at the request",
+        Known::Head => "with the message header",
         Known::FirstBytes => "after the first bytes",
         Known::Inspection => "after the inspection",
-        Known::Ledger => "after the ledger was asked",
+        Known::Ledger => "after the ledger lookup",
     }
 }
 
@@ -87,21 +87,24 @@ impl Fact {
 #[cfg(test)]
 fn facts_page() -> String {
     let mut text = String::from(
-        "# What policies can ask about\n\nPolicies are written in [Cedar](https://www.cedarpolicy.com). One request is one part of one file: may this person have it delivered, and \
-         if not, may\nit be held for them? The strictest answer about any part decides about the file. These are the facts that a policy can ask for;\n\
-         `lazaret policy facts` prints them, and `--json` gives them to programs. A policy that asks for anything else is refused when it is\nloaded, with \
-         its line and column. The policies that come with Lazaret are `policies/default.cedar`, and `policies/default.test.toml` shows\nhow facts are set \
-         in cases for `lazaret policy test`. This page is made from the table in `crates/policy/src/facts.rs`; a test holds the two\ntogether, and writes \
-         the page anew with `LAZARET_BLESS=1` in its environment.\n\n\
-         **Known** says from when on a fact can be relied on. Gates ask before the last byte has come, and refuse early what will be forbidden in any\n\
-         case: then only those policies count all of whose facts are known by then. What the first bytes look like is not known early where it can\n\
-         still turn out to be something else, as in ZIP archives and compound files. **Else** is what policies are told where nobody knows better,\n\
-         and what a case of `lazaret policy test` means where it leaves a fact out.\n",
+        "# What policies can ask about\n\
+         \n\
+         Policies are written in [Cedar](https://www.cedarpolicy.com). Each request is about one part of one file: may it be delivered to this person and, if\n\
+         not, may it be held for them? The strictest answer for any part decides about the file. These are the facts that a policy can use;\n\
+         `lazaret policy facts` prints them, with `--json` for programs. A policy that uses anything else is rejected when it is loaded, with its\n\
+         line and column. Lazaret's built-in policies are in `policies/default.cedar`; `policies/default.test.toml` shows how to set facts in cases\n\
+         for `lazaret policy test`. This page is generated from the table in `crates/policy/src/facts.rs`; a test keeps the two in line, and\n\
+         regenerates the page with `LAZARET_BLESS=1` in its environment.\n\
+         \n\
+         **Known** says when a fact becomes reliable. Gates ask before the last byte has arrived, so that whatever will be forbidden in any case is\n\
+         refused early: then only policies all of whose facts are already known count. What the first bytes look like is not known early if the file\n\
+         can still turn out to be something else, as with ZIP archives and compound files. **Else** is the value that policies see if the fact is\n\
+         unknown, and the default in a case of `lazaret policy test`.\n",
     );
     for (place, title, about) in [
-        (Place::Principal, "The person", "A person is somebody who authenticated at a gate, or whom a gateway names."),
-        (Place::Resource, "The file", "Each part of a file is asked about by itself: the file, and everything in it."),
-        (Place::Context, "How it comes", "These are the same for all parts of a file."),
+        (Place::Principal, "The person", "A person is someone who authenticated at a gate, or whom a gateway names."),
+        (Place::Resource, "The file", "Each part is decided separately: the file itself, and everything in it."),
+        (Place::Context, "The transfer", "These are the same for all parts of a file."),
         (Place::Site, "The site", "Ask for the site first: `context has site && context.site.suspicious`."),
     ] {
         let _ = write!(
@@ -116,11 +119,14 @@ fn facts_page() -> String {
         }
     }
     text.push_str(
-        "\n## Actions\n\nWhere neither `deliver` nor `hold` is permitted, a file is blocked. A policy may speak of any of these; what nothing asks \
-         for yet has\nno effect, and `lazaret policy check` says so.\n\n| action | asked for | meaning |\n|---|---|---|\n",
+        "\n## Actions\n\
+         \n\
+         If neither `deliver` nor `hold` is permitted, a file is blocked. A policy may refer to any of these actions; those marked “not used yet”\n\
+         have no effect, and `lazaret policy check` says so.\n\
+         \n| action | used | meaning |\n|---|---|---|\n",
     );
     for action in ACTIONS {
-        let asked = if action.asked { "by every gate" } else { "by nothing yet" };
+        let asked = if action.asked { "by every gate" } else { "not used yet" };
         let _ = writeln!(text, "| `{}` | {asked} | {} |", action.name, action.meaning);
     }
     text
