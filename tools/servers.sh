@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests and benchmarks talk to, where it is missing: a client for the web, another proxy, another ICAP
 # client and server, a virus scanner for that, a filter for mail, somebody else who opens the ledger, what redirects
-# connections, what keeps a browser's certificates, a token that keeps keys, and what makes packages of the other kind.
+# connections, what keeps a browser's certificates, a token that keeps keys, what issues Kerberos tickets, and what makes packages of the
+# other kind.
 set -eu
 missing=
 command -v curl >/dev/null 2>&1 || missing="$missing curl ca-certificates"
@@ -18,6 +19,8 @@ command -v certutil >/dev/null 2>&1 || missing="$missing libnss3-tools"
 command -v nft >/dev/null 2>&1 || missing="$missing nftables"
 command -v rpmbuild >/dev/null 2>&1 || missing="$missing rpm"
 [ -e /usr/lib/softhsm/libsofthsm2.so ] || missing="$missing softhsm2"
+[ -x /usr/sbin/krb5kdc ] || missing="$missing krb5-kdc krb5-admin-server"
+command -v kinit >/dev/null 2>&1 || missing="$missing krb5-user"
 command -v ip >/dev/null 2>&1 || missing="$missing iproute2"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi

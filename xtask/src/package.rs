@@ -238,6 +238,7 @@ fn deb(files: &[File], needs: &str, out: &Path, work: &Path, compression: &[&str
          Maintainer: The authors of Lazaret <lazaret@lazaret.invalid>\nHomepage: https://github.com/lazaret/lazaret\n\
          Installed-Size: {size}\n\
          Depends: {needs}, systemd | systemd-sysusers, systemd | systemd-tmpfiles\n\
+         Recommends: libgssapi-krb5-2\n\
          Suggests: clamav-daemon, postgresql, rspamd, squid-openssl\nDescription: {SUMMARY}\n {}\n",
         ABOUT.replace('\n', "\n ")
     );
@@ -312,7 +313,7 @@ fn rpm(files: &[File], out: &Path, work: &Path) -> io::Result<()> {
     let spec = format!(
         "%define debug_package %{{nil}}\n%define __os_install_post %{{nil}}\n%define _build_id_links none\n\
          Name: lazaret\nVersion: {VERSION}\nRelease: 1\nSummary: {SUMMARY}\nLicense: Apache-2.0\n\
-         URL: https://github.com/lazaret/lazaret\nRequires: systemd\n\n%description\n{ABOUT}\n\n\
+         URL: https://github.com/lazaret/lazaret\nRequires: systemd\nRecommends: krb5-libs\n\n%description\n{ABOUT}\n\n\
          %install\ncp -a '{}/.' '%{{buildroot}}/'\n\n\
          %post\nsystemd-sysusers lazaret.conf\nsystemd-tmpfiles --create lazaret.conf\n\
          if [ -d /run/systemd/system ]; then\n    systemctl daemon-reload\n    if [ \"$1\" -gt 1 ]; then systemctl try-restart lazaret.service; fi\nfi\n\n\
