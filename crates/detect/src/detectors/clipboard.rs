@@ -62,13 +62,16 @@ patterns! {
 
     // Names may stand in brackets: `clipboard["writetext"]`, `document["execcommand"]("copy")`.
     CLIPBOARD = r#"clipboard["'\s\])]*(?:\?\.\s*\[|\?\.|\.|\[)[\s"'(]*write(?:text)?\b|execcommand[^;{}\r\n]{0,60}?["'](?:copy|cut)\b|setdata["'\s\])]*\(\s*["'(\s]*text(?:/plain)?|clipboarddata["'\s\])]*[.\[][\s"'(]*setdata|new\s+clipboarditem"#;
-    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b"#;
+    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b|\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup"#;
     // A program on a share; apart, since paths that end with a program of the system look like one.
     SHARED = r#"\\\\{1,3}[a-z0-9][a-z0-9.-]+(?:@[a-z0-9]+)*\\{1,2}[^\s"'<>|]{1,160}\.(?:exe|scr|cpl|msi|lnk|bat|cmd|vbs|jse?|hta|ps1)\b"#;
     UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:/\S{0,20}/)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}";
 
     // What no manual offers: commands that start others from afar, that hide their window or what they are.
-    HIDES = r#"\b(?:regsvr32|bitsadmin|forfiles|pcalua|wmic|finger|proxycommand|mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
+    HIDES = r#"\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup|\b(?:regsvr32|bitsadmin|forfiles|pcalua|wmic|finger|proxycommand|mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
+
+    // A word with marks in it that a shell of Windows drops.
+    PARTED = r"[a-z]\^[a-z]{1,6}\^[a-z]|[a-z]`[a-z]{1,6}`[a-z]";
 
     // What may stand before a command in a value of its own: a byte of length, a path, other words of a command line, comments.
     BEFORE = r"(?s)\A.?(?:[\s(@&|;\\]|\\[nrt]|(?:#|::|rem\s)[^\n]*\n|\$\(|(?:start|sudo|call|nohup|exec|env|do|then)\s|/(?:min|b|wait|i|d)\s|-\w+\s|\w+=[^\s]*\s|echo\s[^\n&|;]*[&|;\n]|set\s[^\n&|;]*[&|;\n]|cd\s[^\n&|;]*[&|;\n]|[a-z]:[\\/][^\s]*[\\/]|%\w+%[\\/]?|[\\/][^\s]*[\\/])*\z";
@@ -307,7 +310,12 @@ pub(super) fn shown_command(markup: &str) -> Option<String> {
 /// Whether a command is written as manuals write theirs: in full, and to be seen when it runs.
 pub(super) fn plainly_offered(value: &str, code: &str) -> bool {
     let code = code.to_ascii_lowercase();
-    !HIDES.is_match(value) && (COMMAND.is_match(&code) || SHARED.is_match(&code))
+    !HIDES.is_match(value) && !PARTED.is_match(&code) && (COMMAND.is_match(&code) || SHARED.is_match(&code))
+}
+
+/// Whether a command hides what it does, or starts others from afar.
+pub(super) fn hides(command: &str) -> bool {
+    HIDES.is_match(command)
 }
 
 /// A command line that is a value of its own in normalised code or in tags.

@@ -3,6 +3,7 @@
 
 mod cells;
 mod equations;
+mod projects;
 mod shells;
 
 use crate::text::{cut, decode, patterns};
@@ -99,7 +100,7 @@ impl Detector for Documents {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("rtf") || part.is("equation") || cells::wants(part) || shells::wants(part)
+        part.is("rtf") || part.is("equation") || cells::wants(part) || shells::wants(part) || projects::wants(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -109,6 +110,9 @@ impl Detector for Documents {
         }
         if shells::wants(part) {
             shells::look(part, bytes, findings);
+        }
+        if projects::wants(part) {
+            projects::look(part, bytes, findings);
         }
         if cells::wants(part) {
             cells::look(part, &decode(bytes), findings);

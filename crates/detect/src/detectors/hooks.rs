@@ -36,7 +36,7 @@ impl Detector for Hooks {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        let model = models::of(part).is_some();
+        let model = models::of(part).is_some() || models::described(part);
         at_installation(part) || path_file(part) || pickle(part) || part.is("pickle-imports") || model
     }
 
@@ -45,8 +45,14 @@ impl Detector for Hooks {
             unpickled(bytes, findings);
             return Ok(());
         }
+        if models::described(part) {
+            models::objects(bytes, findings);
+        }
         if let Some(model) = models::of(part) {
             models::judge(model, bytes, findings);
+            return Ok(());
+        }
+        if !at_installation(part) && !path_file(part) && !part.is("pickle-imports") {
             return Ok(());
         }
         let text = decode(bytes);

@@ -18,7 +18,16 @@ const HIDDEN_MARKS: usize = 16;
 const FOR_AGENTS: &[&str] = &[
     "agents.md", "agent.md", "agents.override.md", "claude.md", "claude.local.md", "gemini.md", "skill.md", "warp.md", "conventions.md",
     "copilot-instructions.md", ".cursorrules", ".windsurfrules", ".clinerules", ".roorules", ".goosehints", ".junie/guidelines.md",
-    "*.mdc", "*.instructions.md", "*.prompt.md", "*.chatmode.md", "llms.txt", "llms-full.txt",
+    "*.mdc", "*.instructions.md", "*.prompt.md", "*.chatmode.md", "*.agent.md", "llms.txt", "llms-full.txt", "qwen.md", "crush.md", ".rules",
+];
+/// Folders whose texts they read as instructions.
+#[rustfmt::skip]
+const FOLDERS_FOR_AGENTS: &[&str] = &[
+    ".cursor/rules/", ".cursor/commands/", ".windsurf/rules/", ".windsurf/workflows/", ".clinerules/", ".roo/rules", ".roo/commands/",
+    ".kiro/steering/", ".claude/commands/", ".claude/agents/", ".claude/skills/", ".claude/rules/", ".openhands/microagents/",
+    ".openhands/skills/", ".augment/rules/", ".amazonq/rules/", ".continue/rules/", ".continue/prompts/", ".aiassistant/rules/",
+    ".codex/prompts/", ".codex/skills/", ".opencode/command", ".opencode/agent", ".github/agents/", ".github/prompts/", ".gemini/commands/",
+    ".qwen/commands/", ".trae/rules/", ".kilocode/rules/", ".agent/rules/", ".agents/skills/",
 ];
 
 patterns! {
@@ -92,6 +101,12 @@ fn for_agents(part: &Part) -> bool {
             Some(end) => base.ends_with(end),
             None => base == *known || name.ends_with(known) && known.contains('/'),
         })
+        || part.named && FOLDERS_FOR_AGENTS.iter().any(|folder| in_folder(&name, folder))
+}
+
+/// Whether a folder of this name, or of one that begins so, is on the way to a file.
+fn in_folder(name: &str, folder: &str) -> bool {
+    name.match_indices(folder).any(|(at, _)| at == 0 || name.get(..at).is_some_and(|before| before.ends_with('/')))
 }
 
 /// Text in letters that have no shape: tags (Unicode, "Tags" block) and long runs of variation selectors or of marks without width.

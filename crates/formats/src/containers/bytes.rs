@@ -68,6 +68,41 @@ pub(crate) fn link_escapes(name: &str, target: &str) -> bool {
     false
 }
 
+/// Whether a link gives a file a name by which it is run, which it does not have itself: nobody else looks at that name. Names that only
+/// programs of Unix are called by, such as of hosts (`.com`), are links' own in every system's files.
+pub(crate) fn link_renames(name: &str, target: &str) -> bool {
+    let ending = lazaret_model::extension(name);
+    RUNS.contains(&&*ending) && lazaret_model::extension(target) != ending
+}
+
+/// Endings by which Windows or macOS run a file.
+const RUNS: [&str; 24] = [
+    "exe",
+    "scr",
+    "pif",
+    "cpl",
+    "msi",
+    "msp",
+    "bat",
+    "cmd",
+    "jse",
+    "vbs",
+    "vbe",
+    "wsf",
+    "wsh",
+    "hta",
+    "ps1",
+    "lnk",
+    "url",
+    "scf",
+    "sct",
+    "msc",
+    "chm",
+    "settingcontent-ms",
+    "library-ms",
+    "command",
+];
+
 /// Reports a link that leaves the folder it is unpacked in.
 pub(crate) fn link_finding(detector: &'static str, name: &str, target: &str) -> lazaret_model::Finding {
     use lazaret_model::{Family, Finding, Severity};

@@ -1,7 +1,7 @@
 //! cpio: newc, with and without checksums, odc, and the old binary form of either byte order.
 
 use super::Format;
-use super::bytes::{link_escapes, link_finding, until_nul, utf8_or_cp437};
+use super::bytes::{link_escapes, link_finding, link_renames, until_nul, utf8_or_cp437};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 
@@ -15,6 +15,8 @@ const MOST_TARGET: usize = 4096;
 
 struct Header {
     mode: u64,
+    /// Names of the same file; its data stands with one of them.
+    links: u64,
     size: u64,
     name_len: u64,
     length: u64,
@@ -77,11 +79,15 @@ impl Format for Cpio {
                         parts.finding(link_finding("cpio", &name, &target));
                     }
                     // What is too long to be a link's target is something else.
-                    if data.len() > MOST_TARGET as u64 {
+                    if data.len() > MOST_TARGET as u64 || link_renames(&name, &target) {
                         parts.add_content(member, data)?;
                     }
                 }
                 0o040_000 if header.size == 0 => {}
+                // What it is called like here may be a name by which it is run.
+                0o100_000 if header.size == 0 && header.links > 1 && link_renames(&name, "") => {
+                    parts.add(member, &mut &b"another name of a file of this archive"[..])?;
+                }
                 _ => parts.add_content(member, data)?,
             }
         }
@@ -100,6 +106,7 @@ fn header(block: &[u8]) -> Option<Header> {
     match block.get(..6)? {
         b"070701" | b"070702" => Some(Header {
             mode: digits(14, 8, 16)?,
+            links: digits(38, 8, 16)?,
             size: digits(54, 8, 16)?,
             name_len: digits(94, 8, 16)?,
             length: 110,
@@ -107,6 +114,7 @@ fn header(block: &[u8]) -> Option<Header> {
         }),
         b"070707" => Some(Header {
             mode: digits(18, 6, 8)?,
+            links: digits(36, 6, 8)?,
             size: digits(65, 11, 8)?,
             name_len: digits(59, 6, 8)?,
             length: 76,
@@ -120,6 +128,7 @@ fn header(block: &[u8]) -> Option<Header> {
             };
             Some(Header {
                 mode: half(6)?,
+                links: half(12)?,
                 size: half(22)? << 16 | half(24)?,
                 name_len: half(20)?,
                 length: 26,
@@ -138,8 +147,12 @@ mod tests {
     const MARKER: &[u8] = b"LAZARET-MARKER in cpio";
 
     fn newc(name: &str, mode: u32, data: &[u8]) -> Vec<u8> {
+        linked(name, mode, 1, data)
+    }
+
+    fn linked(name: &str, mode: u32, links: u32, data: &[u8]) -> Vec<u8> {
         let mut out = format!("070701{:08x}{mode:08x}", 1).into_bytes();
-        out.extend(format!("{:08x}{:08x}{:08x}{:08x}{:08x}", 0, 0, 1, 0, data.len()).bytes());
+        out.extend(format!("{:08x}{:08x}{:08x}{:08x}{:08x}", 0, 0, links, 0, data.len()).bytes());
         out.extend(format!("{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}", 0, 0, 0, 0, name.len() + 1, 0).bytes());
         out.extend(name.bytes());
         out.push(0);
@@ -182,6 +195,23 @@ mod tests {
         let recorded = walk_with([first, second].concat(), "x", Some("cpio"), &[], Limits::default());
         assert_eq!(recorded.bytes("//b"), MARKER);
         assert!(recorded.findings.iter().any(|f| f.id == "archive.link-escapes"));
+    }
+
+    #[test]
+    fn names_by_which_links_are_run_are_parts() {
+        let end = newc("TRAILER!!!", 0, b"");
+        for (member, is_part) in [
+            (linked("a.bat", 0o100_644, 2, b""), true),
+            (newc("a.hta", 0o120_777, b"a.html"), true),
+            (linked("LICENSE", 0o100_644, 2, b""), false),
+            (newc("a.hta", 0o120_777, b"b.hta"), false),
+            (newc("liba.so", 0o120_777, b"liba.so.1"), false),
+        ] {
+            let whole = [member, linked("b.txt", 0o100_644, 2, MARKER), end.clone()].concat();
+            let recorded = walk_with(whole, "x", Some("cpio"), &[], Limits::default());
+            let named = |part: &lazaret_model::Part| part.name == "a.bat" || part.name == "a.hta";
+            assert_eq!(recorded.parts.iter().any(named), is_part);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 
-use super::bytes::{link_escapes, link_finding, utf8_or_cp437};
+use super::bytes::{link_escapes, link_finding, link_renames, utf8_or_cp437};
 use super::{Format, signature};
 use crate::parts::Collector;
 use crate::{Content, Member, OpenError, Parts};
@@ -192,6 +192,9 @@ impl Session<'_> {
                 let from = if link.redirection_type >= 4 { "x" } else { &name };
                 if link_escapes(from, &target) {
                     parts.finding(link_finding("rar", &name, &target));
+                }
+                if link_renames(&name, &target) {
+                    parts.add(Member::named(Role::Member, name), &mut target.as_bytes())?;
                 }
             }
         }

@@ -5,7 +5,7 @@ mod header;
 mod tests;
 
 use super::Format;
-use super::bytes::{link_escapes, link_finding, until_nul, utf8_or_cp437};
+use super::bytes::{link_escapes, link_finding, link_renames, until_nul, utf8_or_cp437};
 use crate::{Content, Member, OpenError, Parts};
 use header::{BLOCK, Header, number};
 use lazaret_model::Role;
@@ -231,7 +231,12 @@ fn member(
                 parts.finding(link_finding("tar", &name, &target));
             }
             // pax allows data with a hard link.
-            return if size > 0 { parts.add_content(member, data).map(|()| next_at) } else { Ok(next_at) };
+            if size > 0 {
+                parts.add_content(member, data)?;
+            } else if link_renames(&name, &target) {
+                parts.add(member, &mut target.as_bytes())?;
+            }
+            return Ok(next_at);
         }
         // By rule none has data, but for the names in a GNU dump directory; programs differ in what they make of some.
         b'3' | b'4' | b'5' | b'6' | b'D' | b'V' if size == 0 => return Ok(next_at),

@@ -15,6 +15,7 @@ const PHRASE: usize = 160;
 patterns! {
     // What a browser takes for a tag: a letter follows the bracket (WHATWG HTML, 13.2.5.6).
     TAG = r"</?[A-Za-z!][^<>]*>";
+    TURNED = r"(?i)bidi-override|isolate-override|<bdo\b|\x{202e}";
     // Line ends and tabs in the literals of a script.
     ESCAPED = r"\\[nrt]";
 }
@@ -54,6 +55,11 @@ impl Lure {
         found.read(&simplified(&TAG.replace_all(&text, " ")));
         if !found.sure && text.contains('<') {
             found.read(&simplified(&TAG.replace_all(&text, "")));
+        }
+        // What is written backwards and shown the other way round (CSS Writing Modes, 2.2; HTML, `bdo`; Unicode, UAX #9).
+        if !found.sure && TURNED.is_match(&text) {
+            let turned: String = TAG.replace_all(&text, " ").chars().rev().collect();
+            found.read(&simplified(&turned));
         }
         found.any.then_some(found)
     }
@@ -138,7 +144,7 @@ pub(in crate::detectors) fn said(text: &str) -> String {
 
 /// Words in lower case with single blanks between them, nothing else but `+`.
 fn simplified(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+    let (mut out, mut alike) = (String::with_capacity(text.len()), false);
     let mut rest = text;
     // Most of any text is ASCII, of which a byte is a letter.
     while !rest.is_empty() {
@@ -167,11 +173,68 @@ fn simplified(text: &str) -> String {
                 out.push_str("win");
             }
             '＋' => plus(&mut out),
-            c if c.is_alphanumeric() => out.extend(c.to_lowercase()),
+            c if c.is_alphanumeric() => match styled(c) {
+                Some(plain) => out.push(plain),
+                None => {
+                    // Greek, Cyrillic and Armenian, and what Turkish has without its dot.
+                    alike |= matches!(c, '\u{370}'..='\u{58f}' | 'ı');
+                    out.extend(c.to_lowercase());
+                }
+            },
             _ => apart(&mut out),
         }
     }
+    if alike {
+        out = out.split_inclusive([' ', '+']).map(without_lookalikes).collect();
+    }
     if out.contains(" plus ") { out.replace(" plus ", "+") } else { out }
+}
+
+/// A letter or digit in another style: of full width, or for formulas (Unicode, "Mathematical Alphanumeric Symbols").
+fn styled(c: char) -> Option<char> {
+    let code = u32::from(c);
+    let letter = |number: u32| char::from_digit(number % 26 + 10, 36);
+    match code {
+        0xff10..=0xff19 => char::from_digit(code - 0xff10, 10),
+        0xff21..=0xff3a => letter(code - 0xff21),
+        0xff41..=0xff5a => letter(code - 0xff41),
+        0x1_d400..=0x1_d6a3 => letter(code - 0x1_d400),
+        0x1_d7ce..=0x1_d7ff => char::from_digit((code - 0x1_d7ce) % 10, 10),
+        _ => None,
+    }
+}
+
+/// A word in which letters of other scripts stand for those that they look like: without those of one's own, it is a word of theirs.
+fn without_lookalikes(word: &str) -> String {
+    let mixed = word.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let folded = |c: char| if mixed { plain_like(c).unwrap_or(c) } else { c };
+    word.chars().map(folded).collect()
+}
+
+/// The Latin letter that one of another script looks like (Unicode, UTS #39, "confusables").
+fn plain_like(c: char) -> Option<char> {
+    const ALIKE: [(&str, char); 19] = [
+        ("аАαΑ", 'a'),
+        ("Вв", 'b'),
+        ("сСϲ", 'c'),
+        ("ԁ", 'd'),
+        ("еЕёΕ", 'e'),
+        ("һНнΗ", 'h'),
+        ("іІїιΙı", 'i'),
+        ("јЈ", 'j'),
+        ("кКκΚ", 'k'),
+        ("мМΜ", 'm'),
+        ("пոΝ", 'n'),
+        ("оОοΟօ", 'o'),
+        ("рРρΡ", 'p'),
+        ("ѕЅ", 's'),
+        ("тТτΤ", 't'),
+        ("υս", 'u'),
+        ("νѵ", 'v'),
+        ("хХχΧ", 'x'),
+        ("уУγΥ", 'y'),
+    ];
+    ALIKE.iter().find(|(letters, _)| letters.contains(c)).map(|(_, plain)| *plain)
 }
 
 fn apart(out: &mut String) {
@@ -302,6 +365,13 @@ mod tests {
             "Open File Explorer, choose the address bar, press Ctrl+V",
             "Je ne suis pas un robot: ouvrez le terminal, collez",
             "t('Press\\nWin+R')",
+            "Prеss Wіn+R",
+            "Press Ｗｉｎ＋Ｒ",
+            "Press 𝐖𝐢𝐧 + 𝐑",
+            "<p style='unicode-bidi:bidi-override;direction:rtl'>R+niW sserP</p>",
+            "Tôi không phải là robot: mở Terminal, nhấn Ctrl+V",
+            "Nejsem robot: Ctrl+V",
+            "أنا لست روبوتا: Ctrl+V",
         ] {
             check(text, "sure");
         }
@@ -316,6 +386,8 @@ mod tests {
             ("On Windows run it. For Windows R is there.", ""),
             ("Copy with Ctrl+C, paste with Ctrl+V", "any"),
             ("Run this in your terminal", ""),
+            ("Нажмите Win, R", ""),
+            ("R+niW is written backwards", ""),
             ("Press any key. Darwin+R is no key.", ""),
             ("Paste the link in an email and press enter", ""),
         ] {

@@ -10,6 +10,12 @@ use regex::bytes::Regex;
 use std::sync::LazyLock;
 
 patterns! {
+    // Objects that whoever reads settings makes of them: of Hydra and NeMo, PyYAML, and jsonpickle, by the name of a function.
+    TARGET = r#"_target_["']?\s*:\s*["']?(?P<function>[\w.]+)"#;
+    PYTHON_TAG = r"!!python/(?:object/apply|object/new|object|name|module):(?P<function>[\w.]+)";
+    PY_KEY = r#""py/(?:function|type|object|repr|state)"\s*:\s*"(?P<function>[\w.]+)"#;
+    // Of Ruby and Java: classes that are known to run something, and that no settings need.
+    OTHER_TAG = r"!ruby/(?:object|class|module):(?:Gem::(?:Installer|SpecFetcher|Package::TarReader)|Net::WriteAdapter|ERB|ActiveSupport::Deprecation|ActionDispatch|Kernel\b)|!!(?:javax\.script\.ScriptEngineManager|java\.net\.URLClassLoader|java\.lang\.(?:ProcessBuilder|Runtime)|com\.sun\.rowset\.JdbcRowSetImpl|com\.mchange\.v2\.c3p0|org\.springframework\.(?:beans|context)\.|org\.apache\.commons\.configuration)|\x22__module__\x22\s*:\s*\x22(?:os|posix|nt|subprocess|runpy|pty|ctypes|importlib)\x22";
     // TorchScript is a language of its own, whose programs reach files by these alone.
     FILES = r"\b(?:ops\.aten|torch|aten)\.?(?:::|\.)?(?:from_file|save)\s*\(";
 }
@@ -93,6 +99,31 @@ pub(super) fn of(part: &Part) -> Option<Model> {
     }
 }
 
+/// Whether a part may be settings of which whoever reads them makes objects.
+pub(super) fn described(part: &Part) -> bool {
+    ["yaml", "json"].iter().any(|kind| part.is(kind)) || matches!(&*part.extension(), "yaml" | "yml" | "json")
+}
+
+/// Tells what runs when objects are made of settings.
+pub(super) fn objects(bytes: &[u8], findings: &mut Findings) {
+    const MARKS: [&[u8]; 8] =
+        [b"_target_", b"!!python/", b"\"py/", b"!ruby/", b"!!java", b"!!com.", b"!!org.", b"__module__"];
+    // Most have none.
+    if !MARKS.iter().any(|mark| memchr::memmem::find(bytes, mark).is_some()) || !findings.step(bytes.len() as u64) {
+        return;
+    }
+    let text = decode(bytes);
+    let named = [&TARGET, &PYTHON_TAG, &PY_KEY].into_iter().flat_map(|pattern| pattern.captures_iter(&text));
+    let told = named.filter_map(|found| found.name("function")).map(|function| function.as_str()).find(|function| {
+        let plain = ["builtins.", "__builtin__."].iter().find_map(|own| function.strip_prefix(own));
+        runs(plain.unwrap_or(function))
+    });
+    if let Some(told) = told.or_else(|| OTHER_TAG.find(&text).map(|found| found.as_str())) {
+        let message = "whoever makes objects of these settings has a function called that runs programs or code";
+        findings.add(finding(message).with("value", cut(told)));
+    }
+}
+
 /// Tells what code a model carries.
 pub(super) fn judge(model: Model, bytes: &[u8], findings: &mut Findings) {
     match model {
@@ -109,7 +140,9 @@ pub(super) fn judge(model: Model, bytes: &[u8], findings: &mut Findings) {
             let (mut layer, mut automatic) = (false, None);
             flat::json(&decode(bytes), &mut |path, value| {
                 let key = path.last();
-                layer |= value == "Lambda" && key.is_some_and(|name| name == "class_name");
+                // The second loads a pickle (CVE-2025-49655).
+                layer |=
+                    matches!(value, "Lambda" | "TorchModuleWrapper") && key.is_some_and(|name| name == "class_name");
                 // What is loaded by name from any module of Python (CVE-2025-1550).
                 layer |= MODULES.contains(&value) && key.is_some_and(|name| name == "module");
                 // A function of no module is one of Python itself, by its name.
@@ -165,6 +198,39 @@ mod tests {
     use super::super::Hooks;
     use crate::testing::{ids, part};
     use lazaret_model::Class;
+
+    #[test]
+    fn objects_of_settings_that_run_something_are_found() {
+        let check = |name: &str, text: &str, found: bool| {
+            let kind = if name.ends_with("json") { "json" } else { "yaml" };
+            let expected: &[&str] = if found { &["hooks.model-code"] } else { &[] };
+            assert_eq!(ids(&Hooks, &part(name, kind, Class::Data), text.as_bytes()), expected, "{name}: {text}");
+        };
+        for (name, text) in [
+            ("model_config.yaml", "model:\n  _target_: os.system\n  command: echo\n"),
+            ("a.yaml", "a:\n  _target_: builtins.eval\n"),
+            ("a.json", r#"{"_target_": "subprocess.run", "args": ["echo"]}"#),
+            ("a.yml", "a: !!python/object/apply:os.system ['echo']\n"),
+            ("a.yml", "a: !!python/name:builtins.exec\n"),
+            ("a.json", r#"{"py/reduce": [{"py/function": "os.system"}, {"py/tuple": ["echo"]}]}"#),
+            ("schema.json", r#"{"__class__": "system", "__module__": "os", "__loader__": "FunctionNode"}"#),
+            ("a.yaml", "- !ruby/object:Gem::Installer\n  i: x\n"),
+            ("a.yaml", "a: !!javax.script.ScriptEngineManager [!!java.net.URLClassLoader [[]]]\n"),
+        ] {
+            check(name, text, true);
+        }
+        for (name, text) in [
+            ("a.yaml", "model:\n  _target_: torch.nn.Linear\n"),
+            ("mkdocs.yml", "emoji_index: !!python/name:material.extensions.emoji.twemoji\n"),
+            ("a.yaml", "a: !!python/object/apply:collections.OrderedDict [[]]\n"),
+            ("metadata.yaml", "requirement: !ruby/object:Gem::Requirement\n  version: '0'\n"),
+            ("a.json", r#"{"py/object": "company.model.Order", "id": 1}"#),
+            ("schema.json", r#"{"__class__": "dict", "__module__": "builtins", "__loader__": "DictNode"}"#),
+            ("a.yaml", "os.system: a name\n"),
+        ] {
+            check(name, text, false);
+        }
+    }
 
     #[test]
     fn code_in_models_is_found() {

@@ -22,7 +22,7 @@ patterns! {
 
     BLOB = r"new\s+blob\s*\(|new\s+file\s*\(|createobjecturl|mssaveblob|mssaveoropenblob|showsavefilepicker";
     HAND_OVER = r"mssaveblob|mssaveoropenblob|\.download\s*=|setattribute\s*\(\s*.download|\.click\s*\(|location(?:\.href)?\s*=|createobjecturl|saveas\s*\(|showsavefilepicker";
-    DECODES = r"\batob\s*\(|uint8array|charcodeat|fromcharcode|\.frombase64\b";
+    DECODES = r"\batob\s*\(|u?int(?:8|16|32|64)array|charcodeat|fromcharcode|\.frombase64\b";
     ADDRESS_DECODES = r#"(?:data:(?P<type>[a-z0-9.+/-]*)[^"'\s,]{0,60})?;base64,"#;
     PROGRAM_DATA = r#"data:application/(?:octet-stream|zip|x-msdownload|x-msdos-program|x-zip-compressed|x-7z-compressed|x-rar[a-z-]*|vnd\.rar|x-iso9660-image|hta|java-archive|vnd\.ms-[a-z.-]*macro[a-z.0-9]*|x-ms[a-z-]*|x-dosexec)[^"'\s,]{0,60}[,]"#;
     DOWNLOAD_DATA = r#"(?is)<a\b[^<>]*(?:\sdownload\b[^<>]*href\s*=\s*["']?\s*data:(?:application|text/html|image/svg)|href\s*=\s*["']?\s*data:application/[^<>]*\sdownload\b)"#;
@@ -43,10 +43,18 @@ patterns! {
     GIVEN_NAME = r#"\bdownload["'\])\s]*[=,]\s*(?:[a-z_$][\w$]*\.)*(?P<name>[a-z_$][\w$]*)"#;
     HARMLESS_NAME = r#"\bdownload["'\])\s]*[=,]\s*["'][^"'\r\n]{0,120}\.(?:csv|tsv|txt|json|geojson|png|jpg|jpeg|webp|gif|pdf|ics|vcf|md|gpx|kml|wav|mp3|ogg|m4a|mp4|webm)["']"#;
     ANY_NAME = r#"\bdownload["'\])\s]*(?:=[^=]|,)|mssaveblob|mssaveoropenblob|\bsaveas\s*\(|showsavefilepicker|new\s+file\s*\("#;
+    // A file that is dragged out of the page (`DataTransfer`, "DownloadURL": type, name and address): a program, or one that stands in it.
+    DRAGGED = r#"downloadurl["']\s*,\s*["'](?:[^"':]{0,60}:[^"':]{1,120}\.(?:exe|scr|com|pif|cpl|dll|xll|js|jse|vbs|vbe|wsf|wsh|hta|lnk|url|iso|img|vhd|vhdx|msi|msix|appx|appinstaller|bat|cmd|ps1|jar|reg|chm|dmg|pkg|command|sh|apk|deb|rpm):|[^"']{0,200}?:data:(?:application|text/html))"#;
+    // Numbers of more bytes than one.
+    WIDE = r"(?i)u?int(?:16|32|64)array\s*(?:\.of\s*\(|\(\s*\[)\s*(?P<first>0x[0-9a-f]{1,16}|[0-9]{1,20})n?\s*,";
 }
 
 /// A file that the page makes and hands to the browser as a download.
 pub(super) fn smuggles(page: &Page, findings: &mut Findings) {
+    if let Some(value) = excerpt(&DRAGGED, &page.plain) {
+        report(Severity::High, "for people to drag to their desktop", &value, findings);
+        return;
+    }
     let hands_over = HAND_OVER.is_match(&page.plain);
     let program_data = excerpt(&PROGRAM_DATA, &page.plain).filter(|_| hands_over);
     if let Some(value) = excerpt(&DOWNLOAD_DATA, &page.tags).or(program_data) {
@@ -96,7 +104,11 @@ fn held(page: &Page) -> Option<(Severity, String)> {
     // A digest or a token is not what a table is made of that is saved.
     let token = literals.iter().any(|literal| literal.len() >= 40 && literal.len() % 4 == 0) && !saves_as_usual(page);
     let small = page.code.len() < SMALL.saturating_add(longest);
-    let sure = small && (token || longest >= LARGE || all >= MANY || NUMBERS.is_match(&page.code));
+    let words = small
+        && WIDE
+            .captures_iter(&page.code)
+            .any(|found| found.name("first").is_some_and(|first| starts_as_words(first.as_str())));
+    let sure = words || small && (token || longest >= LARGE || all >= MANY || NUMBERS.is_match(&page.code));
     Some((if sure { Severity::High } else { Severity::Low }, value))
 }
 
@@ -178,6 +190,20 @@ fn starts_as_file(text: &str) -> bool {
         "TAAAAAEU",
     ];
     files.iter().any(|start| text.starts_with(start))
+}
+
+/// Whether a number of several bytes, the lowest first, is how a program, a ZIP, RAR or 7z archive or a compound file begins.
+fn starts_as_words(number: &str) -> bool {
+    let value = match number.get(..2) {
+        Some("0x" | "0X") => u64::from_str_radix(number.get(2..).unwrap_or_default(), 16),
+        _ => number.parse(),
+    };
+    value.is_ok_and(|value| {
+        let half = value & 0xffff_ffff;
+        matches!(half, 0x0403_4b50 | 0x2172_6152 | 0xafbc_7a37 | 0xe011_cfd0)
+            || half & 0xffff == 0x5a4d && half >> 16 != 0
+            || matches!(value, 0x5a4d | 0x4b50)
+    })
 }
 
 /// How pictures and fonts begin in Base64: PNG, JPEG, GIF, WebP, ICO, WOFF, TrueType and OpenType.
@@ -300,6 +326,23 @@ mod tests {
         ] {
             both(&code, expected);
         }
+    }
+
+    #[test]
+    fn files_that_are_dragged_out_or_written_in_wide_numbers_are_told() {
+        let drag = |value: &str| format!("e.dataTransfer.setData('DownloadURL', '{value}')");
+        both(&drag("application/octet-stream:invoice.exe:https://host.invalid/a"), SMUGGLES);
+        both(&drag("application/zip:invoice.zip:data:application/zip;base64,UEsDBA=="), SMUGGLES);
+        both(&drag("image/png:chart.png:https://host.invalid/a.png"), &[]);
+        both("e.dataTransfer.setData('DownloadURL', file.type + ':' + file.name + ':' + file.url)", &[]);
+        let numbers = "4259840,655360,1852375040,1667854198".repeat(9);
+        let wide = |first: &str| {
+            format!("const u = new Uint32Array([{first},{numbers}]); const b = new Blob([u]); a.download = n; {SAVE}")
+        };
+        both(&wide("67324752"), SMUGGLES);
+        both(&wide("0x905a4d"), SMUGGLES);
+        // A table for checksums, as whatever makes archives has it.
+        both(&wide("0,1996959894"), LOW);
     }
 
     #[test]

