@@ -1,4 +1,4 @@
-//! Programs whose signature does not show: packed as one stream, in Base64, or in hexadecimal digits.
+//! Programs whose signature does not show: packed as one stream, in Base64, in digits, backwards, or in two of these.
 //!
 //! Data holds streams, and texts hold Base64, by the thousand: only what begins as a program counts, and of what is written as text
 //! only what is longer than an example.
@@ -26,10 +26,29 @@ enum Form {
     Packed(Codec),
     Base64,
     Digits,
+    /// Digits with something between each two, as in dumps and the literals of programs.
+    Spaced,
+    /// Numbers below 256.
+    Decimal,
+    /// Base64 of Base64.
+    Twice,
+    /// Base64 and digits whose last letter comes first: this is how they end.
+    Base64Back,
+    DigitsBack,
+    /// A stream in Base64.
+    PackedBase64(Codec),
 }
 
-/// How each form begins.
-const FORMS: [(&[u8], Form); 15] = [
+impl Form {
+    /// Whether it is a text.
+    fn is_text(self) -> bool {
+        !matches!(self, Self::Packed(_))
+    }
+}
+
+/// How each form begins, or ends.
+#[rustfmt::skip]
+const FORMS: [(&[u8], Form); 55] = [
     // RFC 1950, 2.2: the usual window, and a check of the header for each level.
     (b"\x78\x01", Form::Packed(Codec::Zlib)),
     (b"\x78\x5e", Form::Packed(Codec::Zlib)),
@@ -42,12 +61,20 @@ const FORMS: [(&[u8], Form); 15] = [
     // gzip (RFC 1952), behind whose header DEFLATE stands.
     (b"\x1f\x8b\x08", Form::Packed(Codec::Deflate)),
     // `MZ` and any third byte.
-    (b"TVo", Form::Base64),
-    (b"TVp", Form::Base64),
-    (b"TVq", Form::Base64),
-    (b"TVr", Form::Base64),
-    (b"4d5a", Form::Digits),
-    (b"4D5A", Form::Digits),
+    (b"TVo", Form::Base64), (b"TVp", Form::Base64), (b"TVq", Form::Base64), (b"TVr", Form::Base64),
+    (b"oVT", Form::Base64Back), (b"pVT", Form::Base64Back), (b"qVT", Form::Base64Back), (b"rVT", Form::Base64Back),
+    (b"VFZv", Form::Twice), (b"VFZw", Form::Twice), (b"VFZx", Form::Twice), (b"VFZy", Form::Twice),
+    (b"4d5a", Form::Digits), (b"4D5A", Form::Digits), (b"a5d4", Form::DigitsBack), (b"A5D4", Form::DigitsBack),
+    (b"4d 5a", Form::Spaced), (b"4D 5A", Form::Spaced), (b"4d-5a", Form::Spaced), (b"4D-5A", Form::Spaced),
+    (b"4d:5a", Form::Spaced), (b"4D:5A", Form::Spaced), (b"4d,5a", Form::Spaced), (b"4D,5A", Form::Spaced),
+    (b"4d,0x5a", Form::Spaced), (b"4D,0x5A", Form::Spaced), (b"4d, 0x5a", Form::Spaced), (b"4D, 0x5A", Form::Spaced),
+    (b"4d\\x5a", Form::Spaced), (b"4D\\x5A", Form::Spaced), (b"4d 0x5a", Form::Spaced), (b"4D 0x5A", Form::Spaced),
+    (b"4D,&H5A", Form::Spaced), (b"4D, &H5A", Form::Spaced), (b"4D,$5A", Form::Spaced), (b"4D, $5A", Form::Spaced),
+    (b"77,90,", Form::Decimal), (b"77, 90,", Form::Decimal), (b"77 90 ", Form::Decimal),
+    // gzip and zlib.
+    (b"H4sI", Form::PackedBase64(Codec::Deflate)),
+    (b"eJw", Form::PackedBase64(Codec::Zlib)), (b"eJx", Form::PackedBase64(Codec::Zlib)), (b"eJy", Form::PackedBase64(Codec::Zlib)),
+    (b"eJz", Form::PackedBase64(Codec::Zlib)), (b"eNp", Form::PackedBase64(Codec::Zlib)), (b"eNq", Form::PackedBase64(Codec::Zlib)),
 ];
 
 // Short constants always make an automaton; a test holds it.
@@ -97,8 +124,36 @@ pub(super) fn disguised(
                     }
                     unpacked(*codec, content, start, wanted, budget)
                 }
-                Form::Base64 | Form::Digits if !wanted.texts => continue,
-                Form::Base64 | Form::Digits => {
+                _ if !wanted.texts => continue,
+                Form::PackedBase64(codec) => {
+                    if budget.step(8 << 10).is_err() {
+                        return Ok((found, false));
+                    }
+                    let head = Content::from(written(Form::Base64, from, OVERLAP));
+                    let streams = Wanted { archives: false, ..wanted };
+                    if unpacked(*codec, &head, 0, streams, budget).is_empty() {
+                        continue;
+                    }
+                    // LIMIT: a program that is cut is a program.
+                    let whole = written(Form::Base64, &content.window(start, 2 * MOST_UNPACKED)?, MOST_UNPACKED);
+                    unpacked(*codec, &Content::from(whole), 0, streams, budget)
+                }
+                Form::Base64Back | Form::DigitsBack => {
+                    if budget.step(128).is_err() {
+                        return Ok((found, false));
+                    }
+                    let end = hit.end();
+                    let before = window.get(end.saturating_sub(2 * OVERLAP)..end).unwrap_or_default();
+                    if !is_program_in_text(*form, before) {
+                        continue;
+                    }
+                    // LIMIT: a program that is cut is a program.
+                    let end = at + end as u64;
+                    let from = end.saturating_sub(2 * MOST_UNPACKED as u64);
+                    let length = usize::try_from(end - from).unwrap_or(0);
+                    written(*form, &content.window(from, length)?, MOST_UNPACKED)
+                }
+                _ => {
                     if budget.step(128).is_err() {
                         return Ok((found, false));
                     }
@@ -110,7 +165,7 @@ pub(super) fn disguised(
                 }
             };
             // LIMIT: what is shorter is an example, as prose has it.
-            if bytes.is_empty() || matches!(form, Form::Base64 | Form::Digits) && bytes.len() < LEAST {
+            if bytes.is_empty() || form.is_text() && bytes.len() < LEAST {
                 continue;
             }
             // LIMIT: `hung_on` hands on that there was more, and the walk says so.
@@ -179,8 +234,53 @@ fn is_program_in_text(form: Form, text: &[u8]) -> bool {
     runs(&written(form, text, place + 8))
 }
 
-/// Up to so many bytes that stand in a text, across its line ends, also those that are written as escapes.
+/// Up to so many bytes that stand in a text, from its beginning, or from its end on where it is written backwards.
 fn written(form: Form, text: &[u8], most: usize) -> Vec<u8> {
+    // Line ends and escapes between them included.
+    let turned = || text.iter().rev().take(most.saturating_mul(4).saturating_add(64)).copied().collect::<Vec<u8>>();
+    match form {
+        Form::Spaced => numbers(text, most, 16),
+        Form::Decimal => numbers(text, most, 10),
+        // LIMIT: four letters are three bytes, of whichever code.
+        Form::Twice => letters(Form::Base64, &letters(Form::Base64, text, most.saturating_mul(2)), most),
+        Form::Base64Back => letters(Form::Base64, &turned(), most),
+        Form::DigitsBack => letters(Form::Digits, &turned(), most),
+        form => letters(form, text, most),
+    }
+}
+
+/// Bytes as numbers, with whatever dumps and programs write between and before them.
+fn numbers(text: &[u8], most: usize, radix: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while out.len() < most {
+        let apart = |byte: &u8| byte.is_ascii_whitespace() || b"-:,;_\"'+&".contains(byte);
+        let skipped = rest.iter().position(|byte| !apart(byte)).unwrap_or(rest.len());
+        rest = rest.get(skipped..).unwrap_or_default();
+        let mark = match rest {
+            [b'0', b'x' | b'X', ..] | [b'\\', b'x' | b'n' | b'r', ..] => 2,
+            // Behind `&`, which parts numbers as well.
+            [b'H' | b'h' | b'$' | b'\\', ..] => 1,
+            _ => 0,
+        };
+        rest = rest.get(mark..).unwrap_or_default();
+        let longest = if radix == 16 { 2 } else { 3 };
+        // LIMIT: no byte has more digits.
+        let digits = rest.iter().take(longest).take_while(|byte| char::from(**byte).is_digit(radix)).count();
+        let number = rest.get(..digits).and_then(|digits| std::str::from_utf8(digits).ok());
+        match number.and_then(|number| u8::from_str_radix(number, radix).ok()) {
+            Some(byte) => out.push(byte),
+            // A line that ends in a mark of its own.
+            None if mark > 0 => continue,
+            None => break,
+        }
+        rest = rest.get(digits..).unwrap_or_default();
+    }
+    out
+}
+
+/// Bytes in Base64 or digits, across line ends, also those that are written as escapes.
+fn letters(form: Form, text: &[u8], most: usize) -> Vec<u8> {
     let (bits, of): (u32, fn(u8) -> Option<u8>) = match form {
         Form::Digits => (4, digit),
         _ => (6, letter),
@@ -306,6 +406,47 @@ mod tests {
             (format!("CREATE TABLE t (b BLOB);\nINSERT INTO t VALUES (x'{digits}');\n"), "a.sql"),
         ] {
             assert!(runs(text.into_bytes(), name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_written_backwards_in_pieces_or_twice_is_a_part() {
+        let bytes = program();
+        let letters = data_encoding::BASE64.encode(&bytes);
+        let each =
+            |form: &dyn Fn(&u8) -> String, between: &str| bytes.iter().map(form).collect::<Vec<_>>().join(between);
+        let turned = |text: &str| text.chars().rev().collect::<String>();
+        let upper = |byte: &u8| format!("{byte:02X}");
+        let lower = |byte: &u8| format!("{byte:02x}");
+        for (text, name) in [
+            (format!("{{\"data\":\"{}\"}}\n", turned(&letters)), "a.json"),
+            (format!("data = {}\n", turned(&data_encoding::HEXLOWER.encode(&bytes))), "a.txt"),
+            (format!("$b = \"{}\"\n", each(&upper, "-")), "a.txt"),
+            (format!("{}\n", each(&lower, " ")), "a.txt"),
+            (format!("char a[] = {{ {} }};\n", each(&|byte| format!("0x{byte:02x}"), ", ")), "a.txt"),
+            (format!("b'{}'\n", each(&|byte| format!("\\x{byte:02x}"), "")), "a.txt"),
+            (format!("a = Array({})\n", each(&|byte| format!("&H{byte:02X}"), ",")), "a.txt"),
+            (format!("[{}]\n", each(&u8::to_string, ",")), "a.json"),
+            (format!("{}\n", data_encoding::BASE64.encode(letters.as_bytes())), "a.txt"),
+            (format!("{{\"a\":\"{}\"}}\n", data_encoding::BASE64.encode(&gzip(&bytes))), "a.json"),
+            (format!("{{\"a\":\"{}\"}}\n", data_encoding::BASE64.encode(&zlib(&bytes))), "a.json"),
+        ] {
+            assert!(runs(text.clone().into_bytes(), name), "{}", text.chars().take(80).collect::<String>());
+        }
+    }
+
+    #[test]
+    fn numbers_and_streams_that_are_no_program_are_none() {
+        let text = b"Depths in metres below the keel, taken every minute. ".repeat(40);
+        let numbers = (0..4000_u32).map(|n| (n * 7 % 256).to_string()).collect::<Vec<_>>().join(",");
+        for (text, name) in [
+            (format!("{{\"a\":\"{}\"}}\n", data_encoding::BASE64.encode(&gzip(&text))), "a.json"),
+            (format!("{{\"a\":\"{}\"}}\n", data_encoding::BASE64.encode(&zlib(&text))), "a.json"),
+            (format!("[77,90,{numbers}]\n"), "a.json"),
+            (format!("4D 5A is how they begin; 77, 90, 144 in numbers. {}\n", "qVT a5d4 ".repeat(100)), "a.txt"),
+        ] {
+            let found = walk(text.as_bytes(), name);
+            assert!(found.complete() && !found.parts.iter().any(|part| part.kind.class.runs()), "{:?}", found.parts);
         }
     }
 
