@@ -1,10 +1,13 @@
 #!/bin/sh
-# Runs fuzz targets: `fuzz/run.sh [-t SECONDS] [-j TARGETS-AT-ONCE] [-c stable|nightly] [-a] [TARGET...]`, all where none is named.
+# Runs fuzz targets: `fuzz/run.sh [-t SECONDS] [-j TARGETS-AT-ONCE] [-c stable|nightly] [-n NUMBER] [-a] [TARGET...]`, all where none is named.
 #
 # With a nightly compiler each is built with AddressSanitizer, with a stable one without. A target that had its time with the
 # same commit, changes included, is not run again; -a runs it all the same. Seeds are the stand-ins; what the tests build is added by
 # `LAZARET_SEEDS=$PWD/fuzz/seeds cargo xtask tests`. Logs, inputs and findings stay in `fuzz/`; a table ends the run, and its
 # status is 1 where there was a crash.
+#
+# What every target had is added up in `fuzz/record.tsv`, which is part of the repository: -n takes so many of those that had the least,
+# so that time adds up over many short runs and machines.
 #
 # BIN is a folder of targets that are built already; then nothing is built and no seeds are made.
 set -u
@@ -49,6 +52,8 @@ one() {
         [ $end = no ] || break
     done
     echo "$FUZZ_COMMIT|$FUZZ_COMPILER|$FUZZ_SECONDS|$state|$runs|$used|$cover|$crashes" >"results/$target"
+    # One line, written at once: several targets end beside each other.
+    printf '%s\t%s\t%.12s\t%s\t%s\t%s\t%s\n' "$target" "$(date -u +%F)" "$FUZZ_COMMIT" "$FUZZ_COMPILER" "$used" "$runs" "$crashes" >>record.tsv
     echo "$target: $state, $runs executions in $used s, $crashes crashes" >&2
 }
 
@@ -62,19 +67,20 @@ usage() {
     exit 2
 }
 
-seconds=60 jobs=1 compiler='' again=no
-while getopts t:j:c:a option; do
+seconds=60 jobs=1 compiler='' again=no number=''
+while getopts t:j:c:n:a option; do
     case $option in
         t) seconds=$OPTARG ;;
         j) jobs=$OPTARG ;;
         c) compiler=$OPTARG ;;
+        n) number=$OPTARG ;;
         a) again=yes ;;
         *) usage ;;
     esac
 done
 shift $((OPTIND - 1))
-for number in "$seconds" "$jobs"; do
-    case $number in
+for count in "$seconds" "$jobs" "${number:-1}"; do
+    case $count in
         '' | 0 | *[!0-9]*) usage ;;
     esac
 done
@@ -85,6 +91,11 @@ esac
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046 # Names of targets have no blanks.
     set -- $(find fuzz_targets -name '*.rs' | sed 's/.*\///; s/\.rs$//' | sort)
+fi
+if [ -n "$number" ]; then
+    # shellcheck disable=SC2046 # Names of targets have no blanks.
+    set -- $(printf '%s\n' "$@" | awk -F '\t' 'NR == FNR { had[$1] += $5; next } { print had[$1] + 0, $1 }' record.tsv - |
+        sort -n -k 1,1 -k 2,2 | head -n "$number" | cut -d ' ' -f 2)
 fi
 for target in "$@"; do
     if [ ! -f "fuzz_targets/$target.rs" ]; then
@@ -101,8 +112,11 @@ if [ -z "$compiler" ]; then
 fi
 # What is under test: the commit, and whatever differs from it.
 commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-if [ -n "$(git status --porcelain 2>/dev/null)" ]; then
-    commit=$commit+$({ git diff HEAD; git status --porcelain; } | cksum | tr ' ' -)
+changes() {
+    git "$@" -- :/ ':(exclude)record.tsv' 2>/dev/null
+}
+if [ -n "$(changes status --porcelain)" ]; then
+    commit=$commit+$({ changes diff HEAD; changes status --porcelain; } | cksum | tr ' ' -)
 fi
 export FUZZ_SECONDS="$seconds" FUZZ_COMMIT="$commit" FUZZ_COMPILER="$compiler"
 
