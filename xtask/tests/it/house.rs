@@ -30,6 +30,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("rustls", "lazaret-gates"),
     ("rcgen", "lazaret-gates"),
     ("cryptoki", "lazaret-gates"),
+    ("libloading", "lazaret-gates"),
     ("askama", "lazaret-console"),
     ("axum", "lazaret-console"),
     ("argon2", "lazaret-identity"),
