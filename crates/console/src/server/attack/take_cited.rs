@@ -246,3 +246,54 @@ fn source(one: &Reference) -> String {
     let parts = [one.external_id.as_str(), &format!("{description}{cut}"), &one.url].map(str::to_owned);
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::take_form::Fields;
+    use super::*;
+    use serde_json::json;
+
+    /// What the form lists of `all`, where the first claim of two rests on `ticked`.
+    fn listed(all: &[String], ticked: &str, sought: &str) -> Listed {
+        let claims = json!([{ "evidence": [{ "kind": RELATIONSHIP, "id": ticked }] }]);
+        let fields = Fields::of(&json!({ "claims": claims }).to_string(), |_, _| true).unwrap();
+        let candidates = Candidates {
+            title: "Relationships",
+            kind: RELATIONSHIP,
+            all,
+            value: |one: &String| one.as_str(),
+            told: |one: &String| (format!("Group {one} uses it"), String::new()),
+        };
+        let words: Vec<String> = sought.split_whitespace().map(str::to_lowercase).collect();
+        candidates.listed(fields.claims.get(..2).unwrap(), &words)
+    }
+
+    fn values(listed: &Listed) -> Vec<&str> {
+        listed.rows.iter().map(|row| row.value.as_str()).collect()
+    }
+
+    #[test]
+    fn a_hub_is_listed_in_part_and_what_is_ticked_always() {
+        let all: Vec<String> = (0..250).map(|number| format!("n{number:03}")).collect();
+        let list = listed(&all, "n200", "");
+        assert_eq!((list.rows.len(), list.all, list.more), (MOST_LISTED + 1, 250, 149));
+        assert_eq!(values(&list)[..3], ["n200", "n000", "n001"]);
+        let ticks: Vec<_> =
+            list.rows[0].picks.iter().map(|pick| (pick.name.as_str(), pick.claim, pick.is_ticked)).collect();
+        assert_eq!(ticks, [("claim0.relationship", 1, true), ("claim1.relationship", 2, false)]);
+        assert!(list.rows[1].picks.iter().all(|pick| !pick.is_ticked));
+        let list = listed(&all, "n200", "USES n24");
+        assert_eq!(list.more, 0);
+        let mut expected = vec!["n200"];
+        expected.extend(all[240..].iter().map(String::as_str));
+        assert_eq!(values(&list), expected);
+        assert_eq!(values(&listed(&all, "none of them", "n24 n25")), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_name_is_given_back_as_it_is_and_shown_so_that_it_steers_nothing() {
+        let list = listed(&["a\u{202e}b".to_owned()], "", "");
+        let row = &list.rows[0];
+        assert_eq!((row.value.as_str(), row.told.as_str()), ("a\u{202e}b", "Group a\\u{202e}b uses it"));
+    }
+}
