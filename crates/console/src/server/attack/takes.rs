@@ -12,9 +12,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use lazaret_attack::{
-    AttackError, Catalog, Change, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble,
-    Vouched, act as do_it, authors, begin as begin_it, kind_of, look, references, section_of, served, takes_now,
-    template,
+    AttackError, Catalog, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble, Vouched,
+    act as do_it, authors, begin as begin_it, kind_of, look, references, section_of, served, takes_now, template,
 };
 use lazaret_model::AuditAct;
 use lazaret_store::{Take, TakeState, TakeStep};
@@ -153,17 +152,16 @@ pub(super) struct Sought {
 }
 
 /// Why a take that was published does not hold any more: in a sentence, with the fields that changed.
-async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, Refused> {
+pub(super) async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, TakeError> {
     let checked = match look(catalog, id).await {
         Ok((_, checked)) => checked,
         Err(TakeError::Troubles(_)) => return Ok("Its document no longer matches the schema.".to_owned()),
         Err(TakeError::Attack(AttackError::Unknown(sentence) | AttackError::Named(sentence))) => return Ok(sentence),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
-    let fields: Vec<String> = changed(&checked.fit).into_iter().map(|change| change.field).collect();
-    let mut why = told(&checked.fit).to_owned();
-    if !fields.is_empty() {
-        why.push_str(&format!(" Changed: {}.", fields.join(", ")));
+    let (mut why, changed) = (told(&checked.fit).to_owned(), checked.fit.changed());
+    if !changed.is_empty() {
+        why.push_str(&format!(" Changed: {changed}."));
     }
     if let (Fit::Current, Some(trouble)) = (&checked.fit, checked.troubles.first()) {
         why = format!("Its evidence is no longer valid: {}", trouble.message);
@@ -378,7 +376,7 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, 
         }
         Err(error) => return Err(error.into()),
     };
-    let changes = checked.as_ref().map(|checked| changed(&checked.fit)).unwrap_or_default();
+    let changes = checked.as_ref().map(|checked| checked.fit.changes().to_vec()).unwrap_or_default();
     let authors = authors(catalog, &take).await?;
     shelf(&One {
         path: object_path(&take.object),
@@ -404,19 +402,15 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, 
     })
 }
 
-fn changed(fit: &Fit) -> Vec<Change> {
-    match fit {
-        Fit::Bookkeeping(changes) | Fit::Outdated { changes, .. } => changes.clone(),
-        Fit::Current | Fit::Gone => Vec::new(),
-    }
-}
-
 fn told(fit: &Fit) -> &'static str {
     match fit {
         Fit::Current => "The source and the relationship set are current.",
         Fit::Bookkeeping(_) => {
             "Only metadata has changed since it was written: when, by whom and in which format the source was \
                 published."
+        }
+        Fit::Outdated { source: true, relationships: true, .. } => {
+            "The source text and the relationship set have changed."
         }
         Fit::Outdated { relationships: true, .. } => "The relationship set has changed.",
         Fit::Outdated { .. } => "The source text has changed.",
