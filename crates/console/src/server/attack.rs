@@ -15,6 +15,7 @@ mod object;
 mod pin;
 mod saved;
 mod search;
+mod stale;
 mod take_cited;
 mod take_form;
 mod takes;

@@ -487,6 +487,14 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     assert!(!karl.get("/attack/takes?state=published").contains("/attack/takes/1\""), "what is stale is not published");
     let (_, _, body) = fetched(&stranger, "/api/v1/attack/takes", &["-H", &bearer]);
     assert!(body.contains("\"state\":\"stale\",\"revision\":3"), "{body}");
+    // And it is an event, once.
+    until("an event says so", || admin.get("/audit").contains("take stale"));
+    let audit = admin.get("/audit");
+    assert!(
+        audit.contains("in enterprise-attack 4.0). The source text and the relationship set have changed."),
+        "{audit}"
+    );
+    assert_eq!(audit.matches("take stale").count(), 1, "{audit}");
     assert!(act(&karl, "3", "withdraw", "outdated").ends_with("303"));
 }
 
