@@ -3,6 +3,7 @@
 use super::{Document, Evidence, Trouble};
 use crate::catalog::Choice;
 use crate::compare::{Change, Label, compare, greatest};
+use crate::dates::day_of;
 use crate::relations::{Related, hex, references, related, relationships_hash, text_of};
 use crate::{AttackError, Catalog, Ends, Feed, Found, Number, View, ends};
 use lazaret_store::Release;
@@ -17,6 +18,9 @@ const MOST_NAMED: usize = 8;
 /// Relationships that came, went or changed which are told one by one, and those of them whose texts are compared.
 const MOST_TOLD: usize = 200;
 const MOST_COMPARED: usize = 20;
+
+/// A day in milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// How a document fits the newest release of its feed and domain.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +134,8 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
                 trouble("/relationships_sha256".to_owned(), message);
             }
             let description = text_of(&source, "description");
+            // Where somebody is, it may be another day.
+            let tomorrow = day_of(lazaret_store::now() + DAY);
             let names: Vec<String> = references(&source).into_iter().map(|reference| reference.source_name).collect();
             for (claim, number) in document.claims.iter().zip(0..) {
                 for (evidence, at) in claim.evidence.iter().zip(0..) {
@@ -143,6 +149,9 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
                         }
                         Evidence::Citation { source_name } if !names.contains(source_name) => {
                             trouble(place, "the object has no reference with this name".to_owned());
+                        }
+                        Evidence::Link { retrieved, .. } if *retrieved > tomorrow => {
+                            trouble(format!("{place}/retrieved"), format!("`{retrieved}` is in the future"));
                         }
                         _ => {}
                     }

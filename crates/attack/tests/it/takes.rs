@@ -201,6 +201,7 @@ async fn evidence_that_is_not_there_is_named() {
             "/claims/0/evidence/0",
             "no such relationship",
         ),
+        (linked(&good, "2999-01-01"), "/claims/0/evidence/0/retrieved", "is in the future"),
         (with(good.clone(), json!({ "source_sha256": "0".repeat(64) })), "/source_sha256", "not the hash"),
         (
             with(good.clone(), json!({ "relationships_sha256": "0".repeat(64) })),

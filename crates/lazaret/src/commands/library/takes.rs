@@ -7,7 +7,8 @@ use crate::display::{self, plain};
 use crate::failure::Failure;
 use crate::record;
 use lazaret_attack::{
-    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, begin, check, look, read_take, takes_now, template,
+    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, authors, begin, check, look, read_take, takes_now,
+    template,
 };
 use lazaret_policy::Permissions;
 use lazaret_store::Take;
@@ -147,12 +148,13 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
         return Ok(ExitCode::SUCCESS);
     }
     for take in &takes {
+        let authors = authors(catalog, take).await?.join(", ");
         anstream::println!(
             "{:>4} {:<10} {} ({}, {})",
             take.id,
             take.state.name(),
             plain(&take.title),
-            plain(&take.author),
+            plain(&authors),
             take.object
         );
     }
