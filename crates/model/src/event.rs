@@ -216,6 +216,8 @@ acts! {
     TakeBegun "take begun",
     /// A take was changed, checked, published or withdrawn.
     TakeChanged "take changed",
+    /// A release made a published take stale.
+    TakeStale "take stale",
     /// A Navigator layer was saved.
     LayerSaved "layer saved",
     /// A Navigator layer was removed.

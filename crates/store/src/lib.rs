@@ -22,8 +22,8 @@ pub use ledger::{
     TechniqueControl, User, Vouched,
 };
 pub use library::{
-    Added, Appearance, Import, LayerVersion, Library, NewLayer, NewRelease, NewTake, NewVersion, Relation, Release,
-    Removed, Repeats, Span, Standing, StoredLayer, Take, TakeChange, TakeState, TakeStep, Version,
+    Added, Appearance, Import, LayerVersion, Library, NewLayer, NewRelease, NewTake, NewVersion, PublishedTake,
+    Relation, Release, Removed, Repeats, Span, Standing, StoredLayer, Take, TakeChange, TakeState, TakeStep, Version,
 };
 
 /// Milliseconds since 1970.

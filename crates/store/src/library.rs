@@ -19,7 +19,7 @@ mod tests;
 pub use import::{Added, Import, NewRelease, NewVersion, Relation, Repeats};
 pub use layers::{LayerVersion, NewLayer, StoredLayer};
 pub use remove::Removed;
-pub use takes::{NewTake, Take, TakeChange, TakeState, TakeStep};
+pub use takes::{NewTake, PublishedTake, Take, TakeChange, TakeState, TakeStep};
 
 use crate::reach::reach;
 use crate::{StoreError, without_password};

@@ -3,12 +3,24 @@
 use super::{Document, Evidence, Trouble};
 use crate::catalog::Choice;
 use crate::compare::{Change, Label, compare, greatest};
+use crate::dates::day_of;
 use crate::relations::{Related, hex, references, related, relationships_hash, text_of};
-use crate::{AttackError, Catalog, Feed, Found, Number};
+use crate::{AttackError, Catalog, Ends, Feed, Found, Number, View, ends};
 use lazaret_store::Release;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
+
+/// What the STIX ids of relationships begin with.
+const RELATIONSHIP: &str = "relationship--";
+/// Fields that are named in a sentence.
+const MOST_NAMED: usize = 8;
+/// Relationships that came, went or changed which are told one by one, and those of them whose texts are compared.
+const MOST_TOLD: usize = 200;
+const MOST_COMPARED: usize = 20;
+
+/// A day in milliseconds.
+const DAY: i64 = 86_400_000;
 
 /// How a document fits the newest release of its feed and domain.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,13 +31,56 @@ pub enum Fit {
     Bookkeeping(Vec<Change>),
     /// The source says something else now, or the relationship set is another one.
     Outdated {
-        /// What of the source changed.
+        /// What changed: of the source, then of the relationships, each by its STIX id.
         changes: Vec<Change>,
+        /// The source is another one.
+        source: bool,
         /// The relationship set is another one.
         relationships: bool,
     },
     /// The newest release does not have the object.
     Gone,
+}
+
+impl Fit {
+    /// Everything that changed.
+    pub fn changes(&self) -> &[Change] {
+        match self {
+            Self::Bookkeeping(changes) | Self::Outdated { changes, .. } => changes,
+            Self::Current | Self::Gone => &[],
+        }
+    }
+
+    /// What changed, in few words: fields of the source, and how many relationships; empty for nothing.
+    pub fn changed(&self) -> String {
+        let (mut fields, mut added, mut removed): (Vec<&str>, usize, usize) = (Vec::new(), 0, 0);
+        let mut others = HashSet::new();
+        for change in self.changes() {
+            let field = change.field.as_str();
+            match (field.starts_with(RELATIONSHIP), field.split_once(": "), &change.old) {
+                (true, Some((id, _)), _) => {
+                    others.insert(id);
+                }
+                (true, None, None) => added += 1,
+                (true, None, Some(_)) => removed += 1,
+                (false, ..) if fields.contains(&field) => {}
+                (false, ..) => fields.push(field),
+            }
+        }
+        let more = fields.len().saturating_sub(MOST_NAMED);
+        let mut told = fields.into_iter().take(MOST_NAMED).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            told.push_str(&format!(" and {more} more"));
+        }
+        let counts = [(added, "added"), (removed, "removed"), (others.len(), "changed")];
+        let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}"));
+        let counts = counts.collect::<Vec<_>>().join(", ");
+        match (told.is_empty(), counts.is_empty()) {
+            (_, true) => told,
+            (true, false) => format!("relationships: {counts}"),
+            (false, false) => format!("{told}; relationships: {counts}"),
+        }
+    }
 }
 
 /// A document that was checked against the library.
@@ -79,6 +134,8 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
                 trouble("/relationships_sha256".to_owned(), message);
             }
             let description = text_of(&source, "description");
+            // Where somebody is, it may be another day.
+            let tomorrow = day_of(lazaret_store::now() + DAY);
             let names: Vec<String> = references(&source).into_iter().map(|reference| reference.source_name).collect();
             for (claim, number) in document.claims.iter().zip(0..) {
                 for (evidence, at) in claim.evidence.iter().zip(0..) {
@@ -93,6 +150,9 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
                         Evidence::Citation { source_name } if !names.contains(source_name) => {
                             trouble(place, "the object has no reference with this name".to_owned());
                         }
+                        Evidence::Link { retrieved, .. } if *retrieved > tomorrow => {
+                            trouble(format!("{place}/retrieved"), format!("`{retrieved}` is in the future"));
+                        }
                         _ => {}
                     }
                 }
@@ -100,7 +160,7 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
             if found.version.source != newest.version.source {
                 changes = compare(&source, &catalog.fields(&newest.version).await?);
             }
-            relation_changes = relationship_changes(catalog, &relations, &newest).await?;
+            relation_changes = Some(relationship_changes(catalog, &found, &relations, &newest).await?);
         }
         Ok(_) | Err(AttackError::Unknown(_)) => {
             trouble("/release".to_owned(), format!("the library has no such object in {}", document.release));
@@ -111,47 +171,88 @@ pub async fn check(catalog: &Catalog, document: &Document) -> Result<Checked, At
     let same_relations = current.relationships_sha256 == document.relationships_sha256;
     let small = |changes: &[Change]| greatest(changes).is_none_or(|label| label < Label::Content);
     let small = small(&changes) && relation_changes.as_deref().is_some_and(small) && troubles.is_empty();
+    changes.extend(relation_changes.unwrap_or_default());
     let fit = if is_gone {
         Fit::Gone
     } else if same_source && same_relations {
         Fit::Current
     } else if small {
-        changes.extend(relation_changes.unwrap_or_default());
         Fit::Bookkeeping(changes)
     } else {
-        Fit::Outdated { changes, relationships: !same_relations }
+        Fit::Outdated { changes, source: !same_source, relationships: !same_relations }
     };
     Ok(Checked { document: document.clone(), troubles, fit, current })
 }
 
-/// What differs between the relationships that were read and those of the newest release; none when they are other ones, or
-/// hold otherwise.
+/// What differs between the relationships that were read and those of the newest release. What came, went or holds otherwise is
+/// content, whatever it says; where nothing did, every text is compared.
 async fn relationship_changes(
     catalog: &Catalog,
+    read: &Found,
     old: &[Related],
     newest: &Found,
-) -> Result<Option<Vec<Change>>, AttackError> {
+) -> Result<Vec<Change>, AttackError> {
     let new = related(&newest.view, &newest.version);
-    let known: HashMap<i64, &Related> = old.iter().map(|one| (one.relation.object, one)).collect();
-    if known.len() != new.iter().map(|one| one.relation.object).collect::<HashSet<_>>().len() {
-        return Ok(None);
-    }
+    let (before, after) = (by_object(old), by_object(&new));
     let mut changes = Vec::new();
-    for one in &new {
-        let Some(before) = known.get(&one.relation.object).filter(|before| before.status == one.status) else {
-            return Ok(None);
-        };
-        if before.relation.canonical != one.relation.canonical {
-            let (was, is) = (catalog.fields(&before.relation).await?, catalog.fields(&one.relation).await?);
-            let stix_id = &one.relation.stix_id;
-            changes.extend(
-                compare(&was, &is)
-                    .into_iter()
-                    .map(|change| Change { field: format!("{stix_id}: {}", change.field), ..change }),
-            );
+    let change = |one: &Related, field: &str, old: Option<String>, new: Option<String>| Change {
+        field: format!("{}{field}", one.relation.stix_id),
+        label: Label::Content,
+        old: old.map(Value::from),
+        new: new.map(Value::from),
+    };
+    let mut differing = Vec::new();
+    for (one, number) in unique(&new) {
+        match before.get(&number) {
+            None => changes.push(change(one, "", None, Some(told(&newest.view, one)))),
+            Some(was) => {
+                if was.status != one.status {
+                    let (was, is) = (was.status.told().to_owned(), one.status.told().to_owned());
+                    changes.push(change(one, ": status", Some(was), Some(is)));
+                }
+                if was.relation.canonical != one.relation.canonical {
+                    differing.push((*was, one));
+                }
+            }
         }
     }
-    Ok(Some(changes))
+    for (one, _) in unique(old).filter(|(_, number)| !after.contains_key(number)) {
+        changes.push(change(one, "", Some(told(&read.view, one)), None));
+    }
+    let most = if changes.is_empty() { differing.len() } else { MOST_COMPARED };
+    let left_out = changes.len().saturating_sub(MOST_TOLD) + differing.len().saturating_sub(most);
+    changes.truncate(MOST_TOLD);
+    for (was, one) in differing.into_iter().take(most) {
+        let (old, new) = (catalog.fields(&was.relation).await?, catalog.fields(&one.relation).await?);
+        let stix_id = &one.relation.stix_id;
+        changes.extend(
+            compare(&old, &new)
+                .into_iter()
+                .map(|change| Change { field: format!("{stix_id}: {}", change.field), ..change }),
+        );
+    }
+    if left_out > 0 {
+        let field = format!("{left_out} more relationships");
+        changes.push(Change { field, label: Label::Content, old: None, new: None });
+    }
+    Ok(changes)
+}
+
+/// Relationships by the number of their object.
+fn by_object(related: &[Related]) -> HashMap<i64, &Related> {
+    related.iter().map(|one| (one.relation.object, one)).collect()
+}
+
+/// Relationships with the number of their object, each once: one from an object to itself is met twice.
+fn unique(related: &[Related]) -> impl Iterator<Item = (&Related, i64)> {
+    let mut met = HashSet::new();
+    related.iter().map(|one| (one, one.relation.object)).filter(move |(_, number)| met.insert(*number))
+}
+
+/// What a relationship says, by its two ends.
+fn told(view: &View, one: &Related) -> String {
+    let said = |ends: Ends| format!("{} {} {}", ends.source.told(), ends.kind.replace('-', " "), ends.target.told());
+    ends(view, &one.relation).map_or_else(|| one.relation.stix_id.clone(), said)
 }
 
 fn choice(document: &Document) -> Result<Choice, AttackError> {

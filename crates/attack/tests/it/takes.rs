@@ -81,8 +81,10 @@ async fn a_take_is_published_by_somebody_else_and_only_while_its_source_is_curre
     assert_eq!(take.state, TakeState::Stale);
     assert_eq!(takes_now(catalog, None).await.unwrap()[0].state, TakeState::Stale);
     assert_eq!(catalog.library().take(id).await.unwrap(), before, "reading wrote");
-    assert!(
-        matches!(&checked.fit, Fit::Outdated { changes, relationships: false } if changes[0].field == "description")
+    assert!(matches!(&checked.fit, Fit::Outdated { source: true, relationships: false, .. }), "{:?}", checked.fit);
+    assert_eq!(
+        (checked.fit.changes()[0].field.as_str(), checked.fit.changed().as_str()),
+        ("description", "description")
     );
     assert!(refused(vouch(catalog, id, "anna", Deed::Revalidate).await).contains("more than metadata"));
     assert!(refused(act(catalog, id, None, "karl", Deed::Withdraw, "").await).contains("say why"));
@@ -142,7 +144,14 @@ async fn bookkeeping_alone_is_confirmed_with_one_step() {
     world.release("3.0", &more).await;
     assert_eq!(shown(&world).await, (0, 1));
     let (_, checked) = look(catalog, id).await.unwrap();
-    assert!(matches!(checked.fit, Fit::Outdated { relationships: true, .. }), "{:?}", checked.fit);
+    assert!(matches!(checked.fit, Fit::Outdated { source: false, relationships: true, .. }), "{:?}", checked.fit);
+    // And it is told which one.
+    let told: Vec<_> =
+        checked.fit.changes().iter().map(|change| (change.field.as_str(), &change.old, &change.new)).collect();
+    let second = relation(2, "related-to", MITIGATION, TECHNIQUE);
+    let said = Some(json!("M9001 Teach People related to T9001 Opening Things"));
+    assert_eq!(told, [(second["id"].as_str().unwrap(), &None, &said)]);
+    assert_eq!(checked.fit.changed(), "relationships: 1 added");
     // And gone altogether.
     world.release("4.0", &[mitigation()]).await;
     let (_, checked) = look(catalog, id).await.unwrap();
@@ -192,6 +201,7 @@ async fn evidence_that_is_not_there_is_named() {
             "/claims/0/evidence/0",
             "no such relationship",
         ),
+        (linked(&good, "2999-01-01"), "/claims/0/evidence/0/retrieved", "is in the future"),
         (with(good.clone(), json!({ "source_sha256": "0".repeat(64) })), "/source_sha256", "not the hash"),
         (
             with(good.clone(), json!({ "relationships_sha256": "0".repeat(64) })),
@@ -256,4 +266,31 @@ async fn documents_follow_the_schema() {
     }
     assert!(read_take("{").unwrap_err()[0].message.contains("not JSON"));
     assert!(read_take("{\"schema\":1,\"schema\":2}").unwrap_err()[0].message.contains("occurs twice"));
+}
+
+#[tokio::test]
+async fn what_became_of_relationships_is_told_one_by_one() {
+    let world = World::new().await;
+    let group = object(GROUP, "G9001", "Quiet Weasel", "2020-01-01");
+    let (first, second, third) = (
+        relation(1, "mitigates", MITIGATION, TECHNIQUE),
+        relation(2, "uses", GROUP, TECHNIQUE),
+        relation(3, "related-to", TECHNIQUE, TECHNIQUE),
+    );
+    let all = [technique(), mitigation(), group.clone(), first.clone(), second.clone(), third];
+    world.release("1.0", &all).await;
+    let id = begin(&world.catalog, "karl", &document(&world).await.to_string()).await.unwrap();
+    // The first one says something else, the other end of the second one is given up, the third one is gone.
+    let other = with(first, json!({ "description": "Other words." }));
+    let dead = with(group, json!({ "x_mitre_deprecated": true }));
+    let more = relation(4, "mitigates", MITIGATION, TECHNIQUE);
+    world.release("2.0", &[technique(), mitigation(), dead, other, second, more]).await;
+    let (_, checked) = look(&world.catalog, id).await.unwrap();
+    assert_eq!(checked.fit.changed(), "relationships: 1 added, 1 removed, 2 changed");
+    assert_eq!(checked.fit.changes().len(), 4, "{:?}", checked.fit);
+    let removed = checked.fit.changes().iter().find(|change| change.new.is_none()).unwrap();
+    assert_eq!(removed.old, Some(json!("T9001 Opening Things related to T9001 Opening Things")));
+    let status = checked.fit.changes().iter().find(|change| change.field.ends_with(": status")).unwrap();
+    assert_eq!(status.new, Some(json!("the other object is revoked or deprecated")));
+    assert!(checked.fit.changes().iter().any(|change| change.field.ends_with(": description")));
 }

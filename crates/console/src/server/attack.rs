@@ -15,6 +15,8 @@ mod object;
 mod pin;
 mod saved;
 mod search;
+mod stale;
+mod take_cited;
 mod take_form;
 mod takes;
 

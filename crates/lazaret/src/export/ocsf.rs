@@ -86,7 +86,7 @@ fn meaning(act: AuditAct) -> Meaning {
         AuditAct::IncidentReported => Entity(CREATE, "Incident report"),
         AuditAct::IncidentReportDecided => Entity(UPDATE, "Incident report"),
         AuditAct::TakeBegun => Entity(CREATE, "Analyst's take"),
-        AuditAct::TakeChanged => Entity(UPDATE, "Analyst's take"),
+        AuditAct::TakeChanged | AuditAct::TakeStale => Entity(UPDATE, "Analyst's take"),
         AuditAct::LayerSaved => Entity(UPDATE, "Navigator layer"),
         AuditAct::LayerRemoved => Entity(DELETE, "Navigator layer"),
     }

@@ -3,12 +3,16 @@
 use crate::commands::library;
 use crate::display;
 use crate::rooms::{CONSOLE, Shared};
-use lazaret_attack::{Catalog, Search};
+use lazaret_attack::{Catalog, Search, TakeError};
 use lazaret_console::{Console, ConsoleSettings, LibraryPages};
 use lazaret_frame::{Frame, Health, Pending, Room, RoomError, Running, Tasks};
 use lazaret_model::SettingsTable;
-use lazaret_store::Library;
+use lazaret_store::{Ledger, Library};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How often it is looked whether somebody imported something.
+const INTERVAL: Duration = Duration::from_secs(3);
 
 pub(super) struct ConsoleRoom;
 
@@ -42,7 +46,7 @@ impl Room for ConsoleRoom {
             let library = Library::open(&library::address(&shared.config, frame.data())).await?;
             let search = Search::new(Some(frame.data().join(library::INDEX)));
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
-            tokio::spawn(prepare(Arc::clone(&library)));
+            tokio::spawn(follow(Arc::clone(&library), frame.ledger().clone()));
             let (desk, rooms) = (Arc::clone(&shared.desk), frame.rooms());
             let metrics = move || desk.metrics().text() + &rooms.metrics();
             let console = console.with_metrics(metrics).with_library(library).with_proxy(shared.secret.clone());
@@ -69,11 +73,43 @@ impl Room for ConsoleRoom {
     }
 }
 
-/// Reads the newest release of the library into memory and makes the index of its search.
-async fn prepare(library: Arc<LibraryPages>) {
+/// Reads the newest release of the library into memory and makes the index of its search; then writes events of takes that what
+/// is imported makes stale, for as long as the process runs.
+async fn follow(library: Arc<LibraryPages>, ledger: Ledger) {
     if let Err(error) = library.prepare().await {
         tracing::error!(error = %crate::failure::told(&error), "the ATT&CK library is not ready");
     }
+    let mut look = tokio::time::interval(INTERVAL);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut seen, mut trouble) = (None, String::new());
+    loop {
+        look.tick().await;
+        match tell_stale(&library, &ledger, seen).await {
+            Ok(generation) => {
+                seen = Some(generation);
+                trouble.clear();
+            }
+            Err(error) => {
+                let why = crate::failure::told(&error);
+                if why != trouble {
+                    tracing::error!(%why, "whether takes are stale is not known");
+                }
+                trouble = why;
+            }
+        }
+    }
+}
+
+/// Writes events of stale takes where the library is another one than the one that was seen; which one it is.
+async fn tell_stale(library: &LibraryPages, ledger: &Ledger, seen: Option<i64>) -> Result<i64, TakeError> {
+    let generation = library.generation().await?;
+    if seen != Some(generation) {
+        let told = library.tell_stale(ledger).await?;
+        if told > 0 {
+            tracing::warn!(takes = told, "published takes do not hold any more: a release says something else");
+        }
+    }
+    Ok(generation)
 }
 
 struct RunningConsole {

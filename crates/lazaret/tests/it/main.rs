@@ -54,6 +54,7 @@ mod shelf_here;
 mod shelf_layers;
 mod shelf_pages;
 mod shelf_reading;
+mod shelf_takes;
 mod sites;
 mod squid;
 mod standins;

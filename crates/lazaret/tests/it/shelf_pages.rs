@@ -477,13 +477,24 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     let page = stranger.get("/techniques/T9001");
     assert!(page.contains("Other words.") && page.contains("Analyst summary pending validation"), "{page}");
     let page = petra.get("/attack/takes/1");
-    assert!(page.contains("<strong>stale</strong>") && page.contains("The relationship set has changed"), "{page}");
+    let why = "The source text and the relationship set have changed.";
+    assert!(page.contains("<strong>stale</strong>") && page.contains(why), "{page}");
+    assert!(page.contains("M9001 Teach People mitigates T9001 Opening Things"), "what went is named: {page}");
     // Lists say the same, and looking changes nothing.
     let list = karl.get("/attack/takes?state=stale");
-    assert!(list.contains("<td>stale<br>") && list.contains("The relationship set has changed."), "{list}");
+    let why = format!("{why} Changed: description; relationships: 3 removed.");
+    assert!(list.contains("<td>stale<br>") && list.contains(&why), "{list}");
     assert!(!karl.get("/attack/takes?state=published").contains("/attack/takes/1\""), "what is stale is not published");
     let (_, _, body) = fetched(&stranger, "/api/v1/attack/takes", &["-H", &bearer]);
     assert!(body.contains("\"state\":\"stale\",\"revision\":3"), "{body}");
+    // And it is an event, once.
+    until("an event says so", || admin.get("/audit").contains("take stale"));
+    let audit = admin.get("/audit");
+    assert!(
+        audit.contains("in enterprise-attack 4.0). The source text and the relationship set have changed."),
+        "{audit}"
+    );
+    assert_eq!(audit.matches("take stale").count(), 1, "{audit}");
     assert!(act(&karl, "3", "withdraw", "outdated").ends_with("303"));
 }
 

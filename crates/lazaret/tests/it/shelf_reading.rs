@@ -206,10 +206,10 @@ fn the_form_of_a_take_says_what_it_is_about_and_everybody_who_wrote_is_named() {
     let petra = admin.colleague("petra", "approver");
     let form = karl.get(&format!("/attack/takes/new?object={TECHNIQUE}"));
     for part in [
-        "T9001 Opening Things</a>, as it stands in 3.0",
+        &format!("T9001 Opening Things</a> (<code>{TECHNIQUE}</code>), as it stands in 3.0"),
         "What Opening Things is.",
-        "← mitigates M9001 Teach People",
-        "<code>A report</code>",
+        "M9001 Teach People mitigates T9001 Opening Things",
+        "name=\"claim0.citation\" value=\"A report\"",
     ] {
         assert!(form.contains(part), "{part}: {form}");
     }
@@ -289,6 +289,14 @@ fn no_page_of_the_library_is_wider_than_a_phone() {
     let browser = Browser::start(&served, downloads.path());
     let device = json!({ "width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true });
     browser.post("/goog/cdp/execute", &json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": device }));
+    let is_narrow = |path: &str| {
+        browser.go(&reader.url(path));
+        let script = "return [innerWidth, document.documentElement.scrollWidth]";
+        let widths = browser.post("/execute/sync", &json!({ "script": script, "args": [] }));
+        let [window, page] = [0_usize, 1].map(|at| widths[at].as_i64().unwrap());
+        assert!(page <= window && page <= 390, "{path} is {page} pixels wide in a window of {window}");
+        browser.picture(&format!("390{}", path.split('?').next().unwrap().replace('/', "-")));
+    };
     for path in [
         "/attack",
         "/attack/matrix?release=3.0",
@@ -302,13 +310,17 @@ fn no_page_of_the_library_is_wider_than_a_phone() {
         "/groups/G9001",
         "/tactics/TA9001",
     ] {
-        browser.go(&reader.url(path));
-        let script = "return [innerWidth, document.documentElement.scrollWidth]";
-        let widths = browser.post("/execute/sync", &json!({ "script": script, "args": [] }));
-        let [window, page] = [0_usize, 1].map(|at| widths[at].as_i64().unwrap());
-        assert!(page <= window && page <= 390, "{path} is {page} pixels wide in a window of {window}");
-        browser.picture(&format!("390{}", path.split('?').next().unwrap().replace('/', "-")));
+        is_narrow(path);
     }
+    // What only those see who are signed in.
+    administrator(&served);
+    browser.go(&reader.url("/login"));
+    browser.fill("#name", "anna");
+    browser.fill("#password", "correct horse battery");
+    browser.click("main button");
+    browser.sees("Sign out");
+    is_narrow("/attack/takes");
+    is_narrow("/attack/takes/new?object=T9001");
 }
 
 #[test]

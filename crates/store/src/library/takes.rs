@@ -111,6 +111,17 @@ pub struct TakeChange {
     pub step: TakeStep,
 }
 
+/// A take that is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedTake {
+    /// Its number.
+    pub id: i64,
+    /// Its revision.
+    pub revision: i64,
+    /// An event says that this revision became stale.
+    pub is_told: bool,
+}
+
 /// A take that is begun.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewTake {
@@ -223,6 +234,41 @@ impl Library {
         );
         let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(object.unwrap_or_default().to_owned());
         statement.fetch_all(&self.read).await?.iter().map(take).collect()
+    }
+
+    /// Every take that is published, whether it still holds or not.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn published_takes(&self) -> Result<Vec<PublishedTake>, StoreError> {
+        let statement = "SELECT id, revision, told FROM attack_takes WHERE state = 'published' ORDER BY id";
+        let rows = sqlx::query(statement).fetch_all(&self.read).await?;
+        let published = |row: &AnyRow| {
+            let (revision, told): (i64, i64) = (row.try_get(1)?, row.try_get(2)?);
+            Ok(PublishedTake { id: row.try_get(0)?, revision, is_told: told == revision })
+        };
+        rows.iter().map(published).collect()
+    }
+
+    /// Takes it on to say in an event that a revision of a take became stale; `false` where somebody does that already, or the
+    /// revision is another one now. Of several processes only one is told `true`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tell_stale(&self, id: i64, revision: i64) -> Result<bool, StoreError> {
+        let statement = "UPDATE attack_takes SET told = revision WHERE id = $1 AND revision = $2 AND told <> revision";
+        let done = sqlx::query(statement).bind(id).bind(revision).execute(&self.write).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The event was not written after all, or the take holds again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_stale(&self, id: i64, revision: i64) -> Result<(), StoreError> {
+        let statement = "UPDATE attack_takes SET told = 0 WHERE id = $1 AND told = $2";
+        sqlx::query(statement).bind(id).bind(revision).execute(&self.write).await?;
+        Ok(())
     }
 
     /// The steps of a take, the first one first.

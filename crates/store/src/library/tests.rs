@@ -233,6 +233,19 @@ async fn takes(library: &Library) {
     let steps: Vec<_> = steps.iter().map(|step| (step.what.as_str(), step.document.as_str())).collect();
     assert_eq!(steps, [("begun", "{}"), ("published", ""), ("published", "{\"a\":1}")]);
     assert_eq!(library.take(id + 1).await.unwrap(), None);
+    // That it is stale is told once for each revision, by one who asks first.
+    let published = |is_told| [PublishedTake { id, revision: 3, is_told }];
+    assert_eq!(library.published_takes().await.unwrap(), published(false));
+    assert!(!library.tell_stale(id, 2).await.unwrap(), "that revision is gone");
+    assert!(library.tell_stale(id, 3).await.unwrap() && !library.tell_stale(id, 3).await.unwrap());
+    assert_eq!(library.published_takes().await.unwrap(), published(true));
+    library.forget_stale(id, 3).await.unwrap();
+    assert_eq!(library.published_takes().await.unwrap(), published(false));
+    assert!(library.tell_stale(id, 3).await.unwrap());
+    let back = TakeChange { revision: 3, state: TakeState::Draft, ..change };
+    assert!(library.change_take(id, &back).await.unwrap());
+    assert!(library.published_takes().await.unwrap().is_empty());
+    assert!(library.tell_stale(id, 4).await.unwrap(), "another revision is another event");
 }
 
 #[test]

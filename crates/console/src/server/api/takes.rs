@@ -11,7 +11,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use lazaret_attack::{Deed, Fit, TakeError, act, begin, check, look, read_take, takes_now};
+use lazaret_attack::{Deed, Fit, TakeError, act, authors, begin, check, look, read_take, takes_now};
 use lazaret_model::AuditAct;
 use serde::Deserialize;
 use serde_json::json;
@@ -55,13 +55,16 @@ async fn takes(
 
 async fn take(State(console): State<parts::Library>, _: Caller<may::View>, Path(id): Path<i64>) -> Said {
     let (take, checked) = look(console.catalog()?, id).await?;
+    let authors = authors(console.catalog()?, &take).await?;
     let steps = console.catalog()?.library().take_steps(id).await?;
     let etag = HeaderValue::from_str(&format!("\"{}\"", take.revision));
     let mut answer = said(&json!({
         "take": take,
+        "authors": authors,
         "document": checked.document,
         "holds": checked.troubles.is_empty() && checked.fit == Fit::Current,
         "current": checked.current,
+        "changes": checked.fit.changes(),
         "troubles": checked.troubles,
         "steps": steps,
     }))?;

@@ -1,6 +1,6 @@
 //! Analysts' takes: written against an exact source, read by somebody else, published, and shown only while they hold.
 
-use super::facts::named;
+use super::take_cited::{Entry, Subject, bound_to_newest};
 use super::take_form::{Fields, document};
 use super::{Reader, Where, day, shelf, shelf_exact};
 use crate::prose::Citations;
@@ -10,11 +10,10 @@ use crate::server::{Answer, Refused, parts, shown_time};
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use lazaret_attack::{
-    AttackError, Catalog, Change, Choice, Deed, Document, Evidence, Fit, Found, Related, TAKE_PENDING, TakeError,
-    Trouble, Vouched, act as do_it, authors, begin as begin_it, kind_of, look, references, related, section_of, served,
-    takes_now, template, text_of,
+    AttackError, Catalog, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble, Vouched,
+    act as do_it, authors, begin as begin_it, kind_of, look, references, section_of, served, takes_now, template,
 };
 use lazaret_model::AuditAct;
 use lazaret_store::{Take, TakeState, TakeStep};
@@ -140,7 +139,7 @@ struct Row {
     why: String,
 }
 
-fn object_path(stix_id: &str) -> String {
+pub(super) fn object_path(stix_id: &str) -> String {
     format!("/{}/{stix_id}", section_of(kind_of(stix_id)).path)
 }
 
@@ -153,17 +152,16 @@ pub(super) struct Sought {
 }
 
 /// Why a take that was published does not hold any more: in a sentence, with the fields that changed.
-async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, Refused> {
+pub(super) async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, TakeError> {
     let checked = match look(catalog, id).await {
         Ok((_, checked)) => checked,
         Err(TakeError::Troubles(_)) => return Ok("Its document no longer matches the schema.".to_owned()),
         Err(TakeError::Attack(AttackError::Unknown(sentence) | AttackError::Named(sentence))) => return Ok(sentence),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
-    let fields: Vec<String> = changed(&checked.fit).into_iter().map(|change| change.field).collect();
-    let mut why = told(&checked.fit).to_owned();
-    if !fields.is_empty() {
-        why.push_str(&format!(" Changed: {}.", fields.join(", ")));
+    let (mut why, changed) = (told(&checked.fit).to_owned(), checked.fit.changed());
+    if !changed.is_empty() {
+        why.push_str(&format!(" Changed: {changed}."));
     }
     if let (Fit::Current, Some(trouble)) = (&checked.fit, checked.troubles.first()) {
         why = format!("Its evidence is no longer valid: {}", trouble.message);
@@ -206,51 +204,6 @@ struct Edit {
     about: Option<Subject>,
 }
 
-/// The entry that a take is about, with what can be cited.
-struct Subject {
-    name: String,
-    path: String,
-    release: String,
-    description: String,
-    relationships: Vec<(String, String)>,
-    more: usize,
-    references: Vec<String>,
-}
-
-/// Relationships of an entry that a form lists.
-const MOST_LISTED: usize = 200;
-
-/// What a document is about, as it stands in the release that the document names.
-async fn subject(catalog: &Catalog, text: &str) -> Result<Option<Subject>, Refused> {
-    let Ok(document) = serde_json::from_str::<serde_json::Value>(text) else { return Ok(None) };
-    let field = |name: &str| document.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let place = Where { feed: field("feed"), domain: field("domain"), release: field("release") };
-    let Ok(choice) = place.choice() else { return Ok(None) };
-    let found = match catalog.find(None, &field("object"), &choice).await {
-        Ok(found) => found,
-        Err(AttackError::Unknown(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    let fields = catalog.fields(&found.version).await?;
-    let related = related(&found.view, &found.version);
-    let told = |one: &Related| {
-        let other = one.other.as_ref().map_or_else(Clone::clone, |other| named(other));
-        let arrow = if one.outward { "→" } else { "←" };
-        (one.relation.stix_id.clone(), format!("{arrow} {} {other}", one.relation.relation.replace('-', " ")))
-    };
-    let mut names: Vec<String> = references(&fields).into_iter().map(|reference| reference.source_name).collect();
-    names.dedup();
-    Ok(Some(Subject {
-        name: named(&found.version),
-        path: object_path(&found.version.stix_id),
-        release: found.view.release.name.clone(),
-        description: text_of(&fields, "description"),
-        more: related.len().saturating_sub(MOST_LISTED),
-        relationships: related.iter().take(MOST_LISTED).map(told).collect(),
-        references: names,
-    }))
-}
-
 #[derive(Debug, Deserialize)]
 pub(super) struct About {
     object: String,
@@ -267,15 +220,18 @@ pub(super) async fn blank(
     let found = catalog.find(None, &about.object, &choice).await?;
     let document = template(&found);
     let text = serde_json::to_string_pretty(&document).map_err(|error| Refused::Broken(error.to_string()))?;
-    let form = Written { text, action: "/attack/takes/new".to_owned(), revision: 0 };
+    let form = Written { text, ..Written::default() };
     shelf_exact(&edit(catalog, &who, form, Vec::new(), String::new()).await?)
 }
 
-/// A document in a form: where it goes, and which revision of a take it is; 0 for a new one.
+/// A document in a form.
+#[derive(Default)]
 struct Written {
     text: String,
-    action: String,
-    revision: i64,
+    /// The take and the revision of it; none for a new one.
+    take: Option<(i64, i64)>,
+    /// Words that narrow what can be picked.
+    sought: String,
 }
 
 async fn edit(
@@ -285,10 +241,35 @@ async fn edit(
     troubles: Vec<Trouble>,
     problem: String,
 ) -> Result<Edit, Refused> {
-    let Written { text, action, revision } = written;
-    let (fields, about) = (Fields::of(&text), subject(catalog, &text).await?);
-    let schema = lazaret_attack::TAKE_SCHEMA;
+    let Written { text, take, sought } = written;
+    let entry = Entry::read(catalog, &text).await?;
+    let citable = entry.as_ref().map(Entry::citable).unwrap_or_default();
+    let fields = Fields::of(&text, |kind, value| citable.contains(&(kind, value)));
+    let about = match (&entry, &fields) {
+        (Some(entry), Some(fields)) => Some(entry.shown(&fields.claims, &sought)),
+        _ => None,
+    };
+    let action = take.map_or_else(|| "/attack/takes/new".to_owned(), |(id, _)| format!("/attack/takes/{id}"));
+    let (revision, schema) = (take.map_or(0, |(_, revision)| revision), lazaret_attack::TAKE_SCHEMA);
     Ok(Edit { user: who.shown(), fields, text, troubles, problem, action, revision, schema, about })
+}
+
+/// The form again with everything that was sent, where somebody only wants to see other things to pick, or the newest release;
+/// `None` where it is to be saved.
+async fn look_around(
+    catalog: &Catalog,
+    who: &Somebody,
+    sent: &[(String, String)],
+    take: Option<(i64, i64)>,
+) -> Result<Option<Response>, Refused> {
+    let (text, sought) = (document(sent), field(sent, "sought").to_owned());
+    let text = match field(sent, "look") {
+        "" => return Ok(None),
+        "newest" => bound_to_newest(catalog, text).await?,
+        _ => text,
+    };
+    let form = Written { text, take, sought };
+    shelf_exact(&edit(catalog, who, form, Vec::new(), String::new()).await?).map(Some)
 }
 
 /// The fields of a form, in their order.
@@ -304,15 +285,19 @@ pub(super) async fn begin(
     who: Allowed<may::WriteTakes>,
     Signed(sent): Sent,
 ) -> Answer {
+    let catalog = console.catalog()?;
+    if let Some(form) = look_around(catalog, &who, &sent, None).await? {
+        return Ok(form);
+    }
     let document = document(&sent);
-    match begin_it(console.catalog()?, &who.user.name, &document).await {
+    match begin_it(catalog, &who.user.name, &document).await {
         Ok(id) => {
             console.ledger.note(&who.user.name, AuditAct::TakeBegun, &id.to_string()).await?;
             Ok(Redirect::to(&format!("/attack/takes/{id}")).into_response())
         }
         Err(error) => {
-            let form = Written { text: document, action: "/attack/takes/new".to_owned(), revision: 0 };
-            again(console.catalog()?, &who, error, form).await
+            let form = Written { text: document, take: None, sought: field(&sent, "sought").to_owned() };
+            again(catalog, &who, error, form).await
         }
     }
 }
@@ -391,7 +376,7 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, 
         }
         Err(error) => return Err(error.into()),
     };
-    let changes = checked.as_ref().map(|checked| changed(&checked.fit)).unwrap_or_default();
+    let changes = checked.as_ref().map(|checked| checked.fit.changes().to_vec()).unwrap_or_default();
     let authors = authors(catalog, &take).await?;
     shelf(&One {
         path: object_path(&take.object),
@@ -417,19 +402,15 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, 
     })
 }
 
-fn changed(fit: &Fit) -> Vec<Change> {
-    match fit {
-        Fit::Bookkeeping(changes) | Fit::Outdated { changes, .. } => changes.clone(),
-        Fit::Current | Fit::Gone => Vec::new(),
-    }
-}
-
 fn told(fit: &Fit) -> &'static str {
     match fit {
         Fit::Current => "The source and the relationship set are current.",
         Fit::Bookkeeping(_) => {
             "Only metadata has changed since it was written: when, by whom and in which format the source was \
                 published."
+        }
+        Fit::Outdated { source: true, relationships: true, .. } => {
+            "The source text and the relationship set have changed."
         }
         Fit::Outdated { relationships: true, .. } => "The relationship set has changed.",
         Fit::Outdated { .. } => "The source text has changed.",
@@ -456,11 +437,16 @@ pub(super) async fn act(
                 let sentence = "a withdrawn take cannot be changed; write a new one".to_owned();
                 return Err(TakeError::Refused(sentence).into());
             }
-            let (action, revision) = (format!("/attack/takes/{id}"), take.revision);
-            let form = Written { text: take.document, action, revision };
+            let form = Written { text: take.document, take: Some((id, take.revision)), sought: String::new() };
             return shelf_exact(&edit(catalog, &who, form, Vec::new(), String::new()).await?);
         }
-        "edit" => Deed::Edit(written.clone()),
+        "edit" => {
+            who.needs(May::WriteTakes)?;
+            if let Some(form) = look_around(catalog, &who, &sent, Some((id, revision))).await? {
+                return Ok(form);
+            }
+            Deed::Edit(written.clone())
+        }
         "submit" => Deed::Submit,
         "return" => Deed::Return,
         "publish" => Deed::Publish,
@@ -476,7 +462,8 @@ pub(super) async fn act(
             Ok(Redirect::to(&format!("/attack/takes/{id}")).into_response())
         }
         Err(error) if is_edit => {
-            let form = Written { text: written, action: format!("/attack/takes/{id}"), revision };
+            let sought = field(&sent, "sought").to_owned();
+            let form = Written { text: written, take: Some((id, revision)), sought };
             again(catalog, &who, error, form).await
         }
         Err(error) => Err(error.into()),

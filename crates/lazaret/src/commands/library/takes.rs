@@ -7,7 +7,8 @@ use crate::display::{self, plain};
 use crate::failure::Failure;
 use crate::record;
 use lazaret_attack::{
-    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, begin, check, look, read_take, takes_now, template,
+    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, authors, begin, check, look, read_take, takes_now,
+    template,
 };
 use lazaret_policy::Permissions;
 use lazaret_store::Take;
@@ -124,6 +125,9 @@ fn told(fit: &Fit) -> &'static str {
     match fit {
         Fit::Current => "valid: the source and the relationship set are current",
         Fit::Bookkeeping(_) => "only metadata has changed since the release that it is about",
+        Fit::Outdated { source: true, relationships: true, .. } => {
+            "the source text and the relationship set have changed"
+        }
         Fit::Outdated { relationships: true, .. } => "the relationship set has changed",
         Fit::Outdated { .. } => "the source text has changed",
         Fit::Gone => "the newest release no longer contains the object",
@@ -144,12 +148,13 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
         return Ok(ExitCode::SUCCESS);
     }
     for take in &takes {
+        let authors = authors(catalog, take).await?.join(", ");
         anstream::println!(
             "{:>4} {:<10} {} ({}, {})",
             take.id,
             take.state.name(),
             plain(&take.title),
-            plain(&take.author),
+            plain(&authors),
             take.object
         );
     }
@@ -162,18 +167,18 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
 async fn show(catalog: &Catalog, number: i64, json: bool) -> Result<ExitCode, Failure> {
     let looked = look(catalog, number).await;
     let steps = catalog.library().take_steps(number).await?;
-    let (take, fit, troubles) = match looked {
-        Ok((take, checked)) => (take, told(&checked.fit), checked.troubles),
+    let (take, fit, changed, troubles) = match looked {
+        Ok((take, checked)) => (take, told(&checked.fit), checked.fit.changed(), checked.troubles),
         Err(TakeError::Troubles(troubles)) => {
             let take = catalog.library().take(number).await?.ok_or(TakeError::Missing(number))?;
-            (take, "its document no longer matches the schema", troubles)
+            (take, "its document no longer matches the schema", String::new(), troubles)
         }
         Err(error) => return Err(error.into()),
     };
     if json {
         let document: serde_json::Value = serde_json::from_str(&take.document).unwrap_or_default();
         let object = serde_json::json!({
-            "take": take, "document": document, "fit": fit, "troubles": troubles, "steps": steps,
+            "take": take, "document": document, "fit": fit, "changed": changed, "troubles": troubles, "steps": steps,
         });
         crate::display::pretty_json(&object)?;
         return Ok(ExitCode::SUCCESS);
@@ -181,6 +186,9 @@ async fn show(catalog: &Catalog, number: i64, json: bool) -> Result<ExitCode, Fa
     anstream::println!("{} {} {}", take.id, take.state.name(), plain(&take.title));
     anstream::println!("about {} in {}, {}; revision {}", take.object, take.domain, take.feed, take.revision);
     anstream::println!("{fit}");
+    if !changed.is_empty() {
+        anstream::println!("changed: {}", plain(&changed));
+    }
     for trouble in &troubles {
         anstream::println!("  {} {}", plain(&trouble.place), plain(&trouble.message));
     }
