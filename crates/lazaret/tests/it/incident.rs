@@ -20,7 +20,7 @@ fn odd(site: &Site, path: &str) {
     site.page(path, "Content-Type: application/octet-stream\r\n", vec![0x9b; 3_008]);
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
     let output = Command::new("sha256sum").arg(file.path()).output().unwrap();
@@ -34,7 +34,7 @@ fn reference_of(fetched: &Fetched) -> String {
 
 /// Waits until something is so, for as long as people are promised at the most.
 #[track_caller]
-fn within_a_second(what: &str, mut done: impl FnMut() -> bool) {
+pub fn within_a_second(what: &str, mut done: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !done() {
         // What a try itself takes on a busy machine is not what is promised.
@@ -44,7 +44,7 @@ fn within_a_second(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Sends a body through ICAP as an answer of `files.example`; the status of the page that stands in its place, 0 for none.
-fn through_icap(served: &Served, body: &[u8]) -> u16 {
+pub fn through_icap(served: &Served, body: &[u8]) -> u16 {
     let mut stream = served.icap();
     stream.write_all(respmod("/letter.txt", "Allow: 204\r\n", "").as_bytes()).unwrap();
     // Whoever is refused by the heads alone may have the rest closed upon them.

@@ -28,6 +28,7 @@ mod gate;
 mod icap;
 mod icaps;
 mod incident;
+mod incident_walk;
 mod isolation;
 mod kept;
 mod kerberos;
