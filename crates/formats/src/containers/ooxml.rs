@@ -2,7 +2,7 @@
 //!
 //! Parts are found by what they hold and not by name, since names and content types may be anything.
 
-mod fields;
+pub(super) mod fields;
 mod formulas;
 
 #[cfg(test)]
@@ -10,7 +10,7 @@ pub(super) mod tests;
 
 use super::cfb::Compound;
 use super::links::Links;
-use super::xml::{Token, attribute, tokens, unescape, values};
+use super::xml::{Token, attribute, tokens, unescape};
 use super::{Format, decode, vba, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity, on_this_machine};
@@ -296,51 +296,6 @@ impl Found {
         }
     }
 
-    /// Field codes, whose letters may be spread over runs (ECMA-376-1, 17.16).
-    fn fields(&mut self, name: &str, text: &str) {
-        let (mut inside, mut code) = (false, String::new());
-        for token in tokens(text) {
-            match token {
-                Token::Open("instrText", _) => inside = true,
-                Token::Close("instrText") => inside = false,
-                Token::Text(text) if inside => code.push_str(&unescape(text)),
-                Token::Open("fldSimple", attributes) => {
-                    values(attributes, "instr").for_each(|code| self.field(name, &code));
-                }
-                // The code ends where the field's result begins, or the field does.
-                Token::Open("fldChar", attributes) => {
-                    let kind = attribute(attributes, "fldCharType").unwrap_or_default();
-                    // A field within a field is part of the outer one's code.
-                    if kind == "separate" || kind == "end" {
-                        self.field(name, &std::mem::take(&mut code));
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.field(name, &code);
-    }
-
-    fn field(&mut self, name: &str, code: &str) {
-        self.fetches(name, code);
-        let upper = code.to_ascii_uppercase();
-        let Some(at) = [upper.find("DDEAUTO"), upper.find("DDE ")].into_iter().flatten().min() else { return };
-        let command = code.get(at..).unwrap_or(code).trim();
-        let command = command.split_once(char::is_whitespace).map_or(command, |(_, rest)| rest.trim());
-        self.command(unquoted(command));
-    }
-
-    /// Places that a field shows or leads to (ECMA-376-1, 17.16.5), wherever in the code its word stands.
-    fn fetches(&mut self, name: &str, code: &str) {
-        for (kind, place) in fields::places(code) {
-            if kind == fields::HYPERLINK {
-                self.clicked.add_unusual(&place);
-            } else if is_remote(&place) {
-                self.outside(kind, place, name);
-            }
-        }
-    }
-
     /// What a slide does when somebody clicks or moves over something ([MS-OE376] 2.1.1297): `ppaction://program` runs one.
     fn actions(&mut self, text: &str) {
         for token in tokens(text) {
@@ -559,11 +514,6 @@ pub(super) fn is_remote(target: &str) -> bool {
     let lower = target.trim().to_ascii_lowercase();
     let schemes = ["http:", "https:", "ftp:", "file://", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
     lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))
-}
-
-/// A field's arguments as a command line: quotes and doubled backslashes undone.
-fn unquoted(text: &str) -> String {
-    text.replace(['"', '\u{201c}', '\u{201d}'], "").replace("\\\\", "\\")
 }
 
 /// Formulas and constants of a macro sheet, a line each.

@@ -4,6 +4,7 @@
 //! other hexadecimal digit of `\objdata`, whatever stands between them.
 
 use super::links::Links;
+use super::ooxml::fields::{HYPERLINK, asked, places, undoubled};
 use super::ooxml::{is_remote, is_share};
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity};
@@ -15,7 +16,7 @@ const MOST_OBJECTS: usize = 5000;
 /// Fields that are read, of those that run something or name a place.
 const MOST_FIELDS: usize = 100_000;
 /// Words that begin fields which name a place.
-const PLACES: [&str; 5] = ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "IMPORT", "LINK"];
+const PLACES: [&str; 6] = ["HYPERLINK", "INCLUDE", "IMPORT", "LINK", "DATABASE", "RD"];
 
 /// Opens RTF.
 pub(super) struct Rtf;
@@ -236,6 +237,11 @@ impl<'b> Reader<'b> {
                     }
                     at + 3
                 }
+                // A blank that keeps words together, and the end of a paragraph.
+                Some(b'~' | b'\r' | b'\n') if *now == Destination::Field => {
+                    gathered.field.push(' ');
+                    at + 1
+                }
                 Some(symbol @ (b'\\' | b'{' | b'}')) => {
                     if let Some(text) = gathered.text(*now) {
                         text.push(char::from(*symbol));
@@ -256,9 +262,16 @@ impl<'b> Reader<'b> {
         match word {
             b"objdata" => *now = Destination::Object,
             b"template" => *now = Destination::Template,
-            b"fldinst" => *now = Destination::Field,
+            b"fldinst" => {
+                // A field within a field is part of the outer one's code, and parted from its words.
+                if *now == Destination::Field {
+                    gathered.field.push(' ');
+                }
+                *now = Destination::Field;
+            }
             b"htmltag" => *now = Destination::Tag,
             b"par" | b"line" | b"tab" if *now == Destination::Tag => gathered.page.push('\n'),
+            b"par" | b"line" | b"tab" if *now == Destination::Field => gathered.field.push(' '),
             word if matches!(*now, Destination::Text | Destination::Place) && NAMES.contains(&word) => {
                 if *now == Destination::Place {
                     self.close(Destination::Place, gathered);
@@ -303,7 +316,7 @@ impl<'b> Reader<'b> {
             Destination::Template => self.links.add(&std::mem::take(&mut gathered.template)),
             Destination::Field => {
                 let field = std::mem::take(&mut gathered.field);
-                if begins(&field, "DDE") || PLACES.iter().any(|word| begins(&field, word)) {
+                if asked(&field).is_some() || PLACES.iter().any(|word| begins(&field, word)) {
                     self.fields.push(field);
                 }
             }
@@ -353,14 +366,21 @@ impl Data {
 
 /// A field's instruction: places to fetch, and DDE, which runs a program.
 fn read_field(field: &str, links: &mut Links, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    if begins(field, "DDE") {
-        let command = field.trim().split_once(' ').map_or("", |(_, command)| command);
+    if let Some(command) = asked(field) {
         let member = Member::unnamed(Role::Command, "dde").of_kind("command-line");
         return parts.add_content(member, Content::from(command.as_bytes()));
     }
     if PLACES.iter().any(|word| begins(field, word)) {
         for place in field.split('"').skip(1).step_by(2) {
-            links.add(place);
+            links.add(&undoubled(place));
+        }
+        // Those without quotes, or in printers' ones.
+        for (kind, place) in places(field) {
+            if kind == HYPERLINK {
+                links.add_unusual(&place);
+            } else if is_remote(&place) {
+                links.add(&place);
+            }
         }
     }
     Ok(())

@@ -81,6 +81,32 @@ fn dde_becomes_a_command_even_across_runs() {
 }
 
 #[test]
+fn dde_is_found_whatever_parts_its_word_from_the_command() {
+    const BEGIN: &str = r#"<w:r><w:fldChar w:fldCharType="begin"/></w:r>"#;
+    const END: &str = r#"<w:r><w:fldChar w:fldCharType="end"/></w:r>"#;
+    let code = |text: &str| format!("<w:r><w:instrText>{text}</w:instrText></w:r>");
+    let simple = |text: &str| format!("<w:fldSimple w:instr=\"{text}\"/>");
+    for (field, command) in [
+        (code("DDE\tcmd"), Some("cmd")),
+        (code("DDE\ncmd"), Some("cmd")),
+        (code("DDE&#160;cmd"), Some("cmd")),
+        (code(r#"DDE"C:\\cmd.exe" "/c calc""#), Some(r"C:\cmd.exe /c calc")),
+        (format!("{}<w:r><w:tab/>{}</w:r>", code("DDE"), code("cmd")), Some("cmd")),
+        (format!("{}{BEGIN}{}{END}", code("DDE"), code("REF c")), Some("REF c")),
+        (format!("{}{}", code("DDE"), simple("REF c")), Some("REF c")),
+        (simple("DDE&#9;cmd"), Some("cmd")),
+        (code(r#"XE "DDE links""#), None),
+        (code(r#"TOC \o "1-3""#), None),
+    ] {
+        let text = format!("<w:p>{BEGIN}{field}{END}</w:p>");
+        let recorded = check(&[("word/document.xml", text.as_bytes())]);
+        let found = recorded.parts.iter().find(|part| part.name == "dde");
+        let found = found.map(|part| String::from_utf8_lossy(&recorded.bytes[&part.id]).into_owned());
+        assert_eq!(found.as_deref(), command, "{field}");
+    }
+}
+
+#[test]
 fn excel_4_macro_sheets_give_their_formulas() {
     let sheet = r#"<xm:macrosheet><c r="A1"><f>EXEC("calc")</f><v>1</v></c></xm:macrosheet>"#;
     for name in ["xl/macrosheets/sheet1.xml", "xl/worksheets/renamed.xml"] {

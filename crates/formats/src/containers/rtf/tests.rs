@@ -55,6 +55,27 @@ fn templates_fields_and_what_follows_are_parts() {
 }
 
 #[test]
+fn fields_are_read_whatever_parts_their_words_and_however_their_backslashes_are_doubled() {
+    for (field, name, expected) in [
+        (r#"{DDE"C:\\\\cmd.exe" "/c calc"}"#, "dde", r#""C:\\cmd.exe" "/c calc""#),
+        (r"DDE\tab cmd", "dde", "cmd"),
+        (r"DDE\~cmd", "dde", "cmd"),
+        (r"DDE{\field{\*\fldinst REF c}}", "dde", "REF c"),
+        (r#"HYPERLINK "\\\\\\\\host.invalid\\\\s\\\\a.exe""#, "link", r"\\host.invalid\s\a.exe"),
+        (r#"HYPERLINK "\\\\host.invalid\\s\\a.exe""#, "link", r"\\host.invalid\s\a.exe"),
+        (r"HYPERLINK \\\\\\\\host.invalid\\\\a.exe", "link", r"\\host.invalid\a.exe"),
+        (r#"HYPERLINK "https://host.invalid/""#, "link", "https://host.invalid/"),
+    ] {
+        let found = walk(format!(r"{{\rtf1{{\field{{\*\fldinst {field}}}}}}}").as_bytes(), "x");
+        assert_eq!(String::from_utf8_lossy(found.bytes(&format!("//{name}"))), expected, "{field}");
+    }
+    for field in [r#"XE "DDE and OLE""#, "PAGE", "ADDED x"] {
+        let found = walk(format!(r"{{\rtf1{{\field{{\*\fldinst {field}}}}}}}").as_bytes(), "x");
+        assert_eq!(found.parts.len(), 1, "{field}");
+    }
+}
+
+#[test]
 fn no_number_of_templates_fields_or_groups_hides_one() {
     let evil = "{\\*\\template http://host.invalid/LAZARET-MARKER}";
     let templates: String = (0..150).map(|at| format!("{{\\*\\template http://host.invalid/{at}}}")).collect();
