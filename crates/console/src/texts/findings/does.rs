@@ -84,6 +84,11 @@ pub(super) const ROWS: &[Row] = &[
         "Le courriel fait chercher une partie ailleurs : un programme ou un fichier étranger",
         "El correo hace tomar una parte de otro lugar: un programa o un archivo ajeno",
     ]),
+    ("mail.remote-property", [
+        "Die Nachricht nennt eine Datei auf einem fremden Rechner, etwa als Klang einer Erinnerung",
+        "Le message nomme un fichier sur une autre machine, par exemple comme son d’un rappel",
+        "El mensaje nombra un archivo en otra máquina, por ejemplo como sonido de un aviso",
+    ]),
     ("ooxml.library-formula", [
         "Eine Formel ruft eine Programmbibliothek auf oder fragt einen fremden Rechner",
         "Une formule appelle une bibliothèque ou interroge une autre machine",
