@@ -1,6 +1,7 @@
 //! OpenDocument 1.3: a ZIP with macros of its own.
 
-use super::ooxml::{Found, is_remote};
+use super::mail::external;
+use super::ooxml::{Found, is_remote, is_share};
 use super::xml::{Token, attribute, is_empty, spans, unescape, values};
 use super::{Format, decode, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
@@ -18,7 +19,7 @@ impl Format for Odf {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["odt", "ott", "odm", "ods", "ots", "odp", "otp", "odg", "odf", "odb", "sxw"]
+        &["odt", "ott", "odm", "ods", "ots", "odp", "otp", "odg", "odf", "odb", "sxw", "oxt"]
     }
 
     fn summary(&self) -> &'static str {
@@ -32,7 +33,8 @@ impl Format for Odf {
         {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let lower = entry.name.to_ascii_lowercase();
-            if entry.encrypted() || !lower.ends_with(".xml") {
+            // Modules of extensions have a name of their own.
+            if entry.encrypted() || !lower.ends_with(".xml") && !lower.ends_with(".xba") {
                 if lower.starts_with("scripts/") && !lower.ends_with('/') {
                     parts.has_macros();
                 }
@@ -118,10 +120,18 @@ impl Markup {
 
     /// 14.5: what runs at an event. Those of the document itself need nobody.
     fn listener(&mut self, attributes: &str, of_document: bool) {
+        // 19.366, `presentation:action`: what something on a slide does when somebody clicks it.
+        let action = attribute(attributes, "action");
+        if action.as_deref() == Some("execute") {
+            let program = attribute(attributes, "href").is_some_and(|place| is_program(&place));
+            self.found.runs_program |= program;
+        }
         let mut macros = ["href", "macro-name"].iter().filter_map(|name| attribute(attributes, name));
         let Some(named) = macros.find(|named| !named.is_empty()) else { return };
         let plain = String::from_utf8_lossy(&decode::percent(named.as_bytes())).into_owned();
-        if plain.contains("../") || plain.contains("..\\") {
+        // Slides lead to documents beside them.
+        let leads = action.is_some() && !plain.to_ascii_lowercase().contains("script:");
+        if !leads && (plain.contains("../") || plain.contains("..\\")) {
             self.climbs.get_or_insert(plain);
         }
         if of_document && self.called.is_none() {
@@ -191,6 +201,12 @@ impl Markup {
     }
 }
 
+/// Whether a place is that of a program, and not of a document: by its name, which has no end on some systems.
+fn is_program(place: &str) -> bool {
+    let name = place.trim_end_matches('/').rsplit(['/', '\\']).next().unwrap_or_default();
+    external::runs(place) || is_share(place) || !name.is_empty() && !name.contains('.')
+}
+
 #[cfg(test)]
 mod tests {
     use crate::containers::ooxml::tests::package;
@@ -234,6 +250,40 @@ mod tests {
             assert_eq!(recorded.bytes("//M").ends_with(b"Shell(\"LAZARET\")"), complete, "{padding}");
             let said = recorded.parts[0].incomplete.iter().any(|given| given.contains("searched for macros"));
             assert!(recorded.parts[0].macros && said != complete, "{padding}");
+        }
+    }
+
+    #[test]
+    fn modules_of_an_extension_are_parts_whatever_their_names() {
+        let module = r#"<script:module script:name="m">Shell("LAZARET")</script:module>"#;
+        let bytes = package(&[
+            ("description.xml", b"<description xmlns=\"http://openoffice.org/extensions/description/2006\"/>"),
+            ("a/m.xba", module.as_bytes()),
+        ]);
+        let recorded = crate::testing::walk(bytes, "a.oxt");
+        assert_eq!((&*recorded.parts[0].kind.id, recorded.parts[0].macros), ("oxt", true));
+        assert_eq!(recorded.part("//m").kind.id, "vba");
+    }
+
+    #[test]
+    fn a_click_on_a_slide_that_runs_a_program_is_told_and_other_clicks_are_not() {
+        let slide = |action: &str, place: &str| {
+            findings(&format!(
+                "<presentation:event-listener script:event-name=\"dom:click\" presentation:action=\"{action}\" \
+                 xlink:href=\"{place}\"/>"
+            ))
+        };
+        for (action, place, told) in [
+            ("execute", "file:///C:/Windows/System32/calc.exe", true),
+            ("execute", "file:///usr/bin/xterm", true),
+            ("execute", "file://host.invalid/s/a.odp", true),
+            ("execute", "../notes.pdf", false),
+            ("show", "../other.odp#page2", false),
+            ("next-page", "", false),
+        ] {
+            let found = slide(action, place);
+            assert_eq!(found.iter().any(|id| id == "ooxml.program-action"), told, "{action} {place}: {found:?}");
+            assert!(told || found.is_empty(), "{action} {place}: {found:?}");
         }
     }
 

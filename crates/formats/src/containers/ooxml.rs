@@ -159,7 +159,7 @@ pub(super) struct Found {
     /// Where links lead that somebody clicks, where that is no page.
     clicked: Links,
     /// Whether something on a slide runs a program.
-    runs_program: bool,
+    pub(super) runs_program: bool,
     /// A formula that calls a library or asks an object on another machine, and one that fetches something.
     library: Option<String>,
     fetched: Option<String>,

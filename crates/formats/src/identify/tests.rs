@@ -342,6 +342,22 @@ fn packages() {
         (&[("manifest.json", "{\"manifest_version\": 3}")], "xpi"),
         (&[("manifest.json", "{\"server\": {\"mcp_config\": {}}}")], "mcpb"),
         (&[("manifest.json", "{\"name\": \"x\"}")], "zip"),
+        (&[("description.xml", "<description xmlns=\"http://openoffice.org/extensions/description/2006\"/>")], "oxt"),
+        (
+            &[
+                ("mimetype", "application/vnd.oasis.opendocument.text"),
+                ("META-INF/manifest.xml", "manifest:media-type=\"application/vnd.sun.star.basic-library\""),
+            ],
+            "oxt",
+        ),
+        (
+            &[
+                ("mimetype", "application/vnd.sun.xml.writer"),
+                ("META-INF/manifest.xml", "xmlns:manifest=\"http://openoffice.org/2001/manifest\""),
+            ],
+            "sxw",
+        ),
+        (&[("description.xml", "<description>a module</description>")], "zip"),
         (&[("x-1.dist-info/WHEEL", "x")], "whl"),
         (&[("x.nuspec", "x")], "nupkg"),
         (&[("doc.kml", "x"), ("files/a.png", "x")], "kmz"),
