@@ -10,6 +10,7 @@ pub(super) mod tests;
 
 use super::cfb::Compound;
 use super::links::Links;
+use super::shares::leaves_house;
 use super::xml::{Token, attribute, tokens, unescape};
 use super::{Format, decode, vba, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
@@ -163,6 +164,9 @@ pub(super) struct Found {
     /// A formula that calls a library or asks an object on another machine, and one that fetches something.
     library: Option<String>,
     fetched: Option<String>,
+    /// A share outside of the house that data is on, with the part that says so, and whether any is fetched when the workbook is opened.
+    data: Option<(String, String)>,
+    refreshes: bool,
 }
 
 impl Found {
@@ -182,6 +186,8 @@ impl Found {
             runs_program: false,
             library: None,
             fetched: None,
+            data: None,
+            refreshes: false,
         }
     }
 
@@ -203,10 +209,11 @@ impl Found {
         if text.contains("ppaction") {
             self.actions(text);
         }
-        if (text.contains("<f") || text.contains(":f")) && text.contains(['|', '(']) {
+        if (text.contains("<f") || text.contains(":f")) && text.contains(['|', '(', '\\']) {
             self.formulas(text);
         }
-        if ["webPr", "odcFile", "sourceFile", "webextension"].iter().any(|word| text.contains(word)) {
+        let sources = ["webPr", "odcFile", "sourceFile", "webextension", "dbPr", "refreshOnLoad"];
+        if sources.iter().any(|word| text.contains(word)) {
             self.sources(name, text);
         }
         if text.contains("definedName") {
@@ -286,10 +293,13 @@ impl Found {
             match token {
                 Token::Open("definedName", attributes) => name = attribute(attributes, "name"),
                 Token::Close("definedName") => name = None,
-                Token::Text(target) if name.is_some() && self.names.len() < MOST_NAMES => {
+                Token::Text(target) if name.is_some() => {
                     let name = name.take().unwrap_or_default();
-                    let name = name.strip_prefix("_xlnm.").unwrap_or(&name);
-                    self.names.push_str(&format!("{name}: ={}\n", unescape(target)));
+                    let (name, target) = (name.strip_prefix("_xlnm.").unwrap_or(&name), unescape(target));
+                    self.named_formula(name, &target);
+                    if self.names.len() < MOST_NAMES {
+                        self.names.push_str(&format!("{name}: ={target}\n"));
+                    }
                 }
                 _ => {}
             }
@@ -322,6 +332,15 @@ impl Found {
     fn sources(&mut self, name: &str, text: &str) {
         for token in tokens(text) {
             let Token::Open(element, attributes) = token else { continue };
+            let set =
+                |name: &str| attribute(attributes, name).is_some_and(|value| !["", "0", "false"].contains(&&*value));
+            // Connections, tables and caches say so, each for itself.
+            self.refreshes |= set("refreshOnLoad") || element == "connection" && set("interval");
+            if element == "dbPr" && self.data.is_none() {
+                let connection = attribute(attributes, "connection").unwrap_or_default();
+                let mut values = connection.split([';', '=']).map(|value| value.trim_matches(['"', '\'', ' ']));
+                self.data = values.find(|value| leaves_house(value)).map(|place| (place.to_owned(), name.to_owned()));
+            }
             let places: &[&str] = match element {
                 "connection" => &["odcFile", "sourceFile"],
                 "webPr" => &["url"],
@@ -358,6 +377,9 @@ impl Found {
 
     /// Says what was found, and what was not read.
     pub(super) fn tell(&mut self, parts: &mut Parts<'_, '_>) {
+        if let Some((place, from)) = self.data.take().filter(|_| self.refreshes) {
+            self.outside("data source", place, &from);
+        }
         self.macros |= !self.sheet_links.is_empty();
         if self.macros {
             parts.has_macros();

@@ -162,15 +162,46 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The program and the topic of a DDE link in a formula: `program|'topic'!item`.
+/// The program and the topic of a DDE link in a formula: `program|'topic'!item`, either of them in quotes or not.
 pub(super) fn dde(formula: &str) -> Option<(&str, &str)> {
-    let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
-    formula.match_indices('|').find_map(|(at, _)| {
-        let (before, after) = (formula.get(..at)?, formula.get(at + 1..)?);
-        let (topic, rest) = after.trim_start().strip_prefix('\'')?.split_once('\'')?;
-        let program = before.rsplit(|c: char| !name(c)).next()?;
-        (!program.is_empty() && rest.trim_start().starts_with('!')).then_some((program, topic))
+    let (mut text, mut name) = (false, false);
+    formula.char_indices().find_map(|(at, c)| {
+        match c {
+            '"' if !name => text = !text,
+            '\'' if !text => name = !name,
+            '|' => {
+                let (before, after) = (formula.get(..at)?, formula.get(at + 1..)?);
+                let topic = quoted_topic(after).or_else(|| bare_topic(after).filter(|_| !text && !name))?;
+                return Some((program(before)?, topic));
+            }
+            _ => {}
+        }
+        None
     })
+}
+
+/// The program before the bar of a DDE link.
+fn program(before: &str) -> Option<&str> {
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    let before = before.trim_end();
+    let program = match before.strip_suffix('\'') {
+        Some(quoted) => quoted.rsplit('\'').next(),
+        None => before.rsplit(|c: char| !named(c)).next(),
+    };
+    program.filter(|program| !program.is_empty())
+}
+
+fn quoted_topic(after: &str) -> Option<&str> {
+    let (topic, rest) = after.trim_start().strip_prefix('\'')?.split_once('\'')?;
+    rest.trim_start().starts_with('!').then_some(topic)
+}
+
+/// A topic without quotes, before the name of an item. Arrays of OpenDocument have a bar as well, between numbers and texts.
+fn bare_topic(after: &str) -> Option<&str> {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '\\' | '/' | ':' | '-');
+    let (topic, rest) = after.split_at(after.find(|c: char| !part(c))?);
+    let item = rest.strip_prefix('!')?.trim_start_matches(['\'', '$']).chars().next()?;
+    (!topic.is_empty() && item.is_alphabetic()).then_some(topic)
 }
 
 #[cfg(test)]
@@ -220,7 +251,20 @@ mod tests {
     fn formulas_that_ask_another_program_are_told() {
         assert_eq!(dde("1+cmd|'/c calc'!A0"), Some(("cmd", "/c calc")));
         assert_eq!(dde("\"a|b\"&cmd|'/c calc'!A0"), Some(("cmd", "/c calc")));
-        for formula in ["A1|B1", "SUM('a'!A1)", "\"x|y\"", "|'a'!b", ""] {
+        assert_eq!(dde(r"'C:\Windows\cmd.exe'|'/c calc'!A0"), Some((r"C:\Windows\cmd.exe", "/c calc")));
+        assert_eq!(dde("cmd|calc!A0"), Some(("cmd", "calc")));
+        assert_eq!(dde("'a\"'!A1+cmd|calc!A0"), Some(("cmd", "calc")));
+        for formula in [
+            "A1|B1",
+            "SUM('a'!A1)",
+            "\"x|y\"",
+            "|'a'!b",
+            "\"yes|no!a\"",
+            "{1;2|3;4}",
+            "{\"a\"|\"b\"}",
+            "SUM(1|2!3)",
+            "",
+        ] {
             assert_eq!(dde(formula), None, "{formula}");
         }
     }

