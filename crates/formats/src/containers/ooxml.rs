@@ -52,6 +52,11 @@ const CALLBACKS: &[&str] = &[
     "getDescription",
     "getHelperText",
 ];
+/// What the address that a control shows is to the document, and the catalogue of an add-in that is shown without a click.
+const CONTROL: &str = "control's content";
+const ADD_IN: &str = "add-in";
+/// By which a document says that its add-in is shown when it is opened.
+const SHOWN_AT_ONCE: &str = "Office.AutoShowTaskpaneWithDocument";
 /// How a compound file begins ([MS-CFB] 2.2).
 const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 /// Bytes of defined names and what they stand for.
@@ -212,7 +217,8 @@ impl Found {
         if (text.contains("<f") || text.contains(":f")) && text.contains(['|', '(', '\\']) {
             self.formulas(text);
         }
-        let sources = ["webPr", "odcFile", "sourceFile", "webextension", "dbPr", "refreshOnLoad"];
+        let sources =
+            ["webPr", "odcFile", "sourceFile", "webextension", "dbPr", "refreshOnLoad", "connectString", "ocxPr"];
         if sources.iter().any(|word| text.contains(word)) {
             self.sources(name, text);
         }
@@ -328,7 +334,8 @@ impl Found {
         }
     }
 
-    /// Where a workbook has its data from (ECMA-376-1, 18.13), and the catalogue of an add-in beside a document ([MS-OWEXML] 2.2).
+    /// Where a workbook has its data from (ECMA-376-1, 18.13) or letters have their names (17.14.8), what a control shows ([MS-OFFMACRO2]
+    /// 2.3), and the catalogue of an add-in beside a document ([MS-OWEXML] 2.2).
     fn sources(&mut self, name: &str, text: &str) {
         for token in tokens(text) {
             let Token::Open(element, attributes) = token else { continue };
@@ -340,6 +347,24 @@ impl Found {
                 let connection = attribute(attributes, "connection").unwrap_or_default();
                 let mut values = connection.split([';', '=']).map(|value| value.trim_matches(['"', '\'', ' ']));
                 self.data = values.find(|value| leaves_house(value)).map(|place| (place.to_owned(), name.to_owned()));
+            }
+            match element {
+                "connectString" => {
+                    let connection = attribute(attributes, "val").unwrap_or_default();
+                    let mut values = connection.split([';', '=']).map(|value| value.trim_matches(['"', '\'', ' ']));
+                    if let Some(place) = values.find(|value| leaves_house(value)) {
+                        self.outside("data source", place.to_owned(), name);
+                    }
+                }
+                "ocxPr" if attribute(attributes, "name").is_some_and(|name| is_address(&name)) => {
+                    let place = attribute(attributes, "value").unwrap_or_default();
+                    self.outside(CONTROL, place, name);
+                }
+                "reference" if text.contains(SHOWN_AT_ONCE) => {
+                    let place = attribute(attributes, "store").unwrap_or_default();
+                    self.outside(ADD_IN, place, name);
+                }
+                _ => {}
             }
             let places: &[&str] = match element {
                 "connection" => &["odcFile", "sourceFile"],
@@ -466,6 +491,7 @@ impl External {
             "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" | "aFChunk" | "transform"
             | "package" | "extensibility" | "included text" => (true, Severity::High, "T1221"),
             _ if is_share(target) => (false, Severity::High, "T1187"),
+            "mailMergeSource" | "mailMergeHeaderSource" | CONTROL | ADD_IN => (false, Severity::High, "T1221"),
             _ => (false, Severity::Low, "T1221"),
         };
         let id = match (by, runs) {
@@ -496,10 +522,19 @@ fn is_fetched(kind: &str, target: &str) -> bool {
         "package",
         "extensibility",
         "included text",
+        "mailMergeSource",
+        "mailMergeHeaderSource",
+        CONTROL,
+        ADD_IN,
     ];
     // Whatever it is to the document, the machine that a share is on is asked for it.
     is_share(target)
         || FETCHED.contains(&kind) && (is_remote(target) || kind == "attachedTemplate" || kind == "oleObject")
+}
+
+/// Whether a property of a control is the address of what it shows.
+fn is_address(name: &str) -> bool {
+    ["url", "location", "src", "movie", "data"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Whether a place is a file on another machine, which whoever opens it signs in to.

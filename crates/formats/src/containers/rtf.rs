@@ -6,6 +6,7 @@
 use super::links::Links;
 use super::ooxml::fields::{HYPERLINK, asked, places, undoubled};
 use super::ooxml::{is_remote, is_share};
+use super::shares::leaves_house;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 
@@ -38,23 +39,24 @@ impl Format for Rtf {
         let bytes = super::text_of(input, MOST, parts)?;
         let mut reader = Reader::new(&bytes);
         reader.read(parts)?;
-        let Reader { objects, fields, places, page, mut links, updates, end, open_groups, .. } = reader;
+        let Reader { objects, fields, places, sources, page, mut links, updates, end, open_groups, .. } = reader;
         if updates {
             let message = "the document asks for an embedded object to be run as soon as it is opened";
             let finding = Finding::new("rtf.automatic-object", "rtf", Severity::Medium, Family::Structure, message);
             parts.finding(finding.technique("T1203"));
         }
-        for reason in [fields.overflow(), objects.overflow(), places.overflow()].into_iter().flatten() {
+        for reason in
+            [fields.overflow(), objects.overflow(), places.overflow(), sources.overflow()].into_iter().flatten()
+        {
             parts.incomplete(reason);
         }
-        for place in places.as_slice() {
-            links.add_unusual(place);
-            if is_share(place) {
-                let message =
-                    format!("the document is made of or shows something that lies on another machine: `{place}`");
-                let finding = Finding::new("rtf.remote-place", "rtf", Severity::High, Family::Behaviour, message);
-                parts.finding(finding.technique("T1187").with("target", place.clone()));
-            }
+        sources.as_slice().iter().for_each(|place| links.add(place));
+        places.as_slice().iter().for_each(|place| links.add_unusual(place));
+        let shares = places.as_slice().iter().filter(|place| is_share(place));
+        for place in sources.as_slice().iter().chain(shares) {
+            let message = format!("the document is made of or shows something that lies on another machine: `{place}`");
+            let finding = Finding::new("rtf.remote-place", "rtf", Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1187").with("target", place.clone()));
         }
         // A page that a mail program wrote down as Rich Text ([MS-OXRTFEX]): its tags stand in groups of their own.
         if page.contains('<') {
@@ -108,7 +110,11 @@ const NAMES: &[&[u8]] = &[
     b"hlfr",
     b"sv",
     b"linkval",
+    b"mmconnectstr",
+    b"xsltransform",
 ];
+/// Those of them that the program asks for, wherever they are: data for letters, and style sheets.
+const SOURCES: &[&[u8]] = &[b"mmdatasource", b"mmheadersource", b"mmodsosrc", b"xform", b"xsltransform"];
 
 struct Reader<'b> {
     bytes: &'b [u8],
@@ -117,6 +123,8 @@ struct Reader<'b> {
     fields: Bounded<String>,
     /// Files that the document names outside of its text, where they are not on this machine or no files.
     places: Bounded<String>,
+    /// Those elsewhere that the program asks for.
+    sources: Bounded<String>,
     /// The tags of a page that was written down as Rich Text.
     page: String,
     /// Templates.
@@ -134,6 +142,8 @@ struct Gathered {
     template: String,
     field: String,
     place: String,
+    /// Whether the program asks for that place.
+    source: bool,
     page: String,
 }
 
@@ -157,6 +167,7 @@ impl<'b> Reader<'b> {
             objects: Bounded::new("objects", MOST_OBJECTS),
             fields: Bounded::new("fields that lead somewhere", MOST_FIELDS),
             places: Bounded::new("names of files elsewhere", MOST_FIELDS),
+            sources: Bounded::new("names of sources elsewhere", MOST_FIELDS),
             page: String::new(),
             links: Links::default(),
             updates: false,
@@ -276,11 +287,16 @@ impl<'b> Reader<'b> {
                 if *now == Destination::Place {
                     self.close(Destination::Place, gathered);
                 }
+                gathered.source = SOURCES.contains(&word);
                 *now = Destination::Place;
             }
-            b"pict" | b"themedata" | b"datastore" | b"colorschememapping" | b"blipuid"
+            // Packages and objects in digits, as Word keeps them.
+            b"themedata" | b"datastore" | b"colorschememapping"
                 if matches!(*now, Destination::Text | Destination::Place) =>
             {
+                *now = Destination::Object;
+            }
+            b"pict" | b"blipuid" if matches!(*now, Destination::Text | Destination::Place) => {
                 *now = Destination::Skipped;
             }
             b"objupdate" | b"objautlink" => self.updates = true,
@@ -321,8 +337,17 @@ impl<'b> Reader<'b> {
                 }
             }
             Destination::Place => {
-                let place = std::mem::take(&mut gathered.place);
+                let (place, source) = (std::mem::take(&mut gathered.place), std::mem::take(&mut gathered.source));
                 let place = place.trim();
+                if source && is_remote(place) {
+                    self.sources.push(place.to_owned());
+                    return;
+                }
+                // How data is reached, as `Data Source=…;…`.
+                let values = place.split([';', '=']).map(|value| value.trim_matches(['"', '\'', ' ']));
+                for value in values.skip(1).filter(|value| leaves_house(value)) {
+                    self.sources.push(value.to_owned());
+                }
                 let scheme = place.split_once(':').is_some_and(|(scheme, rest)| {
                     !rest.starts_with(' ')
                         && (2..40).contains(&scheme.len())

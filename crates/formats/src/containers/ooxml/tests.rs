@@ -2,7 +2,7 @@
 
 use crate::containers::vba::tests::{SOURCE, compress, dir, project};
 use crate::testing::{Recorded, walk, walk_with};
-use lazaret_model::{Limits, Role};
+use lazaret_model::{Limits, Role, Severity};
 use std::io::{Cursor, Write as _};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -289,6 +289,37 @@ fn a_share_is_reported_whatever_it_is_to_the_document() {
     assert!(check(&[("xl/connections.xml", book.as_bytes())]).findings.iter().any(|f| f.id == "ooxml.external-image"));
     let web = r#"<connections><connection id="1"><webPr url="https://host.invalid/"/></connection></connections>"#;
     assert!(check(&[("xl/connections.xml", web.as_bytes())]).findings.is_empty());
+}
+
+#[test]
+fn sources_of_letters_controls_and_add_ins_elsewhere_are_reported() {
+    const SHOWN: &str = "Office.AutoShowTaskpaneWithDocument";
+    let merge = |value: &str| format!(r#"<w:mailMerge><w:connectString w:val="{value}"/></w:mailMerge>"#);
+    let control =
+        |name: &str, value: &str| format!(r#"<ax:ocx><ax:ocxPr ax:name="{name}" ax:value="{value}"/></ax:ocx>"#);
+    let add_in = |store: &str, property: &str| {
+        format!(
+            r#"<we:webextension><we:reference id="x" store="{store}"/><we:property name="{property}" value="true"/></we:webextension>"#
+        )
+    };
+    for (text, reported) in [
+        (merge(r"Provider=x;Data Source=\\host.invalid\s\a.mdb"), true),
+        (merge(r"Provider=x;Data Source=C:\data\a.mdb"), false),
+        (merge(r"Provider=x;Data Source=\\server\team\a.mdb"), false),
+        (control("URL", "https://host.invalid/a.wmv"), true),
+        (control("Location", r"\\host.invalid\s\a.html"), true),
+        (control("Caption", "https://host.invalid/"), false),
+        (control("Data", "12"), false),
+        (add_in("https://host.invalid/sites/a", SHOWN), true),
+        (add_in("https://host.invalid/sites/a", "other"), false),
+        (add_in("en-US", SHOWN), false),
+        (relation("mailMergeSource", "https://host.invalid/a.mdb", "External"), true),
+        (relation("mailMergeHeaderSource", "file:///C:\\a.csv", "External"), false),
+    ] {
+        let found: Vec<_> = check(&[("word/a.xml", text.as_bytes())]).findings;
+        let high = found.iter().any(|f| f.id == "ooxml.external-image" && f.severity == Severity::High);
+        assert_eq!(high, reported, "{text}: {found:?}");
+    }
 }
 
 #[test]

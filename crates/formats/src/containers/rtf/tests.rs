@@ -157,6 +157,10 @@ fn files_elsewhere_that_the_document_names_are_found_wherever_they_stand() {
         (r"{\shp{\*\shpinst{\sp{\sn pibName}{\sv \\\\host.invalid\\a.png}}}}", true),
         (r"{\shp{\*\shpinst{\sp{\sn pibName}{\sv C:\\a.png}}{\sp{\sn wzName}{\sv Picture 1: x}}}}", false),
         (r"{\*\filetbl {\file\fid0 C:\\a.doc}}", false),
+        (r"{\*\mailmerge{\*\mmdatasource https://host.invalid/a.mdb}}", true),
+        (r"{\*\mailmerge{\*\mmconnectstr Provider=x;Data Source=\\\\host.invalid\\s}}", true),
+        (r"{\*\mailmerge{\*\mmconnectstr Provider=x;Data Source=C:\\a.mdb}{\*\mmdatasource C:\\a.mdb}}", false),
+        (r"{\*\xsltransform https://host.invalid/a.xsl}", true),
         (r"{\b see \\\\host.invalid\\a}", false),
     ] {
         let found = walk(format!(r"{{\rtf1{words}}}").as_bytes(), "x");
@@ -165,6 +169,20 @@ fn files_elsewhere_that_the_document_names_are_found_wherever_they_stand() {
     }
     let shape = r"{\rtf1{\shp{\*\shpinst{\sp{\sn pihlShape}{\sv {\*\hl{\hlsrc odd:LAZARET}{\hlfr here}}}}}}}";
     assert_eq!(walk(shape.as_bytes(), "x").bytes("//link"), b"odd:LAZARET");
+}
+
+#[test]
+fn packages_and_objects_in_digits_are_parts_whatever_word_they_stand_behind() {
+    let theme = crate::containers::ooxml::tests::package(&[("theme/a.txt", b"LAZARET-MARKER")]);
+    let inner = crate::testing::build::compound(&[("LAZARET", b"LAZARET-MARKER")]);
+    for (word, data) in [("themedata", theme), ("datastore", object("Msxml2.SAXXMLReader.6.0", &inner))] {
+        let found = walk(format!("{{\\rtf1{{\\*\\{word} {}}}}}", HEXLOWER.encode(&data)).as_bytes(), "x");
+        assert!(found.parts.len() > 2 && found.contains(b"LAZARET-MARKER"), "{word}: {:?}", found.parts);
+        assert!(found.complete(), "{word}: {:?}", found.parts);
+    }
+    let mapping = HEXLOWER.encode(b"<?xml version=\"1.0\"?><a:clrMap xmlns:a=\"x\" bg1=\"lt1\"/>");
+    let found = walk(format!("{{\\rtf1{{\\*\\colorschememapping {mapping}}}{{\\*\\datastore }}}}").as_bytes(), "x");
+    assert!(found.parts.len() == 2 && found.complete(), "{:?}", found.parts);
 }
 
 #[test]
