@@ -13,6 +13,9 @@ pub struct Odf;
 /// Bytes of one XML part that are looked at.
 const MOST_XML: u64 = if cfg!(test) { 1 << 20 } else { 32 << 20 };
 
+/// The statements that build a database within a document, in small letters (HSQLDB 1.8, "SCRIPT files").
+const DATABASE: &str = "database/script";
+
 impl Format for Odf {
     fn id(&self) -> &'static str {
         "odf"
@@ -33,6 +36,14 @@ impl Format for Odf {
         {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let lower = entry.name.to_ascii_lowercase();
+            if lower == DATABASE && !entry.encrypted() {
+                let script = zip::read_member(input, entry, MOST_XML + 1, parts);
+                if script.len() as u64 > MOST_XML {
+                    parts.incomplete(format!("only {MOST_XML} bytes of a database are searched for commands"));
+                }
+                markup.database(&identify::decode_text(&script));
+                continue;
+            }
             // Modules of extensions have a name of their own.
             if entry.encrypted() || !lower.ends_with(".xml") && !lower.ends_with(".xba") {
                 if lower.starts_with("scripts/") && !lower.ends_with('/') {
@@ -65,12 +76,14 @@ pub(super) struct Markup {
     called: Option<(String, String)>,
     /// A script that is not in the document and that it leads to over the folders of the office program.
     climbs: Option<String>,
+    /// A statement of a database that writes a file.
+    writes: Option<String>,
     found: Found,
 }
 
 impl Default for Markup {
     fn default() -> Self {
-        Self { modules: Vec::new(), called: None, climbs: None, found: Found::new("odf") }
+        Self { modules: Vec::new(), called: None, climbs: None, writes: None, found: Found::new("odf") }
     }
 }
 
@@ -111,6 +124,16 @@ impl Markup {
         self.modules.extend(module);
         self.end_script(script);
         Ok(())
+    }
+
+    /// The statements of a database, which run when it is opened: `SCRIPT 'file'` writes all of it to a file of its choice.
+    fn database(&mut self, script: &str) {
+        let writes = |line: &&str| {
+            let upper = line.trim_start().get(..6).map(str::to_ascii_uppercase);
+            let rest = line.trim_start().get(6..).unwrap_or_default();
+            upper.as_deref() == Some("SCRIPT") && rest.trim_start().starts_with('\'')
+        };
+        self.writes = script.lines().find(writes).map(|line| line.trim().to_owned());
     }
 
     fn end_script(&mut self, script: Option<String>) {
@@ -189,6 +212,11 @@ impl Markup {
             let finding = Finding::new("odf.script-elsewhere", "odf", Severity::High, Family::Behaviour, message);
             parts.finding(finding.technique("T1203").with("value", script.clone()));
         }
+        if let Some(statement) = &self.writes {
+            let message = "the document's database writes a file of its choice when it is opened";
+            let finding = Finding::new("odf.database-script", "odf", Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1203").with("value", statement.clone()));
+        }
         self.found.tell(parts);
     }
 
@@ -250,6 +278,21 @@ mod tests {
             assert_eq!(recorded.bytes("//M").ends_with(b"Shell(\"LAZARET\")"), complete, "{padding}");
             let said = recorded.parts[0].incomplete.iter().any(|given| given.contains("searched for macros"));
             assert!(recorded.parts[0].macros && said != complete, "{padding}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_writes_a_file_is_told_and_one_of_tables_is_not() {
+        for (statement, told) in [
+            ("SCRIPT '/home/a/.bashrc'", true),
+            ("script  'C:\\a.bat'", true),
+            ("CREATE TABLE \"SCRIPT\"(\"A\" VARCHAR(9))", false),
+            ("INSERT INTO \"a\" VALUES('SCRIPT x')", false),
+        ] {
+            let script = format!("CREATE SCHEMA PUBLIC AUTHORIZATION DBA\n{statement}\n");
+            let bytes = package(&[("content.xml", b"<x/>"), ("database/script", script.as_bytes())]);
+            let recorded = walk_with(bytes, "a.odb", Some("odb"), &[], Limits::default());
+            assert_eq!(recorded.findings.iter().any(|f| f.id == "odf.database-script"), told, "{statement}");
         }
     }
 

@@ -39,6 +39,11 @@ pub(super) const ROWS: &[Row] = &[
         "Une diapositive lance un programme",
         "Una diapositiva inicia un programa",
     ]),
+    ("odf.database-script", [
+        "Die Datenbank des Dokuments schreibt beim Öffnen eine Datei",
+        "La base de données du document écrit un fichier à l’ouverture",
+        "La base de datos del documento escribe un archivo al abrirse",
+    ]),
     ("rtf.remote-place", [
         "Das Dokument holt eine Datei von einem fremden Rechner",
         "Le document va chercher un fichier sur une autre machine",
