@@ -178,7 +178,7 @@ fn reminders(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<HashSet<u
 /// How an attachment is attached, which is one of its numbers.
 fn method(numbers: &[u8]) -> Option<u32> {
     let rows = numbers.get(HEADER..)?.as_chunks::<NUMBER>().0;
-    let row = rows.iter().find(|row| u16_le(*row, 2) == Some(outlook::ATTACH_METHOD))?;
+    let row = rows.iter().find(|row| u16_le(row.as_slice(), 2) == Some(outlook::ATTACH_METHOD))?;
     u32_le(row, 8)
 }
 
