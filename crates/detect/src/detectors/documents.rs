@@ -72,7 +72,8 @@ patterns! {
     // Rich Text 1.9.1: the template that is attached; its address may be written in character codes.
     TEMPLATE = r"\\template\b\s*(?P<place>(?:[^{}]|\{[^{}]*\})+)";
     FIELD = r"\\fldinst\b";
-    FIELD_COMMAND = r#"^[^a-z]{0,40}(?:dde(?:auto)?)\s+(?P<rest>[^\r\n]{1,300})"#;
+    // Word takes any blank behind the word, a quote in any of its forms, or another field.
+    FIELD_COMMAND = r#"^[^a-z]{0,40}dde(?:auto)?(?:[\s"\x{93}\x{94}\x{201c}\x{201d}]|\\\*)(?P<rest>[^\r\n]{0,300})"#;
     FIELD_FETCH = r#"^[^a-z]{0,40}(?P<word>includepicture|includetext|import|include|link|rd)\s+(?:[a-z.0-9]{1,40}\s+)?["']?\s*(?P<place>(?:https?:|ftp:|file:|\\{2,4}[a-z0-9])[^"'{}\r\n]{1,300})"#;
     CONTROL = r"\\[a-z]{1,32}-?[0-9]{0,10} ?|[{}\r\n]";
     // A letter behind a character's number, and the blank that ends the number alone.
@@ -245,8 +246,13 @@ fn plain(text: &str) -> String {
         byte.or_else(unit).and_then(char::from_u32).map(String::from).unwrap_or_default()
     });
     // Two backslashes stand for one; put aside while words are dropped.
-    let text = text.replace("\\\\", "\u{1}");
-    CONTROL.replace_all(&text, "").replace('\u{1}', "\\").to_lowercase()
+    let text = text.replace("\\\\", "\u{1}").replace("\\~", " ");
+    let text = CONTROL.replace_all(&text, |found: &regex::Captures<'_>| {
+        // Some stand for a blank.
+        let word = found.get(0).map_or("", |word| word.as_str().trim_end());
+        if matches!(word, "\\tab" | "\\line" | "\\par") { " " } else { "" }
+    });
+    text.replace('\u{1}', "\\").to_lowercase()
 }
 
 /// The class of the equation editor as bytes.
@@ -375,6 +381,12 @@ mod tests {
                 &["document.dde-field high"],
             ),
             (r#"{\rtf1{\field{\*\fldinst{\rtlch DDE}{AUTO cmd "/k"}}}}"#, &["document.dde-field high"]),
+            (r#"{\rtf1{\field{\*\fldinst {DDE"C:\\\\cmd.exe" "/c calc"}}}}"#, &["document.dde-field high"]),
+            (r"{\rtf1{\field{\*\fldinst DDE\tab cmd}}}", &["document.dde-field high"]),
+            (r"{\rtf1{\field{\*\fldinst DDE\~cmd}}}", &["document.dde-field high"]),
+            (r"{\rtf1{\field{\*\fldinst DDE{\field{\*\fldinst REF c}}}}}", &["document.dde-field high"]),
+            (r#"{\rtf1{\field{\*\fldinst XE "DDE and OLE"}}}"#, &[]),
+            (r"{\rtf1{\field{\*\fldinst DDEX x}}}", &[]),
             (
                 r#"{\rtf1{\field{\*\fldinst{ INCLUDEPICTURE "http://host.invalid/a" \\\\d}}}}"#,
                 &["document.remote-field low"],

@@ -54,6 +54,7 @@ const RUNS: &[&str] = &[
     "msc",
     "mcpb",
     "dxt",
+    "oxt",
     "vsix",
     "crx",
     "xpi",

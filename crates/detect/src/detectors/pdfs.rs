@@ -46,7 +46,9 @@ impl Detector for Pdfs {
             launches(&decode(bytes), findings);
         } else if part.role == Role::Link {
             let place = decode(bytes);
-            leads_to_share(&place, findings);
+            // Names of files may be written with slashes; the openers tell them from addresses.
+            let file = (part.name == "file").then(|| place.replace('/', "\\"));
+            leads_to_share(file.as_deref().unwrap_or(&place), findings);
             if by_itself {
                 let message = "the PDF document opens an address by itself when it is opened";
                 let found = Finding::new("pdf.opens-address", ID, Severity::Medium, Family::Behaviour, message);
@@ -155,6 +157,8 @@ mod tests {
                 "pdf.runs-by-itself low,pdf.javascript medium",
             ),
             ("link", "url-target", Role::Link, "\\\\host.invalid\\share\\a.pdf", "pdf.remote-share high"),
+            ("file", "url-target", Role::Link, "//host.invalid/share/a.pdf", "pdf.remote-share high"),
+            ("link", "url-target", Role::Link, "//host.invalid/a", ""),
             ("link", "url-target", Role::Link, "https://host.invalid/a", ""),
             ("opening-link", "url-target", Role::Link, "https://host.invalid/a", "pdf.opens-address medium"),
             ("link", "url-target", Role::Link, "file:///C:/a.pdf", ""),

@@ -19,6 +19,8 @@ const BLANK_DIALOG: usize = 200;
 const REST: u64 = 512;
 /// Kinds of lists that a player goes through by itself.
 const PLAYLISTS: &[&str] = &["m3u", "pls", "asx", "wpl", "xspf"];
+/// Maps, of which whoever shows them takes pictures, symbols and further maps by itself.
+const MAPS: &[&str] = &["kml"];
 /// How such lists are called.
 const PLAYED: &[&str] = &["m3u", "m3u8", "pls", "asx", "wax", "wvx", "wmx", "wpl", "xspf"];
 /// Kinds that name a folder to search or to show, as XML.
@@ -88,8 +90,13 @@ impl Detector for Shortcuts {
             None if played(part) => {
                 let lower = text.to_lowercase();
                 let places = SHARED.captures_iter(&lower).filter_map(|c| c.name("place"));
+                let message = if shown(part) {
+                    "whoever shows it takes what belongs to it from another machine's files"
+                } else {
+                    "a player that opens the list goes to another machine's files"
+                };
                 for place in places.filter(|place| !on_this_machine(place.as_str())) {
-                    share(place.as_str(), "a player that opens the list goes to another machine's files", findings);
+                    share(place.as_str(), message, findings);
                 }
             }
             None => folder(&text.to_lowercase(), findings),
@@ -131,7 +138,12 @@ fn held(part: &Part) -> Option<Held> {
 fn played(part: &Part) -> bool {
     // A remark in its first line may be the mark of something else.
     let may_be = !part.kind.class.runs() && !matches!(part.kind.class, Class::Archive | Class::DiskImage);
-    PLAYLISTS.iter().any(|kind| part.is(kind)) || may_be && PLAYED.contains(&&*part.extension())
+    shown(part) || PLAYLISTS.iter().any(|kind| part.is(kind)) || may_be && PLAYED.contains(&&*part.extension())
+}
+
+/// Whether the part is a map, or the markup of a page of an XPS document, whose fonts and pictures may lie elsewhere.
+fn shown(part: &Part) -> bool {
+    MAPS.iter().any(|kind| part.is(kind)) || part.is("xml") && part.within.iter().any(|kind| kind == "xps")
 }
 
 /// Whether the part says how Windows shows the folder that it is in.

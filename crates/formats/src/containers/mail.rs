@@ -3,7 +3,7 @@
 //! `mail-parser` reads the message; what it takes for text is searched for what older programs put there (uuencode,
 //! yEnc, BinHex), and a message that hides parts behind broken boundaries is searched for Base64 as it stands.
 
-mod external;
+pub(super) mod external;
 mod rereading;
 
 use super::{decode, openpgp};

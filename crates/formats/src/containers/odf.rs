@@ -1,6 +1,7 @@
 //! OpenDocument 1.3: a ZIP with macros of its own.
 
-use super::ooxml::{Found, is_remote};
+use super::mail::external;
+use super::ooxml::{Found, is_remote, is_share};
 use super::xml::{Token, attribute, is_empty, spans, unescape, values};
 use super::{Format, decode, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
@@ -12,13 +13,16 @@ pub struct Odf;
 /// Bytes of one XML part that are looked at.
 const MOST_XML: u64 = if cfg!(test) { 1 << 20 } else { 32 << 20 };
 
+/// The statements that build a database within a document, in small letters (HSQLDB 1.8, "SCRIPT files").
+const DATABASE: &str = "database/script";
+
 impl Format for Odf {
     fn id(&self) -> &'static str {
         "odf"
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["odt", "ott", "odm", "ods", "ots", "odp", "otp", "odg", "odf", "odb", "sxw"]
+        &["odt", "ott", "odm", "ods", "ots", "odp", "otp", "odg", "odf", "odb", "sxw", "oxt"]
     }
 
     fn summary(&self) -> &'static str {
@@ -32,7 +36,16 @@ impl Format for Odf {
         {
             parts.budget().check_time().map_err(OpenError::Limit)?;
             let lower = entry.name.to_ascii_lowercase();
-            if entry.encrypted() || !lower.ends_with(".xml") {
+            if lower == DATABASE && !entry.encrypted() {
+                let script = zip::read_member(input, entry, MOST_XML + 1, parts);
+                if script.len() as u64 > MOST_XML {
+                    parts.incomplete(format!("only {MOST_XML} bytes of a database are searched for commands"));
+                }
+                markup.database(&identify::decode_text(&script));
+                continue;
+            }
+            // Modules of extensions have a name of their own.
+            if entry.encrypted() || !lower.ends_with(".xml") && !lower.ends_with(".xba") {
                 if lower.starts_with("scripts/") && !lower.ends_with('/') {
                     parts.has_macros();
                 }
@@ -63,12 +76,14 @@ pub(super) struct Markup {
     called: Option<(String, String)>,
     /// A script that is not in the document and that it leads to over the folders of the office program.
     climbs: Option<String>,
+    /// A statement of a database that writes a file.
+    writes: Option<String>,
     found: Found,
 }
 
 impl Default for Markup {
     fn default() -> Self {
-        Self { modules: Vec::new(), called: None, climbs: None, found: Found::new("odf") }
+        Self { modules: Vec::new(), called: None, climbs: None, writes: None, found: Found::new("odf") }
     }
 }
 
@@ -111,6 +126,16 @@ impl Markup {
         Ok(())
     }
 
+    /// The statements of a database, which run when it is opened: `SCRIPT 'file'` writes all of it to a file of its choice.
+    fn database(&mut self, script: &str) {
+        let writes = |line: &&str| {
+            let upper = line.trim_start().get(..6).map(str::to_ascii_uppercase);
+            let rest = line.trim_start().get(6..).unwrap_or_default();
+            upper.as_deref() == Some("SCRIPT") && rest.trim_start().starts_with('\'')
+        };
+        self.writes = script.lines().find(writes).map(|line| line.trim().to_owned());
+    }
+
     fn end_script(&mut self, script: Option<String>) {
         self.modules
             .extend(script.filter(|source| !source.trim().is_empty()).map(|source| ("script".to_owned(), source)));
@@ -118,10 +143,18 @@ impl Markup {
 
     /// 14.5: what runs at an event. Those of the document itself need nobody.
     fn listener(&mut self, attributes: &str, of_document: bool) {
+        // 19.366, `presentation:action`: what something on a slide does when somebody clicks it.
+        let action = attribute(attributes, "action");
+        if action.as_deref() == Some("execute") {
+            let program = attribute(attributes, "href").is_some_and(|place| is_program(&place));
+            self.found.runs_program |= program;
+        }
         let mut macros = ["href", "macro-name"].iter().filter_map(|name| attribute(attributes, name));
         let Some(named) = macros.find(|named| !named.is_empty()) else { return };
         let plain = String::from_utf8_lossy(&decode::percent(named.as_bytes())).into_owned();
-        if plain.contains("../") || plain.contains("..\\") {
+        // Slides lead to documents beside them.
+        let leads = action.is_some() && !plain.to_ascii_lowercase().contains("script:");
+        if !leads && (plain.contains("../") || plain.contains("..\\")) {
             self.climbs.get_or_insert(plain);
         }
         if of_document && self.called.is_none() {
@@ -179,6 +212,11 @@ impl Markup {
             let finding = Finding::new("odf.script-elsewhere", "odf", Severity::High, Family::Behaviour, message);
             parts.finding(finding.technique("T1203").with("value", script.clone()));
         }
+        if let Some(statement) = &self.writes {
+            let message = "the document's database writes a file of its choice when it is opened";
+            let finding = Finding::new("odf.database-script", "odf", Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1203").with("value", statement.clone()));
+        }
         self.found.tell(parts);
     }
 
@@ -189,6 +227,12 @@ impl Markup {
         }
         self.found.hand_over(parts)
     }
+}
+
+/// Whether a place is that of a program, and not of a document: by its name, which has no end on some systems.
+fn is_program(place: &str) -> bool {
+    let name = place.trim_end_matches('/').rsplit(['/', '\\']).next().unwrap_or_default();
+    external::runs(place) || is_share(place) || !name.is_empty() && !name.contains('.')
 }
 
 #[cfg(test)]
@@ -234,6 +278,55 @@ mod tests {
             assert_eq!(recorded.bytes("//M").ends_with(b"Shell(\"LAZARET\")"), complete, "{padding}");
             let said = recorded.parts[0].incomplete.iter().any(|given| given.contains("searched for macros"));
             assert!(recorded.parts[0].macros && said != complete, "{padding}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_writes_a_file_is_told_and_one_of_tables_is_not() {
+        for (statement, told) in [
+            ("SCRIPT '/home/a/.bashrc'", true),
+            ("script  'C:\\a.bat'", true),
+            ("CREATE TABLE \"SCRIPT\"(\"A\" VARCHAR(9))", false),
+            ("INSERT INTO \"a\" VALUES('SCRIPT x')", false),
+        ] {
+            let script = format!("CREATE SCHEMA PUBLIC AUTHORIZATION DBA\n{statement}\n");
+            let bytes = package(&[("content.xml", b"<x/>"), ("database/script", script.as_bytes())]);
+            let recorded = walk_with(bytes, "a.odb", Some("odb"), &[], Limits::default());
+            assert_eq!(recorded.findings.iter().any(|f| f.id == "odf.database-script"), told, "{statement}");
+        }
+    }
+
+    #[test]
+    fn modules_of_an_extension_are_parts_whatever_their_names() {
+        let module = r#"<script:module script:name="m">Shell("LAZARET")</script:module>"#;
+        let bytes = package(&[
+            ("description.xml", b"<description xmlns=\"http://openoffice.org/extensions/description/2006\"/>"),
+            ("a/m.xba", module.as_bytes()),
+        ]);
+        let recorded = crate::testing::walk(bytes, "a.oxt");
+        assert_eq!((&*recorded.parts[0].kind.id, recorded.parts[0].macros), ("oxt", true));
+        assert_eq!(recorded.part("//m").kind.id, "vba");
+    }
+
+    #[test]
+    fn a_click_on_a_slide_that_runs_a_program_is_told_and_other_clicks_are_not() {
+        let slide = |action: &str, place: &str| {
+            findings(&format!(
+                "<presentation:event-listener script:event-name=\"dom:click\" presentation:action=\"{action}\" \
+                 xlink:href=\"{place}\"/>"
+            ))
+        };
+        for (action, place, told) in [
+            ("execute", "file:///C:/Windows/System32/calc.exe", true),
+            ("execute", "file:///usr/bin/xterm", true),
+            ("execute", "file://host.invalid/s/a.odp", true),
+            ("execute", "../notes.pdf", false),
+            ("show", "../other.odp#page2", false),
+            ("next-page", "", false),
+        ] {
+            let found = slide(action, place);
+            assert_eq!(found.iter().any(|id| id == "ooxml.program-action"), told, "{action} {place}: {found:?}");
+            assert!(told || found.is_empty(), "{action} {place}: {found:?}");
         }
     }
 

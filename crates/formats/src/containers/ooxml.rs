@@ -2,7 +2,7 @@
 //!
 //! Parts are found by what they hold and not by name, since names and content types may be anything.
 
-mod fields;
+pub(super) mod fields;
 mod formulas;
 
 #[cfg(test)]
@@ -10,7 +10,8 @@ pub(super) mod tests;
 
 use super::cfb::Compound;
 use super::links::Links;
-use super::xml::{Token, attribute, tokens, unescape, values};
+use super::shares::leaves_house;
+use super::xml::{Token, attribute, tokens, unescape};
 use super::{Format, decode, vba, zip};
 use crate::{Content, Member, OpenError, Parts, identify};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity, on_this_machine};
@@ -51,6 +52,11 @@ const CALLBACKS: &[&str] = &[
     "getDescription",
     "getHelperText",
 ];
+/// What the address that a control shows is to the document, and the catalogue of an add-in that is shown without a click.
+const CONTROL: &str = "control's content";
+const ADD_IN: &str = "add-in";
+/// By which a document says that its add-in is shown when it is opened.
+const SHOWN_AT_ONCE: &str = "Office.AutoShowTaskpaneWithDocument";
 /// How a compound file begins ([MS-CFB] 2.2).
 const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 /// Bytes of defined names and what they stand for.
@@ -159,10 +165,13 @@ pub(super) struct Found {
     /// Where links lead that somebody clicks, where that is no page.
     clicked: Links,
     /// Whether something on a slide runs a program.
-    runs_program: bool,
+    pub(super) runs_program: bool,
     /// A formula that calls a library or asks an object on another machine, and one that fetches something.
     library: Option<String>,
     fetched: Option<String>,
+    /// A share outside of the house that data is on, with the part that says so, and whether any is fetched when the workbook is opened.
+    data: Option<(String, String)>,
+    refreshes: bool,
 }
 
 impl Found {
@@ -182,6 +191,8 @@ impl Found {
             runs_program: false,
             library: None,
             fetched: None,
+            data: None,
+            refreshes: false,
         }
     }
 
@@ -203,10 +214,12 @@ impl Found {
         if text.contains("ppaction") {
             self.actions(text);
         }
-        if (text.contains("<f") || text.contains(":f")) && text.contains(['|', '(']) {
+        if (text.contains("<f") || text.contains(":f")) && text.contains(['|', '(', '\\']) {
             self.formulas(text);
         }
-        if ["webPr", "odcFile", "sourceFile", "webextension"].iter().any(|word| text.contains(word)) {
+        let sources =
+            ["webPr", "odcFile", "sourceFile", "webextension", "dbPr", "refreshOnLoad", "connectString", "ocxPr"];
+        if sources.iter().any(|word| text.contains(word)) {
             self.sources(name, text);
         }
         if text.contains("definedName") {
@@ -286,57 +299,15 @@ impl Found {
             match token {
                 Token::Open("definedName", attributes) => name = attribute(attributes, "name"),
                 Token::Close("definedName") => name = None,
-                Token::Text(target) if name.is_some() && self.names.len() < MOST_NAMES => {
+                Token::Text(target) if name.is_some() => {
                     let name = name.take().unwrap_or_default();
-                    let name = name.strip_prefix("_xlnm.").unwrap_or(&name);
-                    self.names.push_str(&format!("{name}: ={}\n", unescape(target)));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Field codes, whose letters may be spread over runs (ECMA-376-1, 17.16).
-    fn fields(&mut self, name: &str, text: &str) {
-        let (mut inside, mut code) = (false, String::new());
-        for token in tokens(text) {
-            match token {
-                Token::Open("instrText", _) => inside = true,
-                Token::Close("instrText") => inside = false,
-                Token::Text(text) if inside => code.push_str(&unescape(text)),
-                Token::Open("fldSimple", attributes) => {
-                    values(attributes, "instr").for_each(|code| self.field(name, &code));
-                }
-                // The code ends where the field's result begins, or the field does.
-                Token::Open("fldChar", attributes) => {
-                    let kind = attribute(attributes, "fldCharType").unwrap_or_default();
-                    // A field within a field is part of the outer one's code.
-                    if kind == "separate" || kind == "end" {
-                        self.field(name, &std::mem::take(&mut code));
+                    let (name, target) = (name.strip_prefix("_xlnm.").unwrap_or(&name), unescape(target));
+                    self.named_formula(name, &target);
+                    if self.names.len() < MOST_NAMES {
+                        self.names.push_str(&format!("{name}: ={target}\n"));
                     }
                 }
                 _ => {}
-            }
-        }
-        self.field(name, &code);
-    }
-
-    fn field(&mut self, name: &str, code: &str) {
-        self.fetches(name, code);
-        let upper = code.to_ascii_uppercase();
-        let Some(at) = [upper.find("DDEAUTO"), upper.find("DDE ")].into_iter().flatten().min() else { return };
-        let command = code.get(at..).unwrap_or(code).trim();
-        let command = command.split_once(char::is_whitespace).map_or(command, |(_, rest)| rest.trim());
-        self.command(unquoted(command));
-    }
-
-    /// Places that a field shows or leads to (ECMA-376-1, 17.16.5), wherever in the code its word stands.
-    fn fetches(&mut self, name: &str, code: &str) {
-        for (kind, place) in fields::places(code) {
-            if kind == fields::HYPERLINK {
-                self.clicked.add_unusual(&place);
-            } else if is_remote(&place) {
-                self.outside(kind, place, name);
             }
         }
     }
@@ -363,10 +334,38 @@ impl Found {
         }
     }
 
-    /// Where a workbook has its data from (ECMA-376-1, 18.13), and the catalogue of an add-in beside a document ([MS-OWEXML] 2.2).
+    /// Where a workbook has its data from (ECMA-376-1, 18.13) or letters have their names (17.14.8), what a control shows ([MS-OFFMACRO2]
+    /// 2.3), and the catalogue of an add-in beside a document ([MS-OWEXML] 2.2).
     fn sources(&mut self, name: &str, text: &str) {
         for token in tokens(text) {
             let Token::Open(element, attributes) = token else { continue };
+            let set =
+                |name: &str| attribute(attributes, name).is_some_and(|value| !["", "0", "false"].contains(&&*value));
+            // Connections, tables and caches say so, each for itself.
+            self.refreshes |= set("refreshOnLoad") || element == "connection" && set("interval");
+            if element == "dbPr" && self.data.is_none() {
+                let connection = attribute(attributes, "connection").unwrap_or_default();
+                let mut values = connection.split([';', '=']).map(|value| value.trim_matches(['"', '\'', ' ']));
+                self.data = values.find(|value| leaves_house(value)).map(|place| (place.to_owned(), name.to_owned()));
+            }
+            match element {
+                "connectString" => {
+                    let connection = attribute(attributes, "val").unwrap_or_default();
+                    let mut values = connection.split([';', '=']).map(|value| value.trim_matches(['"', '\'', ' ']));
+                    if let Some(place) = values.find(|value| leaves_house(value)) {
+                        self.outside("data source", place.to_owned(), name);
+                    }
+                }
+                "ocxPr" if attribute(attributes, "name").is_some_and(|name| is_address(&name)) => {
+                    let place = attribute(attributes, "value").unwrap_or_default();
+                    self.outside(CONTROL, place, name);
+                }
+                "reference" if text.contains(SHOWN_AT_ONCE) => {
+                    let place = attribute(attributes, "store").unwrap_or_default();
+                    self.outside(ADD_IN, place, name);
+                }
+                _ => {}
+            }
             let places: &[&str] = match element {
                 "connection" => &["odcFile", "sourceFile"],
                 "webPr" => &["url"],
@@ -403,6 +402,9 @@ impl Found {
 
     /// Says what was found, and what was not read.
     pub(super) fn tell(&mut self, parts: &mut Parts<'_, '_>) {
+        if let Some((place, from)) = self.data.take().filter(|_| self.refreshes) {
+            self.outside("data source", place, &from);
+        }
         self.macros |= !self.sheet_links.is_empty();
         if self.macros {
             parts.has_macros();
@@ -489,6 +491,7 @@ impl External {
             "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" | "aFChunk" | "transform"
             | "package" | "extensibility" | "included text" => (true, Severity::High, "T1221"),
             _ if is_share(target) => (false, Severity::High, "T1187"),
+            "mailMergeSource" | "mailMergeHeaderSource" | CONTROL | ADD_IN => (false, Severity::High, "T1221"),
             _ => (false, Severity::Low, "T1221"),
         };
         let id = match (by, runs) {
@@ -519,10 +522,19 @@ fn is_fetched(kind: &str, target: &str) -> bool {
         "package",
         "extensibility",
         "included text",
+        "mailMergeSource",
+        "mailMergeHeaderSource",
+        CONTROL,
+        ADD_IN,
     ];
     // Whatever it is to the document, the machine that a share is on is asked for it.
     is_share(target)
         || FETCHED.contains(&kind) && (is_remote(target) || kind == "attachedTemplate" || kind == "oleObject")
+}
+
+/// Whether a property of a control is the address of what it shows.
+fn is_address(name: &str) -> bool {
+    ["url", "location", "src", "movie", "data"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Whether a place is a file on another machine, which whoever opens it signs in to.
@@ -559,11 +571,6 @@ pub(super) fn is_remote(target: &str) -> bool {
     let lower = target.trim().to_ascii_lowercase();
     let schemes = ["http:", "https:", "ftp:", "file://", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
     lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))
-}
-
-/// A field's arguments as a command line: quotes and doubled backslashes undone.
-fn unquoted(text: &str) -> String {
-    text.replace(['"', '\u{201c}', '\u{201d}'], "").replace("\\\\", "\\")
 }
 
 /// Formulas and constants of a macro sheet, a line each.

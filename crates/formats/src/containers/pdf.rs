@@ -4,6 +4,7 @@
 //! Pictures, fonts and the content of pages are not parts; the QR codes in them are looked for.
 
 mod actions;
+pub(super) mod connections;
 mod encrypted;
 mod filters;
 mod objects;
@@ -75,6 +76,8 @@ impl Format for Pdf {
             asked: HashSet::new(),
             named: HashSet::new(),
             links: Links::default(),
+            base: None,
+            relative: false,
         };
         document.hand_over(parts)
     }
@@ -215,6 +218,9 @@ struct Document<'d> {
     /// Nodes of name trees that were followed.
     named: HashSet<u32>,
     links: Links,
+    /// The share that addresses begin from which say no more than a name (12.6.4.7), and whether there are such.
+    base: Option<String>,
+    relative: bool,
 }
 
 /// What texts and streams are asked for, where asking once is enough.
@@ -262,6 +268,9 @@ impl<'d> Document<'d> {
         if let Some(reason) = self.index.overflow() {
             parts.incomplete(reason);
         }
+        if let Some(base) = self.base.take().filter(|_| self.relative) {
+            self.links.add(&base);
+        }
         std::mem::take(&mut self.links).hand_over(parts)
     }
 
@@ -290,9 +299,11 @@ impl<'d> Document<'d> {
         if let Some(uri) = value.get("URI") {
             for source in self.new_sources(uri, For::Link, parts)? {
                 let place = text(&self.read(source, parts)?.bytes);
+                self.relative |= !place.contains(':') && !place.trim_start().starts_with(['#', '/', '\\']);
                 self.links.add(&place);
             }
         }
+        self.shares(value, parts)?;
         for key in ["EF", "RF"] {
             if let Some(files) = value.get(key) {
                 self.attachments(value, files, parts)?;
@@ -352,6 +363,7 @@ impl<'d> Document<'d> {
             return Ok(());
         }
         self.scripts_of_form(&whole, parts)?;
+        connections::gather(&text(&whole), &mut self.links, parts)?;
         let mut member = Member::unnamed(Role::Embedded, "form").of_kind("xml");
         if let Some(problem) = problem {
             member = member.incomplete(problem);

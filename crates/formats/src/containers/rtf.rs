@@ -4,7 +4,9 @@
 //! other hexadecimal digit of `\objdata`, whatever stands between them.
 
 use super::links::Links;
+use super::ooxml::fields::{HYPERLINK, asked, places, undoubled};
 use super::ooxml::{is_remote, is_share};
+use super::shares::leaves_house;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 
@@ -15,7 +17,7 @@ const MOST_OBJECTS: usize = 5000;
 /// Fields that are read, of those that run something or name a place.
 const MOST_FIELDS: usize = 100_000;
 /// Words that begin fields which name a place.
-const PLACES: [&str; 5] = ["HYPERLINK", "INCLUDEPICTURE", "INCLUDETEXT", "IMPORT", "LINK"];
+const PLACES: [&str; 6] = ["HYPERLINK", "INCLUDE", "IMPORT", "LINK", "DATABASE", "RD"];
 
 /// Opens RTF.
 pub(super) struct Rtf;
@@ -37,23 +39,24 @@ impl Format for Rtf {
         let bytes = super::text_of(input, MOST, parts)?;
         let mut reader = Reader::new(&bytes);
         reader.read(parts)?;
-        let Reader { objects, fields, places, page, mut links, updates, end, open_groups, .. } = reader;
+        let Reader { objects, fields, places, sources, page, mut links, updates, end, open_groups, .. } = reader;
         if updates {
             let message = "the document asks for an embedded object to be run as soon as it is opened";
             let finding = Finding::new("rtf.automatic-object", "rtf", Severity::Medium, Family::Structure, message);
             parts.finding(finding.technique("T1203"));
         }
-        for reason in [fields.overflow(), objects.overflow(), places.overflow()].into_iter().flatten() {
+        for reason in
+            [fields.overflow(), objects.overflow(), places.overflow(), sources.overflow()].into_iter().flatten()
+        {
             parts.incomplete(reason);
         }
-        for place in places.as_slice() {
-            links.add_unusual(place);
-            if is_share(place) {
-                let message =
-                    format!("the document is made of or shows something that lies on another machine: `{place}`");
-                let finding = Finding::new("rtf.remote-place", "rtf", Severity::High, Family::Behaviour, message);
-                parts.finding(finding.technique("T1187").with("target", place.clone()));
-            }
+        sources.as_slice().iter().for_each(|place| links.add(place));
+        places.as_slice().iter().for_each(|place| links.add_unusual(place));
+        let shares = places.as_slice().iter().filter(|place| is_share(place));
+        for place in sources.as_slice().iter().chain(shares) {
+            let message = format!("the document is made of or shows something that lies on another machine: `{place}`");
+            let finding = Finding::new("rtf.remote-place", "rtf", Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1187").with("target", place.clone()));
         }
         // A page that a mail program wrote down as Rich Text ([MS-OXRTFEX]): its tags stand in groups of their own.
         if page.contains('<') {
@@ -107,7 +110,11 @@ const NAMES: &[&[u8]] = &[
     b"hlfr",
     b"sv",
     b"linkval",
+    b"mmconnectstr",
+    b"xsltransform",
 ];
+/// Those of them that the program asks for, wherever they are: data for letters, and style sheets.
+const SOURCES: &[&[u8]] = &[b"mmdatasource", b"mmheadersource", b"mmodsosrc", b"xform", b"xsltransform"];
 
 struct Reader<'b> {
     bytes: &'b [u8],
@@ -116,6 +123,8 @@ struct Reader<'b> {
     fields: Bounded<String>,
     /// Files that the document names outside of its text, where they are not on this machine or no files.
     places: Bounded<String>,
+    /// Those elsewhere that the program asks for.
+    sources: Bounded<String>,
     /// The tags of a page that was written down as Rich Text.
     page: String,
     /// Templates.
@@ -133,6 +142,8 @@ struct Gathered {
     template: String,
     field: String,
     place: String,
+    /// Whether the program asks for that place.
+    source: bool,
     page: String,
 }
 
@@ -156,6 +167,7 @@ impl<'b> Reader<'b> {
             objects: Bounded::new("objects", MOST_OBJECTS),
             fields: Bounded::new("fields that lead somewhere", MOST_FIELDS),
             places: Bounded::new("names of files elsewhere", MOST_FIELDS),
+            sources: Bounded::new("names of sources elsewhere", MOST_FIELDS),
             page: String::new(),
             links: Links::default(),
             updates: false,
@@ -236,6 +248,11 @@ impl<'b> Reader<'b> {
                     }
                     at + 3
                 }
+                // A blank that keeps words together, and the end of a paragraph.
+                Some(b'~' | b'\r' | b'\n') if *now == Destination::Field => {
+                    gathered.field.push(' ');
+                    at + 1
+                }
                 Some(symbol @ (b'\\' | b'{' | b'}')) => {
                     if let Some(text) = gathered.text(*now) {
                         text.push(char::from(*symbol));
@@ -256,18 +273,30 @@ impl<'b> Reader<'b> {
         match word {
             b"objdata" => *now = Destination::Object,
             b"template" => *now = Destination::Template,
-            b"fldinst" => *now = Destination::Field,
+            b"fldinst" => {
+                // A field within a field is part of the outer one's code, and parted from its words.
+                if *now == Destination::Field {
+                    gathered.field.push(' ');
+                }
+                *now = Destination::Field;
+            }
             b"htmltag" => *now = Destination::Tag,
             b"par" | b"line" | b"tab" if *now == Destination::Tag => gathered.page.push('\n'),
+            b"par" | b"line" | b"tab" if *now == Destination::Field => gathered.field.push(' '),
             word if matches!(*now, Destination::Text | Destination::Place) && NAMES.contains(&word) => {
                 if *now == Destination::Place {
                     self.close(Destination::Place, gathered);
                 }
+                gathered.source = SOURCES.contains(&word);
                 *now = Destination::Place;
             }
-            b"pict" | b"themedata" | b"datastore" | b"colorschememapping" | b"blipuid"
+            // Packages and objects in digits, as Word keeps them.
+            b"themedata" | b"datastore" | b"colorschememapping"
                 if matches!(*now, Destination::Text | Destination::Place) =>
             {
+                *now = Destination::Object;
+            }
+            b"pict" | b"blipuid" if matches!(*now, Destination::Text | Destination::Place) => {
                 *now = Destination::Skipped;
             }
             b"objupdate" | b"objautlink" => self.updates = true,
@@ -303,13 +332,22 @@ impl<'b> Reader<'b> {
             Destination::Template => self.links.add(&std::mem::take(&mut gathered.template)),
             Destination::Field => {
                 let field = std::mem::take(&mut gathered.field);
-                if begins(&field, "DDE") || PLACES.iter().any(|word| begins(&field, word)) {
+                if asked(&field).is_some() || PLACES.iter().any(|word| begins(&field, word)) {
                     self.fields.push(field);
                 }
             }
             Destination::Place => {
-                let place = std::mem::take(&mut gathered.place);
+                let (place, source) = (std::mem::take(&mut gathered.place), std::mem::take(&mut gathered.source));
                 let place = place.trim();
+                if source && is_remote(place) {
+                    self.sources.push(place.to_owned());
+                    return;
+                }
+                // How data is reached, as `Data Source=…;…`.
+                let values = place.split([';', '=']).map(|value| value.trim_matches(['"', '\'', ' ']));
+                for value in values.skip(1).filter(|value| leaves_house(value)) {
+                    self.sources.push(value.to_owned());
+                }
                 let scheme = place.split_once(':').is_some_and(|(scheme, rest)| {
                     !rest.starts_with(' ')
                         && (2..40).contains(&scheme.len())
@@ -353,14 +391,21 @@ impl Data {
 
 /// A field's instruction: places to fetch, and DDE, which runs a program.
 fn read_field(field: &str, links: &mut Links, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    if begins(field, "DDE") {
-        let command = field.trim().split_once(' ').map_or("", |(_, command)| command);
+    if let Some(command) = asked(field) {
         let member = Member::unnamed(Role::Command, "dde").of_kind("command-line");
         return parts.add_content(member, Content::from(command.as_bytes()));
     }
     if PLACES.iter().any(|word| begins(field, word)) {
         for place in field.split('"').skip(1).step_by(2) {
-            links.add(place);
+            links.add(&undoubled(place));
+        }
+        // Those without quotes, or in printers' ones.
+        for (kind, place) in places(field) {
+            if kind == HYPERLINK {
+                links.add_unusual(&place);
+            } else if is_remote(&place) {
+                links.add(&place);
+            }
         }
     }
     Ok(())

@@ -83,6 +83,7 @@ impl Workbook {
                     let name = attribute(attributes, "Name").unwrap_or_default();
                     let refers = attribute(attributes, "RefersTo").unwrap_or_default();
                     asks(&refers, found);
+                    found.books(&refers);
                     // The built-in names that start macros of Excel 4 begin so.
                     self.starts |= name.trim_start_matches("_xlnm.").to_ascii_lowercase().starts_with("auto_");
                     self.names.push_str(&format!("{name}: {refers}\n"));
@@ -140,13 +141,6 @@ fn asks(formula: &str, found: &mut Found) {
         }
         // LIMIT: one link asks as much as many.
         break;
-    }
-    // '\\host\share\[book.xls]sheet'!cell
-    for rest in formula.match_indices('\'').filter_map(|(at, _)| formula.get(at + 1..)) {
-        let target = rest.split(['[', '\'']).next().unwrap_or_default();
-        if is_remote(target) {
-            found.outside("externalLinkPath", target.to_owned(), "workbook");
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `winmail.dat`: what Outlook sends where a mail's own parts do not hold what it has to say ([MS-OXTNEF]).
 
 use super::bytes::{array, u16_le, u32_le, until_nul, utf8_or_cp437, utf16_le};
-use super::lzfu;
+use super::{lzfu, outlook};
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
 
@@ -92,6 +92,9 @@ struct Attachment {
     declared: String,
     data: Vec<Content>,
     objects: Vec<Content>,
+    /// Where it lies, if it is elsewhere.
+    places: Vec<String>,
+    method: Option<u32>,
 }
 
 impl Attachment {
@@ -102,6 +105,8 @@ impl Attachment {
                 0x3704 | 0x3001 if self.title.is_empty() => self.title = property.text(),
                 0x370e => self.declared = property.text(),
                 0x3701 => self.objects.push(property.value),
+                outlook::ATTACH_METHOD => self.method = property.number(),
+                tag if outlook::ATTACH_PATHS.contains(&tag) => self.places.push(property.text()),
                 _ => {}
             }
         }
@@ -109,7 +114,12 @@ impl Attachment {
 
     /// Data may stand twice, once for old readers: both are looked at.
     fn hand_over(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        let Self { title, long_name, declared, data, objects } = self;
+        let Self { title, long_name, declared, data, objects, places, method } = self;
+        if outlook::is_referred(method, !data.is_empty() || !objects.is_empty()) {
+            for place in places {
+                outlook::reference(&place, "tnef", parts)?;
+            }
+        }
         let name = if long_name.is_empty() { title } else { long_name };
         let member = |role| {
             let member =
@@ -148,6 +158,9 @@ fn message(properties: &[Property], parts: &mut Parts<'_, '_>) -> Result<(), Ope
                 parts.add_content(Member::unnamed(Role::Body, "body.html"), property.value.clone())?;
             }
             0x1009 => add_rich_text(&property.value, parts)?,
+            tag if property.is_text() => {
+                outlook::property(tag, property.named, &property.text(), "tnef", parts)?;
+            }
             _ => {}
         }
     }
@@ -168,11 +181,21 @@ pub(super) fn add_rich_text(packed: &Content, parts: &mut Parts<'_, '_>) -> Resu
 /// A value of a property.
 struct Property {
     tag: u16,
+    /// Its number among the named properties, where it has one.
+    named: Option<u32>,
     kind: u16,
     value: Content,
 }
 
 impl Property {
+    fn is_text(&self) -> bool {
+        matches!(self.kind & 0xfff, 0x1e | 0x1f)
+    }
+
+    fn number(&self) -> Option<u32> {
+        u32_le(&self.value.window(0, 4).ok()?, 0)
+    }
+
     fn long_text(&self) -> String {
         // LIMIT: the list it stands in has no more bytes, or says so.
         let bytes = self.value.window(0, usize::try_from(MOST_PROPERTIES).unwrap_or(usize::MAX)).unwrap_or_default();
@@ -241,10 +264,11 @@ impl Reader<'_> {
     fn property(&mut self, data: &Content, out: &mut Vec<Property>) -> Option<()> {
         let (kind, tag) = (u16_le(self.bytes, self.at)?, u16_le(self.bytes, self.at + 2)?);
         self.at += 4;
+        let mut named = None;
         if tag >= 0x8000 {
             // A name in place of a number: a set, and a number or a text in it.
             self.skip(16)?;
-            if self.number()? == 0 { self.skip(4)? } else { self.counted().map(drop)? }
+            if self.number()? == 0 { named = Some(self.number()?) } else { self.counted().map(drop)? }
         }
         let many = kind & 0x1000 != 0;
         let fixed = match kind & 0xfff {
@@ -260,11 +284,17 @@ impl Reader<'_> {
             match fixed {
                 // Nothing that moves on would be repeated for nothing.
                 Some(0) => break,
-                Some(length) => self.skip(length)?,
+                Some(length) => {
+                    if tag == outlook::ATTACH_METHOD {
+                        let value = data.slice(self.at as u64, length as u64);
+                        out.push(Property { tag, named, kind, value });
+                    }
+                    self.skip(length)?;
+                }
                 None => {
                     let (start, length) = self.counted()?;
                     let value = data.slice(start as u64, length as u64);
-                    out.push(Property { tag, kind, value });
+                    out.push(Property { tag, named, kind, value });
                 }
             }
         }
@@ -376,6 +406,59 @@ mod tests {
             attribute(2, 0x0006_9005, &properties(&[property(0x0d, 0x3701, &object)])),
         ]));
         assert_eq!(recorded.bytes("//deep.txt"), MARKER);
+    }
+
+    /// What is found of a file, and the places that are parts of it.
+    fn judged(attributes: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
+        let recorded = check(file(attributes));
+        assert!(recorded.complete(), "{:?}", recorded.parts);
+        let links = recorded.parts.iter().filter(|part| part.role == Role::Link);
+        (
+            recorded.findings.iter().map(|finding| finding.id.to_string()).collect(),
+            links.map(|part| String::from_utf8_lossy(&recorded.bytes[&part.id]).into_owned()).collect(),
+        )
+    }
+
+    #[test]
+    fn the_sound_of_a_reminder_on_a_share_is_told_and_one_of_this_machine_is_not() {
+        let named = |lid: u32, kind: u16, value: &[u8]| {
+            let text = property(kind, 0x8001, value);
+            [&text[..4], &[7; 16], &0u32.to_le_bytes(), &lid.to_le_bytes(), &text[4..]].concat()
+        };
+        let message = |all: &[Vec<u8>]| judged(&[attribute(1, 0x0006_9003, &properties(all))]);
+        for (lid, place, told) in [
+            (0x851f, r"\\203.0.113.5\s\a.wav", true),
+            (0x851f, r"\\server\s\a.wav", true),
+            (0x8520, r"\\host.invalid\s\a.wav", true),
+            (0x8520, r"\\server\s\a.docx", false),
+            (0x851f, "reminder.wav", false),
+            (0x851f, r"C:\Windows\Media\a.wav", false),
+        ] {
+            let (findings, links) = message(&[named(lid, 0x1f, &wide(place))]);
+            assert_eq!(!findings.is_empty(), told, "{lid:x} {place}: {findings:?}");
+            assert_eq!(links.iter().any(|link| link == place), place.starts_with(r"\\"), "{place}");
+        }
+        let (findings, _) = message(&[property(0x1f, 0x0037, &wide(r"\\host.invalid\s\a"))]);
+        assert!(findings.is_empty(), "a subject is no file");
+        let narrow = message(&[named(0x851f, 0x1e, b"\\\\host.invalid@80\\s\\a.wav\0")]);
+        assert_eq!(narrow.0, ["mail.remote-property"]);
+    }
+
+    #[test]
+    fn attachments_that_are_elsewhere_are_told_where_they_are_shares_or_programs() {
+        for (method, place, told) in [
+            (4, r"\\host.invalid\s\invoice.pdf", true),
+            (7, "https://host.invalid/invoice.exe", true),
+            (7, "https://house.sharepoint.invalid/sites/a/Shared%20Documents/Plan.docx?web=1", false),
+            (1, r"\\server\team\plan.docx", false),
+        ] {
+            let number = [&3u16.to_le_bytes()[..], &0x3705u16.to_le_bytes(), &u32::to_le_bytes(method)].concat();
+            let all = [number, property(0x1f, 0x370d, &wide(place)), property(0x1f, 0x3707, &wide("invoice.pdf"))];
+            let (findings, links) =
+                judged(&[attribute(2, RENDERING, &[0; 14]), attribute(2, 0x0006_9005, &properties(&all))]);
+            assert_eq!(findings.iter().any(|id| id == "mail.external-body"), told, "{place}: {findings:?}");
+            assert_eq!(links.iter().any(|link| link == place), method != 1, "{place}");
+        }
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl Format for Xdp {
             let member = Member::unnamed(Role::Script, name).of_kind("js-embedded");
             parts.add_content(member, Content::from(script.into_bytes()))
         })?;
+        pdf::connections::gather(&text, &mut links, parts)?;
         links.hand_over(parts)
     }
 }
@@ -115,6 +116,8 @@ mod tests {
             check("<pdf href=\"\\\\host.invalid\\a.pdf\"/>").bytes("//opening-link"),
             b"\\\\host.invalid\\a.pdf"
         );
+        let connection = "<connectionSet><xsdConnection name=\"a\"><uri>\\\\host.invalid\\a.xsd</uri></xsdConnection></connectionSet>";
+        assert_eq!(check(connection).bytes("//link"), b"\\\\host.invalid\\a.xsd");
         let local = check("<pdf href=\"form.pdf\"/>");
         assert_eq!(local.parts.len(), 1);
     }

@@ -217,6 +217,9 @@ fn parse(bytes: &[u8], shift: u64) -> Vec<Member> {
 }
 
 fn subtype(probe: &Probe<'_>, directory: &Directory) -> &'static str {
+    if extends_office(probe, directory) {
+        return "oxt";
+    }
     if directory.has(b"mimetype")
         && let Some(media_type) = directory.read(probe, b"mimetype")
         && let Some(id) = by_mimetype(&media_type)
@@ -245,6 +248,25 @@ fn subtype(probe: &Probe<'_>, directory: &Directory) -> &'static str {
         return "fcstd";
     }
     by_members(directory).unwrap_or("zip")
+}
+
+/// Extensions of LibreOffice (OpenOffice.org Developer's Guide, "Extensions"): a description, or a manifest with parts that no document has.
+fn extends_office(probe: &Probe<'_>, directory: &Directory) -> bool {
+    const PARTS: [&[u8]; 8] = [
+        b"vnd.sun.star.basic-library",
+        b"vnd.sun.star.dialog-library",
+        b"vnd.sun.star.uno-component",
+        b"vnd.sun.star.uno-typelibrary",
+        b"vnd.sun.star.configuration-data",
+        b"vnd.sun.star.configuration-schema",
+        b"vnd.sun.star.framework-script",
+        b"vnd.sun.star.package-bundle",
+    ];
+    let says = |name: &[u8], words: &[&[u8]]| {
+        directory.has(name) && directory.read(probe, name).is_some_and(|xml| words.iter().any(|word| has(&xml, word)))
+    };
+    says(b"description.xml", &[b"http://openoffice.org/extensions/description/2006"])
+        || says(b"META-INF/manifest.xml", &PARTS)
 }
 
 /// Extensions of agents (MCPB, formerly DXT: `manifest.json`, "server") and of browsers (WebExtensions, "manifest_version").

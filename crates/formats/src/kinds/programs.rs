@@ -116,6 +116,7 @@ pub(super) const ROWS: &[KindRow] = &[
     holder("vsix", Installer, "application/vsix", &["vsix"], "Visual Studio extension"),
     holder("crx", Installer, "application/x-chrome-extension", &["crx"], "Chrome extension"),
     holder("xpi", Installer, "application/x-xpinstall", &["xpi"], "browser extension"),
+    holder("oxt", Installer, "application/vnd.openofficeorg.extension", &["oxt"], "LibreOffice extension"),
     holder("mcpb", Installer, "application/x-mcpb", &["mcpb", "dxt"], "extension of an AI agent"),
     holder("whl", Installer, "application/x-wheel+zip", &["whl"], "Python wheel"),
     holder("nsp", Installer, "application/x-nintendo-switch-package", &["nsp"], "Nintendo Switch package"),

@@ -47,6 +47,7 @@ pub(super) const ROWS: &[KindRow] = &[
     leaf("objective-c", Text, "text/x-objective-c", &["m"], "Objective-C source"),
     leaf("csharp", Text, "text/x-csharp", &["cs"], "C# source"),
     leaf("java", Text, "text/x-java", &["java"], "Java source"),
+    leaf("scala", Text, "text/x-scala", &["scala", "sbt", "sc"], "Scala source"),
     leaf("kotlin", Text, "text/x-kotlin", &["kt"], "Kotlin source"),
     leaf("swift", Text, "text/x-swift", &["swift"], "Swift source"),
     leaf("rust", Text, "text/x-rust", &["rs"], "Rust source"),

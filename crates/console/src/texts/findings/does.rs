@@ -39,6 +39,11 @@ pub(super) const ROWS: &[Row] = &[
         "Une diapositive lance un programme",
         "Una diapositiva inicia un programa",
     ]),
+    ("odf.database-script", [
+        "Die Datenbank des Dokuments schreibt beim Öffnen eine Datei",
+        "La base de données du document écrit un fichier à l’ouverture",
+        "La base de datos del documento escribe un archivo al abrirse",
+    ]),
     ("rtf.remote-place", [
         "Das Dokument holt eine Datei von einem fremden Rechner",
         "Le document va chercher un fichier sur une autre machine",
@@ -83,6 +88,11 @@ pub(super) const ROWS: &[Row] = &[
         "Die Mail lässt einen Teil von anderswo holen: ein Programm oder eine fremde Datei",
         "Le courriel fait chercher une partie ailleurs : un programme ou un fichier étranger",
         "El correo hace tomar una parte de otro lugar: un programa o un archivo ajeno",
+    ]),
+    ("mail.remote-property", [
+        "Die Nachricht nennt eine Datei auf einem fremden Rechner, etwa als Klang einer Erinnerung",
+        "Le message nomme un fichier sur une autre machine, par exemple comme son d’un rappel",
+        "El mensaje nombra un archivo en otra máquina, por ejemplo como sonido de un aviso",
     ]),
     ("ooxml.library-formula", [
         "Eine Formel ruft eine Programmbibliothek auf oder fragt einen fremden Rechner",

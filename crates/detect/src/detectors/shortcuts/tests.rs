@@ -219,6 +219,9 @@ fn lists_and_looks_of_folders_that_lead_to_a_share_are_found() {
             &["shortcut.remote-icon high"],
         ),
         ("a.m3u", "wrl", "#VRML V2.0 utf8\nfile://host.invalid/s/a.mp3\n", &["shortcut.remote-target medium"]),
+        ("a.kml", "kml", "<Link><href>\\\\host.invalid\\s\\a.kml</href></Link>", &["shortcut.remote-target medium"]),
+        ("a.kml", "kml", "<Icon><href>file://host.invalid/s/a.png</href></Icon>", &["shortcut.remote-target medium"]),
+        ("a.kml", "kml", "<Icon><href>https://host.invalid/a.png</href><href>a.png</href></Icon>", &[]),
         // Music of the house, of this machine and of the web.
         ("a.m3u", "m3u", "#EXTM3U\n\\\\nas\\music\\a.mp3\nC:\\Music\\b.mp3\nhttps://host.invalid/c.mp3\n", &[]),
         ("a.pls", "pls", "[playlist]\nFile1=file:///home/a.b/c.mp3\n", &[]),
@@ -235,5 +238,20 @@ fn lists_and_looks_of_folders_that_lead_to_a_share_are_found() {
         let class = if kind == "wrl" { Class::Document } else { Class::Text };
         part.kind = Kind::new(kind, class, "application/octet-stream");
         check_part(&Shortcuts, &part, text.as_bytes(), expected);
+    }
+}
+
+#[test]
+fn pages_of_a_document_that_take_fonts_from_a_share_are_found() {
+    let page = |place: &str| format!("<FixedPage><Glyphs FontUri=\"{place}\"/></FixedPage>");
+    for (within, place, expected) in [
+        ("xps", r"\\host.invalid\s\a.odttf", &["shortcut.remote-target medium"][..]),
+        ("xps", "/Resources/a.odttf", &[]),
+        ("zip", r"\\host.invalid\s\a.odttf", &[]),
+    ] {
+        let mut part = part("xml");
+        part.name = "a.fpage".to_owned();
+        part.within = vec![within.into()];
+        check_part(&Shortcuts, &part, page(place).as_bytes(), expected);
     }
 }

@@ -1,11 +1,11 @@
 //! Outlook messages ([MS-OXMSG]).
 
 use super::{Compound, Entry};
-use crate::containers::bytes::{utf8_or_cp437, utf16_le};
-use crate::containers::{skipped, tnef};
+use crate::containers::bytes::{u16_le, u32_le, utf8_or_cp437, utf16_le};
+use crate::containers::{outlook, skipped, tnef};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Bytes of a body in UTF-16 that are decoded.
 const MOST_BODY: u64 = 16 << 20;
@@ -17,6 +17,13 @@ const RICH_TEXT: &str = "1009";
 const BODIES: [&str; 3] = ["1000", "1013", RICH_TEXT];
 /// Bytes of a property below which no file is looked for: keys and identifiers are as short, and no file that runs is.
 const LEAST: u64 = 20;
+/// The stream of a message or an attachment that holds its numbers ([MS-OXMSG] 2.4).
+const PROPERTIES: &str = "__PROPERTIES_VERSION1.0";
+/// Bytes before the numbers of an attachment, and of each of them ([MS-OXMSG] 2.4.1.2 and 2.4.2.1).
+const HEADER: usize = 8;
+const NUMBER: usize = 16;
+/// The numbers and texts by which named properties are known, eight bytes each ([MS-OXMSG] 2.2.3.1.2).
+const NAMED: &str = "__SUBSTG1.0_00030102";
 /// Where an OLE object that is attached is stored as a storage.
 const OBJECT: &str = "__SUBSTG1.0_3701000D/";
 
@@ -91,11 +98,16 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
     let storages = compound.by_storage();
     // What is beside each attachment, by its tag: the first of several counts.
     let mut beside: HashMap<(usize, String), &Entry> = HashMap::new();
+    let mut numbers: HashMap<usize, &Entry> = HashMap::new();
+    let reminders = reminders(compound, parts)?;
     for (storage, entries) in &storages {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         for entry in entries {
             if let Some(tag) = tag(entry) {
                 beside.entry((*storage, tag)).or_insert(entry);
+            }
+            if entry.name.eq_ignore_ascii_case(PROPERTIES) {
+                numbers.entry(*storage).or_insert(entry);
             }
         }
     }
@@ -119,9 +131,55 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
         } else if is_bytes(&upper) && body(entry).is_none() && entry.size >= LEAST {
             let bytes = compound.read(entry, MOST_BODY, parts);
             skipped::search(&Content::from(bytes), "in its properties", parts)?;
+        } else if is_text(&upper) && !names_properties(entry) {
+            let Some(tag) = tag(entry).and_then(|tag| u16::from_str_radix(&tag, 16).ok()) else { continue };
+            let value = text(compound, entry);
+            if !outlook::ATTACH_PATHS.contains(&tag) {
+                let named = reminders.contains(&tag).then_some(outlook::REMINDER_FILE);
+                outlook::property(tag, named, &value, "cfb", parts)?;
+                continue;
+            }
+            let numbers = numbers.get(&entry.parent);
+            let method = numbers.and_then(|numbers| method(&compound.read(numbers, MOST_BODY, parts)));
+            if outlook::is_referred(method, beside.contains_key(&(entry.parent, "3701".to_owned()))) {
+                outlook::reference(&value, "cfb", parts)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Whether it is a property of text ([MS-OXMSG] 2.1.3: types PtypString8 and PtypString).
+fn is_text(upper: &str) -> bool {
+    upper.starts_with("__SUBSTG1.0_") && (upper.ends_with("001E") || upper.ends_with("001F"))
+}
+
+/// The tags under which the message has the sound of its reminder: which they are, the names of its properties say.
+fn reminders(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<HashSet<u16>, OpenError> {
+    let mut tags = HashSet::new();
+    for entry in compound.streams().filter(|entry| names_properties(entry)) {
+        parts.budget().step(256).map_err(OpenError::Limit)?;
+        if !entry.name.eq_ignore_ascii_case(NAMED) {
+            continue;
+        }
+        let bytes = compound.read(entry, MOST_BODY, parts);
+        parts.budget().step(bytes.len() as u64).map_err(OpenError::Limit)?;
+        for name in bytes.as_chunks::<8>().0 {
+            // The last bit of the kind is set where the name is a text.
+            let numbered = u16_le(name, 4).is_some_and(|kind| kind & 1 == 0);
+            if numbered && u32_le(name, 0) == Some(outlook::REMINDER_FILE) {
+                tags.extend(u16_le(name, 6).and_then(|index| index.checked_add(0x8000)));
+            }
+        }
+    }
+    Ok(tags)
+}
+
+/// How an attachment is attached, which is one of its numbers.
+fn method(numbers: &[u8]) -> Option<u32> {
+    let rows = numbers.get(HEADER..)?.as_chunks::<NUMBER>().0;
+    let row = rows.iter().find(|row| u16_le(row.as_slice(), 2) == Some(outlook::ATTACH_METHOD))?;
+    u32_le(row, 8)
 }
 
 /// The first half of a property's tag, which says what it is ([MS-OXMSG] 2.4.2).

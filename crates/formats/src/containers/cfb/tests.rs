@@ -68,6 +68,77 @@ fn attachments_and_bodies_of_a_message_are_parts() {
     assert_eq!(recorded.bytes("//body.txt"), b"the password is infected");
 }
 
+/// Numbers of a message or an attachment, which are its header and rows of sixteen bytes.
+fn numbers(header: usize, rows: &[(u32, u32)]) -> Vec<u8> {
+    let rows = rows.iter().flat_map(|(tag, value)| [*tag, 6, *value, 0].into_iter().flat_map(u32::to_le_bytes));
+    std::iter::repeat_n(0, header).chain(rows).collect()
+}
+
+/// The findings of a message, and the places that are parts of it.
+fn judged(streams: &[(&str, &[u8])]) -> (Vec<String>, Vec<String>) {
+    let recorded = walk_with(build(streams), "sample.msg", Some("msg"), &[], Limits::default());
+    let links = recorded.parts.iter().filter(|part| part.kind.id == "url-target");
+    (
+        recorded.findings.iter().map(|finding| finding.id.to_string()).collect(),
+        links.map(|part| String::from_utf8_lossy(&recorded.bytes[&part.id]).into_owned()).collect(),
+    )
+}
+
+#[test]
+fn the_sound_of_a_reminder_on_a_share_is_told_and_one_of_this_machine_is_not() {
+    // The second named property is the sound; the first is another one.
+    let names = |sound: u32| {
+        [0x8520, sound].into_iter().zip([0u16, 1]).fold(Vec::<u8>::new(), |mut out, (lid, index): (u32, u16)| {
+            out.extend(lid.to_le_bytes());
+            out.extend([6, 0]);
+            out.extend(index.to_le_bytes());
+            out
+        })
+    };
+    for (lid, stream, place, told) in [
+        (0x851f, "/__substg1.0_8001001F", r"\\203.0.113.5\s\a.wav", true),
+        (0x851f, "/__substg1.0_8001001F", r"\\server\s\a.wav", true),
+        (0x851e, "/__substg1.0_8001001F", r"\\host.invalid\s\a.wav", true),
+        (0x851e, "/__substg1.0_8001001F", r"\\server\s\a.docx", false),
+        (0x851f, "/__substg1.0_8001001F", "reminder.wav", false),
+        (0x851f, "/__substg1.0_8001001F", r"C:\Windows\Media\a.wav", false),
+        (0x851f, "/__substg1.0_0037001F", r"\\host.invalid\s\a.wav", false),
+    ] {
+        let (findings, _) = judged(&[
+            ("/__properties_version1.0", &numbers(32, &[])),
+            ("/__nameid_version1.0/__substg1.0_00030102", &names(lid)),
+            (stream, &utf16(place)),
+        ]);
+        assert_eq!(findings.iter().any(|id| id == "mail.remote-property"), told, "{lid:x} {place}: {findings:?}");
+    }
+    let (findings, links) = judged(&[
+        ("/__properties_version1.0", &numbers(32, &[])),
+        ("/__nameid_version1.0/__substg1.0_00030102", &names(0x851f)),
+        ("/__substg1.0_8001001E", br"\\server\s\a.wav"),
+    ]);
+    assert_eq!((findings, links), (vec!["mail.remote-property".to_owned()], vec![r"\\server\s\a.wav".to_owned()]));
+}
+
+#[test]
+fn attachments_that_are_elsewhere_are_told_where_they_are_shares_or_programs() {
+    for (method, place, told) in [
+        (4, r"\\host.invalid\s\invoice.pdf", true),
+        (2, r"\\server\s\invoice.exe", true),
+        (7, "https://host.invalid/invoice.exe?a", true),
+        (7, "https://house.sharepoint.invalid/sites/a/Shared%20Documents/Plan.docx?web=1", false),
+        (1, r"\\server\team\plan.docx", false),
+    ] {
+        let (findings, links) = judged(&[
+            ("/__properties_version1.0", &numbers(32, &[])),
+            ("/__attach_version1.0_#00000000/__properties_version1.0", &numbers(8, &[(0x3705_0003, method)])),
+            ("/__attach_version1.0_#00000000/__substg1.0_370D001F", &utf16(place)),
+            ("/__attach_version1.0_#00000000/__substg1.0_3707001F", &utf16("invoice.pdf")),
+        ]);
+        assert_eq!(findings.iter().any(|id| id == "mail.external-body"), told, "{place}: {findings:?}");
+        assert_eq!(links.iter().any(|link| link == place), method != 1, "{place}");
+    }
+}
+
 #[test]
 fn rich_text_of_a_message_is_unpacked_and_names_of_properties_are_none() {
     let rich = crate::containers::lzfu::tests::pack(b"{\\rtf1 LAZARET-MARKER}");

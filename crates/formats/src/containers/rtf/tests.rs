@@ -55,6 +55,27 @@ fn templates_fields_and_what_follows_are_parts() {
 }
 
 #[test]
+fn fields_are_read_whatever_parts_their_words_and_however_their_backslashes_are_doubled() {
+    for (field, name, expected) in [
+        (r#"{DDE"C:\\\\cmd.exe" "/c calc"}"#, "dde", r#""C:\\cmd.exe" "/c calc""#),
+        (r"DDE\tab cmd", "dde", "cmd"),
+        (r"DDE\~cmd", "dde", "cmd"),
+        (r"DDE{\field{\*\fldinst REF c}}", "dde", "REF c"),
+        (r#"HYPERLINK "\\\\\\\\host.invalid\\\\s\\\\a.exe""#, "link", r"\\host.invalid\s\a.exe"),
+        (r#"HYPERLINK "\\\\host.invalid\\s\\a.exe""#, "link", r"\\host.invalid\s\a.exe"),
+        (r"HYPERLINK \\\\\\\\host.invalid\\\\a.exe", "link", r"\\host.invalid\a.exe"),
+        (r#"HYPERLINK "https://host.invalid/""#, "link", "https://host.invalid/"),
+    ] {
+        let found = walk(format!(r"{{\rtf1{{\field{{\*\fldinst {field}}}}}}}").as_bytes(), "x");
+        assert_eq!(String::from_utf8_lossy(found.bytes(&format!("//{name}"))), expected, "{field}");
+    }
+    for field in [r#"XE "DDE and OLE""#, "PAGE", "ADDED x"] {
+        let found = walk(format!(r"{{\rtf1{{\field{{\*\fldinst {field}}}}}}}").as_bytes(), "x");
+        assert_eq!(found.parts.len(), 1, "{field}");
+    }
+}
+
+#[test]
 fn no_number_of_templates_fields_or_groups_hides_one() {
     let evil = "{\\*\\template http://host.invalid/LAZARET-MARKER}";
     let templates: String = (0..150).map(|at| format!("{{\\*\\template http://host.invalid/{at}}}")).collect();
@@ -136,6 +157,10 @@ fn files_elsewhere_that_the_document_names_are_found_wherever_they_stand() {
         (r"{\shp{\*\shpinst{\sp{\sn pibName}{\sv \\\\host.invalid\\a.png}}}}", true),
         (r"{\shp{\*\shpinst{\sp{\sn pibName}{\sv C:\\a.png}}{\sp{\sn wzName}{\sv Picture 1: x}}}}", false),
         (r"{\*\filetbl {\file\fid0 C:\\a.doc}}", false),
+        (r"{\*\mailmerge{\*\mmdatasource https://host.invalid/a.mdb}}", true),
+        (r"{\*\mailmerge{\*\mmconnectstr Provider=x;Data Source=\\\\host.invalid\\s}}", true),
+        (r"{\*\mailmerge{\*\mmconnectstr Provider=x;Data Source=C:\\a.mdb}{\*\mmdatasource C:\\a.mdb}}", false),
+        (r"{\*\xsltransform https://host.invalid/a.xsl}", true),
         (r"{\b see \\\\host.invalid\\a}", false),
     ] {
         let found = walk(format!(r"{{\rtf1{words}}}").as_bytes(), "x");
@@ -144,6 +169,20 @@ fn files_elsewhere_that_the_document_names_are_found_wherever_they_stand() {
     }
     let shape = r"{\rtf1{\shp{\*\shpinst{\sp{\sn pihlShape}{\sv {\*\hl{\hlsrc odd:LAZARET}{\hlfr here}}}}}}}";
     assert_eq!(walk(shape.as_bytes(), "x").bytes("//link"), b"odd:LAZARET");
+}
+
+#[test]
+fn packages_and_objects_in_digits_are_parts_whatever_word_they_stand_behind() {
+    let theme = crate::containers::ooxml::tests::package(&[("theme/a.txt", b"LAZARET-MARKER")]);
+    let inner = crate::testing::build::compound(&[("LAZARET", b"LAZARET-MARKER")]);
+    for (word, data) in [("themedata", theme), ("datastore", object("Msxml2.SAXXMLReader.6.0", &inner))] {
+        let found = walk(format!("{{\\rtf1{{\\*\\{word} {}}}}}", HEXLOWER.encode(&data)).as_bytes(), "x");
+        assert!(found.parts.len() > 2 && found.contains(b"LAZARET-MARKER"), "{word}: {:?}", found.parts);
+        assert!(found.complete(), "{word}: {:?}", found.parts);
+    }
+    let mapping = HEXLOWER.encode(b"<?xml version=\"1.0\"?><a:clrMap xmlns:a=\"x\" bg1=\"lt1\"/>");
+    let found = walk(format!("{{\\rtf1{{\\*\\colorschememapping {mapping}}}{{\\*\\datastore }}}}").as_bytes(), "x");
+    assert!(found.parts.len() == 2 && found.complete(), "{:?}", found.parts);
 }
 
 #[test]

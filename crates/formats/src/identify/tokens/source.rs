@@ -3,7 +3,7 @@
 use super::At::{Any, Line, Member, Start, Word};
 use super::Language::{
     AutoHotkey, C, Cmake, Cpp, Csharp, Css, Gnuplot, Go, Java, Kotlin, Lisp, M4, Makefile, Markdown, Pascal, R, Rst,
-    Rust, Shell, Sql, Swift, Tex, Troff, TypeScript, VbNet, Vim,
+    Rust, Scala, Shell, Sql, Swift, Tex, Troff, TypeScript, VbNet, Vim,
 };
 use super::Token;
 
@@ -53,8 +53,27 @@ pub(super) const TOKENS: &[Token] = &[
     ("public interface ", Line, &[(Java, 8), (Csharp, 5)]),
     ("private static final ", Line, &[(Java, 8)]),
     ("fun ", Line, &[(Kotlin, 4)]),
-    ("val ", Line, &[(Kotlin, 4)]),
+    ("val ", Line, &[(Kotlin, 4), (Scala, 4)]),
     ("fun main(", Line, &[(Kotlin, 10)]),
+    // Scala, whose imports read as Python's do, and its builds.
+    ("import sys.process.", Line, &[(Scala, 16)]),
+    ("import scala.", Line, &[(Scala, 12)]),
+    ("._\n", Any, &[(Scala, 5)]),
+    ("object ", Line, &[(Scala, 4)]),
+    ("case class ", Line, &[(Scala, 8)]),
+    ("case object ", Line, &[(Scala, 8)]),
+    ("sealed trait ", Line, &[(Scala, 9)]),
+    ("implicit val ", Line, &[(Scala, 8)]),
+    ("lazy val ", Line, &[(Scala, 8)]),
+    ("override def ", Line, &[(Scala, 8)]),
+    ("private def ", Line, &[(Scala, 6)]),
+    (" extends app", Any, &[(Scala, 6)]),
+    ("(args: array[string])", Any, &[(Scala, 9)]),
+    (": unit = ", Any, &[(Scala, 6)]),
+    ("scalaversion := ", Any, &[(Scala, 12)]),
+    ("librarydependencies +", Line, &[(Scala, 12)]),
+    ("thisbuild / ", Line, &[(Scala, 8)]),
+    ("addsbtplugin(", Line, &[(Scala, 14)]),
     ("import foundation", Line, &[(Swift, 12)]),
     ("import uikit", Line, &[(Swift, 12)]),
     ("guard let ", Line, &[(Swift, 8)]),

@@ -1,0 +1,77 @@
+//! What messages of Outlook name in their properties that lies elsewhere, in `.msg` and `winmail.dat` alike: the sound of a reminder
+//! ([MS-OXORMDR] 2.2.1.4), attachments by reference ([MS-OXCMSG] 2.2.2.9) and whatever else is the name of a share.
+
+use super::mail::external;
+use super::ooxml::is_share;
+use super::shares::leaves_house;
+use crate::{Content, Member, OpenError, Parts};
+use lazaret_model::{Family, Finding, Role, Severity};
+
+/// PidLidReminderFileParameter, by its number among named properties ([MS-OXPROPS] 2.219).
+pub(super) const REMINDER_FILE: u32 = 0x851f;
+/// PidTagAttachMethod ([MS-OXPROPS] 2.592).
+pub(super) const ATTACH_METHOD: u16 = 0x3705;
+/// PidTagAttachLongPathname and PidTagAttachPathname, where an attachment lies that is not in the message.
+pub(super) const ATTACH_PATHS: [u16; 2] = [0x370d, 0x3708];
+/// Properties that are words of people, which may be the name of a share: subjects, the beginning of the body, bodies, and names of
+/// people and files.
+const WORDS: &[u16] = &[
+    0x0037, 0x003d, 0x0070, 0x0e1d, 0x3fd9, 0x1000, 0x1009, 0x1013, 0x007d, 0x0042, 0x0c1a, 0x0e02, 0x0e03, 0x0e04,
+    0x3001, 0x3704, 0x3707,
+];
+
+/// A text property, by its tag and, where it has one, its number among the named ones. Showing a reminder, or whatever else a program
+/// does with the name of a file, signs in to the machine it is on.
+pub(super) fn property(
+    tag: u16,
+    named: Option<u32>,
+    text: &str,
+    by: &'static str,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
+    let place = text.trim();
+    let reminder = named == Some(REMINDER_FILE);
+    let begins = place.starts_with("\\\\") || place.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
+    let names = begins && !WORDS.contains(&tag) && !place.contains(['\r', '\n']);
+    if !is_share(place) || !(reminder || names) {
+        return Ok(());
+    }
+    if reminder || leaves_house(place) {
+        let what = if reminder { "the sound of a reminder" } else { "a property of the message" };
+        let message = format!("{what} is a file on another machine: `{place}`");
+        let finding = Finding::new("mail.remote-property", by, Severity::High, Family::Behaviour, message);
+        parts.finding(finding.technique("T1187").with("place", place.to_owned()));
+    }
+    link(place, parts)
+}
+
+/// Whether an attachment lies elsewhere, by its method and whether the message has data of it.
+pub(super) fn is_referred(method: Option<u32>, has_data: bool) -> bool {
+    match method {
+        // By value, a message, an object.
+        Some(1 | 5 | 6) => false,
+        Some(_) => true,
+        None => !has_data,
+    }
+}
+
+/// An attachment that lies elsewhere. Documents that people share by their addresses are attached so every day; programs and files on
+/// shares are not.
+pub(super) fn reference(place: &str, by: &'static str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    let place = place.trim();
+    if place.is_empty() {
+        return Ok(());
+    }
+    let runs = external::runs(place);
+    if is_share(place) || runs {
+        let what = if runs { "a program" } else { "a file on another machine" };
+        let message = format!("an attachment is not in the mail and leads elsewhere, to {what}");
+        let finding = Finding::new("mail.external-body", by, Severity::High, Family::Behaviour, message);
+        parts.finding(finding.technique("T1204.002").technique("T1187").with("place", place.to_owned()));
+    }
+    link(place, parts)
+}
+
+fn link(place: &str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    parts.add_content(Member::unnamed(Role::Link, "link").of_kind("url-target"), Content::from(place.as_bytes()))
+}
