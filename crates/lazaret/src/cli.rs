@@ -3,7 +3,7 @@
 mod incident;
 mod library;
 
-pub(crate) use incident::{ActOption, By, Incident, OpenIncident, StateOption};
+pub(crate) use incident::{By, Incident, OpenIncident, StateOption};
 pub(crate) use library::{
     Act, CoverageOptions, Diff, Export, History, Import, LayerOptions, Library, Remove, Search, Show, Sync, Takes,
     Which, Who,

@@ -13,7 +13,7 @@ use lazaret_console::House;
 use lazaret_frame::{Room, RoomError};
 use lazaret_gates::{Authority, Desk};
 use lazaret_identity::Identity;
-use lazaret_model::{ActKind, EventKind, RoomAct, nearest};
+use lazaret_model::{ActKind, ActOffer, EventKind, RoomAct, nearest};
 use lazaret_policy::Permissions;
 use lazaret_store::Blobs;
 use serde_json::Value;
@@ -59,6 +59,11 @@ pub(crate) fn put_up(rooms: Vec<Arc<dyn Room>>) -> Result<(), Failure> {
     // There is one call of this in a process.
     let _ = ROOMS.set(rooms);
     Ok(())
+}
+
+/// Everything that can be done about an incident, by the gates, the console and the rooms of this executable.
+pub(crate) fn acts() -> Vec<ActOffer> {
+    ActKind::OWN.iter().filter_map(ActKind::offer).chain(all().iter().flat_map(|room| room.acts())).collect()
 }
 
 /// What is wrong with a list of rooms.

@@ -491,7 +491,7 @@ impl External {
             "attachedTemplate" | "oleObject" | "oleLink" | "frame" | "subDocument" | "aFChunk" | "transform"
             | "package" | "extensibility" | "included text" => (true, Severity::High, "T1221"),
             _ if is_share(target) => (false, Severity::High, "T1187"),
-            "mailMergeSource" | "mailMergeHeaderSource" | CONTROL | ADD_IN => (false, Severity::High, "T1221"),
+            "mailMergeSource" | "mailMergeHeaderSource" | CONTROL | ADD_IN => (false, Severity::Medium, "T1221"),
             _ => (false, Severity::Low, "T1221"),
         };
         let id = match (by, runs) {

@@ -1,6 +1,8 @@
 //! `lazaret incident` and its options.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use lazaret_model::ActOffer;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -35,8 +37,8 @@ pub(crate) enum Incident {
         #[arg(value_name = "INCIDENT")]
         reference: String,
         /// The action
-        #[arg(value_name = "ACT")]
-        kind: ActOption,
+        #[arg(value_name = "ACT", value_parser = acts())]
+        act: ActOffer,
         /// The target: a SHA-256, a site, a person, a group or a machine's IP address
         #[arg(value_name = "WHICH")]
         value: String,
@@ -136,20 +138,16 @@ pub(crate) enum StateOption {
     Closed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum ActOption {
-    /// Block a file by hash
-    BlockHash,
-    /// Block a site in both directions
-    BlockSite,
-    /// Hold all traffic of a person
-    HoldPerson,
-    /// Hold all traffic of a group
-    HoldGroup,
-    /// Hold all traffic of a machine
-    HoldClient,
-    /// Release no file with this hash, even if approved
-    RevokeHash,
-    /// Release nothing that a person requested
-    RevokePerson,
+/// The actions that there are: those of the gates and the console, and those of the rooms of this executable.
+fn acts() -> impl TypedValueParser<Value = ActOffer> {
+    let offers = crate::rooms::acts();
+    let values = offers.iter().map(|offer| {
+        // clap keeps what it shows for as long as it runs.
+        let name: &'static str = Box::leak(offer.kind.name().to_owned().into_boxed_str());
+        PossibleValue::new(name).help(offer.title)
+    });
+    PossibleValuesParser::new(values.collect::<Vec<_>>()).try_map(move |name| {
+        let offer = offers.iter().find(|offer| offer.kind.name() == name);
+        offer.cloned().ok_or("there is no such action")
+    })
 }

@@ -1,6 +1,6 @@
 //! `lazaret incident`: respond without a browser.
 
-use crate::cli::{ActOption, By, Common, Incident, OpenIncident, StateOption};
+use crate::cli::{By, Common, Incident, OpenIncident, StateOption};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::packing::SpoolPacker;
@@ -39,8 +39,8 @@ pub(crate) fn run(common: &Common, command: &Incident) -> Result<ExitCode, Failu
             Incident::Open(options) => open(&ledger, options).await?,
             Incident::List { state, json } => list(&ledger, *state, *json).await?,
             Incident::Show { reference, json } => show(&ledger, reference, *json).await?,
-            Incident::Act { reference, kind, value, by } => {
-                let act = Act::parse(kind_of(*kind), value)?;
+            Incident::Act { reference, act, value, by } => {
+                let act = Act::offered(act, value)?;
                 let who = allowed(&ledger, by).await?;
                 let number = ledger.act(reference, &act, &who).await?;
                 anstream::println!("{number}");
@@ -230,18 +230,6 @@ async fn allowed(ledger: &Ledger, by: &By) -> Result<String, Failure> {
         return Err(Failure::new(format!("the role `{}` of `{name}` does not allow this: `{PERMISSION}`", user.role)));
     }
     Ok(user.name)
-}
-
-const fn kind_of(option: ActOption) -> ActKind {
-    match option {
-        ActOption::BlockHash => ActKind::BlockHash,
-        ActOption::BlockSite => ActKind::BlockSite,
-        ActOption::HoldPerson => ActKind::HoldPerson,
-        ActOption::HoldGroup => ActKind::HoldGroup,
-        ActOption::HoldClient => ActKind::HoldClient,
-        ActOption::RevokeHash => ActKind::RevokeHash,
-        ActOption::RevokePerson => ActKind::RevokePerson,
-    }
 }
 
 /// RFC 3339.

@@ -108,6 +108,18 @@ fn a_room_that_one_line_adds_is_measured_shown_exported_and_has_its_act_in_an_in
     assert!(undo(&admin, &incident, &newest_act(&admin, &incident)).ends_with("303"));
     until("it is undone", || !viewer.get("/rooms/bell").contains("<td>ada</td>"));
     assert!(metrics(&served).contains("lazaret_bell_rings_total 2\n"), "it was not rung again");
+    // The same without a browser, by an executable that has the room.
+    let by_command = |executable: &Path| {
+        let mut command = Command::new(executable);
+        command.args(["incident", "act", &incident, "bell.ring", "ada"]);
+        command.env("LAZARET_CONFIG", served.folder.path().join("lazaret.toml"));
+        command.env("LAZARET_DATA", served.folder.path().join("data")).output().unwrap()
+    };
+    let done = by_command(&with_a_bell());
+    assert!(done.status.success(), "{}", said(&done));
+    until("it is rung again", || metrics(&served).contains("lazaret_bell_rings_total 4\n"));
+    let refused = by_command(&executable());
+    assert!(refused.status.code() == Some(2) && said(&refused).contains("bell.ring"), "{}", said(&refused));
 }
 
 #[test]
