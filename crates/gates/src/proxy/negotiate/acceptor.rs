@@ -58,20 +58,20 @@ pub(super) enum Answer {
 /// The process: call this first thing in `main` when the first argument is [`NEGOTIATE_ARGUMENT`].
 pub fn negotiate_main() -> ExitCode {
     let mut acceptor = None;
-    helper::serve(|question| match (question, &acceptor) {
-        (Question::Start, _) => match start() {
+    helper::serve(|question| match question {
+        Question::Start => match start() {
             Ok((ready, warning)) => {
                 acceptor = Some(ready);
                 Answer::Ready { warning }
             }
             Err(why) => Answer::Unable { why },
         },
-        (Question::Accept { .. }, None) => Answer::Unable { why: "it was not started".to_owned() },
-        (Question::Accept { token }, Some(acceptor)) => match BASE64.decode(token.as_bytes()) {
-            Ok(token) => {
+        Question::Accept { token } => match (&acceptor, BASE64.decode(token.as_bytes())) {
+            (None, _) => Answer::Unable { why: "it was not started".to_owned() },
+            (_, Err(_)) => Answer::Refused { why: "the token is not base64".to_owned() },
+            (Some(acceptor), Ok(token)) => {
                 acceptor.accept(&token).map_or_else(|why| Answer::Refused { why }, |name| Answer::Person { name })
             }
-            Err(_) => Answer::Refused { why: "the token is not base64".to_owned() },
         },
     })
 }
