@@ -54,7 +54,7 @@ mod tests {
         let confined = std::thread::spawn({
             let (read, write, other) = (path("read"), path("write"), path("other"));
             move || {
-                let whole = confine(&[read.clone(), folder_that_is_not_there()], &[write.clone()]).unwrap();
+                let whole = confine(&[read.clone(), folder_that_is_not_there()], std::slice::from_ref(&write)).unwrap();
                 assert_eq!(fs::read_to_string(read.join("file")).unwrap(), "read");
                 assert!(fs::write(read.join("file"), "changed").is_err(), "it may only be read");
                 fs::write(write.join("new"), "written").unwrap();

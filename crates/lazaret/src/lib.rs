@@ -51,7 +51,8 @@ pub fn main_with(rooms: impl FnOnce() -> Vec<Arc<dyn Room>>) -> ExitCode {
         return lazaret_gates::signer_main();
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_gates::NEGOTIATE_ARGUMENT) {
-        return lazaret_gates::negotiate_main();
+        let configuration = std::env::var_os("KRB5_CONFIG").unwrap_or_default();
+        return lazaret_gates::negotiate_main(&configuration);
     }
     folder::mask();
     if let Err(failure) = rooms::put_up(rooms()) {

@@ -96,12 +96,13 @@ impl Detector for Instructions {
 fn for_agents(part: &Part) -> bool {
     let name = part.name.replace('\\', "/").to_lowercase();
     let base = name.rsplit('/').next().unwrap_or_default();
-    part.named
-        && FOR_AGENTS.iter().any(|known| match known.strip_prefix('*') {
+    let called = || {
+        FOR_AGENTS.iter().any(|known| match known.strip_prefix('*') {
             Some(end) => base.ends_with(end),
             None => base == *known || name.ends_with(known) && known.contains('/'),
         })
-        || part.named && FOLDERS_FOR_AGENTS.iter().any(|folder| in_folder(&name, folder))
+    };
+    part.named && (called() || FOLDERS_FOR_AGENTS.iter().any(|folder| in_folder(&name, folder)))
 }
 
 /// Whether a folder of this name, or of one that begins so, is on the way to a file.

@@ -18,7 +18,7 @@ use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,8 +37,8 @@ pub(super) struct Negotiator {
     clients: Option<Networks>,
     /// People of this realm are known by their name without it.
     realm: String,
-    /// What the library is told: which keys.
-    keys: String,
+    /// The file with the keys.
+    keytab: PathBuf,
     process: Arc<Mutex<Option<Helper>>>,
     /// Whoever has it may wait for the process: the others do not keep a thread each.
     turn: tokio::sync::Mutex<()>,
@@ -71,8 +71,8 @@ impl Negotiator {
             let why = format!("`{realm}` is not a realm such as `EXAMPLE.ORG`");
             return Err(GateError::Setting { key: "proxy.kerberos_realm", why });
         }
-        let keys = format!("FILE:{}", path.display());
-        Ok(Some(Self { clients, realm, keys, process: Arc::default(), turn: tokio::sync::Mutex::default() }))
+        let keytab = path.to_path_buf();
+        Ok(Some(Self { clients, realm, keytab, process: Arc::default(), turn: tokio::sync::Mutex::default() }))
     }
 
     /// Starts the process that opens tokens. Blocks.
@@ -80,7 +80,7 @@ impl Negotiator {
     /// # Errors
     /// When it cannot be started, or can use neither library nor keys.
     pub(super) fn start(&self) -> Result<(), GateError> {
-        let started = started(&self.keys).map_err(|why| GateError::Setting { key: SETTING, why })?;
+        let started = started(&self.keytab).map_err(|why| GateError::Setting { key: SETTING, why })?;
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
         Ok(())
     }
@@ -96,11 +96,11 @@ impl Negotiator {
             return Err(Unknown::Refused("the client has no Kerberos ticket and sent NTLM instead".to_owned()));
         }
         let _turn = self.turn.lock().await;
-        let (process, keys) = (Arc::clone(&self.process), self.keys.clone());
+        let (process, keytab) = (Arc::clone(&self.process), self.keytab.clone());
         // It goes on when the client goes away meanwhile: what comes back belongs to this question and to no later one.
         let opened = tokio::task::spawn_blocking(move || {
             let mut process = process.lock().unwrap_or_else(PoisonError::into_inner);
-            opened(&mut process, &keys, &token)
+            opened(&mut process, &keytab, &token)
         });
         let name = opened.await.map_err(|error| Unknown::Unable(error.to_string()))??;
         named(&name, &self.realm).map_err(Unknown::Refused)
@@ -116,12 +116,12 @@ pub(super) fn token(headers: &HeaderMap) -> Option<Vec<u8>> {
 }
 
 /// Asks the process, which is started where there is none, and once more where it has ended meanwhile.
-fn opened(process: &mut Option<Helper>, keys: &str, token: &[u8]) -> Result<String, Unknown> {
+fn opened(process: &mut Option<Helper>, keytab: &Path, token: &[u8]) -> Result<String, Unknown> {
     let question = Question::Accept { token: BASE64.encode(token) };
     let was_there = process.is_some();
-    let mut answer = ask(process, keys, &question);
+    let mut answer = ask(process, keytab, &question);
     if was_there && answer.is_err() && process.is_none() {
-        answer = ask(process, keys, &question);
+        answer = ask(process, keytab, &question);
     }
     match answer.map_err(Unknown::Unable)? {
         Answer::Person { name } => Ok(name),
@@ -137,20 +137,22 @@ fn opened(process: &mut Option<Helper>, keys: &str, token: &[u8]) -> Result<Stri
     }
 }
 
-fn ask(process: &mut Option<Helper>, keys: &str, question: &Question) -> Result<Answer, String> {
+fn ask(process: &mut Option<Helper>, keytab: &Path, question: &Question) -> Result<Answer, String> {
     let mut helper = match process.take() {
         Some(helper) => helper,
-        None => started(keys)?,
+        None => started(keytab)?,
     };
     let answer = helper.ask(question, PATIENCE).map_err(|error| ended(&error))?;
     *process = Some(helper);
     Ok(answer)
 }
 
-fn started(keys: &str) -> Result<Helper, String> {
-    let mut helper = Helper::spawn(NEGOTIATE_ARGUMENT, &[("KRB5_KTNAME", keys)])
+fn started(keytab: &Path) -> Result<Helper, String> {
+    // The library's own name for it (`krb5.conf(5)`).
+    let keys = format!("FILE:{}", keytab.display());
+    let mut helper = Helper::spawn(NEGOTIATE_ARGUMENT, &[("KRB5_KTNAME", &keys)])
         .map_err(|error| format!("cannot start a process for it: {error}"))?;
-    match helper.ask(&Question::Start, PATIENCE).map_err(|error| ended(&error))? {
+    match helper.ask(&Question::Start { keytab: keytab.to_path_buf() }, PATIENCE).map_err(|error| ended(&error))? {
         Answer::Ready { warning } => {
             if let Some(warning) = warning {
                 tracing::warn!(%warning, "the process for Kerberos is less confined than it should be");

@@ -5,6 +5,7 @@ use super::gss;
 use crate::proxy::helper;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -32,8 +33,8 @@ const SEEN: &str = "/var/tmp";
 /// A question.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Question {
-    /// The first one.
-    Start,
+    /// The first one, with the file that has the keys.
+    Start { keytab: PathBuf },
     /// Whom a token vouches for, which is in base64.
     Accept { token: String },
 }
@@ -55,11 +56,12 @@ pub(super) enum Answer {
     Unable { why: String },
 }
 
-/// The process: call this first thing in `main` when the first argument is [`NEGOTIATE_ARGUMENT`].
-pub fn negotiate_main() -> ExitCode {
+/// The process: call this first thing in `main` when the first argument is [`NEGOTIATE_ARGUMENT`], with the value of `KRB5_CONFIG`, which
+/// names the library's configuration where that is elsewhere.
+pub fn negotiate_main(configuration: &OsStr) -> ExitCode {
     let mut acceptor = None;
     helper::serve(|question| match question {
-        Question::Start => match start() {
+        Question::Start { keytab } => match start(keytab, configuration) {
             Ok((ready, warning)) => {
                 acceptor = Some(ready);
                 Answer::Ready { warning }
@@ -76,11 +78,10 @@ pub fn negotiate_main() -> ExitCode {
     })
 }
 
-fn start() -> Result<(gss::Acceptor, Option<String>), String> {
-    let variable = |name| std::env::var_os(name).unwrap_or_default();
+fn start(keytab: PathBuf, configuration: &OsStr) -> Result<(gss::Acceptor, Option<String>), String> {
     let mut read: Vec<PathBuf> = READ.iter().map(PathBuf::from).collect();
-    read.extend(std::env::split_paths(&variable("KRB5_CONFIG")));
-    read.extend(variable("KRB5_KTNAME").to_str().map(|name| PathBuf::from(name.trim_start_matches("FILE:"))));
+    read.extend(std::env::split_paths(configuration));
+    read.push(keytab);
     // Before anything is loaded: what the library does when it starts is done within these bounds, too.
     let whole = lazaret_engine::confine(&read, &[Path::new(SEEN).to_path_buf()])?;
     let warning = (!whole).then(|| "this kernel cannot confine it to the files that it needs (Landlock)".to_owned());
