@@ -55,15 +55,15 @@ pub(super) fn is_referred(method: Option<u32>, has_data: bool) -> bool {
     }
 }
 
-/// An attachment that lies elsewhere. Documents that people share by their addresses are attached so every day; programs and files on
-/// shares are not.
+/// An attachment that lies elsewhere. Documents that people share by their addresses, or on a share of the house, are attached so every
+/// day; programs, and files on other machines, are not.
 pub(super) fn reference(place: &str, by: &'static str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let place = place.trim();
     if place.is_empty() {
         return Ok(());
     }
     let runs = external::runs(place);
-    if is_share(place) || runs {
+    if leaves_house(place) || runs {
         let what = if runs { "a program" } else { "a file on another machine" };
         let message = format!("an attachment is not in the mail and leads elsewhere, to {what}");
         let finding = Finding::new("mail.external-body", by, Severity::High, Family::Behaviour, message);
