@@ -126,6 +126,7 @@ fn attachments_that_are_elsewhere_are_told_where_they_are_shares_or_programs() {
         (2, r"\\server\s\invoice.exe", true),
         (7, "https://host.invalid/invoice.exe?a", true),
         (7, "https://house.sharepoint.invalid/sites/a/Shared%20Documents/Plan.docx?web=1", false),
+        (2, r"\\server\team\plan.docx", false),
         (1, r"\\server\team\plan.docx", false),
     ] {
         let (findings, links) = judged(&[
