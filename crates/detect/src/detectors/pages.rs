@@ -3,6 +3,7 @@
 mod pictures;
 mod sign_in;
 mod smuggling;
+mod told;
 
 use super::clipboard::{
     CLICK_FIX, Code, Lure, command_value, hides, of_a_site, plainly_offered, report, shown_command,
@@ -21,6 +22,7 @@ pub(super) fn warm_up_below() {
     pictures::warm_up();
     sign_in::warm_up();
     smuggling::warm_up();
+    told::warm_up();
 }
 
 patterns! {
@@ -54,13 +56,18 @@ impl Detector for Pages {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        is_page(part) || is_message(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
+        is_page(part) || is_message(part) || told::wants(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let text = decode(bytes);
-        if !is_page(part) && is_message(part) {
-            sign_in::asks(&text, &[&text.to_ascii_lowercase()], findings);
+        if !is_page(part) && (is_message(part) || told::wants(part)) {
+            if is_message(part) {
+                sign_in::asks(&text, &[&text.to_ascii_lowercase()], findings);
+            }
+            if told::wants(part) {
+                told::asks(part, &text, findings);
+            }
             return Ok(());
         }
         if !is_page(part) {
@@ -73,6 +80,9 @@ impl Detector for Pages {
         let page = Page::of(bare.as_deref().unwrap_or(&text));
         smuggling::smuggles(&page, findings);
         copies_command(part, &page, findings);
+        if told::wants(part) {
+            told::asks(part, &page.shown, findings);
+        }
         leads_to_share(&page, findings);
         sign_in::asks(&page.shown, &[&page.markup, &page.plain], findings);
         if part.is("svg") {
