@@ -1,6 +1,7 @@
 //! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share, take over a sign-in.
 
 mod pictures;
+mod session;
 mod sign_in;
 mod smuggling;
 mod told;
@@ -20,6 +21,7 @@ const MESSAGE: u64 = 256 << 10;
 /// The same as [`warm_up`] for what pages are looked at by beside these.
 pub(super) fn warm_up_below() {
     pictures::warm_up();
+    session::warm_up();
     sign_in::warm_up();
     smuggling::warm_up();
     told::warm_up();
@@ -56,7 +58,10 @@ impl Detector for Pages {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        is_page(part) || is_message(part) || told::wants(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
+        is_page(part)
+            || is_message(part)
+            || told::wants(part)
+            || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -85,6 +90,7 @@ impl Detector for Pages {
         }
         leads_to_share(&page, findings);
         sign_in::asks(&page.shown, &[&page.markup, &page.plain], findings);
+        session::sends(&page, findings);
         if part.is("svg") {
             pictures::acts(&page, findings);
         }
