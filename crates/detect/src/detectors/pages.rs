@@ -40,6 +40,8 @@ patterns! {
     LOADS_SHARED = r#"(?:<(?:iframe|frame|img|embed|object|link|script|video|audio|source|track|body|table|td|th|tr|input|image|feimage|use|bgsound|applet|base|xml|v:imagedata|v:fill)\b[^<>]*[\s"'/](?:src|srcset|data|href|xlink:href|background|poster|lowsrc|dynsrc|codebase|classid)|<param\b[^<>]*[\s"'/]value)\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
     // The same in a style, in which a backslash is written twice.
     STYLE_SHARED = r#"(?:url\(|@import)\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2,4}|\\{4})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>)]{0,160}"#;
+    // What somebody fills in and sends, with the name and password of the machine.
+    SENT_TO_SHARE = r#"<(?:form|button|input)\b[^<>]*[\s"'/](?:form)?action\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*[@:\\/][^<>]{0,160}"#;
     // Text that is marked whole by a click or a touch.
     SELECTS = r#"user-select\s*:\s*all|\.select\s*\(\s*\)|selectallchildren|selectnodecontents|setselectionrange"#;
     SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*file:[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["']file:[^\r\n]{0,160}|<(?:iframe|img|embed|object|link|script)\b[^<>]*(?:src|data|href)\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z][a-z0-9.-]*\.[a-z0-9-]{2,}[/@:\\]|\\\\[a-z0-9])[^<>]{0,160}"#;
@@ -234,7 +236,9 @@ fn leads_to_share(page: &Page, findings: &mut Findings) {
     let styled = styles.then(|| STYLE_SHARED.find_iter(&page.markup).map(|m| m.as_str())).into_iter().flatten();
     let loads = LOADS_SHARED.find_iter(&page.tags).map(|m| m.as_str()).chain(styled);
     let loads = loads.map(|value| (Severity::High, value, "the page loads something from a file share by itself"));
-    let all = diagnostic.chain(search).chain(goes).chain(loads).chain(share);
+    let sent =
+        all(&SENT_TO_SHARE).map(|value| (Severity::High, value, "the page sends what people enter to a file share"));
+    let all = diagnostic.chain(search).chain(goes).chain(loads).chain(sent).chain(share);
     // Of several as bad, the first.
     let worst = all.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     if let Some((severity, value, message)) = worst {
@@ -345,6 +349,8 @@ mod tests {
             ("html", "<object codebase='\\\\host.invalid\\s'></object>", &["page.search-ms high"]),
             ("html", "<object><param name=URL value='\\\\host.invalid\\s\\a'></object>", &["page.search-ms high"]),
             ("html", "<img srcset='file:///\\\\host.invalid\\s\\a.png 2x'>", &["page.search-ms high"]),
+            ("html", "<form action='file://host.invalid/s/a'><input name=a></form>", &["page.search-ms high"]),
+            ("html", "<form><button formaction='\\\\host\\s\\a'>x</button></form>", &["page.search-ms high"]),
             ("html", "<body background='\\\\host.invalid\\s\\a.png'>", &["page.search-ms high"]),
             ("html", "<style>p{background:url(file://host.invalid/s/a.png)}</style>", &["page.search-ms high"]),
         ] {
@@ -385,6 +391,10 @@ mod tests {
             (
                 "html",
                 "<base href='https://host.invalid/'><input value='\\\\host.invalid\\s'><img src='file:///C:/a.b/c.png'><img src='file:///home/a.b/c.png'><img src='//cdn.invalid/a.png'>",
+            ),
+            (
+                "html",
+                "<form action='/search'><form action='//host.invalid/a'><form action='file:///C:/a'><form action='file://C:/a'>",
             ),
             // What writes about it has nothing to mark, and what is marked asks for no check.
             (
