@@ -15,17 +15,17 @@ patterns! {
     // Scripting API of Unity, "InitializeOnLoadAttribute": run whenever the editor starts or compiles.
     UNITY = r"\bInitializeOnLoad(?:Method)?(?:Attribute)?\b|\bDidReloadScripts\b|:\s*AssetPostprocessor\b";
     STARTS = r"\bProcess\s*\.\s*Start\b|\bProcessStartInfo\b|\bnew\s+(?:System\s*\.\s*Diagnostics\s*\.\s*)?Process\b|\bAssembly\s*\.\s*Load\s*\(";
-    HIDDEN = r#"(?i)\s-w\w*\s+(?:h|1\b)|\s-e(?:c|nc?|ncodedcommand)\s|\b(?:iwr|irm|iex|invoke-(?:webrequest|restmethod|expression)|downloadstring|frombase64string|mshta|bitsadmin|certutil|regsvr32)\b|\b(?:curl|wget)\b[^\r\n|]*\|\s*(?:ba|z)?sh\b"#;
+    HIDDEN = r"(?i)\s-w\w*\s+(?:h|1\b)|\s-e(?:c|nc?|ncodedcommand)\s|\b(?:iwr|irm|iex|invoke-(?:webrequest|restmethod|expression)|downloadstring|frombase64string|mshta|bitsadmin|certutil|regsvr32)\b|\b(?:curl|wget)\b[^\r\n|]*\|\s*(?:ba|z)?sh\b";
     DOWNLOADS = r"\bDownload(?:File|Data|String)(?:Async|TaskAsync)?\s*\(|\bUnityWebRequest\b|\bGet(?:ByteArray|String|Stream)Async\s*\(";
     // A script within a resource, which runs when the resource is loaded, and what it starts.
     GODOT = r#"(?s)\[(?:sub_resource|gd_resource)\b[^\]\r\n]*\btype\s*=\s*"GDScript""#;
-    GODOT_STARTS = r#"\bOS\s*\.\s*(?:execute\w*|create_process|create_instance|call)\s*\("#;
+    GODOT_STARTS = r"\bOS\s*\.\s*(?:execute\w*|create_process|create_instance|call)\s*\(";
     SOAPUI = r"(?:^|[<:])soapui-project\b";
     SOAPUI_RUNS = r"<(?:\w+:)?(?:afterLoadScript|beforeSaveScript)\b[^<>]*>(?:<!\[CDATA\[)?\s*[^<\s]";
     GROOVY_STARTS = r"\.\s*execute\s*\(\s*\)|\bProcessBuilder\b|\bgetRuntime\b|\bRuntime\s*\.|\bURLClassLoader\b|\bevaluate\s*\(";
     DYNAMO = r#""RunType"\s*:\s*"(?:Automatic|Periodic)""#;
-    // In JSON a letter that stands for a line's end may stand before a word.
     DYNAMO_CODE = r#""(?:NodeType|ConcreteType)"\s*:\s*"[^"]*Python"#;
+    // In JSON a letter that stands for a line's end may stand before a word.
     PYTHON_STARTS = r"(?:\b|\\[nrt])(?:os\s*\.\s*(?:system|popen|startfile|exec[lv]\w*)|subprocess)\b|\bProcess\s*\.\s*Start\b|\bWebClient\b|\b__import__\b|\bexec\s*\(";
     // Code that somebody wrote is kept as boxes; what runs by itself is kept as it is evaluated.
     MATHEMATICA = r"\bDynamic(?:Module)?(?:Box)?\s*\[|\bInitializationCell\s*->\s*True\b";
