@@ -40,6 +40,8 @@ patterns! {
     LOADS_SHARED = r#"(?:<(?:iframe|frame|img|embed|object|link|script|video|audio|source|track|body|table|td|th|tr|input|image|feimage|use|bgsound|applet|base|xml|v:imagedata|v:fill)\b[^<>]*[\s"'/](?:src|srcset|data|href|xlink:href|background|poster|lowsrc|dynsrc|codebase|classid)|<param\b[^<>]*[\s"'/]value)\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
     // The same in a style, in which a backslash is written twice.
     STYLE_SHARED = r#"(?:url\(|@import)\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2,4}|\\{4})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>)]{0,160}"#;
+    // What a reader of XML takes before it shows anything: a definition of its type, a part of its text, its style.
+    DECLARED_SHARED = r#"(?:<!(?:doctype|entity)\b[^<>]{0,200}?\b(?:system|public\s+(?:"[^"<>]*"|'[^'<>]*'))|<\?xml-stylesheet\b[^<>]*\shref\s*=)\s*["']\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
     // What somebody fills in and sends, with the name and password of the machine.
     SENT_TO_SHARE = r#"<(?:form|button|input)\b[^<>]*[\s"'/](?:form)?action\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*[@:\\/][^<>]{0,160}"#;
     // Text that is marked whole by a click or a touch.
@@ -234,7 +236,8 @@ fn leads_to_share(page: &Page, findings: &mut Findings) {
     let share = all(&SHARE).map(|value| (Severity::Medium, value, "the page leads to a file share by itself"));
     let styles = page.markup.contains("<style") || page.tags.contains("style=");
     let styled = styles.then(|| STYLE_SHARED.find_iter(&page.markup).map(|m| m.as_str())).into_iter().flatten();
-    let loads = LOADS_SHARED.find_iter(&page.tags).map(|m| m.as_str()).chain(styled);
+    let declared = DECLARED_SHARED.find_iter(&page.markup).map(|m| m.as_str());
+    let loads = LOADS_SHARED.find_iter(&page.tags).map(|m| m.as_str()).chain(styled).chain(declared);
     let loads = loads.map(|value| (Severity::High, value, "the page loads something from a file share by itself"));
     let sent =
         all(&SENT_TO_SHARE).map(|value| (Severity::High, value, "the page sends what people enter to a file share"));
@@ -349,6 +352,13 @@ mod tests {
             ("html", "<object codebase='\\\\host.invalid\\s'></object>", &["page.search-ms high"]),
             ("html", "<object><param name=URL value='\\\\host.invalid\\s\\a'></object>", &["page.search-ms high"]),
             ("html", "<img srcset='file:///\\\\host.invalid\\s\\a.png 2x'>", &["page.search-ms high"]),
+            ("xml", "<!DOCTYPE a SYSTEM \"file://host.invalid/s/a.dtd\"><a/>", &["page.search-ms high"]),
+            (
+                "xml",
+                "<!DOCTYPE a [<!ENTITY % x PUBLIC 'a' '\\\\host.invalid\\s\\a'>%x;]><a/>",
+                &["page.search-ms high"],
+            ),
+            ("xml", "<?xml-stylesheet type='text/xsl' href='\\\\host.invalid\\s\\a'?><a/>", &["page.search-ms high"]),
             ("html", "<form action='file://host.invalid/s/a'><input name=a></form>", &["page.search-ms high"]),
             ("html", "<form><button formaction='\\\\host\\s\\a'>x</button></form>", &["page.search-ms high"]),
             ("html", "<body background='\\\\host.invalid\\s\\a.png'>", &["page.search-ms high"]),
@@ -404,6 +414,8 @@ mod tests {
             ("html", "<p>Run it:</p><pre style='user-select:all'>curl -o a.zip https://host.invalid/a.zip</pre>"),
             ("html", "<p>@import url(file://host.invalid/s/a.css) is what a style would say</p>"),
             ("svg", "<svg><title>script onload=</title><path d='M0 0'/></svg>"),
+            ("xml", "<!DOCTYPE a PUBLIC '-//A//B' 'file:///C:/a/b.c.dtd' [<!ENTITY x SYSTEM 'a.xml'>]><a/>"),
+            ("xml", "<!DOCTYPE plist SYSTEM \"file://localhost/System/Library/DTDs/PropertyList.dtd\"><plist/>"),
             ("xml", "<list><item>search-ms:query=a&amp;crumb=b</item></list>"),
         ] {
             check(&Pages, kind, text, &[]);
