@@ -1,5 +1,5 @@
 //! Files of programs that run code in them as soon as they are opened or imported: editor code of Unity, resources of Godot, projects
-//! of SoapUI, graphs of Dynamo, notebooks of Mathematica, tables of Cheat Engine, skins of Rainmeter, scores of LilyPond, and what
+//! of SoapUI and QGIS, graphs of Dynamo, notebooks of Mathematica, tables of Cheat Engine, skins of Rainmeter, scores of LilyPond, and what
 //! Terraform and Packer run on the machine itself.
 //!
 //! Most of them hold such code and mean no harm: told is what starts another program, or fetches something and runs it.
@@ -27,6 +27,7 @@ patterns! {
     DYNAMO_CODE = r#""(?:NodeType|ConcreteType)"\s*:\s*"[^"]*Python"#;
     // In JSON a letter that stands for a line's end may stand before a word.
     PYTHON_STARTS = r"(?:\b|\\[nrt])(?:os\s*\.\s*(?:system|popen|startfile|exec[lv]\w*)|subprocess)\b|\bProcess\s*\.\s*Start\b|\bWebClient\b|\b__import__\b|\bexec\s*\(";
+    QGIS = r"<pythonCode\b";
     // Code that somebody wrote is kept as boxes; what runs by itself is kept as it is evaluated.
     MATHEMATICA = r"\bDynamic(?:Module)?(?:Box)?\s*\[|\bInitializationCell\s*->\s*True\b";
     MATHEMATICA_STARTS = r#"\b(?:Run|RunProcess|StartProcess|RunThrough)\s*\[\s*[{"]|\b(?:Import|Get|ReadList|OpenRead|ReadString)\s*\[\s*"\s*!"#;
@@ -86,6 +87,12 @@ static RULES: &[Rule] = &[
         opens: &DYNAMO,
         does: Does::All(&[&DYNAMO_CODE, &PYTHON_STARTS]),
         message: "Dynamo starts a program when the graph is opened",
+    },
+    Rule {
+        endings: &[".qgs"],
+        opens: &QGIS,
+        does: Does::All(&[&PYTHON_STARTS]),
+        message: "QGIS starts a program when the project is opened and its macros are allowed",
     },
     Rule {
         endings: &[".nb", ".cdf"],
@@ -202,6 +209,7 @@ mod tests {
                 "a.dyn",
                 r#"{"Nodes": [{"NodeType": "PythonScriptNode", "Code": "import os\nos.system('calc')"}], "View": {"Dynamo": {"RunType": "Automatic"}}}"#,
             ),
+            ("a.qgs", "<qgis><pythonCode>import os\ndef openProject():\n os.system('calc')</pythonCode></qgis>"),
             ("a.nb", "Notebook[{Cell[BoxData[DynamicBox[ToBoxes[Run[\"calc\"]]]]]}]"),
             ("A.CT", "<CheatTable><LuaScript>os.execute('calc')</LuaScript></CheatTable>"),
             (
@@ -250,6 +258,7 @@ mod tests {
             ),
             ("A.CT", "<CheatTable><LuaScript>shellExecute('https://host.invalid')</LuaScript></CheatTable>"),
             ("a.ini", "[Rainmeter]\nUpdate=1000\n[M]\nPlugin=RunCommand\nProgram=powershell\nParameter=Get-Date\n"),
+            ("a.qgs", "<qgis><pythonCode>def openProject():\n pass</pythonCode></qgis>"),
             ("a.ly", "\\version \"2.24.0\"\n#(let ((system (ly:grob-system grob))) system)\n"),
             // What another machine runs when it starts, and a command of one's own.
             (
