@@ -10,8 +10,15 @@ const KINDS: &[&str] = &["dae", "x3d", "wrl", "usd"];
 const NAMES: &[&str] =
     &["gltf", "vrm", "obj", "mtl", "mtlx", "wrl", "vrml", "x3dv", "x3d", "dae", "usda", "usd", "cue"];
 
+/// Bytes of a file that is looked at.
+const MOST: u64 = 32 << 20;
+
 /// Whether the part is one of them.
 pub(super) fn taken(part: &Part) -> bool {
+    // LIMIT: larger ones are the rule where places are measured, and are not to wait for this; see LIMITATIONS.md.
+    if part.size > MOST {
+        return false;
+    }
     let may_be = !part.kind.class.runs() && !matches!(part.kind.class, Class::Archive | Class::DiskImage);
     KINDS.iter().any(|kind| part.is(kind)) || may_be && part.named && NAMES.contains(&&*part.extension())
 }
