@@ -123,7 +123,7 @@ fn without_controls(text: &str) -> String {
         }
     }
     plain.push_str(rest);
-    // Pictures and objects are one long word of digits.
+    // LIMIT: pictures and objects are one long word of digits, which nobody reads.
     let data = |word: &&str| word.len() > MOST_DIGITS && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     plain.split_inclusive(char::is_whitespace).filter(|word| !data(&word.trim_end())).collect()
 }
