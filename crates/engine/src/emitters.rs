@@ -61,7 +61,7 @@ pub static EMITTERS: &[Emitter] = &[
     row(By::Detector, "instructions", &["T1027.018", "T1059", "T1204", "T1204.002"]),
     row(By::Detector, "macros", &["T1059.005", "T1105", "T1137", "T1204.002"]),
     row(By::Detector, "masquerade", &["T1036", "T1036.002", "T1036.007", "T1036.008"]),
-    row(By::Detector, "pages", &["T1027.006", "T1027.017", "T1187", "T1204.001", "T1204.004", "T1528"]),
+    row(By::Detector, "pages", &["T1027.006", "T1027.017", "T1187", "T1204.001", "T1204.004", "T1528", "T1539"]),
     row(By::Detector, "pdfs", &["T1059.007", "T1187", "T1204.001", "T1204.002"]),
     row(
         By::Detector,
@@ -79,6 +79,7 @@ pub static EMITTERS: &[Emitter] = &[
             "T1059.003",
             "T1059.004",
             "T1059.005",
+            "T1059.006",
             "T1059.007",
             "T1105",
             "T1218.005",
@@ -95,6 +96,7 @@ pub static EMITTERS: &[Emitter] = &[
             "T1059",
             "T1059.004",
             "T1098.004",
+            "T1127.001",
             "T1176.001",
             "T1176.002",
             "T1195.001",
@@ -106,6 +108,7 @@ pub static EMITTERS: &[Emitter] = &[
             "T1546",
             "T1546.003",
             "T1546.004",
+            "T1574.014",
         ],
     ),
     row(

@@ -70,6 +70,9 @@ patterns! {
     // What no manual offers: commands that start others from afar, that hide their window or what they are.
     HIDES = r#"\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup|\b(?:regsvr32|bitsadmin|forfiles|pcalua|wmic|finger|proxycommand|mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
 
+    // What gets the rest of a command from elsewhere, or decodes it.
+    AFAR = r#"https?:|\\[a-z0-9]|\b(?:iwr|irm|iex|curl|wget|invoke-\w+|download\w+|frombase64string|base64|finger|nslookup|proxycommand)\b|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
+
     // A word with marks in it that a shell of Windows drops.
     PARTED = r"[a-z]\^[a-z]{1,6}\^[a-z]|[a-z]`[a-z]{1,6}`[a-z]";
 
@@ -307,6 +310,14 @@ pub(super) fn shown_command(markup: &str) -> Option<String> {
     excerpt_line(&COMMAND, markup).or_else(|| excerpt_line(&SHARED, markup)).or_else(|| excerpt(&UNIX, markup))
 }
 
+/// A command in text that people see, in lower case, that hides what it does and gets it from elsewhere, or a program on a share.
+pub(super) fn shown_from_afar(text: &str) -> Option<String> {
+    let line = |found: regex::Match<'_>| cut(up_to(text, found.start(), |c| matches!(c, '\r' | '\n')));
+    let mut commands = COMMAND.find_iter(text).chain(UNIX.find_iter(text)).map(line);
+    let hidden = commands.find(|command| hides(command) && AFAR.is_match(command));
+    hidden.or_else(|| excerpt_line(&SHARED, text))
+}
+
 /// Whether a command is written as manuals write theirs: in full, and to be seen when it runs.
 pub(super) fn plainly_offered(value: &str, code: &str) -> bool {
     let code = code.to_ascii_lowercase();
@@ -365,7 +376,7 @@ fn unveil(code: &mut String) {
     code.push_str(&normalise(&more));
 }
 
-fn percent_decoded(text: &str) -> String {
+pub(super) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -1,8 +1,10 @@
 //! What a page would do: assemble a file, put a command on the clipboard, lead to a remote share, take over a sign-in.
 
 mod pictures;
+mod session;
 mod sign_in;
 mod smuggling;
+mod told;
 
 use super::clipboard::{
     CLICK_FIX, Code, Lure, command_value, hides, of_a_site, plainly_offered, report, shown_command,
@@ -19,8 +21,10 @@ const MESSAGE: u64 = 256 << 10;
 /// The same as [`warm_up`] for what pages are looked at by beside these.
 pub(super) fn warm_up_below() {
     pictures::warm_up();
+    session::warm_up();
     sign_in::warm_up();
     smuggling::warm_up();
+    told::warm_up();
 }
 
 patterns! {
@@ -36,6 +40,10 @@ patterns! {
     LOADS_SHARED = r#"(?:<(?:iframe|frame|img|embed|object|link|script|video|audio|source|track|body|table|td|th|tr|input|image|feimage|use|bgsound|applet|base|xml|v:imagedata|v:fill)\b[^<>]*[\s"'/](?:src|srcset|data|href|xlink:href|background|poster|lowsrc|dynsrc|codebase|classid)|<param\b[^<>]*[\s"'/]value)\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
     // The same in a style, in which a backslash is written twice.
     STYLE_SHARED = r#"(?:url\(|@import)\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2,4}|\\{4})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>)]{0,160}"#;
+    // What a reader of XML takes before it shows anything: a definition of its type, a part of its text, its style.
+    DECLARED_SHARED = r#"(?:<!(?:doctype|entity)\b[^<>]{0,200}?\b(?:system|public\s+(?:"[^"<>]*"|'[^'<>]*'))|<\?xml-stylesheet\b[^<>]*\shref\s*=)\s*["']\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+[@:\\/][^<>]{0,160}"#;
+    // What somebody fills in and sends, with the name and password of the machine.
+    SENT_TO_SHARE = r#"<(?:form|button|input)\b[^<>]*[\s"'/](?:form)?action\s*=\s*["']?\s*(?:file:/{2}|file:/{4,5}|file:/{0,3}\\{2}|\\{2})[a-z0-9][a-z0-9-]+(?:\.[a-z0-9-]+)*[@:\\/][^<>]{0,160}"#;
     // Text that is marked whole by a click or a touch.
     SELECTS = r#"user-select\s*:\s*all|\.select\s*\(\s*\)|selectallchildren|selectnodecontents|setselectionrange"#;
     SHARE = r#"<meta\b[^<>]*refresh[^<>]*url\s*=\s*["']?\s*file:[^<>]{0,160}|(?:location(?:\.href)?\s*=|location\.(?:replace|assign)\s*\(|window\.open\s*\()\s*["']file:[^\r\n]{0,160}|<(?:iframe|img|embed|object|link|script)\b[^<>]*(?:src|data|href)\s*=\s*["']?\s*(?:file:/{2,5}[a-z0-9.-]*[a-z][a-z0-9.-]*\.[a-z0-9-]{2,}[/@:\\]|\\\\[a-z0-9])[^<>]{0,160}"#;
@@ -54,13 +62,21 @@ impl Detector for Pages {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        is_page(part) || is_message(part) || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
+        is_page(part)
+            || is_message(part)
+            || told::wants(part)
+            || part.is("js") && of_a_site(part) && part.size <= smuggling::SMALL as u64
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         let text = decode(bytes);
-        if !is_page(part) && is_message(part) {
-            sign_in::asks(&text, &[&text.to_ascii_lowercase()], findings);
+        if !is_page(part) && (is_message(part) || told::wants(part)) {
+            if is_message(part) {
+                sign_in::asks(&text, &[&text.to_ascii_lowercase()], findings);
+            }
+            if told::wants(part) {
+                told::asks(part, &text, findings);
+            }
             return Ok(());
         }
         if !is_page(part) {
@@ -73,8 +89,12 @@ impl Detector for Pages {
         let page = Page::of(bare.as_deref().unwrap_or(&text));
         smuggling::smuggles(&page, findings);
         copies_command(part, &page, findings);
+        if told::wants(part) {
+            told::asks(part, &page.shown, findings);
+        }
         leads_to_share(&page, findings);
         sign_in::asks(&page.shown, &[&page.markup, &page.plain], findings);
+        session::sends(&page, findings);
         if part.is("svg") {
             pictures::acts(&page, findings);
         }
@@ -216,9 +236,12 @@ fn leads_to_share(page: &Page, findings: &mut Findings) {
     let share = all(&SHARE).map(|value| (Severity::Medium, value, "the page leads to a file share by itself"));
     let styles = page.markup.contains("<style") || page.tags.contains("style=");
     let styled = styles.then(|| STYLE_SHARED.find_iter(&page.markup).map(|m| m.as_str())).into_iter().flatten();
-    let loads = LOADS_SHARED.find_iter(&page.tags).map(|m| m.as_str()).chain(styled);
+    let declared = DECLARED_SHARED.find_iter(&page.markup).map(|m| m.as_str());
+    let loads = LOADS_SHARED.find_iter(&page.tags).map(|m| m.as_str()).chain(styled).chain(declared);
     let loads = loads.map(|value| (Severity::High, value, "the page loads something from a file share by itself"));
-    let all = diagnostic.chain(search).chain(goes).chain(loads).chain(share);
+    let sent =
+        all(&SENT_TO_SHARE).map(|value| (Severity::High, value, "the page sends what people enter to a file share"));
+    let all = diagnostic.chain(search).chain(goes).chain(loads).chain(sent).chain(share);
     // Of several as bad, the first.
     let worst = all.reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     if let Some((severity, value, message)) = worst {
@@ -329,6 +352,15 @@ mod tests {
             ("html", "<object codebase='\\\\host.invalid\\s'></object>", &["page.search-ms high"]),
             ("html", "<object><param name=URL value='\\\\host.invalid\\s\\a'></object>", &["page.search-ms high"]),
             ("html", "<img srcset='file:///\\\\host.invalid\\s\\a.png 2x'>", &["page.search-ms high"]),
+            ("xml", "<!DOCTYPE a SYSTEM \"file://host.invalid/s/a.dtd\"><a/>", &["page.search-ms high"]),
+            (
+                "xml",
+                "<!DOCTYPE a [<!ENTITY % x PUBLIC 'a' '\\\\host.invalid\\s\\a'>%x;]><a/>",
+                &["page.search-ms high"],
+            ),
+            ("xml", "<?xml-stylesheet type='text/xsl' href='\\\\host.invalid\\s\\a'?><a/>", &["page.search-ms high"]),
+            ("html", "<form action='file://host.invalid/s/a'><input name=a></form>", &["page.search-ms high"]),
+            ("html", "<form><button formaction='\\\\host\\s\\a'>x</button></form>", &["page.search-ms high"]),
             ("html", "<body background='\\\\host.invalid\\s\\a.png'>", &["page.search-ms high"]),
             ("html", "<style>p{background:url(file://host.invalid/s/a.png)}</style>", &["page.search-ms high"]),
         ] {
@@ -370,6 +402,10 @@ mod tests {
                 "html",
                 "<base href='https://host.invalid/'><input value='\\\\host.invalid\\s'><img src='file:///C:/a.b/c.png'><img src='file:///home/a.b/c.png'><img src='//cdn.invalid/a.png'>",
             ),
+            (
+                "html",
+                "<form action='/search'><form action='//host.invalid/a'><form action='file:///C:/a'><form action='file://C:/a'>",
+            ),
             // What writes about it has nothing to mark, and what is marked asks for no check.
             (
                 "html",
@@ -378,6 +414,8 @@ mod tests {
             ("html", "<p>Run it:</p><pre style='user-select:all'>curl -o a.zip https://host.invalid/a.zip</pre>"),
             ("html", "<p>@import url(file://host.invalid/s/a.css) is what a style would say</p>"),
             ("svg", "<svg><title>script onload=</title><path d='M0 0'/></svg>"),
+            ("xml", "<!DOCTYPE a PUBLIC '-//A//B' 'file:///C:/a/b.c.dtd' [<!ENTITY x SYSTEM 'a.xml'>]><a/>"),
+            ("xml", "<!DOCTYPE plist SYSTEM \"file://localhost/System/Library/DTDs/PropertyList.dtd\"><plist/>"),
             ("xml", "<list><item>search-ms:query=a&amp;crumb=b</item></list>"),
         ] {
             check(&Pages, kind, text, &[]);

@@ -3,9 +3,11 @@
 //!
 //! Each row is a place, a name in it and what happens. The files are parsed, not searched: escapes, comments and names that come
 //! twice hide nothing, and words in a comment are not settings. What systems know by its content rather than by its place
-//! ([`systems`]), and settings that texts give their editors ([`modelines`]), are looked at beside.
+//! ([`systems`]), settings that texts give their editors ([`modelines`]), and code that programs run when they open a file of theirs
+//! ([`projects`]), are looked at beside.
 
 mod modelines;
+mod projects;
 mod systems;
 
 use crate::text::{cut, decode};
@@ -37,7 +39,9 @@ impl Detector for Settings {
 
     fn wants(&self, part: &Part) -> bool {
         let known = || part.named && rows(part).next().is_some();
-        part.size > 0 && part.role != Role::Command && (systems::wants(part) || modelines::wants(part) || known())
+        part.size > 0
+            && part.role != Role::Command
+            && (systems::wants(part) || projects::wants(part) || modelines::wants(part) || known())
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -46,6 +50,9 @@ impl Detector for Settings {
         }
         if systems::wants(part) {
             systems::look(part, bytes, offset, findings);
+        }
+        if projects::wants(part) {
+            projects::look(part, bytes, offset, findings);
         }
         let rows: Vec<&Row> = if part.named { rows(part).collect() } else { Vec::new() };
         // Layers of images have no names of their own, and stand beside their settings; in front of an archive settings may stand.

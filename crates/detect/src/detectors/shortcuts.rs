@@ -1,6 +1,7 @@
 //! What a shortcut runs and where it leads: interpreters, hidden arguments, other machines.
 
 mod runners;
+mod scenes;
 
 use crate::text::{cut, decode, normalise, patterns};
 use crate::{DetectError, Detector, Findings};
@@ -69,6 +70,7 @@ impl Detector for Shortcuts {
             || FOLDERS.iter().any(|kind| part.is(kind))
             || played(part)
             || looks_of_a_folder(part)
+            || scenes::taken(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -79,6 +81,7 @@ impl Detector for Shortcuts {
             Some(Held::Target) => target(&text, findings),
             Some(Held::Icon) => icon(&text, findings),
             None if part.is("rdp") => remote_desktop(&text.to_lowercase(), findings),
+            None if scenes::taken(part) => scenes::look(part, &text, findings),
             None if looks_of_a_folder(part) => {
                 if let Some(place) = FOLDER_LOOK.captures(&text.to_lowercase()).and_then(|c| c.name("place")) {
                     let message =

@@ -197,7 +197,7 @@ fn body(
     parts: &mut Parts<'_, '_>,
 ) -> Result<bool, OpenError> {
     let text = part.contents();
-    let (name, kind) = if part.is_text_html() { ("body.html", "html") } else { ("body", "mail-body") };
+    let (name, kind) = rereading::kind_of_body(part);
     let mut member = Member::unnamed(Role::Body, name).of_kind(kind);
     if let Some(declared) = declared_type(part) {
         member = member.declared(declared);

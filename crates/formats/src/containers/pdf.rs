@@ -1,7 +1,7 @@
 //! PDF (ISO 32000-1): attachments, JavaScript, actions that run or fetch, and XFA forms.
 //!
 //! Objects are found by searching for them, in every revision, so that no cross-reference table can hide one.
-//! Pictures, fonts and the content of pages are not parts; the QR codes in them are looked for.
+//! Pictures, fonts and the content of pages are not parts; the QR codes in them are looked for, and what short ones say of commands is one.
 
 mod actions;
 pub(super) mod connections;
@@ -9,6 +9,7 @@ mod encrypted;
 mod filters;
 mod objects;
 mod pictures;
+mod words;
 
 use super::links::Links;
 use crate::{Content, Format, Member, OpenError, Parts};

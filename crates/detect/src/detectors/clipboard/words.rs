@@ -28,6 +28,7 @@ enum Group {
     Keys,
     Paste,
     Pretext,
+    Report,
 }
 
 /// Words of a text that talk people into pasting something.
@@ -43,6 +44,10 @@ pub(in crate::detectors) struct Lure {
     pub(in crate::detectors) sure: bool,
     /// Something of the kind is said: enough beside a command that is copied on the same page.
     pub(in crate::detectors) any: bool,
+    /// In one place they give a reason, say where and say to paste: enough beside a command that is only shown.
+    pub(in crate::detectors) told: bool,
+    /// They are said of others: somebody writes about such pages.
+    pub(in crate::detectors) reported: bool,
 }
 
 impl Lure {
@@ -53,7 +58,7 @@ impl Lure {
         let text = if text.contains('\\') { ESCAPED.replace_all(&text, " ").into_owned() } else { text };
         // A tag stands between two words, or within one that is not to be found.
         found.read(&simplified(&TAG.replace_all(&text, " ")));
-        if !found.sure && text.contains('<') {
+        if !found.told && text.contains('<') {
             found.read(&simplified(&TAG.replace_all(&text, "")));
         }
         // What is written backwards and shown the other way round (CSS Writing Modes, 2.2; HTML, `bdo`; Unicode, UAX #9).
@@ -76,12 +81,16 @@ impl Lure {
     fn read(&mut self, text: &str) {
         let mut last: HashMap<Group, usize> = HashMap::new();
         let mut words: Vec<&str> = Vec::new();
-        let mut known = HashSet::new();
+        let (mut known, mut reports) = (HashSet::new(), HashSet::new());
         for found in PHRASES.0.find_iter(text) {
             let before = text.get(..found.start()).and_then(|text| text.chars().next_back());
             let after = text.get(found.end()..).and_then(|text| text.chars().next());
             let whole = |c: Option<char>| c.is_none_or(|c| c == ' ' || c == '+');
             let Some(group) = PHRASES.1.get(found.as_str()).filter(|_| whole(before) && whole(after)) else { continue };
+            if *group == Group::Report {
+                reports.insert(found.as_str());
+                continue;
+            }
             let at = found.start();
             last.insert(*group, at);
             let near = |other: Group| last.get(&other).is_some_and(|seen| at.abs_diff(*seen) <= NEAR);
@@ -92,10 +101,15 @@ impl Lure {
                 || near(Group::Pretext) && near(Group::Opens) && near(Group::Paste);
             self.any |=
                 self.sure || matches!(*group, Group::Pretext | Group::Keys) || near(Group::Opens) && near(Group::Paste);
+            self.told |= near(Group::Pretext)
+                && (near(Group::Place) && (near(Group::Keys) || near(Group::Paste))
+                    || near(Group::Opens) && near(Group::Keys));
             if known.insert(found.as_str()) {
                 words.push(found.as_str());
             }
         }
+        // One such word is in many a pretext.
+        self.reported |= reports.len() > 1;
         if self.words.is_empty() {
             self.words = cut(&words.join(", "));
         }
@@ -264,7 +278,7 @@ static PHRASES: LazyLock<(Regex, HashMap<String, Group>)> = LazyLock::new(|| {
 static ROOTS: LazyLock<Spotter> = LazyLock::new(|| {
     // Letters beyond ASCII are of several sizes: where a phrase has nothing else, each of them that may begin it is looked for.
     let mut words = HashSet::new();
-    for phrase in PHRASES.1.keys() {
+    for (phrase, _) in PHRASES.1.iter().filter(|(_, group)| **group != Group::Report) {
         // "and" is in every text, and the words beside it are not.
         let parts = phrase.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| *part != "and");
         let plain = parts.max_by_key(|part| part.len()).unwrap_or_default();
@@ -290,6 +304,7 @@ fn read(line: &'static str) -> Option<impl Iterator<Item = (Group, String)>> {
         "keys" => Group::Keys,
         "paste" => Group::Paste,
         "pretext" => Group::Pretext,
+        "report" => Group::Report,
         _ => return None,
     };
     Some(phrases.split(';').map(move |phrase| (group, simplified(phrase.trim()))))
@@ -374,6 +389,24 @@ mod tests {
             "أنا لست روبوتا: Ctrl+V",
         ] {
             check(text, "sure");
+        }
+    }
+
+    #[test]
+    fn a_reason_a_place_and_what_to_do_there_are_enough_together_and_told_of_others_they_are_a_report() {
+        let apart = format!("Verify you are human. {} Press Win+R, Ctrl+V", "word ".repeat(1_000));
+        for (text, told, reported) in [
+            ("To verify you are human press Win+R and paste it", true, false),
+            ("Verify you are human. Open Terminal, press Cmd+V", true, false),
+            ("Verify you are human. Pr<b>ess Win</b>+<i>R, Ct</i>rl+V", true, false),
+            ("Press Win+R and paste it", false, false),
+            ("Verify you are human. Press Win+R", false, false),
+            (apart.as_str(), false, false),
+            ("Attackers have their victims verify you are human with Win+R and Ctrl+V", true, true),
+            ("ClickFix, told by its victims", false, false),
+        ] {
+            let lure = Lure::of(text).unwrap_or_default();
+            assert_eq!((lure.told, lure.reported), (told, reported), "{text}");
         }
     }
 

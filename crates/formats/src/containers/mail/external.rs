@@ -1,4 +1,5 @@
-//! Bodies that are elsewhere (RFC 2046, 5.2.3, and RFC 2017): a part that names a file which the reader's program fetches.
+//! Bodies that are elsewhere: a part that names a file which the reader's program fetches (RFC 2046, 5.2.3, and RFC 2017), and a piece
+//! of a message whose other pieces are messages of their own (RFC 2046, 5.2.2).
 
 use crate::containers::ooxml::is_share;
 use crate::{Content, Member, OpenError, Parts};
@@ -13,12 +14,16 @@ const RUN: &[&str] = &[
 
 /// Hands the place over at which a part has its body, and says where it is a share's or a program's.
 pub(super) fn place(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    let Some(declared) = part.content_type().filter(|declared| {
-        declared.ctype().eq_ignore_ascii_case("message")
-            && declared.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case("external-body"))
-    }) else {
+    let Some(declared) = part.content_type().filter(|declared| declared.ctype().eq_ignore_ascii_case("message")) else {
         return Ok(());
     };
+    let is = |name: &str| declared.subtype().is_some_and(|subtype| subtype.eq_ignore_ascii_case(name));
+    if is("partial") {
+        parts.incomplete("it is one piece of a message, whose others arrive on their own");
+    }
+    if !is("external-body") {
+        return Ok(());
+    }
     let of = |name: &str| declared.attribute(name).unwrap_or_default().trim();
     let place = match of("access-type").to_ascii_lowercase().as_str() {
         "local-file" | "afs" => of("name").to_owned(),
@@ -60,6 +65,23 @@ pub(in crate::containers) fn runs(place: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::testing::walk;
+
+    #[test]
+    fn a_piece_of_a_message_is_incomplete() {
+        for (declared, complete) in [
+            ("message/partial; id=\"a\"; number=1; total=2", false),
+            ("Message/Partial; id=\"a\"; number=2", false),
+            ("message/rfc822", true),
+        ] {
+            let head = "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: x\r\nMIME-Version: 1.0\r\n";
+            let whole = format!("{head}Content-Type: {declared}\r\n\r\n{head}\r\nhello\r\n");
+            let part = format!(
+                "{head}Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\nContent-Type: {declared}\r\n\r\n{head}\r\nhello\r\n--q--\r\n"
+            );
+            assert_eq!(walk(part.as_bytes(), "x.eml").complete(), complete, "{declared}");
+            assert!(complete || !walk(whole.as_bytes(), "x.eml").complete(), "{declared}");
+        }
+    }
 
     #[test]
     fn a_body_that_is_elsewhere_is_a_link_and_told_where_it_is_a_share_or_a_program() {

@@ -3,7 +3,7 @@
 use crate::containers::decode;
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Bounded, Role};
-use mail_parser::{Encoding, Header, Message, MessageParser, MessagePart, PartType};
+use mail_parser::{Encoding, Header, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 
 /// Borders of one multipart that are tried.
 const MOST_BORDERS: usize = 4;
@@ -11,6 +11,24 @@ const MOST_BORDERS: usize = 4;
 /// The bytes of a part as they stand in the message.
 pub(super) fn raw_body<'r>(part: &MessagePart<'_>, raw: &'r [u8]) -> &'r [u8] {
     raw.get(part.raw_body_offset() as usize..part.raw_end_offset() as usize).unwrap_or_default()
+}
+
+/// The name and kind of a body. Invitations and cards, which mail programs open by themselves, are bodies as well.
+pub(super) fn kind_of_body(part: &MessagePart<'_>) -> (&'static str, &'static str) {
+    if part.is_text_html() {
+        return ("body.html", "html");
+    }
+    let declared = part.content_type().and_then(|declared| declared.subtype()).unwrap_or_default();
+    let is = |names: &[&str]| names.iter().any(|name| declared.eq_ignore_ascii_case(name));
+    let text = part.contents();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    let begins = |mark: &[u8]| text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
+    let kind = match () {
+        () if is(&["calendar", "x-vcalendar"]) && begins(b"BEGIN:VCALENDAR") => "ics",
+        () if is(&["vcard", "x-vcard", "directory"]) && begins(b"BEGIN:VCARD") => "vcard",
+        () => "mail-body",
+    };
+    ("body", kind)
 }
 
 /// The bytes of a text that is attached, which are saved as they were sent: a character set is for what is shown.
@@ -179,4 +197,30 @@ fn encodings(part: &MessagePart<'_>, raw: &[u8]) -> Vec<&'static str> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::walk;
+
+    #[test]
+    fn invitations_and_cards_in_a_mail_are_opened_as_what_they_are() {
+        let calendar = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nATTACH:file://host.invalid/s/a.exe\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+        let card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:A\r\nURL:file://host.invalid/s/a.exe\r\nEND:VCARD\r\n";
+        for (declared, text, kind) in [
+            ("text/calendar; method=REQUEST", calendar, "ics"),
+            ("Text/Calendar; charset=utf-8", calendar, "ics"),
+            ("text/vcard", card, "vcard"),
+            ("text/plain", calendar, "mail-body"),
+            ("text/calendar", "no calendar", "mail-body"),
+        ] {
+            let mail = format!(
+                "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: {declared}\r\n\r\n{text}"
+            );
+            let found = walk(mail.as_bytes(), "x.eml");
+            let body = found.parts.iter().find(|part| part.path.ends_with("//body")).unwrap();
+            assert_eq!(body.kind.id, kind, "{declared}");
+            assert_eq!(found.parts.iter().any(|part| part.name == "target"), kind != "mail-body", "{declared}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Codes in the pictures of a document (8.9), and in what its pages draw of filled shapes (8.5).
 
 use super::objects::{Object, Value};
+use super::words::Said;
 use super::{Document, Source};
 use crate::containers::picture;
 use crate::qr::{Codes, Rectangles, Rows, of_rgb};
@@ -15,12 +16,14 @@ const MOST_STATES: usize = 64;
 const MOST_OPERANDS: usize = 8;
 
 impl<'d> Document<'d> {
-    /// Hands over what the codes in pictures and pages say.
+    /// Hands over what the codes in pictures and pages say, and what pages say of commands.
     pub(super) fn codes(&self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut codes = Codes::default();
         self.pictures(&mut codes, parts)?;
-        self.pages(&mut codes, parts)?;
-        codes.hand_over(parts)
+        let mut said = self.nothing_said(parts)?;
+        self.pages(&mut codes, &mut said, parts)?;
+        codes.hand_over(parts)?;
+        said.hand_over(parts)
     }
 
     fn pictures(&self, codes: &mut Codes, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -84,7 +87,7 @@ impl<'d> Document<'d> {
         Ok(Some(table.chunks(components).map(brightness).collect()))
     }
 
-    fn pages(&self, codes: &mut Codes, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
+    fn pages(&self, codes: &mut Codes, said: &mut Said, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let mut left = MOST_CONTENT;
         for object in self.index.objects {
             let form = object.value.get("Subtype").is_some_and(|subtype| self.index.is_name(subtype, "Form"));
@@ -106,6 +109,7 @@ impl<'d> Document<'d> {
                 content.extend(decoded);
                 content.push(b'\n');
             }
+            said.add(&content);
             if let Some(picture) = drawn(&content).picture() {
                 codes.look(&picture, parts)?;
             }
