@@ -1,5 +1,5 @@
-//! Documents whose programs run code that stands in them when they are opened or loaded: projects of QGIS, Godot, Simulink and Nuke, files
-//! of Org, and dumps of databases.
+//! Documents whose programs run code that stands in them when they are opened or loaded: models of Simulink, scripts of Nuke, files of Org, and
+//! dumps of databases.
 //!
 //! Such code is what these programs are for: only what starts another program, or fetches something and runs it, is told.
 
@@ -10,13 +10,7 @@ use lazaret_model::{Class, Part, Severity};
 use memchr::memmem;
 
 patterns! {
-    // QGIS, "Python macros": run when a project is opened, saved or closed.
-    MACROS = r"(?is)<pythonCode\b[^<>]*>(?P<code>[^<]+)";
     PYTHON = r"(?i)\bos\s*\.\s*(?:system|popen|startfile|exec[lv]p?e?|spawn\w*)\b|\bsubprocess\b|\b__import__\b|\burlopen\b|\b(?:exec|eval)\s*\(|\bctypes\b|\bQProcess\b|\bimportlib\b";
-    // Godot: a script that stands in the scene; `@tool` (before version 4: `tool`) has the editor run it.
-    GODOT = r#"(?s)\bscript/source\s*=\s*"(?P<code>(?:[^"\\]|\\.)*)""#;
-    TOOL = r"(?m)^\s*@?tool\b";
-    STARTS = r"\bOS\s*\.\s*(?:execute\w*|shell_\w+|create_process|create_instance)\b|\bJavaScript\w*\s*\.\s*eval\b|\bExpression\s*\.\s*new\b";
     // Simulink, "Model Callbacks": of a model that is loaded, in both forms of its file.
     CALLBACK = r#"(?im)(?:<P\s+Name\s*=\s*["'](?P<name>\w+)["']\s*>(?P<element>[^<]*)|^[ \t]*(?P<word>(?:pre|post)?(?:load|init|start|stop|open|close|copy|save)fcn|maskinitialization|initialization)[ \t]+"(?P<value>(?:[^"\\\r\n]|\\.)*))"#;
     CALLS = r#"(?i)\b(?:system|dos|unix|webread|websave|urlread|urlwrite|perl|python|winopen|eval[ck]?|feval)\s*\(|^\s*!|[;,\n]\s*!\s*\w|\bjava\.lang\.(?:runtime|processbuilder)|\bactxserver\b|\bSystem\.Diagnostics\.Process\b"#;
@@ -31,7 +25,7 @@ patterns! {
 }
 
 /// Endings of projects.
-const ENDINGS: [&str; 6] = ["qgs", "tscn", "tres", "mdl", "nk", "org"];
+const ENDINGS: [&str; 3] = ["mdl", "nk", "org"];
 
 /// Whether something is done with such a part.
 pub(super) fn wants(part: &Part) -> bool {
@@ -51,22 +45,16 @@ fn database(part: &Part) -> bool {
 pub(super) fn look(part: &Part, bytes: &[u8], findings: &mut Findings) {
     // Most texts and most XML are none of these.
     let begins = |mark: &[u8]| bytes.trim_ascii_start().starts_with(mark);
-    let marked = || [&b"[gd_scene"[..], b"[gd_resource", b"Model {", b"Library {"].into_iter().any(begins);
+    let marked = || [&b"Model {"[..], b"Library {"].into_iter().any(begins);
     let named = || database(part) || ENDINGS.contains(&&*part.extension());
-    let tagged = || [&b"<qgis"[..], b"<Model"].into_iter().any(|tag| memmem::find(bytes, tag).is_some());
+    let tagged = || memmem::find(bytes, b"<Model").is_some();
     if !findings.step(bytes.len() as u64) || !(named() || marked() || part.is("xml") && tagged()) {
         return;
     }
     let text = decode(bytes);
     let begins = |mark: &str| text.trim_start().starts_with(mark);
-    let told = if part.is("xml") && text.contains("<qgis") {
-        let codes = MACROS.captures_iter(&text).filter_map(|found| found.name("code"));
-        codes.map(|code| without_entities(code.as_str())).find(|code| PYTHON.is_match(code))
-    } else if part.is("xml") && text.contains("<Model") || begins("Model {") || begins("Library {") {
+    let told = if part.is("xml") && text.contains("<Model") || begins("Model {") || begins("Library {") {
         of_model(&text)
-    } else if begins("[gd_scene") || begins("[gd_resource") {
-        let codes = GODOT.captures_iter(&text).filter_map(|found| found.name("code"));
-        codes.map(|code| unquoted(code.as_str())).find(|code| TOOL.is_match(code) && STARTS.is_match(code))
     } else if part.extension() == "nk" {
         let codes = KNOB.captures_iter(&text);
         let codes = codes.filter_map(|found| found.name("quoted").or_else(|| found.name("braced")));
@@ -142,30 +130,11 @@ mod tests {
 
     #[test]
     fn projects_that_start_a_program_when_they_are_opened_are_found() {
-        let qgis = |code: &str| {
-            format!(
-                "<!DOCTYPE qgis><qgis version=\"3\"><Macros><pythonCode type=\"QString\">{code}</pythonCode></Macros></qgis>"
-            )
-        };
-        let godot = |code: &str| {
-            format!("[gd_scene format=3]\n[sub_resource type=\"GDScript\" id=\"1\"]\nscript/source = \"{code}\"\n")
-        };
         let slx = |name: &str, code: &str| {
             format!(
                 "<?xml version=\"1.0\"?><ModelInformation><Model><P Name=\"{name}\">{code}</P></Model></ModelInformation>"
             )
         };
-        check("a.qgs", "xml", &qgis("import os\ndef openProject():\n os.system(&quot;echo&quot;)"), true);
-        check("a.qgs", "xml", &qgis("def openProject():\n iface.messageBar().pushInfo('a', 'b')"), false);
-        check("a.tscn", "text", &godot("@tool\\nextends Node\\nfunc _init():\\n\\tOS.execute(\\\"echo\\\",[])"), true);
-        check("a.tscn", "text", &godot("@tool\\nextends Node\\nfunc _init():\\n\\tprint(1)"), false);
-        // The game runs it, not whoever opens the project.
-        check(
-            "a.tscn",
-            "text",
-            &godot("extends Node\\nfunc quit():\\n\\tOS.shell_open(\\\"https://host.invalid\\\")"),
-            false,
-        );
         check("blockdiagram.xml", "xml", &slx("PreLoadFcn", "system(&apos;echo&apos;)"), true);
         check("blockdiagram.xml", "xml", &slx("InitFcn", "Ts = 0.01; run('parameters.m');"), false);
         check("blockdiagram.xml", "xml", &slx("Description", "calls system('echo')"), false);
