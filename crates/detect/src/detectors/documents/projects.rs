@@ -13,7 +13,7 @@ patterns! {
     PYTHON = r"(?i)\bos\s*\.\s*(?:system|popen|startfile|exec[lv]p?e?|spawn\w*)\b|\bsubprocess\b|\b__import__\b|\burlopen\b|\b(?:exec|eval)\s*\(|\bctypes\b|\bQProcess\b|\bimportlib\b";
     // Simulink, "Model Callbacks": of a model that is loaded, in both forms of its file.
     CALLBACK = r#"(?im)(?:<P\s+Name\s*=\s*["'](?P<name>\w+)["']\s*>(?P<element>[^<]*)|^[ \t]*(?P<word>(?:pre|post)?(?:load|init|start|stop|open|close|copy|save)fcn|maskinitialization|initialization)[ \t]+"(?P<value>(?:[^"\\\r\n]|\\.)*))"#;
-    CALLS = r#"(?i)\b(?:system|dos|unix|webread|websave|urlread|urlwrite|perl|python|winopen|eval[ck]?|feval)\s*\(|^\s*!|[;,\n]\s*!\s*\w|\bjava\.lang\.(?:runtime|processbuilder)|\bactxserver\b|\bSystem\.Diagnostics\.Process\b"#;
+    CALLS = r#"(?i)\b(?:system|dos|unix|webread|websave|urlread|urlwrite|perl|python|winopen)\s*\(|^\s*!|[;,\n]\s*!\s*\w|\bjava\.lang\.(?:runtime|processbuilder)|\bactxserver\b|\bSystem\.Diagnostics\.Process\b"#;
     // Nuke, "Callbacks": Python of a script that is opened.
     KNOB = r#"(?m)^[ \t]*(?:onScript(?:Load|Save|Close)|onCreate|onDestroy|knobChanged|updateUI|autolabel|beforeRender|beforeFrameRender|afterRender|afterFrameRender|renderProgress)[ \t]+(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|\{(?P<braced>[^\r\n]*)\})"#;
     // Org 9.7 and before: abbreviations of links call functions (CVE-2024-39331).
