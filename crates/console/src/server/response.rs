@@ -36,6 +36,8 @@ struct ResponsePage {
     text: String,
     problem: &'static str,
     sent: bool,
+    /// Where the page leads by itself, once; empty for nowhere.
+    onward: String,
 }
 
 #[derive(Template)]
@@ -68,6 +70,8 @@ pub(super) struct About {
     client: String,
     technique: String,
     report: String,
+    /// It was asked for by this page itself.
+    here: String,
 }
 
 #[derive(Deserialize, Default)]
@@ -115,8 +119,12 @@ pub(super) async fn show(
     match visitor {
         Some(who) if who.may(May::ManageIncidents) => opening(&console, &who, &about, reference).await,
         visitor => {
+            // Whoever comes from a page that stopped something comes from its site, and browsers keep a session's cookie back
+            // (`SameSite=Strict`): asked for once more from here, they send it.
+            let comes = visitor.is_none() && !reference.is_empty() && about.here.is_empty();
+            let onward = if comes { format!("/incident?reference={reference}&here=yes") } else { String::new() };
             let form = ReportForm { reference, text: String::new() };
-            page(&response_page(&console, visitor.as_ref(), &headers, form))
+            page(&ResponsePage { onward, ..response_page(&console, visitor.as_ref(), &headers, form) })
         }
     }
 }
@@ -140,6 +148,7 @@ fn response_page(
         text: form.text,
         problem: "",
         sent: false,
+        onward: String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::spotter::Spotter;
 use crate::text::{cut, patterns, without_entities};
 use regex::Regex;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -190,8 +191,8 @@ fn simplified(text: &str) -> String {
             c if c.is_alphanumeric() => match styled(c) {
                 Some(plain) => out.push(plain),
                 None => {
-                    // Greek, Cyrillic and Armenian, and what Turkish has without its dot.
-                    alike |= matches!(c, '\u{370}'..='\u{58f}' | 'ı');
+                    // Greek, Cyrillic and Armenian.
+                    alike |= matches!(c, '\u{370}'..='\u{58f}');
                     out.extend(c.to_lowercase());
                 }
             },
@@ -219,10 +220,11 @@ fn styled(c: char) -> Option<char> {
 }
 
 /// A word in which letters of other scripts stand for those that they look like: without those of one's own, it is a word of theirs.
-fn without_lookalikes(word: &str) -> String {
-    let mixed = word.bytes().any(|byte| byte.is_ascii_alphabetic());
-    let folded = |c: char| if mixed { plain_like(c).unwrap_or(c) } else { c };
-    word.chars().map(folded).collect()
+fn without_lookalikes(word: &str) -> Cow<'_, str> {
+    if word.is_ascii() || !word.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(word.chars().map(|c| if c.is_ascii() { c } else { plain_like(c).unwrap_or(c) }).collect())
 }
 
 /// The Latin letter that one of another script looks like (Unicode, UTS #39, "confusables").
@@ -234,7 +236,7 @@ fn plain_like(c: char) -> Option<char> {
         ("ԁ", 'd'),
         ("еЕёΕ", 'e'),
         ("һНнΗ", 'h'),
-        ("іІїιΙı", 'i'),
+        ("іІїιΙ", 'i'),
         ("јЈ", 'j'),
         ("кКκΚ", 'k'),
         ("мМΜ", 'm'),

@@ -317,8 +317,9 @@ fn sources_of_letters_controls_and_add_ins_elsewhere_are_reported() {
         (relation("mailMergeHeaderSource", "file:///C:\\a.csv", "External"), false),
     ] {
         let found: Vec<_> = check(&[("word/a.xml", text.as_bytes())]).findings;
-        let high = found.iter().any(|f| f.id == "ooxml.external-image" && f.severity == Severity::High);
-        assert_eq!(high, reported, "{text}: {found:?}");
+        // What is held: such a document is opened up somewhere else, and seldom without a reason.
+        let held = found.iter().any(|f| f.id == "ooxml.external-image" && f.severity >= Severity::Medium);
+        assert_eq!(held, reported, "{text}: {found:?}");
     }
 }
 
