@@ -24,6 +24,8 @@ fn a_responder_walks_from_the_block_page_to_containment_and_the_export() {
     let further = [
         "--proxy-bypass-list=<-loopback>;console.test".to_owned(),
         format!("--host-resolver-rules=MAP {NAME} 127.0.0.1"),
+        // Chromium keeps what comes without TLS until somebody says that they want it, in a window that a test does not have.
+        "--disable-features=InsecureDownloadWarnings".to_owned(),
     ];
     let further: Vec<&str> = further.iter().map(String::as_str).collect();
     let browser = Browser::at_home(&served, downloads.path(), None, &further);
