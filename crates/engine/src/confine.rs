@@ -20,7 +20,8 @@ pub fn confine(read: &[PathBuf], write: &[PathBuf]) -> Result<bool, String> {
     Ok(status == RulesetStatus::FullyEnforced)
 }
 
-fn landlocked(read: &[PathBuf], write: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+/// The same without the rest; without any path it is everything that is denied.
+pub(crate) fn landlocked(read: &[PathBuf], write: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
     let abi = ABI::V6;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)

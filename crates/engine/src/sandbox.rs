@@ -5,8 +5,8 @@
 //! limits (rlimits); no system calls but those that computing needs (seccomp). Each of the last three alone already keeps
 //! a taken-over decoder from opening, connecting or executing anything.
 
-use crate::system;
-use landlock::{ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use crate::{confine, system};
+use landlock::RulesetStatus;
 use rustix::process::{Gid, Resource, Rlimit, Uid, geteuid, getrlimit, setrlimit};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, clear_ambient_capability_set, remove_capability_from_bounding_set,
@@ -230,7 +230,7 @@ fn become_nobody() -> std::io::Result<()> {
 pub(crate) fn lock_zygote(filters: &Filters) -> Result<Vec<String>, String> {
     let mut missing = Vec::new();
     rustix::thread::set_no_new_privs(true).map_err(|error| format!("no_new_privs: {error}"))?;
-    match deny_files() {
+    match confine::landlocked(&[], &[]) {
         Ok(RulesetStatus::FullyEnforced) => {}
         Ok(RulesetStatus::PartiallyEnforced) => {
             missing.push("Landlock: this kernel enforces it only partly".to_owned());
@@ -244,18 +244,6 @@ pub(crate) fn lock_zygote(filters: &Filters) -> Result<Vec<String>, String> {
     apply_filter(&filters.refused).map_err(|error| format!("seccomp: {error}"))?;
     apply_filter(&filters.zygote).map_err(|error| format!("seccomp: {error}"))?;
     Ok(missing)
-}
-
-fn deny_files() -> Result<RulesetStatus, landlock::RulesetError> {
-    let abi = ABI::V6;
-    let status = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(abi))?
-        .handle_access(AccessNet::from_all(abi))?
-        .scope(Scope::from_all(abi))?
-        .create()?
-        .restrict_self()?;
-    Ok(status.ruleset)
 }
 
 /// What the zygote takes before any sample, in bytes.

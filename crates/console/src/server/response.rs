@@ -36,7 +36,7 @@ struct ResponsePage {
     text: String,
     problem: &'static str,
     sent: bool,
-    /// Where the page leads by itself, once; empty for nowhere.
+    /// The address that the page loads by itself, once; empty: none.
     onward: String,
 }
 

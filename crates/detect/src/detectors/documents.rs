@@ -1,9 +1,9 @@
 //! What a document brings along: automatic objects, the equation editor, programs behind a picture, commands for programs that
 //! read it.
 
+mod callbacks;
 mod cells;
 mod equations;
-mod projects;
 mod shells;
 
 use crate::text::{cut, decode, patterns};
@@ -101,7 +101,7 @@ impl Detector for Documents {
     }
 
     fn wants(&self, part: &Part) -> bool {
-        part.is("rtf") || part.is("equation") || cells::wants(part) || shells::wants(part) || projects::wants(part)
+        part.is("rtf") || part.is("equation") || cells::wants(part) || shells::wants(part) || callbacks::wants(part)
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
@@ -112,8 +112,8 @@ impl Detector for Documents {
         if shells::wants(part) {
             shells::look(part, bytes, findings);
         }
-        if projects::wants(part) {
-            projects::look(part, bytes, findings);
+        if callbacks::wants(part) {
+            callbacks::look(part, bytes, findings);
         }
         if cells::wants(part) {
             cells::look(part, &decode(bytes), findings);

@@ -75,8 +75,8 @@ pub(crate) fn link_renames(name: &str, target: &str) -> bool {
     RUNS.contains(&&*ending) && lazaret_model::extension(target) != ending
 }
 
-/// Endings by which Windows or macOS run a file.
-const RUNS: [&str; 24] = [
+/// Endings by which Windows or macOS run a file, and which mean nothing else.
+pub(crate) const RUNS: [&str; 24] = [
     "exe",
     "scr",
     "pif",

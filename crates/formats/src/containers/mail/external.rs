@@ -1,16 +1,14 @@
 //! Bodies that are elsewhere: a part that names a file which the reader's program fetches (RFC 2046, 5.2.3, and RFC 2017), and a piece
 //! of a message whose other pieces are messages of their own (RFC 2046, 5.2.2).
 
+use crate::containers::bytes::RUNS;
 use crate::containers::ooxml::is_share;
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity, extension};
 use mail_parser::{MessagePart, MimeHeaders as _};
 
-/// Files that run when they are opened, by their extensions.
-const RUN: &[&str] = &[
-    "exe", "com", "scr", "pif", "cpl", "msi", "bat", "cmd", "js", "jse", "vbs", "vbe", "wsf", "hta", "ps1", "lnk",
-    "url", "jar", "iso", "img", "vhd", "vhdx", "chm", "sh", "app", "dmg", "pkg", "command",
-];
+/// Files beside [`RUNS`] that run when they are opened from a mail, by their extensions.
+const RUN_AS_WELL: &[&str] = &["com", "js", "jar", "iso", "img", "vhd", "vhdx", "sh", "app", "dmg", "pkg"];
 
 /// Hands the place over at which a part has its body, and says where it is a share's or a program's.
 pub(super) fn place(part: &MessagePart<'_>, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
@@ -59,7 +57,8 @@ pub(in crate::containers) fn runs(place: &str) -> bool {
         None => place,
     };
     let file = file.split(['?', '#']).next().unwrap_or_default();
-    RUN.contains(&&*extension(file))
+    let ending = extension(file);
+    RUNS.contains(&&*ending) || RUN_AS_WELL.contains(&&*ending)
 }
 
 #[cfg(test)]

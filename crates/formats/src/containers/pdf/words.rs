@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Bytes of text that are kept.
 const MOST_TEXT: usize = 256 << 10;
 /// Fonts, codes of one of them, and letters of a code that are kept.
-const MOST_FONTS: usize = 128;
+const MOST_FONTS: usize = 4096;
 const MOST_CODES: usize = 1 << 16;
 const MOST_LETTERS: usize = 16;
 /// Operands of an operator.
@@ -71,9 +71,14 @@ impl<'d> Document<'d> {
                 }
                 parts.budget().step(entries.len() as u64).map_err(OpenError::Limit)?;
                 for (name, font) in entries {
-                    // LIMIT: documents to be read have few; letters of others are taken for what their codes are.
-                    if fonts.len() >= MOST_FONTS || fonts.contains_key(name) {
+                    if fonts.contains_key(name) {
                         continue;
+                    }
+                    if fonts.len() >= MOST_FONTS {
+                        parts.incomplete(format!(
+                            "it has more than {MOST_FONTS} fonts, and the words in others are not read"
+                        ));
+                        return Ok(Said { fonts, text: String::new() });
                     }
                     let letters = match self.index.direct(font).get("ToUnicode") {
                         Some(map) => self.letters(map, parts)?,
@@ -348,6 +353,14 @@ mod tests {
             ],
             "mshtaxy",
         );
+    }
+
+    #[test]
+    fn fonts_beyond_those_that_are_read_are_told() {
+        let names: String = (0..=super::MOST_FONTS).map(|number| format!("/F{number} 3 0 R")).collect();
+        let page = format!("<</Type/Page/Contents 2 0 R/Resources<</Font<<{names}>>>>>>");
+        let found = pdf(&[&page, "<</Length 9>>stream\nBT ET\nendstream", "<</Type/Font/Subtype/Type1>>"]);
+        assert!(found.parts[0].incomplete.iter().any(|why| why.contains("fonts")), "{:?}", found.parts[0].incomplete);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Documents whose programs run code that stands in them when they are opened or loaded: models of Simulink, scripts of Nuke, files of Org, and
-//! dumps of databases.
+//! Documents whose programs run code that is in them when they are opened or loaded: models of Simulink, scripts of Nuke, files of Org,
+//! and database dumps. Projects that programs know by their names are in `settings/projects.rs`.
 //!
 //! Such code is what these programs are for: only what starts another program, or fetches something and runs it, is told.
 
@@ -24,16 +24,16 @@ patterns! {
     SHELL = r"(?i)\bxp_cmdshell\s*(?:\(\s*)?n?'(?P<command>(?:[^']|'')+)'";
 }
 
-/// Endings of projects.
+/// Endings of files with callbacks.
 const ENDINGS: [&str; 3] = ["mdl", "nk", "org"];
 
 /// Whether something is done with such a part.
 pub(super) fn wants(part: &Part) -> bool {
     matches!(part.kind.class, Class::Text | Class::Data | Class::Document | Class::Web | Class::Script)
-        && (project(part) || database(part))
+        && (with_callbacks(part) || database(part))
 }
 
-fn project(part: &Part) -> bool {
+fn with_callbacks(part: &Part) -> bool {
     part.is("xml") || part.is("text") || ENDINGS.contains(&&*part.extension())
 }
 
