@@ -319,6 +319,7 @@ fn habits_of_projects_are_left_alone() {
         ("a/.vscode/settings.json", r#"{"chat.tools.terminal.autoApprove": {"ls": true}}"#),
         ("a/.vscode/settings.json", r#"{"python.defaultInterpreterPath": "${workspaceFolder}/.venv/bin/python"}"#),
         ("a/.Rprofile", "source(\"renv/activate.R\")\n"),
+        ("a/.nvimrc", "function! Build()\n  make!\nendfunction\n"),
         ("a/.git/config", "[pager]\n\tbranch = false\n[diff]\n\ttool = vimdiff\n"),
         ("a/.ssh/config", "Host *\n  ForwardAgent no\n"),
         (
