@@ -14,7 +14,7 @@ const CHUNK: usize = 256 << 10;
 pub const MOST_OBJECT: usize = 16 << 20;
 const HUGE: &str = "an object larger than 16 MiB begins here; no ATT&CK object is that large";
 /// Bytes of a bundle.
-const MOST_BUNDLE: u64 = 2 << 30;
+pub(crate) const MOST_BUNDLE: u64 = 2 << 30;
 /// Objects of a bundle.
 const MOST_OBJECTS: u64 = 1_000_000;
 /// Bytes around the objects.

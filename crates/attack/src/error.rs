@@ -74,6 +74,14 @@ pub enum AttackError {
         #[source]
         source: std::io::Error,
     },
+    /// The process that unpacks a file ended early, or wrote what it should not have.
+    #[error("the process that unpacks `{path}` failed: {why}")]
+    Unpacker {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// What was asked for is not in the library.
     #[error("{0}")]
     Unknown(String),

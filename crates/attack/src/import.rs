@@ -6,6 +6,7 @@ use crate::identity::Heard;
 use crate::inputs::{self, Sink};
 use crate::names::{Number, domain_title};
 use crate::object;
+use crate::unpack::Unpacker;
 use lazaret_store::{Added, Import, Library, NewRelease, NewVersion, Release};
 use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
@@ -60,7 +61,8 @@ pub enum Outcome {
         /// Why.
         reason: &'static str,
     },
-    /// It was refused; nothing of it is in the library, unless it is an archive that was [cut](AttackError::Cut).
+    /// It was refused; nothing of it is in the library, unless it is an archive that was [cut](AttackError::Cut), or
+    /// whose [process](AttackError::Unpacker) failed.
     Refused {
         /// Its name.
         name: String,
@@ -109,13 +111,15 @@ struct Item {
     new: Option<NewVersion>,
 }
 
-/// Imports, and tells of each bundle as it is done. `read` counts the bytes that were read.
+/// Imports, and tells of each bundle as it is done. `unpacker` starts the processes that unpack files, `read` counts the bytes that
+/// were read.
 ///
 /// # Errors
 /// When nothing can be imported at all: the database does not answer. What is wrong with a bundle is its outcome.
 pub async fn import(
     library: &Library,
     options: ImportOptions,
+    unpacker: Arc<dyn Unpacker>,
     read: Arc<AtomicU64>,
     mut tell: impl FnMut(Outcome),
 ) -> Result<(), AttackError> {
@@ -129,7 +133,7 @@ pub async fn import(
         let mut reader = Reader { options, known, sender, room: Arc::new(Semaphore::new(BYTES_UNDER_WAY)) };
         for path in reader.options.paths.clone() {
             // What is wrong with a source was told; an error says that nobody listens any more.
-            if inputs::read(&path, &read, &mut reader).is_err() {
+            if inputs::read(&path, &*unpacker, &read, &mut reader).is_err() {
                 return;
             }
         }

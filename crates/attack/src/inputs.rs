@@ -1,12 +1,13 @@
-//! Where bundles come from: files and folders, packed (zstd, gzip, xz) or in tar archives.
+//! Where bundles come from: files and folders, packed (zstd, gzip, xz) or in tar archives. Folders are read here; files are opened
+//! here and unpacked in a process of its own (`unpack.rs`), which calls [`member`].
 
 use crate::AttackError;
 use crate::names::from_file_name;
+use crate::unpack::{Unpacker, receive};
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 /// Packings within packings.
 const MOST_LAYERS: usize = 4;
@@ -28,17 +29,24 @@ pub(crate) trait Sink {
 const OTHER_NAME: &str = "its name is not that of a bundle";
 const LINK: &str = "it is a link to a folder or a broken link";
 const SPECIAL: &str = "it is not a file";
+/// Why members of archives are not read.
+pub(crate) const REASONS: [&str; 2] = [OTHER_NAME, SPECIAL];
 
 /// Reads every bundle below a path: a file is one, or an archive of several; a folder has them by their names. What cannot be
 /// read is told, and what follows it is read nevertheless.
 ///
 /// # Errors
 /// Those of the sink.
-pub(crate) fn read(path: &Path, read: &Arc<AtomicU64>, sink: &mut dyn Sink) -> Result<(), AttackError> {
+pub(crate) fn read(
+    path: &Path,
+    unpacker: &dyn Unpacker,
+    read: &AtomicU64,
+    sink: &mut dyn Sink,
+) -> Result<(), AttackError> {
     let name = path.display().to_string();
     match std::fs::metadata(path) {
         Err(source) => return sink.refused(&name, file(path, source)),
-        Ok(meta) if !meta.is_dir() => return open(path, read, sink),
+        Ok(meta) if !meta.is_dir() => return open(path, unpacker, read, sink),
         Ok(_) => {}
     }
     let listing = files(path);
@@ -53,7 +61,7 @@ pub(crate) fn read(path: &Path, read: &Arc<AtomicU64>, sink: &mut dyn Sink) -> R
         let name = path.display().to_string();
         if is_wanted(&name) {
             met += 1;
-            open(&path, read, sink)?;
+            open(&path, unpacker, read, sink)?;
         } else {
             sink.skipped(&name, OTHER_NAME)?;
         }
@@ -128,16 +136,23 @@ fn is_wanted(name: &str) -> bool {
     archive || (stem.ends_with(".json") && from_file_name(stem).0.is_some())
 }
 
-fn open(path: &Path, read: &Arc<AtomicU64>, sink: &mut dyn Sink) -> Result<(), AttackError> {
+fn open(path: &Path, unpacker: &dyn Unpacker, read: &AtomicU64, sink: &mut dyn Sink) -> Result<(), AttackError> {
     let name = path.display().to_string();
-    match File::open(path) {
-        Err(source) => sink.refused(&name, file(path, source)),
-        Ok(reader) => member(&name, &mut Counted { reader, read: Arc::clone(read) }, sink, 0),
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(source) => return sink.refused(&name, self::file(path, source)),
+    };
+    match unpacker.start(file) {
+        Ok(mut process) => receive(&name, &mut *process, read, sink),
+        Err(error) => {
+            let why = format!("it cannot be started: {error}");
+            sink.refused(&name, AttackError::Unpacker { path: name.clone(), why })
+        }
     }
 }
 
 /// Reads what a file or an archive's member holds; what is wrong with it alone is told.
-fn member(name: &str, reader: &mut dyn Read, sink: &mut dyn Sink, layers: usize) -> Result<(), AttackError> {
+pub(crate) fn member(name: &str, reader: &mut dyn Read, sink: &mut dyn Sink, layers: usize) -> Result<(), AttackError> {
     match unpack(name, reader, sink, layers) {
         Err(error @ (AttackError::File { .. } | AttackError::Cut { .. })) => sink.refused(name, error),
         other => other,
@@ -196,17 +211,4 @@ fn unpack(name: &str, reader: &mut dyn Read, sink: &mut dyn Sink, layers: usize)
 
 fn file(path: &Path, source: std::io::Error) -> AttackError {
     AttackError::File { path: path.display().to_string(), source }
-}
-
-struct Counted {
-    reader: File,
-    read: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let some = self.reader.read(buffer)?;
-        self.read.fetch_add(some as u64, Ordering::Relaxed);
-        Ok(some)
-    }
 }

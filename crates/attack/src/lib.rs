@@ -28,6 +28,7 @@ mod sheets;
 mod spelling;
 mod summary;
 mod take;
+mod unpack;
 mod view;
 
 pub use bundle::{Frame, MOST_OBJECT, Piece as BundlePiece, Splitter};
@@ -62,6 +63,7 @@ pub use take::{
     Binding, Checked, Claim, Deed, Document, Evidence, Fit, TAKE_PENDING, TAKE_SCHEMA, TakeError, Trouble, Vouched,
     act, authors, begin, binding, check, look, read_take, served, takes_now, template,
 };
+pub use unpack::{Unpacker, Unpacking, unpack_into};
 pub use view::{Link, View, is_live};
 
 /// The terms under which ATT&CK may be shown, which must go with it.

@@ -4,6 +4,7 @@
 //! every word that comes back.
 #![deny(clippy::indexing_slicing)]
 
+mod apart;
 mod assembly;
 mod cache;
 mod child;
@@ -30,6 +31,7 @@ mod together;
 mod unopened;
 mod worker;
 
+pub use apart::{Allowance, Apart, apart_main};
 pub use clamd::{Clamd, ClamdError};
 pub use confine::confine;
 pub use emitters::{By, EMITTERS, Emitter};

@@ -579,7 +579,7 @@ fn task_to(child: &OwnedFd, task: &Task, sample: &Handed) -> io::Result<()> {
 
 /// Whether there is something to read before the deadline. After it there is nothing, or who never stops talking could
 /// never be stopped.
-fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
+pub(crate) fn wait(socket: BorrowedFd<'_>, deadline: Instant) -> io::Result<bool> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {

@@ -142,6 +142,8 @@ impl Probe {
             // The first process of a namespace started it, and it can name nobody outside.
             Self::SeeProcesses => match rustix::process::getppid() {
                 Some(parent) if parent.is_init() => Err("it is in its own process namespace".to_owned()),
+                // That is its own first process, whose parent has no number there (pid_namespaces(7)).
+                None => Err("it is alone in its own process namespace".to_owned()),
                 _ => Ok(()),
             },
             Self::Descriptors => match system::descriptors() {

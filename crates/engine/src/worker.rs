@@ -62,7 +62,7 @@ fn wait_for(zygote: Pid) -> std::process::ExitCode {
 }
 
 /// Ends the calling process when its parent ends.
-fn end_with_parent() -> rustix::io::Result<()> {
+pub(crate) fn end_with_parent() -> rustix::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
 }
 
@@ -254,7 +254,7 @@ fn warm_up(inspector: &Inspector, sample: &[u8]) {
 }
 
 /// What this process takes (proc(5), `statm`: the first field and the sixth, in pages).
-fn baseline() -> Baseline {
+pub(crate) fn baseline() -> Baseline {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: Vec<u64> = text.split_whitespace().map(|pages| pages.parse().unwrap_or(0)).collect();
     let bytes =
@@ -266,17 +266,22 @@ fn describe(status: WaitStatus) -> Option<String> {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(0), _) => None,
         (Some(code), _) => Some(format!("exit status {code}")),
-        (_, Some(signal)) => Some(match signal {
-            libc::SIGSYS => "it made a system call that the sandbox forbids (SIGSYS)".to_owned(),
-            libc::SIGKILL => "it was killed (SIGKILL)".to_owned(),
-            libc::SIGXCPU => "it used up its processor time (SIGXCPU)".to_owned(),
-            libc::SIGXFSZ => "it filled the spool (SIGXFSZ)".to_owned(),
-            libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL => {
-                format!("it crashed or ran out of memory (signal {signal})")
-            }
-            other => format!("signal {other}"),
-        }),
+        (_, Some(signal)) => Some(signalled(signal)),
         _ => Some("it ended for an unknown reason".to_owned()),
+    }
+}
+
+/// What a signal that ended a process says about it.
+pub(crate) fn signalled(signal: i32) -> String {
+    match signal {
+        libc::SIGSYS => "it made a system call that the sandbox forbids (SIGSYS)".to_owned(),
+        libc::SIGKILL => "it was killed (SIGKILL)".to_owned(),
+        libc::SIGXCPU => "it used up its processor time (SIGXCPU)".to_owned(),
+        libc::SIGXFSZ => "it filled the spool (SIGXFSZ)".to_owned(),
+        libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL => {
+            format!("it crashed or ran out of memory (signal {signal})")
+        }
+        other => format!("signal {other}"),
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 async fn told(world: &World, path: &Path) -> Vec<String> {
     let mut told = Vec::new();
     let options = ImportOptions { paths: vec![path.to_owned()], ..ImportOptions::default() };
-    import(world.catalog.library(), options, Arc::default(), |outcome| {
+    import(world.catalog.library(), options, Arc::new(Here), Arc::default(), |outcome| {
         let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
         told.push(match outcome {
             Outcome::Imported { release, .. } => format!("imported {}", release.name),

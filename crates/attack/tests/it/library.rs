@@ -7,6 +7,7 @@ use lazaret_attack::{
 };
 use serde_json::json;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -325,7 +326,7 @@ async fn what_another_process_imports_is_seen_without_asking_for_releases() {
     let other = lazaret_store::Library::open(&address).await.unwrap();
     let path = world.file("enterprise-attack-2.0.json", &bundle(&[technique()]));
     let options = ImportOptions { paths: vec![path], ..ImportOptions::default() };
-    lazaret_attack::import(&other, options, Default::default(), |_| {}).await.unwrap();
+    lazaret_attack::import(&other, options, Arc::new(Here), Arc::default(), |_| {}).await.unwrap();
     // While what is remembered counts, the database is not asked.
     let view = world.catalog.view(&release).await.unwrap();
     assert_eq!(view.entries().next().unwrap().last, 10_009);

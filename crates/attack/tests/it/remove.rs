@@ -4,6 +4,7 @@ use crate::world::*;
 use lazaret_attack::{Bundle, ImportOptions, import, remove, vanished, verify};
 use lazaret_store::Removed;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A technique with a long text, so that others are packed against it.
 fn said(words: &str) -> Value {
@@ -113,7 +114,7 @@ async fn a_release_that_goes_while_another_is_read_does_not_leave_holes() {
     let options = ImportOptions { paths, ..ImportOptions::default() };
     let address = format!("sqlite:{}", world.folder.path().join("library.sqlite").display());
     let mut told = Vec::new();
-    import(world.catalog.library(), options, Default::default(), |outcome| {
+    import(world.catalog.library(), options, Arc::new(Here), Arc::default(), |outcome| {
         if told.is_empty() {
             // Between two releases of one import, by another process.
             let address = address.clone();

@@ -1,11 +1,38 @@
 //! A small world of releases for tests: written here, in the form of ATT&CK.
 
 pub use corpus::attack::*;
-use lazaret_attack::{Catalog, Choice, Found, ImportOptions, Outcome, import};
+use lazaret_attack::{Catalog, Choice, Found, ImportOptions, Outcome, Unpacker, Unpacking, import, unpack_into};
 use lazaret_store::Library;
 use serde_json::Value;
+use std::fs::File;
+use std::io::{PipeReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Unpacks in this process. The executable has a sandboxed one for it.
+pub struct Here;
+
+impl Unpacker for Here {
+    fn start(&self, file: File) -> std::io::Result<Box<dyn Unpacking>> {
+        let (reader, writer) = std::io::pipe()?;
+        std::thread::spawn(move || unpack_into(file, writer));
+        Ok(Box::new(Piped(reader)))
+    }
+}
+
+struct Piped(PipeReader);
+
+impl Read for Piped {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl Unpacking for Piped {
+    fn ended(&mut self) -> String {
+        "it ended too early".to_owned()
+    }
+}
 
 /// A library in a folder of its own.
 pub struct World {
@@ -35,7 +62,7 @@ impl World {
 
     pub async fn import_as(&self, options: ImportOptions) -> Vec<String> {
         let mut told = Vec::new();
-        import(self.catalog.library(), options, Arc::default(), |outcome| {
+        import(self.catalog.library(), options, Arc::new(Here), Arc::default(), |outcome| {
             told.push(match outcome {
                 Outcome::Imported { release, new } => {
                     format!("{} {} {}: {new} new; {}", release.feed, release.domain, release.name, release.notes)
