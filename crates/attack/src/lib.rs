@@ -60,8 +60,9 @@ pub use sheets::{Sheet, ids_of, selected_bundle, sheet_csv, sheets, sheets_json,
 pub use spelling::spelled;
 pub use summary::{ATTRIBUTION, history_json, markdown, relation_json, relations_csv, summary};
 pub use take::{
-    Binding, Checked, Claim, Deed, Document, Evidence, Fit, TAKE_PENDING, TAKE_SCHEMA, TakeError, Trouble, Vouched,
-    act, authors, begin, binding, check, look, read_take, served, takes_now, template,
+    Binding, Checked, Claim, Deed, Document, Evidence, Fit, StaleTake, TAKE_PENDING, TAKE_SCHEMA, TakeAbout, TakeError,
+    Trouble, Vouched, act, authors, begin, binding, check, is_stale, look, read_take, served, stale_takes, take_about,
+    takes_now, template, why_stale,
 };
 pub use unpack::{Unpacker, Unpacking, unpack_into};
 pub use view::{Link, View, is_live};

@@ -3,9 +3,11 @@
 
 mod acts;
 mod check;
+mod stale;
 
 pub use acts::{Deed, Vouched, act, authors, begin, look, served, takes_now};
 pub use check::{Binding, Checked, Fit, binding, check, template};
+pub use stale::{StaleTake, TakeAbout, is_stale, stale_takes, take_about, why_stale};
 
 use crate::AttackError;
 use serde::{Deserialize, Serialize};

@@ -29,6 +29,7 @@ mod rule_files;
 mod settings;
 mod sources;
 mod tree;
+mod unpacking;
 
 pub use rooms::rooms;
 
@@ -46,6 +47,9 @@ pub fn main_with(rooms: impl FnOnce() -> Vec<Arc<dyn Room>>) -> ExitCode {
     // The worker must not parse arguments, read configuration or allocate more than it needs.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_engine::WORKER_ARGUMENT) {
         return lazaret_engine::worker_main();
+    }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == unpacking::UNPACKER_ARGUMENT) {
+        return unpacking::unpacker_main();
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == lazaret_gates::SIGNER_ARGUMENT) {
         return lazaret_gates::signer_main();

@@ -51,6 +51,23 @@ impl Fit {
         }
     }
 
+    /// How it fits, in a sentence.
+    pub fn sentence(&self) -> &'static str {
+        match self {
+            Self::Current => "The source and the relationship set are current.",
+            Self::Bookkeeping(_) => {
+                "Only metadata has changed since it was written: when, by whom and in which format the source was \
+                    published."
+            }
+            Self::Outdated { source: true, relationships: true, .. } => {
+                "The source text and the relationship set have changed."
+            }
+            Self::Outdated { relationships: true, .. } => "The relationship set has changed.",
+            Self::Outdated { .. } => "The source text has changed.",
+            Self::Gone => "The newest release no longer contains the object.",
+        }
+    }
+
     /// What changed, in few words: fields of the source, and how many relationships; empty for nothing.
     pub fn changed(&self) -> String {
         let (mut fields, mut added, mut removed): (Vec<&str>, usize, usize) = (Vec::new(), 0, 0);

@@ -10,13 +10,15 @@ pub(crate) enum Library {
     /// Import releases: STIX 2.0 and 2.1 bundles, plain or compressed (zst, gz, xz), from folders, tar archives or URLs
     ///
     /// A release is imported completely or not at all, and importing one again does no harm. In folders and
-    /// archives, only files named like a bundle (`enterprise-attack-17.1.json`) are read. Exit status: 0 everything
-    /// is in the library, 2 something was rejected.
+    /// archives, only files named like a bundle (`enterprise-attack-17.1.json`) are read. Files are decompressed in a
+    /// sandboxed process. Published takes that no longer match their source are listed at the end. Exit status: 0
+    /// everything is in the library, 2 something was rejected.
     Import(Import),
     /// Download missing releases from the official collection index
     ///
-    /// The index is set by `library.index` in the configuration. Exit status: 0 everything is in the library, 2
-    /// something could not be downloaded or was rejected.
+    /// The index is set by `library.index` in the configuration. Published takes that no longer match their source are
+    /// listed at the end. Exit status: 0 everything is in the library, 2 something could not be downloaded or was
+    /// rejected.
     Sync(Sync),
     /// List releases
     Releases {
@@ -81,7 +83,7 @@ pub(crate) struct Import {
     /// The domain, if neither the name nor the bundle states it: enterprise, mobile, ics, pre
     #[arg(long, value_name = "DOMAIN", value_parser = domain)]
     pub(crate) domain: Option<String>,
-    /// Print one JSON object per line and bundle
+    /// Print one JSON object per line: for each bundle, then for each published take that is stale now
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -100,7 +102,7 @@ pub(crate) struct Sync {
     /// Print what would be downloaded without downloading it
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Print one JSON object per line and bundle
+    /// Print one JSON object per line: for each bundle, then for each published take that is stale now
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::{Common, Doctor, EngineOptions};
 use crate::failure::Failure;
-use crate::sources;
+use crate::{sources, unpacking};
 use anstyle::AnsiColor;
 use lazaret_engine::{Expected, Probe, Request, SampleBytes};
 use lazaret_model::{Gate, Limits, Origin};
@@ -33,6 +33,12 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
         holes += usize::from(outcome.is_err());
         probes.push((probe.name(), outcome));
     }
+    let mut unpacker = Vec::new();
+    for probe in Probe::FORBIDDEN {
+        let outcome = unpacking::probe(probe)?;
+        holes += usize::from(outcome.is_err());
+        unpacker.push((probe.name(), outcome));
+    }
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         // Each is another text, as if a person had it uploaded: one that is remembered, or shares a process, says nothing.
@@ -58,33 +64,40 @@ pub(crate) fn run(common: &Common, options: &Doctor) -> Result<ExitCode, Failure
     let standing = crate::process::standing(&crate::folder::named(common), &config);
     let cache = sources::cache(common).map_or_else(|| "none".to_owned(), |path| crate::display::path(&path));
     if options.json {
-        let probes: Vec<_> = probes
-            .iter()
-            .map(|(name, outcome)| json!({"attempt": name, "contained": outcome.is_ok(), "how": outcome.as_ref().unwrap_or_else(|e| e)}))
-            .collect();
+        let attempts = |probes: &[(&str, Result<String, String>)]| -> Vec<_> {
+            let attempts = probes.iter().map(|(name, outcome)| {
+                let how = outcome.as_ref().unwrap_or_else(|how| how);
+                json!({"attempt": name, "contained": outcome.is_ok(), "how": how})
+            });
+            attempts.collect()
+        };
+        let (probes, unpacker) = (attempts(&probes), attempts(&unpacker));
         let around: Vec<_> = standing
             .iter()
             .map(|(what, found)| json!({"what": what, "fine": found.is_ok(), "found": found.as_ref().unwrap_or_else(|e| e)}))
             .collect();
-        let value = json!({"protected": fine, "process": around, "missing": missing, "probes": probes, "rules": engine.rules(),
+        let value = json!({"protected": fine, "process": around, "missing": missing, "probes": probes, "unpacker": unpacker, "rules": engine.rules(),
             "policies": engine.policies().list().len(), "cache": cache, "ready_ms": ready_ms, "small_file_ms": median});
         super::print(format!("{value}\n").as_bytes())?;
     } else {
         let mut out = anstream::stdout().lock();
         let (good, bad) = (AnsiColor::Green.on_default(), AnsiColor::Red.on_default().bold());
+        let tell = |out: &mut dyn Write, probes: &[(&str, Result<String, String>)]| {
+            probes.iter().try_for_each(|(name, outcome)| match outcome {
+                Ok(how) => writeln!(out, "  {good}contained{good:#}  {name:<24} {how}"),
+                Err(how) => writeln!(out, "  {bad}HOLE{bad:#}       {name:<24} {how}"),
+            })
+        };
         writeln!(out, "inside a worker that is inspecting a file:")?;
-        for (name, outcome) in &probes {
-            match outcome {
-                Ok(how) => writeln!(out, "  {good}contained{good:#}  {name:<24} {how}")?,
-                Err(how) => writeln!(out, "  {bad}HOLE{bad:#}       {name:<24} {how}")?,
-            }
-        }
+        tell(&mut out, &probes)?;
         for protection in &missing {
             writeln!(out, "  {bad}missing{bad:#}    {protection}")?;
         }
         if missing.is_empty() {
             writeln!(out, "  namespaces, Landlock, seccomp, resource limits and no-new-privileges are all active")?;
         }
+        writeln!(out, "inside the process that unpacks ATT&CK releases:")?;
+        tell(&mut out, &unpacker)?;
         writeln!(out, "around the workers:")?;
         for (what, found) in &standing {
             match found {

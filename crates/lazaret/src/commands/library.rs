@@ -8,6 +8,7 @@ mod layer;
 mod releases;
 mod search;
 mod show;
+mod stale;
 mod sync;
 mod takes;
 

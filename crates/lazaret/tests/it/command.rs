@@ -44,6 +44,12 @@ fn nothing_forbidden_succeeds_inside_a_worker_and_no_failure_costs_more_than_one
     for probe in probes {
         assert_eq!(probe["contained"], true, "{probe}");
     }
+    // The process that unpacks releases of ATT&CK is kept from the same.
+    let unpacker = report["unpacker"].as_array().expect("probes");
+    assert_eq!(unpacker.len(), lazaret_engine::Probe::FORBIDDEN.len(), "{report}");
+    for probe in unpacker {
+        assert_eq!(probe["contained"], true, "{probe}");
+    }
     for attempt in [
         "open a file",
         "connect to a server",

@@ -1,10 +1,9 @@
 //! Takes that a release made stale: an event for each, once.
 
 use super::LibraryPages;
-use super::takes::why_stale;
-use lazaret_attack::{AttackError, Catalog, TakeError, look};
+use lazaret_attack::{AttackError, Catalog, TakeError, is_stale, look, take_about, why_stale};
 use lazaret_model::AuditAct;
-use lazaret_store::{Ledger, TakeState};
+use lazaret_store::Ledger;
 
 /// In whose name: no person did it.
 const WHO: &str = "lazaret";
@@ -48,15 +47,6 @@ impl LibraryPages {
     }
 }
 
-async fn is_stale(catalog: &Catalog, id: i64) -> Result<bool, TakeError> {
-    match look(catalog, id).await {
-        Ok((take, _)) => Ok(take.state == TakeState::Stale),
-        Err(TakeError::Troubles(_) | TakeError::Attack(AttackError::Unknown(_) | AttackError::Named(_))) => Ok(true),
-        Err(TakeError::Missing(_)) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Says which take, about what, and what changed.
 async fn note(catalog: &Catalog, ledger: &Ledger, id: i64) -> Result<(), TakeError> {
     let take = catalog.library().take(id).await?.ok_or(TakeError::Missing(id))?;
@@ -64,8 +54,8 @@ async fn note(catalog: &Catalog, ledger: &Ledger, id: i64) -> Result<(), TakeErr
         Ok((_, checked)) => format!(" {}", checked.current.release),
         Err(_) => String::new(),
     };
-    let why = why_stale(catalog, id).await?;
-    let detail = format!("{id}: {} ({} in {}{newest}). {why}", take.title, take.object, take.domain);
+    let (about, why) = (take_about(catalog, &take).await?, why_stale(catalog, id).await?);
+    let detail = format!("{id}: {} ({about} in {}{newest}). {why}", take.title, take.domain);
     ledger.note(WHO, AuditAct::TakeStale, &detail).await?;
     Ok(())
 }

@@ -12,8 +12,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use lazaret_attack::{
-    AttackError, Catalog, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble, Vouched,
-    act as do_it, authors, begin as begin_it, kind_of, look, references, section_of, served, takes_now, template,
+    Catalog, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble, Vouched, act as do_it,
+    authors, begin as begin_it, kind_of, look, references, section_of, served, take_about, takes_now, template,
+    why_stale,
 };
 use lazaret_model::AuditAct;
 use lazaret_store::{Take, TakeState, TakeStep};
@@ -133,6 +134,8 @@ struct Row {
     take: Take,
     changed: String,
     path: String,
+    /// What it is about: ID and name.
+    about: String,
     /// Who wrote it, everybody.
     by: String,
     /// What changed since a stale one was written; empty for any other.
@@ -151,24 +154,6 @@ pub(super) struct Sought {
     state: String,
 }
 
-/// Why a take that was published does not hold any more: in a sentence, with the fields that changed.
-pub(super) async fn why_stale(catalog: &Catalog, id: i64) -> Result<String, TakeError> {
-    let checked = match look(catalog, id).await {
-        Ok((_, checked)) => checked,
-        Err(TakeError::Troubles(_)) => return Ok("Its document no longer matches the schema.".to_owned()),
-        Err(TakeError::Attack(AttackError::Unknown(sentence) | AttackError::Named(sentence))) => return Ok(sentence),
-        Err(error) => return Err(error),
-    };
-    let (mut why, changed) = (told(&checked.fit).to_owned(), checked.fit.changed());
-    if !changed.is_empty() {
-        why.push_str(&format!(" Changed: {changed}."));
-    }
-    if let (Fit::Current, Some(trouble)) = (&checked.fit, checked.troubles.first()) {
-        why = format!("Its evidence is no longer valid: {}", trouble.message);
-    }
-    Ok(why)
-}
-
 pub(super) async fn list(
     State(console): State<parts::Library>,
     who: Allowed<may::View>,
@@ -183,7 +168,8 @@ pub(super) async fn list(
     {
         let why = if take.state == TakeState::Stale { why_stale(catalog, take.id).await? } else { String::new() };
         let by = listed(&authors(catalog, &take).await?);
-        rows.push(Row { changed: shown_time(take.changed_at), path: object_path(&take.object), by, why, take });
+        let (about, path) = (take_about(catalog, &take).await?.to_string(), object_path(&take.object));
+        rows.push(Row { changed: shown_time(take.changed_at), path, about, by, why, take });
     }
     shelf(&List { user: who.shown(), state: asked.state, states: TakeState::ALL.map(TakeState::name), rows })
 }
@@ -334,6 +320,7 @@ struct One {
     shown: Option<TakeShown>,
     authors: String,
     path: String,
+    about: String,
     created: String,
     changed: String,
     fit: &'static str,
@@ -380,9 +367,10 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, 
     let authors = authors(catalog, &take).await?;
     shelf(&One {
         path: object_path(&take.object),
+        about: take_about(catalog, &take).await?.to_string(),
         created: shown_time(take.created_at),
         changed: shown_time(take.changed_at),
-        fit: checked.as_ref().map_or("Its document no longer matches the schema.", |checked| told(&checked.fit)),
+        fit: checked.as_ref().map_or("Its document no longer matches the schema.", |checked| checked.fit.sentence()),
         holds: checked.as_ref().is_some_and(|checked| checked.fit == Fit::Current && checked.troubles.is_empty()),
         can_rebind: checked
             .as_ref()
@@ -400,22 +388,6 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader, 
         user: who.shown(),
         take,
     })
-}
-
-fn told(fit: &Fit) -> &'static str {
-    match fit {
-        Fit::Current => "The source and the relationship set are current.",
-        Fit::Bookkeeping(_) => {
-            "Only metadata has changed since it was written: when, by whom and in which format the source was \
-                published."
-        }
-        Fit::Outdated { source: true, relationships: true, .. } => {
-            "The source text and the relationship set have changed."
-        }
-        Fit::Outdated { relationships: true, .. } => "The relationship set has changed.",
-        Fit::Outdated { .. } => "The source text has changed.",
-        Fit::Gone => "The newest release no longer contains the object.",
-    }
 }
 
 pub(super) async fn act(

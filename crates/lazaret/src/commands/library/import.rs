@@ -1,9 +1,11 @@
 //! `lazaret library import`.
 
+use super::stale::Before;
 use crate::cli::{Common, Import};
 use crate::config::Config;
 use crate::display;
 use crate::failure::Failure;
+use crate::unpacking::Sandboxed;
 use lazaret_attack::{AttackError, ImportOptions, Number, Outcome, domain_title, import, size};
 use lazaret_gates::Fetcher;
 use lazaret_store::Library;
@@ -29,6 +31,7 @@ pub(crate) async fn run(common: &Common, options: &Import) -> Result<ExitCode, F
     let library = super::open(&config, &super::data(common)).await?;
     let (addresses, files): (Vec<_>, Vec<_>) = options.sources.iter().partition(|source| is_address(source));
     let paths: Vec<PathBuf> = files.iter().map(PathBuf::from).collect();
+    let before = Before::look(&library).await?;
     let mut refused = 0;
     if !paths.is_empty() {
         let wanted =
@@ -45,6 +48,7 @@ pub(crate) async fn run(common: &Common, options: &Import) -> Result<ExitCode, F
         let status = fetched(&library, &fetcher, wanted.collect(), options.json).await?;
         refused += usize::from(status != ExitCode::SUCCESS);
     }
+    before.tell(options.json).await?;
     Ok(ExitCode::from(if refused > 0 { 2 } else { 0 }))
 }
 
@@ -74,7 +78,7 @@ async fn read(
         })
     };
     let mut refused = 0;
-    let done = import(library, wanted, counted, |outcome| {
+    let done = import(library, wanted, Arc::new(Sandboxed), counted, |outcome| {
         refused += usize::from(matches!(outcome, Outcome::Refused { .. }));
         let outcome = named(outcome, fetched);
         bar.suspend(|| tell(&outcome, json));
@@ -142,7 +146,15 @@ fn named(outcome: Outcome, fetched: Option<(&Path, &str)>) -> Outcome {
     };
     match outcome {
         Outcome::Skipped { name, reason } => Outcome::Skipped { name: renamed(name), reason },
-        Outcome::Refused { name, error } => Outcome::Refused { name: renamed(name), error },
+        Outcome::Refused { name, error } => {
+            let error = match error {
+                AttackError::File { path, source } => AttackError::File { path: renamed(path), source },
+                AttackError::Cut { path, source } => AttackError::Cut { path: renamed(path), source },
+                AttackError::Unpacker { path, why } => AttackError::Unpacker { path: renamed(path), why },
+                other => other,
+            };
+            Outcome::Refused { name: renamed(name), error }
+        }
         other => other,
     }
 }
@@ -176,9 +188,9 @@ fn tell(outcome: &Outcome, json: bool) {
             if json {
                 anstream::println!("{}", serde_json::json!({ "state": "refused", "source": name, "reason": why }));
             }
-            // Of an archive that is cut something may have been imported.
+            // Of an archive something may have been imported.
             let nothing = match error {
-                AttackError::Cut { .. } => "",
+                AttackError::Cut { .. } | AttackError::Unpacker { .. } => "",
                 _ => "nothing was imported from it: ",
             };
             display::complain(&format!("`{}`: {nothing}{}", display::plain(name), display::plain(&why)));

@@ -1,6 +1,7 @@
 //! `lazaret library sync`: what a collection index offers and the library has not.
 
 use super::import::{self, Wanted};
+use super::stale::Before;
 use crate::cli::{Common, Sync};
 use crate::config::Config;
 use crate::display::{self, plain};
@@ -65,5 +66,8 @@ pub(crate) async fn run(common: &Common, options: &Sync) -> Result<ExitCode, Fai
         }
         return Ok(ExitCode::SUCCESS);
     }
-    import::fetched(&library, &fetcher, wanted, options.json).await
+    let before = Before::look(&library).await?;
+    let status = import::fetched(&library, &fetcher, wanted, options.json).await?;
+    before.tell(options.json).await?;
+    Ok(status)
 }

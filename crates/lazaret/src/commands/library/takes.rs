@@ -7,8 +7,8 @@ use crate::display::{self, plain};
 use crate::failure::Failure;
 use crate::record;
 use lazaret_attack::{
-    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, authors, begin, check, look, read_take, takes_now,
-    template,
+    Catalog, Deed, Fit, TAKE_SCHEMA, TakeError, Trouble, act, authors, begin, check, look, read_take, take_about,
+    takes_now, template,
 };
 use lazaret_policy::Permissions;
 use lazaret_store::Take;
@@ -144,19 +144,20 @@ async fn list(catalog: &Catalog, id: Option<&str>, json: bool) -> Result<ExitCod
     };
     let takes = takes_now(catalog, object.as_deref()).await?;
     if json {
-        crate::display::pretty_json(&takes)?;
+        let mut rows = Vec::new();
+        for take in &takes {
+            let about = take_about(catalog, take).await?;
+            let mut row = serde_json::to_value(take)?;
+            row["about"] = serde_json::json!({ "id": about.id, "name": about.name });
+            rows.push(row);
+        }
+        crate::display::pretty_json(&rows)?;
         return Ok(ExitCode::SUCCESS);
     }
     for take in &takes {
-        let authors = authors(catalog, take).await?.join(", ");
-        anstream::println!(
-            "{:>4} {:<10} {} ({}, {})",
-            take.id,
-            take.state.name(),
-            plain(&take.title),
-            plain(&authors),
-            take.object
-        );
+        let (about, authors) = (take_about(catalog, take).await?, authors(catalog, take).await?.join(", "));
+        let (id, state, title) = (take.id, take.state.name(), plain(&take.title));
+        anstream::println!("{id:>4} {state:<10} {}: {title} ({})", plain(&about.to_string()), plain(&authors));
     }
     if takes.is_empty() {
         display::remark("no takes");
@@ -184,7 +185,8 @@ async fn show(catalog: &Catalog, number: i64, json: bool) -> Result<ExitCode, Fa
         return Ok(ExitCode::SUCCESS);
     }
     anstream::println!("{} {} {}", take.id, take.state.name(), plain(&take.title));
-    anstream::println!("about {} in {}, {}; revision {}", take.object, take.domain, take.feed, take.revision);
+    let about = plain(&take_about(catalog, &take).await?.to_string());
+    anstream::println!("about {about} in {}, {}; revision {}", take.domain, take.feed, take.revision);
     anstream::println!("{fit}");
     if !changed.is_empty() {
         anstream::println!("changed: {}", plain(&changed));
