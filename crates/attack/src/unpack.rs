@@ -334,7 +334,7 @@ struct Bundle<'s, 'p> {
 impl Bundle<'_, '_> {
     /// Passes over what nobody read.
     fn drain(&mut self) {
-        let mut waste = [0; 4_096];
+        let mut waste = vec![0; CHUNK];
         while !self.is_over {
             let _ = self.read(&mut waste);
         }

@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::process::Command;
 
 /// Processes of the sandbox below a process, with the time at which each was started (proc(5), `stat`).
-fn sandboxed(below: u32) -> BTreeSet<(u32, String)> {
+pub fn sandboxed(below: u32) -> BTreeSet<(u32, String)> {
     let mut parents = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };

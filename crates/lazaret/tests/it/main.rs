@@ -56,6 +56,7 @@ mod shelf_layers;
 mod shelf_pages;
 mod shelf_reading;
 mod shelf_takes;
+mod shelf_unpacking;
 mod sites;
 mod squid;
 mod standins;

@@ -166,7 +166,10 @@ fn takes_go_their_way_on_the_command_line() {
     assert!(status == 0 && out.contains("published"), "{complaint}");
     let shown = json_of(folder, &["takes", "show", "1", "--json"]);
     assert_eq!((&shown["take"]["state"], &shown["take"]["reviewer"]), (&json!("published"), &json!("petra")));
-    assert!(said(folder, &["takes", "list", "T9001"]).1.contains("published"));
+    let list = said(folder, &["takes", "list", "T9001"]).1;
+    assert!(list.contains("published  T9001 Opening Things: What to do about opening things (karl)"), "{list}");
+    let list = json_of(folder, &["takes", "list", "--json"]);
+    assert_eq!((&list[0]["object"], &list[0]["about"]["id"]), (&json!(TECHNIQUE), &json!("T9001")));
     let (status, _, complaint) = said(folder, &["takes", "withdraw", "1", "--as", "karl"]);
     assert!(status == 2 && complaint.contains("say why"), "{complaint}");
     assert_eq!(said(folder, &["takes", "withdraw", "1", "--as", "karl", "--note", "wrong"]).0, 0);

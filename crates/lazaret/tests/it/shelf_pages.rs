@@ -472,7 +472,10 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     // A release that says something else, imported by another process.
     let changed = with(technique(), json!({ "description": "Other words." }));
     let path = file(served.folder.path(), "enterprise-attack-4.0.json", &bundle(&[changed]));
-    assert_eq!(said(served.folder.path(), &["import", path.to_str().unwrap()]).0, 0);
+    let (status, out, _) = said(served.folder.path(), &["import", path.to_str().unwrap()]);
+    let stale = "take 1 is stale now: T9001 Opening Things (Enterprise, stix-2.0): What to do <b>about</b> it: The source text \
+                 and the relationship set have changed. Changed: description; relationships: 3 removed.";
+    assert!(status == 0 && out.contains(stale), "{out}");
     until("the release of another process is seen", || stranger.get("/techniques/T9001").contains("Other words."));
     let page = stranger.get("/techniques/T9001");
     assert!(page.contains("Other words.") && page.contains("Analyst summary pending validation"), "{page}");
@@ -484,6 +487,7 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
     let list = karl.get("/attack/takes?state=stale");
     let why = format!("{why} Changed: description; relationships: 3 removed.");
     assert!(list.contains("<td>stale<br>") && list.contains(&why), "{list}");
+    assert!(list.contains(">T9001 Opening Things</a>") && !list.contains(&format!(">{TECHNIQUE}<")), "{list}");
     assert!(!karl.get("/attack/takes?state=published").contains("/attack/takes/1\""), "what is stale is not published");
     let (_, _, body) = fetched(&stranger, "/api/v1/attack/takes", &["-H", &bearer]);
     assert!(body.contains("\"state\":\"stale\",\"revision\":3"), "{body}");
@@ -494,7 +498,22 @@ fn takes_are_written_read_by_somebody_else_and_shown() {
         audit.contains("in enterprise-attack 4.0). The source text and the relationship set have changed."),
         "{audit}"
     );
+    assert!(audit.contains("(T9001 Opening Things in enterprise-attack 4.0)"), "{audit}");
     assert_eq!(audit.matches("take stale").count(), 1, "{audit}");
+    // What is stale already is not said again; what holds and does not any more is, to programs as well.
+    let folder = served.folder.path();
+    let again =
+        file(folder, "enterprise-attack-5.0.json", &bundle(&[with(technique(), json!({ "description": "More." }))]));
+    let (_, out, _) = said(folder, &["import", again.to_str().unwrap()]);
+    assert!(!out.contains("stale"), "{out}");
+    for release in ["5.0", "4.0"] {
+        assert_eq!(said(folder, &["remove", release, "--domain", "enterprise"]).0, 0);
+    }
+    let (_, out, _) = said(folder, &["import", "--json", path.to_str().unwrap()]);
+    let told: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    let found = (&told["state"], &told["take"], &told["id"], &told["object"]);
+    assert_eq!(found, (&json!("stale"), &json!(1), &json!("T9001"), &json!(TECHNIQUE)), "{out}");
+    assert!(told["reason"].as_str().unwrap().contains("Changed: description"), "{out}");
     assert!(act(&karl, "3", "withdraw", "outdated").ends_with("303"));
 }
 
