@@ -1,4 +1,5 @@
-//! Forgets what was kept for long enough, or has no room: hourly, and soon after something new is kept.
+//! Forgets what was kept for long enough, or has no room: hourly, and soon after something new is kept. What is kept for long takes
+//! less space then: events about what was delivered are packed.
 //!
 //! Age is told by the clock, and clocks jump. What looks old because the clock leapt is kept until the clock has been
 //! steady for a day; what has no room goes all the same, the oldest first.
@@ -171,7 +172,8 @@ impl Retention {
     }
 }
 
-/// Forgets events that were kept for so many days; 0 stands for ever. The clock is believed.
+/// Forgets events that were kept for so many days; 0 stands for ever. Those that stay are packed where they can be. The clock is
+/// believed.
 async fn forget(ledger: Ledger, days: u32, now: i64) {
     let done = async {
         ledger.mark(now).await?;
@@ -181,6 +183,11 @@ async fn forget(ledger: Ledger, days: u32, now: i64) {
         Ok(0) => {}
         Ok(events) => tracing::info!(events, "deleted expired events from the ledger"),
         Err(error) => tracing::error!(error = %told(&error), "ledger cleanup failed"),
+    }
+    match ledger.pack(now, |_| {}).await {
+        Ok(0) => {}
+        Ok(events) => tracing::info!(events, "packed events about delivered files in the ledger"),
+        Err(error) => tracing::error!(error = %told(&error), "events in the ledger cannot be packed"),
     }
 }
 

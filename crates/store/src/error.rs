@@ -42,6 +42,14 @@ pub enum StoreError {
         /// What is wrong with it.
         found: String,
     },
+    /// Some of the events that the ledger keeps together cannot be read.
+    #[error("segment {id} of the ledger is damaged ({found}); restore a backup with `lazaret restore`")]
+    DamagedSegment {
+        /// Its number in the table `segments`.
+        id: i64,
+        /// What is wrong with it.
+        found: &'static str,
+    },
     /// The database's tables could not be made.
     #[error("the ledger `{address}` cannot be upgraded")]
     Migrate {

@@ -16,6 +16,7 @@ mod reports;
 mod requests;
 mod retrospect;
 mod sealed;
+mod segments;
 mod setup;
 mod techniques;
 mod tokens;
@@ -73,6 +74,8 @@ pub struct Ledger {
     away: Option<Away>,
     /// The file was found to be damaged.
     damaged: Arc<AtomicBool>,
+    /// How often samples are in segments.
+    known: segments::Known,
 }
 
 impl Ledger {
@@ -130,7 +133,8 @@ impl Ledger {
         let (away, damaged) = ((!sqlite).then(Away::default), Arc::new(AtomicBool::new(false)));
         let writer = events::Writer { pool: write.clone(), away: away.clone(), damaged: Arc::clone(&damaged) };
         tokio::spawn(events::append(writer, queue, news.clone()));
-        Ok(Self { read, write, appends, news, sqlite, key: None, shown: shown.into(), away, damaged })
+        let known = segments::Known::default();
+        Ok(Self { read, write, appends, news, sqlite, key: None, shown: shown.into(), away, damaged, known })
     }
 
     /// Events as they are recorded by this process from now on, without their reports.

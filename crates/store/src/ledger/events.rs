@@ -1,5 +1,10 @@
 //! Events: what was seen, thought and decided about one body. Never changed, only forgotten by age.
 
+mod filter;
+mod reading;
+
+pub use filter::EventFilter;
+
 use super::examine::is_damage;
 use super::techniques::{self, Seen};
 use super::{Ledger, SERVER_PATIENCE};
@@ -9,7 +14,7 @@ use lazaret_model::TechniqueId;
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::error::ErrorKind;
-use sqlx::{AnyPool, AssertSqlSafe, Row};
+use sqlx::{AnyPool, Row};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,14 +22,6 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
-/// Stands for every decision that stops something.
-const STOPPED: &str = "stopped";
-/// Events that a search for a text reads at most: one after the other, and those that an index picks, which lie apart. More
-/// would keep people waiting.
-const SEARCHED: i64 = 10_000;
-const SEARCHED_APART: i64 = 2_500;
-/// How far clocks of processes at one ledger may differ, in milliseconds.
-const SKEW: i64 = 3_600_000;
 /// Events written in one transaction.
 const BATCH: usize = 256;
 
@@ -91,37 +88,6 @@ pub struct LoggedEvent {
     pub event: Event,
 }
 
-/// Which events are wanted. Empty texts stand for any.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    /// Decision name; `stopped` for whatever is not `deliver`.
-    pub decision: String,
-    /// Registered domain.
-    pub domain: String,
-    /// Host name.
-    pub host: String,
-    /// Person.
-    pub person: String,
-    /// SHA-256 of the sample.
-    pub sha256: String,
-    /// Kind id.
-    pub kind: String,
-    /// Gate name.
-    pub gate: String,
-    /// Address of the asking machine.
-    pub client: String,
-    /// Not before this time, in milliseconds since 1970.
-    pub from: Option<i64>,
-    /// Before this time, in milliseconds since 1970.
-    pub to: Option<i64>,
-    /// A piece of name, address or reference; looked for in the newest events only.
-    pub text: String,
-    /// Only those that are in quarantine.
-    pub quarantined: bool,
-    /// A technique of ATT&CK, by its id; those about its sub-techniques are about it.
-    pub technique: String,
-}
-
 /// How many of something on one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -144,70 +110,6 @@ pub struct SiteHistory {
     pub number: i64,
 }
 
-impl EventFilter {
-    /// How many events a search for a text reads.
-    fn searched(&self) -> i64 {
-        let all = Self { text: self.text.clone(), ..Self::default() };
-        if *self == all { SEARCHED } else { SEARCHED_APART }
-    }
-
-    /// Where events are looked for, and by what they are in order: those about a technique one after the other by its own table, so that
-    /// the newest of many are found as fast as the only one.
-    fn from(&self) -> (&'static str, &'static str) {
-        if self.technique.is_empty() { ("events", "id") } else { ("event_techniques CROSS JOIN events", "event") }
-    }
-
-    /// The condition in SQL, without the text, and the values from `$2` on; `$1` is the number to stay below.
-    fn condition(&self) -> (String, Vec<String>) {
-        let mut conditions = vec!["id < $1".to_owned()];
-        let mut values = Vec::new();
-        if self.decision == STOPPED {
-            // As in the index of the migration `0002_console`.
-            conditions.push("decision IN ('hold', 'block')".to_owned());
-        }
-        let decision = if self.decision == STOPPED { "" } else { &self.decision };
-        for (column, value) in [
-            ("decision", decision),
-            ("domain", &self.domain),
-            ("host", &self.host),
-            ("person", &self.person),
-            ("sha256", &self.sha256),
-            ("kind", &self.kind),
-            ("gate", &self.gate),
-            ("client", &self.client),
-        ] {
-            if !value.is_empty() {
-                values.push(value.to_owned());
-                conditions.push(format!("{column} = ${}", values.len() + 1));
-            }
-        }
-        if !self.technique.is_empty() {
-            values.push(self.technique.clone());
-            conditions.push(format!("technique = ${} AND id = event AND event < $1", values.len() + 1));
-        }
-        if self.quarantined {
-            conditions.push("content_blob > ''".to_owned());
-        }
-        // The numbers of events rise with their times, but for differences of clocks where several processes write: by the index
-        // on times the number is found from where on, or up to where, events are read at all.
-        if let Some(from) = self.from {
-            let (from, early) = (from.max(0), from.saturating_sub(SKEW).max(0));
-            conditions.push(format!(
-                "at >= {from} AND id >= COALESCE((SELECT id FROM events WHERE at >= {early} ORDER BY at LIMIT 1), {})",
-                i64::MAX
-            ));
-        }
-        if let Some(to) = self.to {
-            let (to, late) = (to.max(0), to.saturating_add(SKEW).max(0));
-            conditions.push(format!(
-                "at < {to} AND id <= COALESCE((SELECT id FROM events WHERE at >= {late} ORDER BY at LIMIT 1), {})",
-                i64::MAX
-            ));
-        }
-        (conditions.join(" AND "), values)
-    }
-}
-
 pub(super) struct Append {
     event: Event,
     done: oneshot::Sender<Result<(), StoreError>>,
@@ -222,126 +124,6 @@ impl Ledger {
         let (done, recorded) = oneshot::channel();
         self.appends.send(Append { event, done }).await.map_err(|_| StoreError::Closed)?;
         recorded.await.map_err(|_| StoreError::Closed)?
-    }
-
-    /// Events that fit a filter, the newest first, before event number `before` where one is given. Of a text that is
-    /// looked for, some thousand events are read at most; [`Ledger::searched`] says where to go on.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn events(
-        &self,
-        filter: &EventFilter,
-        before: Option<i64>,
-        most: i64,
-    ) -> Result<Vec<LoggedEvent>, StoreError> {
-        let (condition, mut values) = filter.condition();
-        let most = most.clamp(1, 10_000);
-        let (tables, number) = filter.from();
-        let newest =
-            |most| format!("SELECT id, {COLUMNS} FROM {tables} WHERE {condition} ORDER BY {number} DESC LIMIT {most}");
-        let sql = if filter.text.is_empty() {
-            format!("SELECT newest.*, '' AS report, '' AS judged FROM ({}) AS newest ORDER BY id DESC", newest(most))
-        } else {
-            values.push(format!("%{}%", escaped(&filter.text.to_lowercase())));
-            let n = values.len() + 1;
-            format!(
-                "SELECT newest.*, '' AS report, '' AS judged FROM ({}) AS newest WHERE lower(name) LIKE ${n} ESCAPE '!' \
-                 OR lower(address) LIKE ${n} ESCAPE '!' OR lower(reference) LIKE ${n} ESCAPE '!' \
-                 ORDER BY id DESC LIMIT {most}",
-                newest(filter.searched())
-            )
-        };
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before.unwrap_or(i64::MAX));
-        for value in values {
-            query = query.bind(value);
-        }
-        query.fetch_all(&self.read).await?.iter().map(logged).collect()
-    }
-
-    /// The number of the oldest event that a search for a text read; `None` when it read all of them.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn searched(&self, filter: &EventFilter, before: Option<i64>) -> Result<Option<i64>, StoreError> {
-        let (condition, values) = filter.condition();
-        let last = filter.searched() - 1;
-        let (tables, number) = filter.from();
-        let sql = format!("SELECT id FROM {tables} WHERE {condition} ORDER BY {number} DESC LIMIT 1 OFFSET {last}");
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before.unwrap_or(i64::MAX));
-        for value in values {
-            query = query.bind(value);
-        }
-        query.fetch_optional(&self.read).await?.map(|row| Ok(row.try_get("id")?)).transpose()
-    }
-
-    /// How many events below a number fit a filter; where a text is looked for, all of them are read.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn count_events(&self, filter: &EventFilter, before: i64) -> Result<i64, StoreError> {
-        let (mut condition, mut values) = filter.condition();
-        if !filter.text.is_empty() {
-            values.push(format!("%{}%", escaped(&filter.text.to_lowercase())));
-            let n = values.len() + 1;
-            condition += &format!(
-                " AND (lower(name) LIKE ${n} ESCAPE '!' OR lower(address) LIKE ${n} ESCAPE '!' OR \
-                 lower(reference) LIKE ${n} ESCAPE '!')"
-            );
-        }
-        let (tables, _) = filter.from();
-        let sql = format!("SELECT COUNT(*) AS number FROM {tables} WHERE {condition}");
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(before);
-        for value in values {
-            query = query.bind(value);
-        }
-        Ok(query.fetch_one(&self.read).await?.try_get("number")?)
-    }
-
-    /// The event with a reference number, whole.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn event(&self, reference: &str) -> Result<Option<LoggedEvent>, StoreError> {
-        let sql = format!("SELECT id, {COLUMNS}, {WHOLE} FROM events WHERE reference = $1");
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(reference.to_owned()).fetch_optional(&self.read).await?;
-        row.as_ref().map(logged).transpose()
-    }
-
-    /// Counts since a day (days since 1970).
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn tallies(&self, since_day: i64) -> Result<Vec<Tally>, StoreError> {
-        let rows =
-            sqlx::query("SELECT day, topic, entry, number FROM tallies WHERE day >= $1 ORDER BY day, number DESC")
-                .bind(since_day)
-                .fetch_all(&self.read)
-                .await?;
-        rows.iter().map(tally).collect()
-    }
-
-    /// What is known about a registered domain.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn site(&self, domain: &str) -> Result<Option<SiteHistory>, StoreError> {
-        let asked = sqlx::query("SELECT first_seen, number FROM sites WHERE domain = $1").bind(domain.to_owned());
-        let row = self.bounded(asked.fetch_optional(&self.read)).await?;
-        row.map(|row| Ok(SiteHistory { first_seen: row.try_get("first_seen")?, number: row.try_get("number")? }))
-            .transpose()
-    }
-
-    /// How many events are about a SHA-256; what was seen a thousand times is common however often it was seen.
-    ///
-    /// # Errors
-    /// When the ledger does not answer.
-    pub async fn prevalence(&self, sha256: &str) -> Result<u64, StoreError> {
-        let asked =
-            sqlx::query("SELECT COUNT(*) AS number FROM (SELECT 1 FROM events WHERE sha256 = $1 LIMIT 1000) AS seen")
-                .bind(sha256.to_owned());
-        let row = self.bounded(asked.fetch_one(&self.read)).await?;
-        Ok(u64::try_from(row.try_get::<i64, _>("number")?).unwrap_or(0))
     }
 }
 
@@ -390,11 +172,6 @@ pub(super) fn logged(row: &AnyRow) -> Result<LoggedEvent, StoreError> {
             judged: text("judged")?,
         },
     })
-}
-
-/// A text in which LIKE sees no wildcards.
-fn escaped(text: &str) -> String {
-    text.chars().flat_map(|c| if matches!(c, '%' | '_' | '!') { vec!['!', c] } else { vec![c] }).collect()
 }
 
 /// Where events are written to, and what was learnt about it.

@@ -2,7 +2,7 @@
 //!
 //! How old an event is, is not left to its own time alone, since clocks jump. Each day a **mark** notes which event was the
 //! newest: whatever has a smaller number was there by then. What came after the mark is never forgotten, even where its time
-//! says 1970, and what came before is, even where its time lies ahead.
+//! says 1970, and what came before is, even where its time lies ahead. Segments go as a whole, once everything in them may.
 
 use super::Ledger;
 use crate::StoreError;
@@ -20,6 +20,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const FIRST: i64 = 32;
 const FEWEST: i64 = 4;
 const MOST: i64 = 256;
+/// Segments in one transaction at first.
+const FIRST_SEGMENTS: i64 = 8;
 /// Pieces in a row without anything old, after which a round ends where no mark is old enough to say what is.
 const FRUITLESS: usize = 40;
 
@@ -79,7 +81,8 @@ impl Ledger {
     ) -> Result<u64, StoreError> {
         let before = now.saturating_sub(i64::from(days).saturating_mul(DAY));
         let Some(old) = self.old(now, before).await? else { return Ok(0) };
-        let (mut after, mut rows, mut fruitless, mut gone) = (0_i64, FIRST, 0_usize, 0_u64);
+        let mut gone = self.forget_segments(old, &mut told).await?;
+        let (mut after, mut rows, mut fruitless) = (0_i64, FIRST, 0_usize);
         loop {
             let sql = format!(
                 "SELECT id FROM events WHERE id > $1 AND id <= $2 ORDER BY id LIMIT 1 OFFSET {}",
@@ -112,6 +115,34 @@ impl Ledger {
             sqlx::query("DELETE FROM marks WHERE at < $1").bind(mark).execute(&self.write).await?;
         }
         Ok(gone)
+    }
+
+    /// Forgets segments in which everything may be forgotten; how many events that were.
+    async fn forget_segments(&self, old: Old, told: &mut (impl FnMut(u64) + Send)) -> Result<u64, StoreError> {
+        let (mut rows, mut gone) = (FIRST_SEGMENTS, 0_u64);
+        loop {
+            let sql = format!(
+                "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE last_id <= $1 AND (to_at < $2 OR \
+                 from_at > $3) ORDER BY id LIMIT {rows}) RETURNING id, number"
+            );
+            let start = Instant::now();
+            let deleted = sqlx::query(AssertSqlSafe(sql)).bind(old.last).bind(old.before).bind(old.ahead);
+            let deleted = deleted.fetch_all(&self.write).await?;
+            let took = start.elapsed();
+            let (mut ids, mut events) = (Vec::with_capacity(deleted.len()), 0_u64);
+            for row in &deleted {
+                ids.push(row.try_get::<i64, _>("id")?);
+                events += u64::try_from(row.try_get::<i64, _>("number")?).unwrap_or(0);
+            }
+            if ids.is_empty() {
+                return Ok(gone);
+            }
+            self.known.forget(&ids).await;
+            told(events);
+            gone += events;
+            rows = next(rows, took);
+            tokio::time::sleep((took * PAUSES).clamp(LEAST_PAUSE, LONGEST_PAUSE)).await;
+        }
     }
 
     /// Which events are from before a time; none where nothing is known.

@@ -2,7 +2,7 @@
 //! are in a table with a column for each of their fields, everything else is in one with an envelope and a body.
 
 use super::events::{COLUMNS, logged};
-use super::{Event, Ledger, LoggedEvent};
+use super::{Event, Ledger, LoggedEvent, segments};
 use crate::{StoreError, now};
 use lazaret_model::{Administration, AuditAct, Body, EVENT_SCHEMA, RoomEvent, RoomName, Transfer, reference};
 use serde::Serialize;
@@ -237,8 +237,18 @@ impl Ledger {
             "SELECT id, {COLUMNS}, '' AS report, COALESCE(judged, '') AS judged FROM events WHERE id > $1 ORDER BY id \
              LIMIT {most}"
         );
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(after.event).fetch_all(&self.read).await?;
-        let events: Vec<LoggedEvent> = rows.iter().map(logged).collect::<Result<_, _>>()?;
+        let mut snapshot = self.snapshot().await?;
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(after.event).fetch_all(&mut *snapshot).await?;
+        let mut events: Vec<LoggedEvent> = rows.iter().map(logged).collect::<Result<_, _>>()?;
+        // Who is far behind finds some of them in segments.
+        let wanted = usize::try_from(most).unwrap_or(0);
+        let packed = segments::after(&mut snapshot, after.event, wanted).await?;
+        snapshot.commit().await?;
+        if !packed.is_empty() {
+            events.extend(packed);
+            events.sort_by_key(|logged| logged.id);
+            events.truncate(wanted);
+        }
         let sound = self.unbroken(after.event, events.iter().map(|logged| logged.id), settled.event.safe);
         let mut told_all = Vec::with_capacity(sound);
         for LoggedEvent { id, event } in events.into_iter().take(sound) {

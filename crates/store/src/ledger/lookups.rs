@@ -1,8 +1,9 @@
 //! What pages ask for in one go.
 
 use super::Ledger;
-use super::events::{self, LoggedEvent, Tally};
+use super::events::{self, EventFilter, LoggedEvent, Tally};
 use super::requests::{self, ReleaseRequest};
+use super::segments::{self, Detail, Scan};
 use crate::StoreError;
 use sqlx::{AssertSqlSafe, Row};
 
@@ -13,8 +14,15 @@ impl Ledger {
     /// When the ledger does not answer.
     pub async fn recent(&self, most: i64) -> Result<Vec<LoggedEvent>, StoreError> {
         let sql = format!("SELECT id, {}, {} FROM events ORDER BY id DESC LIMIT $1", events::COLUMNS, events::WHOLE);
-        let rows = sqlx::query(AssertSqlSafe(sql)).bind(most).fetch_all(&self.read).await?;
-        rows.iter().map(events::logged).collect()
+        let mut snapshot = self.snapshot().await?;
+        let rows = sqlx::query(AssertSqlSafe(sql)).bind(most).fetch_all(&mut *snapshot).await?;
+        let rows: Vec<LoggedEvent> = rows.iter().map(events::logged).collect::<Result<_, _>>()?;
+        let (any, most) = (EventFilter::default(), usize::try_from(most).unwrap_or(0));
+        let floor = if rows.len() < most { 0 } else { rows.last().map_or(0, |oldest| oldest.id) };
+        let scan = Scan { filter: &any, before: i64::MAX, floor, most, segments: usize::MAX, detail: Detail::Whole };
+        let packed = segments::newest(&mut snapshot, scan).await?;
+        snapshot.commit().await?;
+        Ok(segments::merged(rows, packed.events, most))
     }
 
     /// Requests as [`Ledger::requests`] lists them, each with the name of the file that was asked for.
