@@ -67,6 +67,8 @@ pub struct Ledger {
     appends: mpsc::Sender<Append>,
     news: broadcast::Sender<Event>,
     sqlite: bool,
+    /// Whether the database knows upper and lower case beyond ASCII.
+    folds: bool,
     key: Option<Arc<Key>>,
     /// Its address, without a password.
     shown: Arc<str>,
@@ -128,13 +130,15 @@ impl Ledger {
         let write = options(if sqlite { 1 } else { 4 }).connect(&address).await.map_err(opened)?;
         bring_up_to_date(&write, sqlite, &shown).await?;
         let read = options(4).connect(&address).await.map_err(opened)?;
+        let folded = sqlx::query("SELECT lower('Ü') AS folded").fetch_one(&read).await.map_err(opened)?;
+        let folds = folded.try_get::<String, _>("folded").is_ok_and(|folded| folded == "ü");
         let (appends, queue) = mpsc::channel(QUEUE);
         let (news, _) = broadcast::channel(NEWS);
         let (away, damaged) = ((!sqlite).then(Away::default), Arc::new(AtomicBool::new(false)));
         let writer = events::Writer { pool: write.clone(), away: away.clone(), damaged: Arc::clone(&damaged) };
         tokio::spawn(events::append(writer, queue, news.clone()));
         let known = segments::Known::default();
-        Ok(Self { read, write, appends, news, sqlite, key: None, shown: shown.into(), away, damaged, known })
+        Ok(Self { read, write, appends, news, sqlite, folds, key: None, shown: shown.into(), away, damaged, known })
     }
 
     /// Events as they are recorded by this process from now on, without their reports.

@@ -26,6 +26,60 @@ const FILL: &str = "INSERT INTO events (at, reference, gate, direction, person, 
 async fn measure(address: &str) -> Vec<(&'static str, Duration)> {
     let ledger = Ledger::open(address).await.unwrap();
     sqlx::query(FILL).execute(&ledger.write).await.unwrap();
+    questions(&ledger).await
+}
+
+/// The same where what was delivered is packed, how much it takes then, and how long it takes to forget it.
+async fn measure_packed(address: &str) -> Vec<(&'static str, Duration)> {
+    let ledger = Ledger::open(address).await.unwrap();
+    sqlx::query(FILL).execute(&ledger.write).await.unwrap();
+    let start = Instant::now();
+    let packed = ledger.pack_with(now(), 0, |_| {}).await.unwrap();
+    eprintln!("{packed} events packed in {:.0} s", start.elapsed().as_secs_f64());
+    assert!(packed > 900_000);
+    let sizes = "SELECT CAST(SUM(LENGTH(entries) + LENGTH(hashes) + LENGTH(quoted) + LENGTH(keys) + LENGTH(texts)) AS BIGINT) AS \
+        bytes, CAST(SUM(number) AS BIGINT) AS number, COUNT(*) AS segments FROM segments";
+    let row = sqlx::query(sizes).fetch_one(&ledger.read).await.unwrap();
+    let number = |column: &str| row.try_get::<i64, _>(column).unwrap();
+    let each = number("bytes") as f64 / number("number") as f64;
+    eprintln!("{} segments, {each:.1} bytes for an event", number("segments"));
+    assert!(each <= 120.0);
+    let mut times = questions(&ledger).await;
+    times.push((
+        "prevalence",
+        time(async || {
+            let _ = ledger.prevalence("hash7").await.unwrap();
+        })
+        .await,
+    ));
+    // The last hour of what is there is as old as the rest.
+    ledger.mark(now()).await.unwrap();
+    let recording = {
+        let ledger = ledger.clone();
+        tokio::spawn(async move {
+            let mut longest = Duration::ZERO;
+            for number in 0.. {
+                let event = Event { at: now(), reference: format!("FRESH-{number}"), ..Event::default() };
+                let start = Instant::now();
+                ledger.record(event).await.unwrap();
+                longest = longest.max(start.elapsed());
+                if ledger.count_events(&EventFilter::default(), EVENTS).await.unwrap() == 0 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            longest
+        })
+    };
+    let (start, mut pieces) = (Instant::now(), 0);
+    let gone = ledger.forget_events(now() + 2 * 86_400_000, 1, |_| pieces += 1).await.unwrap();
+    eprintln!("{gone} events forgotten in {:.1} s, {pieces} transactions", start.elapsed().as_secs_f64());
+    assert!(gone >= EVENTS as u64);
+    times.push(("recording an event while a million are forgotten", recording.await.unwrap()));
+    times
+}
+
+async fn questions(ledger: &Ledger) -> Vec<(&'static str, Duration)> {
     for (technique, every) in [("T1204", 1), ("T1566", 200), ("T1027", 100_000)] {
         sqlx::query("INSERT INTO event_techniques (technique, event) SELECT $1, id FROM events WHERE id % $2 = 0")
             .bind(technique)
@@ -230,6 +284,20 @@ fn check(times: &[(&'static str, Duration)]) {
 async fn a_million_events_in_sqlite_keep_nobody_waiting() {
     let folder = tempfile::tempdir().unwrap();
     check(&measure(&format!("sqlite:{}", folder.path().join("ledger.sqlite").display())).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "fills a database with 1,000,000 events, which takes some minutes: cargo test -p lazaret-store --release million -- --ignored --nocapture"]
+async fn a_million_packed_events_in_sqlite_keep_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    check(&measure_packed(&format!("sqlite:{}", folder.path().join("ledger.sqlite").display())).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "fills a database with 1,000,000 events, which takes some minutes: cargo test -p lazaret-store --release million -- --ignored --nocapture"]
+async fn a_million_packed_events_in_postgresql_keep_nobody_waiting() {
+    let server = Postgres::start();
+    check(&measure_packed(&server.address).await);
 }
 
 #[tokio::test]

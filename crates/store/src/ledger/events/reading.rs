@@ -88,10 +88,10 @@ impl Ledger {
         Ok(Window { end, packed })
     }
 
-    /// Whether an event has a text in lower case, as the database tells it: SQLite knows the case of ASCII only.
+    /// Whether an event has a text in lower case, as the database tells it: some know the case of ASCII only.
     fn has(&self, logged: &LoggedEvent, text: &str) -> bool {
         let event = &logged.event;
-        let lower = |field: &str| if self.sqlite { field.to_ascii_lowercase() } else { field.to_lowercase() };
+        let lower = |field: &str| if self.folds { field.to_lowercase() } else { field.to_ascii_lowercase() };
         [&event.name, &event.address, &event.reference].into_iter().any(|field| lower(field).contains(text))
     }
 

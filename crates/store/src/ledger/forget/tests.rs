@@ -58,6 +58,45 @@ async fn what_is_fresh_is_never_forgotten_in_postgresql_either() {
     fresh_events_stay(&Ledger::open(&server.address).await.unwrap()).await;
 }
 
+/// Segments are forgotten by when their events came, as rows are.
+async fn fresh_segments_stay(ledger: &Ledger) {
+    let deliver = async |reference: String, at: i64| {
+        let event = Event { at, reference, decision: "deliver".to_owned(), ..Event::default() };
+        ledger.record(event).await.unwrap();
+    };
+    for number in 0..300 {
+        deliver(format!("old-{number}"), NOW - 400 * DAY + number).await;
+    }
+    ledger.mark(NOW).await.unwrap();
+    for number in 0..200 {
+        // The clock says 1970.
+        deliver(format!("fresh-{number}"), number).await;
+    }
+    assert_eq!(ledger.pack(NOW, |_| {}).await.unwrap(), 499);
+    assert_eq!(ledger.prevalence("").await.unwrap(), 500);
+    let mut told = 0;
+    assert_eq!(ledger.forget_events(NOW, 1, |events| told += events).await.unwrap(), 300);
+    assert_eq!((told, ledger.prevalence("").await.unwrap()), (300, 200));
+    let fresh: Vec<String> = (0..200).map(|number| format!("fresh-{number}")).collect();
+    assert_eq!(kept(ledger).await, fresh);
+    assert_eq!(forget(ledger, NOW + DAY / 2, 1).await, 0, "they are half a day old");
+    assert_eq!(forget(ledger, NOW + DAY, 1).await, 0);
+    assert_eq!(forget(ledger, NOW + 2 * DAY, 1).await, 200, "{:?}", kept(ledger).await);
+    assert!(kept(ledger).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_segment_is_forgotten_when_everything_in_it_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    fresh_segments_stay(&sqlite(&folder).await).await;
+}
+
+#[tokio::test]
+async fn a_segment_is_forgotten_when_everything_in_it_may_be_in_postgresql() {
+    let server = Postgres::start();
+    fresh_segments_stay(&Ledger::open(&server.address).await.unwrap()).await;
+}
+
 #[tokio::test]
 async fn an_event_that_is_dated_ahead_does_not_keep_the_others() {
     let folder = tempfile::tempdir().unwrap();

@@ -111,7 +111,7 @@ pub(super) fn encode(events: &[LoggedEvent]) -> Result<Encoded, Damage> {
     }
     entries.sort_unstable();
     entries.dedup();
-    let hashes = each().filter(|event| !event.sha256.is_empty()).map(|event| hash("sha256", &event.sha256)).collect();
+    let hashes = each().map(|event| hash("sha256", &event.sha256)).collect();
     let quoted = each().map(|event| hash("reference", &event.reference)).collect();
     Ok(Encoded {
         entries: list(entries),

@@ -48,7 +48,17 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger does not answer.
-    pub async fn pack(&self, now: i64, mut told: impl FnMut(u64) + Send) -> Result<u64, StoreError> {
+    pub async fn pack(&self, now: i64, told: impl FnMut(u64) + Send) -> Result<u64, StoreError> {
+        self.pack_with(now, PAUSES, told).await
+    }
+
+    /// The same with pauses that are so much longer than what is before them.
+    pub(in crate::ledger) async fn pack_with(
+        &self,
+        now: i64,
+        pauses: u32,
+        mut told: impl FnMut(u64) + Send,
+    ) -> Result<u64, StoreError> {
         let (old, begun) = (now.saturating_sub(YOUNG), Instant::now());
         let (mut rows, mut gone) = (MOST, 0_u64);
         while begun.elapsed() < ROUND {
@@ -69,7 +79,7 @@ impl Ledger {
                     told(packed);
                     gone += packed;
                     rows = next(rows, took);
-                    tokio::time::sleep((took * PAUSES).clamp(LEAST_PAUSE, LONGEST_PAUSE)).await;
+                    tokio::time::sleep((took * pauses).clamp(LEAST_PAUSE, LONGEST_PAUSE)).await;
                 }
             }
         }
