@@ -77,7 +77,9 @@ impl Ledger {
         let found = segments::newest(connection, scan).await?;
         let (mut packed, mut end) = (found.events, found.end.max(last));
         if !packed.is_empty() {
-            let floor = end.unwrap_or(0);
+            // No lower number is among so many.
+            let lowest = packed.last().filter(|_| packed.len() == wanted).map(|logged| logged.id);
+            let floor = end.max(lowest).unwrap_or(0);
             let mut all = numbers(connection, filter, before, floor, &most.to_string()).await?;
             all.extend(packed.iter().map(|logged| logged.id).filter(|id| *id >= floor));
             all.sort_by_key(|id| Reverse(*id));

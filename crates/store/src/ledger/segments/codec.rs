@@ -157,7 +157,7 @@ fn texts(events: &[LoggedEvent]) -> Result<Vec<u8>, Damage> {
             names.push(event.name.as_str());
         }
         let number = places.len();
-        match (places.get(event.sha256.as_str()), HEXLOWER.decode(event.sha256.as_bytes())) {
+        match (places.get(event.sha256.as_str()).copied(), HEXLOWER.decode(event.sha256.as_bytes())) {
             (Some(place), _) => put_number(&mut hashed, (number - place) as u64 + 1),
             (None, Ok(bytes)) if bytes.len() == SHA256 => {
                 places.insert(&event.sha256, number);
@@ -440,7 +440,7 @@ fn fields(event: &Event) -> [(char, &str); 7] {
 
 /// What an event was judged by, without what its other fields say already: so written, it is the same for many.
 fn template(event: &Event) -> String {
-    let is_plain = |text: &str| !text.contains(|letter| letter < ' ');
+    let is_plain = |text: &str| !text.contains(|letter: char| letter < ' ');
     if !is_plain(&event.judged) {
         return format!("{VERBATIM}{}", event.judged);
     }
@@ -487,7 +487,7 @@ fn put_values(out: &mut Vec<u8>, values: &[&str]) {
     let (mut places, mut entries): (HashMap<&str, usize>, Vec<&str>) = Default::default();
     let rows: Vec<usize> = values
         .iter()
-        .map(|value| {
+        .map(|&value| {
             *places.entry(value).or_insert_with(|| {
                 entries.push(value);
                 entries.len() - 1
@@ -526,8 +526,8 @@ fn column_name(column: Column) -> &'static str {
 
 /// The beginning of a hash that is the same in every process.
 pub(super) fn hash(column: &str, value: &str) -> u32 {
-    let digest = Sha256::new().chain_update(column).chain_update([0]).chain_update(value).finalize();
-    digest.iter().take(4).fold(0, |hash, byte| hash << 8 | u32::from(*byte))
+    let digest = Sha256::new().chain_update(column).chain_update([0_u8]).chain_update(value).finalize();
+    digest.iter().take(4).fold(0, |hash, byte| (hash << 8) | u32::from(*byte))
 }
 
 /// Hashes in their order.

@@ -209,8 +209,8 @@ fn what_the_checksum_does_not_notice_is_no_danger_either() {
     let mut reader = Reader::new(&encoded.texts);
     reader.version(VERSION).unwrap();
     let sections: Vec<Vec<u8>> = (0..3).map(|_| opened(&mut reader).unwrap()).collect();
-    for section in 0..3 {
-        for place in (0..sections[section].len()).step_by(2) {
+    for (section, own) in sections.iter().enumerate() {
+        for place in (0..own.len()).step_by(2) {
             let mut texts = vec![VERSION];
             for (number, plain) in sections.iter().enumerate() {
                 let mut changed = plain.clone();
