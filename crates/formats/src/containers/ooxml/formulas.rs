@@ -42,7 +42,7 @@ impl Found {
     }
 
     /// What a name stands for, which may be a formula: those that start by themselves, and functions that only macros may call.
-    pub(super) fn named_formula(&mut self, name: &str, formula: &str) {
+    pub(in crate::containers) fn named_formula(&mut self, name: &str, formula: &str) {
         self.formula(formula);
         let starts = name.to_ascii_lowercase().starts_with("auto_");
         let upper = formula.to_ascii_uppercase();
