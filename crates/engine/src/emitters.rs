@@ -155,7 +155,7 @@ pub static EMITTERS: &[Emitter] = &[
     ),
     row(By::Opener, "bytes", &["T1027"]),
     row(By::Opener, "calendar", &["T1204.002"]),
-    row(By::Opener, "cfb", &["T1204.002", "T1559.002"]),
+    row(By::Opener, "cfb", &["T1204.002", "T1559.001", "T1559.002"]),
     row(By::Opener, "iso9660", &["T1027", "T1553.005", "T1564.001"]),
     row(By::Opener, "lnk", &["T1036"]),
     row(By::Opener, "mail", &["T1027", "T1187", "T1204.002"]),

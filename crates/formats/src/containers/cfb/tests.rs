@@ -391,3 +391,26 @@ fn a_link_to_a_program_is_reported_and_one_to_a_workbook_is_not() {
         assert_eq!(book(path), Vec::<String>::new(), "{path:?}");
     }
 }
+
+#[test]
+fn a_formula_of_an_old_workbook_that_calls_a_library_is_told() {
+    let cell = |tokens: &[u8]| record(6, &[&[0; 20][..], &[tokens.len() as u8, 0], tokens].concat());
+    let name = |tokens: &[u8]| {
+        let head = [0, 0, 0, 1, tokens.len() as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        record(0x18, &[&head[..], b"a", tokens].concat())
+    };
+    for (tokens, told) in [
+        (&b"\x17\x01\0a\x42\x01\x96\0"[..], true),
+        (b"\x17\x01\0a\x42\x01\x6e\0", true),
+        (b"\x42\x01\x0b\x01", true),
+        (b"\x17\x06\0CALL()", false),
+        (b"\x42\x01\x04\0", false),
+    ] {
+        let sheet = [&[0; 4][..], &[0, 0, 6, 0], b"Sheet1"].concat();
+        for records in [cell(tokens), name(tokens)] {
+            let book = [record(0x809, &[0; 16]), record(0x85, &sheet), records, record(0x0a, &[])].concat();
+            let recorded = check(build(&[("/Workbook", &book)]));
+            assert_eq!(recorded.findings.iter().any(|f| f.id == "ooxml.library-formula"), told, "{tokens:?}");
+        }
+    }
+}

@@ -227,11 +227,6 @@ mod tests {
             assert_eq!(found.parts.iter().any(|part| part.name == "target"), kind != "mail-body", "{declared}");
         }
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::testing::walk;
 
     #[test]
     fn pages_of_mails_are_pages_whatever_their_types_are_called() {
