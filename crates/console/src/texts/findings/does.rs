@@ -74,6 +74,11 @@ pub(super) const ROWS: &[Row] = &[
         "Une ligne du texte fait exécuter une commande à l’éditeur qui l’ouvre",
         "Una línea del texto hace que el editor ejecute una orden al abrirlo",
     ]),
+    ("hooks.plain-index", [
+        "Pakete kommen ohne TLS von einem Rechner außerhalb des Hauses",
+        "Des paquets viennent sans TLS d’une machine extérieure",
+        "Hay paquetes que vienen sin TLS de una máquina externa",
+    ]),
     ("hooks.system", [
         "Das System führt von selbst einen Befehl aus: beim Anmelden, zu einer Zeit oder bei einem Ereignis",
         "Le système exécute de lui-même une commande : à la connexion, à une heure ou lors d’un événement",
