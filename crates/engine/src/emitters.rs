@@ -161,7 +161,7 @@ pub static EMITTERS: &[Emitter] = &[
     row(By::Opener, "mail", &["T1027", "T1187", "T1204.002"]),
     row(By::Opener, "odf", &["T1137", "T1203", "T1204.002"]),
     row(By::Opener, "ooxml", &["T1137", "T1187", "T1204.002", "T1221", "T1559.001", "T1559.002"]),
-    row(By::Opener, "outlook", &["T1187", "T1204.002"]),
+    row(By::Opener, "outlook", &["T1137.003", "T1137.004", "T1137.005", "T1187", "T1204.002"]),
     row(By::Opener, "rtf", &["T1187", "T1203"]),
     row(By::Opener, "vba", &["T1564.007"]),
     row(By::Opener, "zip", &["T1027", "T1036"]),

@@ -94,6 +94,26 @@ pub(super) const ROWS: &[Row] = &[
         "Le courriel fait chercher une partie ailleurs : un programme ou un fichier étranger",
         "El correo hace tomar una parte de otro lugar: un programa o un archivo ajeno",
     ]),
+    ("mail.form", [
+        "Die Nachricht bringt ein eigenes Formular mit",
+        "Le message apporte son propre formulaire",
+        "El mensaje trae su propio formulario",
+    ]),
+    ("mail.form-script", [
+        "Die Nachricht bringt ein Formular mit, dessen Skript beim Öffnen läuft",
+        "Le message apporte un formulaire dont le script s’exécute à l’ouverture",
+        "El mensaje trae un formulario cuyo script se ejecuta al abrirlo",
+    ]),
+    ("mail.home-page", [
+        "Ein Ordner zeigt statt seiner Nachrichten eine Seite",
+        "Un dossier affiche une page à la place de ses messages",
+        "Una carpeta muestra una página en lugar de sus mensajes",
+    ]),
+    ("mail.mailbox-rule", [
+        "Es ist keine Nachricht, sondern eine Regel oder ein Formular eines Postfachs",
+        "Ce n’est pas un message mais une règle ou un formulaire d’une boîte aux lettres",
+        "No es un mensaje sino una regla o un formulario de un buzón",
+    ]),
     ("mail.remote-property", [
         "Die Nachricht nennt eine Datei auf einem fremden Rechner, etwa als Klang einer Erinnerung",
         "Le message nomme un fichier sur une autre machine, par exemple comme son d’un rappel",

@@ -120,6 +120,23 @@ fn the_sound_of_a_reminder_on_a_share_is_told_and_one_of_this_machine_is_not() {
 }
 
 #[test]
+fn a_form_of_a_message_is_told_and_its_script_handed_over() {
+    let (script, head) = (utf16("Function Item_Open()"), numbers(32, &[]));
+    for (lid, told) in [(0x8541_u32, Some("mail.form-script")), (0x850f, Some("mail.form")), (0x8542, None)] {
+        let names = [&lid.to_le_bytes()[..], &[6, 0, 1, 0]].concat();
+        let message: [(&str, &[u8]); 3] = [
+            ("/__properties_version1.0", &head),
+            ("/__nameid_version1.0/__substg1.0_00030102", &names),
+            ("/__substg1.0_80010102", &script),
+        ];
+        let (findings, _) = judged(&message);
+        assert_eq!(findings.first().map(String::as_str), told, "{lid:x}");
+        let recorded = walk_with(build(&message), "sample.msg", Some("msg"), &[], Limits::default());
+        assert_eq!(recorded.parts.iter().any(|part| part.kind.id == "vbs"), lid == 0x8541, "{lid:x}");
+    }
+}
+
+#[test]
 fn attachments_that_are_elsewhere_are_told_where_they_are_shares_or_programs() {
     for (method, place, told) in [
         (4, r"\\host.invalid\s\invoice.pdf", true),
