@@ -565,7 +565,7 @@ pub(super) fn is_remote(target: &str) -> bool {
         return false;
     }
     let lower = target.trim().to_ascii_lowercase();
-    let schemes = ["http:", "https:", "ftp:", "file://", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
+    let schemes = ["http:", "https:", "ftp:", "file:", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
     lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))
 }
 
