@@ -29,9 +29,9 @@ const HIDES: [&str; 7] = ["eval", "parse", "do.call", "get", "match.fun", "unser
 /// How a promise without a value continues: no value (252), and a call (6) or its compiled form (21).
 const UNFORCED: [[u8; 4]; 2] = [[0, 0, 0, 252], [252, 0, 0, 0]];
 
-/// Whether a part is data of R.
+/// Whether a part is data of R, which may be lines of digits without a mark.
 pub(super) fn are_in(part: &Part) -> bool {
-    part.is("r-data")
+    part.is("r-data") || part.is("text") && matches!(&*part.extension(), "rds" | "rda" | "rdata")
 }
 
 /// Looks for code in data of R that runs by itself.
