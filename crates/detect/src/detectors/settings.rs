@@ -6,6 +6,7 @@
 //! ([`systems`]), settings that texts give their editors ([`modelines`]), and code that programs run when they open a file of theirs
 //! ([`projects`]), are looked at beside.
 
+mod indexes;
 mod modelines;
 mod projects;
 mod systems;
@@ -106,7 +107,7 @@ impl Detector for Settings {
                 }
             };
             // What is only a fact is no reason to stop a file that a template engine has yet to fill in.
-            let facts = own.iter().all(|row| row.finding == "container");
+            let facts = own.iter().all(|row| matches!(row.finding, "container" | "plain-index"));
             if let Err(problem) = read
                 && !facts
             {
@@ -278,7 +279,7 @@ impl Row {
         };
         // Letters written as numbers may be any name.
         let hidden = || ["\\u004", "\\u005", "\\u006", "\\u007"].iter().any(|letter| text.contains(letter));
-        let fact = matches!(self.finding, "container" | "extension" | "browser-extension");
+        let fact = matches!(self.finding, "container" | "extension" | "browser-extension" | "plain-index");
         !fact && last.is_some_and(|name| named(name) || self.form == Form::Json && hidden())
     }
 
@@ -293,6 +294,8 @@ impl Row {
             "extension" => ("hooks.extension", Severity::Low, &["T1176.002"]),
             "browser-extension" => ("hooks.browser-extension", Severity::Low, &["T1176.001"]),
             "container" => ("hooks.container", Severity::Low, &["T1204.003"]),
+            // Mirrors of old and of distant projects are reached so every day: a fact for policies.
+            "plain-index" => ("hooks.plain-index", Severity::Low, &["T1195.001"]),
             "connection" => ("hooks.connection", Severity::Medium, &["T1204.002", "T1059"]),
             "system" => ("hooks.system", Severity::Medium, &["T1204.002", "T1546"]),
             "key" => ("hooks.system", Severity::Medium, &["T1098.004"]),
@@ -360,6 +363,8 @@ enum Value {
     Fetches,
     /// The same behind these letters.
     FetchesBehind(&'static str),
+    /// The address, without TLS, of a machine outside of the house, or its name behind these letters.
+    Plain(&'static str),
 }
 
 impl Value {
@@ -377,6 +382,7 @@ impl Value {
             Some('+') => Self::Unplain(rest.split(',').collect()),
             Some('@') => Self::Fetches,
             Some('&') => Self::FetchesBehind(rest),
+            Some('%') => Self::Plain(rest),
             _ => Self::Any,
         }
     }
@@ -402,6 +408,7 @@ impl Value {
             Self::Commands(usual) => !commands::are_usual(value, usual),
             Self::Unplain(usual) => !commands::are_plain(value, usual),
             Self::Fetches => commands::fetch(value),
+            Self::Plain(mark) => indexes::without_tls(value, mark),
             Self::FetchesBehind(mark) => value.split_once(mark).is_some_and(|(_, command)| commands::fetch(command)),
         }
     }
