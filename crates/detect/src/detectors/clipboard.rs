@@ -202,10 +202,10 @@ static WORDS: LazyLock<Spotter> = LazyLock::new(|| {
 });
 
 /// Builds what is made of tables.
-pub(super) fn warm_up_tables() {
-    let _ = WORDS.spots(crate::text::SOMETHING.as_bytes()).next();
-    let _ = Lure::of(crate::text::SOMETHING);
-    let _ = Lure::of_code("nothing");
+pub(super) fn build_tables() {
+    LazyLock::force(&WORDS);
+    words::build();
+    words::build_tables();
 }
 
 /// Whether a part belongs to what a site shows, and is no file in an archive or a mail.

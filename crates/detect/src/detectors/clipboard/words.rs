@@ -294,6 +294,12 @@ static ROOTS: LazyLock<Spotter> = LazyLock::new(|| {
     Spotter::new(words)
 });
 
+/// Builds what is made of the table of phrases.
+pub(super) fn build_tables() {
+    LazyLock::force(&PHRASES);
+    LazyLock::force(&ROOTS);
+}
+
 fn table() -> impl Iterator<Item = &'static str> {
     TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
