@@ -22,6 +22,26 @@ pub(crate) fn warm_up(inspector: &Inspector) {
     for (name, bytes) in ORDINARY {
         look(inspector, name, bytes);
     }
+    let pairs = pairs();
+    look(inspector, "pairs.txt", pairs.as_bytes());
+    look(
+        inspector,
+        "pairs.js",
+        format!("'use strict';\nvar a = 1;\n/*\n{pairs}*/\nfunction b() {{ return a; }}\n").as_bytes(),
+    );
+    look(inspector, "pairs.html", format!("<!DOCTYPE html><html><body><pre>{pairs}</pre></body></html>").as_bytes());
+}
+
+/// A text in which every letter follows every other. A pattern notes where it goes from each place with each letter the first time
+/// that it meets both, and each note is a page of memory that a child would have to copy.
+fn pairs() -> String {
+    let letters = || (' '..='~').chain(['\t', 'é', 'ж', '中', '\u{2019}']);
+    let mut text = String::with_capacity(24 << 10);
+    for first in letters().filter(|c| *c != '*') {
+        text.extend(letters().filter(|c| !matches!(c, '*' | '<')).flat_map(|second| [first, second]));
+        text.push('\n');
+    }
+    text
 }
 
 /// Runs everything once, so that what has to be built before the doors close is built.

@@ -15,6 +15,7 @@ use crate::text::{cut, decode};
 use crate::{DetectError, Detector, Findings, Reads, commands, flat};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use regex::Regex;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 const ID: &str = "settings";
@@ -198,7 +199,13 @@ fn rows(part: &Part) -> impl Iterator<Item = &'static Row> {
     let name = landed(&part.name);
     // Git runs no hook that is called so.
     let example = name.ends_with(".sample");
-    ROWS.iter().filter(move |row| !example && row.place.fits(&name))
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let named = ROWS.named.get(last).map_or(&[][..], Vec::as_slice);
+    let like = ROWS.like.iter().filter(|(start, end, _)| last.starts_with(start) && last.ends_with(end));
+    let mut numbers: Vec<usize> = named.iter().copied().chain(like.map(|(.., number)| *number)).collect();
+    numbers.sort_unstable();
+    let rows = numbers.into_iter().filter_map(|number| ROWS.all.get(number));
+    rows.filter(move |row| !example && row.place.fits(&name))
 }
 
 /// Where a name lands when it is unpacked, in small letters: systems leave out what ends a name in blanks or dots, steps that lead
@@ -414,7 +421,27 @@ impl Value {
     }
 }
 
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| table().filter_map(Row::read).collect());
+/// The rows of the table, found by the last name of their place.
+struct Rows {
+    all: Vec<Row>,
+    /// Numbers of rows whose place ends in this name.
+    named: HashMap<String, Vec<usize>>,
+    /// Those whose last name stands for several, with what is before and behind the star.
+    like: Vec<(String, String, usize)>,
+}
+
+static ROWS: LazyLock<Rows> = LazyLock::new(|| {
+    let all: Vec<Row> = table().filter_map(Row::read).collect();
+    let (mut named, mut like) = (HashMap::<String, Vec<usize>>::new(), Vec::new());
+    for (number, row) in all.iter().enumerate() {
+        let last = row.place.0.rsplit('/').next().unwrap_or_default();
+        match last.split_once('*') {
+            Some((start, end)) => like.push((start.to_owned(), end.to_owned(), number)),
+            None => named.entry(last.to_owned()).or_default().push(number),
+        }
+    }
+    Rows { all, named, like }
+});
 
 fn table() -> impl Iterator<Item = &'static str> {
     TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))

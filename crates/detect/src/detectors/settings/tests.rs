@@ -1,6 +1,6 @@
 //! Settings that run something, and those that do not.
 
-use super::{ROWS, Settings, table};
+use super::{ROWS, Settings, rows, table};
 use crate::testing::{ids, part};
 use crate::{Detector, Findings};
 use lazaret_model::Class;
@@ -13,9 +13,22 @@ fn check(name: &str, text: &str, expected: &[&str]) {
 }
 
 #[test]
+fn every_row_is_found_by_its_place() {
+    for row in &ROWS.all {
+        for letters in ["x", "conf"] {
+            let name = row.place.0.replace('*', letters);
+            let found = rows(&part(&name, "text", Class::Text)).any(|found| std::ptr::eq(found, row));
+            let example = name.ends_with(".sample") || super::landed(&name) != name;
+            assert!(found || example, "{name}");
+        }
+    }
+    assert_eq!(rows(&part("notes.txt", "text", Class::Text)).count(), 0);
+}
+
+#[test]
 fn every_row_of_the_table_is_read() {
-    assert_eq!(ROWS.len(), table().count());
-    for row in ROWS.iter() {
+    assert_eq!(ROWS.all.len(), table().count());
+    for row in &ROWS.all {
         let tells = row.tell("x");
         let known = [
             "folder-open",
