@@ -42,19 +42,17 @@ pub static DETECTORS: &[&(dyn Detector + Sync)] = &[
 pub(crate) fn warm_up() {
     // Whoever starts waits for this: it is done by all processors. No thread is left when it returns.
     std::thread::scope(|scope| {
+        scope.spawn(clipboard::build_tables);
         scope.spawn(|| {
-            clipboard::words::warm_up();
-            clipboard::warm_up_tables();
+            pages::build();
+            pages::build_below();
+            scripts::build();
         });
-        scope.spawn(|| {
-            pages::warm_up();
-            pages::warm_up_below();
-            scripts::warm_up();
-        });
-        clipboard::warm_up();
-        crate::text::warm_up();
-        instructions::warm_up();
-        schemes::warm_up();
+        clipboard::build();
+        crate::commands::build();
+        crate::text::build();
+        instructions::build();
+        schemes::build();
     });
 }
 

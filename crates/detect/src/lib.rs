@@ -21,6 +21,7 @@ mod testing;
 mod text;
 
 /// Builds the patterns that most files need and that are compiled on first use, so that processes that are forked later share them.
+/// What they learn while they look is learnt by looking: have this thread inspect some ordinary files afterwards.
 pub fn warm_up() {
     detectors::warm_up();
 }
@@ -32,3 +33,4 @@ pub use hashes::{HashList, HashListError, compile_hash_list};
 pub use inspector::{Inspector, Observed};
 #[cfg(feature = "signatures")]
 pub use signatures::{Compiled, RuleError, RuleSource, Signatures, built_in_rules, compile, rules_fingerprint};
+pub use text::patterns_compiled;

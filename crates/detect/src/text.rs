@@ -15,10 +15,11 @@ macro_rules! patterns {
         $(static $name: std::sync::LazyLock<regex::Regex> =
             std::sync::LazyLock::new(|| $crate::text::compiled($pattern));)*
 
-        /// Compiles every pattern here, and has each look at something, so that children that are forked later need not.
+        /// Compiles every pattern here, so that children that are forked later need not. None is asked anything: what a pattern
+        /// learns while it looks is kept for the thread that asked first.
         #[allow(dead_code, reason = "only what most files need is built before any is looked at")]
-        pub(crate) fn warm_up() {
-            $($name.find($crate::text::SOMETHING);)*
+        pub(crate) fn build() {
+            $(std::sync::LazyLock::force(&$name);)*
         }
 
         #[test]
@@ -29,13 +30,21 @@ macro_rules! patterns {
 }
 pub(crate) use patterns;
 
-/// What patterns look at once before anything is asked of them.
-pub(crate) const SOMETHING: &str =
-    "Nothing to see here: <p class=\"a\">Aa 09 = 'b' + (c); // %41 \\x41 https://host.invalid/</p>\n";
+thread_local! {
+    /// Patterns that this thread compiled.
+    static COMPILED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How many patterns this thread compiled so far: none while files are looked at, if [`crate::warm_up`] knows its work.
+#[doc(hidden)]
+pub fn patterns_compiled() -> usize {
+    COMPILED.get()
+}
 
 /// For `patterns!` alone: every text that comes here is a constant.
 #[expect(clippy::expect_used, reason = "a constant pattern; `patterns!` makes a test that compiles it")]
 pub(crate) fn compiled(pattern: &str) -> Regex {
+    COMPILED.set(COMPILED.get() + 1);
     Regex::new(&small(pattern)).expect("a constant pattern")
 }
 

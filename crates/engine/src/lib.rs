@@ -29,6 +29,7 @@ mod seats;
 mod system;
 mod together;
 mod unopened;
+mod warm;
 mod worker;
 
 pub use apart::{Allowance, Apart, apart_main};

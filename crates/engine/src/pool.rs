@@ -6,7 +6,7 @@ use crate::lists::CompiledList;
 use crate::protocol::{Answer, MOST_MESSAGE, MOST_TEXT, Order, Report, Task, cut};
 use crate::sample::COPIED;
 use crate::seats::{LARGEST, Seat, Seats, Share};
-use crate::{EngineError, Expected, Pace, SampleBytes, system};
+use crate::{EngineError, Expected, Pace, SampleBytes, system, worker};
 use lazaret_model::{ContentCoding, Limits, Part, Severity};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -479,6 +479,7 @@ impl Worker {
             .arg0("lazaret")
             .arg(WORKER_ARGUMENT)
             .env_clear()
+            .env(worker::MEMORY.0, worker::MEMORY.1)
             .current_dir("/")
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())

@@ -5,6 +5,7 @@ use crate::protocol::{Answer, MOST_MESSAGE, Order, Report};
 use crate::sandbox::{self, Baseline, Filters};
 use crate::seats::{SHARED, WAITS};
 use crate::system::{self, Forked};
+use crate::warm;
 use lazaret_detect::{HashList, Inspector, Signatures};
 use lazaret_model::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,6 +17,9 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+/// How the worker's allocator gets its memory (glibc, "Memory Allocation Tunables"): in one piece, of huge pages. To fork a child costs
+/// by the number of pages, and a huge one stands for 512.
+pub(crate) const MEMORY: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1");
 /// How often the zygote looks for children that are stopped or too old, while it has any.
 const LOOK_EVERY: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// How far a child steps back that takes long (nice(2)).
@@ -95,11 +99,12 @@ impl Zygote {
         let count = signatures.as_ref().map_or(0, Signatures::len);
         let hash_lists = (0..hash_lists).map(|_| hash_list(control)).collect::<Result<_, _>>()?;
         let inspector = Inspector::new(signatures, hash_lists);
-        if whole {
-            lazaret_detect::warm_up();
-        }
         // Rules have to run once before the doors close.
-        warm_up(&inspector, if whole { b"warm-up: nothing to see here\n" } else { b"\0" });
+        if whole {
+            warm::warm_up(&inspector)
+        } else {
+            warm::least(&inspector)
+        }
         let filters = Filters::compile()?;
         let baseline = baseline();
         missing.extend(sandbox::lock_zygote(&filters)?);
@@ -224,33 +229,6 @@ fn read_all(file: OwnedFd, len: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
     std::fs::File::from(file).take(len).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     Ok(bytes)
-}
-
-/// Runs everything once, so that what is built lazily is built before the doors close and before any fork.
-fn warm_up(inspector: &Inspector, sample: &[u8]) {
-    let clock = child::clock();
-    let setup = lazaret_formats::Setup {
-        limits: lazaret_model::Limits::default(),
-        clock,
-        spool: None,
-        passwords: Vec::new(),
-        legacy_hashes: true,
-        declared_type: None,
-        codings: Vec::new(),
-    };
-    struct Silent<'a>(&'a Inspector);
-    impl lazaret_formats::Visitor for Silent<'_> {
-        fn begin(&mut self, _: &lazaret_model::Part) {}
-        fn inspect(&mut self, part: &lazaret_model::Part, content: &lazaret_formats::Content) -> Vec<String> {
-            self.0.inspect(part, |offset, len| content.window(offset, len)).incomplete
-        }
-        fn finding(&mut self, _: &lazaret_model::Part, _: lazaret_model::Finding) {}
-        fn end(&mut self, part: &lazaret_model::Part, children: &[lazaret_model::Child]) {
-            let _ = self.0.conclude(part, children);
-        }
-        fn withdraw_below(&mut self, _: lazaret_model::PartId) {}
-    }
-    lazaret_formats::walk(&sample.to_vec().into(), "warm-up.txt", setup, &mut Silent(inspector));
 }
 
 /// What this process takes (proc(5), `statm`: the first field and the sixth, in pages).

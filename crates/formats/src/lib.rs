@@ -14,6 +14,7 @@ mod error;
 mod extent;
 mod identify;
 mod kinds;
+mod marks;
 mod pack;
 mod parts;
 mod passwords;

@@ -1,7 +1,8 @@
 /// Whether a place that a file names lies on the disk of whoever opens the file: a path with a drive's letter, or a `file:` address
 /// without a host (RFC 8089, 2 and appendices E and F). A share, `\\host\folder` or `file://host/folder`, does not.
 pub fn on_this_machine(place: &str) -> bool {
-    let mut place = place.trim().to_ascii_lowercase().replace('\\', "/");
+    let backslashes = place.trim().to_ascii_lowercase().replace("%5c", "\\");
+    let mut place = backslashes.replace('\\', "/");
     for (code, letter) in [("%5c", "/"), ("%2f", "/"), ("%3a", ":"), ("%7c", "|")] {
         place = place.replace(code, letter);
     }
@@ -13,10 +14,18 @@ pub fn on_this_machine(place: &str) -> bool {
     let path = rest.trim_start_matches('/');
     match rest.len() - path.len() {
         0..=3 if has_drive(path) => true,
+        // Behind whatever slashes an address has, two backslashes begin the name of a share.
+        1 | 3 if is_share(&backslashes) => false,
         0 | 1 | 3 => true,
         2 => path == "localhost" || path.starts_with("localhost/") || path.starts_with("127.0.0.1/"),
         _ => false,
     }
+}
+
+/// Whether the path of an address, in small letters, is the name of a share.
+fn is_share(address: &str) -> bool {
+    let path = address.strip_prefix("file:").unwrap_or(address).trim_start_matches('/');
+    path.strip_prefix("\\\\").is_some_and(|host| !host.starts_with(['\\', '/']) && !host.is_empty())
 }
 
 /// `C:` or, as old browsers wrote it, `C|`, and then a path.
@@ -43,6 +52,8 @@ mod tests {
             "file:///%43:/a",
             "file:a.pdf",
             r"\\?\C:\a",
+            r"file:/\\C:\a",
+            r"file:\a\b",
         ] {
             assert!(on_this_machine(here), "{here}");
         }
@@ -54,6 +65,8 @@ mod tests {
             "file:////host.invalid/a",
             "file://///host.invalid/a",
             r"file:///\\host.invalid\a",
+            r"file:/\\host.invalid\a",
+            "file:/%5C%5Chost.invalid/a",
             "file:///%5C%5Chost.invalid/a",
             "file://host.invalid@8080/c:/a",
             "http://host.invalid/c:/a",

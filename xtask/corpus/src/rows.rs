@@ -17,6 +17,7 @@ mod programs;
 mod scripts;
 mod settings;
 mod shortcuts;
+mod unasked;
 mod zips;
 
 use super::Standin;
@@ -25,7 +26,7 @@ use super::Standin;
 /// another one.
 type Group = (&'static [&'static str], fn() -> Vec<Standin>);
 
-const GROUPS: [Group; 25] = [
+const GROUPS: [Group; 26] = [
     (&["A1", "A2", "A10", "A20", "A24", "A25"], programs::all),
     (&["A3", "A4", "A5"], shortcuts::all),
     (&["A6", "A7", "C24"], scripts::all),
@@ -51,6 +52,7 @@ const GROUPS: [Group; 25] = [
     (&["A32", "H"], data::all),
     (&["A8", "A9", "A13", "H"], flat::all),
     (&["A9", "A11", "A18", "A36", "A37", "H"], homes::all),
+    (&["A8", "A9", "A13", "A17", "A18", "A30", "A33", "A36", "A37", "H"], unasked::all),
 ];
 
 pub(super) fn all() -> Vec<Standin> {

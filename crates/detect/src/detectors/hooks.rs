@@ -2,6 +2,7 @@
 
 mod imports;
 mod models;
+mod r_objects;
 
 use crate::text::{cut, decode, patterns};
 use crate::{DetectError, Detector, Findings, Reads};
@@ -27,7 +28,7 @@ impl Detector for Hooks {
     }
 
     fn summary(&self) -> &'static str {
-        "commands that run when a package is installed, path files and pickles of Python, code in models"
+        "commands that run when a package is installed, path files and pickles of Python, code in models and data of R"
     }
 
     // Pickles hold whole models; what they call stands in a few bytes of them.
@@ -37,13 +38,17 @@ impl Detector for Hooks {
 
     fn wants(&self, part: &Part) -> bool {
         let model = models::of(part).is_some() || models::described(part);
-        at_installation(part) || path_file(part) || pickle(part) || part.is("pickle-imports") || model
+        let loaded = pickle(part) || part.is("pickle-imports") || model || r_objects::are_in(part);
+        at_installation(part) || path_file(part) || loaded
     }
 
     fn inspect(&self, part: &Part, bytes: &[u8], _offset: u64, findings: &mut Findings) -> Result<(), DetectError> {
         if pickle(part) {
             unpickled(bytes, findings);
             return Ok(());
+        }
+        if r_objects::are_in(part) {
+            r_objects::judge(bytes, ID, findings);
         }
         if models::described(part) {
             models::objects(bytes, findings);

@@ -18,13 +18,13 @@ const ID: &str = "pages";
 /// Bytes of a text that is a message and no book.
 const MESSAGE: u64 = 256 << 10;
 
-/// The same as [`warm_up`] for what pages are looked at by beside these.
-pub(super) fn warm_up_below() {
-    pictures::warm_up();
-    session::warm_up();
-    sign_in::warm_up();
-    smuggling::warm_up();
-    told::warm_up();
+/// The same as [`build`] for what pages are looked at by beside these.
+pub(super) fn build_below() {
+    pictures::build();
+    session::build();
+    sign_in::build();
+    smuggling::build();
+    told::build();
 }
 
 patterns! {

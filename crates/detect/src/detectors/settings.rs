@@ -6,6 +6,7 @@
 //! ([`systems`]), settings that texts give their editors ([`modelines`]), and code that programs run when they open a file of theirs
 //! ([`projects`]), are looked at beside.
 
+mod indexes;
 mod modelines;
 mod projects;
 mod systems;
@@ -14,6 +15,7 @@ use crate::text::{cut, decode};
 use crate::{DetectError, Detector, Findings, Reads, commands, flat};
 use lazaret_model::{Class, Family, Finding, Part, Role, Severity};
 use regex::Regex;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 const ID: &str = "settings";
@@ -106,7 +108,7 @@ impl Detector for Settings {
                 }
             };
             // What is only a fact is no reason to stop a file that a template engine has yet to fill in.
-            let facts = own.iter().all(|row| row.finding == "container");
+            let facts = own.iter().all(|row| matches!(row.finding, "container" | "plain-index"));
             if let Err(problem) = read
                 && !facts
             {
@@ -197,7 +199,13 @@ fn rows(part: &Part) -> impl Iterator<Item = &'static Row> {
     let name = landed(&part.name);
     // Git runs no hook that is called so.
     let example = name.ends_with(".sample");
-    ROWS.iter().filter(move |row| !example && row.place.fits(&name))
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let named = ROWS.named.get(last).map_or(&[][..], Vec::as_slice);
+    let like = ROWS.like.iter().filter(|(start, end, _)| last.starts_with(start) && last.ends_with(end));
+    let mut numbers: Vec<usize> = named.iter().copied().chain(like.map(|(.., number)| *number)).collect();
+    numbers.sort_unstable();
+    let rows = numbers.into_iter().filter_map(|number| ROWS.all.get(number));
+    rows.filter(move |row| !example && row.place.fits(&name))
 }
 
 /// Where a name lands when it is unpacked, in small letters: systems leave out what ends a name in blanks or dots, steps that lead
@@ -278,7 +286,7 @@ impl Row {
         };
         // Letters written as numbers may be any name.
         let hidden = || ["\\u004", "\\u005", "\\u006", "\\u007"].iter().any(|letter| text.contains(letter));
-        let fact = matches!(self.finding, "container" | "extension" | "browser-extension");
+        let fact = matches!(self.finding, "container" | "extension" | "browser-extension" | "plain-index");
         !fact && last.is_some_and(|name| named(name) || self.form == Form::Json && hidden())
     }
 
@@ -293,6 +301,8 @@ impl Row {
             "extension" => ("hooks.extension", Severity::Low, &["T1176.002"]),
             "browser-extension" => ("hooks.browser-extension", Severity::Low, &["T1176.001"]),
             "container" => ("hooks.container", Severity::Low, &["T1204.003"]),
+            // Mirrors of old and of distant projects are reached so every day: a fact for policies.
+            "plain-index" => ("hooks.plain-index", Severity::Low, &["T1195.001"]),
             "connection" => ("hooks.connection", Severity::Medium, &["T1204.002", "T1059"]),
             "system" => ("hooks.system", Severity::Medium, &["T1204.002", "T1546"]),
             "key" => ("hooks.system", Severity::Medium, &["T1098.004"]),
@@ -360,6 +370,8 @@ enum Value {
     Fetches,
     /// The same behind these letters.
     FetchesBehind(&'static str),
+    /// The address, without TLS, of a machine outside of the house, or its name behind these letters.
+    Plain(&'static str),
 }
 
 impl Value {
@@ -377,6 +389,7 @@ impl Value {
             Some('+') => Self::Unplain(rest.split(',').collect()),
             Some('@') => Self::Fetches,
             Some('&') => Self::FetchesBehind(rest),
+            Some('%') => Self::Plain(rest),
             _ => Self::Any,
         }
     }
@@ -402,12 +415,33 @@ impl Value {
             Self::Commands(usual) => !commands::are_usual(value, usual),
             Self::Unplain(usual) => !commands::are_plain(value, usual),
             Self::Fetches => commands::fetch(value),
+            Self::Plain(mark) => indexes::without_tls(value, mark),
             Self::FetchesBehind(mark) => value.split_once(mark).is_some_and(|(_, command)| commands::fetch(command)),
         }
     }
 }
 
-static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| table().filter_map(Row::read).collect());
+/// The rows of the table, found by the last name of their place.
+struct Rows {
+    all: Vec<Row>,
+    /// Numbers of rows whose place ends in this name.
+    named: HashMap<String, Vec<usize>>,
+    /// Those whose last name stands for several, with what is before and behind the star.
+    like: Vec<(String, String, usize)>,
+}
+
+static ROWS: LazyLock<Rows> = LazyLock::new(|| {
+    let all: Vec<Row> = table().filter_map(Row::read).collect();
+    let (mut named, mut like) = (HashMap::<String, Vec<usize>>::new(), Vec::new());
+    for (number, row) in all.iter().enumerate() {
+        let last = row.place.0.rsplit('/').next().unwrap_or_default();
+        match last.split_once('*') {
+            Some((start, end)) => like.push((start.to_owned(), end.to_owned(), number)),
+            None => named.entry(last.to_owned()).or_default().push(number),
+        }
+    }
+    Rows { all, named, like }
+});
 
 fn table() -> impl Iterator<Item = &'static str> {
     TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))

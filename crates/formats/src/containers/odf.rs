@@ -179,8 +179,11 @@ impl Markup {
                 }
                 return;
             }
-            "table-cell" | "covered-table-cell" if attributes.contains("formula") => {
-                for formula in values(attributes, "formula") {
+            "table-cell" | "covered-table-cell" | "named-expression"
+                if attributes.contains("formula") || element == "named-expression" =>
+            {
+                let holder = if element == "named-expression" { "expression" } else { "formula" };
+                for formula in values(attributes, holder) {
                     self.found.formula(&formula);
                     let asked = formula.split_once("DDE(").map(|(_, rest)| rest.replace(['"', ')'], ""));
                     if let Some(command) = asked.filter(|command| !command.to_ascii_lowercase().starts_with("soffice"))
@@ -357,6 +360,11 @@ mod tests {
                 Some("ooxml.library-formula"),
             ),
             ("<table:table-cell table:formula=\"of:=SUM([.A1:.A2])\"/>", None),
+            (
+                "<table:named-expression table:name=\"a\" table:expression=\"of:=EXEC(&quot;calc&quot;)\"/>",
+                Some("ooxml.library-formula"),
+            ),
+            ("<table:named-expression table:name=\"exec\" table:expression=\"of:=[.A1]*2\"/>", None),
             (
                 "<table:table-cell table:formula=\"of:=DDE(&quot;cmd&quot;;&quot;/c calc&quot;;&quot;a&quot;)\"/>",
                 Some("odf.dde"),

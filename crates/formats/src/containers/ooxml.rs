@@ -2,6 +2,7 @@
 //!
 //! Parts are found by what they hold and not by name, since names and content types may be anything.
 
+mod binary;
 pub(super) mod fields;
 mod formulas;
 
@@ -103,6 +104,14 @@ impl Format for Ooxml {
                     if sheet {
                         // In an xlsb the macro sheet is binary; the record readers of XLS do not fit it.
                         found.unread_sheet = true;
+                    }
+                    if binary::begins(&head) {
+                        let whole = zip::read_member(input, entry, MOST_XML.min(left), parts);
+                        if whole.len() as u64 >= MOST_XML.min(left) {
+                            parts.incomplete("it has more cells than are searched for formulas");
+                        }
+                        left = left.saturating_sub(whole.len() as u64);
+                        binary::look(&whole, &mut found, parts)?;
                     }
                     continue;
                 }
@@ -214,7 +223,7 @@ impl Found {
         if text.contains("ppaction") {
             self.actions(text);
         }
-        if (text.contains("<f") || text.contains(":f")) && text.contains(['|', '(', '\\']) {
+        if ["<f", ":f", "Formula>"].iter().any(|mark| text.contains(mark)) && text.contains(['|', '(', '\\']) {
             self.formulas(text);
         }
         let sources =
@@ -318,19 +327,6 @@ impl Found {
             let Token::Open("hlinkClick" | "hlinkMouseOver" | "hlinkHover", attributes) = token else { continue };
             let action = attribute(attributes, "action").unwrap_or_default();
             self.runs_program |= action.to_ascii_lowercase().starts_with("ppaction://program");
-        }
-    }
-
-    /// Formulas of cells.
-    fn formulas(&mut self, text: &str) {
-        let mut inside = false;
-        for token in tokens(text) {
-            match token {
-                Token::Open("f", _) => inside = true,
-                Token::Close("f") => inside = false,
-                Token::Text(formula) if inside => self.formula(&unescape(formula)),
-                _ => {}
-            }
         }
     }
 
@@ -569,7 +565,7 @@ pub(super) fn is_remote(target: &str) -> bool {
         return false;
     }
     let lower = target.trim().to_ascii_lowercase();
-    let schemes = ["http:", "https:", "ftp:", "file://", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
+    let schemes = ["http:", "https:", "ftp:", "file:", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
     lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))
 }
 

@@ -1,5 +1,6 @@
 //! What messages of Outlook name in their properties that lies elsewhere, in `.msg` and `winmail.dat` alike: the sound of a reminder
-//! ([MS-OXORMDR] 2.2.1.4), attachments by reference ([MS-OXCMSG] 2.2.2.9) and whatever else is the name of a share.
+//! ([MS-OXORMDR] 2.2.1.4), attachments by reference ([MS-OXCMSG] 2.2.2.9) and whatever else is the name of a share; and what they bring
+//! along that runs: forms of their own with scripts, and rules, forms and pages of a folder, which are no messages.
 
 use super::mail::external;
 use super::ooxml::is_share;
@@ -9,6 +10,18 @@ use lazaret_model::{Family, Finding, Role, Severity};
 
 /// PidLidReminderFileParameter, by its number among named properties ([MS-OXPROPS] 2.219).
 pub(super) const REMINDER_FILE: u32 = 0x851f;
+/// PidLidScriptStream and PidLidFormStorage, by their numbers among named properties (Outlook MAPI reference): what a form of the
+/// message's own runs, and the form.
+pub(super) const FORM_SCRIPT: u32 = 0x8541;
+pub(super) const FORM: u32 = 0x850f;
+/// Named properties that mean something here.
+pub(super) const NAMED: [u32; 3] = [REMINDER_FILE, FORM_SCRIPT, FORM];
+/// PidTagMessageClass, and PR_FOLDER_WEBVIEWINFO: the page that a folder shows in place of its messages.
+const CLASS: u16 = 0x001a;
+const HOME_PAGE: u16 = 0x36df;
+/// Classes of what only stands in a mailbox and acts there ([MS-OXORULE] 2.2.4.1.1, [MS-OXOCFG] 2.2.9).
+const OF_A_MAILBOX: [&str; 4] =
+    ["ipm.rule.", "ipm.extendedrule.", "ipm.ruleorganizer", "ipm.microsoft.folderdesign.formsdescription"];
 /// PidTagAttachMethod ([MS-OXPROPS] 2.592).
 pub(super) const ATTACH_METHOD: u16 = 0x3705;
 /// PidTagAttachLongPathname and PidTagAttachPathname, where an attachment lies that is not in the message.
@@ -30,6 +43,11 @@ pub(super) fn property(
     parts: &mut Parts<'_, '_>,
 ) -> Result<(), OpenError> {
     let place = text.trim();
+    if tag == CLASS && OF_A_MAILBOX.iter().any(|class| place.to_ascii_lowercase().starts_with(class)) {
+        let message = format!("it is no message but a rule or a form of a mailbox (`{place}`), which acts on others");
+        let finding = Finding::new("mail.mailbox-rule", by, Severity::High, Family::Behaviour, message);
+        parts.finding(finding.technique("T1137.005").technique("T1137.003").with("class", place.to_owned()));
+    }
     let reminder = named == Some(REMINDER_FILE);
     let begins = place.starts_with("\\\\") || place.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"));
     let names = begins && !WORDS.contains(&tag) && !place.contains(['\r', '\n']);
@@ -43,6 +61,55 @@ pub(super) fn property(
         parts.finding(finding.technique("T1187").with("place", place.to_owned()));
     }
     link(place, parts)
+}
+
+/// A property of bytes, by its tag and, where it has one, its number among the named ones.
+pub(super) fn bytes(
+    tag: u16,
+    named: Option<u32>,
+    value: &[u8],
+    by: &'static str,
+    parts: &mut Parts<'_, '_>,
+) -> Result<(), OpenError> {
+    match named {
+        Some(FORM_SCRIPT) => {
+            let script = words(value).join("\n");
+            if script.is_empty() {
+                return Ok(());
+            }
+            let message = "the message brings a form of its own whose script runs when it is opened";
+            let finding = Finding::new("mail.form-script", by, Severity::High, Family::Behaviour, message);
+            let begins: String = script.chars().take(100).collect();
+            parts.finding(finding.technique("T1137.003").with("script", begins));
+            let member = Member::unnamed(Role::Script, "form-script").of_kind("vbs");
+            parts.add_content(member, Content::from(script.into_bytes()))
+        }
+        Some(FORM) if !value.is_empty() => {
+            let message = "the message brings a form of its own, in which it is shown";
+            let finding = Finding::new("mail.form", by, Severity::Low, Family::Behaviour, message);
+            parts.finding(finding.technique("T1137.003").with("bytes", value.len()));
+            Ok(())
+        }
+        None if tag == HOME_PAGE => {
+            let is_place =
+                |text: &String| text.contains("://") || text.starts_with("\\\\") || text.starts_with("file:");
+            let Some(place) = words(value).into_iter().find(is_place) else { return Ok(()) };
+            let message = format!("a folder shows a page in place of its messages: `{place}`");
+            let finding = Finding::new("mail.home-page", by, Severity::High, Family::Behaviour, message);
+            parts.finding(finding.technique("T1137.004").with("place", place.clone()));
+            link(&place, parts)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Texts of two bytes a letter that stand among other bytes, which may be as short as a number.
+fn words(bytes: &[u8]) -> Vec<String> {
+    let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
+    let text: String = char::decode_utf16(units).map(|unit| unit.unwrap_or('\0')).collect();
+    let plain = |c: char| c.is_ascii_graphic() || c == ' ' || c == '\t';
+    let words = text.split(|c: char| !plain(c)).map(str::trim).filter(|word| word.len() > 3);
+    words.map(str::to_owned).collect()
 }
 
 /// Whether an attachment lies elsewhere, by its method and whether the message has data of it.

@@ -1,7 +1,10 @@
 //! Shortcuts written as text: `.url`, `.website`, `.desktop`, `.webloc`, `.library-ms`, `.searchConnector-ms`,
 //! `.settingcontent-ms`, `.scf`, `.rdp`, `.theme`, `.iqy`, `.slk`, `.jnlp`, ClickOnce and `.wsh`.
 
+mod sylk;
+
 use super::links::Links;
+use super::ooxml;
 use super::xml::{Token, tokens, unescape};
 use crate::{Content, Format, Member, OpenError, Parts, identify};
 use lazaret_model::{Bounded, Role};
@@ -55,7 +58,7 @@ impl Format for Shortcut {
         let bytes = super::text_of(input, MOST, parts)?;
         let text = identify::decode_text(&bytes);
         let text = text.trim_start_matches('\u{feff}');
-        let mut found = Found::default();
+        let (mut found, mut table) = (Found::default(), None);
         for kind in parts.part().kinds().map(|kind| kind.id.clone()).collect::<Vec<_>>() {
             match &*kind {
                 "url" | "website" | "desktop" | "scf" | "theme" | "wsh" => settings(text, &mut found),
@@ -64,7 +67,7 @@ impl Format for Shortcut {
                 "appref-ms" => text.split(',').take(1).for_each(|line| found.target(line)),
                 "ica" => citrix(text, &mut found),
                 "terminal-settings" => terminal(text, &mut found),
-                "slk" => sylk(text, &mut found),
+                "slk" => table = Some(found.table(text)),
                 "webloc" if bytes.starts_with(b"bplist") => binary_list(&bytes, &mut found),
                 _ => markup(text, &mut found),
             }
@@ -73,6 +76,10 @@ impl Format for Shortcut {
         let (commands, overflow) = found.commands.into_parts();
         for reason in overflow.into_iter().chain(found.incomplete.map(str::to_owned)) {
             parts.incomplete(reason);
+        }
+        if let Some(mut table) = table {
+            table.tell(parts);
+            table.hand_over(parts)?;
         }
         for command in commands {
             // Command lines of Unix and of Windows are judged apart.
@@ -110,6 +117,14 @@ impl Found {
     /// A place that showing the shortcut in a folder already reaches.
     fn icon(&mut self, place: &str) {
         self.links.add_as("icon", place);
+    }
+
+    /// What a table in SYLK leads to and runs, and what it has in common with workbooks.
+    fn table(&mut self, text: &str) -> ooxml::Found {
+        let table = sylk::read(text);
+        table.commands.iter().for_each(|command| self.command(command));
+        table.places.iter().for_each(|place| self.target(place));
+        table.found
     }
 
     fn command(&mut self, command: &str) {
@@ -157,20 +172,6 @@ fn remote_desktop(text: &str, found: &mut Found) {
             "full address" | "alternate full address" | "gatewayhostname" | "workspacefeedurl" => found.target(value),
             "alternate shell" | "remoteapplicationprogram" | "remoteapplicationcmdline" => found.command(value),
             _ => {}
-        }
-    }
-}
-
-/// SYLK: formulas (`;E`), macro names and references of its cells.
-fn sylk(text: &str, found: &mut Found) {
-    for line in text.lines() {
-        for field in line.split(';').skip(1) {
-            if let Some(formula) = field.strip_prefix('E').filter(|f| f.contains(['(', '!', '|'])) {
-                found.command(formula);
-            }
-        }
-        if line.contains("http://") || line.contains("https://") || line.contains("\\\\") {
-            found.target(line);
         }
     }
 }

@@ -83,7 +83,7 @@ impl Workbook {
                     let name = attribute(attributes, "Name").unwrap_or_default();
                     let refers = attribute(attributes, "RefersTo").unwrap_or_default();
                     asks(&refers, found);
-                    found.books(&refers);
+                    found.named_formula(name.trim_start_matches("_xlnm."), &refers);
                     // The built-in names that start macros of Excel 4 begin so.
                     self.starts |= name.trim_start_matches("_xlnm.").to_ascii_lowercase().starts_with("auto_");
                     self.names.push_str(&format!("{name}: {refers}\n"));

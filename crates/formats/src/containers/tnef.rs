@@ -161,6 +161,11 @@ fn message(properties: &[Property], parts: &mut Parts<'_, '_>) -> Result<(), Ope
             tag if property.is_text() => {
                 outlook::property(tag, property.named, &property.text(), "tnef", parts)?;
             }
+            tag if property.kind & 0xfff == 0x102 => {
+                // LIMIT: the list it stands in has no more bytes, or says so.
+                let bytes = property.value.window(0, usize::try_from(MOST_PROPERTIES).unwrap_or(usize::MAX))?;
+                outlook::bytes(tag, property.named, &bytes, "tnef", parts)?;
+            }
             _ => {}
         }
     }
@@ -442,6 +447,25 @@ mod tests {
         assert!(findings.is_empty(), "a subject is no file");
         let narrow = message(&[named(0x851f, 0x1e, b"\\\\host.invalid@80\\s\\a.wav\0")]);
         assert_eq!(narrow.0, ["mail.remote-property"]);
+    }
+
+    #[test]
+    fn scripts_of_forms_pages_of_folders_and_rules_are_told() {
+        let named = |lid: u32, value: &[u8]| {
+            let bytes = property(0x102, 0x8001, value);
+            [&bytes[..4], &[7; 16], &0u32.to_le_bytes(), &lid.to_le_bytes(), &bytes[4..]].concat()
+        };
+        let message = |all: &[Vec<u8>]| judged(&[attribute(1, 0x0006_9003, &properties(all))]).0;
+        let script = [&[4, 0, 0, 0][..], &wide("Function Item_Open()\r\nEnd Function")].concat();
+        assert_eq!(message(&[named(0x8541, &script)]), ["mail.form-script"]);
+        assert_eq!(message(&[named(0x850f, &script)]), ["mail.form"]);
+        assert!(message(&[named(0x8540, &script)]).is_empty() && message(&[named(0x8541, &[0; 40])]).is_empty());
+        let page = [&[2, 0, 0, 0, 1, 0, 0, 0][..], &wide("https://host.invalid/a")].concat();
+        assert_eq!(message(&[property(0x102, 0x36df, &page)]), ["mail.home-page"]);
+        assert!(message(&[property(0x102, 0x36e0, &page)]).is_empty());
+        for (class, told) in [("IPM.Rule.Version2.Message", true), ("IPM.Note", false), ("IPM.Note.Rules", false)] {
+            assert_eq!(!message(&[property(0x1f, 0x001a, &wide(class))]).is_empty(), told, "{class}");
+        }
     }
 
     #[test]

@@ -6,8 +6,9 @@
 use super::MOST_HIDDEN;
 use super::hidden::{OVERLAP, WINDOW, carries, may_run, runs};
 use crate::containers::{Codec, decoder};
+use crate::marks::Marks;
 use crate::{Budget, Content};
-use aho_corasick::AhoCorasick;
+use aho_corasick::Match;
 use std::io::{self, Read};
 use std::sync::LazyLock;
 
@@ -46,9 +47,9 @@ impl Form {
     }
 }
 
-/// How each form begins, or ends.
+/// How streams begin.
 #[rustfmt::skip]
-const FORMS: [(&[u8], Form); 55] = [
+const STREAMS: [(&[u8], Form); 9] = [
     // RFC 1950, 2.2: the usual window, and a check of the header for each level.
     (b"\x78\x01", Form::Packed(Codec::Zlib)),
     (b"\x78\x5e", Form::Packed(Codec::Zlib)),
@@ -60,6 +61,11 @@ const FORMS: [(&[u8], Form); 55] = [
     (b"\xfd7zXZ\0", Form::Packed(Codec::Xz)),
     // gzip (RFC 1952), behind whose header DEFLATE stands.
     (b"\x1f\x8b\x08", Form::Packed(Codec::Deflate)),
+];
+
+/// How each form of text begins, or ends.
+#[rustfmt::skip]
+const TEXTS: [(&[u8], Form); 46] = [
     // `MZ` and any third byte.
     (b"TVo", Form::Base64), (b"TVp", Form::Base64), (b"TVq", Form::Base64), (b"TVr", Form::Base64),
     (b"oVT", Form::Base64Back), (b"pVT", Form::Base64Back), (b"qVT", Form::Base64Back), (b"rVT", Form::Base64Back),
@@ -77,8 +83,22 @@ const FORMS: [(&[u8], Form); 55] = [
     (b"eJz", Form::PackedBase64(Codec::Zlib)), (b"eNp", Form::PackedBase64(Codec::Zlib)), (b"eNq", Form::PackedBase64(Codec::Zlib)),
 ];
 
-// Short constants always make an automaton; a test holds it.
-static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(FORMS.map(|(mark, _)| mark)).ok());
+static OF_STREAMS: LazyLock<Marks> = LazyLock::new(|| Marks::new(STREAMS.map(|(mark, _)| mark)));
+static OF_TEXTS: LazyLock<Marks> = LazyLock::new(|| Marks::new(TEXTS.map(|(mark, _)| mark)));
+
+/// Marks of what is wanted, in order.
+fn marks(bytes: &[u8], wanted: Wanted) -> impl Iterator<Item = (Match, Form)> {
+    let of = |list: &'static [(&[u8], Form)], marks: &'static Marks| {
+        marks.find(bytes).filter_map(|hit| Some((hit, list.get(hit.pattern().as_usize())?.1)))
+    };
+    let mut streams = wanted.streams.then(|| of(&STREAMS, &OF_STREAMS)).into_iter().flatten().peekable();
+    let mut texts = wanted.texts.then(|| of(&TEXTS, &OF_TEXTS)).into_iter().flatten().peekable();
+    std::iter::from_fn(move || match (streams.peek(), texts.peek()) {
+        (Some((stream, _)), Some((text, _))) if text.start() < stream.start() => texts.next(),
+        (Some(_), _) => streams.next(),
+        (None, _) => texts.next(),
+    })
+}
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,43 +120,39 @@ pub(super) fn disguised(
     budget: &mut Budget,
 ) -> io::Result<(Vec<(u64, Content)>, bool)> {
     let mut found = Vec::new();
-    let Some(automaton) = &*AUTOMATON else { return Ok((found, true)) };
     let mut at = 0;
     while at < content.len() {
         let window = content.window(at, WINDOW + OVERLAP)?;
         if budget.step(window.len() as u64).is_err() {
             return Ok((found, false));
         }
-        for hit in automaton.find_iter(&*window) {
+        for (hit, form) in marks(&window, wanted) {
             // What lies in the overlap is met again in the next window.
             if hit.start() >= WINDOW {
                 break;
             }
-            let Some((_, form)) = FORMS.get(hit.pattern().as_usize()) else { continue };
             let from = window.get(hit.start()..).unwrap_or_default();
             let start = at + hit.start() as u64;
             let bytes = match form {
-                Form::Packed(_) if !wanted.streams => continue,
                 Form::Packed(codec) => {
-                    let Some((start, cost)) = stream(*codec, &window, hit.start(), at) else { continue };
+                    let Some((start, cost)) = stream(codec, &window, hit.start(), at) else { continue };
                     if budget.step(cost).is_err() {
                         return Ok((found, false));
                     }
-                    unpacked(*codec, content, start, wanted, budget)
+                    unpacked(codec, content, start, wanted, budget)
                 }
-                _ if !wanted.texts => continue,
                 Form::PackedBase64(codec) => {
                     if budget.step(8 << 10).is_err() {
                         return Ok((found, false));
                     }
                     let head = Content::from(written(Form::Base64, from, OVERLAP));
                     let streams = Wanted { archives: false, ..wanted };
-                    if unpacked(*codec, &head, 0, streams, budget).is_empty() {
+                    if unpacked(codec, &head, 0, streams, budget).is_empty() {
                         continue;
                     }
                     // LIMIT: a program that is cut is a program.
                     let whole = written(Form::Base64, &content.window(start, 2 * MOST_UNPACKED)?, MOST_UNPACKED);
-                    unpacked(*codec, &Content::from(whole), 0, streams, budget)
+                    unpacked(codec, &Content::from(whole), 0, streams, budget)
                 }
                 Form::Base64Back | Form::DigitsBack => {
                     if budget.step(128).is_err() {
@@ -144,24 +160,24 @@ pub(super) fn disguised(
                     }
                     let end = hit.end();
                     let before = window.get(end.saturating_sub(2 * OVERLAP)..end).unwrap_or_default();
-                    if !is_program_in_text(*form, before) {
+                    if !is_program_in_text(form, before) {
                         continue;
                     }
                     // LIMIT: a program that is cut is a program.
                     let end = at + end as u64;
                     let from = end.saturating_sub(2 * MOST_UNPACKED as u64);
                     let length = usize::try_from(end - from).unwrap_or(0);
-                    written(*form, &content.window(from, length)?, MOST_UNPACKED)
+                    written(form, &content.window(from, length)?, MOST_UNPACKED)
                 }
                 _ => {
                     if budget.step(128).is_err() {
                         return Ok((found, false));
                     }
-                    if !is_program_in_text(*form, from) {
+                    if !is_program_in_text(form, from) {
                         continue;
                     }
                     // LIMIT: a program that is cut is a program.
-                    written(*form, &content.window(start, 2 * MOST_UNPACKED)?, MOST_UNPACKED)
+                    written(form, &content.window(start, 2 * MOST_UNPACKED)?, MOST_UNPACKED)
                 }
             };
             // LIMIT: what is shorter is an example, as prose has it.

@@ -1,8 +1,8 @@
 //! What is hidden anywhere in bytes, told by a signature and by what else must then be so.
 
 use super::MOST_HIDDEN;
+use crate::marks::Marks;
 use crate::{Budget, Content};
-use aho_corasick::AhoCorasick;
 use std::io;
 use std::sync::LazyLock;
 
@@ -31,12 +31,13 @@ pub(super) fn hidden(
     let mut at = 0;
     while at < content.len() {
         let window = content.window(at, WINDOW + OVERLAP)?;
-        let Some(signatures) = &*SIGNATURES else { return Ok((found, true)) };
         if budget.step(window.len() as u64).is_err() {
             return Ok((found, false));
         }
-        for hit in signatures.find_iter(&*window) {
-            let signature = hit.pattern().as_usize();
+        // Two letters would make every search for longer marks slower.
+        let programs = memchr::memmem::find_iter(&window, PATTERNS[0]).map(|start| (0, start));
+        let others = SIGNATURES.find(&window).map(|hit| (hit.pattern().as_usize() + 1, hit.start()));
+        for (signature, place) in programs.chain(others) {
             if !streams && STREAMS.contains(&signature) {
                 continue;
             }
@@ -44,7 +45,7 @@ pub(super) fn hidden(
                 return Ok((found, false));
             }
             // What lies in the overlap is met twice: here with what stands before it, in the next window with what follows.
-            let Some(start) = begins(signature, &window, hit.start()) else { continue };
+            let Some(start) = begins(signature, &window, place) else { continue };
             let start = at + start as u64;
             if start > 0 && !found.contains(&start) {
                 if budget.step(ASKING).is_err() {
@@ -95,8 +96,8 @@ const fn cost(signature: usize) -> u64 {
     }
 }
 
-// Short constants always make an automaton; a test holds it.
-pub(super) static SIGNATURES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(PATTERNS).ok());
+/// All of them but the first.
+pub(super) static SIGNATURES: LazyLock<Marks> = LazyLock::new(|| Marks::new(PATTERNS.into_iter().skip(1)));
 
 /// Whether bytes begin as a program or a shortcut does, by more than its signature.
 pub(super) fn runs(bytes: &[u8]) -> bool {

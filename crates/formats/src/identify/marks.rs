@@ -40,6 +40,13 @@ const MARKS: &[(usize, &[u8], &str)] = &[
     (0, b"X\n\0\0\0\x03", "r-data"),
     (0, b"RDX2\nX\n\0\0\0", "r-data"),
     (0, b"RDX3\nX\n\0\0\0", "r-data"),
+    // The same as lines of digits, and in the order of bytes of the machine that wrote it.
+    (0, b"RDA2\nA\n2\n", "r-data"),
+    (0, b"RDA3\nA\n3\n", "r-data"),
+    (0, b"RDB2\nB\n\x02\0\0\0", "r-data"),
+    (0, b"RDB3\nB\n\x03\0\0\0", "r-data"),
+    (0, b"B\n\x02\0\0\0", "r-data"),
+    (0, b"B\n\x03\0\0\0", "r-data"),
     // PSPP, "System File Format".
     (0, b"$FL2@(#)", "spss"),
     (0, b"$FL3@(#)", "spss"),
@@ -200,6 +207,7 @@ fn fits(id: &str, probe: &Probe<'_>) -> bool {
         // The order of bytes, and how values are stored.
         "mrc" => matches!((byte(212), byte(213)), (0x44, 0x41 | 0x44) | (0x11, 0x11)),
         "mat" => matches!(head.get(126..128), Some(b"IM" | b"MI")),
+        "r-data" if !head.starts_with(b"X") && !head.starts_with(b"RDX") => true,
         "r-data" => {
             let numbers = if head.starts_with(b"X") { 6 } else { 11 };
             // The version of R that wrote it, and the one that it takes to read it.

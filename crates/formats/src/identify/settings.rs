@@ -16,6 +16,18 @@ pub(super) fn entry(text: &str) -> Option<&'static str> {
     lines.any(|line| line == "[Desktop Entry]").then_some("desktop")
 }
 
+/// A SYLK table whose first record says something else than who wrote it. Tables of prices begin with a column called so as well: a
+/// record of a cell or a name follows.
+fn is_sylk(text: &str) -> bool {
+    let mut records = text.split(['\r', '\n']);
+    let begins = records.next().is_some_and(|first| first == "ID" || first.starts_with("ID;"));
+    let cell = |line: &str| {
+        let place = line.strip_prefix("C;").and_then(|rest| rest.strip_prefix(['X', 'Y']));
+        place.is_some_and(|place| place.starts_with(|c: char| c.is_ascii_digit())) && line.matches(';').count() > 1
+    };
+    begins && records.any(|line| cell(line) || line.starts_with("NN;N"))
+}
+
 /// Formats that announce themselves in their first line.
 fn first_words(text: &str) -> Option<&'static str> {
     let start = text.trim_start();
@@ -76,6 +88,9 @@ fn first_words(text: &str) -> Option<&'static str> {
             "diff" if lower.starts_with("index") && !text.contains("\n+++ ") => return None,
             id => id,
         });
+    }
+    if is_sylk(start) {
+        return Some("slk");
     }
     if cms::is_encoded(start) {
         return Some("pkcs7");

@@ -272,6 +272,8 @@ fn shortcuts_and_settings() {
         ("[Theme]\r\nDisplayName=x\r\n[Control Panel\\Desktop]\r\nWallpaper=\\\\host.invalid\\x\r\n", "theme"),
         ("WEB\r\n1\r\nhttp://host.invalid/q\r\n", "iqy"),
         ("ID;PWXL;N;E\r\nC;X1;Y1;K1\r\nE\r\n", "slk"),
+        ("ID;N;E\r\nNN;NAuto_open;ER1C1\r\nE\r\n", "slk"),
+        ("ID;Name;Price\r\nC;X1 lamp;3\r\nNN;none;4\r\n", "csv"),
         (
             "<?xml version=\"1.0\"?><libraryDescription xmlns=\"http://schemas.microsoft.com/windows/2009/library\"/>",
             "library-ms",

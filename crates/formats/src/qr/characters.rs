@@ -25,9 +25,11 @@ pub(crate) fn pictures_of(text: &str) -> Vec<Luma> {
     let mut group: Vec<Vec<char>> = Vec::new();
     let mut sort = Sort::None;
     for line in text.lines().chain(std::iter::once("")) {
+        // Most lines of most texts.
+        let own = if is_written(line) { Some(Sort::None) } else { None };
         // LIMIT: longer lines are no drawing of a code.
-        let line: Vec<char> = line.trim_end().chars().take(MOST + 1).collect();
-        let own = sort_of(&line);
+        let line: Vec<char> = if own.is_some() { Vec::new() } else { line.trim_end().chars().take(MOST + 1).collect() };
+        let own = own.unwrap_or_else(|| sort_of(&line));
         // White lines above and below belong to no drawing.
         if own != Sort::None && (own == sort || group.is_empty()) && group.len() < MOST {
             sort = own;
@@ -44,6 +46,25 @@ pub(crate) fn pictures_of(text: &str) -> Vec<Luma> {
         }
     }
     pictures
+}
+
+/// Whether a line is of three ASCII characters or more, blanks aside, and of none that blocks begin with: nothing is drawn so.
+fn is_written(line: &str) -> bool {
+    let mut seen = [0; 2];
+    let several = line.bytes().filter(|byte| *byte != b' ').any(|byte| match &mut seen {
+        _ if !byte.is_ascii() => false,
+        [first, second] if *first == byte || *second == byte => false,
+        [first, _] if *first == 0 => {
+            *first = byte;
+            false
+        }
+        [_, second] if *second == 0 => {
+            *second = byte;
+            false
+        }
+        _ => true,
+    });
+    several && memchr::memchr(0xe2, line.as_bytes()).is_none()
 }
 
 /// What a line is drawn with.

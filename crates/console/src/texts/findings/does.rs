@@ -74,6 +74,11 @@ pub(super) const ROWS: &[Row] = &[
         "Une ligne du texte fait exécuter une commande à l’éditeur qui l’ouvre",
         "Una línea del texto hace que el editor ejecute una orden al abrirlo",
     ]),
+    ("hooks.plain-index", [
+        "Pakete kommen ohne TLS von einem Rechner außerhalb des Hauses",
+        "Des paquets viennent sans TLS d’une machine extérieure",
+        "Hay paquetes que vienen sin TLS de una máquina externa",
+    ]),
     ("hooks.system", [
         "Das System führt von selbst einen Befehl aus: beim Anmelden, zu einer Zeit oder bei einem Ereignis",
         "Le système exécute de lui-même une commande : à la connexion, à une heure ou lors d’un événement",
@@ -88,6 +93,26 @@ pub(super) const ROWS: &[Row] = &[
         "Die Mail lässt einen Teil von anderswo holen: ein Programm oder eine fremde Datei",
         "Le courriel fait chercher une partie ailleurs : un programme ou un fichier étranger",
         "El correo hace tomar una parte de otro lugar: un programa o un archivo ajeno",
+    ]),
+    ("mail.form", [
+        "Die Nachricht bringt ein eigenes Formular mit",
+        "Le message apporte son propre formulaire",
+        "El mensaje trae su propio formulario",
+    ]),
+    ("mail.form-script", [
+        "Die Nachricht bringt ein Formular mit, dessen Skript beim Öffnen läuft",
+        "Le message apporte un formulaire dont le script s’exécute à l’ouverture",
+        "El mensaje trae un formulario cuyo script se ejecuta al abrirlo",
+    ]),
+    ("mail.home-page", [
+        "Ein Ordner zeigt statt seiner Nachrichten eine Seite",
+        "Un dossier affiche une page à la place de ses messages",
+        "Una carpeta muestra una página en lugar de sus mensajes",
+    ]),
+    ("mail.mailbox-rule", [
+        "Es ist keine Nachricht, sondern eine Regel oder ein Formular eines Postfachs",
+        "Ce n’est pas un message mais une règle ou un formulaire d’une boîte aux lettres",
+        "No es un mensaje sino una regla o un formulario de un buzón",
     ]),
     ("mail.remote-property", [
         "Die Nachricht nennt eine Datei auf einem fremden Rechner, etwa als Klang einer Erinnerung",

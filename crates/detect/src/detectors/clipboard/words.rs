@@ -70,6 +70,14 @@ impl Lure {
         found.any.then_some(found)
     }
 
+    /// What sentences say: where nothing parts or disguises their letters, one pass tells most of them apart.
+    pub(in crate::detectors) fn of_prose(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        let parted = || memchr::memchr3(b'<', b'&', b'\\', bytes).is_some() || TURNED.is_match(text);
+        let plain = text.is_ascii() && !parted();
+        if plain && !may_ask(text) { None } else { Self::of(text) }
+    }
+
     /// What code or data says in its literals: one pass tells most of them apart, since no tag parts their words.
     pub(in crate::detectors) fn of_code(text: &str) -> Option<Self> {
         // Escapes, entities and characters that nobody sees may part a word.
@@ -293,6 +301,12 @@ static ROOTS: LazyLock<Spotter> = LazyLock::new(|| {
     }
     Spotter::new(words)
 });
+
+/// Builds what is made of the table of phrases.
+pub(super) fn build_tables() {
+    LazyLock::force(&PHRASES);
+    LazyLock::force(&ROOTS);
+}
 
 fn table() -> impl Iterator<Item = &'static str> {
     TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))

