@@ -209,6 +209,48 @@ pub fn give_memory_back() {
     }
 }
 
+/// Takes every gap between what is allocated, for good: what is allocated from now on lies side by side. A process that is forked later
+/// copies each page that it writes to, and would otherwise write a little to each of very many.
+#[cfg(target_env = "gnu")]
+pub(crate) fn leave_no_gaps() {
+    /// Bytes of the largest gap that is looked for.
+    const LARGEST: usize = 64 << 10;
+    /// Bytes of gaps that are filled at the most.
+    const MOST: usize = 32 << 20;
+    // SAFETY: it takes nothing and says where the heap ends.
+    let end = unsafe { libc::sbrk(0) }.addr();
+    // SAFETY: it takes nothing and counts what the allocator has.
+    let counted = unsafe { libc::mallinfo2() };
+    // Behind the last gap there is what was never allocated.
+    let fresh = end.saturating_sub(counted.keepcost);
+    let (mut size, mut taken) = (LARGEST, 0);
+    while size >= 16 && taken < MOST {
+        let Ok(layout) = Layout::from_size_align(size, 16) else { return };
+        // SAFETY: the layout has a size.
+        let gap = unsafe { System.alloc(layout) };
+        if !gap.is_null() && gap.addr() < fresh {
+            taken += size;
+            continue;
+        }
+        if !gap.is_null() {
+            // SAFETY: it was allocated with this layout just now, and nobody has it.
+            unsafe { System.dealloc(gap, layout) };
+        }
+        size = if size > 1024 { size / 2 } else { size - 16 };
+    }
+}
+
+/// Other allocators have no such gaps that one could know of.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) fn leave_no_gaps() {}
+
+/// From now on this process and those forked from it get their memory in small pages: what a child allocates is little, and a huge page
+/// would be cleared for it. Pages that are there stay huge.
+pub(crate) fn small_pages() {
+    // SAFETY: it takes numbers only. A kernel without huge pages refuses, and has none.
+    let _ = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1_u64, 0_u64, 0_u64, 0_u64) };
+}
+
 /// Whether what is freed is overwritten first.
 static WIPES: AtomicBool = AtomicBool::new(false);
 

@@ -106,6 +106,10 @@ impl Zygote {
             warm::least(&inspector)
         }
         let filters = Filters::compile()?;
+        if whole {
+            system::leave_no_gaps();
+        }
+        system::small_pages();
         let baseline = baseline();
         missing.extend(sandbox::lock_zygote(&filters)?);
         say(control, &Report::Ready { rules: count, missing }).map_err(|error| error.to_string())?;

@@ -345,7 +345,7 @@ fn digit(byte: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AUTOMATON, FORMS};
+    use super::{OF_STREAMS, OF_TEXTS, STREAMS, TEXTS, Wanted, marks};
     use crate::testing::{build, walk};
     use std::io::Write as _;
 
@@ -384,8 +384,27 @@ mod tests {
     }
 
     #[test]
-    fn the_automaton_is_made() {
-        assert_eq!(AUTOMATON.as_ref().map(|automaton| automaton.patterns_len()), Some(FORMS.len()));
+    fn marks_of_both_sorts_are_met_in_order_and_only_where_they_are_wanted() {
+        assert!(OF_STREAMS.work() && OF_TEXTS.work());
+        let both: Vec<_> = STREAMS.iter().zip(&TEXTS).flat_map(|(stream, text)| [*stream, *text]).collect();
+        let mut bytes = Vec::new();
+        for (mark, _) in &both {
+            bytes.extend_from_slice(mark);
+            bytes.extend_from_slice(b"........");
+        }
+        let met = |streams, texts| {
+            let wanted = Wanted { streams, archives: false, texts };
+            let met = marks(&bytes, wanted).map(|(hit, form)| (hit.start(), form)).collect::<Vec<_>>();
+            assert!(met.is_sorted_by_key(|(start, _)| *start));
+            met.into_iter().map(|(_, form)| form).collect::<Vec<_>>()
+        };
+        let forms = |text: Option<bool>| {
+            let forms = both.iter().map(|(_, form)| *form);
+            forms.filter(|form| text.is_none_or(|text| form.is_text() == text)).collect::<Vec<_>>()
+        };
+        assert_eq!(met(true, true), forms(None));
+        assert_eq!(met(true, false), forms(Some(false)));
+        assert_eq!(met(false, true), forms(Some(true)));
     }
 
     #[test]
