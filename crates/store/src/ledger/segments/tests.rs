@@ -17,17 +17,17 @@ fn event(number: usize) -> Event {
     let text = |prefix: &str, of: usize| format!("{prefix}{}", number % of);
     let plain = Event {
         // Four minutes later than the one before, and sometimes a quarter of an hour earlier.
-        at: NOW - 4 * DAY + number as i64 * 240_000 - if number % 10 == 0 { 900_000 } else { 0 },
+        at: NOW - 4 * DAY + number as i64 * 240_000 - if number.is_multiple_of(10) { 900_000 } else { 0 },
         reference: format!("PACK-{number:04}"),
         gate: if number % 9 == 4 { "icap".into() } else { "proxy".into() },
         direction: "download".into(),
-        person: if number % 5 == 0 { String::new() } else { text("person", 7) },
+        person: if number.is_multiple_of(5) { String::new() } else { text("person", 7) },
         client: text("192.0.2.", 20),
         host: text("www.site", 30) + ".example",
         domain: text("site", 30) + ".example",
         address: format!("https://{}.example/Ünter/100%_{number}.png", text("www.site", 30)),
         name: format!("100%_{number}.png"),
-        sha256: if number % 17 == 0 { String::new() } else { format!("{:064x}", number % 200) },
+        sha256: if number.is_multiple_of(17) { String::new() } else { format!("{:064x}", number % 200) },
         size: number as i64 * 37,
         kind: ["png", "webp", "javascript"][number % 3].into(),
         class: "image".into(),
