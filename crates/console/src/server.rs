@@ -129,7 +129,7 @@ pub const PROVIDER_CALLBACK: &str = provider::CALLBACK;
 /// Everything the console's pages need; each of them gets its part of it.
 pub struct Console {
     ledger: Ledger,
-    blobs: Blobs,
+    blobs: Arc<dyn Blobs>,
     engine: parts::EngineInForce,
     control: Arc<dyn Control>,
     settings: Arc<ConsoleSettings>,
@@ -176,7 +176,7 @@ impl Console {
     /// A console. `engine` gives the engine in force, `control` the rest of the process, `identity` who people are.
     pub fn new(
         ledger: Ledger,
-        blobs: Blobs,
+        blobs: Arc<dyn Blobs>,
         engine: Box<dyn Fn() -> Arc<Engine> + Send + Sync>,
         control: Arc<dyn Control>,
         identity: Arc<Identity>,

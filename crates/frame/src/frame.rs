@@ -13,6 +13,7 @@ use tokio::sync::watch;
 /// What rooms share: the ledger, the data folder, their settings, and what whoever serves offers beside those.
 pub struct Frame {
     ledger: Ledger,
+    journal: Arc<dyn lazaret_store::Journal>,
     data: PathBuf,
     closing: watch::Receiver<bool>,
     rooms: Arc<Rooms>,
@@ -28,7 +29,8 @@ impl Frame {
         closing: watch::Receiver<bool>,
         settings: BTreeMap<String, Value>,
     ) -> Self {
-        Self { ledger, data, closing, rooms: Arc::default(), settings, offers: HashMap::new() }
+        let journal = Arc::new(ledger.clone());
+        Self { ledger, journal, data, closing, rooms: Arc::default(), settings, offers: HashMap::new() }
     }
 
     /// The frame with something for rooms that ask for it by its type.
@@ -78,14 +80,14 @@ impl Frame {
 
     /// Where the room with a name writes down what happens.
     pub fn journal(&self, room: &'static str) -> Journal {
-        Journal { ledger: self.ledger.clone(), room: RoomName::new(room) }
+        Journal { written: Arc::clone(&self.journal), room: RoomName::new(room) }
     }
 }
 
 /// Where a room writes down what happens.
 #[derive(Clone)]
 pub struct Journal {
-    ledger: Ledger,
+    written: Arc<dyn lazaret_store::Journal>,
     room: RoomName,
 }
 
@@ -104,6 +106,6 @@ impl Journal {
     ) -> Result<String, StoreError> {
         let event = RoomEvent { act: kind.name.to_owned(), detail: detail.to_owned(), fields };
         let (person, client) = (person.to_owned(), client.to_owned());
-        self.ledger.tell(RoomNews { room: self.room.clone(), person, client, event }).await
+        self.written.tell(RoomNews { room: self.room.clone(), person, client, event }).await
     }
 }

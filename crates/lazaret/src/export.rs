@@ -8,7 +8,7 @@ use crate::config::Export;
 use crate::failure::{Failure, told};
 use lazaret_gates::ProxySettings;
 use lazaret_model::Event;
-use lazaret_store::{Cursor, Ledger, Settled, StoreError, fingerprint, now, secret};
+use lazaret_store::{Cursor, Journal, Queue, Settled, StoreError, fingerprint, now, secret};
 use outlets::Outlet;
 use std::fs;
 use std::path::Path;
@@ -44,7 +44,12 @@ impl Exporter {
     ///
     /// # Errors
     /// When an outlet cannot be opened.
-    pub(crate) fn start(export: &Export, proxy: &ProxySettings, ledger: &Ledger, data: &Path) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        export: &Export,
+        proxy: &ProxySettings,
+        (journal, queue): (Arc<dyn Journal>, Arc<dyn Queue>),
+        data: &Path,
+    ) -> Result<Self, Failure> {
         let (bell, (close, closing)) = (Arc::new(Notify::new()), watch::channel(false));
         let mut outlets = JoinSet::new();
         let all = Outlet::of(export, proxy)?;
@@ -52,7 +57,8 @@ impl Exporter {
         for outlet in all {
             let teller = Teller {
                 outlet,
-                ledger: ledger.clone(),
+                journal: Arc::clone(&journal),
+                queue: Arc::clone(&queue),
                 holder: holder.clone(),
                 settled: Settled::default(),
                 told: None,
@@ -98,7 +104,9 @@ fn id_of(events: &[Event]) -> String {
 /// What tells one outlet.
 struct Teller {
     outlet: Outlet,
-    ledger: Ledger,
+    journal: Arc<dyn Journal>,
+    /// Which process tells it, and how far that is.
+    queue: Arc<dyn Queue>,
     /// Who this is among the processes at one ledger.
     holder: String,
     /// Which numbers of the journal nobody will write any more.
@@ -126,7 +134,7 @@ impl Teller {
                 break;
             }
         }
-        if let Err(error) = self.ledger.release_subscriber(&name, &self.holder).await {
+        if let Err(error) = self.queue.give_back(&name, &self.holder).await {
             tracing::debug!(outlet = %name, error = %told(&error), "an outlet could not be removed");
         }
     }
@@ -135,7 +143,7 @@ impl Teller {
     async fn tell(&mut self) -> Result<bool, StoreError> {
         let name = self.outlet.name.clone();
         let until = || now().saturating_add(HELD);
-        let Some(mut cursor) = self.ledger.hold_subscriber(&name, &self.holder, until()).await? else {
+        let Some(mut cursor) = self.queue.take(&name, &self.holder, until()).await? else {
             return Ok(*self.closing.borrow());
         };
         // What the outlet has, and the ledger could not note.
@@ -149,7 +157,7 @@ impl Teller {
             let rung = bell.notified();
             let (events, next) = match pending.take() {
                 Some(pending) => pending,
-                None => self.ledger.journal(cursor, batch, &mut self.settled).await?,
+                None => self.journal.read(cursor, batch, &mut self.settled).await?,
             };
             if next == cursor {
                 if *self.closing.borrow() {
@@ -192,7 +200,7 @@ impl Teller {
                 }
             }
             held = now();
-            if !self.ledger.advance_subscriber(&name, &self.holder, cursor, until()).await? {
+            if !self.queue.done(&name, &self.holder, cursor, until()).await? {
                 return Ok(*self.closing.borrow());
             }
         }
@@ -209,3 +217,6 @@ impl Teller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::pages::Words;
 use lazaret_engine::Grounds;
 use lazaret_gates::{Exchange, Pending, Reason, Record, RecordError, Refusal, public_address};
 use lazaret_model::{Decision, INCIDENT_POLICY, ScanReport, reference};
-use lazaret_store::{Blobs, Event, Examined, Ledger, StoreError, now};
+use lazaret_store::{Blobs, Event, Examined, Journal, Ledger, StoreError, now};
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,8 @@ pub(crate) fn key_path(address: &str, data: &Path) -> PathBuf {
 /// The record of the gates.
 pub(crate) struct Recorder {
     ledger: Ledger,
-    blobs: Blobs,
+    journal: Arc<dyn Journal>,
+    blobs: Arc<dyn Blobs>,
     /// When a site was first seen.
     sites: Mutex<HashMap<String, i64>>,
     exporter: Exporter,
@@ -85,9 +86,16 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(ledger: Ledger, blobs: Blobs, exporter: Exporter, words: Arc<Words>, kept: Arc<Notify>) -> Self {
+    /// The record of gates whose events go to a journal and whose bytes are kept somewhere; the ledger answers questions.
+    pub(crate) fn new(
+        ledger: Ledger,
+        (journal, blobs): (Arc<dyn Journal>, Arc<dyn Blobs>),
+        exporter: Exporter,
+        words: Arc<Words>,
+        kept: Arc<Notify>,
+    ) -> Self {
         let (sites, late, late_came, late_went) = Default::default();
-        Self { ledger, blobs, sites, exporter, words, kept, late, late_came, late_went }
+        Self { ledger, journal, blobs, sites, exporter, words, kept, late, late_came, late_went }
     }
 
     /// Writes what could not be written before, as soon as the ledger takes it. Never ends.
@@ -97,9 +105,9 @@ impl Recorder {
             while let Some(event) = self.first_late() {
                 let reference = event.reference.clone();
                 // The answer to the first try may have been lost, and not the event.
-                let written = match self.ledger.event(&reference).await {
-                    Ok(Some(_)) => Ok(()),
-                    Ok(None) => self.put(event).await,
+                let written = match self.journal.has(&reference).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => self.put(event).await,
                     Err(error) => Err(failed(&error)),
                 };
                 match written {
@@ -161,7 +169,7 @@ impl Recorder {
     }
 
     async fn put(&self, event: Event) -> Result<(), RecordError> {
-        self.ledger.record(event).await.map_err(|error| failed(&error))?;
+        self.journal.record(event).await.map_err(|error| failed(&error))?;
         self.exporter.ring();
         Ok(())
     }

@@ -27,7 +27,7 @@ const STEADY: Duration = Duration::from_secs(86_400);
 /// What is forgotten when.
 pub(crate) struct Retention {
     pub(crate) ledger: Ledger,
-    pub(crate) blobs: Blobs,
+    pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) quarantine: Quarantine,
     /// Days that events are kept; 0 for ever.
     pub(crate) event_days: u32,
@@ -139,14 +139,14 @@ impl Retention {
             return Ok(Some(mark));
         }
         let event = self.ledger.recent(1).await?.first().map(|logged| logged.event.at);
-        let blobs = self.blobs.clone();
+        let blobs = Arc::clone(&self.blobs);
         let blob = tokio::task::spawn_blocking(move || blobs.list());
         let blob = blob.await.unwrap_or_else(|_| Ok(Vec::new()))?.last().map(|(_, _, at)| *at);
         Ok(event.max(blob))
     }
 
     async fn tidy(&self, by_age: bool, now: i64) {
-        let (blobs, limits) = (self.blobs.clone(), self.quarantine.clone());
+        let (blobs, limits) = (Arc::clone(&self.blobs), self.quarantine.clone());
         let tidied = tokio::task::spawn_blocking(move || {
             let list = blobs.list()?;
             let oldest = if by_age { now.saturating_sub(i64::from(limits.days) * DAY) } else { i64::MIN };
@@ -194,7 +194,7 @@ async fn forget(ledger: Ledger, days: u32, now: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lazaret_store::Event;
+    use lazaret_store::{Event, MemoryBlobs};
 
     #[test]
     fn a_clock_that_leapt_is_not_believed_for_a_day() {
@@ -216,19 +216,15 @@ mod tests {
         // As if everything had been kept 400 days ago.
         let then = now() - 400 * DAY;
         ledger.record(Event { at: then, reference: "then".into(), ..Event::default() }).await.unwrap();
-        std::fs::create_dir(folder.path().join("quarantine")).unwrap();
-        let blobs = Blobs::open(&folder.path().join("quarantine")).unwrap();
+        let blobs = MemoryBlobs::default();
         for byte in 0..3_u8 {
-            blobs.keep(&mut &[byte; 1_000][..]).unwrap();
-        }
-        let old = std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(then).unwrap());
-        for file in walk(&folder.path().join("quarantine")) {
-            std::fs::File::open(file).unwrap().set_modified(old).unwrap();
+            let sha256 = blobs.keep(&mut &[byte; 1_000][..]).unwrap();
+            blobs.date(&sha256, then);
         }
         let kept = Arc::new(Notify::new());
         let retention = |most_bytes| Retention {
             ledger: ledger.clone(),
-            blobs: blobs.clone(),
+            blobs: Arc::new(blobs.clone()),
             quarantine: Quarantine { days: 90, most_bytes },
             event_days: 90,
             kept: Arc::clone(&kept),
@@ -264,10 +260,9 @@ mod tests {
     async fn one_event_that_is_dated_ahead_does_not_put_the_clock_in_doubt_at_each_start() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(&format!("sqlite:{}", folder.path().join("ledger").display())).await.unwrap();
-        std::fs::create_dir(folder.path().join("quarantine")).unwrap();
         let retention = Retention {
             ledger: ledger.clone(),
-            blobs: Blobs::open(&folder.path().join("quarantine")).unwrap(),
+            blobs: Arc::new(MemoryBlobs::default()),
             quarantine: Quarantine::default(),
             event_days: 90,
             kept: Arc::default(),
@@ -287,10 +282,5 @@ mod tests {
             let mut clock = retention.clock().await;
             assert!(retention.round(&mut clock, today + DAY, steady).await, "it is doubted again");
         }
-    }
-
-    fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-        let entries = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
-        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
     }
 }

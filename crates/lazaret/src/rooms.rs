@@ -168,7 +168,7 @@ pub(crate) struct Shared {
     pub(crate) desk: Arc<Desk>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) process: Arc<Process>,
-    pub(crate) blobs: Blobs,
+    pub(crate) blobs: Arc<dyn Blobs>,
     /// Rung when something new is kept.
     pub(crate) kept: Arc<Notify>,
     /// Who people are, for the console and for the proxy.

@@ -4,7 +4,7 @@
 //! A file is: `LAZQ1\n`, 32 random bytes, then the content, each byte combined (exclusive or) with a byte of the key
 //! in turn. This hides nothing from anybody who wants to look; it keeps accidents away.
 
-use crate::StoreError;
+use crate::{Blobs, StoreError};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -22,11 +22,11 @@ const HEADER: u64 = (MAGIC.len() + KEY) as u64;
 
 /// A folder of quarantined bytes.
 #[derive(Debug, Clone)]
-pub struct Blobs {
+pub struct BlobFolder {
     folder: PathBuf,
 }
 
-impl Blobs {
+impl BlobFolder {
     /// Opens a folder, which must exist.
     ///
     /// # Errors
@@ -49,11 +49,13 @@ impl Blobs {
         Ok(())
     }
 
-    /// Keeps everything that `content` yields, durably, and returns its SHA-256.
-    ///
-    /// # Errors
-    /// When reading or writing fails; then nothing is kept.
-    pub fn keep(&self, content: &mut dyn Read) -> Result<String, StoreError> {
+    fn path(&self, sha256: &str) -> PathBuf {
+        self.folder.join(sha256.get(..2).unwrap_or("__")).join(sha256)
+    }
+}
+
+impl Blobs for BlobFolder {
+    fn keep(&self, content: &mut dyn Read) -> Result<String, StoreError> {
         let new = tempfile::Builder::new().prefix(HALF_WRITTEN).tempfile_in(&self.folder);
         let mut new = new.map_err(failed(&self.folder, "written"))?;
         let mut key = [0; KEY];
@@ -95,12 +97,7 @@ impl Blobs {
         Ok(sha256)
     }
 
-    /// The content kept under a hash, checked against it, to be read only: whoever it is lent to cannot change what somebody
-    /// else is given. `None` when there is none.
-    ///
-    /// # Errors
-    /// When it cannot be read, or is damaged.
-    pub fn fetch(&self, sha256: &str) -> Result<Option<File>, StoreError> {
+    fn fetch(&self, sha256: &str) -> Result<Option<File>, StoreError> {
         if !is_hash(sha256) {
             return Ok(None);
         }
@@ -136,23 +133,22 @@ impl Blobs {
         if !whole || HEXLOWER.encode(&hash.finalize()) != sha256 {
             return Err(StoreError::Damaged(path));
         }
-        // It has no name, so that the one descriptor that could write goes with this function.
-        let read_only = File::open(format!("/proc/self/fd/{}", plain.as_raw_fd()));
-        read_only.map(Some).map_err(failed(&self.folder, "read"))
+        read_only(&plain).map(Some).map_err(failed(&self.folder, "read"))
     }
 
-    /// How many bytes are kept under a hash, and since when (milliseconds since 1970); `None` when there are none.
-    pub fn about(&self, sha256: &str) -> Option<(u64, i64)> {
-        let meta = fs::metadata(self.path(sha256)).ok().filter(|_| is_hash(sha256))?;
-        Some((meta.len().saturating_sub(HEADER), kept_at(&meta)))
+    fn about(&self, sha256: &str) -> Result<Option<(u64, i64)>, StoreError> {
+        if !is_hash(sha256) {
+            return Ok(None);
+        }
+        let path = self.path(sha256);
+        match fs::metadata(&path) {
+            Ok(meta) => Ok(Some((meta.len().saturating_sub(HEADER), kept_at(&meta)))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::Blob { path, step: "read", source }),
+        }
     }
 
-    /// At most `most` bytes from a place in what is kept under a hash; `None` when there is nothing. What is read is not
-    /// checked against the hash, which would mean to read all of it.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn piece(&self, sha256: &str, from: u64, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
+    fn piece(&self, sha256: &str, from: u64, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
         if !is_hash(sha256) {
             return Ok(None);
         }
@@ -175,11 +171,7 @@ impl Blobs {
         read().map(Some).map_err(failed(&path, "read"))
     }
 
-    /// Forgets a content.
-    ///
-    /// # Errors
-    /// When the file is there and cannot be removed.
-    pub fn forget(&self, sha256: &str) -> Result<(), StoreError> {
+    fn forget(&self, sha256: &str) -> Result<(), StoreError> {
         if !is_hash(sha256) {
             return Ok(());
         }
@@ -192,11 +184,7 @@ impl Blobs {
         }
     }
 
-    /// Every content: hash, bytes and when it was last kept (milliseconds since 1970), the oldest first.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn list(&self) -> Result<Vec<(String, u64, i64)>, StoreError> {
+    fn list(&self) -> Result<Vec<(String, u64, i64)>, StoreError> {
         let mut list = Vec::new();
         for folder in fs::read_dir(&self.folder).map_err(failed(&self.folder, "read"))?.flatten() {
             let Ok(files) = fs::read_dir(folder.path()) else { continue };
@@ -211,10 +199,11 @@ impl Blobs {
         list.sort_by_key(|(_, _, at)| *at);
         Ok(list)
     }
+}
 
-    fn path(&self, sha256: &str) -> PathBuf {
-        self.folder.join(sha256.get(..2).unwrap_or("__")).join(sha256)
-    }
+/// A file that has no name, opened again to be read only, from its beginning. The one descriptor that could write is the caller's.
+pub(crate) fn read_only(file: &File) -> io::Result<File> {
+    File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 /// When a file was kept last, in milliseconds since 1970.
@@ -243,40 +232,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_comes_back_and_is_not_to_be_seen_in_the_folder() {
+    fn what_is_kept_is_not_to_be_seen_in_the_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(folder.path()).unwrap();
-        for content in [Vec::new(), b"MZ something to run".to_vec(), vec![7; 300_001]] {
+        let blobs = BlobFolder::open(folder.path()).unwrap();
+        for content in [b"MZ something to run".to_vec(), vec![7; 300_001]] {
             let sha256 = blobs.keep(&mut content.as_slice()).unwrap();
-            assert_eq!(sha256, HEXLOWER.encode(&Sha256::digest(&content)));
-            let mut back = Vec::new();
-            let mut fetched = blobs.fetch(&sha256).unwrap().unwrap();
-            fetched.read_to_end(&mut back).unwrap();
-            assert!(back == content);
-            assert!(fetched.write_all(b"x").is_err(), "whoever it is lent to can change it");
             let stored = fs::read(blobs.path(&sha256)).unwrap();
-            assert!(content.is_empty() || !stored.windows(content.len().min(12)).any(|w| content.starts_with(w)));
-            assert_eq!(blobs.about(&sha256).unwrap().0, content.len() as u64);
-            for (from, most) in [(0, 10), (3, 70), (33, 1), (299_990, 100), (1 << 40, 5)] {
-                let start = content.len().min(from);
-                let expected = &content[start..content.len().min(start + most)];
-                assert!(blobs.piece(&sha256, from as u64, most).unwrap().unwrap() == expected, "{from}");
-            }
-            // Again is the same.
-            assert_eq!(blobs.keep(&mut content.as_slice()).unwrap(), sha256);
+            assert!(!stored.windows(content.len().min(12)).any(|w| content.starts_with(w)));
         }
-        assert_eq!(blobs.list().unwrap().len(), 3);
-        assert!(blobs.fetch(&"0".repeat(64)).unwrap().is_none());
-        for nothing in ["../../etc/passwd", &"0".repeat(64), ""] {
-            assert!(blobs.fetch(nothing).unwrap().is_none() && blobs.about(nothing).is_none());
-            assert!(blobs.piece(nothing, 0, 10).unwrap().is_none());
+        // What is no name of a content leads nowhere.
+        fs::write(folder.path().join("other"), b"other").unwrap();
+        for name in ["../other", "other", ""] {
+            assert!(blobs.fetch(name).unwrap().is_none() && blobs.about(name).unwrap().is_none(), "{name}");
+            blobs.forget(name).unwrap();
         }
+        assert!(folder.path().join("other").exists());
     }
 
     #[test]
     fn damage_is_noticed_and_half_a_file_is_swept_away() {
         let folder = tempfile::tempdir().unwrap();
-        let blobs = Blobs::open(folder.path()).unwrap();
+        let blobs = BlobFolder::open(folder.path()).unwrap();
         let sha256 = blobs.keep(&mut &b"content"[..]).unwrap();
         let path = blobs.path(&sha256);
         let mut stored = fs::read(&path).unwrap();
@@ -284,7 +260,7 @@ mod tests {
         fs::write(&path, &stored).unwrap();
         assert!(matches!(blobs.fetch(&sha256), Err(StoreError::Damaged(_))));
         fs::write(folder.path().join(".new-abc"), b"LAZ").unwrap();
-        Blobs::open(folder.path()).unwrap();
+        BlobFolder::open(folder.path()).unwrap();
         assert!(folder.path().join(".new-abc").exists(), "whoever only reads took it from whoever writes it");
         blobs.sweep().unwrap();
         assert!(!folder.path().join(".new-abc").exists());

@@ -25,6 +25,7 @@ pub use bypasses::Bypass;
 pub use events::{Event, EventFilter, LoggedEvent, SiteHistory, Tally};
 pub use examine::Examined;
 pub use incidents::{IncidentFile, NewIncident};
+pub(crate) use journal::transferred;
 pub use journal::{AuditEntry, AuditFilter, Cursor, RoomNews, Settled};
 pub use people::{Changed, NewUser, Session, User};
 pub use policies::{NewPolicies, PolicyVersion};

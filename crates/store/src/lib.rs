@@ -8,11 +8,13 @@ mod error;
 mod key;
 mod ledger;
 mod library;
+mod memory;
 mod reach;
+mod seams;
 
 use data_encoding::HEXLOWER;
 
-pub use blobs::Blobs;
+pub use blobs::BlobFolder;
 pub use copy::{Copied, copy_file, digest_of, digest_of_open};
 pub use error::StoreError;
 pub use ledger::{
@@ -25,6 +27,8 @@ pub use library::{
     Added, Appearance, Import, LayerVersion, Library, NewLayer, NewRelease, NewTake, NewVersion, PublishedTake,
     Relation, Release, Removed, Repeats, Span, Standing, StoredLayer, Take, TakeChange, TakeState, TakeStep, Version,
 };
+pub use memory::{MemoryBlobs, MemoryJournal};
+pub use seams::{Blobs, Journal, Pending, Queue};
 
 /// Milliseconds since 1970.
 pub fn now() -> i64 {

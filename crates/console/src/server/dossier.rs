@@ -142,7 +142,7 @@ impl Dossier {
     ///
     /// # Errors
     /// When something cannot be read or written.
-    pub fn write(mut self, blobs: &Blobs, packer: &dyn Packer) -> Result<(File, Vec<String>), DossierError> {
+    pub fn write(mut self, blobs: &dyn Blobs, packer: &dyn Packer) -> Result<(File, Vec<String>), DossierError> {
         let mut members = self.packed_samples(blobs, packer)?;
         let events: String = self.events.iter().map(line).collect();
         let report = self.report().map_err(DossierError::Report)?;
@@ -161,7 +161,7 @@ impl Dossier {
     }
 
     /// Locks up what the quarantine has of it, each content once.
-    fn packed_samples(&mut self, blobs: &Blobs, packer: &dyn Packer) -> Result<Vec<(String, File)>, DossierError> {
+    fn packed_samples(&mut self, blobs: &dyn Blobs, packer: &dyn Packer) -> Result<Vec<(String, File)>, DossierError> {
         let mut members = Vec::new();
         if self.samples == Samples::LeftOut {
             return Ok(members);
@@ -172,7 +172,7 @@ impl Dossier {
         }
         let (mut bytes, mut gone, mut beyond) = (0_u64, 0_usize, 0_usize);
         for (blob, name) in contents {
-            let Some((size, _)) = blobs.about(blob) else {
+            let Some((size, _)) = blobs.about(blob)? else {
                 gone += 1;
                 continue;
             };

@@ -384,7 +384,7 @@ pub(super) async fn export(
     let dossier = Dossier::gather(&console.ledger, &reference, samples).await?;
     let name = dossier.reference().to_owned();
     let (blobs, packer) = (console.blobs.clone(), console.control.packer());
-    let written = tokio::task::spawn_blocking(move || dossier.write(&blobs, &*packer));
+    let written = tokio::task::spawn_blocking(move || dossier.write(&*blobs, &*packer));
     let (archive, _) = written.await.map_err(|error| Refused::Broken(error.to_string()))??;
     console.ledger.note(&who.user.name, AuditAct::IncidentExported, &name).await?;
     attachment(&format!("{name}.zip"), "application/zip", None, archive, None)

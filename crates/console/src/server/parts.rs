@@ -1,13 +1,13 @@
 //! What handlers see of the console: of each subject, what its pages need and nothing else.
 
 use super::attack::LibraryPages;
-use super::{Console, ConsoleSettings, ready};
+use super::{Console, ConsoleSettings, Refused, ready};
 use crate::{Control, House};
 use axum::extract::FromRef;
 use lazaret_engine::{Engine, Turns};
 use lazaret_frame::Rooms;
 use lazaret_identity::Identity;
-use lazaret_store::{Blobs, Ledger};
+use lazaret_store::{Blobs, Ledger, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -20,6 +20,16 @@ pub(super) type Counted = Arc<dyn Fn() -> String + Send + Sync>;
 pub(super) type Kept = Arc<Mutex<(i64, usize, u64)>>;
 /// When passwords of locked files were tried, by machine.
 pub(super) type Tries = Arc<Mutex<HashMap<String, Vec<i64>>>>;
+
+/// Asks what keeps quarantined bytes, which blocks.
+pub(super) async fn ask<T: Send + 'static>(
+    blobs: &Arc<dyn Blobs>,
+    ask: impl FnOnce(&dyn Blobs) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Refused> {
+    let blobs = Arc::clone(blobs);
+    let answer = tokio::task::spawn_blocking(move || ask(&*blobs)).await;
+    Ok(answer.map_err(|error| Refused::Broken(error.to_string()))??)
+}
 
 /// A part of the console, for the handlers of a subject.
 pub(super) trait Part {}
@@ -46,18 +56,18 @@ parts! {
     Events { ledger: Ledger }
 
     /// An event and its sample.
-    Samples { ledger: Ledger, blobs: Blobs, control: Arc<dyn Control>, engine: EngineInForce }
+    Samples { ledger: Ledger, blobs: Arc<dyn Blobs>, control: Arc<dyn Control>, engine: EngineInForce }
 
     /// Events as they happen.
     Live { ledger: Ledger, control: Arc<dyn Control>, identity: Arc<Identity>, closing: watch::Sender<bool> }
 
     /// The quarantine.
-    Quarantine { ledger: Ledger, blobs: Blobs, control: Arc<dyn Control>, kept: Kept }
+    Quarantine { ledger: Ledger, blobs: Arc<dyn Blobs>, control: Arc<dyn Control>, kept: Kept }
 
     /// What was stopped and is asked for: requests, and passwords of locked files.
     Releases {
         ledger: Ledger,
-        blobs: Blobs,
+        blobs: Arc<dyn Blobs>,
         control: Arc<dyn Control>,
         engine: EngineInForce,
         turns: Arc<Turns>,
@@ -77,7 +87,7 @@ parts! {
     /// Incidents, and what strangers report.
     Incidents {
         ledger: Ledger,
-        blobs: Blobs,
+        blobs: Arc<dyn Blobs>,
         control: Arc<dyn Control>,
         rooms: Arc<Rooms>,
         house: Arc<House>,

@@ -60,8 +60,12 @@ pub(super) async fn list(
     let events = console.ledger.events(&filter, place.before, PAGE).await?;
     let next = events.last().map(|event| event.id).filter(|_| events.len() as i64 == PAGE);
     let (days, most) = console.control.quarantine();
-    let rows = events.into_iter().map(|event| {
-        let kept = console.blobs.about(&event.event.content_blob);
+    let names: Vec<String> = events.iter().map(|event| event.event.content_blob.clone()).collect();
+    let kept = parts::ask(&console.blobs, move |blobs| {
+        names.iter().map(|name| blobs.about(name)).collect::<Result<Vec<_>, _>>()
+    });
+    let kept = kept.await?;
+    let rows = events.into_iter().zip(kept).map(|(event, kept)| {
         let kept = kept.map(|(bytes, at)| (size(bytes), (at + i64::from(days) * DAY - now()).div_euclid(DAY).max(0)));
         KeptRow { row: Row::of(event), kept }
     });
@@ -86,9 +90,7 @@ async fn totals(console: &parts::Quarantine) -> Result<(usize, u64), Refused> {
     if at + COUNTED_FOR > now() {
         return Ok((files, bytes));
     }
-    let blobs = console.blobs.clone();
-    let list = tokio::task::spawn_blocking(move || blobs.list()).await;
-    let list = list.map_err(|error| Refused::Broken(error.to_string()))??;
+    let list = parts::ask(&console.blobs, |blobs| blobs.list()).await?;
     let totals = (list.len(), list.iter().map(|(_, bytes, _)| bytes).sum());
     *console.kept.lock().unwrap_or_else(PoisonError::into_inner) = (now(), totals.0, totals.1);
     Ok(totals)
@@ -100,14 +102,13 @@ pub(super) async fn forget(
     Path(blob): Path<String>,
     Signed(form): Signed<ForgetForm>,
 ) -> Answer {
-    if console.blobs.about(&blob).is_none() {
+    let asked = blob.clone();
+    if parts::ask(&console.blobs, move |blobs| blobs.about(&asked)).await?.is_none() {
         return Err(Refused::Because(StatusCode::NOT_FOUND, "this file is not, or no longer, in the quarantine"));
     }
     // Written down first: a deletion that nobody knows of is worse than a note about one that failed.
     console.ledger.note(&who.user.name, AuditAct::QuarantineDeleted, &blob).await?;
-    let blobs = console.blobs.clone();
-    let gone = tokio::task::spawn_blocking(move || blobs.forget(&blob)).await;
-    gone.map_err(|error| Refused::Broken(error.to_string()))??;
+    parts::ask(&console.blobs, move |blobs| blobs.forget(&blob)).await?;
     console.kept.lock().unwrap_or_else(PoisonError::into_inner).0 = 0;
     let fine = !form.reference.is_empty() && form.reference.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let next = if fine { format!("/events/{}", form.reference) } else { "/quarantine".to_owned() };

@@ -290,9 +290,8 @@ impl Drop for Release {
 
 /// The bytes that were kept of an event.
 pub(super) async fn content_of(console: &parts::Releases, event: &Event) -> Result<File, Refused> {
-    let (blobs, blob) = (console.blobs.clone(), event.content_blob.clone());
-    let file = tokio::task::spawn_blocking(move || blobs.fetch(&blob)).await;
-    let file = file.map_err(|error| Refused::Broken(error.to_string()))??;
+    let blob = event.content_blob.clone();
+    let file = parts::ask(&console.blobs, move |blobs| blobs.fetch(&blob)).await?;
     file.ok_or(Refused::Because(
         StatusCode::GONE,
         "the file is no longer in the quarantine; download it again and make a new request",

@@ -135,7 +135,8 @@ pub(super) async fn one(
         unexplained = report.rulings.len().saturating_sub(MOST_EXPLAINED);
         rulings = explained(&console, report, grounds.clone()).await?;
     }
-    let kept = console.blobs.about(&event.content_blob).is_some();
+    let blob = event.content_blob.clone();
+    let kept = parts::ask(&console.blobs, move |blobs| blobs.about(&blob)).await?.is_some();
     page(&One {
         user: who.shown(),
         parts,
@@ -249,13 +250,13 @@ pub(super) async fn bytes(
     Query(place): Query<Place>,
 ) -> Answer {
     let event = event_of(&console, &reference).await?.event;
-    let (size, _) = console.blobs.about(&event.content_blob).ok_or(NOT_KEPT)?;
+    let blob = event.content_blob.clone();
+    let (size, _) = parts::ask(&console.blobs, move |blobs| blobs.about(&blob)).await?.ok_or(NOT_KEPT)?;
     let wrong = Refused::Because(StatusCode::BAD_REQUEST, "an offset must be a number, such as 4096 or 0x1000");
     let last = size.saturating_sub(1) / HEX as u64 * HEX as u64;
     let at = parsed_place(&place.at).ok_or(wrong)?.min(last) / ROW as u64 * ROW as u64;
-    let (blobs, blob) = (console.blobs.clone(), event.content_blob.clone());
-    let piece = tokio::task::spawn_blocking(move || blobs.piece(&blob, at, HEX)).await;
-    let piece = piece.map_err(|error| Refused::Broken(error.to_string()))??.ok_or(NOT_KEPT)?;
+    let blob = event.content_blob.clone();
+    let piece = parts::ask(&console.blobs, move |blobs| blobs.piece(&blob, at, HEX)).await?.ok_or(NOT_KEPT)?;
     let to = at + piece.len() as u64;
     let detail = format!("{}, bytes {at} to {to}", event.reference);
     console.ledger.note(&who.user.name, AuditAct::SampleViewed, &detail).await?;

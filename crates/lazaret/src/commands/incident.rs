@@ -8,7 +8,7 @@ use crate::{display, folder, record};
 use lazaret_console::{Dossier, Samples};
 use lazaret_model::{Act, ActKind, AuditAct, IncidentState, Subject, SubjectKind};
 use lazaret_policy::Permissions;
-use lazaret_store::{Blobs, IncidentFile, Ledger, NewIncident, Retrospect};
+use lazaret_store::{BlobFolder, IncidentFile, Ledger, NewIncident, Retrospect};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -197,7 +197,7 @@ async fn export(
         .open(path)
         .map_err(|error| Failure::path(path, error))?;
     let written = tokio::task::block_in_place(|| -> Result<_, Failure> {
-        let blobs = Blobs::open(&data.join("quarantine"))?;
+        let blobs = BlobFolder::open(&data.join("quarantine"))?;
         // The spool is that of a process, which may not be there.
         let spool = data.join("spool").is_dir().then_some(data);
         let (mut archive, left_out) = dossier.write(&blobs, &SpoolPacker::new(spool))?;

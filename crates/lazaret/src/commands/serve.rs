@@ -16,7 +16,7 @@ use lazaret_console::{ConsoleSettings, House, Logo};
 use lazaret_frame::{Frame, Room, Started};
 use lazaret_gates::{Authority, Desk, Directory, Means, Sites};
 use lazaret_identity::Identity;
-use lazaret_store::{Blobs, Examined};
+use lazaret_store::{BlobFolder, Blobs, Examined, Journal, Queue};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -108,7 +108,7 @@ struct Ground {
     spool: PathBuf,
     sources: Sources,
     authority: Arc<Authority>,
-    blobs: Blobs,
+    blobs: Arc<dyn Blobs>,
     sites: Arc<Sites>,
     directory: Directory,
 }
@@ -116,8 +116,9 @@ struct Ground {
 impl Ground {
     fn new(config: Config, data: PathBuf, spool: PathBuf, sources: Sources) -> Result<Self, Failure> {
         let authority = Arc::new(Authority::open(&data.join("authority"), &config.proxy)?);
-        let blobs = Blobs::open(&data.join("quarantine"))?;
-        blobs.sweep()?;
+        let folder = BlobFolder::open(&data.join("quarantine"))?;
+        folder.sweep()?;
+        let blobs = Arc::new(folder);
         let sites = Arc::new(Sites::open(&config.sites, &config.proxy, &data.join("lists"))?);
         let directory = Directory::new(&config.people)?;
         Ok(Self { config, data, spool, sources, authority, blobs, sites, directory })
@@ -158,12 +159,14 @@ impl Ground {
         let directory = directory.with_memberships(Arc::new(Provided(identity.groups())));
         tokio::spawn(accounts::follow_groups(Arc::clone(&identity)));
         let export = if rooms::has(rooms, rooms::EXPORT) { config.export.clone() } else { Export::default() };
-        let exporter = Exporter::start(&export, &config.proxy, &ledger, &data)?;
+        let journal: Arc<dyn Journal> = Arc::new(ledger.clone());
+        let queue: Arc<dyn Queue> = Arc::new(ledger.clone());
+        let exporter = Exporter::start(&export, &config.proxy, (Arc::clone(&journal), queue), &data)?;
         let house = Arc::new(house(&config.console, public_url.as_deref())?);
         let words = Arc::new(Words::new(Arc::clone(&engine), public_url.clone(), Arc::clone(&house)));
         let kept = Arc::new(Notify::new());
-        let record =
-            Arc::new(Recorder::new(ledger.clone(), blobs.clone(), exporter, Arc::clone(&words), Arc::clone(&kept)));
+        let keeps = (journal, Arc::clone(&blobs));
+        let record = Arc::new(Recorder::new(ledger.clone(), keeps, exporter, Arc::clone(&words), Arc::clone(&kept)));
         tokio::spawn(Arc::clone(&record).catch_up());
         sites.prepare().await;
         tokio::spawn(Arc::clone(&sites).keep_fresh(closing));

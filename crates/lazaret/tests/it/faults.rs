@@ -3,7 +3,7 @@
 
 use crate::gate::trouble::{Got, Locked, Small};
 use crate::gate::{Served, Site, read_head};
-use lazaret_store::{Blobs, EventFilter, Ledger, LoggedEvent};
+use lazaret_store::{BlobFolder, Blobs, EventFilter, Ledger, LoggedEvent};
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -129,7 +129,7 @@ fn killed_at_any_moment_it_has_recorded_what_it_let_anybody_see() {
         }
     }
     assert!(delivered > 50 && refused > 25, "only {delivered} and {refused} were seen");
-    let blobs = Blobs::open(&data.join("quarantine")).unwrap();
+    let blobs = BlobFolder::open(&data.join("quarantine")).unwrap();
     let mut kept = HashSet::new();
     for (blob, ..) in blobs.list().unwrap() {
         blobs.fetch(&blob).unwrap_or_else(|error| panic!("{blob}: {error}")).expect("it is listed");

@@ -2,7 +2,7 @@
 
 use crate::gate::people::{Staff, administrator};
 use crate::gate::{LETTER, Served, Site};
-use lazaret_store::{Blobs, EventFilter, Ledger, LoggedEvent};
+use lazaret_store::{BlobFolder, Blobs, EventFilter, Ledger, LoggedEvent};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ fn a_backup_made_under_load_is_whole_and_serves_what_it_kept() {
         let events = events(&data);
         assert!(events.len() > seen, "backup {number} has {} events", events.len());
         seen = events.len();
-        let blobs = Blobs::open(&data.join("quarantine")).unwrap();
+        let blobs = BlobFolder::open(&data.join("quarantine")).unwrap();
         let named: Vec<_> = events.iter().filter(|logged| !logged.event.content_blob.is_empty()).collect();
         assert!(named.len() > 5, "only {} of {} have bytes", named.len(), events.len());
         for logged in named {

@@ -352,7 +352,7 @@ fn told(row: &AnyRow) -> Result<(i64, lazaret_model::Event), StoreError> {
 }
 
 /// An event of the gates as everybody else tells theirs.
-fn transferred(event: Event) -> lazaret_model::Event {
+pub(crate) fn transferred(event: Event) -> lazaret_model::Event {
     let judged: Value = serde_json::from_str(&event.judged).unwrap_or_default();
     let groups = judged.pointer("/origin/groups").and_then(Value::as_array).into_iter().flatten();
     let groups = groups.filter_map(|group| group.as_str().map(str::to_owned)).collect();

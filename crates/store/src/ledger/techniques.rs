@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 /// Rows of one statement.
-const ROWS: usize = 200;
+pub(super) const ROWS: usize = 200;
 /// The decision of what was delivered.
 const DELIVERED: &str = "deliver";
 
@@ -127,7 +127,7 @@ impl Seen {
 }
 
 /// The places of so many rows' values in a statement: `($1, $2), ($3, $4)`.
-fn places(rows: usize, columns: usize) -> String {
+pub(super) fn places(rows: usize, columns: usize) -> String {
     let row = |row: usize| {
         let places: Vec<_> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
         format!("({})", places.join(", "))

@@ -116,6 +116,7 @@ async fn suite(address: &str) {
     super::techniques::tests::suite(&again).await;
     super::providers::tests::suite(&again).await;
     super::arrivals::tests::suite(&again).await;
+    super::events::tests::suite(&again).await;
 }
 
 fn event(number: usize, decision: &str) -> Event {
