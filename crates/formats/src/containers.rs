@@ -34,6 +34,7 @@ mod ooxml;
 pub(crate) mod openpgp;
 mod outlook;
 mod package;
+mod padding;
 mod pdf;
 mod pickle;
 mod picture;
