@@ -277,8 +277,3 @@ fn said(object: &Map<String, Value>) -> Vec<(Link, &str)> {
     }
     found
 }
-
-/// Whether an object is neither revoked nor deprecated.
-pub fn is_live(version: &Version) -> bool {
-    version.flags & (Version::REVOKED | Version::DEPRECATED) == 0
-}
