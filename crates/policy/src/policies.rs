@@ -2,6 +2,7 @@
 
 mod alike;
 mod early;
+mod unasked;
 
 use crate::facts::schema_text;
 use crate::{Fact, Facts, Place, PolicyError, PolicyProblem, all_facts};

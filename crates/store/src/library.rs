@@ -15,11 +15,13 @@ mod runs;
 mod takes;
 #[cfg(test)]
 mod tests;
+mod version;
 
-pub use import::{Added, Import, NewRelease, NewVersion, Relation, Repeats};
+pub use import::{Added, Import, NewRelease, Repeats};
 pub use layers::{LayerVersion, NewLayer, StoredLayer};
 pub use remove::Removed;
 pub use takes::{NewTake, PublishedTake, Take, TakeChange, TakeState, TakeStep};
+pub use version::{NewVersion, Relation};
 
 use crate::reach::reach;
 use crate::{StoreError, without_password};

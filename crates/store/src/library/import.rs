@@ -3,7 +3,7 @@
 use super::batch::{Batch, VersionRow};
 use super::bodies::{Packer, pack_numbers, read};
 use super::counted::superseded;
-use super::{Library, as_json};
+use super::{Library, NewVersion, as_json};
 use crate::{StoreError, now};
 use sqlx::any::Any;
 use sqlx::{Row, Transaction};
@@ -18,61 +18,6 @@ const BATCH_BYTES: usize = 4 << 20;
 const MOST_ROOT: usize = 256 << 10;
 /// Bytes of such texts that are kept in memory.
 const MOST_ROOTS: usize = 64 << 20;
-
-/// A version that was not there before.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewVersion {
-    /// The object's STIX id.
-    pub stix_id: String,
-    /// The exact bytes.
-    pub text: Vec<u8>,
-    /// Their SHA-256.
-    pub raw: [u8; 32],
-    /// SHA-256 of the compact JSON in source key order.
-    pub source: [u8; 32],
-    /// SHA-256 of the canonical JSON (RFC 8785).
-    pub canonical: [u8; 32],
-    /// See [`super::Version`].
-    pub attack_id: String,
-    /// See [`super::Version`].
-    pub name: String,
-    /// See [`super::Version`].
-    pub version: String,
-    /// See [`super::Version`].
-    pub created: String,
-    /// See [`super::Version`].
-    pub modified: String,
-    /// See [`super::Version`].
-    pub flags: i64,
-    /// See [`super::Version`].
-    pub platforms: String,
-    /// See [`super::Version`].
-    pub tactics: String,
-    /// What a relationship is and leads to.
-    pub relation: Option<Relation>,
-}
-
-impl NewVersion {
-    /// Its bytes in memory, about.
-    pub fn weight(&self) -> usize {
-        let ends =
-            self.relation.as_ref().map_or(0, |relation| relation.kind.len() + relation.from.len() + relation.to.len());
-        let words = [&self.name, &self.version, &self.created, &self.modified, &self.platforms, &self.tactics];
-        let words: usize = words.iter().map(|word| word.len()).sum();
-        size_of::<Self>() + self.stix_id.len() + self.attack_id.len() + self.text.len() + words + ends
-    }
-}
-
-/// A relationship's type and ends.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Relation {
-    /// Its type, such as `mitigates`.
-    pub kind: String,
-    /// STIX id of the object that it starts at.
-    pub from: String,
-    /// STIX id of the object that it leads to.
-    pub to: String,
-}
 
 /// What is said about a release when all its objects are there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
