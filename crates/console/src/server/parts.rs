@@ -1,7 +1,8 @@
 //! What handlers see of the console: of each subject, what its pages need and nothing else.
 
 use super::attack::LibraryPages;
-use super::{Console, ConsoleSettings, ready};
+use super::{Console, ConsoleSettings};
+use crate::control::Unready;
 use crate::{Control, House};
 use axum::extract::FromRef;
 use lazaret_engine::{Engine, Turns};
@@ -10,6 +11,7 @@ use lazaret_identity::Identity;
 use lazaret_store::{Blobs, Ledger};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tokio::sync::watch;
 
 /// Gives the engine in force.
@@ -20,6 +22,9 @@ pub(super) type Counted = Arc<dyn Fn() -> String + Send + Sync>;
 pub(super) type Kept = Arc<Mutex<(i64, usize, u64)>>;
 /// When passwords of locked files were tried, by machine.
 pub(super) type Tries = Arc<Mutex<HashMap<String, Vec<i64>>>>;
+
+/// When somebody looked last whether the process is ready, and what was found.
+pub(super) type Looked = tokio::sync::Mutex<Option<(Instant, Vec<Unready>)>>;
 
 /// A part of the console, for the handlers of a subject.
 pub(super) trait Part {}
@@ -99,7 +104,7 @@ parts! {
     }
 
     /// Whether the process should be given work.
-    Readiness { ledger: Ledger, control: Arc<dyn Control>, rooms: Arc<Rooms>, looked: Arc<ready::Looked> }
+    Readiness { ledger: Ledger, control: Arc<dyn Control>, rooms: Arc<Rooms>, looked: Arc<Looked> }
 
     /// What was counted.
     Measures { metrics: Counted }
