@@ -4,7 +4,7 @@ use crate::budget::limit_finding;
 use crate::content::Spooled;
 use crate::state::State;
 use crate::{Budget, Content, Member, OpenError, words};
-use lazaret_model::{Child, Finding, Limit, Part, PartId, Role, Severity};
+use lazaret_model::{Child, Finding, Limit, Part, Severity};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
@@ -295,7 +295,7 @@ impl Parts<'_, '_> {
             password: member.password.as_ref().map(ToString::to_string),
             complete: member.incomplete.is_empty(),
             incomplete: member.incomplete.iter().map(|reason| words::plain(reason).into_owned()).collect(),
-            ..empty_part()
+            ..Part::sample("", 0)
         }
     }
 }
@@ -366,32 +366,6 @@ impl io::Write for Collector {
             self.memory.clear();
         }
         Ok(())
-    }
-}
-
-/// A part about which nothing is known yet.
-pub(crate) fn empty_part() -> Part {
-    Part {
-        id: PartId(0),
-        parent: None,
-        path: String::new(),
-        name: String::new(),
-        named: true,
-        role: Role::Sample,
-        depth: 0,
-        kind: lazaret_model::Kind::UNKNOWN,
-        also: Vec::new(),
-        size: 0,
-        sha256: String::new(),
-        sha1: None,
-        md5: None,
-        within: Vec::new(),
-        declared_type: None,
-        locked: false,
-        complete: true,
-        incomplete: Vec::new(),
-        password: None,
-        macros: false,
     }
 }
 

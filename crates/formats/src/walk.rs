@@ -8,7 +8,7 @@ mod twins;
 
 use crate::budget::limit_finding;
 use crate::kinds::KindRow;
-use crate::parts::{Parts, Retry, empty_part, mark_incomplete};
+use crate::parts::{Parts, Retry, mark_incomplete};
 use crate::qr::Pictures;
 use crate::state::{State, TEXT_FOR_WORDS, Unread};
 use crate::{
@@ -101,13 +101,7 @@ pub(crate) fn walk_counting(
         hidden: Vec::new(),
         twins: HashMap::new(),
     };
-    let mut part = Part {
-        id: state.next_id(),
-        path: name.to_owned(),
-        name: name.rsplit('/').next().unwrap_or(name).to_owned(),
-        declared_type: setup.declared_type,
-        ..empty_part()
-    };
+    let mut part = Part { id: state.next_id(), declared_type: setup.declared_type, ..Part::sample(name, 0) };
     let _ = state.budget.charge_part();
     let sample = state.unpacked(&mut part, sample.clone(), &setup.codings);
     let mut retries = Vec::new();

@@ -127,28 +127,7 @@ mod tests {
     use crate::{Kind, PartId, Role};
 
     fn part(id: u32, parent: Option<u32>) -> Part {
-        Part {
-            id: PartId(id),
-            parent: parent.map(PartId),
-            path: format!("p{id}"),
-            name: format!("p{id}"),
-            named: true,
-            role: Role::Member,
-            depth: 0,
-            kind: Kind::UNKNOWN,
-            also: vec![],
-            size: 0,
-            sha256: String::new(),
-            sha1: None,
-            md5: None,
-            within: Vec::new(),
-            declared_type: None,
-            locked: false,
-            complete: true,
-            incomplete: vec![],
-            password: None,
-            macros: false,
-        }
+        Part { id: PartId(id), parent: parent.map(PartId), role: Role::Member, ..Part::sample(&format!("p{id}"), 0) }
     }
 
     fn finding(part: u32, severity: Severity, family: Family) -> Finding {
