@@ -4,7 +4,7 @@ mod subject;
 
 pub use subject::{Subject, SubjectKind};
 
-use crate::{ActOffer, Decision, RoomAct};
+use crate::{Decision, RoomAct};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -68,6 +68,17 @@ impl IncidentState {
             (Self::Closed, _) => Err(IncidentError::Closed),
         }
     }
+}
+
+/// Something that can be done about an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActOffer {
+    /// What.
+    pub kind: ActKind,
+    /// What people read: `ring the bell for a person`.
+    pub title: &'static str,
+    /// What it is done to.
+    pub subject: SubjectKind,
 }
 
 /// What can be done about an incident.

@@ -32,8 +32,8 @@ pub use decision::{Decision, Disposition, PolicyMatch, Ruling};
 pub use event::{Administration, AuditAct, Body, EVENT_SCHEMA, Event, Transfer};
 pub use finding::{Evidence, Family, Finding, Severity, TechniqueId};
 pub use incident::{
-    Act, ActKind, Deed, INCIDENT_POLICY, Incident, IncidentChange, IncidentError, IncidentState, Measure, Note,
-    ScopeEntry, Subject, SubjectKind, incident_reference,
+    Act, ActKind, ActOffer, Deed, INCIDENT_POLICY, Incident, IncidentChange, IncidentError, IncidentState, Measure,
+    Note, ScopeEntry, Subject, SubjectKind, incident_reference,
 };
 pub use introduction::Introduction;
 pub use kind::{Class, Kind};
@@ -45,6 +45,6 @@ pub use place::on_this_machine;
 pub use plain::plain;
 pub use reference::reference;
 pub use report::{SCAN_SCHEMA, ScanReport};
-pub use room::{ActOffer, Activity, EventKind, RoomAct, RoomEvent, RoomName};
+pub use room::{Activity, EventKind, RoomAct, RoomEvent, RoomName};
 pub use settings::{Setting, SettingError, Settings, SettingsTable, is_secret, nearest, toml_of, values_of};
 pub use verdict::{Verdict, fold};

@@ -1,6 +1,5 @@
 //! What rooms have words for: their names, what they tell that is nobody else's kind of event, and what they offer about an incident.
 
-use crate::{ActKind, SubjectKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -114,17 +113,6 @@ impl RoomAct {
     pub fn room(&self) -> &str {
         self.0.split_once('.').map_or("", |(room, _)| room)
     }
-}
-
-/// Something that can be done about an incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActOffer {
-    /// What.
-    pub kind: ActKind,
-    /// What people read: `ring the bell for a person`.
-    pub title: &'static str,
-    /// What it is done to.
-    pub subject: SubjectKind,
 }
 
 #[cfg(test)]
