@@ -175,7 +175,7 @@ pub struct Child {
     pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Encrypted and not opened, or holds something that is.
     pub locked: bool,

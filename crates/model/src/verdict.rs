@@ -19,17 +19,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 
-/// What we think it is (STIX `malware-av-result-ov`).
+/// The verdict on a sample (STIX `malware-av-result-ov`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Inspected completely and nothing speaks against it.
+    /// Completely inspected, with no evidence against it.
     Benign,
-    /// Not inspected completely, and nothing found so far decides it.
+    /// Not completely inspected, and the findings so far are not decisive.
     Unknown,
-    /// One strong sign, or two weaker independent ones.
+    /// One strong finding, or two weaker independent ones.
     Suspicious,
-    /// One certain sign, or two strong independent ones.
+    /// One certain finding, or two strong independent ones.
     Malicious,
 }
 

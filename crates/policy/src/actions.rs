@@ -1,17 +1,17 @@
 //! What policies may permit and forbid.
 
-/// Something that policies may permit and forbid.
+/// An action that policies may permit or forbid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Action {
     /// Its name.
     pub name: &'static str,
-    /// Whether anything asks for it today. What nothing asks for is valid in policies, and has no effect.
+    /// Whether any request uses it today. Unused actions are valid in policies, but have no effect.
     pub asked: bool,
     /// What it means, in a sentence.
     pub meaning: &'static str,
 }
 
-/// All of them. Where neither of the first two is permitted, a file is blocked.
+/// All actions. If neither of the first two is permitted, a file is blocked.
 pub const ACTIONS: [Action; 5] = [
     Action { name: "deliver", asked: true, meaning: "Deliver it now." },
     Action { name: "hold", asked: true, meaning: "Quarantine it; the person may request it." },

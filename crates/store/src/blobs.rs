@@ -36,7 +36,7 @@ impl Blobs {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Removes what a crash left half-written. Only for whoever is alone here: somebody else's would be in the making.
+    /// Removes what a crash left half-written. Only for the only process that uses the folder: somebody else's would be in the making.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -175,7 +175,7 @@ impl Blobs {
         read().map(Some).map_err(failed(&path, "read"))
     }
 
-    /// Forgets a content.
+    /// Deletes a blob.
     ///
     /// # Errors
     /// When the file is there and cannot be removed.

@@ -44,7 +44,7 @@ pub struct NewRelease {
     pub skeleton: Vec<u8>,
 }
 
-/// What became of a version that was to be added.
+/// The result of adding a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// It is the release's next one.
@@ -62,7 +62,7 @@ pub struct Repeats {
     pub versions: usize,
 }
 
-/// An import under way. Several releases can be imported with one; what is known stays in memory between them.
+/// An import in progress. It can import several releases, and caches what it has read between them.
 pub struct Import {
     library: Library,
     transaction: Option<Transaction<'static, Any>>,
@@ -72,7 +72,7 @@ pub struct Import {
     generation: i64,
     /// Versions by the hash of their bytes.
     known: HashMap<[u8; 32], Known>,
-    /// Objects by their STIX ids, with the version that later ones are packed against; 0 for none.
+    /// Objects by their STIX IDs, with the version that later ones are packed against; 0 for none.
     objects: HashMap<String, (i64, i64)>,
     /// Texts of those versions, as far as they were needed, and their bytes.
     roots: HashMap<i64, Vec<u8>>,
@@ -112,7 +112,7 @@ impl Library {
     /// Begins an import.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn import(&self) -> Result<Import, StoreError> {
         Ok(Import {
             library: self.clone(),
@@ -142,7 +142,7 @@ impl Import {
     /// Begins a release. Whoever else imports waits until it is finished or dropped.
     ///
     /// # Errors
-    /// When the database does not answer, or another import takes too long.
+    /// If the database is unavailable, or another import takes too long.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
         let mut transaction = self.library.write.begin().await?;
         let row = sqlx::query("UPDATE attack_state SET generation = generation + 1 WHERE id = 1 RETURNING generation")
@@ -216,7 +216,7 @@ impl Import {
     /// Adds a version as the release's next one.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn add(&mut self, new: NewVersion) -> Result<(), StoreError> {
         let object = self.object(&new.stix_id);
         let (from, to, kind) = match &new.relation {
@@ -270,7 +270,7 @@ impl Import {
         Repeats { alike, versions: self.repeated.len() - alike }
     }
 
-    /// How many of these objects, by their STIX ids, the release has.
+    /// How many of these objects, by their STIX IDs, the release has.
     pub fn has<'a>(&self, stix_ids: impl Iterator<Item = &'a str>) -> usize {
         let number = |id: &str| self.objects.get(id).map(|(number, _)| *number);
         let found: HashSet<i64> =
@@ -278,7 +278,7 @@ impl Import {
         found.len()
     }
 
-    /// How many objects the release has that are none of those that are known, by their STIX ids.
+    /// How many objects the release has that are none of those that are known, by their STIX IDs.
     pub fn beside(&self, is_known: impl Fn(&str) -> bool) -> usize {
         let own = self.objects.iter().filter(|(_, (number, _))| self.present.contains_key(number));
         own.filter(|(id, _)| !is_known(id)).count()
@@ -287,7 +287,7 @@ impl Import {
     /// Gives up a release to which nothing was added: what is known stays in memory.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn give_up_nothing(&mut self) -> Result<(), StoreError> {
         self.generation -= 1;
         self.settle().await?;
@@ -300,7 +300,7 @@ impl Import {
     /// Gives the release up: nothing of it stays.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn give_up(&mut self) -> Result<(), StoreError> {
         // What is in memory has versions that are not there.
         self.generation = -1;
@@ -315,7 +315,7 @@ impl Import {
     /// or the same; nothing is changed then.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn finish(&mut self, new: &NewRelease) -> Result<bool, StoreError> {
         self.write().await?;
         self.settle().await?;

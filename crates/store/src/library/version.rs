@@ -1,9 +1,9 @@
 //! What an import brings of one object.
 
-/// A version that was not there before.
+/// A new version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewVersion {
-    /// The object's STIX id.
+    /// The object's STIX ID.
     pub stix_id: String,
     /// The exact bytes.
     pub text: Vec<u8>,
@@ -34,7 +34,7 @@ pub struct NewVersion {
 }
 
 impl NewVersion {
-    /// Its bytes in memory, about.
+    /// Its approximate size in memory, in bytes.
     pub fn weight(&self) -> usize {
         let ends =
             self.relation.as_ref().map_or(0, |relation| relation.kind.len() + relation.from.len() + relation.to.len());
@@ -49,8 +49,8 @@ impl NewVersion {
 pub struct Relation {
     /// Its type, such as `mitigates`.
     pub kind: String,
-    /// STIX id of the object that it starts at.
+    /// STIX ID of the object that it starts at.
     pub from: String,
-    /// STIX id of the object that it leads to.
+    /// STIX ID of the object that it leads to.
     pub to: String,
 }
