@@ -3,7 +3,7 @@
 use crate::passwords::fit_password;
 use crate::people::{done, withdrawn_tokens};
 use crate::{Identity, IdentityError, Place, Refusal, Role, factor};
-use lazaret_model::AuditAct;
+use lazaret_model::{AuditAct, DAY};
 use lazaret_store::{ApiToken, User, now};
 use std::sync::PoisonError;
 
@@ -14,8 +14,6 @@ const MOST_TOKENS: usize = 50;
 const MOST_NAME: usize = 60;
 /// Days for which a token is good at most.
 const MOST_DAYS: i64 = 365;
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 
 /// The result of confirming a new one-time password secret.
 #[derive(Debug)]

@@ -23,6 +23,7 @@ mod reference;
 mod report;
 mod room;
 mod settings;
+mod units;
 mod verdict;
 
 pub use bounded::Bounded;
@@ -47,4 +48,5 @@ pub use reference::reference;
 pub use report::{SCAN_SCHEMA, ScanReport};
 pub use room::{Activity, EventKind, RoomAct, RoomEvent, RoomName};
 pub use settings::{Setting, SettingError, Settings, SettingsTable, is_secret, nearest, toml_of, values_of};
+pub use units::DAY;
 pub use verdict::{Verdict, fold};
