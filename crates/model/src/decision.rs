@@ -32,22 +32,6 @@ impl fmt::Display for Decision {
     }
 }
 
-/// What finally happened to a sample (OCSF `disposition_id`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Disposition {
-    /// Delivered.
-    Delivered,
-    /// Quarantined; may be requested.
-    Held,
-    /// Blocked.
-    Blocked,
-    /// Delivered after approval.
-    Released,
-    /// Deleted at the end of its retention period.
-    Expired,
-}
-
 /// A policy that contributed to a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyMatch {

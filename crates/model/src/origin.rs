@@ -151,16 +151,3 @@ pub struct Basis {
     /// How much was known at the time.
     pub known: Known,
 }
-
-/// Bytes, by their SHA-256, plus where they came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sample {
-    /// SHA-256, lower-case hexadecimal.
-    pub sha256: String,
-    /// Size in bytes.
-    pub size: u64,
-    /// File name, as the origin gave it.
-    pub name: String,
-    /// Where it came from.
-    pub origin: Origin,
-}
