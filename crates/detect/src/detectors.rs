@@ -68,4 +68,14 @@ mod tests {
             assert!(folder.is_dir(), "`{}` is missing", folder.display());
         }
     }
+
+    #[test]
+    fn every_detector_has_a_fuzz_target() {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+        let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+        for detector in DETECTORS {
+            let path = format!("fuzz_targets/detect_{}.rs", detector.id());
+            assert!(fuzz.join(&path).is_file() && manifest.contains(&path), "`fuzz/{path}` is missing");
+        }
+    }
 }
