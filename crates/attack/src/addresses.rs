@@ -1,7 +1,7 @@
 //! Which entry an ATT&CK id leads to where several have it. The others have the addresses of their STIX ids, so that every entry
 //! has a page of its own.
 
-use crate::catalog::{Choice, rank};
+use crate::choice::{Choice, rank};
 use crate::gone::is_today;
 use crate::{AttackError, Section, is_live, kind_of, section_of};
 use lazaret_store::{Library, Release, Standing, Version};

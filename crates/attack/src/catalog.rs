@@ -2,8 +2,9 @@
 //! address that they ever had.
 
 use crate::addresses::{Shadowed, best};
-use crate::gone::{Gone, gone};
-use crate::names::{DOMAINS, Feed, Number};
+use crate::choice::{Choice, rank};
+use crate::gone::{Gone, gone, standing};
+use crate::names::DOMAINS;
 use crate::spelling::spelled;
 use crate::{AttackError, Section, View, Words, object};
 use lazaret_store::{Library, Release, Span, Version};
@@ -97,17 +98,6 @@ impl Ever {
     }
 }
 
-/// Which release somebody asks about; what is left out is chosen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// The feed; else the one with the newest release that has the object, STIX 2.1 where both have it.
-    pub feed: Option<Feed>,
-    /// The domain.
-    pub domain: Option<String>,
-    /// The release; else the last one that has the object.
-    pub release: Option<Number>,
-}
-
 /// An object that was found, in one release.
 #[derive(Clone)]
 pub struct Found {
@@ -123,6 +113,13 @@ pub struct Found {
     pub missing_in: Option<String>,
     /// The newest release of the domain does not have the object.
     pub gone: Option<Gone>,
+}
+
+impl Found {
+    /// Its status in one word, `gone` included.
+    pub fn standing(&self) -> &'static str {
+        standing(&self.version, self.gone.as_ref())
+    }
 }
 
 impl Remembered {
@@ -442,11 +439,6 @@ fn as_attack_id(section: Option<&Section>, id: &str) -> String {
         return crate::domain_named(id).map_or_else(|| id.to_owned(), str::to_owned);
     }
     if DOMAINS.iter().any(|(domain, _)| *domain == id) { id.to_owned() } else { id.to_ascii_uppercase() }
-}
-
-/// A domain's place in the order in which people look for them: Enterprise, Mobile, ICS, PRE-ATT&CK, any other.
-pub fn rank(domain: &str) -> usize {
-    DOMAINS.iter().position(|(id, _)| *id == domain).unwrap_or(DOMAINS.len())
 }
 
 fn nothing(section: Option<&Section>, id: &str, choice: &Choice) -> String {

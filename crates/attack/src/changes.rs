@@ -3,7 +3,8 @@
 
 use crate::catalog::fields;
 use crate::compare::{Change, compare};
-use crate::relations::{heir, text_of};
+use crate::fields::text_of;
+use crate::relations::heir;
 use crate::{
     ATTRIBUTION, AttackError, Catalog, DOMAINS, Feed, Number, SECTIONS, Section, View, is_live, kind_of, path_of,
     section_of, texts,

@@ -1,7 +1,8 @@
 //! Entries that the newest release of their domain does not have any more: neither revoked nor deprecated, they are just missing.
 
-use crate::catalog::Choice;
-use crate::{Feed, Found, Number, domain_title, is_live};
+use crate::choice::Choice;
+use crate::fields::{is_live, status};
+use crate::{Feed, Number, domain_title};
 use lazaret_store::{Release, Span, Version};
 use serde::{Deserialize, Serialize};
 
@@ -31,14 +32,7 @@ impl Gone {
 /// What there is to know of a version's status in one word: `live`, `revoked`, `deprecated`, or `gone` for what would be live if
 /// the newest release had it.
 pub fn standing(version: &Version, gone: Option<&Gone>) -> &'static str {
-    if gone.is_some() && is_live(version) { "gone" } else { crate::status(version) }
-}
-
-impl Found {
-    /// Its status in one word, `gone` included.
-    pub fn standing(&self) -> &'static str {
-        standing(&self.version, self.gone.as_ref())
-    }
+    if gone.is_some() && is_live(version) { "gone" } else { status(version) }
 }
 
 /// Place of the newest release of a domain, in one feed or in either.

@@ -2,9 +2,9 @@
 
 use crate::AttackError;
 use crate::bundle::{BYTE_ORDER_MARK, Frame, shortened};
-use crate::import::ImportOptions;
 use crate::names::{DOMAINS, Feed, Number, from_collection_name, from_file_name};
 use crate::object::{Collection, Read};
+use crate::options::ImportOptions;
 use lazaret_store::{NewRelease, Version};
 
 /// What objects say about their bundle: numbers and few words, however many objects there are.

@@ -4,15 +4,15 @@ use crate::AttackError;
 use crate::bundle::Splitter;
 use crate::identity::Heard;
 use crate::inputs::{self, Sink};
-use crate::names::{Number, domain_title};
+use crate::names::domain_title;
 use crate::object;
+use crate::options::ImportOptions;
 use crate::unpack::Unpacker;
 use lazaret_store::{Added, Import, Library, NewRelease, NewVersion, Release};
 use memchr::memmem::Finder;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tokio::runtime::Handle;
@@ -28,19 +28,6 @@ const BATCHES: usize = 8;
 const BYTES_UNDER_WAY: usize = 32 << 20;
 /// Objects of a bundle that are read for what they say about its domain, though they are in the library already.
 const WITNESSES: usize = 64;
-
-/// What is to be imported, and as what.
-#[derive(Debug, Clone, Default)]
-pub struct ImportOptions {
-    /// Files and folders.
-    pub paths: Vec<PathBuf>,
-    /// The release, where names and bundles do not say.
-    pub release: Option<Number>,
-    /// The domain, where names and bundles do not say.
-    pub domain: Option<String>,
-    /// What to call the source; empty for the files' names.
-    pub source: String,
-}
 
 /// What became of one bundle.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::catalog::Catalog;
 use crate::gone::Gone;
 use crate::spelling::{meant, squeezed};
 use gather::{Entry, gather};
-use lazaret_store::{Release, Version};
+use lazaret_store::Release;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -102,15 +102,6 @@ impl Hit {
             (None, "live") => String::new(),
             (None, status) => format!("{status}, last in {}", self.release),
         }
-    }
-}
-
-/// A version's status in one word.
-pub fn status(version: &Version) -> &'static str {
-    match version.flags {
-        flags if flags & Version::REVOKED != 0 => "revoked",
-        flags if flags & Version::DEPRECATED != 0 => "deprecated",
-        _ => "live",
     }
 }
 

@@ -4,14 +4,12 @@
 use crate::changes::{Changed, Changes, Kind, order};
 use crate::history::{Detail, Row};
 use crate::relations::{Effective, Related, hex, related, relationships_hash, replacements};
-use crate::{AttackError, Catalog, Found, Named, Number, ends, history, kind_of, path_of, section_of, status};
+use crate::{
+    ATTRIBUTION, AttackError, Catalog, Found, Named, Number, ends, history, kind_of, path_of, section_of, status,
+};
 use lazaret_store::Version;
 use serde_json::{Value, json};
 use std::collections::HashMap;
-
-/// What goes with everything that is shown of ATT&CK.
-pub const ATTRIBUTION: &str = "© 2025 The MITRE Corporation. This work is reproduced and distributed with the permission of \
-                               The MITRE Corporation.";
 
 /// Everything about an entry in one document: its fields, its hashes in every release, what replaces it.
 ///

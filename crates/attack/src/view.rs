@@ -2,7 +2,7 @@
 
 use crate::addresses::Shadowed;
 use crate::object::texts;
-use crate::{AttackError, kind_of, parse};
+use crate::{AttackError, is_live, kind_of, parse};
 use lazaret_store::{Library, Release, Version};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -276,9 +276,4 @@ fn said(object: &Map<String, Value>) -> Vec<(Link, &str)> {
         }
     }
     found
-}
-
-/// Whether an object is neither revoked nor deprecated.
-pub fn is_live(version: &Version) -> bool {
-    version.flags & (Version::REVOKED | Version::DEPRECATED) == 0
 }

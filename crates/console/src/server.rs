@@ -146,7 +146,7 @@ pub struct Console {
     /// What the gates and rooms did, counted.
     metrics: parts::Counted,
     /// Whether the process should be given work, as somebody looked last.
-    looked: Arc<ready::Looked>,
+    looked: Arc<parts::Looked>,
     /// Who people are.
     identity: Arc<Identity>,
     /// Turns at the inspection.

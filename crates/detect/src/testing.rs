@@ -8,24 +8,11 @@ pub(crate) fn part(name: &str, kind: &'static str, class: Class) -> Part {
     Part {
         id: PartId(1),
         parent: Some(PartId(0)),
-        path: format!("sample//{name}"),
         name: name.to_owned(),
-        named: true,
         role: Role::Member,
         depth: 1,
         kind: Kind::new(kind, class, "application/octet-stream"),
-        also: Vec::new(),
-        size: 0,
-        sha256: String::new(),
-        sha1: None,
-        md5: None,
-        within: Vec::new(),
-        declared_type: None,
-        locked: false,
-        complete: true,
-        incomplete: Vec::new(),
-        password: None,
-        macros: false,
+        ..Part::sample(&format!("sample//{name}"), 0)
     }
 }
 

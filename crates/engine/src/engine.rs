@@ -6,15 +6,15 @@ use crate::judged::Judged;
 use crate::lists::{self, CompiledList, HashListFile};
 use crate::pool::{Arsenal, Lent, Pool};
 use crate::remembered::Remembered;
+use crate::ruled::{basis, milliseconds, spoken, whole};
 use crate::sample::Prepared;
 use crate::seats::Share;
 use crate::together::{Signs, Together};
-use crate::{Clamd, EngineError, Pace, Probe, SampleBytes, cache, unopened};
+use crate::{Clamd, EngineError, Expected, Pace, Probe, Request, cache, unopened};
 use data_encoding::HEXLOWER;
 use lazaret_detect::{RuleError, RuleSource, rules_fingerprint};
 use lazaret_model::{
-    Basis, ContentCoding, Decision, Direction, Family, Finding, Gate, Kind, Known, Limits, Origin, Part, PartId,
-    PolicyMatch, Role, Ruling, SCAN_SCHEMA, ScanReport,
+    Decision, Direction, Family, Finding, Gate, Kind, Known, Limits, Origin, Ruling, SCAN_SCHEMA, ScanReport,
 };
 use lazaret_policy::{Change, Outcome, Policies};
 use sha2::{Digest, Sha256};
@@ -23,8 +23,6 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// The policy id of a block that no policy spoke for.
-const DEFAULT_DENY: &str = "default-deny";
 /// Reasons for which rules are left out that are named one by one.
 const MOST_REASONS: usize = 20;
 /// Parts that are explained one by one.
@@ -52,16 +50,6 @@ pub struct Settings {
     pub isolation: Isolation,
     /// How many samples are to come.
     pub expected: Expected,
-}
-
-/// How many samples an engine is started for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Expected {
-    /// A few: what takes long to build is built when a sample needs it.
-    Few,
-    /// Any number: all of it is built before the first one comes.
-    #[default]
-    Many,
 }
 
 /// Which samples may share a sandboxed process, one after the other and for a short while.
@@ -94,22 +82,6 @@ impl Isolation {
 /// Something to tell the administrator; the engine works all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice(pub String);
-
-/// One sample to judge.
-pub struct Request<'a> {
-    /// What it is called, for people and as a source of passwords.
-    pub name: &'a str,
-    /// Its bytes.
-    pub bytes: SampleBytes,
-    /// Where it came from.
-    pub origin: &'a Origin,
-    /// Passwords for this sample, tried before the configured ones.
-    pub passwords: &'a [String],
-    /// How the bytes are packed, in the order in which that was done. The sample is what is under it.
-    pub codings: &'a [ContentCoding],
-    /// Tells how often a SHA-256 was seen here before, where somebody knows. It is asked only when a policy depends on it.
-    pub prevalence: Option<&'a dyn Fn(&str) -> u64>,
-}
 
 /// What decided about a part, and what would change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -420,49 +392,6 @@ impl Engine {
             rulings,
             basis: Some(basis(origin, prevalence, known)),
         })
-    }
-}
-
-pub(crate) fn milliseconds(start: Instant) -> f64 {
-    (start.elapsed().as_secs_f64() * 1e4).round() / 10.0
-}
-
-/// The policies that decided, with a name for deciding by default.
-pub(crate) fn spoken(outcome: &Outcome) -> Vec<PolicyMatch> {
-    if !outcome.policies.is_empty() {
-        return outcome.policies.clone();
-    }
-    vec![PolicyMatch { id: DEFAULT_DENY.to_owned(), title: "Nothing permits it".to_owned() }]
-}
-
-/// What a report's decision rests on.
-pub(crate) fn basis(origin: &Origin, prevalence: u64, known: Known) -> Box<Basis> {
-    Box::new(Basis { origin: origin.clone(), prevalence, known })
-}
-
-/// The sample as a part, for when the worker could not say anything about it.
-pub(crate) fn whole(name: &str, size: u64, origin: &Origin) -> Part {
-    Part {
-        id: PartId(0),
-        parent: None,
-        path: name.to_owned(),
-        name: name.rsplit('/').next().unwrap_or(name).to_owned(),
-        named: true,
-        role: Role::Sample,
-        depth: 0,
-        kind: Kind::UNKNOWN,
-        also: Vec::new(),
-        size,
-        sha256: String::new(),
-        sha1: None,
-        md5: None,
-        within: Vec::new(),
-        declared_type: origin.declared_type.clone(),
-        locked: false,
-        complete: false,
-        incomplete: Vec::new(),
-        password: None,
-        macros: false,
     }
 }
 

@@ -192,7 +192,7 @@ mod cases;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::whole;
+    use crate::ruled::whole;
     use lazaret_model::{Class, Direction, Gate, Kind, Part, PartId, PolicyMatch, Ruling, SCAN_SCHEMA};
     use lazaret_policy::{PolicyFile, built_in_policies};
 

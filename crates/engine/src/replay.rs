@@ -1,8 +1,8 @@
 //! Decides again about what was inspected before, under other policies.
 
 use crate::EngineError;
-use crate::engine::spoken;
 use crate::judged::Judged;
+use crate::ruled::spoken;
 use lazaret_model::{Basis, Decision, Finding, Known, Part};
 use lazaret_policy::{Facts, Policies};
 use std::collections::HashSet;

@@ -1,8 +1,8 @@
 //! Decisions about what nobody opens: what is refused before all of it has come, and connections that nobody looks into.
 
 use crate::EngineError;
-use crate::engine::{basis, milliseconds, whole};
 use crate::judged::Judged;
+use crate::ruled::{basis, milliseconds, whole};
 use lazaret_model::{Basis, Kind, Known, Origin, Part, Ruling, SCAN_SCHEMA, ScanReport, Verdict};
 use lazaret_policy::{Facts, Outcome, Policies};
 use std::time::Instant;

@@ -1,6 +1,7 @@
 //! One budget for a sample and everything inside it.
 
-use lazaret_model::{Limit, Limits};
+use lazaret_model::{Family, Finding, Limit, Limits, Severity};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -154,4 +155,26 @@ impl Budget {
         let first = *self.exhausted.get_or_insert(limit);
         Err(first)
     }
+}
+
+/// The finding that says a limit was reached. A ratio that large is a sign in itself: honest data does not
+/// compress so well; the other limits only say that the inspection was incomplete.
+pub(crate) fn limit_finding(limit: Limit, limits: &Limits) -> Finding {
+    let (severity, family) = match limit {
+        Limit::Ratio | Limit::Depth => (Severity::Medium, Family::Structure),
+        _ => (Severity::Info, Family::Analysis),
+    };
+    let mut finding = Finding::new(
+        "limit.reached",
+        "budget",
+        severity,
+        family,
+        format!("the analysis stopped here at its limit of {}", limit.describe(limits)),
+    )
+    .with("limit", limit.name());
+    finding.id = Cow::Owned(format!("limit.{}", limit.name()));
+    if matches!(limit, Limit::Ratio) {
+        finding = finding.technique("T1027");
+    }
+    finding
 }

@@ -1,12 +1,11 @@
 //! Undoes content codings (RFC 9110, 8.4) before a sample is looked at, charged to the same budget as everything in it.
 
 use crate::containers::{Codec, GzipMembers, decoder};
-use crate::parts::{Parts, mark_incomplete};
-use crate::walk::State;
+use crate::parts::mark_incomplete;
+use crate::state::State;
 use crate::{Content, Member, OpenError};
 use lazaret_model::{ContentCoding, Part, Role};
-use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 /// Codings undone on one sample; nobody honest uses more than two.
 const MOST_CODINGS: usize = 5;
@@ -26,7 +25,8 @@ impl State<'_> {
                 break;
             }
             let mut member = Member::unnamed(Role::Sample, "");
-            let decoded = self.undo(part, &mut member, &content, *coding);
+            // What is read stays at the bottom of the spool.
+            let decoded = self.undo(&part.path, &mut member, &content, *coding);
             for reason in member.incomplete {
                 mark_incomplete(part, format!("content coding {}: {reason}", coding.token()));
             }
@@ -43,7 +43,7 @@ impl State<'_> {
 
     fn undo(
         &mut self,
-        part: &mut Part,
+        path: &str,
         member: &mut Member,
         packed: &Content,
         coding: ContentCoding,
@@ -51,7 +51,7 @@ impl State<'_> {
         let mut reader = packed.reader();
         if coding == ContentCoding::Gzip {
             let (mut members, _) = GzipMembers::new(reader, self.budget.for_decoder())?;
-            let content = self.collect(part, member, &mut members);
+            let content = self.read(path, member, &mut members);
             if members.end() < packed.len() {
                 member.incomplete.push("bytes follow the end of what is packed".to_owned());
             }
@@ -64,28 +64,12 @@ impl State<'_> {
             ContentCoding::Zstd => Codec::Zstd,
         };
         let mut data = decoder(codec, Box::new(&mut reader), None, &self.budget)?;
-        let content = self.collect(part, member, &mut data);
+        let content = self.read(path, member, &mut data);
         drop(data);
         if reader.position() < packed.len() {
             member.incomplete.push("bytes follow the end of what is packed".to_owned());
         }
         Ok(content)
-    }
-
-    /// Reads into memory or the spool, as a member would be. What is read stays at the bottom of the spool.
-    fn collect(&mut self, part: &mut Part, member: &mut Member, data: &mut dyn Read) -> Content {
-        Parts {
-            state: self,
-            part,
-            children: &mut Vec::new(),
-            names: &mut HashMap::new(),
-            retries: &mut Vec::new(),
-            tried: &mut HashSet::new(),
-            ancestors: &[],
-            locked_members: &mut false,
-            findings: HashMap::new(),
-        }
-        .read(member, data)
     }
 }
 

@@ -105,6 +105,19 @@ impl Content {
         }
     }
 
+    /// How many bytes from a place on are padding: zeros, blanks and line ends.
+    pub(crate) fn blank(&self, from: u64) -> io::Result<u64> {
+        let mut blank = 0;
+        loop {
+            let window = self.window(from + blank, 64 << 10)?;
+            let run = window.iter().take_while(|byte| matches!(byte, 0 | b'\r' | b'\n' | b' ')).count();
+            blank += run as u64;
+            if run < window.len() || window.is_empty() {
+                return Ok(blank);
+            }
+        }
+    }
+
     /// The bytes `offset .. offset + len`, cut at the end of the content; borrowed where they are in memory.
     ///
     /// # Errors

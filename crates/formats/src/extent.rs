@@ -7,11 +7,13 @@
 mod disguised;
 mod ends;
 mod hidden;
+mod inside;
 
 use crate::containers::cfb::HandedOver;
 use crate::{Budget, Content, identify, kinds};
 use disguised::{Wanted, disguised};
 use hidden::hidden;
+pub(crate) use inside::{holds_a_file, unread};
 use lazaret_model::{Class, Kind, Part};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -24,34 +26,6 @@ const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 const SIGNATURE: u64 = 16;
 /// From here on numbers are not sectors (MS-CFB, 2.1).
 const FREE: u32 = 0xffff_fffa;
-
-/// Whether something that is a file of another kind begins anywhere in bytes, told by a signature and by what else must be so. Where
-/// the budget is exhausted, only what comes before counts: whoever asks next is told.
-pub(crate) fn holds_a_file(bytes: &[u8], budget: &mut Budget) -> bool {
-    hidden(&Content::from(bytes), true, |_| Ok(true), budget).is_ok_and(|(found, more)| more || !found.is_empty())
-}
-
-/// What is hidden in bytes that no reader of a format looks at, such as what stands between the members of an archive: each with what
-/// it is called, and whether there was more. Where the budget is exhausted, only what comes before.
-pub(crate) fn unread(content: &Content, budget: &mut Budget) -> io::Result<(Vec<(String, Content)>, bool)> {
-    let known =
-        |at: u64| -> io::Result<bool> { Ok(!identify(&content.slice(at, content.len() - at))?.kind.is_unknown()) };
-    let mut parts = Vec::new();
-    // Some patterns count only behind something else; what is a file from its first byte is one as well.
-    let first = content.window(0, 8 << 10)?;
-    if hidden::begins_a_file(&first) && known(0)? {
-        return Ok((vec![("unread".to_owned(), content.clone())], false));
-    }
-    let (places, mut more) = hidden(content, true, known, budget)?;
-    for at in places {
-        parts.push((format!("hidden-at-{at}"), content.slice(at, content.len() - at)));
-    }
-    let all = Wanted { streams: true, archives: true, texts: true };
-    let (programs, others) = disguised(content, all, budget)?;
-    more |= others;
-    parts.extend(programs.into_iter().map(|(at, inner)| (format!("disguised-at-{at}"), inner)));
-    Ok((parts, more))
-}
 
 /// Things hidden in one part that are handed over.
 pub(crate) const MOST_HIDDEN: usize = 64;
@@ -122,7 +96,7 @@ pub(crate) fn hung_on(part: &Part, content: &Content, opened: bool, budget: &mut
             found.parts.push((format!("hidden-at-{from}"), content.slice(from, to - from)));
         }
     }
-    let at = end.saturating_add(blank(content, end)?);
+    let at = end.saturating_add(content.blank(end)?);
     if at < content.len() {
         let rest = content.slice(at, content.len() - at);
         if compound || matches!(part.kind.class, Class::Executable | Class::Library | Class::Installer) {
@@ -212,19 +186,6 @@ fn only_programs(part: &Part) -> bool {
         Class::Data | Class::Unknown => true,
         Class::Document => unopened(part),
         _ => false,
-    }
-}
-
-/// How many bytes from a place on are padding: zeros and line ends.
-pub(crate) fn blank(content: &Content, from: u64) -> io::Result<u64> {
-    let mut blank = 0;
-    loop {
-        let window = content.window(from + blank, 64 << 10)?;
-        let run = window.iter().take_while(|byte| matches!(byte, 0 | b'\r' | b'\n' | b' ')).count();
-        blank += run as u64;
-        if run < window.len() || window.is_empty() {
-            return Ok(blank);
-        }
     }
 }
 

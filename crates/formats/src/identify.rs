@@ -34,7 +34,6 @@ use probe::{Found, Probe};
 use std::io;
 
 pub(crate) use markup::{runs_as_application, runs_in_markup};
-pub(crate) use texts::decode as decode_text;
 
 /// Where the data behind a program's last section starts, if it is one of Windows and has any.
 ///

@@ -10,18 +10,22 @@ mod budget;
 mod codings;
 mod containers;
 mod content;
+mod encoding;
 mod error;
 mod extent;
 mod identify;
 mod kinds;
 mod marks;
+mod member;
 mod pack;
 mod parts;
 mod passwords;
 mod qr;
+mod state;
 #[cfg(test)]
 #[allow(dead_code, reason = "every opener uses what it needs")]
 mod testing;
+mod visitor;
 mod walk;
 mod words;
 
@@ -31,7 +35,9 @@ pub use content::{Content, ContentReader, ReadAt, Spool};
 pub use error::OpenError;
 pub use identify::{Identified, identify, identify_head, identify_head_by_structure};
 pub use kinds::{KINDS, KindRow, kind};
+pub use member::Member;
 pub use pack::{PASSWORD, bundle, pack};
-pub use parts::{Member, Parts, Retry};
+pub use parts::{Parts, Retry};
 pub use passwords::Passwords;
-pub use walk::{Setup, Visitor, settle, walk, walk_as};
+pub use visitor::Visitor;
+pub use walk::{Setup, settle, walk, walk_as};

@@ -1,83 +1,21 @@
 //! What an opener is given to hand over what it finds. Every byte that passes here is charged to the budget.
 
+use crate::budget::limit_finding;
 use crate::content::Spooled;
-use crate::walk::State;
-use crate::{Budget, Content, OpenError, words};
-use lazaret_model::{Child, Family, Finding, Limit, Part, PartId, Role, Severity};
+use crate::state::State;
+use crate::{Budget, Content, Member, OpenError, words};
+use lazaret_model::{Child, Finding, Limit, Part, Severity};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Bytes read from an opener at a time.
-const CHUNK: usize = 64 << 10;
 /// Reasons of incompleteness kept per part.
 const MOST_REASONS: usize = 8;
 /// What trying passwords may cost in one sample, in steps: about ten seconds.
 const MOST_TRYING: u64 = 10_000_000_000;
 /// Findings of one sort that an opener may report about one part.
 const MOST_FINDINGS: u32 = 64;
-
-/// What is known about a part before its bytes are read.
-#[derive(Debug, Clone)]
-pub struct Member {
-    pub(crate) name: String,
-    pub(crate) named: bool,
-    pub(crate) role: Role,
-    pub(crate) kind: Option<&'static str>,
-    pub(crate) declared_type: Option<String>,
-    pub(crate) password: Option<Arc<str>>,
-    pub(crate) incomplete: Vec<String>,
-}
-
-impl Member {
-    /// A member whose name is stored in the container, exactly as stored; names may climb, lie or repeat.
-    pub fn named(role: Role, name: impl Into<String>) -> Self {
-        Self { name: name.into(), named: true, ..Self::unnamed(role, "") }
-    }
-
-    /// A member without a stored name; `name` is the opener's own, such as `stream` or `macro-1`.
-    pub fn unnamed(role: Role, name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            named: false,
-            role,
-            kind: None,
-            declared_type: None,
-            password: None,
-            incomplete: Vec::new(),
-        }
-    }
-
-    /// Says what the bytes are instead of having them identified, by an id of the table of kinds. For what has no
-    /// form of its own: a macro module's source, a command line.
-    #[must_use]
-    pub fn of_kind(mut self, kind_id: &'static str) -> Self {
-        self.kind = Some(kind_id);
-        self
-    }
-
-    /// The media type that the container declares for it.
-    #[must_use]
-    pub fn declared(mut self, media_type: impl Into<String>) -> Self {
-        self.declared_type = Some(media_type.into());
-        self
-    }
-
-    /// The password that opened it.
-    #[must_use]
-    pub fn opened_with(mut self, password: Arc<str>) -> Self {
-        self.password = Some(password);
-        self
-    }
-
-    /// Marks it incomplete from the start, such as a file that continues in another volume.
-    #[must_use]
-    pub fn incomplete(mut self, reason: impl Into<String>) -> Self {
-        self.incomplete.push(reason.into());
-        self
-    }
-}
 
 /// A locked child that is opened again once more passwords are known.
 pub struct Retry {
@@ -176,7 +114,7 @@ impl Parts<'_, '_> {
             return Ok(());
         }
         let top = self.state.spool_top;
-        let content = self.read(&mut member, data);
+        let content = self.state.read(&self.part.path, &mut member, data);
         self.visit(member, content);
         self.state.spool_top = top;
         self.result()
@@ -329,77 +267,6 @@ impl Parts<'_, '_> {
         }
     }
 
-    /// Reads a member into memory, or into the spool once it is large.
-    pub(crate) fn read(&mut self, member: &mut Member, data: &mut dyn Read) -> Content {
-        let (most, in_memory) =
-            (self.state.budget.limits().part_bytes, self.state.budget.limits().in_memory_part_bytes);
-        let base = self.state.spool_top;
-        let mut memory = Vec::new();
-        let mut spooled = 0u64;
-        let mut total = 0u64;
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let n = match data.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    member.incomplete.push(format!("it ends early or is damaged: {error}"));
-                    break;
-                }
-            };
-            let Some(bytes) = chunk.get(..n) else {
-                member.incomplete.push("it is damaged: its decoder counts more bytes than it was asked for".to_owned());
-                break;
-            };
-            if total + n as u64 > most {
-                self.stopped(member, Limit::PartSize);
-                break;
-            }
-            total += n as u64;
-            memory.extend_from_slice(bytes);
-            if memory.len() as u64 > in_memory {
-                let Some(spool) = self.state.spool.clone() else {
-                    self.stopped(member, Limit::Memory);
-                    break;
-                };
-                if let Err(error) = spool.write_all_at(&memory, base + spooled) {
-                    member.incomplete.push(format!("the spool could not take it: {error}"));
-                    total = spooled;
-                    memory.clear();
-                    break;
-                }
-                spooled += memory.len() as u64;
-                memory.clear();
-                memory.shrink_to(in_memory as usize);
-            }
-            if let Err(limit) = self.state.budget.charge_output(n as u64) {
-                self.stopped(member, limit);
-                break;
-            }
-        }
-        if spooled == 0 {
-            return memory.into();
-        }
-        let Some(spool) = self.state.spool.clone() else { return memory.into() };
-        if !memory.is_empty()
-            && let Err(error) = spool.write_all_at(&memory, base + spooled)
-        {
-            member.incomplete.push(format!("the spool could not take it: {error}"));
-            total = spooled;
-        }
-        self.state.spool_top = base + total;
-        Content::stored(Arc::new(Spooled(spool)), base, total)
-    }
-
-    fn stopped(&mut self, member: &mut Member, limit: Limit) {
-        let limits = self.state.budget.limits();
-        member.incomplete.push(format!("stopped at the limit of {}", limit.describe(limits)));
-        let mut finding = limit_finding(limit, limits);
-        finding.part.clone_from(&self.part.path);
-        self.state.pending.push(finding);
-    }
-
     fn visit(&mut self, member: Member, content: Content) {
         if let Some(password) = &member.password {
             self.state.remember(password);
@@ -428,7 +295,7 @@ impl Parts<'_, '_> {
             password: member.password.as_ref().map(ToString::to_string),
             complete: member.incomplete.is_empty(),
             incomplete: member.incomplete.iter().map(|reason| words::plain(reason).into_owned()).collect(),
-            ..empty_part()
+            ..Part::sample("", 0)
         }
     }
 }
@@ -502,32 +369,6 @@ impl io::Write for Collector {
     }
 }
 
-/// A part about which nothing is known yet.
-pub(crate) fn empty_part() -> Part {
-    Part {
-        id: PartId(0),
-        parent: None,
-        path: String::new(),
-        name: String::new(),
-        named: true,
-        role: Role::Sample,
-        depth: 0,
-        kind: lazaret_model::Kind::UNKNOWN,
-        also: Vec::new(),
-        size: 0,
-        sha256: String::new(),
-        sha1: None,
-        md5: None,
-        within: Vec::new(),
-        declared_type: None,
-        locked: false,
-        complete: true,
-        incomplete: Vec::new(),
-        password: None,
-        macros: false,
-    }
-}
-
 pub(crate) fn mark_incomplete(part: &mut Part, reason: impl Into<String>) {
     part.complete = false;
     let reason: String = reason.into();
@@ -535,26 +376,4 @@ pub(crate) fn mark_incomplete(part: &mut Part, reason: impl Into<String>) {
     if part.incomplete.len() < MOST_REASONS && !part.incomplete.contains(&reason) {
         part.incomplete.push(reason);
     }
-}
-
-/// The finding that says a limit was reached. A ratio that large is a sign in itself: honest data does not
-/// compress so well; the other limits only say that the inspection was incomplete.
-pub(crate) fn limit_finding(limit: Limit, limits: &lazaret_model::Limits) -> Finding {
-    let (severity, family) = match limit {
-        Limit::Ratio | Limit::Depth => (Severity::Medium, Family::Structure),
-        _ => (Severity::Info, Family::Analysis),
-    };
-    let mut finding = Finding::new(
-        "limit.reached",
-        "budget",
-        severity,
-        family,
-        format!("the analysis stopped here at its limit of {}", limit.describe(limits)),
-    )
-    .with("limit", limit.name());
-    finding.id = Cow::Owned(format!("limit.{}", limit.name()));
-    if matches!(limit, Limit::Ratio) {
-        finding = finding.technique("T1027");
-    }
-    finding
 }

@@ -3,30 +3,26 @@
 //! Depth first means that a part's bytes are needed only until it and everything in it has been inspected, so memory
 //! holds one chain of parts at a time, whatever the archive's size.
 
-mod reading;
 mod settled;
 mod twins;
 
+use crate::budget::limit_finding;
 use crate::kinds::KindRow;
-use crate::parts::{Parts, Retry, empty_part, limit_finding, mark_incomplete};
+use crate::parts::{Parts, Retry, mark_incomplete};
+use crate::qr::Pictures;
+use crate::state::{State, TEXT_FOR_WORDS, Unread};
 use crate::{
-    Budget, Clock, Content, FORMATS, Format, Member, OpenError, Passwords, Spool, extent, identify, kinds, qr,
+    Budget, Clock, Content, FORMATS, Format, Member, OpenError, Passwords, Spool, Visitor, extent, identify, kinds,
 };
 use data_encoding::HEXLOWER;
 use lazaret_model::{Child, Class, ContentCoding, Family, Finding, Kind, Limits, Part, PartId, Role, Severity};
-use reading::without_tags;
 pub use settled::settle;
 use sha2::Digest;
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 use std::sync::Arc;
-use std::time::Duration;
-use twins::{Opened, Twin, twin_of};
+use twins::twin_of;
 
-/// Bytes of a text that are searched for passwords.
-const TEXT_FOR_WORDS: usize = 256 << 10;
-/// Bytes of names and texts that wait for somebody to need a password.
-const MOST_UNREAD: usize = 4 << 20;
 /// The kind of what nothing but the document around it gives a meaning.
 const DOCUMENT_PART: &str = "document-part";
 /// The kind of bytes behind pictures, sound, video and fonts that are no file.
@@ -41,21 +37,6 @@ const MOST_FRAGMENT: u64 = 4;
 const RETRY_BYTES: u64 = 64 << 20;
 /// Locked parts kept for a second attempt.
 const MOST_RETRIES: usize = 64;
-
-/// Is told about every part as the walk meets it.
-pub trait Visitor {
-    /// A part was found and identified. Parents come before their children.
-    fn begin(&mut self, part: &Part);
-    /// Its bytes, for detectors. Called before anything in it is opened. Answers why not all of it was looked at, if it was
-    /// not: the part is incomplete then.
-    fn inspect(&mut self, part: &Part, content: &Content) -> Vec<String>;
-    /// The opener or the budget observed something about it.
-    fn finding(&mut self, part: &Part, finding: Finding);
-    /// It and everything in it has been inspected; `locked`, `complete`, `password` and `macros` are final.
-    fn end(&mut self, part: &Part, children: &[Child]);
-    /// Forget everything below this part: it is about to be opened again with more passwords.
-    fn withdraw_below(&mut self, part: PartId);
-}
 
 /// What the caller lends for one walk.
 pub struct Setup {
@@ -74,40 +55,6 @@ pub struct Setup {
     /// How the bytes are packed, in the order in which that was done. They are unpacked first: the sample is what a
     /// person would save.
     pub codings: Vec<ContentCoding>,
-}
-
-/// Everything that is shared by one walk.
-pub(crate) struct State<'v> {
-    pub(crate) budget: Budget,
-    pub(crate) spool: Option<Arc<dyn Spool>>,
-    pub(crate) spool_top: u64,
-    passwords: Passwords,
-    /// Where passwords may stand, in order: looked at when one is needed, which is seldom.
-    unread: Vec<Unread>,
-    unread_bytes: usize,
-    pub(crate) worked: Vec<Arc<str>>,
-    pub(crate) visitor: &'v mut dyn Visitor,
-    /// Findings about a part that is still being read.
-    pub(crate) pending: Vec<Finding>,
-    next_id: u32,
-    legacy_hashes: bool,
-    retry_bytes: u64,
-    pub(crate) pictures: qr::Pictures,
-    /// What trying passwords has cost, in steps, and when the last one was tried.
-    pub(crate) tries: u64,
-    pub(crate) tried_at: Option<Duration>,
-    /// Places at which something hidden was handed over, by what the bytes are a range of: what is hidden in a part that is hidden
-    /// itself was found from outside.
-    hidden: Vec<(usize, HashSet<u64>)>,
-    /// Members that were opened, by their parents.
-    twins: HashMap<PartId, HashMap<Twin, Opened>>,
-}
-
-/// Something that people read, and that may announce a password.
-enum Unread {
-    Name(String),
-    Text(Vec<u8>),
-    Markup(Vec<u8>),
 }
 
 /// Takes `sample` apart and tells `visitor` about every part.
@@ -148,19 +95,13 @@ pub(crate) fn walk_counting(
         next_id: 0,
         legacy_hashes: setup.legacy_hashes,
         retry_bytes: 0,
-        pictures: qr::Pictures::default(),
+        pictures: Pictures::default(),
         tries: 0,
         tried_at: None,
         hidden: Vec::new(),
         twins: HashMap::new(),
     };
-    let mut part = Part {
-        id: state.next_id(),
-        path: name.to_owned(),
-        name: name.rsplit('/').next().unwrap_or(name).to_owned(),
-        declared_type: setup.declared_type,
-        ..empty_part()
-    };
+    let mut part = Part { id: state.next_id(), declared_type: setup.declared_type, ..Part::sample(name, 0) };
     let _ = state.budget.charge_part();
     let sample = state.unpacked(&mut part, sample.clone(), &setup.codings);
     let mut retries = Vec::new();
@@ -169,18 +110,6 @@ pub(crate) fn walk_counting(
 }
 
 impl State<'_> {
-    pub(crate) fn next_id(&mut self) -> PartId {
-        let id = PartId(self.next_id);
-        self.next_id += 1;
-        id
-    }
-
-    pub(crate) fn remember(&mut self, password: &Arc<str>) {
-        if !self.worked.contains(password) {
-            self.worked.push(password.clone());
-        }
-    }
-
     /// Identifies a part, shows it to the visitor and opens it. Locked parts are left in `retries` for the caller.
     pub(crate) fn visit(
         &mut self,
@@ -461,36 +390,6 @@ impl State<'_> {
             part.md5 = Some(HEXLOWER.encode(&md5.finalize()));
         }
         result
-    }
-
-    /// Passwords to try.
-    pub(crate) fn passwords(&mut self) -> &Passwords {
-        self.unread_bytes = 0;
-        for unread in self.unread.drain(..) {
-            match unread {
-                Unread::Name(name) => self.passwords.learn_name(&name),
-                Unread::Text(bytes) => self.passwords.learn_text(&identify::decode_text(&bytes)),
-                Unread::Markup(bytes) => self.passwords.learn_text(&without_tags(&identify::decode_text(&bytes))),
-            }
-        }
-        &self.passwords
-    }
-
-    fn keep_unread(&mut self, len: usize, unread: Unread) {
-        self.unread_bytes += len + size_of::<Unread>();
-        self.unread.push(unread);
-        // LIMIT: they are read at once instead of later.
-        if self.unread_bytes > MOST_UNREAD {
-            self.passwords();
-        }
-    }
-
-    /// Remembers a text that is no part, for the passwords in it.
-    pub(crate) fn hint(&mut self, text: &str) {
-        let text = text.get(..text.floor_char_boundary(TEXT_FOR_WORDS)).unwrap_or_default().trim();
-        if !text.is_empty() {
-            self.keep_unread(text.len(), Unread::Text(text.as_bytes().to_vec()));
-        }
     }
 
     /// Remembers what people are meant to read, for the passwords in it.

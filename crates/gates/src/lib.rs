@@ -52,8 +52,8 @@ pub use proxy::{
     Authority, AuthorityCertificate, AuthorityFolder, AuthorityRole, KeyKind, KeyProbe, NEGOTIATE_ARGUMENT, Own, Proxy,
     SIGNER_ARGUMENT, negotiate_main, signer_main,
 };
-pub use record::{Kept, Pending, Record, RecordError};
-pub use refusal::{Page, Pages, Reason, Refusal, Trouble, public_address};
+pub use record::{Pending, Record, RecordError};
+pub use refusal::{Kept, Page, Pages, Reason, Refusal, Trouble, public_address};
 pub use settings::{
     BodySettings, IcapSettings, ListFormat, NetworkSettings, Outside, PeopleSettings, ProxySettings, SiteList,
     SiteSettings, names_host,

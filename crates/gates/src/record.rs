@@ -47,12 +47,3 @@ pub trait Record: Send + Sync {
     /// When it cannot be written; then nothing is kept.
     fn keep(&self, content: &mut dyn Read) -> Result<String, RecordError>;
 }
-
-/// Refused bytes that were kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// The SHA-256 by which they are found.
-    pub content_blob: String,
-    /// How they are packed, as in `Content-Encoding`.
-    pub codings: String,
-}

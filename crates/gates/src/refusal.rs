@@ -1,6 +1,6 @@
 //! What a gate says instead of handing something over. The words come from whoever starts the gates.
 
-use crate::{Contained, Exchange, Kept, Wants};
+use crate::{Contained, Exchange, Wants};
 use http::header::{
     CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -40,6 +40,15 @@ pub struct Refusal {
     pub name: String,
     /// Where its bytes are, when they were kept.
     pub kept: Option<Kept>,
+}
+
+/// Refused bytes that were kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The SHA-256 by which they are found.
+    pub content_blob: String,
+    /// How they are packed, as in `Content-Encoding`.
+    pub codings: String,
 }
 
 /// What keeps a request from being answered at all.

@@ -2,6 +2,7 @@
 
 mod entries;
 mod fetch;
+mod lists;
 mod rpz;
 mod stix;
 

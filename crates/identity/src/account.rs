@@ -3,7 +3,7 @@
 use crate::passwords::fit_password;
 use crate::people::{done, withdrawn_tokens};
 use crate::{Identity, IdentityError, Place, Refusal, Role, factor};
-use lazaret_model::AuditAct;
+use lazaret_model::{AuditAct, DAY};
 use lazaret_store::{ApiToken, User, now};
 use std::sync::PoisonError;
 
@@ -14,15 +14,13 @@ const MOST_TOKENS: usize = 50;
 const MOST_NAME: usize = 60;
 /// Days for which a token is good at most.
 const MOST_DAYS: i64 = 365;
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 
-/// What confirming a new secret of one-time passwords came to.
+/// The result of confirming a new one-time password secret.
 #[derive(Debug)]
 pub enum Enrolment {
-    /// They are asked for from now on; these are the recovery codes, which are never shown again.
+    /// One-time passwords are enabled; these are the recovery codes, which are never shown again.
     On(Vec<String>),
-    /// The code does not fit the secret.
+    /// The code is wrong.
     Wrong {
         /// The secret, in Base32.
         secret: String,
@@ -33,7 +31,7 @@ impl Identity {
     /// Changes one's own password. That ends all one's sessions and withdraws one's tokens.
     ///
     /// # Errors
-    /// When the old one is not right or the new one will not do, or the ledger does not answer.
+    /// When the old one is not right or the new one will not do, or the ledger is unavailable.
     pub async fn change_password(
         &self,
         place: &impl Place,
@@ -59,7 +57,7 @@ impl Identity {
     /// Begins an enrolment: a new secret, in Base32, to be confirmed.
     ///
     /// # Errors
-    /// When one-time passwords are on or the password is not right, or the ledger does not answer.
+    /// When one-time passwords are on or the password is not right, or the ledger is unavailable.
     pub async fn enrol(&self, place: &impl Place, user: &User, password: String) -> Result<String, IdentityError> {
         if !user.totp.is_empty() {
             return Err(Refusal::FactorOn.into());
@@ -80,7 +78,7 @@ impl Identity {
     /// Confirms a secret by a code.
     ///
     /// # Errors
-    /// When there is nothing to confirm any more, or the ledger does not answer.
+    /// If there is nothing to confirm any more, or the ledger is unavailable.
     pub async fn confirm(&self, user: &User, typed: &str) -> Result<Enrolment, IdentityError> {
         let enrolling = self.enrolling.lock().unwrap_or_else(PoisonError::into_inner).get(&user.id).cloned();
         let (secret, _) = enrolling.filter(|(_, until)| *until > now()).ok_or(Refusal::Over)?;
@@ -93,10 +91,10 @@ impl Identity {
         Ok(Enrolment::On(codes))
     }
 
-    /// Switches one's own one-time passwords off.
+    /// Disables one's own one-time passwords.
     ///
     /// # Errors
-    /// When the password is not right, or the ledger does not answer.
+    /// When the password is not right, or the ledger is unavailable.
     pub async fn factor_off(&self, place: &impl Place, user: &User, password: String) -> Result<(), IdentityError> {
         self.vouched(place, user, password).await?;
         self.ledger.set_totp(user.id, "", 0, &[]).await?;
@@ -106,7 +104,7 @@ impl Identity {
     /// How many recovery codes a person has left.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn recovery_codes(&self, user: &User) -> Result<i64, IdentityError> {
         Ok(self.ledger.recovery_codes(user.id).await?)
     }
@@ -114,7 +112,7 @@ impl Identity {
     /// The tokens of a person, the newest first.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn tokens(&self, user: &User) -> Result<Vec<ApiToken>, IdentityError> {
         Ok(self.ledger.tokens(user.id).await?)
     }
@@ -123,7 +121,7 @@ impl Identity {
     /// those that were not understood.
     ///
     /// # Errors
-    /// When one of the three will not do or there are too many tokens, or the ledger does not answer.
+    /// When one of the three will not do or there are too many tokens, or the ledger is unavailable.
     pub async fn make_token(
         &self,
         user: &User,
@@ -146,10 +144,10 @@ impl Identity {
         Ok(secret)
     }
 
-    /// Withdraws one of one's own tokens; false when there is none of that number.
+    /// Revokes one of one's own tokens; `false` if there is none with that number.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn revoke_token(&self, user: &User, id: i64) -> Result<bool, IdentityError> {
         if !self.ledger.revoke_token(user.id, id).await? {
             return Ok(false);

@@ -12,7 +12,7 @@ impl Identity {
     /// Notes that a person who is signed in uses the web from where they are, for so many hours; until when.
     ///
     /// # Errors
-    /// When nobody knows where they are, they were shut out meanwhile, or the ledger does not answer.
+    /// When nobody knows where they are, they were disabled meanwhile, or the ledger is unavailable.
     pub async fn arrive(&self, place: &impl Place, user: &User, hours: u32) -> Result<i64, IdentityError> {
         let client = machine(place).ok_or(Refusal::NoMachine)?;
         let until = now().saturating_add(i64::from(hours).saturating_mul(HOUR));
@@ -26,7 +26,7 @@ impl Identity {
     /// Ends that; false where they do not use the web from there.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn leave(&self, place: &impl Place, user: &User) -> Result<bool, IdentityError> {
         let Some(client) = machine(place) else { return Ok(false) };
         let left = self.ledger.leave(user.id, &client).await?;
@@ -39,7 +39,7 @@ impl Identity {
     /// Who uses the web from a machine, and until when.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn arrived(&self, client: IpAddr) -> Result<Option<(String, i64)>, IdentityError> {
         Ok(self.ledger.arrived(&client.to_canonical().to_string()).await?)
     }

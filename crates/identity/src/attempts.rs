@@ -24,7 +24,7 @@ const MOST_TOLD: u32 = 60;
 /// Characters of a name; nobody has a longer one.
 const MOST_NAME: usize = 64;
 
-/// From where somebody tries.
+/// Where an attempt comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// A machine.

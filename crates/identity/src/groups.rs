@@ -5,12 +5,12 @@ use crate::{Identity, IdentityError};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// Who is in which groups.
+/// The groups of all users.
 #[derive(Debug, Default)]
 pub struct Groups(RwLock<HashMap<String, Vec<String>>>);
 
 impl Groups {
-    /// The groups of somebody, by the name that they have here.
+    /// The groups of a user, by their name here.
     pub fn of(&self, person: &str) -> Vec<String> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(person).cloned().unwrap_or_default()
     }
@@ -27,10 +27,10 @@ impl Identity {
         Arc::clone(&self.groups)
     }
 
-    /// Reads everybody's groups from the ledger.
+    /// Loads all groups from the ledger.
     ///
     /// # Errors
-    /// When the ledger does not answer; then those that were known stay.
+    /// If the ledger is unavailable; the previous groups are kept.
     pub async fn read_groups(&self) -> Result<(), IdentityError> {
         let mut groups: HashMap<String, Vec<String>> = HashMap::new();
         for (person, group) in self.ledger.memberships().await? {

@@ -59,9 +59,9 @@ pub struct Identity {
     turns: [tokio::sync::Mutex<()>; 64],
 }
 
-/// From where somebody tries.
+/// Where an attempt comes from.
 pub trait Place: Send + Sync {
-    /// The machine.
+    /// The IP address.
     fn client(&self) -> Option<IpAddr>;
 
     /// What the browser brought back of a person's [`Opened::mark`].
@@ -79,7 +79,7 @@ impl Place for IpAddr {
 }
 
 impl Identity {
-    /// The people of a ledger.
+    /// The users in a ledger.
     pub fn new(ledger: Ledger) -> Self {
         Self {
             ledger,
@@ -93,25 +93,25 @@ impl Identity {
         }
     }
 
-    /// The same with a provider through whom people may sign in.
+    /// The same, with a provider for single sign-on.
     #[must_use]
     pub fn with_provider(mut self, provider: Option<Provider>) -> Self {
         self.provider = provider;
         self
     }
 
-    /// Who is signed in with a session's secret.
+    /// The user of a session, by its secret.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn session(&self, token: &str) -> Result<Option<Session>, IdentityError> {
         Ok(self.ledger.session(token, now() - IDLE, now() - LONGEST).await?)
     }
 
-    /// Whose token this is, and the role that it speaks with: never more than its owner may by now.
+    /// A token's owner, and its role: never more than its owner has now.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn bearer(&self, token: &str) -> Result<Option<(User, Role)>, IdentityError> {
         let Some((owner, token)) = self.ledger.bearer(token).await? else { return Ok(None) };
         let role = match (Role::of(&owner.role), Role::of(&token.role)) {

@@ -40,17 +40,17 @@ const TROUBLED: i64 = 60_000;
 /// What takes a while and may fail.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send + 'a>>;
 
-/// Why the provider gave no answer.
+/// Why the provider did not respond.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct FetchError(pub String);
 
 /// Asks the provider, over whatever connections and with whatever trust whoever starts this has.
 pub trait Fetch: Send + Sync {
-    /// What is at an address; anything but success is an error.
+    /// The response body of a GET request; any status but success is an error.
     fn get<'a>(&'a self, address: &'a str) -> Pending<'a, Vec<u8>>;
 
-    /// Status and body of the answer to a form, sent with a value of `Authorization` where there is one.
+    /// Status and body of the response to a form, sent with an `Authorization` header if one is given.
     fn post<'a>(&'a self, address: &'a str, authorization: Option<String>, form: String)
     -> Pending<'a, (u16, Vec<u8>)>;
 }
@@ -69,16 +69,16 @@ pub struct Provider {
     trouble: Mutex<i64>,
 }
 
-/// Where to send somebody.
+/// Where to redirect the user.
 #[derive(Debug)]
 pub struct Begun {
-    /// The address at the provider.
+    /// The URL at the provider.
     pub address: String,
     /// What the same browser must bring back, so that nobody is signed in under another's name by a link.
     pub browser: String,
 }
 
-/// What somebody came back with.
+/// The parameters of the provider's redirect.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Returned<'a> {
     /// `state`.
@@ -89,7 +89,7 @@ pub struct Returned<'a> {
     pub iss: &'a str,
     /// `error`.
     pub error: &'a str,
-    /// What the browser was given.
+    /// What the browser received.
     pub browser: &'a str,
 }
 
@@ -145,12 +145,12 @@ impl Provider {
         &self.settings
     }
 
-    /// Whether the provider gave no usable answer a short while ago.
+    /// Whether the provider's last response was unusable.
     pub(crate) fn is_away(&self) -> bool {
         now().saturating_sub(*self.trouble.lock().unwrap_or_else(PoisonError::into_inner)) < TROUBLED
     }
 
-    /// Remembers whether the provider answered.
+    /// Records whether the provider responded.
     fn noted<T>(&self, answer: Result<T, OidcError>) -> Result<T, OidcError> {
         let troubled = matches!(answer, Err(OidcError::Away(_) | OidcError::Metadata(_)));
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = if troubled { now() } else { 0 };

@@ -12,16 +12,16 @@ impl Identity {
     /// A secret by which the first administrator is made, for a day; `None` when there is somebody already.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn setup_secret(&self) -> Result<Option<String>, IdentityError> {
         let at = now();
         Ok(self.ledger.setup_secret(at, at.saturating_add(SETUP_TIME)).await?)
     }
 
-    /// Whether the first administrator may be made by a secret.
+    /// Whether a secret allows creating the first administrator.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn is_setup_secret(&self, secret: &str) -> Result<bool, IdentityError> {
         Ok(self.ledger.is_setup_secret(secret, now()).await?)
     }
@@ -29,7 +29,7 @@ impl Identity {
     /// Makes the first administrator; `None` when the secret is none, or not any more.
     ///
     /// # Errors
-    /// When name or password will not do, or the ledger does not answer.
+    /// When name or password will not do, or the ledger is unavailable.
     pub async fn set_up(&self, secret: &str, name: &str, password: String) -> Result<Option<Admitted>, IdentityError> {
         if !self.is_setup_secret(secret).await? {
             return Ok(None);
@@ -44,10 +44,10 @@ impl Identity {
         Ok(self.ledger.user(name).await?.map(Admitted::with_password))
     }
 
-    /// Everybody, by name.
+    /// All users, by name.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn people(&self) -> Result<Vec<User>, IdentityError> {
         Ok(self.ledger.users().await?)
     }
@@ -56,7 +56,7 @@ impl Identity {
     /// this name.
     ///
     /// # Errors
-    /// When name or password will not do or the name is taken, or the ledger does not answer.
+    /// When name or password will not do or the name is taken, or the ledger is unavailable.
     pub async fn add(&self, by: &User, name: &str, password: String, role: Role) -> Result<(), IdentityError> {
         let user = self.new_user(name, password, role).await?;
         if !self.ledger.add_user(&user).await? {
@@ -76,10 +76,10 @@ impl Identity {
         Ok(NewUser { name: name.to_owned(), password, role: role.name().to_owned() })
     }
 
-    /// Gives a person another role, shuts them out or lets them in again; false when there is nobody of that name.
+    /// Gives a person another role, disables them or enables them again; false when there is nobody of that name.
     ///
     /// # Errors
-    /// When it is oneself, or the ledger does not answer.
+    /// When it is oneself, or the ledger is unavailable.
     pub async fn change(&self, by: &User, name: &str, role: Role, disabled: bool) -> Result<bool, IdentityError> {
         let Some(user) = self.ledger.user(name).await? else { return Ok(false) };
         if user.id == by.id {
@@ -103,7 +103,7 @@ impl Identity {
     /// one-time passwords stay.
     ///
     /// # Errors
-    /// When it is oneself or the last administrator with a password, or the ledger does not answer.
+    /// When it is oneself or the last administrator with a password, or the ledger is unavailable.
     pub async fn without_password(&self, by: &User, name: &str) -> Result<bool, IdentityError> {
         let Some(user) = self.ledger.user(name).await?.filter(|_| self.provider.is_some()) else {
             return Ok(false);
@@ -130,10 +130,10 @@ impl Identity {
         Ok(true)
     }
 
-    /// Switches off the one-time passwords of somebody who lost the device; false when there is nobody of that name.
+    /// Disables the one-time passwords of a user who lost the device; `false` if there is no such user.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn reset_factor(&self, by: &User, name: &str) -> Result<bool, IdentityError> {
         let Some(user) = self.ledger.user(name).await? else { return Ok(false) };
         self.ledger.set_totp(user.id, "", 0, &[]).await?;

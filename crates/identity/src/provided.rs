@@ -11,26 +11,26 @@ use lazaret_store::{NewUser, User, Vouched};
 /// Characters of a name that the provider says that are written down where it is nobody's here.
 const MOST_NAME: usize = 64;
 
-/// What whoever wants to sign in is offered.
+/// Single sign-on, as the sign-in page offers it.
 #[derive(Debug, Clone)]
 pub struct Offer {
-    /// What stands on the button.
+    /// The button's label.
     pub label: String,
-    /// Whether the provider gave no usable answer a short while ago.
+    /// Whether the provider's last response was unusable.
     pub is_away: bool,
 }
 
-/// Somebody who came back from the provider.
+/// A user who came back from the provider.
 #[derive(Debug)]
 pub struct Arrived {
-    /// Whether they are in.
+    /// Whether they are signed in.
     pub signed: SignIn,
-    /// The path where they wanted to go.
+    /// The path that they requested.
     pub to: String,
 }
 
 impl Identity {
-    /// The way in through a provider, where there is one.
+    /// Sign-in through a provider, if one is configured.
     pub fn offer(&self) -> Option<Offer> {
         let provider = self.provider.as_ref()?;
         Some(Offer { label: provider.settings().label.clone(), is_away: provider.is_away() })
@@ -57,7 +57,7 @@ impl Identity {
     /// can be guessed here.
     ///
     /// # Errors
-    /// Why they are not let in, or that the ledger does not answer.
+    /// Why they are not let in, or that the ledger is unavailable.
     pub async fn finish_at_provider(
         &self,
         place: &impl Place,

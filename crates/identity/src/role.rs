@@ -1,15 +1,15 @@
 //! Roles, and what may be allowed. Which role may do what is for policies to say (`policies/console.cedar`).
 
-/// Something that somebody may do or not: an action of `policies/console.cedarschema`.
+/// A permission: an action of `policies/console.cedarschema`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum May {
-    /// Look at events, requests and sites.
+    /// View events, requests and sites.
     View,
-    /// Download tables of events.
+    /// Export events.
     Export,
-    /// Look into samples and take them away.
+    /// View and download samples.
     Inspect,
-    /// Clear out the quarantine.
+    /// Delete files from the quarantine.
     Forget,
     /// Respond to incidents.
     ManageIncidents,
@@ -21,11 +21,11 @@ pub enum May {
     ChangePolicies,
     /// Read the configuration.
     ReadSettings,
-    /// Add people, and change what they are.
+    /// Add and change users.
     ManageUsers,
-    /// Read what people did.
+    /// Read the audit log.
     ReadAudit,
-    /// Make tokens of the API.
+    /// Create API tokens.
     MakeTokens,
     /// Write takes.
     WriteTakes,
@@ -55,23 +55,23 @@ impl May {
     }
 }
 
-/// A role. What it may do, policies say; the order is only for who may hand out which.
+/// A role. Policies define its permissions; the order only determines who may assign which role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Goes through the proxy.
+    /// Uses the proxy.
     Person,
-    /// Looks.
+    /// Views.
     Viewer,
     /// Investigates.
     Analyst,
     /// Decides requests.
     Approver,
-    /// Changes policies and people.
+    /// Changes policies and users.
     Admin,
 }
 
 impl Role {
-    /// All of them, the least first.
+    /// All roles, the lowest first.
     pub const ALL: [Self; 5] = [Self::Person, Self::Viewer, Self::Analyst, Self::Approver, Self::Admin];
 
     /// Its name in policies and the ledger.
@@ -85,7 +85,7 @@ impl Role {
         }
     }
 
-    /// The role of a name.
+    /// The role with a name.
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
     }

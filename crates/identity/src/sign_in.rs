@@ -17,7 +17,7 @@ pub(crate) const MOST_ASKED: usize = 1_000;
 const MOST_CODES: i64 = 5;
 const LOCK: i64 = 15 * 60_000;
 
-/// Somebody who may come in.
+/// A user who may sign in.
 #[derive(Debug)]
 pub struct Admitted {
     /// Who.
@@ -39,50 +39,50 @@ pub(crate) struct Asked {
     account: Option<Account>,
 }
 
-/// What a name and a password came to.
+/// The result of a sign-in with name and password.
 #[derive(Debug)]
 pub enum SignIn {
-    /// They are in.
+    /// Signed in.
     In(Admitted),
-    /// They have a second factor: a code is asked for, which this must come with.
+    /// A second factor is required; it must be sent with this ticket.
     Asked(String),
-    /// Name and password do not fit together, or the person is shut out.
+    /// Wrong name or password, or the user is disabled.
     Wrong,
-    /// Nobody looked: too many attempts from there failed.
+    /// Not checked: too many failed attempts from there.
     Later {
         /// How long to wait.
         seconds: u64,
     },
 }
 
-/// What a code came to.
+/// The result of a code.
 #[derive(Debug)]
 pub enum Code {
-    /// They are in.
+    /// Signed in.
     In(Admitted),
-    /// It does not fit, or was used before.
+    /// Wrong code, or already used.
     Wrong,
-    /// There is nothing that it could be for, or codes are locked for a while.
+    /// No code is expected, or codes are temporarily locked.
     Over,
-    /// Nobody looked: too many attempts from there failed.
+    /// Not checked: too many failed attempts from there.
     Later {
         /// How long to wait.
         seconds: u64,
     },
 }
 
-/// What trying a name and password came to where no second factor can be asked for.
+/// The result of checking name and password where no second factor is possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// They fit together.
+    /// Correct.
     Right,
-    /// They do not.
+    /// Wrong.
     Wrong,
-    /// Nobody looked: too many attempts from there failed.
+    /// Not checked: too many failed attempts from there.
     Later,
 }
 
-/// A session that was opened.
+/// A new session.
 #[derive(Debug)]
 pub struct Opened {
     /// Its secret.
@@ -95,7 +95,7 @@ impl Identity {
     /// Tries a name and a password.
     ///
     /// # Errors
-    /// When the ledger does not answer or there was no hashing.
+    /// If the ledger is unavailable or there was no hashing.
     pub async fn sign_in(&self, place: &impl Place, name: &str, password: String) -> Result<SignIn, IdentityError> {
         let user = self.ledger.user(name).await?;
         let source = self.source(place, user.as_ref());
@@ -137,7 +137,7 @@ impl Identity {
     /// Tries a one-time password, or a recovery code, of somebody who was asked for one.
     ///
     /// # Errors
-    /// When they may not come in any more, or the ledger does not answer.
+    /// When they may not come in any more, or the ledger is unavailable.
     pub async fn code(&self, place: &impl Place, ticket: &str, typed: &str) -> Result<Code, IdentityError> {
         let ticket = fingerprint(ticket);
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(&ticket).cloned();
@@ -191,10 +191,10 @@ impl Identity {
         Ok(right)
     }
 
-    /// Opens a session of somebody who is in.
+    /// Opens a session for a user who has signed in.
     ///
     /// # Errors
-    /// When they were shut out or got another password meanwhile, or the ledger does not answer.
+    /// When they were disabled or got another password meanwhile, or the ledger is unavailable.
     pub async fn open(&self, place: &impl Place, admitted: &Admitted) -> Result<Opened, IdentityError> {
         let user = &admitted.user;
         let (token, _) = self.ledger.open_session(user, admitted.until).await?.ok_or(Refusal::Over)?;
@@ -206,7 +206,7 @@ impl Identity {
     /// Ends a session, and with it the use of the web from there.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn close(&self, place: &impl Place, user: &User, token: &str) -> Result<(), IdentityError> {
         self.ledger.close_session(token).await?;
         self.leave(place, user).await?;
@@ -217,7 +217,7 @@ impl Identity {
     /// those at the console; success does not forget them, since a second factor was not asked for. Takes its time.
     ///
     /// # Errors
-    /// When the ledger does not answer or there was no hashing.
+    /// If the ledger is unavailable or there was no hashing.
     pub async fn password_fits(&self, client: IpAddr, name: &str, password: String) -> Result<Fit, IdentityError> {
         let source = Source::Machine(client);
         let Ok(attempt) = self.attempts.begin(&source, name) else { return Ok(Fit::Later) };
@@ -238,7 +238,7 @@ impl Identity {
     /// nobody may come in with a password under that name. What a password came to counts for as long as this stays the same.
     ///
     /// # Errors
-    /// When the ledger does not answer.
+    /// If the ledger is unavailable.
     pub async fn credential(&self, name: &str) -> Result<Option<String>, IdentityError> {
         let user = self.ledger.user(name).await?.filter(|user| !user.disabled && !user.password.is_empty());
         Ok(user.map(|user| fingerprint(&format!("{} {}", user.id, user.password))))

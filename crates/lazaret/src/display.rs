@@ -72,9 +72,9 @@ pub(crate) fn path_text(path: &Path) -> String {
     out
 }
 
-/// `1.5 KB`, in steps of 1,024.
+/// A number of bytes in the units of IEC 80000-13, as in the console: `1.5 KiB`.
 pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = bytes as f64;
     let mut unit = 0;
     while value >= 1024.0 && unit + 1 < UNITS.len() {
@@ -97,6 +97,6 @@ mod tests {
 
     #[test]
     fn sizes_are_readable() {
-        assert_eq!([size(0), size(1023), size(1536), size(5 << 30)], ["0 B", "1023 B", "1.5 KB", "5.0 GB"]);
+        assert_eq!([size(0), size(1023), size(1536), size(5 << 30)], ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
     }
 }

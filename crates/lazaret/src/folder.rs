@@ -4,7 +4,6 @@
 //! process's mask of modes; what an older version or another program made open to others is closed, and that is said.
 
 use crate::cli::Common;
-use crate::commands::library::{INDEX, LIBRARY};
 use crate::display;
 use crate::failure::Failure;
 use crate::record::LEDGER;
@@ -14,6 +13,10 @@ use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// The library's file in the data folder.
+pub(crate) const LIBRARY: &str = "library.sqlite";
+/// The folder of the search's index in the data folder.
+pub(crate) const INDEX: &str = "library-search";
 /// Permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 /// The sticky bit: many write to such a folder (`/tmp`).

@@ -6,7 +6,7 @@ use crate::failure::told;
 use crate::pages::Words;
 use lazaret_engine::Grounds;
 use lazaret_gates::{Exchange, Pending, Reason, Record, RecordError, Refusal, public_address};
-use lazaret_model::{Decision, INCIDENT_POLICY, ScanReport, reference};
+use lazaret_model::{DAY, Decision, INCIDENT_POLICY, ScanReport, reference};
 use lazaret_store::{Blobs, Event, Examined, Journal, Ledger, StoreError, now};
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
@@ -30,8 +30,6 @@ const MOST_LATE: usize = 10_000;
 const MOST_LATE_BYTES: usize = 64 << 20;
 /// How long to wait before the ledger is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 
 /// Where the ledger is that is configured, or the usual one in the data folder.
 pub(crate) fn address(config: &Config, data: &Path) -> String {

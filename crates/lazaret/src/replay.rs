@@ -3,9 +3,7 @@
 use lazaret_console::{Replayed, Simulation};
 use lazaret_engine::{Grounds, decide_again};
 use lazaret_formats::kind;
-use lazaret_model::{
-    Basis, Decision, Direction, Finding, Gate, Kind, Known, Origin, Part, PartId, Role, ScanReport, plain,
-};
+use lazaret_model::{Basis, Decision, Direction, Finding, Gate, Kind, Known, Origin, Part, ScanReport, plain};
 use lazaret_policy::Policies;
 use lazaret_store::{Event, LoggedEvent};
 use std::collections::BTreeMap;
@@ -128,26 +126,9 @@ fn stopped(event: &Event) -> Option<(Vec<Part>, Vec<Finding>)> {
 
 fn whole(event: &Event) -> Part {
     Part {
-        id: PartId(0),
-        parent: None,
-        path: event.name.clone(),
-        name: event.name.rsplit('/').next().unwrap_or_default().to_owned(),
-        named: true,
-        role: Role::Sample,
-        depth: 0,
         kind: kind(&event.kind).map_or(Kind::UNKNOWN, |row| row.kind()),
-        also: Vec::new(),
-        size: u64::try_from(event.size).unwrap_or(0),
         sha256: event.sha256.clone(),
-        sha1: None,
-        md5: None,
-        within: Vec::new(),
-        declared_type: None,
-        locked: false,
-        complete: true,
-        incomplete: Vec::new(),
-        password: None,
-        macros: false,
+        ..Part::sample(&event.name, u64::try_from(event.size).unwrap_or(0))
     }
 }
 

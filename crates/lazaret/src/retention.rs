@@ -6,6 +6,7 @@
 
 use crate::config::Quarantine;
 use crate::failure::told;
+use lazaret_model::DAY;
 use lazaret_store::{Blobs, Ledger, StoreError, now};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,6 @@ use tokio::task::JoinHandle;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How long something new may be there before its size counts.
 pub(crate) const SOON: Duration = Duration::from_secs(2);
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 /// A step of the clock that needs an explanation, forth and back, in milliseconds.
 const LEAP: i64 = 2 * DAY;
 const STEP_BACK: i64 = 3_600_000;

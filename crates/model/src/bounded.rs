@@ -11,12 +11,12 @@ pub struct Bounded<T> {
 }
 
 impl<T> Bounded<T> {
-    /// An empty list of at most `most` items, which are called `what` (in the plural).
+    /// An empty list of at most `most` items; `what` is their name in the plural.
     pub const fn new(what: &'static str, most: usize) -> Self {
         Self { items: Vec::new(), most, what, refused: false }
     }
 
-    /// Adds an item; says whether there was room for it.
+    /// Adds an item; returns whether there was room for it.
     pub fn push(&mut self, item: T) -> bool {
         if self.items.len() < self.most {
             self.items.push(item);
@@ -26,7 +26,7 @@ impl<T> Bounded<T> {
         false
     }
 
-    /// Why the list is not all there was; none where it is.
+    /// Why the list is incomplete; `None` if it is complete.
     pub fn overflow(&self) -> Option<String> {
         self.refused.then(|| format!("it has more than {} {}, and only so many are looked at", self.most, self.what))
     }
@@ -36,12 +36,12 @@ impl<T> Bounded<T> {
         &self.items
     }
 
-    /// Whether there is nothing in it.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// The items, and why they are not all there were.
+    /// The items, and why they are incomplete.
     pub fn into_parts(self) -> (Vec<T>, Option<String>) {
         let overflow = self.overflow();
         (self.items, overflow)

@@ -17,7 +17,7 @@ pub enum ContentCoding {
 }
 
 impl ContentCoding {
-    /// Every coding that is known.
+    /// All supported codings.
     pub const ALL: [Self; 4] = [Self::Gzip, Self::Deflate, Self::Brotli, Self::Zstd];
 
     /// The token used in `Content-Encoding` and `Accept-Encoding`.
@@ -34,7 +34,7 @@ impl ContentCoding {
     /// coding at all: names of character sets, of transfer encodings and of nothing, which browsers ignore.
     ///
     /// # Errors
-    /// The first coding that is not known.
+    /// The first unknown coding.
     pub fn parse_list(field: &str) -> Result<Vec<Self>, String> {
         let tokens = field.split(',').map(|token| token.trim().to_ascii_lowercase());
         tokens

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Places, counted by address. An address that holds none is not remembered.
+/// Counts slots in use by IP address. Addresses without slots are not stored.
 #[derive(Debug)]
 pub struct Crowd {
     most: usize,
     held: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A place that is held until this is dropped.
+/// A slot, released on drop.
 #[derive(Debug)]
 pub struct Seat {
     crowd: Arc<Crowd>,
@@ -20,12 +20,12 @@ pub struct Seat {
 }
 
 impl Crowd {
-    /// Places of which one address may hold `most` at once.
+    /// Slots, of which one address may hold `most` at a time.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, held: Mutex::default() })
     }
 
-    /// A place for an address, unless it holds as many as it may.
+    /// Takes a slot for an address, unless it already holds the maximum.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
         let address = address.to_canonical();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +39,7 @@ impl Crowd {
 }
 
 impl Seat {
-    /// How many places the address held when it got this one, this one included.
+    /// How many slots the address held when it got this one, including this one.
     pub fn number(&self) -> usize {
         self.number
     }

@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What policy says to do. Ordered from lenient to strict: the strictest of a sample's parts counts.
+/// A policy decision. Ordered from lenient to strict: the strictest decision on any of a sample's parts counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
-    /// Hand it over now.
+    /// Deliver it now.
     Deliver,
-    /// Keep it; the person may ask for it.
+    /// Quarantine it; the user may request it.
     Hold,
-    /// Keep it; only somebody with the right to may release it.
+    /// Quarantine it; only a user with the permission may release it.
     Block,
 }
 
@@ -32,23 +32,7 @@ impl fmt::Display for Decision {
     }
 }
 
-/// What happened to a sample in the end (OCSF `disposition_id`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Disposition {
-    /// Handed over.
-    Delivered,
-    /// Kept, may be asked for.
-    Held,
-    /// Kept.
-    Blocked,
-    /// Handed over after somebody approved.
-    Released,
-    /// Deleted at the end of its retention.
-    Expired,
-}
-
-/// A policy that took part in a decision, with its human side.
+/// A policy that contributed to a decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyMatch {
     /// The policy's `@id`.
@@ -62,8 +46,8 @@ pub struct PolicyMatch {
 pub struct Ruling {
     /// Path of the part.
     pub part: String,
-    /// What to do.
+    /// The decision.
     pub decision: Decision,
-    /// The policies that said so; empty when nothing permitted it, which is how default deny looks.
+    /// The policies that made it; empty if nothing permitted it (default deny).
     pub policies: Vec<PolicyMatch>,
 }

@@ -7,51 +7,51 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The form of an event's JSON.
+/// The schema of an event's JSON.
 pub const EVENT_SCHEMA: &str = "lazaret.event/1";
 
-/// What happened.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Always [`EVENT_SCHEMA`].
     pub schema: Cow<'static, str>,
-    /// The number that people quote.
+    /// The reference that people quote.
     pub reference: String,
     /// When, in milliseconds since 1970 (UTC).
     pub at: i64,
-    /// The room that tells it.
+    /// The room that reported it.
     pub room: RoomName,
-    /// The person who did it or for whom it was done; empty for nobody known.
+    /// The user who did it, or on whose behalf it was done; empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub person: String,
-    /// Groups of that person.
+    /// Groups of that user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,
-    /// Address of the machine it was done from; empty where it is not known.
+    /// IP address of the client; empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub client: String,
-    /// What policy said, where policy was asked.
+    /// The policy decision, if one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// Techniques of ATT&CK that it is about, by their ids.
+    /// IDs of related ATT&CK techniques.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub techniques: Vec<TechniqueId>,
-    /// What there is to say about its kind.
+    /// The body, which depends on the kind of event.
     #[serde(flatten)]
     pub body: Body,
 }
 
-/// What there is to say about an event, by its kind.
+/// The body of an event, by its kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "body", rename_all = "kebab-case")]
 pub enum Body {
-    /// A body that went through a gate, or was refused there.
+    /// A body that passed through a gate, or was refused there.
     Transfer(Box<Transfer>),
-    /// A connection that nobody looks into, or was refused.
+    /// A connection that was uninspected or refused.
     Connection(Box<Transfer>),
-    /// Something that somebody did with the product itself.
+    /// An administrative action.
     Administration(Administration),
-    /// Something that another room tells.
+    /// An event that is specific to another room.
     Room(RoomEvent),
 }
 
@@ -67,7 +67,7 @@ impl Body {
     }
 }
 
-/// A body that went through a gate. Empty texts stand for what is not known.
+/// A body that passed through a gate. Empty strings mean unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Transfer {
@@ -79,15 +79,15 @@ pub struct Transfer {
     pub host: String,
     /// Registered domain of the site.
     pub domain: String,
-    /// Address, without its query.
+    /// URL without the query string.
     pub address: String,
     /// File name.
     pub name: String,
-    /// SHA-256 of the sample; empty where only its beginning was seen.
+    /// SHA-256 of the sample; empty if only its beginning was seen.
     pub sha256: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: i64,
-    /// Kind id.
+    /// File type ID.
     pub file_kind: String,
     /// Class name.
     pub class: String,
@@ -95,27 +95,27 @@ pub struct Transfer {
     pub verdict: String,
     /// The policy that decided.
     pub policy: String,
-    /// Why it was refused without a policy.
+    /// Why it was refused, if not because of a policy.
     pub reason: String,
-    /// Whether its bytes are in quarantine.
+    /// Whether it was quarantined.
     pub quarantined: bool,
-    /// What it was judged by: its origin, and what policies were told about its parts.
+    /// What the decision was based on: its origin, and the facts about its parts.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub judged: Value,
 }
 
-/// Something that somebody did with the product itself.
+/// An administrative action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Administration {
-    /// What they did, an [`AuditAct`] by its name; those of older versions may have others.
+    /// The name of an [`AuditAct`]; older versions may have used others.
     pub act: String,
-    /// To what, and how.
+    /// Details, as text.
     pub detail: String,
 }
 
 macro_rules! acts {
     ($($(#[doc = $doc:literal])+ $act:ident $name:literal,)+) => {
-        /// What people and the product itself do that is written down.
+        /// Actions of users and of the product itself that are recorded in the audit log.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum AuditAct {
             $($(#[doc = $doc])+ $act,)+
@@ -136,81 +136,81 @@ macro_rules! acts {
 }
 
 acts! {
-    /// The first administrator was made.
+    /// The first administrator was created.
     SetUp "set-up",
-    /// Somebody signed in.
+    /// A user signed in.
     SignedIn "signed in",
-    /// Somebody could not sign in.
+    /// A sign-in failed.
     SignInFailed "sign-in failed",
-    /// Somebody signed out.
+    /// A user signed out.
     SignedOut "signed out",
-    /// A recovery code stood for a one-time password.
+    /// A recovery code was used instead of a one-time password.
     RecoveryCodeUsed "recovery code used",
-    /// Too many one-time passwords were wrong.
+    /// Too many wrong one-time passwords were entered.
     FactorLocked "one-time passwords locked",
-    /// Somebody has one-time passwords from now on.
+    /// A user enabled one-time passwords.
     FactorOn "one-time passwords on",
-    /// Somebody has no one-time passwords any more.
+    /// A user disabled one-time passwords.
     FactorOff "one-time passwords off",
-    /// An administrator switched them off for somebody.
+    /// An administrator disabled them for a user.
     FactorReset "one-time passwords reset",
-    /// Somebody changed their password.
+    /// A user changed their password.
     PasswordChanged "password changed",
     /// A person was added.
     UserAdded "user added",
     /// A person's role, password or state was changed.
     UserChanged "user changed",
-    /// A token of the API was made.
+    /// An API token was created.
     TokenMade "token made",
     /// A token was used, for the first time on a day.
     TokenUsed "token used",
-    /// A token was withdrawn.
+    /// A token was revoked.
     TokenRevoked "token revoked",
     /// Policies were saved.
     PoliciesChanged "policies changed",
-    /// A host is passed uninspected from now on.
+    /// A host was exempted from inspection.
     BypassAdded "bypass added",
     /// A host is inspected again.
     BypassRemoved "bypass removed",
     /// A request for a stopped file was decided.
     RequestDecided "request decided",
-    /// A stopped file was handed over.
+    /// A stopped file was released.
     Released "released",
-    /// An approved file was not handed over after all.
+    /// An approved file could not be released.
     ReleaseRefused "release refused",
-    /// Bytes were removed from the quarantine.
+    /// A file was deleted from the quarantine.
     QuarantineDeleted "deleted from the quarantine",
-    /// Somebody looked at a sample's bytes.
+    /// A user viewed a sample's bytes.
     SampleViewed "sample looked into",
-    /// Somebody downloaded a sample.
+    /// A user downloaded a sample.
     SampleExported "sample taken away",
-    /// Somebody downloaded events as a table.
+    /// A user exported events.
     EventsExported "events exported",
-    /// A certificate authority was made.
+    /// A certificate authority was created.
     AuthorityMade "authority made",
     /// An authority was put in use.
     AuthorityPutInUse "authority put in use",
-    /// This process uses another authority from now on.
+    /// This process switched to another authority.
     AuthorityInUse "authority in use",
     /// An authority and its key were removed.
     AuthorityRemoved "authority removed",
     /// An incident was opened.
     IncidentOpened "incident opened",
-    /// What an incident is about was extended.
+    /// The scope of an incident was extended.
     IncidentScope "incident scope",
-    /// Something was written down about an incident.
+    /// A note was added to an incident.
     IncidentNoted "incident noted",
-    /// Something was done about an incident.
+    /// An action was taken for an incident.
     IncidentActed "incident act",
-    /// It was undone.
+    /// An action was undone.
     IncidentUndone "incident act undone",
     /// An incident was closed.
     IncidentClosed "incident closed",
     /// An incident was exported.
     IncidentExported "incident exported",
-    /// Somebody reported what they saw.
+    /// Someone submitted a report.
     IncidentReported "incident reported",
-    /// A report was taken up or dismissed.
+    /// A report was accepted or dismissed.
     IncidentReportDecided "incident report decided",
     /// An analyst began a take.
     TakeBegun "take begun",
@@ -225,7 +225,7 @@ acts! {
 }
 
 impl AuditAct {
-    /// The act of a name.
+    /// The action with a name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|act| act.name() == name)
     }

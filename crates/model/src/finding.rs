@@ -6,17 +6,17 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How much one observation weighs by itself.
+/// The weight of a single finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// Worth knowing; says nothing against the file.
+    /// Informational; not evidence against the file.
     Info,
-    /// Unusual, and usual enough in honest files.
+    /// Unusual, but common enough in benign files.
     Low,
-    /// Rare in honest files.
+    /// Rare in benign files.
     Medium,
-    /// Strong: hardly ever seen in an honest file.
+    /// Strong: almost never seen in benign files.
     High,
     /// Certain: enough for a malicious verdict by itself.
     Critical,
@@ -46,7 +46,7 @@ impl fmt::Display for Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Family {
-    /// A pattern somebody wrote for known-bad content: YARA, `clamd`.
+    /// A signature of known-bad content: YARA, `clamd`.
     Signature,
     /// The hash itself is known.
     Reputation,
@@ -99,7 +99,7 @@ impl fmt::Display for TechniqueId {
     }
 }
 
-/// What supports a finding: `offset`, `rule`, `value`, … by name.
+/// Evidence for a finding, by name: `offset`, `rule`, `value`, …
 pub type Evidence = BTreeMap<Cow<'static, str>, Value>;
 
 /// One detector's observation about one part.
@@ -107,19 +107,19 @@ pub type Evidence = BTreeMap<Cow<'static, str>, Value>;
 pub struct Finding {
     /// Stable id, `<group>.<what>`, such as `masquerade.double-extension`.
     pub id: Cow<'static, str>,
-    /// The detector that saw it.
+    /// The detector that reported it.
     pub detector: Cow<'static, str>,
-    /// How much it weighs.
+    /// Its weight.
     pub severity: Severity,
     /// What kind of evidence it is.
     pub family: Family,
     /// Path of the part it is about; filled in by the walk.
     pub part: String,
-    /// ATT&CK techniques this is a sign of.
+    /// ATT&CK techniques that it indicates.
     pub techniques: Vec<TechniqueId>,
     /// One sentence for people: what was seen and where.
     pub message: String,
-    /// What supports it.
+    /// The evidence.
     pub evidence: Evidence,
 }
 

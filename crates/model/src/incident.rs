@@ -4,43 +4,43 @@ mod subject;
 
 pub use subject::{Subject, SubjectKind};
 
-use crate::{ActOffer, Decision, RoomAct};
+use crate::{Decision, RoomAct};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The policy's name under which acts of incidents refuse something.
+/// The policy ID recorded when an incident's measure refuses something.
 pub const INCIDENT_POLICY: &str = "incident";
 /// What the reference of an incident begins with.
 const PREFIX: &str = "INC-";
 
-/// A reference of a new incident, which people quote.
+/// A new incident's reference, for people to quote.
 pub fn incident_reference() -> String {
     format!("{PREFIX}{}", crate::reference())
 }
 
-/// Where an incident stands.
+/// The state of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IncidentState {
-    /// Somebody works on it.
+    /// It is being worked on.
     Open,
-    /// It has a conclusion. What was done about it stays in force until it is undone.
+    /// It is closed. Its measures stay in force until they are undone.
     Closed,
 }
 
-/// What somebody wants to change about an incident.
+/// A change to an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IncidentChange {
-    /// What it is about.
+    /// Its scope.
     Scope,
     /// Adding a note.
     Note,
-    /// Doing something at the gates.
+    /// Taking an action.
     Act,
-    /// Undoing that.
+    /// Undoing an action.
     Undo,
-    /// Ending it.
+    /// Closing it.
     Close,
 }
 
@@ -53,15 +53,15 @@ impl IncidentState {
         }
     }
 
-    /// The state of a name.
+    /// The state with a name.
     pub fn of(name: &str) -> Option<Self> {
         [Self::Open, Self::Closed].into_iter().find(|state| state.name() == name)
     }
 
-    /// Whether a change may be made in this state: once closed, only acts may be undone.
+    /// Checks whether a change is allowed in this state: once closed, actions may only be undone.
     ///
     /// # Errors
-    /// When it may not.
+    /// If it is not.
     pub fn permits(self, change: IncidentChange) -> Result<(), IncidentError> {
         match (self, change) {
             (Self::Open, _) | (Self::Closed, IncidentChange::Undo) => Ok(()),
@@ -70,30 +70,41 @@ impl IncidentState {
     }
 }
 
-/// What can be done about an incident.
+/// An action that can be taken for an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActOffer {
+    /// What.
+    pub kind: ActKind,
+    /// The label in the console: `ring the bell for a person`.
+    pub title: &'static str,
+    /// What kind of target it has.
+    pub subject: SubjectKind,
+}
+
+/// The kinds of action for an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum ActKind {
-    /// Nothing with this hash passes.
+    /// Files with this hash are blocked.
     BlockHash,
-    /// Nothing passes from a site or to it.
+    /// All traffic from and to a site is blocked.
     BlockSite,
-    /// Nothing passes for a person.
+    /// All traffic of a user is held.
     HoldPerson,
-    /// Nothing passes for the people of a group.
+    /// All traffic of a group's users is held.
     HoldGroup,
-    /// Nothing passes for a machine.
+    /// All traffic of a client is held.
     HoldClient,
     /// No file with this hash is released, even if it was approved.
     RevokeHash,
-    /// Nothing that a person asked for, or that was stopped for them, is released.
+    /// Files that a user requested, or that were stopped for them, are not released.
     RevokePerson,
-    /// What another room does, which says itself what that is.
+    /// An action of another room, which describes it.
     Room(RoomAct),
 }
 
 impl ActKind {
-    /// Every kind that is the gates' and the console's.
+    /// All kinds that the gates and the console implement.
     pub const OWN: [Self; 7] = [
         Self::BlockHash,
         Self::BlockSite,
@@ -126,7 +137,7 @@ impl ActKind {
         }
     }
 
-    /// The kind of a name.
+    /// The kind with a name.
     pub fn of(name: &str) -> Option<Self> {
         Self::OWN.into_iter().find(|kind| kind.name() == name).or_else(|| RoomAct::parse(name).map(Self::Room))
     }
@@ -170,12 +181,12 @@ impl TryFrom<String> for ActKind {
     }
 }
 
-/// Something that is done about an incident.
+/// An action for an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Act {
     /// What.
     pub kind: ActKind,
-    /// To whom or what, in the usual spelling.
+    /// Its target, normalised.
     pub value: String,
 }
 
@@ -191,7 +202,7 @@ impl Act {
     /// An act that is offered of which somebody says to what it is done.
     ///
     /// # Errors
-    /// When that is nothing of the kind.
+    /// If the target is not valid for this kind.
     pub fn offered(offer: &ActOffer, value: &str) -> Result<Self, IncidentError> {
         Ok(Self { kind: offer.kind.clone(), value: Subject::parse(offer.subject, value)?.value })
     }
@@ -203,7 +214,7 @@ impl fmt::Display for Act {
     }
 }
 
-/// An act in force, with the incident that it belongs to.
+/// An action in force, with its incident.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Measure {
     /// The incident's reference.
@@ -225,11 +236,11 @@ impl Measure {
 pub struct Incident {
     /// Its number.
     pub id: i64,
-    /// What people quote.
+    /// Its reference.
     pub reference: String,
-    /// What it is called.
+    /// Its title.
     pub title: String,
-    /// Where it stands.
+    /// Its state.
     pub state: IncidentState,
     /// When it was opened, in milliseconds since 1970.
     pub opened_at: i64,
@@ -239,23 +250,23 @@ pub struct Incident {
     pub closed_at: i64,
     /// By whom.
     pub closed_by: String,
-    /// What came of it.
+    /// Its conclusion.
     pub conclusion: String,
 }
 
-/// Something that an incident is about, with who said so.
+/// An entry of an incident's scope, with its author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScopeEntry {
     /// What.
     #[serde(flatten)]
     pub subject: Subject,
-    /// Since when, in milliseconds since 1970.
+    /// When it was added, in milliseconds since 1970.
     pub at: i64,
-    /// Who said so.
+    /// Who added it.
     pub who: String,
 }
 
-/// Something that was done about an incident.
+/// An action that was taken for an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deed {
     /// Its number.
@@ -291,14 +302,14 @@ pub struct Note {
     pub text: String,
 }
 
-/// Why something cannot be done about an incident.
+/// Why a change to an incident is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IncidentError {
     /// It is closed.
     Closed,
-    /// An act was undone already, or there is none of that number.
+    /// The action was already undone, or there is none with that number.
     NotInForce(i64),
-    /// A text is nothing of a kind.
+    /// A text is not a valid value of its kind.
     Subject {
         /// Of which kind.
         kind: SubjectKind,
@@ -307,13 +318,13 @@ pub enum IncidentError {
         /// What it should be.
         expected: &'static str,
     },
-    /// Nobody here does what was asked for.
+    /// No running room implements the action.
     Unoffered,
-    /// It is about more than one incident keeps.
+    /// The scope has reached its maximum size.
     Full(usize),
-    /// Something must be said.
+    /// A required text is empty.
     Empty(&'static str),
-    /// More was said than anybody reads.
+    /// A text is too long.
     TooLong {
         /// About what.
         what: &'static str,

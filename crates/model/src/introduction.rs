@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// Who asks the console through the proxy.
+/// Who requests a page of the console through the proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Introduction {
-    /// Their machine.
+    /// Their IP address.
     pub client: IpAddr,
-    /// Who they are, where the proxy knows.
+    /// Their name, if the proxy knows it.
     pub person: Option<String>,
 }
 
@@ -16,12 +16,12 @@ impl Introduction {
     /// The header field that carries it. What clients send under this name is never passed on.
     pub const FIELD: &'static str = "lazaret-introduction";
 
-    /// The field's value. Only who knows `secret` is believed.
+    /// The field's value, authenticated with `secret`.
     pub fn told(&self, secret: &str) -> String {
         format!("{secret} {}", serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// What a field's value says, if it has the secret.
+    /// Parses a field's value; `None` if it is not authenticated with the secret.
     pub fn heard(value: &[u8], secret: &str) -> Option<Self> {
         let (shown, said) = value.split_at_checked(secret.len())?;
         // As long for a wrong secret as for the right one.

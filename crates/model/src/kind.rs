@@ -4,35 +4,35 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The coarse grouping of kinds; policy's vocabulary.
+/// The class of a file type, as used in policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
-    /// A program the system runs directly: PE, ELF, Mach-O, a JAR.
+    /// A program that the system runs directly: PE, ELF, Mach-O, JAR.
     Executable,
     /// Code loaded by a program: DLL, shared object, driver, XLL.
     Library,
     /// Source that an interpreter runs when it is opened: js, vbs, ps1, bat, hta, sh, py.
     Script,
-    /// A file that points at something to run or to fetch: lnk, url, desktop.
+    /// A file that points to something to run or download: lnk, url, desktop.
     Shortcut,
     /// A package that installs software: msi, deb, rpm, msix.
     Installer,
     /// A container of other files.
     Archive,
-    /// A file system or disk in a file: iso, vhd, dmg.
+    /// A disk image or file system: iso, vhd, dmg.
     DiskImage,
-    /// Something people read or edit: Office, PDF, RTF, ODF.
+    /// A document: Office, PDF, RTF, ODF.
     Document,
     /// An e-mail message or mailbox.
     Mail,
     /// What a browser renders: HTML, CSS, JavaScript of a page, web fonts excepted.
     Web,
-    /// A still picture.
+    /// An image.
     Image,
-    /// Sound.
+    /// Audio.
     Audio,
-    /// Moving pictures.
+    /// Video.
     Video,
     /// A font.
     Font,
@@ -40,14 +40,14 @@ pub enum Class {
     Text,
     /// Structured data: databases, certificates, JSON, models.
     Data,
-    /// No file: a connection whose content nobody inspects, such as a WebSocket.
+    /// Not a file: an uninspected connection, such as a WebSocket.
     Connection,
-    /// Nothing recognised it.
+    /// Not recognised.
     Unknown,
 }
 
 impl Class {
-    /// Every class, in the order of the documentation.
+    /// All classes, in the order of the documentation.
     pub const ALL: [Self; 18] = [
         Self::Executable,
         Self::Library,
@@ -105,7 +105,7 @@ impl fmt::Display for Class {
     }
 }
 
-/// What the bytes truly are, decided from content and never from a name.
+/// A file type, identified by content and never by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Kind {
     /// Stable short id, such as `pe32` or `docm`; `lazaret kinds` lists them.
@@ -117,7 +117,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// The kind of bytes that nothing recognised.
+    /// The kind of unrecognised data.
     pub const UNKNOWN: Self = Self {
         id: Cow::Borrowed("unknown"),
         class: Class::Unknown,

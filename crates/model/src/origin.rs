@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 
-/// The door a sample came through.
+/// The gate a sample came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
@@ -25,7 +25,7 @@ impl Gate {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Scan, Self::Proxy, Self::Icap, Self::Api, Self::Guard];
 
-    /// Whether it stands between people and the web, so that what comes through may be a piece of a page.
+    /// Whether it stands between users and the web, so that a sample may be a subresource of a page.
     pub const fn is_of_the_web(self) -> bool {
         match self {
             Self::Proxy | Self::Icap => true,
@@ -51,14 +51,14 @@ impl fmt::Display for Gate {
     }
 }
 
-/// Which way a sample goes.
+/// The direction of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// To a person.
+    /// To a user.
     #[default]
     Download,
-    /// From a person to a site.
+    /// From a user to a site.
     Upload,
 }
 
@@ -76,15 +76,15 @@ impl Direction {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Origin {
-    /// The door it came through.
+    /// The gate it came through.
     pub gate: Gate,
-    /// Which way it goes.
+    /// Its direction.
     pub direction: Direction,
-    /// The authenticated person, where there is one.
+    /// The authenticated user, if any.
     pub person: Option<String>,
-    /// The groups of that person.
+    /// The groups of that user.
     pub groups: Vec<String>,
-    /// Address of the asking machine, where it is known.
+    /// IP address of the client, if known.
     pub client: Option<IpAddr>,
     /// Registered domain of the page for which it is fetched, or its host where that has none; none for what is no piece of a page.
     pub page: Option<String>,
@@ -100,7 +100,7 @@ pub struct Origin {
     pub first_seen_days: Option<u64>,
     /// The media type the site declared.
     pub declared_type: Option<String>,
-    /// Whether a person navigated to it, as opposed to a page's own sub-request.
+    /// Whether a user navigated to it, as opposed to a subresource of a page.
     pub navigation: bool,
     /// Whether it ends as a page or a file of a person: a browser navigates to it, or it asks to be saved.
     pub saves: bool,
@@ -141,26 +141,13 @@ impl Known {
     }
 }
 
-/// What a decision rests on beside what was found in a sample.
+/// What a decision is based on besides the inspection's findings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Basis {
     /// Where it came from.
     pub origin: Origin,
-    /// How often the sample was seen here before; 0 where the ledger was not asked.
+    /// How many times the sample had been seen here before; 0 if the ledger was not queried.
     pub prevalence: u64,
-    /// How much was known when it was decided.
+    /// How much was known at the time.
     pub known: Known,
-}
-
-/// Bytes, by their SHA-256, plus where they came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sample {
-    /// SHA-256, lower-case hexadecimal.
-    pub sha256: String,
-    /// Bytes.
-    pub size: u64,
-    /// File name, as the origin gave it.
-    pub name: String,
-    /// Where it came from.
-    pub origin: Origin,
 }

@@ -113,6 +113,32 @@ pub struct Part {
 }
 
 impl Part {
+    /// A sample about whose bytes nothing is known yet but how many there are; members differ from it in what else they have.
+    pub fn sample(path: &str, size: u64) -> Self {
+        Self {
+            id: PartId(0),
+            parent: None,
+            path: path.to_owned(),
+            name: path.rsplit('/').next().unwrap_or(path).to_owned(),
+            named: true,
+            role: Role::Sample,
+            depth: 0,
+            kind: Kind::UNKNOWN,
+            also: Vec::new(),
+            size,
+            sha256: String::new(),
+            sha1: None,
+            md5: None,
+            within: Vec::new(),
+            declared_type: None,
+            locked: false,
+            complete: true,
+            incomplete: Vec::new(),
+            password: None,
+            macros: false,
+        }
+    }
+
     /// The kind and everything else the bytes also are.
     pub fn kinds(&self) -> impl Iterator<Item = &Kind> {
         std::iter::once(&self.kind).chain(&self.also)
@@ -149,7 +175,7 @@ pub struct Child {
     pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Encrypted and not opened, or holds something that is.
     pub locked: bool,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Text with control, bidirectional and invisible characters spelled out, so that a name is seen as it is stored.
+/// Text with control, bidirectional and invisible characters escaped, so that a name is shown as it is stored.
 pub fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// The schema's name, in every report.
 pub const SCAN_SCHEMA: &str = "lazaret.scan/1";
 
-/// Everything found out about one sample.
+/// The result of scanning one sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScanReport {
     /// Always [`SCAN_SCHEMA`].
@@ -16,13 +16,13 @@ pub struct ScanReport {
     pub path: String,
     /// SHA-256, lower-case hexadecimal.
     pub sha256: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// What it is.
     pub kind: Kind,
-    /// What we think of it.
+    /// The verdict.
     pub verdict: Verdict,
-    /// What policy says to do.
+    /// The policy decision.
     pub decision: Decision,
     /// Ids of the policies that decided.
     pub policies: Vec<String>,
@@ -32,7 +32,7 @@ pub struct ScanReport {
     pub elapsed_ms: f64,
     /// The sample and everything in it, parents before children.
     pub parts: Vec<Part>,
-    /// What detectors saw.
+    /// The findings of all detectors.
     pub findings: Vec<Finding>,
     /// The decision on each distinct part that is stricter than `deliver`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,18 +1,17 @@
 //! What rooms have words for: their names, what they tell that is nobody else's kind of event, and what they offer about an incident.
 
-use crate::{ActKind, SubjectKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
-/// The part of the product that tells an event, by its name: letters, digits and dashes.
+/// The name of the room that reported an event: letters, digits and dashes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RoomName(Cow<'static, str>);
 
 impl RoomName {
     /// The web proxy and the ICAP server.
     pub const GATES: Self = Self::new("gates");
-    /// The console and the commands that administer.
+    /// The console and the administrative commands.
     pub const CONSOLE: Self = Self::new("console");
 
     /// A room's name.
@@ -26,15 +25,15 @@ impl RoomName {
     }
 }
 
-/// Something that a room tells.
+/// An event that is specific to a room.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomEvent {
     /// What happened, an [`EventKind`] of the room by its name; those of other versions may have others.
     pub act: String,
-    /// To what, and how. For people.
+    /// Details, as text for people.
     #[serde(default)]
     pub detail: String,
-    /// The same for programs.
+    /// The same details, for programs.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub fields: Map<String, Value>,
 }
@@ -45,18 +44,18 @@ pub struct RoomEvent {
 pub struct EventKind {
     /// Its name, which says what happened: `bell rung`.
     pub name: &'static str,
-    /// What is meant by it, for the documentation.
+    /// Its meaning, for the documentation.
     pub about: &'static str,
-    /// What it is about: `Bell`.
+    /// The entity it is about: `Bell`.
     pub entity: &'static str,
-    /// What becomes of that.
+    /// What happens to that entity.
     pub activity: Activity,
 }
 
-/// What becomes of something.
+/// What happens to an entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// It is made.
+    /// It is created.
     Create,
     /// It is read.
     Read,
@@ -64,7 +63,7 @@ pub enum Activity {
     Update,
     /// It is removed.
     Delete,
-    /// It is put in force.
+    /// It is activated.
     Activate,
     /// Anything else.
     Other,
@@ -114,17 +113,6 @@ impl RoomAct {
     pub fn room(&self) -> &str {
         self.0.split_once('.').map_or("", |(room, _)| room)
     }
-}
-
-/// Something that can be done about an incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActOffer {
-    /// What.
-    pub kind: ActKind,
-    /// What people read: `ring the bell for a person`.
-    pub title: &'static str,
-    /// What it is done to.
-    pub subject: SubjectKind,
 }
 
 #[cfg(test)]

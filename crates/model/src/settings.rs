@@ -37,7 +37,7 @@ impl Setting {
         }
     }
 
-    /// Whether its value is nobody's to read.
+    /// Whether its value is secret.
     pub fn is_secret(&self) -> bool {
         is_secret(self.key)
     }
@@ -48,7 +48,7 @@ impl Setting {
     }
 }
 
-/// Whether the value of a key is nobody's to read.
+/// Whether the value of a key is secret.
 pub fn is_secret(key: &str) -> bool {
     SECRETS.iter().any(|word| key.contains(word))
 }
@@ -108,29 +108,29 @@ fn check(table: &str, keys: &[Setting], values: &Map<String, Value>) -> Result<(
     Ok(())
 }
 
-/// What is wrong with a table of settings.
+/// Why a table of settings is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingError {
-    /// It is something else than a table.
+    /// It is not a table.
     NoTable {
         /// Its name.
         table: String,
     },
-    /// There is no setting of this name.
+    /// Unknown setting.
     Unknown {
         /// The key, with its table.
         key: String,
         /// The one that was probably meant, with its table.
         nearest: Option<String>,
     },
-    /// A value cannot be used.
+    /// Invalid value.
     Value {
         /// The key, with its table.
         key: String,
         /// Why not.
         why: String,
     },
-    /// A number is too small or too large.
+    /// A number is out of range.
     Range {
         /// The key, with its table.
         key: String,

@@ -19,17 +19,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
 
-/// What we think it is (STIX `malware-av-result-ov`).
+/// The verdict on a sample (STIX `malware-av-result-ov`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Inspected completely and nothing speaks against it.
+    /// Completely inspected, with no evidence against it.
     Benign,
-    /// Not inspected completely, and nothing found so far decides it.
+    /// Not completely inspected, and the findings so far are not decisive.
     Unknown,
-    /// One strong sign, or two weaker independent ones.
+    /// One strong finding, or two weaker independent ones.
     Suspicious,
-    /// One certain sign, or two strong independent ones.
+    /// One certain finding, or two strong independent ones.
     Malicious,
 }
 
@@ -127,28 +127,7 @@ mod tests {
     use crate::{Kind, PartId, Role};
 
     fn part(id: u32, parent: Option<u32>) -> Part {
-        Part {
-            id: PartId(id),
-            parent: parent.map(PartId),
-            path: format!("p{id}"),
-            name: format!("p{id}"),
-            named: true,
-            role: Role::Member,
-            depth: 0,
-            kind: Kind::UNKNOWN,
-            also: vec![],
-            size: 0,
-            sha256: String::new(),
-            sha1: None,
-            md5: None,
-            within: Vec::new(),
-            declared_type: None,
-            locked: false,
-            complete: true,
-            incomplete: vec![],
-            password: None,
-            macros: false,
-        }
+        Part { id: PartId(id), parent: parent.map(PartId), role: Role::Member, ..Part::sample(&format!("p{id}"), 0) }
     }
 
     fn finding(part: u32, severity: Severity, family: Family) -> Finding {

@@ -13,7 +13,7 @@ use lazaret_model::{Decision, Gate, nearest};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-/// A file of cases.
+/// A file of test cases.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cases {
@@ -74,12 +74,12 @@ fn check_name<E: Error>(name: &str, stands: impl Fn(Place) -> bool) -> Result<()
     Err(E::custom(format!("there is no fact `{name}`; {meant}")))
 }
 
-/// How one case went.
+/// The result of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseOutcome {
     /// The case's name.
     pub name: String,
-    /// What was expected and what came instead; `None` when they agree.
+    /// The expected and the actual result; `None` if they agree.
     pub difference: Option<String>,
 }
 

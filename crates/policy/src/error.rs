@@ -3,7 +3,7 @@
 use std::fmt;
 use thiserror::Error;
 
-/// Something wrong in a policy file.
+/// An error in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyProblem {
     /// The file.
@@ -12,7 +12,7 @@ pub struct PolicyProblem {
     pub line: usize,
     /// Column, from 1.
     pub column: usize,
-    /// What is wrong and, where there is one, what would help.
+    /// What is wrong and, if possible, how to fix it.
     pub message: String,
 }
 
@@ -22,13 +22,13 @@ impl fmt::Display for PolicyProblem {
     }
 }
 
-/// Why there is no policy set, or no decision.
+/// Why there is no policy set or no decision.
 #[derive(Debug, Error)]
 pub enum PolicyError {
     /// Files that do not parse or do not validate.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Refused(Vec<PolicyProblem>),
-    /// A request that Cedar does not take.
+    /// A request that Cedar rejects.
     #[error("the request about `{part}` does not match the schema: {why}")]
     Request {
         /// Path of the part.

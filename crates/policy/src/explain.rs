@@ -3,12 +3,12 @@
 use crate::{Facts, Outcome, Policies, PolicyError, SiteFacts};
 use lazaret_model::{Decision, Known};
 
-/// One fact that, changed alone, changes the decision.
+/// A single fact that would change the decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The change in words: `if it were not locked`.
     pub condition: &'static str,
-    /// The decision then.
+    /// The decision with that change.
     pub decision: Decision,
 }
 

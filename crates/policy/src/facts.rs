@@ -216,24 +216,16 @@ mod tests {
         let part = Part {
             id: PartId(1),
             parent: Some(PartId(0)),
-            path: "a.zip//b.pdf.exe".into(),
             name: "b.pdf.exe".into(),
-            named: true,
             role: Role::Member,
             depth: 1,
             kind: Kind::new("pe32", Class::Executable, ""),
             also: vec![Kind::new("zip", Class::Archive, "")],
-            size: 7,
-            sha256: String::new(),
-            sha1: None,
-            md5: None,
-            within: Vec::new(),
-            declared_type: None,
             locked: true,
             complete: false,
-            incomplete: Vec::new(),
             password: Some("infected".into()),
             macros: true,
+            ..Part::sample("a.zip//b.pdf.exe", 7)
         };
         let finding = Finding::new("masquerade.double-extension", "masquerade", Severity::High, Family::Masquerade, "");
         let finding = finding.technique("T1036.007");

@@ -12,10 +12,10 @@ use std::str::FromStr;
 const SCHEMA: &str = include_str!("../../../policies/console.cedarschema");
 const POLICIES: &str = include_str!("../../../policies/console.cedar");
 
-/// The roles, each of which may do what those before it may. A `person` only goes through the proxy.
+/// The roles, each of which includes the permissions of those before it. A `person` only uses the proxy.
 pub const ROLES: [&str; 5] = ["person", "viewer", "analyst", "approver", "admin"];
 
-/// What roles may do.
+/// The permissions of roles.
 pub struct Permissions {
     schema: Schema,
     policies: PolicySet,
@@ -50,7 +50,7 @@ impl Permissions {
         Ok(Self { schema, policies, entities, authorizer: Authorizer::new(), actions, role })
     }
 
-    /// Everything that somebody with a role may do, by the actions' names. Whoever has no such role may do nothing.
+    /// All permissions of a role, by the actions' names; none for an unknown role.
     pub fn of(&self, role: &str) -> BTreeSet<String> {
         self.actions.iter().filter(|action| self.permits(role, action)).cloned().collect()
     }

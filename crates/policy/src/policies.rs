@@ -2,6 +2,7 @@
 
 mod alike;
 mod early;
+mod unasked;
 
 use crate::facts::schema_text;
 use crate::{Fact, Facts, Place, PolicyError, PolicyProblem, all_facts};
@@ -67,10 +68,10 @@ pub struct Policies {
     known_early: Mutex<HashMap<(Facts, Known), Option<Outcome>>>,
 }
 
-/// What was decided about one part, and by which policies.
+/// The decision about one part, and the policies that made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What to do.
+    /// The decision.
     pub decision: Decision,
     /// The policies that decided, by id; empty when nothing permitted anything.
     pub policies: Vec<PolicyMatch>,
@@ -175,10 +176,10 @@ impl Policies {
         all_facts().filter(|fact| form.speaks_of(fact.name)).collect()
     }
 
-    /// Decides about one part of which everything is known. `part` is its path, for errors.
+    /// Decides about one part with all facts known. `part` is its path, for errors.
     ///
     /// # Errors
-    /// When a policy fails on these facts: an error never turns into a delivery.
+    /// If evaluating a policy fails: an error never results in a delivery.
     pub fn decide(&self, part: &str, facts: &Facts) -> Result<Outcome, PolicyError> {
         self.decide_by(part, facts, Known::Ledger)
     }

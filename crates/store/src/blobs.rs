@@ -36,7 +36,7 @@ impl BlobFolder {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Removes what a crash left half-written. Only for whoever is alone here: somebody else's would be in the making.
+    /// Removes what a crash left half-written. Only for the only process that uses the folder: somebody else's would be in the making.
     ///
     /// # Errors
     /// When the folder cannot be read.

@@ -11,10 +11,10 @@ use std::path::Path;
 
 const CHUNK: usize = 128 << 10;
 
-/// What a file holds.
+/// A file's size and digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copied {
-    /// Bytes.
+    /// Size in bytes.
     pub bytes: u64,
     /// SHA-256, in hexadecimal.
     pub sha256: String,
@@ -31,7 +31,7 @@ pub fn copy_file(from: &Path, to: &Path) -> io::Result<Copied> {
     Ok(copied)
 }
 
-/// What a file holds.
+/// A file's size and digest.
 ///
 /// # Errors
 /// When it cannot be read.

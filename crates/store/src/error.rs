@@ -4,7 +4,7 @@ use lazaret_model::IncidentError;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// Why something could not be kept or found.
+/// Why something could not be stored or found.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The database could not be opened.
@@ -24,7 +24,7 @@ pub enum StoreError {
         /// Its address, without a password.
         address: String,
     },
-    /// The database is another program's.
+    /// The database belongs to another program.
     #[error("`{address}` is the database of another program; choose another file in `[ledger] address`")]
     Foreign {
         /// Its address, without a password.
@@ -50,7 +50,7 @@ pub enum StoreError {
         /// What is wrong with it.
         found: &'static str,
     },
-    /// The database's tables could not be made.
+    /// The database's tables could not be created.
     #[error("the ledger `{address}` cannot be upgraded")]
     Migrate {
         /// Its address, without a password.
@@ -77,7 +77,7 @@ pub enum StoreError {
         /// Its address, without a password.
         address: String,
     },
-    /// The library's tables could not be made.
+    /// The library's tables could not be created.
     #[error("the library `{address}` cannot be upgraded")]
     MigrateLibrary {
         /// Its address, without a password.
@@ -86,28 +86,28 @@ pub enum StoreError {
         #[source]
         source: sqlx::migrate::MigrateError,
     },
-    /// What the library keeps is not what was put in.
+    /// The library's data is damaged.
     #[error("the library is damaged: {0}")]
     DamagedLibrary(String),
-    /// The database refused something.
+    /// A database query failed.
     #[error("the database gave an unexpected response")]
     Ledger(#[from] sqlx::Error),
     /// A batch of events could not be written.
     #[error("the ledger could not be written: {0}")]
     Record(String),
-    /// There is no such incident.
+    /// No such incident.
     #[error("there is no incident `{reference}`")]
     NoIncident {
         /// Its reference.
         reference: String,
     },
-    /// Something cannot be done about an incident.
+    /// A change to an incident was refused.
     #[error(transparent)]
     Incident(#[from] IncidentError),
     /// The ledger was closed.
     #[error("the ledger is closed")]
     Closed,
-    /// The ledger's key could not be read or made.
+    /// The ledger's key could not be read or created.
     #[error("the ledger's key `{path}` cannot be {step}")]
     KeyFile {
         /// Its file.
@@ -118,7 +118,7 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
-    /// Others may read the ledger's key.
+    /// The ledger's key is readable by other users.
     #[error("the ledger's key `{path}` is readable by others (mode {mode:o}); run `chmod 600` on it")]
     KeyMode {
         /// Its file.
@@ -126,7 +126,7 @@ pub enum StoreError {
         /// Its permission bits.
         mode: u32,
     },
-    /// The file of the ledger's key holds no key.
+    /// The key file contains no valid key.
     #[error("`{path}` does not contain a key; restore it from a backup")]
     KeyText {
         /// The file.
@@ -148,7 +148,7 @@ pub enum StoreError {
         /// The file of the key.
         path: PathBuf,
     },
-    /// An encrypted secret cannot be read.
+    /// A secret could not be decrypted.
     #[error("a secret in the ledger cannot be decrypted: it belongs to someone else or is encrypted with another key")]
     Sealed,
     /// A copy of a database could not be written.
@@ -171,10 +171,10 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
-    /// A file of the quarantine does not hold what it was stored as.
+    /// A quarantined file does not match its hash.
     #[error("the quarantined file `{0}` is damaged: its content does not match its hash")]
     Damaged(PathBuf),
-    /// No random numbers.
+    /// No random numbers are available.
     #[error("the system has no random numbers: {0}")]
     Random(String),
 }

@@ -30,7 +30,7 @@ pub use library::{
 pub use memory::{MemoryBlobs, MemoryJournal};
 pub use seams::{Blobs, Journal, Pending, Queue};
 
-/// Milliseconds since 1970.
+/// The current time in milliseconds since 1970.
 pub fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -66,7 +66,7 @@ pub fn authenticated(key: &[u8], message: &[u8]) -> Vec<u8> {
     ring::hmac::sign(&key, message).as_ref().to_vec()
 }
 
-/// A database's address as it may be shown.
+/// A database URL without its credentials.
 fn without_password(address: &str) -> String {
     match (address.split_once("://"), address.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),

@@ -15,11 +15,13 @@ mod runs;
 mod takes;
 #[cfg(test)]
 mod tests;
+mod version;
 
-pub use import::{Added, Import, NewRelease, NewVersion, Relation, Repeats};
+pub use import::{Added, Import, NewRelease, Repeats};
 pub use layers::{LayerVersion, NewLayer, StoredLayer};
 pub use remove::Removed;
 pub use takes::{NewTake, PublishedTake, Take, TakeChange, TakeState, TakeStep};
+pub use version::{NewVersion, Relation};
 
 use crate::reach::reach;
 use crate::{StoreError, without_password};
@@ -53,7 +55,7 @@ const MANY: usize = 1_500;
 /// Where the migrations that were run are noted: the ledger may be in the same database.
 const MIGRATIONS: &str = "_library_migrations";
 
-/// The library's database. Clones share it.
+/// The library's database. Clones share one connection pool.
 #[derive(Clone)]
 pub struct Library {
     read: AnyPool,
@@ -61,7 +63,7 @@ pub struct Library {
     sqlite: bool,
 }
 
-/// A release as it was imported.
+/// An imported release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Release {
     /// Its number here.
@@ -89,9 +91,9 @@ pub struct Release {
     pub source: String,
     /// When it was imported, in milliseconds since 1970.
     pub imported_at: i64,
-    /// Objects in it.
+    /// Number of objects in it.
     pub objects: i64,
-    /// What is odd about it, a line each.
+    /// Its anomalies, one per line.
     pub notes: String,
 }
 
@@ -110,7 +112,7 @@ pub struct Version {
     pub canonical: [u8; 32],
     /// Its length.
     pub bytes: i64,
-    /// The object's STIX id.
+    /// The object's STIX ID.
     pub stix_id: String,
     /// Such as `T1204.002`; empty for none.
     pub attack_id: String,
@@ -124,9 +126,9 @@ pub struct Version {
     pub modified: String,
     /// Revoked, deprecated, sub-technique: the bits of [`Version::REVOKED`] and the like.
     pub flags: i64,
-    /// Platforms, a line each.
+    /// Platforms, one per line.
     pub platforms: String,
-    /// Short names of tactics, a line each.
+    /// Short names of tactics, one per line.
     pub tactics: String,
     /// The relationship's type; empty for anything else.
     pub relation: String,
@@ -138,7 +140,7 @@ pub struct Version {
     pub first: i64,
     /// Place of the last one.
     pub last: i64,
-    /// Another object is what its ATT&CK id leads to. The store does not know; whoever finds entries by their ids sets it.
+    /// Another object is what its ATT&CK ID leads to. The store does not know; whoever finds entries by their ids sets it.
     pub is_shadowed: bool,
 }
 
@@ -168,7 +170,7 @@ impl Version {
     pub const ODD: i64 = 32 | 64 | 128 | 256 | 512;
 }
 
-/// Which release holds which version of an object.
+/// A release that contains a version of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Appearance {
     /// The release's number.
@@ -276,7 +278,7 @@ impl Library {
     /// A number that every import changes: what was kept in memory from another one is old.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn generation(&self) -> Result<i64, StoreError> {
         let row = sqlx::query("SELECT generation FROM attack_state WHERE id = 1").fetch_one(&self.read).await?;
         Ok(row.try_get("generation")?)
@@ -285,7 +287,7 @@ impl Library {
     /// Every release, by feed, domain and place.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn releases(&self) -> Result<Vec<Release>, StoreError> {
         let statement = format!(
             "SELECT {RELEASE} FROM attack_releases r JOIN attack_tracks t ON t.id = r.track ORDER BY t.feed, t.domain, r.place"
@@ -297,7 +299,7 @@ impl Library {
     /// The numbers of a release's versions, in the order of its bundle.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn members(&self, release: i64) -> Result<Vec<i64>, StoreError> {
         let row = sqlx::query("SELECT versions FROM attack_releases WHERE id = $1")
             .bind(release)
@@ -310,7 +312,7 @@ impl Library {
     /// The text of a release's bundle, each object replaced by a byte 0.
     ///
     /// # Errors
-    /// When the database does not answer or the text is damaged.
+    /// If the database is unavailable or the text is damaged.
     pub async fn skeleton(&self, release: i64) -> Result<Vec<u8>, StoreError> {
         let row = sqlx::query("SELECT skeleton FROM attack_releases WHERE id = $1")
             .bind(release)
@@ -323,7 +325,7 @@ impl Library {
     /// Versions by their numbers, in that order, with the first and last release of their objects in a track.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn versions(&self, ids: &[i64], track: i64) -> Result<Vec<Version>, StoreError> {
         if ids.len() < MANY {
             return self.some_versions(ids.to_vec(), track).await;
@@ -352,7 +354,7 @@ impl Library {
     /// The greatest number of a version; 0 for none.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn last_version(&self) -> Result<i64, StoreError> {
         let row = sqlx::query("SELECT COALESCE(MAX(id), 0) FROM attack_versions").fetch_one(&self.read).await?;
         Ok(row.try_get(0)?)
@@ -361,7 +363,7 @@ impl Library {
     /// Every version of an object with every release that holds it, by track and place; `stix_id` is the object's.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn appearances(&self, stix_id: &str) -> Result<Vec<Appearance>, StoreError> {
         // Few versions are in many releases: each is read once.
         let statement = format!(
@@ -395,7 +397,7 @@ impl Library {
     /// The newest version of every object but relationships in a track, dead ones included: what a search looks through.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn newest(&self, track: i64) -> Result<Vec<Version>, StoreError> {
         self.newest_of(track, "v.relation = ''").await
     }
@@ -413,20 +415,20 @@ impl Library {
         rows.iter().map(version).collect()
     }
 
-    /// Every object that ever had an ATT&CK id, in any release; relationships have none.
+    /// Every object that ever had an ATT&CK ID, in any release; relationships have none.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn objects_with_attack_id(&self, attack_id: &str) -> Result<Vec<i64>, StoreError> {
         let statement = "SELECT DISTINCT object FROM attack_versions WHERE attack_id = $1 AND attack_id <> '' AND relation = '' ORDER BY object";
         let rows = sqlx::query(statement).bind(attack_id.to_owned()).fetch_all(&self.read).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// ATT&CK ids that more than one object ever had, each with those objects and their STIX ids.
+    /// ATT&CK IDs that more than one object ever had, each with those objects and their STIX IDs.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn shared_attack_ids(&self) -> Result<Vec<(String, i64, String)>, StoreError> {
         let statement = "SELECT DISTINCT v.attack_id, v.object, o.stix_id FROM attack_versions v \
              JOIN attack_objects o ON o.id = v.object WHERE v.attack_id <> '' AND v.relation = '' AND v.attack_id IN \
@@ -436,10 +438,10 @@ impl Library {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
     }
 
-    /// The number of the object with a STIX id.
+    /// The number of the object with a STIX ID.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn object(&self, stix_id: &str) -> Result<Option<i64>, StoreError> {
         let statement = sqlx::query("SELECT id FROM attack_objects WHERE stix_id = $1").bind(stix_id.to_owned());
         let row = statement.fetch_optional(&self.read).await?;
@@ -449,7 +451,7 @@ impl Library {
     /// Objects by their numbers, in each track that ever had them, as they stood there last.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn standings(&self, objects: &[i64]) -> Result<Vec<Standing>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS}, s.first AS first_place, s.last AS last_place, s.track, t.feed, t.domain \
@@ -479,15 +481,15 @@ impl Library {
     /// Every relationship that was ever in a track, in its newest version, with its first and last release.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn relations_ever(&self, track: i64) -> Result<Vec<Version>, StoreError> {
         self.newest_of(track, "v.relation <> ''").await
     }
 
-    /// STIX ids of objects by their numbers.
+    /// STIX IDs of objects by their numbers.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn stix_ids(&self, objects: &[i64]) -> Result<HashMap<i64, String>, StoreError> {
         let statement = format!(
             "SELECT o.id, o.stix_id FROM {} AS asked JOIN attack_objects o ON o.id = asked.value",
@@ -500,7 +502,7 @@ impl Library {
     /// The exact texts of versions.
     ///
     /// # Errors
-    /// When the database does not answer or a text is damaged.
+    /// If the database is unavailable or a text is damaged.
     pub async fn bodies(&self, versions: &[i64]) -> Result<HashMap<i64, Vec<u8>>, StoreError> {
         if versions.len() < MANY {
             return bodies::read(self, versions).await;
@@ -516,7 +518,7 @@ impl Library {
     /// The text of one version; `None` where there is none.
     ///
     /// # Errors
-    /// When the database does not answer or the text is damaged.
+    /// If the database is unavailable or the text is damaged.
     pub async fn body(&self, version: i64) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.bodies(&[version]).await?.remove(&version))
     }

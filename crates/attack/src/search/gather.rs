@@ -1,9 +1,10 @@
 //! What a search looks through: the newest version of every object that is no relationship.
 
 use super::Hit;
-use crate::catalog::{Catalog, Choice, fields, rank};
+use crate::catalog::{Catalog, fields};
+use crate::choice::{Choice, rank};
+use crate::fields::text_of;
 use crate::gone::{Gone, gone, is_today, standing};
-use crate::relations::text_of;
 use crate::{AttackError, attack_id, kind_of, path_of, texts};
 use lazaret_store::{Release, Span, Version};
 use std::collections::{BTreeMap, HashMap};

@@ -1,10 +1,11 @@
 //! Whether a document holds: its hashes, and every piece of evidence, against the library as it is now.
 
 use super::{Document, Evidence, Trouble};
-use crate::catalog::Choice;
+use crate::choice::Choice;
 use crate::compare::{Change, Label, compare, greatest};
 use crate::dates::day_of;
-use crate::relations::{Related, hex, references, related, relationships_hash, text_of};
+use crate::fields::{references, text_of};
+use crate::relations::{Related, hex, related, relationships_hash};
 use crate::{AttackError, Catalog, Ends, Feed, Found, Number, View, ends};
 use lazaret_store::Release;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use super::acts::look;
 use super::{Fit, TakeError};
-use crate::catalog::Choice;
+use crate::choice::Choice;
 use crate::{AttackError, Catalog};
 use lazaret_store::{Take, TakeState};
 use std::fmt;

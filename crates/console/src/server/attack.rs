@@ -12,7 +12,9 @@ mod layer_form;
 mod layers;
 mod matrix;
 mod object;
+mod pages;
 mod pin;
+mod reader;
 mod saved;
 mod search;
 mod stale;
@@ -21,17 +23,17 @@ mod take_form;
 mod takes;
 
 pub(super) use explorer::fits;
+pub use pages::LibraryPages;
+pub(super) use reader::Reader;
 pub(super) use takes::needed;
 
 use super::extract::{Path, Query};
 use super::rows::{Form, Page, large_form, open_page, page as row, reader_form};
-use super::session::{Shown, Somebody, Visitor};
-use super::{Answer, Console, Refused, page, parts};
+use super::{Answer, Refused, page, parts};
 use crate::prose::Citations;
 use askama::Template;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use lazaret_attack::{AttackError, Catalog, Choice, Number, SECTIONS, Search, official_path};
@@ -39,7 +41,6 @@ use lazaret_model::plain;
 use lazaret_store::Release;
 use pin::Pin;
 use serde::Deserialize;
-use std::sync::Arc;
 
 /// What the library's pages may load: a script of our own as well, which suggests entries while somebody types.
 const OWN_SCRIPT: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; connect-src 'self'; \
@@ -48,31 +49,6 @@ const OWN_SCRIPT: &str = "default-src 'none'; style-src 'self'; img-src 'self'; 
 const MOST_LAYER: usize = 16 << 20;
 /// Bytes of a form with a take.
 const MOST_TAKE: usize = 512 << 10;
-
-/// The library, as pages read from it.
-pub struct LibraryPages {
-    catalog: Catalog,
-    search: Search,
-}
-
-impl LibraryPages {
-    /// Pages of a catalogue, with a search through it.
-    pub fn new(catalog: Catalog, search: Search) -> Self {
-        Self { catalog, search }
-    }
-
-    /// Reads the newest releases into memory and makes the search's index, so that the first readers need not wait.
-    ///
-    /// # Errors
-    /// When the library cannot be read.
-    pub async fn prepare(&self) -> Result<(), AttackError> {
-        if self.catalog.releases().await?.1.is_empty() {
-            return Ok(());
-        }
-        self.catalog.prepare().await?;
-        self.search.prepare(&self.catalog).await
-    }
-}
 
 impl parts::Library {
     pub(super) fn pages(&self) -> Result<&LibraryPages, Refused> {
@@ -99,29 +75,6 @@ impl From<AttackError> for Refused {
             AttackError::Store(error) => error.into(),
             error => Self::Broken(error.to_string()),
         }
-    }
-}
-
-/// Whoever reads: somebody who is signed in, or anybody where the library is open to all.
-pub(super) struct Reader {
-    pub(super) who: Option<Somebody>,
-}
-
-impl Reader {
-    pub(super) fn shown(&self) -> Option<Shown> {
-        self.who.as_ref().and_then(Somebody::shown)
-    }
-}
-
-impl FromRequestParts<Arc<Console>> for Reader {
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Refused> {
-        let Visitor(who) = Visitor::from_request_parts(parts, console).await?;
-        if who.is_none() && !console.settings.public_library {
-            return Err(Refused::SignIn);
-        }
-        Ok(Self { who })
     }
 }
 

@@ -6,9 +6,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
+use lazaret_model::DAY;
 
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 /// Days before an authority's end from which on the page says so.
 const SOON: i64 = 60;
 

@@ -4,7 +4,7 @@ use super::shown_time;
 use crate::Language;
 use crate::texts::texts;
 use lazaret_engine::{By, EMITTERS};
-use lazaret_model::TechniqueId;
+use lazaret_model::{DAY, TechniqueId};
 use lazaret_policy::PolicyDescription;
 use lazaret_store::{Sightings, TechniqueControl};
 use serde::Serialize;
@@ -14,8 +14,6 @@ use std::collections::BTreeSet;
 /// Weeks that are told apart, the last of them up to today.
 const WEEKS: i64 = 12;
 const DAYS_OF_A_WEEK: i64 = 7;
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 
 /// What was seen of a technique, and what stands for it. A sub-technique counts for its technique.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

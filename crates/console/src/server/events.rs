@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use lazaret_model::plain;
+use lazaret_model::{DAY, plain};
 use lazaret_store::{Event, EventFilter, LoggedEvent, Tally, now};
 use serde::Deserialize;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
@@ -15,7 +15,6 @@ use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
 const PAGE: i64 = 50;
 /// Days that the overview shows.
 const DAYS: i64 = 14;
-const DAY: i64 = 86_400_000;
 /// Spans that are chosen with one click: what addresses call them, what people do, and milliseconds.
 pub(super) const SPANS: [(&str, &str, i64); 3] =
     [("hour", "Last hour", 3_600_000), ("day", "Last day", DAY), ("week", "Last week", 7 * DAY)];

@@ -1,7 +1,8 @@
 //! What handlers see of the console: of each subject, what its pages need and nothing else.
 
 use super::attack::LibraryPages;
-use super::{Console, ConsoleSettings, Refused, ready};
+use super::{Console, ConsoleSettings, Refused};
+use crate::control::Unready;
 use crate::{Control, House};
 use axum::extract::FromRef;
 use lazaret_engine::{Engine, Turns};
@@ -10,6 +11,7 @@ use lazaret_identity::Identity;
 use lazaret_store::{Blobs, Ledger, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tokio::sync::watch;
 
 /// Gives the engine in force.
@@ -30,6 +32,9 @@ pub(super) async fn ask<T: Send + 'static>(
     let answer = tokio::task::spawn_blocking(move || ask(&*blobs)).await;
     Ok(answer.map_err(|error| Refused::Broken(error.to_string()))??)
 }
+
+/// When somebody looked last whether the process is ready, and what was found.
+pub(super) type Looked = tokio::sync::Mutex<Option<(Instant, Vec<Unready>)>>;
 
 /// A part of the console, for the handlers of a subject.
 pub(super) trait Part {}
@@ -109,7 +114,7 @@ parts! {
     }
 
     /// Whether the process should be given work.
-    Readiness { ledger: Ledger, control: Arc<dyn Control>, rooms: Arc<Rooms>, looked: Arc<ready::Looked> }
+    Readiness { ledger: Ledger, control: Arc<dyn Control>, rooms: Arc<Rooms>, looked: Arc<Looked> }
 
     /// What was counted.
     Measures { metrics: Counted }

@@ -8,14 +8,13 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use lazaret_model::AuditAct;
+use lazaret_model::{AuditAct, DAY};
 use lazaret_store::{EventFilter, now};
 use serde::Deserialize;
 use std::sync::PoisonError;
 
 /// Events on a page.
 const PAGE: i64 = 50;
-const DAY: i64 = 86_400_000;
 /// Milliseconds for which the totals are not counted again.
 const COUNTED_FOR: i64 = 60_000;
 

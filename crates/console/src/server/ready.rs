@@ -14,9 +14,6 @@ use std::time::{Duration, Instant};
 /// For how long what was found counts: anybody may ask, as often as they like.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// When somebody looked last, and what was found.
-pub(super) type Looked = tokio::sync::Mutex<Option<(Instant, Vec<Unready>)>>;
-
 pub(super) async fn show(State(console): State<parts::Readiness>, headers: HeaderMap) -> Response {
     let causes = console.causes().await;
     let wanted = headers.get(ACCEPT).and_then(|field| field.to_str().ok()).unwrap_or_default();

@@ -158,10 +158,10 @@ fn padded(part: &Part, window: &[u8], offset: u64, findings: &mut Findings) {
     if findings.list().iter().any(|finding| finding.id == PADDED) {
         return;
     }
-    let megabytes = window.len() >> 20;
+    let mebibytes = window.len() >> 20;
     // No honest program of those measured held even half as much.
     let severity = if window.len() >= MUCH_FILLER { Severity::High } else { Severity::Medium };
-    let message = format!("{megabytes} MB of the program repeat the same {period} bytes and are there for their size");
+    let message = format!("{mebibytes} MiB of the program repeat the same {period} bytes and are there for their size");
     let found = structure(PADDED, severity, message).technique("T1027.001");
     findings.add(found.with("offset", offset).with("filler", window.len()).with("size", part.size));
 }

@@ -1,7 +1,7 @@
 //! Small parts for the tests of detectors.
 
 use crate::{Detector, Findings};
-use lazaret_model::{Child, Class, Kind, Part, PartId, Role};
+use lazaret_model::{Child, Class, Kind, Part, PartId};
 
 /// A part of a kind; the class is what the detectors expect of it.
 pub(crate) fn part(kind: &'static str) -> Part {
@@ -12,28 +12,7 @@ pub(crate) fn part(kind: &'static str) -> Part {
         "pdf" | "rtf" | "one" | "docx" => Class::Document,
         _ => Class::Script,
     };
-    Part {
-        id: PartId(0),
-        parent: None,
-        path: "sample".into(),
-        name: "sample".into(),
-        named: true,
-        role: Role::Sample,
-        depth: 0,
-        kind: Kind::new(kind, class, "application/octet-stream"),
-        also: Vec::new(),
-        size: 0,
-        sha256: String::new(),
-        sha1: None,
-        md5: None,
-        within: Vec::new(),
-        declared_type: None,
-        locked: false,
-        complete: true,
-        incomplete: Vec::new(),
-        password: None,
-        macros: false,
-    }
+    Part { kind: Kind::new(kind, class, "application/octet-stream"), ..Part::sample("sample", 0) }
 }
 
 /// Asserts which findings a detector makes about a text, as `id severity`, in alphabetical order.

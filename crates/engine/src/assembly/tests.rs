@@ -1,7 +1,7 @@
 //! Children that lie.
 
 use super::*;
-use crate::engine::whole;
+use crate::ruled::whole;
 use lazaret_model::Origin;
 
 const NAME: &str = "letter.zip";

@@ -2,8 +2,8 @@
 //! have decided. Each test is a case of which something else was said once.
 
 use super::Grounds;
-use crate::engine::{basis, spoken, whole};
 use crate::judged::Judged;
+use crate::ruled::{basis, spoken, whole};
 use crate::unopened::{before, connection, early};
 use lazaret_model::{
     Class, Decision, Direction, Gate, Kind, Known, Origin, Part, Ruling, SCAN_SCHEMA, ScanReport, Verdict,

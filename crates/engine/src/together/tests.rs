@@ -20,24 +20,9 @@ fn part(id: u32, parent: Option<u32>, role: Role, kind: &'static str) -> Part {
     Part {
         id: PartId(id),
         parent: parent.map(PartId),
-        path: format!("p{id}"),
-        name: format!("p{id}"),
-        named: true,
         role,
-        depth: 0,
         kind: Kind::new(kind, lazaret_model::Class::Web, "application/octet-stream"),
-        also: Vec::new(),
-        size: 0,
-        sha256: String::new(),
-        sha1: None,
-        md5: None,
-        within: Vec::new(),
-        declared_type: None,
-        locked: false,
-        complete: true,
-        incomplete: Vec::new(),
-        password: None,
-        macros: false,
+        ..Part::sample(&format!("p{id}"), 0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! ActiveMime: what Office keeps macros and objects in where a document is one text (Word 2003 XML, web pages that Office saved).
 
 use super::bytes::u16_le;
-use super::{Format, gzip};
+use super::{Format, padding};
 use crate::{Content, Member, OpenError, Parts};
 use flate2::bufread::ZlibDecoder;
 use lazaret_model::Role;
@@ -46,7 +46,7 @@ impl Format for ActiveMime {
         let mut decoder = ZlibDecoder::new(packed.reader());
         parts.add(Member::unnamed(Role::Member, "object"), &mut decoder)?;
         let rest = packed.slice(decoder.total_in(), u64::MAX);
-        if !rest.is_empty() && !gzip::only_zeros(&rest, parts)? {
+        if !rest.is_empty() && !padding::only_zeros(&rest, parts)? {
             parts.add_content(Member::unnamed(Role::Appended, "after-the-object"), rest)?;
         }
         Ok(())

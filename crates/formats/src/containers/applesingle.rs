@@ -1,7 +1,7 @@
 //! AppleSingle (RFC 1740, appendix A): one file with what macOS keeps of it, both forks and its name.
 
 use super::bytes::utf8_or_cp437;
-use super::{Format, gzip};
+use super::{Format, padding};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 use std::collections::HashSet;
@@ -72,7 +72,7 @@ impl Format for AppleSingle {
             parts.add_content(member, data)?;
         }
         let rest = input.slice(end, u64::MAX);
-        if !rest.is_empty() && !gzip::only_zeros(&rest, parts)? {
+        if !rest.is_empty() && !padding::only_zeros(&rest, parts)? {
             parts.add_content(Member::unnamed(Role::Appended, "after-the-entries"), rest)?;
         }
         Ok(())

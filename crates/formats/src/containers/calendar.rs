@@ -6,7 +6,7 @@ mod places;
 
 use super::decode;
 use super::links::Links;
-use crate::{Content, Format, Member, OpenError, Parts, identify};
+use crate::{Content, Format, Member, OpenError, Parts, encoding};
 use lazaret_model::{Family, Finding, Role, Severity, on_this_machine};
 use std::borrow::Cow;
 
@@ -56,7 +56,7 @@ impl Format for Calendar {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         let mut links = Links::default();
         if parts.part().is("contact") {
             contact::open(&text, &mut links, parts)?;

@@ -11,7 +11,7 @@ mod tests;
 mod text;
 
 use super::Format;
-use crate::{Content, Member, OpenError, Parts, extent};
+use crate::{Content, Member, OpenError, Parts};
 use ber::{Ber, Element, OBJECT_IDENTIFIER, Octets, SEQUENCE};
 use content::{HEAD, described, hand_over, member};
 use lazaret_model::Role;
@@ -126,7 +126,7 @@ fn open_message(input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenEr
         parts.incomplete("the message ends early");
         return Ok(());
     }
-    let end = end.saturating_add(extent::blank(input, end)?);
+    let end = end.saturating_add(input.blank(end)?);
     if end < input.len() {
         parts.add_content(Member::unnamed(Role::Appended, "after-the-end"), input.slice(end, u64::MAX))?;
     }

@@ -1,7 +1,7 @@
 //! Texts in which a QR code is drawn with characters (ISO/IEC 18004; Unicode, block elements).
 
 use crate::qr::{self, Codes};
-use crate::{Content, Format, OpenError, Parts, identify};
+use crate::{Content, Format, OpenError, Parts, encoding};
 
 /// Bytes of a text that are looked at.
 const MOST: usize = 4 << 20;
@@ -30,7 +30,7 @@ impl Format for Drawing {
         let utf_16 = matches!(bytes.get(..2), Some([0xff, 0xfe] | [0xfe, 0xff]));
         let drawn = utf_16 || qr::draws(&bytes);
         let bytes = if drawn { &*bytes } else { bytes.get(..MOST_LETTERS).unwrap_or(&bytes) };
-        let text = identify::decode_text(bytes);
+        let text = encoding::decode(bytes);
         let mut codes = Codes::default();
         for picture in qr::pictures_of(&text) {
             codes.look(&picture, parts)?;

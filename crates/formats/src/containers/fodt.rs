@@ -3,7 +3,7 @@
 use super::odf::Markup;
 use super::xml::{Token, is_empty, is_whole, spans, unescape};
 use super::{Format, decode};
-use crate::{Content, Member, OpenError, Parts, identify};
+use crate::{Content, Member, OpenError, Parts, encoding};
 use lazaret_model::Role;
 
 /// The opener.
@@ -27,7 +27,7 @@ impl Format for Fodt {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         parts.budget().step(4 * text.len() as u64).map_err(OpenError::Limit)?;
         if !is_whole(&text) {
             parts.incomplete("it ends before its last element does");

@@ -1,10 +1,11 @@
 //! gzip (RFC 1952).
 
 use super::Format;
+use super::padding::only_zeros;
 use super::skipped::Skipped;
 use crate::{Budget, Content, ContentReader, Member, OpenError, Parts};
 use lazaret_model::Role;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 
 /// The opener.
 pub struct Gzip;
@@ -47,23 +48,6 @@ impl Format for Gzip {
             }
         }
         Ok(())
-    }
-}
-
-/// Whether there is nothing but zeros.
-pub(super) fn only_zeros(content: &Content, parts: &mut Parts<'_, '_>) -> Result<bool, OpenError> {
-    let mut reader = content.reader();
-    loop {
-        parts.budget().check_time().map_err(OpenError::Limit)?;
-        let chunk = reader.fill_buf()?;
-        if chunk.is_empty() {
-            return Ok(true);
-        }
-        if chunk.iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
-        let n = chunk.len();
-        reader.consume(n);
     }
 }
 

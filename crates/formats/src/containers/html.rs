@@ -6,7 +6,7 @@ mod entities;
 use super::decode;
 use super::links::Links;
 use crate::qr::{Cells, Codes, Rectangles};
-use crate::{Budget, Content, Format, Member, OpenError, Parts, identify, qr};
+use crate::{Budget, Content, Format, Member, OpenError, Parts, encoding, identify, qr};
 use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{Token, Tokenizer};
 use lazaret_model::{Part, Role};
@@ -89,7 +89,7 @@ impl Format for Html {
             return Ok(());
         }
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         // A page inside a picture or program starts somewhere in it.
         let text = match text.find('<') {
             Some(start) => text.get(start..).unwrap_or_default(),
@@ -498,7 +498,7 @@ fn may_hold_page(input: &Content, parts: &mut Parts<'_, '_>) -> Result<bool, Ope
         parts.budget().check_time().map_err(OpenError::Limit)?;
         // A little more, so that a word across the border is seen.
         let window = input.window(at, CHUNK as usize + 64)?;
-        let text = identify::decode_text(&window).to_ascii_lowercase();
+        let text = encoding::decode(&window).to_ascii_lowercase();
         if MARKS.iter().any(|mark| memchr::memmem::find(text.as_bytes(), mark.as_bytes()).is_some()) {
             return Ok(true);
         }

@@ -3,8 +3,8 @@
 mod icon;
 
 use super::bytes::utf16_le;
-use super::gzip::only_zeros;
 use super::links::Links;
+use super::padding::only_zeros;
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::Role;
 use std::collections::HashSet;

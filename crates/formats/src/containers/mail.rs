@@ -7,7 +7,7 @@ pub(super) mod external;
 mod rereading;
 
 use super::{decode, openpgp};
-use crate::{Content, Format, Member, OpenError, Parts, identify};
+use crate::{Content, Format, Member, OpenError, Parts, encoding};
 use lazaret_model::{Family, Finding, Role, Severity};
 use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 use std::borrow::Cow;
@@ -215,7 +215,7 @@ fn body(
     let (binhexed, cut) = decode::binhexed(text);
     encoded.push(binhexed);
     // A message in armor, perhaps below a greeting.
-    if !part.is_text_html() && openpgp::is_in_text(&identify::decode_text(text)) {
+    if !part.is_text_html() && openpgp::is_in_text(&encoding::decode(text)) {
         let member = Member::unnamed(Role::Embedded, "pgp-message").of_kind("pgp-message");
         parts.add_content(member, Content::from(text))?;
     }

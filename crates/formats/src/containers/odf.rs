@@ -1,10 +1,11 @@
 //! OpenDocument 1.3: a ZIP with macros of its own.
 
 use super::mail::external;
-use super::ooxml::{Found, is_remote, is_share};
+use super::ooxml::Found;
+use super::shares::{is_remote, is_share};
 use super::xml::{Token, attribute, is_empty, spans, unescape, values};
 use super::{Format, decode, zip};
-use crate::{Content, Member, OpenError, Parts, identify};
+use crate::{Content, Member, OpenError, Parts, encoding};
 use lazaret_model::{Family, Finding, Role, Severity};
 
 /// The opener.
@@ -41,7 +42,7 @@ impl Format for Odf {
                 if script.len() as u64 > MOST_XML {
                     parts.incomplete(format!("only {MOST_XML} bytes of a database are searched for commands"));
                 }
-                markup.database(&identify::decode_text(&script));
+                markup.database(&encoding::decode(&script));
                 continue;
             }
             // Modules of extensions have a name of their own.
@@ -55,7 +56,7 @@ impl Format for Odf {
             if bytes.len() as u64 > MOST_XML {
                 parts.incomplete(format!("only {MOST_XML} bytes of a part of XML are searched for macros"));
             }
-            let text = identify::decode_text(&bytes);
+            let text = encoding::decode(&bytes);
             if lower == "meta-inf/manifest.xml" && text.contains("encryption-data") {
                 // ODF 1.3, part 2, 3.4: parts are encrypted one by one, and the manifest says how.
                 parts.lock("the document is encrypted, and encrypted OpenDocument files are not opened");

@@ -11,11 +11,11 @@ pub(super) mod tests;
 
 use super::cfb::Compound;
 use super::links::Links;
-use super::shares::leaves_house;
+use super::shares::{is_remote, is_share, leaves_house};
 use super::xml::{Token, attribute, tokens, unescape};
 use super::{Format, decode, vba, zip};
-use crate::{Content, Member, OpenError, Parts, identify};
-use lazaret_model::{Bounded, Family, Finding, Role, Severity, on_this_machine};
+use crate::{Content, Member, OpenError, Parts, encoding};
+use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
@@ -95,7 +95,7 @@ impl Format for Ooxml {
                 }
                 let lower = entry.name.to_ascii_lowercase();
                 let sheet = lower.contains("macrosheets/");
-                let text = identify::decode_text(&head);
+                let text = encoding::decode(&head);
                 let text = text.trim_start_matches('\u{feff}').trim_start();
                 // Behind that many blanks, anything may follow.
                 let blank = text.is_empty() && head.len() as u64 >= HEAD;
@@ -120,7 +120,7 @@ impl Format for Ooxml {
                     parts.incomplete("it has more XML than is searched for links and commands");
                 }
                 left = left.saturating_sub(whole.len() as u64);
-                found.look(&entry.name, &identify::decode_text(&whole), sheet);
+                found.look(&entry.name, &encoding::decode(&whole), sheet);
             }
         }
         // Before what the archive's structure says: only so many findings are kept.
@@ -533,12 +533,6 @@ fn is_address(name: &str) -> bool {
     ["url", "location", "src", "movie", "data"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Whether a place is a file on another machine, which whoever opens it signs in to.
-pub(super) fn is_share(target: &str) -> bool {
-    let lower = target.trim().to_ascii_lowercase();
-    is_remote(target) && (lower.starts_with("\\\\") || lower.starts_with("//") || lower.starts_with("file:"))
-}
-
 /// The name in the package of what a relationship leads to (ECMA-376-2, 6.5.3), in small letters: seen from the folder
 /// that `_rels` is in, unless it begins with a slash.
 fn resolved(relationships: &str, target: &str) -> String {
@@ -557,16 +551,6 @@ fn resolved(relationships: &str, target: &str) -> String {
         }
     }
     steps.join("/").to_lowercase()
-}
-
-/// Whether opening the target leaves this machine: a URL, a share, a file elsewhere, a script moniker.
-pub(super) fn is_remote(target: &str) -> bool {
-    if on_this_machine(target) {
-        return false;
-    }
-    let lower = target.trim().to_ascii_lowercase();
-    let schemes = ["http:", "https:", "ftp:", "file:", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
-    lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))
 }
 
 /// Formulas and constants of a macro sheet, a line each.

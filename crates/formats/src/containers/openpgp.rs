@@ -12,7 +12,7 @@ mod tests;
 use super::bytes::utf8_or_cp437;
 use super::decoders::{Codec, decoder};
 use super::{Format, streams};
-use crate::{Content, Member, OpenError, Parts, extent};
+use crate::{Content, Member, OpenError, Parts};
 pub(crate) use armor::{is_clear, is_in_text};
 pub(crate) use first::first_packet;
 use lazaret_model::Role;
@@ -69,7 +69,7 @@ fn open_packets(input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenEr
             return Ok(());
         }
     }
-    let rest = at.saturating_add(extent::blank(input, at)?);
+    let rest = at.saturating_add(input.blank(at)?);
     if rest >= input.len() && at > 0 {
         return Ok(());
     }

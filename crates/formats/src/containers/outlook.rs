@@ -3,8 +3,7 @@
 //! along that runs: forms of their own with scripts, and rules, forms and pages of a folder, which are no messages.
 
 use super::mail::external;
-use super::ooxml::is_share;
-use super::shares::leaves_house;
+use super::shares::{is_share, leaves_house};
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity};
 

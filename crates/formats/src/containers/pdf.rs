@@ -569,7 +569,7 @@ fn text(bytes: &[u8]) -> String {
     match bytes {
         [0xfe, 0xff, rest @ ..] => encoding_rs::UTF_16BE.decode_without_bom_handling(rest).0.into_owned(),
         [0xff, 0xfe, rest @ ..] => encoding_rs::UTF_16LE.decode_without_bom_handling(rest).0.into_owned(),
-        _ => crate::identify::decode_text(bytes).into_owned(),
+        _ => crate::encoding::decode(bytes).into_owned(),
     }
 }
 

@@ -5,8 +5,7 @@
 
 use super::links::Links;
 use super::ooxml::fields::{HYPERLINK, asked, places, undoubled};
-use super::ooxml::{is_remote, is_share};
-use super::shares::leaves_house;
+use super::shares::{is_remote, is_share, leaves_house};
 use crate::{Content, Format, Member, OpenError, Parts};
 use lazaret_model::{Bounded, Family, Finding, Role, Severity};
 

@@ -3,7 +3,7 @@
 mod blend;
 mod maya;
 
-use crate::{Content, Format, OpenError, Parts, identify};
+use crate::{Content, Format, OpenError, Parts, encoding};
 
 /// Bytes of a scene as text that are read.
 const MOST: u64 = 64 << 20;
@@ -29,6 +29,6 @@ impl Format for Scene {
             return blend::open(input, parts);
         }
         let bytes = super::text_of(input, MOST, parts)?;
-        maya::open(&identify::decode_text(&bytes), parts)
+        maya::open(&encoding::decode(&bytes), parts)
     }
 }

@@ -2,7 +2,7 @@
 //! Script Encoder in `encoder`).
 
 use super::{encoder, literals};
-use crate::{Content, Format, Member, OpenError, Parts, identify};
+use crate::{Content, Format, Member, OpenError, Parts, encoding, identify};
 use lazaret_model::Role;
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ impl Format for Script {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         let kind = parts.part().kind.id.clone();
         for encoded in encoder::blocks(&text) {
             parts.budget().check_time().map_err(OpenError::Limit)?;

@@ -1,11 +1,28 @@
-//! Names of shares (UNC, [MS-DTYP] 2.2.57) and addresses of files: on which machine they lie.
+//! Places outside of a file, names of shares (UNC, [MS-DTYP] 2.2.57) and addresses of files: on which machine they lie.
 
-use super::{decode, ooxml};
+use super::decode;
+use lazaret_model::on_this_machine;
+
+/// Whether opening the target leaves this machine: a URL, a share, a file elsewhere, a script moniker.
+pub(super) fn is_remote(target: &str) -> bool {
+    if on_this_machine(target) {
+        return false;
+    }
+    let lower = target.trim().to_ascii_lowercase();
+    let schemes = ["http:", "https:", "ftp:", "file:", "mhtml:", "script:", "ms-", "search-ms:", "x-usc:", "ldap:"];
+    lower.starts_with("\\\\") || lower.starts_with("//") || schemes.iter().any(|scheme| lower.starts_with(scheme))
+}
+
+/// Whether a place is a file on another machine, which whoever opens it signs in to.
+pub(super) fn is_share(target: &str) -> bool {
+    let lower = target.trim().to_ascii_lowercase();
+    is_remote(target) && (lower.starts_with("\\\\") || lower.starts_with("//") || lower.starts_with("file:"))
+}
 
 /// Whether a place is a file on a machine outside of the house, as far as its name says: those of a house have names without a dot, and
 /// nobody reaches them by a number or over the web.
 pub(super) fn leaves_house(place: &str) -> bool {
-    ooxml::is_share(place) && host(place).is_some_and(|host| is_far(&host))
+    is_share(place) && host(place).is_some_and(|host| is_far(&host))
 }
 
 /// Whether the name of a machine has a dot, or is a number, or says how it is reached (`host@ssl`, `host@80`).

@@ -6,7 +6,7 @@ mod sylk;
 use super::links::Links;
 use super::ooxml;
 use super::xml::{Token, tokens, unescape};
-use crate::{Content, Format, Member, OpenError, Parts, identify};
+use crate::{Content, Format, Member, OpenError, Parts, encoding};
 use lazaret_model::{Bounded, Role};
 use std::collections::HashSet;
 
@@ -56,7 +56,7 @@ impl Format for Shortcut {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         let text = text.trim_start_matches('\u{feff}');
         let (mut found, mut table) = (Found::default(), None);
         for kind in parts.part().kinds().map(|kind| kind.id.clone()).collect::<Vec<_>>() {

@@ -1,8 +1,9 @@
 //! What streams carry beside their data and decoders pass over: skippable frames (RFC 8878, 3.1.2; LZ4 frame format, "Skippable
 //! Frames") and fields of a gzip header (RFC 1952, 2.3.1.1).
 
-use crate::{Content, Member, OpenError, Parts, extent, identify, kinds};
-use lazaret_model::Role;
+mod beside;
+
+pub(super) use beside::search;
 use std::io::{self, Read};
 
 /// Bytes from which it is kept: tables of blocks and lengths of frames are shorter.
@@ -49,37 +50,6 @@ impl Skipped {
         self.bytes += bytes.len();
         self.kept.push(bytes);
     }
-
-    /// Hands over what is a file, or holds one; words and tables are none.
-    pub(crate) fn hand_over(self, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-        if self.more {
-            parts.incomplete(format!("only {MOST} bytes of what stands beside its data were looked at"));
-        }
-        for bytes in self.kept {
-            // As much as it takes to identify it.
-            parts.budget().step(16 << 10).map_err(OpenError::Limit)?;
-            let content = Content::from(bytes);
-            let kind = identify(&content)?.kind;
-            if kind.class.runs() || kinds::kind(&kind.id).is_some_and(|row| row.container) {
-                parts.add_content(Member::unnamed(Role::Appended, "beside-the-data"), content)?;
-                continue;
-            }
-            search(&content, "beside its data", parts)?;
-        }
-        Ok(())
-    }
-}
-
-/// Hands over what is hidden in bytes that no reader of a format looks at, and is a file by its signature.
-pub(crate) fn search(content: &Content, place: &str, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
-    let (found, more) = extent::unread(content, parts.budget())?;
-    if more {
-        parts.incomplete(format!("more is hidden {place} than is looked at"));
-    }
-    for (name, content) in found {
-        parts.add_content(Member::unnamed(Role::Appended, name), content)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 //! other programs and other machines for data.
 
 use super::Format;
-use super::ooxml::{Found, is_remote};
+use super::ooxml::Found;
+use super::shares::is_remote;
 use super::xml::{Token, attribute, is_whole, tokens, unescape, values};
-use crate::{Content, OpenError, Parts, identify};
+use crate::{Content, OpenError, Parts, encoding};
 
 /// The opener.
 pub(super) struct SpreadsheetMl;
@@ -27,7 +28,7 @@ impl Format for SpreadsheetMl {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         parts.budget().step(4 * text.len() as u64).map_err(OpenError::Limit)?;
         if !is_whole(&text) {
             parts.incomplete("it ends before its last element does");

@@ -2,7 +2,7 @@
 
 use super::Format;
 use super::decoders::{Codec, ZstdFrames, decoder, lzma_alone};
-use super::gzip::only_zeros;
+use super::padding::only_zeros;
 use super::skipped::Skipped;
 use crate::{Budget, Content, ContentReader, Member, OpenError, Parts};
 use lazaret_model::{Limit, Part, Role};

@@ -4,7 +4,7 @@ mod list;
 
 use super::xml::{self, Token};
 use super::{decode, warc};
-use crate::{Content, Format, Member, OpenError, Parts, identify};
+use crate::{Content, Format, Member, OpenError, Parts, encoding};
 use lazaret_model::Role;
 use list::{List, Object};
 use std::collections::HashSet;
@@ -40,7 +40,7 @@ impl Format for WebArchive {
             return page(&list, list.top(), 0, &mut HashSet::new(), parts);
         }
         let bytes = super::text_of(input, MOST, parts)?;
-        marked_up(&identify::decode_text(&bytes), parts)
+        marked_up(&encoding::decode(&bytes), parts)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::ooxml::{self, Found};
 use super::xml::{Token, attribute, is_empty, is_whole, spans, tokens, unescape, values};
 use super::{Format, decode};
-use crate::{Content, Member, OpenError, Parts, identify};
+use crate::{Content, Member, OpenError, Parts, encoding};
 use lazaret_model::Role;
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ impl Format for WordMl {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         parts.budget().step(4 * text.len() as u64).map_err(OpenError::Limit)?;
         if !is_whole(&text) {
             parts.incomplete("it ends before its last element does");

@@ -2,8 +2,8 @@
 
 use super::links::Links;
 use super::xml::{Token, attribute, is_whole, tokens, unescape};
-use super::{Format, decode, ooxml, pdf};
-use crate::{Content, Member, OpenError, Parts, identify};
+use super::{Format, decode, pdf, shares};
+use crate::{Content, Member, OpenError, Parts, encoding};
 use lazaret_model::Role;
 
 /// The opener.
@@ -27,7 +27,7 @@ impl Format for Xdp {
 
     fn open(&self, input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
         let bytes = super::text_of(input, MOST, parts)?;
-        let text = identify::decode_text(&bytes);
+        let text = encoding::decode(&bytes);
         parts.budget().step(4 * text.len() as u64).map_err(OpenError::Limit)?;
         if !is_whole(&text) {
             parts.incomplete("it ends before its last element does");
@@ -50,7 +50,7 @@ impl Format for Xdp {
                 }
                 // The document that belongs to them: a program fetches it.
                 Token::Open("f" | "pdf", attributes) => {
-                    if let Some(place) = attribute(attributes, "href").filter(|place| ooxml::is_remote(place)) {
+                    if let Some(place) = attribute(attributes, "href").filter(|place| shares::is_remote(place)) {
                         links.add_as("opening-link", &place);
                     }
                 }

@@ -15,12 +15,12 @@ mod unread;
 use super::bytes::{link_escapes, link_finding};
 use super::{Format, bytes};
 use crate::{Content, Member, OpenError, Parts};
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, Listed};
 use lazaret_model::{Family, Finding, Role, Severity, extension};
 use member::{Cipher, with_reader};
 use std::io::{self, Read};
 use std::sync::Arc;
-pub(crate) use structure::{Listed, Structure};
+pub(crate) use structure::Structure;
 
 /// The opener.
 pub struct Zip;
@@ -427,7 +427,7 @@ fn appended(input: &Content, structure: &Structure, parts: &mut Parts<'_, '_>) -
     let begins = zip || input.window(0, 2)?.as_ref() == b"PK";
     if begins && structure.last < input.len() && structure.end_records > 0 {
         let rest = input.slice(structure.last, u64::MAX);
-        if !super::gzip::only_zeros(&rest, parts)? {
+        if !super::padding::only_zeros(&rest, parts)? {
             parts.add_content(Member::unnamed(Role::Appended, "after-archive"), rest)?;
         }
     }

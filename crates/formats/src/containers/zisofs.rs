@@ -2,7 +2,7 @@
 
 use super::Format;
 use super::bytes::{u16_le, u32_le};
-use super::gzip::only_zeros;
+use super::padding::only_zeros;
 use crate::{Budget, Content, Member, OpenError, Parts};
 use lazaret_model::Role;
 use std::io::{self, Read};

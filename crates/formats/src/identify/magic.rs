@@ -1,9 +1,9 @@
 //! Magic numbers. Ours first; then those of the `file-format` crate, mapped to our rows by media type.
 
 use super::probe::{Found, Probe, be32_at, has, u16_at, u32_at, u64_at};
-use super::texts::Encoding;
 use super::{instruments, marks, measured, numbers};
 use crate::containers::{cms, encoder, openpgp};
+use crate::encoding::Encoding;
 use crate::kinds::KINDS;
 use file_format::FileFormat;
 use std::collections::HashMap;

@@ -1,7 +1,7 @@
 //! Kinds that begin with no mark, or one that is too short, and whose numbers must fit each other instead.
 
 use super::probe::{Probe, has, u16_at, u32_at, u64_at};
-use super::texts;
+use crate::encoding;
 
 /// Bytes of an info file's first lines.
 const PREFACE: usize = 512;
@@ -162,7 +162,7 @@ fn info(head: &[u8]) -> bool {
     let marked =
         memchr::memchr_iter(0, head).all(|at| matches!(head.get(at + 1..at + 3), Some(b"\x08[" | b"\x08]") | None));
     let plain: Vec<u8> = head.iter().copied().filter(|byte| !matches!(byte, 0 | 8 | 0x1f | 0x7f)).collect();
-    marked && texts::encoding(&plain).is_some()
+    marked && encoding::of(&plain).is_some()
 }
 
 #[cfg(test)]

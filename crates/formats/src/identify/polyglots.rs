@@ -2,8 +2,8 @@
 
 use super::probe::{Found, Probe, has, has_any_case};
 use super::programs::Pe;
-use super::texts::Encoding;
 use super::{magic, zips};
+use crate::encoding::Encoding;
 use crate::kinds;
 use lazaret_model::Class;
 

@@ -1,7 +1,7 @@
 //! What identification may look at, and what it found.
 
-use super::texts::{self, Encoding};
 use crate::Content;
+use crate::encoding::{self, Encoding};
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::io;
@@ -48,7 +48,7 @@ impl<'a> Probe<'a> {
 
     /// How the head is encoded if it is text; several looks ask, and finding out reads all of it.
     pub(super) fn encoding(&self) -> Option<Encoding> {
-        *self.encoding.get_or_init(|| texts::encoding(self.head))
+        *self.encoding.get_or_init(|| encoding::of(self.head))
     }
 
     /// Whether there is more than the head to look at.

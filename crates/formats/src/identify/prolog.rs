@@ -3,9 +3,11 @@
 //! Whoever opens a file reads over all of that, however long it is, so that it must not decide what the file is.
 
 use super::probe::Probe;
-use super::texts::{self, Encoding};
+use crate::encoding::{Encoding, decode_as};
 use memchr::memmem;
 
+/// Bytes of text that are judged.
+pub(super) const JUDGED: usize = 64 << 10;
 /// Bytes of blanks and remarks behind which a text is looked for.
 const MOST: usize = if cfg!(test) { 2 << 20 } else { 32 << 20 };
 /// Bytes of a first tag, which may have its namespaces at its end.
@@ -115,7 +117,7 @@ pub(super) fn further(probe: &Probe<'_>, encoding: Encoding, text: &str, reading
         return None;
     }
     let bytes = probe.at(0, MOST);
-    let all = texts::decode_as(&bytes, encoding);
+    let all = decode_as(&bytes, encoding);
     let all = all.trim_start_matches('\u{feff}');
     let Some(Behind { rest, .. }) = behind(all, reading) else {
         if probe.len() > MOST as u64 {
@@ -130,7 +132,7 @@ pub(super) fn further(probe: &Probe<'_>, encoding: Encoding, text: &str, reading
     if tag > MOST_TAG && (is_declared || rest.get(..tag).is_some_and(|tag| tag.contains("xmlns"))) {
         probe.doubt("its first tag is longer than 1 MiB, and what follows was not looked at");
     }
-    let end = rest.floor_char_boundary(tag.min(MOST_TAG) + texts::JUDGED);
+    let end = rest.floor_char_boundary(tag.min(MOST_TAG) + JUDGED);
     let declared = if is_declared { "<?xml?>" } else { "" };
     Some(format!("{declared}{}", rest.get(..end).unwrap_or(rest)))
 }

@@ -534,7 +534,7 @@ mod tests {
     fn explain() {
         for path in std::env::var("EXPLAIN").unwrap_or_default().split(':').filter(|p| !p.is_empty()) {
             let bytes = std::fs::read(path).expect("readable");
-            let text = crate::identify::decode_text(&bytes);
+            let text = crate::encoding::decode(&bytes);
             let form = Form::of(&text);
             let mut scores: Vec<_> = weigh(&text).into_iter().zip(IDS).filter(|s| s.0 > 0).collect();
             scores.sort_unstable_by(|a, b| b.cmp(a));

@@ -1,6 +1,7 @@
 //! Facts about identification, a row each: bytes made here, the kind, and what they also are.
 
 use super::*;
+use crate::encoding::decode;
 use crate::testing::build::{compound, crc_less_zip, pe};
 
 /// Identifies as a whole part, the way the walk does.
@@ -533,11 +534,11 @@ fn hostile_bytes_do_not_panic() {
 
 #[test]
 fn text_is_decoded_whatever_its_encoding() {
-    assert_eq!(decode_text("caf\u{e9}".as_bytes()), "caf\u{e9}");
-    assert_eq!(decode_text(b"\xef\xbb\xbfcaf\xc3\xa9"), "caf\u{e9}");
-    assert_eq!(decode_text(&wide("hello there")), "hello there");
-    assert_eq!(decode_text(&[b"\xff\xfe".as_slice(), &wide("caf\u{e9}")].concat()), "caf\u{e9}");
-    assert_eq!(decode_text(b"a line that says caf\xe9"), "a line that says caf\u{e9}");
+    assert_eq!(decode("caf\u{e9}".as_bytes()), "caf\u{e9}");
+    assert_eq!(decode(b"\xef\xbb\xbfcaf\xc3\xa9"), "caf\u{e9}");
+    assert_eq!(decode(&wide("hello there")), "hello there");
+    assert_eq!(decode(&[b"\xff\xfe".as_slice(), &wide("caf\u{e9}")].concat()), "caf\u{e9}");
+    assert_eq!(decode(b"a line that says caf\xe9"), "a line that says caf\u{e9}");
 }
 
 #[test]

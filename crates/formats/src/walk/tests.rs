@@ -1,7 +1,6 @@
 mod growth;
 
 use super::{HEXLOWER, State};
-use crate::parts::empty_part;
 use crate::testing::{Recorded, build::crc_less_zip, walk_with};
 use crate::{Budget, Content, Passwords};
 use lazaret_model::{Limits, Part};
@@ -25,7 +24,7 @@ fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
         ("a.eps", None, Some("postscript")),
         ("a.uue", None, Some("uuencode")),
     ] {
-        let mut part = Part { size: long.len() as u64, name: name.to_owned(), ..empty_part() };
+        let mut part = Part { size: long.len() as u64, name: name.to_owned(), ..Part::sample("", 0) };
         part.declared_type = declared.map(str::to_owned);
         part.kind = crate::identify(&Content::from(long.as_bytes())).unwrap().kind;
         assert_eq!(part.kind.id, "text");
@@ -51,14 +50,14 @@ fn a_text_is_also_what_its_name_or_declared_type_makes_of_it() {
         ("a.xml", Some("application/xhtml+xml"), "plist", true),
         ("a.gpx", Some("application/gpx+xml"), "gpx", false),
     ] {
-        let mut part = Part { name: name.to_owned(), ..empty_part() };
+        let mut part = Part { name: name.to_owned(), ..Part::sample("", 0) };
         part.kind = crate::kind(kind).unwrap().kind();
         part.declared_type = declared.map(str::to_owned);
         super::settle(&mut part);
         assert_eq!(part.is("html"), is_page, "{name} {kind}");
     }
     // Data is what it is.
-    let mut json = Part { name: "a.json".to_owned(), ..empty_part() };
+    let mut json = Part { name: "a.json".to_owned(), ..Part::sample("", 0) };
     json.kind = crate::kind("json").unwrap().kind();
     json.declared_type = Some("text/html".to_owned());
     super::settle(&mut json);
@@ -100,7 +99,7 @@ fn what_contains_itself_is_reported_and_not_opened_again() {
             hidden: Vec::new(),
             twins: std::collections::HashMap::new(),
         };
-        let part = Part { id: state.next_id(), ..empty_part() };
+        let part = Part { id: state.next_id(), ..Part::sample("", 0) };
         state.visit(part, None, Content::from(bytes.clone()), &ancestors, &mut Vec::new());
         assert_eq!(recorded.findings.iter().map(|f| &*f.id).collect::<Vec<_>>(), ids);
         assert_eq!(recorded.parts.len(), parts);

@@ -1,8 +1,8 @@
 //! Members of one parent that have the same bytes under many names: they are opened a few times, and not as often as they are named.
 
-use super::State;
 use crate::Format;
 use crate::parts::mark_incomplete;
+use crate::state::{State, Twin};
 use lazaret_model::{Child, Part, PartId};
 use sha2::Digest;
 
@@ -13,18 +13,6 @@ const NAMING: &[&str] = &[
     "gzip", "bzip2", "xz", "lzma", "lzip", "zstd", "lz4", "zlib", "brotli", "compress", "openpgp", "cms", "cfb",
     "zisofs",
 ];
-
-/// What decides what opening a member of some parent gives: its bytes, kinds and role, and of its name what openers go by.
-pub(super) type Twin = [u8; 32];
-
-/// What opening a member gave.
-#[derive(Default)]
-pub(super) struct Opened {
-    /// How often members of the parent that are alike were opened.
-    times: u32,
-    macros: bool,
-    incomplete: Vec<String>,
-}
 
 impl State<'_> {
     /// Ends a part of which so many are alike that it is not opened; none where it is to be.

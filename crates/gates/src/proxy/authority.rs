@@ -4,13 +4,15 @@ mod certificate;
 mod der;
 mod folder;
 mod key;
+mod kind;
 mod name;
 mod signer;
 mod tokens;
 
 pub use certificate::AuthorityCertificate;
-pub use folder::{AuthorityFolder, AuthorityRole, KeyProbe};
-pub use signer::{KeyKind, SIGNER_ARGUMENT, signer_main};
+pub use folder::{AuthorityFolder, KeyProbe};
+pub use kind::{AuthorityRole, KeyKind};
+pub use signer::{SIGNER_ARGUMENT, signer_main};
 
 use crate::GateError;
 use crate::settings::ProxySettings;

@@ -1,9 +1,7 @@
-//! What a list holds, and the formats of lines: hosts files, names, addresses, URLhaus CSV.
+//! What a list holds, and the formats that are lines: hosts files, names, addresses, URLhaus CSV.
 
-use super::{rpz, stix};
 use crate::exchange::normal_host;
 use crate::network::Network;
-use crate::settings::ListFormat;
 use http::Uri;
 use percent_encoding::percent_decode_str;
 use std::collections::{HashMap, HashSet};
@@ -38,30 +36,6 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    /// Reads a list.
-    ///
-    /// # Errors
-    /// When the text is no list: what cannot be understood is more than what can.
-    pub(super) fn parse(text: &str, format: ListFormat) -> Result<Self, String> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let format = if format == ListFormat::Auto { ListFormat::of(text) } else { format };
-        let mut entries = Self::default();
-        match format {
-            ListFormat::Stix => stix::read(text, &mut entries)?,
-            ListFormat::Rpz => rpz::read(text, &mut entries),
-            ListFormat::Urlhaus => entries.csv(text),
-            ListFormat::Auto | ListFormat::Hosts | ListFormat::Domains => entries.lines(text),
-        }
-        match &entries.left_out_first {
-            Some(first) if entries.left_out > entries.len() => Err(format!(
-                "not a list of sites: {} of its entries are invalid and {} valid; the first invalid one: {first}",
-                entries.left_out,
-                entries.len()
-            )),
-            _ => Ok(entries),
-        }
-    }
-
     pub(super) fn len(&self) -> usize {
         self.names.len() + self.addresses.len() + self.networks.len() + self.urls.len()
     }
@@ -149,7 +123,7 @@ impl Entries {
     }
 
     /// One entry a line, or an address and names as in `hosts(5)`.
-    fn lines(&mut self, text: &str) {
+    pub(super) fn lines(&mut self, text: &str) {
         for (number, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() || line.starts_with(['!', ';']) {
@@ -176,7 +150,7 @@ impl Entries {
     }
 
     /// URLhaus's CSV: the third column is the address of a file.
-    fn csv(&mut self, text: &str) {
+    pub(super) fn csv(&mut self, text: &str) {
         for (number, line) in text.lines().enumerate() {
             if line.is_empty() || line.starts_with('#') {
                 continue;

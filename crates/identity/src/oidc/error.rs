@@ -3,34 +3,34 @@
 use crate::attempts::Of;
 use thiserror::Error;
 
-/// Why a sign-in through a provider came to nothing.
+/// Why a sign-in through a provider failed.
 #[derive(Debug, Error)]
 pub enum OidcError {
-    /// The provider does not answer.
+    /// The provider does not respond.
     #[error("the provider does not respond: {0}")]
     Away(String),
-    /// What the provider says about itself cannot be used.
+    /// The provider's metadata is invalid.
     #[error("the provider's metadata cannot be used: {0}")]
     Metadata(String),
-    /// There is no such sign-in under way in this browser.
+    /// No such sign-in is in progress in this browser.
     #[error("this sign-in was not started in this browser, is too old, or was already used")]
     Unknown,
-    /// The answer is another provider's (RFC 9207).
+    /// The response is from another provider (RFC 9207).
     #[error("the response did not come from this provider")]
     Mixed,
-    /// The provider, or the person there, said no.
+    /// The provider, or the user there, refused.
     #[error("the provider refused: `{0}`")]
     Denied(String),
-    /// The provider did not take its own code.
+    /// The provider rejected its own code.
     #[error("the provider did not accept the code: {0}")]
     Code(String),
-    /// The ID token is not what it should be.
+    /// The ID token is invalid.
     #[error("the ID token is not accepted: {0}")]
     Token(#[from] TokenFlaw),
-    /// The claim that is the person's name is missing.
+    /// The claim with the user's name is missing.
     #[error("the ID token has no claim `{0}`")]
     NoClaim(String),
-    /// The address of mail that is to be the name was not confirmed.
+    /// The e-mail address that should be the name is not verified.
     #[error("the email address in the ID token is not verified (`email_verified`)")]
     Unconfirmed,
     /// The person is in more groups than the token, or this, can hold.
@@ -39,10 +39,10 @@ pub enum OidcError {
             send only assigned groups"
     )]
     Groups(String),
-    /// A second factor is wanted, and nothing says that there was one.
+    /// A second factor is required, and the provider does not confirm one.
     #[error("neither `amr` nor `acr` in the ID token indicates a second factor")]
     SecondFactor,
-    /// There are no random numbers.
+    /// No random numbers are available.
     #[error("{0}")]
     Random(String),
 }
@@ -53,28 +53,28 @@ pub enum TokenFlaw {
     /// It cannot be read.
     #[error("it is not a readable signed token")]
     Form,
-    /// It is signed with an algorithm that is not taken, or with none.
+    /// It is unsigned, or signed with an unsupported algorithm.
     #[error("its signature algorithm is not accepted")]
     Algorithm,
-    /// No key of the provider made the signature.
+    /// The signature matches none of the provider's keys.
     #[error("its signature does not match any key of the provider")]
     Signature,
-    /// It is from somebody else.
+    /// It has another issuer.
     #[error("it has a different issuer")]
     Issuer,
-    /// It is for somebody else.
+    /// It has another audience.
     #[error("it is for a different client")]
     Audience,
-    /// It has expired, or does not say when it does.
+    /// It has expired, or has no expiry.
     #[error("it has expired")]
     Expired,
-    /// It is from the future, or does not say when it was made.
+    /// It is from the future, or has no issue time.
     #[error("it is not valid yet; are the clocks correct?")]
     Early,
-    /// It was made for another sign-in.
+    /// It was issued for another sign-in.
     #[error("its nonce belongs to another sign-in")]
     Nonce,
-    /// It is about nobody.
+    /// It has no subject.
     #[error("it has no subject")]
     Subject,
 }
@@ -94,7 +94,7 @@ impl OidcError {
         }
     }
 
-    /// What whoever tried is told: what to do, and nothing that helps an attacker.
+    /// The message for the user: what to do, and nothing that helps an attacker.
     pub fn sentence(&self) -> String {
         match self {
             Self::Away(_) | Self::Metadata(_) | Self::Random(_) => {

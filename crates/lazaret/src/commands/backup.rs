@@ -1,6 +1,6 @@
 //! `lazaret backup`: everything that is kept, as it is at one moment, in a new folder; `lazaret serve` may go on meanwhile.
 
-use super::library::{self, LIBRARY};
+use super::library;
 use crate::cli::{Backup, Common};
 use crate::config::Config;
 use crate::failure::Failure;
@@ -77,7 +77,7 @@ impl Copying {
             );
         }
         if with_library {
-            let to = format!("{DATA}/{LIBRARY}");
+            let to = format!("{DATA}/{}", folder::LIBRARY);
             let place = self.place(&to)?;
             self.manifest.library = Library::copy(&library::address(config, data), &place).await?;
             if self.manifest.library {

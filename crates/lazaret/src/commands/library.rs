@@ -15,16 +15,12 @@ mod takes;
 use crate::cli::{Common, Library, Which};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::folder::LIBRARY;
 use indicatif::{ProgressBar, ProgressStyle};
 use lazaret_attack::{AttackError, Catalog, Choice, Found, official_path};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The library's file in the data folder.
-pub(crate) const LIBRARY: &str = "library.sqlite";
-/// The folder of the search's index in the data folder.
-pub(crate) const INDEX: &str = "library-search";
 
 pub(crate) fn run(common: &Common, command: &Library) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

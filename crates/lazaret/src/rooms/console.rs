@@ -1,8 +1,8 @@
 //! The console, with the ATT&CK library.
 
 use crate::commands::library;
-use crate::display;
 use crate::rooms::{CONSOLE, Shared};
+use crate::{display, folder};
 use lazaret_attack::{Catalog, Search, TakeError};
 use lazaret_console::{Console, ConsoleSettings, LibraryPages};
 use lazaret_frame::{Frame, Health, Pending, Room, RoomError, Running, Tasks};
@@ -44,7 +44,7 @@ impl Room for ConsoleRoom {
             let console = Console::new(ledger, blobs, Box::new(engine), process, identity, settings);
             let console = console.with_turns(shared.desk.turns());
             let library = Library::open(&library::address(&shared.config, frame.data())).await?;
-            let search = Search::new(Some(frame.data().join(library::INDEX)));
+            let search = Search::new(Some(frame.data().join(folder::INDEX)));
             let library = Arc::new(LibraryPages::new(Catalog::new(library), search));
             tokio::spawn(follow(Arc::clone(&library), frame.ledger().clone()));
             let (desk, rooms) = (Arc::clone(&shared.desk), frame.rooms());

@@ -24,6 +24,7 @@ mod export;
 mod faults;
 mod folder;
 mod framing;
+mod fuzzed;
 mod gate;
 mod icap;
 mod icaps;

@@ -11,7 +11,7 @@ const MOST_HOST: usize = 253;
 /// Characters of what is wrong that an error repeats.
 const MOST_REPEATED: usize = 80;
 
-/// What something is that an incident is about.
+/// The kind of an entry in an incident's scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SubjectKind {
@@ -21,16 +21,16 @@ pub enum SubjectKind {
     Site,
     /// A person.
     Person,
-    /// The people of a group.
+    /// The users of a group.
     Group,
-    /// The address of a machine that people use.
+    /// The IP address of a client.
     Client,
-    /// A technique of ATT&CK, for context.
+    /// An ATT&CK technique, for context.
     Technique,
 }
 
 impl SubjectKind {
-    /// What an incident can be about.
+    /// All kinds.
     pub const ALL: [Self; 6] = [Self::Hash, Self::Site, Self::Person, Self::Group, Self::Client, Self::Technique];
 
     /// The name used in the ledger, in JSON and in addresses.
@@ -45,7 +45,7 @@ impl SubjectKind {
         }
     }
 
-    /// What people read.
+    /// The label in the console.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Hash => "SHA-256",
@@ -57,26 +57,26 @@ impl SubjectKind {
         }
     }
 
-    /// The kind of a name.
+    /// The kind with a name.
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
-/// Something that an incident is about.
+/// An entry of an incident's scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Subject {
     /// What it is.
     pub kind: SubjectKind,
-    /// Which one, in the usual spelling.
+    /// Its value, normalised.
     pub value: String,
 }
 
 impl Subject {
-    /// What somebody wrote, in the usual spelling.
+    /// Parses and normalises what a user entered.
     ///
     /// # Errors
-    /// When it is nothing of the kind.
+    /// If it is not valid for this kind.
     pub fn parse(kind: SubjectKind, text: &str) -> Result<Self, IncidentError> {
         let text = text.trim();
         let (value, expected) = match kind {

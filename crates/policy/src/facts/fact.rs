@@ -35,13 +35,13 @@ impl Place {
 /// The type of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FactType {
-    /// A text.
+    /// A string.
     Text,
-    /// A whole number.
+    /// An integer.
     Number,
-    /// True or false.
+    /// A Boolean.
     Truth,
-    /// A set of texts.
+    /// A set of strings.
     Texts,
     /// What is known about a site.
     Site,
@@ -63,7 +63,7 @@ impl FactType {
 /// One row of the table of facts.
 #[derive(Debug, Clone, Copy)]
 pub struct Fact {
-    /// Where it stands.
+    /// Where it belongs in a request.
     pub place: Place,
     /// Its name there.
     pub name: &'static str,
@@ -73,7 +73,7 @@ pub struct Fact {
     pub optional: bool,
     /// From when on it is known. A policy that speaks of it is not asked before.
     pub known: Known,
-    /// What a number of it counts.
+    /// The unit of a number.
     pub unit: Option<&'static str>,
     /// It differs from file to file or from site to site. Decisions are remembered without it where no policy speaks of it.
     pub varies: bool,

@@ -8,7 +8,7 @@ use sqlx::any::Any;
 /// Some rows.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// Objects that nobody had met: number, STIX id, and the version that later ones are packed against; 0 for none.
+    /// Objects that nobody had met: number, STIX ID, and the version that later ones are packed against; 0 for none.
     pub(super) objects: Vec<(i64, String, i64)>,
     /// Versions.
     pub(super) versions: Vec<VersionRow>,

@@ -10,7 +10,7 @@ impl Library {
     /// several versions the newest one.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn counted(&self, release: i64) -> Result<Vec<i64>, StoreError> {
         let rows = sqlx::query("SELECT version FROM attack_superseded WHERE release = $1")
             .bind(release)

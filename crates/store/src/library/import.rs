@@ -3,7 +3,7 @@
 use super::batch::{Batch, VersionRow};
 use super::bodies::{Packer, pack_numbers, read};
 use super::counted::superseded;
-use super::{Library, as_json};
+use super::{Library, NewVersion, as_json};
 use crate::{StoreError, now};
 use sqlx::any::Any;
 use sqlx::{Row, Transaction};
@@ -18,61 +18,6 @@ const BATCH_BYTES: usize = 4 << 20;
 const MOST_ROOT: usize = 256 << 10;
 /// Bytes of such texts that are kept in memory.
 const MOST_ROOTS: usize = 64 << 20;
-
-/// A version that was not there before.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewVersion {
-    /// The object's STIX id.
-    pub stix_id: String,
-    /// The exact bytes.
-    pub text: Vec<u8>,
-    /// Their SHA-256.
-    pub raw: [u8; 32],
-    /// SHA-256 of the compact JSON in source key order.
-    pub source: [u8; 32],
-    /// SHA-256 of the canonical JSON (RFC 8785).
-    pub canonical: [u8; 32],
-    /// See [`super::Version`].
-    pub attack_id: String,
-    /// See [`super::Version`].
-    pub name: String,
-    /// See [`super::Version`].
-    pub version: String,
-    /// See [`super::Version`].
-    pub created: String,
-    /// See [`super::Version`].
-    pub modified: String,
-    /// See [`super::Version`].
-    pub flags: i64,
-    /// See [`super::Version`].
-    pub platforms: String,
-    /// See [`super::Version`].
-    pub tactics: String,
-    /// What a relationship is and leads to.
-    pub relation: Option<Relation>,
-}
-
-impl NewVersion {
-    /// Its bytes in memory, about.
-    pub fn weight(&self) -> usize {
-        let ends =
-            self.relation.as_ref().map_or(0, |relation| relation.kind.len() + relation.from.len() + relation.to.len());
-        let words = [&self.name, &self.version, &self.created, &self.modified, &self.platforms, &self.tactics];
-        let words: usize = words.iter().map(|word| word.len()).sum();
-        size_of::<Self>() + self.stix_id.len() + self.attack_id.len() + self.text.len() + words + ends
-    }
-}
-
-/// A relationship's type and ends.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Relation {
-    /// Its type, such as `mitigates`.
-    pub kind: String,
-    /// STIX id of the object that it starts at.
-    pub from: String,
-    /// STIX id of the object that it leads to.
-    pub to: String,
-}
 
 /// What is said about a release when all its objects are there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,7 +44,7 @@ pub struct NewRelease {
     pub skeleton: Vec<u8>,
 }
 
-/// What became of a version that was to be added.
+/// The result of adding a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// It is the release's next one.
@@ -117,7 +62,7 @@ pub struct Repeats {
     pub versions: usize,
 }
 
-/// An import under way. Several releases can be imported with one; what is known stays in memory between them.
+/// An import in progress. It can import several releases, and caches what it has read between them.
 pub struct Import {
     library: Library,
     transaction: Option<Transaction<'static, Any>>,
@@ -127,7 +72,7 @@ pub struct Import {
     generation: i64,
     /// Versions by the hash of their bytes.
     known: HashMap<[u8; 32], Known>,
-    /// Objects by their STIX ids, with the version that later ones are packed against; 0 for none.
+    /// Objects by their STIX IDs, with the version that later ones are packed against; 0 for none.
     objects: HashMap<String, (i64, i64)>,
     /// Texts of those versions, as far as they were needed, and their bytes.
     roots: HashMap<i64, Vec<u8>>,
@@ -167,7 +112,7 @@ impl Library {
     /// Begins an import.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn import(&self) -> Result<Import, StoreError> {
         Ok(Import {
             library: self.clone(),
@@ -197,7 +142,7 @@ impl Import {
     /// Begins a release. Whoever else imports waits until it is finished or dropped.
     ///
     /// # Errors
-    /// When the database does not answer, or another import takes too long.
+    /// If the database is unavailable, or another import takes too long.
     pub async fn begin(&mut self) -> Result<(), StoreError> {
         let mut transaction = self.library.write.begin().await?;
         let row = sqlx::query("UPDATE attack_state SET generation = generation + 1 WHERE id = 1 RETURNING generation")
@@ -271,7 +216,7 @@ impl Import {
     /// Adds a version as the release's next one.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn add(&mut self, new: NewVersion) -> Result<(), StoreError> {
         let object = self.object(&new.stix_id);
         let (from, to, kind) = match &new.relation {
@@ -325,7 +270,7 @@ impl Import {
         Repeats { alike, versions: self.repeated.len() - alike }
     }
 
-    /// How many of these objects, by their STIX ids, the release has.
+    /// How many of these objects, by their STIX IDs, the release has.
     pub fn has<'a>(&self, stix_ids: impl Iterator<Item = &'a str>) -> usize {
         let number = |id: &str| self.objects.get(id).map(|(number, _)| *number);
         let found: HashSet<i64> =
@@ -333,7 +278,7 @@ impl Import {
         found.len()
     }
 
-    /// How many objects the release has that are none of those that are known, by their STIX ids.
+    /// How many objects the release has that are none of those that are known, by their STIX IDs.
     pub fn beside(&self, is_known: impl Fn(&str) -> bool) -> usize {
         let own = self.objects.iter().filter(|(_, (number, _))| self.present.contains_key(number));
         own.filter(|(id, _)| !is_known(id)).count()
@@ -342,7 +287,7 @@ impl Import {
     /// Gives up a release to which nothing was added: what is known stays in memory.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn give_up_nothing(&mut self) -> Result<(), StoreError> {
         self.generation -= 1;
         self.settle().await?;
@@ -355,7 +300,7 @@ impl Import {
     /// Gives the release up: nothing of it stays.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn give_up(&mut self) -> Result<(), StoreError> {
         // What is in memory has versions that are not there.
         self.generation = -1;
@@ -370,7 +315,7 @@ impl Import {
     /// or the same; nothing is changed then.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn finish(&mut self, new: &NewRelease) -> Result<bool, StoreError> {
         self.write().await?;
         self.settle().await?;

@@ -6,18 +6,18 @@ use serde::Serialize;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-/// A layer that is kept.
+/// A stored layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoredLayer {
     /// Its number.
     pub id: i64,
-    /// Its name, which no other one has.
+    /// Its unique name.
     pub name: String,
     /// Its domain, such as `enterprise-attack`.
     pub domain: String,
-    /// Rises with every change: whoever changes a layer says which one they saw.
+    /// Increases with every change; changes must state the revision that they are based on.
     pub revision: i64,
-    /// Who kept it first.
+    /// Who created it.
     pub author: String,
     /// Who changed it last.
     pub changed_by: String,
@@ -56,7 +56,7 @@ impl Library {
     /// Keeps a layer. Its number; none where another one has its name.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn add_layer(&self, new: &NewLayer) -> Result<Option<i64>, StoreError> {
         let mut transaction = self.write.begin().await?;
         let at = now();
@@ -82,7 +82,7 @@ impl Library {
     /// name.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn change_layer(&self, id: i64, revision: i64, new: &NewLayer) -> Result<bool, StoreError> {
         let mut transaction = self.write.begin().await?;
         let at = now();
@@ -111,7 +111,7 @@ impl Library {
     /// Removes a layer with all its versions; `false` when somebody has changed it since the revision that was seen, or there is none.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn remove_layer(&self, id: i64, revision: i64) -> Result<bool, StoreError> {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
@@ -131,10 +131,10 @@ impl Library {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Layers that are kept, by name, without their documents.
+    /// Stored layers, by name, without their documents.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn layers(&self) -> Result<Vec<StoredLayer>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, name, domain, revision, author, changed_by, changed_at, '' AS document FROM attack_layers \
@@ -148,7 +148,7 @@ impl Library {
     /// A layer.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn layer(&self, id: i64) -> Result<Option<StoredLayer>, StoreError> {
         let row = sqlx::query(
             "SELECT id, name, domain, revision, author, changed_by, changed_at, document FROM attack_layers WHERE id = $1",
@@ -162,7 +162,7 @@ impl Library {
     /// Versions of a layer, the newest first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn layer_versions(&self, id: i64) -> Result<Vec<LayerVersion>, StoreError> {
         let rows =
             sqlx::query("SELECT revision, at, who FROM attack_layer_versions WHERE layer = $1 ORDER BY revision DESC")
@@ -177,7 +177,7 @@ impl Library {
     /// What a version of a layer said.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn layer_document(&self, id: i64, revision: i64) -> Result<Option<String>, StoreError> {
         let row = sqlx::query("SELECT document FROM attack_layer_versions WHERE layer = $1 AND revision = $2")
             .bind(id)

@@ -12,7 +12,7 @@ const BATCH: usize = 500;
 /// Numbers that go to the database at once.
 const NUMBERS: usize = 10_000;
 
-/// What went with a release.
+/// What was removed with a release.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Versions that no other release has.
@@ -26,7 +26,7 @@ impl Library {
     /// packed anew. All of it happens or nothing. `None` when the release is not there (any more).
     ///
     /// # Errors
-    /// When the database does not answer, is damaged, or an import takes too long.
+    /// If the database is unavailable, is damaged, or an import takes too long.
     pub async fn remove(&self, release: &Release) -> Result<Option<Removed>, StoreError> {
         let mut members = self.members(release.id).await?;
         // A bundle may hold the same bytes twice.

@@ -10,7 +10,7 @@ impl Library {
     /// the last release of each row of releases that have it, in their order. Relationships without gaps are left out.
     ///
     /// # Errors
-    /// When the database does not answer or is damaged.
+    /// If the database is unavailable or is damaged.
     pub async fn interrupted(&self, track: i64) -> Result<HashMap<i64, Vec<(i64, i64)>>, StoreError> {
         let rows = sqlx::query("SELECT place, versions FROM attack_releases WHERE track = $1 ORDER BY place")
             .bind(track)

@@ -9,19 +9,19 @@ use sqlx::any::AnyRow;
 /// Takes that a list has.
 const MOST: i64 = 1_000;
 
-/// Where a take stands.
+/// The state of a take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TakeState {
-    /// Being written.
+    /// A draft.
     Draft,
-    /// Waiting for somebody else to read it.
+    /// Waiting for review.
     Pending,
     /// Shown to readers, as long as its source is the current one.
     Published,
     /// It was published, and its source is another one now.
     Stale,
-    /// Taken back.
+    /// Withdrawn.
     Withdrawn,
 }
 
@@ -51,7 +51,7 @@ impl TakeState {
 pub struct Take {
     /// Its number.
     pub id: i64,
-    /// STIX id of the object that it is about.
+    /// STIX ID of the object that it is about.
     pub object: String,
     /// The feed that was read.
     pub feed: String,
@@ -59,15 +59,15 @@ pub struct Take {
     pub domain: String,
     /// Its title.
     pub title: String,
-    /// Where it stands.
+    /// Its state.
     pub state: TakeState,
-    /// Changes with every step: whoever changes a take says which one they saw.
+    /// Increases with every change; changes must state the revision that they are based on.
     pub revision: i64,
     /// Who wrote it.
     pub author: String,
-    /// Who read and published it; empty for nobody.
+    /// Who reviewed and published it; empty if nobody has.
     pub reviewer: String,
-    /// When it was begun, in milliseconds since 1970.
+    /// When it was created, in milliseconds since 1970.
     pub created_at: i64,
     /// When it was changed last.
     pub changed_at: i64,
@@ -84,7 +84,7 @@ pub struct TakeStep {
     pub who: String,
     /// What they did.
     pub what: String,
-    /// What they said about it.
+    /// Their comment.
     pub note: String,
     /// The document that they left, where it is another one; empty for the same.
     pub document: String,
@@ -111,7 +111,7 @@ pub struct TakeChange {
     pub step: TakeStep,
 }
 
-/// A take that is published.
+/// A published take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedTake {
     /// Its number.
@@ -122,7 +122,7 @@ pub struct PublishedTake {
     pub is_told: bool,
 }
 
-/// A take that is begun.
+/// A new take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewTake {
     /// See [`Take`].
@@ -143,10 +143,10 @@ const COLUMNS: &str =
     "id, stix_id, feed, domain, title, state, revision, author, reviewer, created_at, changed_at, document";
 
 impl Library {
-    /// Begins a take as a draft. Its number.
+    /// Creates a draft; returns its number.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn add_take(&self, new: &NewTake) -> Result<i64, StoreError> {
         let mut transaction = self.write.begin().await?;
         let at = now();
@@ -181,7 +181,7 @@ impl Library {
     /// Changes a take; `false` when somebody has changed it since the revision that was seen, or there is none.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn change_take(&self, id: i64, change: &TakeChange) -> Result<bool, StoreError> {
         let mut transaction = self.write.begin().await?;
         let at = now();
@@ -217,17 +217,17 @@ impl Library {
     /// A take.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn take(&self, id: i64) -> Result<Option<Take>, StoreError> {
         let statement = format!("SELECT {COLUMNS} FROM attack_takes WHERE id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(id).fetch_optional(&self.read).await?;
         row.as_ref().map(take).transpose()
     }
 
-    /// Takes, those that were changed last first; about one object, where its STIX id is given.
+    /// Takes, those that were changed last first; about one object, where its STIX ID is given.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn takes(&self, object: Option<&str>) -> Result<Vec<Take>, StoreError> {
         let statement = format!(
             "SELECT {COLUMNS} FROM attack_takes WHERE $1 = '' OR stix_id = $1 ORDER BY changed_at DESC, id DESC LIMIT {MOST}"
@@ -239,7 +239,7 @@ impl Library {
     /// Every take that is published, whether it still holds or not.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn published_takes(&self) -> Result<Vec<PublishedTake>, StoreError> {
         let statement = "SELECT id, revision, told FROM attack_takes WHERE state = 'published' ORDER BY id";
         let rows = sqlx::query(statement).fetch_all(&self.read).await?;
@@ -254,7 +254,7 @@ impl Library {
     /// revision is another one now. Of several processes only one is told `true`.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn tell_stale(&self, id: i64, revision: i64) -> Result<bool, StoreError> {
         let statement = "UPDATE attack_takes SET told = revision WHERE id = $1 AND revision = $2 AND told <> revision";
         let done = sqlx::query(statement).bind(id).bind(revision).execute(&self.write).await?;
@@ -264,7 +264,7 @@ impl Library {
     /// The event was not written after all, or the take holds again.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn forget_stale(&self, id: i64, revision: i64) -> Result<(), StoreError> {
         let statement = "UPDATE attack_takes SET told = 0 WHERE id = $1 AND told = $2";
         sqlx::query(statement).bind(id).bind(revision).execute(&self.write).await?;
@@ -274,7 +274,7 @@ impl Library {
     /// The steps of a take, the first one first.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// If the database is unavailable.
     pub async fn take_steps(&self, id: i64) -> Result<Vec<TakeStep>, StoreError> {
         let rows = sqlx::query(
             "SELECT at, who, what, note, document, wrote, published FROM attack_take_steps WHERE take = $1 ORDER BY id",

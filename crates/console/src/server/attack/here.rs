@@ -5,12 +5,10 @@ use crate::server::coverage::Coverage;
 use crate::server::events::{Row, Tick, scale};
 use crate::server::session::May;
 use crate::server::{Refused, parts};
-use lazaret_model::TechniqueId;
+use lazaret_model::{DAY, TechniqueId};
 use lazaret_store::{EventFilter, Version, now};
 use std::borrow::Cow;
 
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 /// Events that are shown.
 const NEWEST: i64 = 10;
 /// Units of the chart from one bar to the next.

@@ -3,9 +3,11 @@
 use super::facts::named;
 use super::pin::Pin;
 use super::{Reader, Where, shelf, shelf_in};
+use crate::Language;
 use crate::server::extract::Query;
 use crate::server::session::Shown;
 use crate::server::{Answer, Refused, parts, shown_time};
+use crate::words::size;
 use askama::Template;
 use axum::extract::State;
 use axum::http::Uri;
@@ -67,7 +69,7 @@ pub(super) async fn show(State(console): State<parts::Library>, reader: Reader) 
             track.releases.push(Row {
                 release: release.clone(),
                 imported: shown_time(release.imported_at),
-                size: format!("{:.1} MB", release.bytes as f64 / 1e6),
+                size: size(Language::English, release.bytes.unsigned_abs()),
                 before,
                 api: format!("/api/v1/attack/releases/{}/{}/{}/bundle", release.feed, release.domain, release.name),
             });

@@ -2,12 +2,12 @@
 
 use super::facts::named;
 use super::take_form::{CITATION, ClaimFields, RELATIONSHIP};
-use super::takes::object_path;
 use super::{MOST_PROSE, Where, steady};
 use crate::prose::start_of;
 use crate::server::Refused;
 use lazaret_attack::{
-    AttackError, Catalog, Choice, Effective, Found, Reference, Related, binding, references, related, text_of,
+    AttackError, Catalog, Choice, Effective, Found, Reference, Related, binding, kind_of, references, related,
+    section_of, text_of,
 };
 use serde_json::{Map, Value};
 use std::collections::HashSet;
@@ -245,6 +245,11 @@ fn source(one: &Reference) -> String {
     let cut = if description.len() < one.description.len() { "…" } else { "" };
     let parts = [one.external_id.as_str(), &format!("{description}{cut}"), &one.url].map(str::to_owned);
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+/// The page of an object, by its STIX id.
+pub(super) fn object_path(stix_id: &str) -> String {
+    format!("/{}/{stix_id}", section_of(kind_of(stix_id)).path)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Analysts' takes: written against an exact source, read by somebody else, published, and shown only while they hold.
 
-use super::take_cited::{Entry, Subject, bound_to_newest};
+use super::take_cited::{Entry, Subject, bound_to_newest, object_path};
 use super::take_form::{Fields, document};
 use super::{Reader, Where, day, shelf, shelf_exact};
 use crate::prose::Citations;
@@ -13,8 +13,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use lazaret_attack::{
     Catalog, Choice, Deed, Document, Evidence, Fit, Found, TAKE_PENDING, TakeError, Trouble, Vouched, act as do_it,
-    authors, begin as begin_it, kind_of, look, references, section_of, served, take_about, takes_now, template,
-    why_stale,
+    authors, begin as begin_it, look, references, served, take_about, takes_now, template, why_stale,
 };
 use lazaret_model::AuditAct;
 use lazaret_store::{Take, TakeState, TakeStep};
@@ -140,10 +139,6 @@ struct Row {
     by: String,
     /// What changed since a stale one was written; empty for any other.
     why: String,
-}
-
-pub(super) fn object_path(stix_id: &str) -> String {
-    format!("/{}/{stix_id}", section_of(kind_of(stix_id)).path)
 }
 
 /// Which takes somebody asks for.

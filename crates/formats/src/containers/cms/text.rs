@@ -2,7 +2,7 @@
 
 use super::{is_message, open_message};
 use crate::containers::{decode, text_of};
-use crate::{Content, Member, OpenError, Parts, identify};
+use crate::{Content, Member, OpenError, Parts, encoding};
 use lazaret_model::Role;
 
 /// Bytes of text that are read.
@@ -17,7 +17,7 @@ const LABELS: [&str; 4] = ["PKCS7", "PKCS #7", "PKCS#7", "CMS"];
 /// Opens every message of a text.
 pub(super) fn open(input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let bytes = text_of(input, MOST, parts)?;
-    let text = identify::decode_text(&bytes);
+    let text = encoding::decode(&bytes);
     let (mut block, mut blocks) = (None::<String>, 0_u64);
     for line in text.lines() {
         let line = line.trim();

@@ -2,7 +2,7 @@
 //! of a message whose other pieces are messages of their own (RFC 2046, 5.2.2).
 
 use crate::containers::bytes::RUNS;
-use crate::containers::ooxml::is_share;
+use crate::containers::shares::is_share;
 use crate::{Content, Member, OpenError, Parts};
 use lazaret_model::{Family, Finding, Role, Severity, extension};
 use mail_parser::{MessagePart, MimeHeaders as _};

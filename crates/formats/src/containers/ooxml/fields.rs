@@ -1,6 +1,7 @@
 //! Codes of fields and formulas: the places and commands in them.
 
-use super::{Found, is_remote};
+use super::Found;
+use crate::containers::shares::is_remote;
 use crate::containers::xml::{Token, attribute, tokens, unescape, values};
 
 /// What a link is to a document, which somebody has to click.

@@ -1,6 +1,7 @@
 //! Formulas of cells: the commands and places in them, the libraries that they call, and what they fetch.
 
-use super::{Found, fields, is_share};
+use super::{Found, fields};
+use crate::containers::shares::is_share;
 use crate::containers::xml::{Token, tokens, unescape};
 
 /// Elements whose text is a formula.

@@ -4,7 +4,7 @@ use super::first::first_packet;
 use super::open_packets;
 use super::packets::header;
 use crate::containers::{decode, streams, text_of};
-use crate::{Content, Member, OpenError, Parts, identify};
+use crate::{Content, Member, OpenError, Parts, encoding};
 use lazaret_model::Role;
 
 /// Bytes of text that are read.
@@ -34,7 +34,7 @@ enum Block {
 /// Opens every block of a text.
 pub(super) fn open(input: &Content, parts: &mut Parts<'_, '_>) -> Result<(), OpenError> {
     let bytes = text_of(input, MOST, parts)?;
-    let text = identify::decode_text(&bytes);
+    let text = encoding::decode(&bytes);
     let (mut place, mut steps) = (Place::Outside, 0_u64);
     for line in text.lines() {
         steps += 1;

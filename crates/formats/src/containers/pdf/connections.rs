@@ -4,8 +4,7 @@
 use super::objects::Value;
 use super::{Document, text};
 use crate::containers::links::Links;
-use crate::containers::ooxml::is_share;
-use crate::containers::shares::leaves_house;
+use crate::containers::shares::{is_share, leaves_house};
 use crate::containers::xml::{Token, attribute, tokens, unescape};
 use crate::{OpenError, Parts};
 

@@ -30,6 +30,20 @@ pub(crate) struct Entry {
     pub(crate) elsewhere: bool,
 }
 
+/// A member and how its headers describe it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) entry: Entry,
+    /// The local header's description, where it differs in what matters.
+    pub(crate) other: Option<Entry>,
+    /// What differs, such as `name`.
+    pub(crate) differs: Vec<&'static str>,
+    /// No central directory lists it.
+    pub(crate) unlisted: bool,
+    /// No local header stands where the directory says.
+    pub(crate) headless: bool,
+}
+
 impl Entry {
     pub(crate) fn encrypted(&self) -> bool {
         self.flags & 1 != 0

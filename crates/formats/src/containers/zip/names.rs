@@ -1,7 +1,6 @@
 //! Names without the mark of UTF-8: written in whatever code page the packer's system had (APPNOTE, appendix D, asks for CP437).
 
-use super::Entry;
-use super::structure::Listed;
+use super::{Entry, Listed};
 use chardetng::EncodingDetector;
 use encoding_rs::Encoding;
 

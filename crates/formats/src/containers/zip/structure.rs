@@ -1,6 +1,6 @@
 //! What is in a ZIP file: every central directory and every local header, however they disagree (APPNOTE 6.3.10).
 
-use super::entry::{Entry, apply_extra, plausible, spelled};
+use super::entry::{Entry, Listed, apply_extra, plausible, spelled};
 use super::member::{Cipher, Counted, with_reader};
 use crate::containers::bytes::{u16_le, u32_le, u64_le, utf8_or_cp437};
 use crate::{Budget, Content, OpenError, Parts};
@@ -23,20 +23,6 @@ const MOST_COMMENTS: usize = 256 << 10;
 const MORE_HEADERS: &str = "it has more than 250,000 headers of one sort, and only so many are looked at";
 const MORE_MEMBERS: &str = "it has more than 250,000 members, and only so many are looked at";
 const MORE_NAMES: &str = "the names of its members come to more than 32 MiB, and only so many are looked at";
-
-/// A member and how its headers describe it.
-#[derive(Debug)]
-pub(crate) struct Listed {
-    pub(crate) entry: Entry,
-    /// The local header's description, where it differs in what matters.
-    pub(crate) other: Option<Entry>,
-    /// What differs, such as `name`.
-    pub(crate) differs: Vec<&'static str>,
-    /// No central directory lists it.
-    pub(crate) unlisted: bool,
-    /// No local header stands where the directory says.
-    pub(crate) headless: bool,
-}
 
 /// Everything found.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! What is in an authority's certificate (RFC 5280): whose it is, how long it is good, and for whom it may vouch.
 
-use super::folder::AuthorityRole;
+use super::kind::AuthorityRole;
 use data_encoding::HEXUPPER;
 use rcgen::PublicKeyData;
 use rustls_pki_types::CertificateDer;

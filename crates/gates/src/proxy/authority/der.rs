@@ -1,6 +1,6 @@
 //! What tokens give and certificates want in DER (X.690): signatures and keys of two numbers, points of curves.
 
-use super::signer::KeyKind;
+use super::kind::KeyKind;
 
 /// `SEQUENCE { INTEGER, INTEGER }`: the form of `ECDSA-Sig-Value` (RFC 3279, 2.2.3) and of `RSAPublicKey` (RFC 8017, A.1.1). Both
 /// are numbers without a sign, the most significant byte first.

@@ -5,8 +5,8 @@
 
 use super::certificate::{AuthorityCertificate, described, is_right, public_key};
 use super::key::{Key, TokenKey};
+use super::kind::{AuthorityRole, KeyKind};
 use super::name::{self, Address, KeyName};
-use super::signer::KeyKind;
 use super::tokens::Tokens;
 use crate::GateError;
 use crate::settings::ProxySettings;
@@ -27,40 +27,6 @@ use time::OffsetDateTime;
 const DAYS: i64 = 3_650;
 /// The file that is locked; its name begins with a dot, so that no backup has it.
 const LOCK: &str = ".lock";
-
-/// What an authority is at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthorityRole {
-    /// Sites' certificates are signed by it.
-    Present,
-    /// It will sign them; clients are told of it until then.
-    Next,
-    /// It did; it is kept so that a change can be taken back.
-    Previous,
-}
-
-impl AuthorityRole {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Present, Self::Next, Self::Previous];
-
-    /// What it is called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Present => "present",
-            Self::Next => "next",
-            Self::Previous => "previous",
-        }
-    }
-
-    /// What its files are called.
-    fn stem(self) -> &'static str {
-        match self {
-            Self::Present => "ca",
-            Self::Next => "next",
-            Self::Previous => "previous",
-        }
-    }
-}
 
 /// A certificate with its key.
 pub(super) struct Pair {

@@ -1,8 +1,8 @@
 //! What an authority signs with: a key in a file, or one in a token that signs itself and never gives it away.
 
 use super::der;
+use super::kind::KeyKind;
 use super::name::KeyName;
-use super::signer::KeyKind;
 use super::tokens::Tokens;
 use crate::GateError;
 use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm, SigningKey};

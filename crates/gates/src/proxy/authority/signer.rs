@@ -3,6 +3,7 @@
 //! stays out of the process that speaks to everybody.
 
 use super::der;
+use super::kind::KeyKind;
 use super::name::KeyName;
 use crate::proxy::helper;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
@@ -29,28 +30,6 @@ const P384: &[u8] = &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22];
 const RSA_BITS: u64 = 3_072;
 /// The exponent of one: 65537 (FIPS 186-5, A.1.1).
 const RSA_EXPONENT: &[u8] = &[1, 0, 1];
-
-/// What kind of key signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum KeyKind {
-    /// ECDSA with P-256 and SHA-256.
-    P256,
-    /// ECDSA with P-384 and SHA-384.
-    P384,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rsa,
-}
-
-impl KeyKind {
-    /// What it is called.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::P256 => "EC P-256",
-            Self::P384 => "EC P-384",
-            Self::Rsa => "RSA",
-        }
-    }
-}
 
 /// A question, one JSON object a line.
 #[derive(Serialize, Deserialize)]

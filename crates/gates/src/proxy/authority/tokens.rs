@@ -1,8 +1,9 @@
 //! The token that holds the authority's key, as the rest of the proxy sees it: questions to the process that has its module
 //! (`signer.rs`), which is started when it is needed, and again when it or its session with the token is gone.
 
+use super::kind::KeyKind;
 use super::name::{Address, KeyName};
-use super::signer::{Answer, Fault, KeyKind, Question, SIGNER_ARGUMENT, Trouble};
+use super::signer::{Answer, Fault, Question, SIGNER_ARGUMENT, Trouble};
 use crate::GateError;
 use crate::proxy::helper::{Helper, took_too_long};
 use crate::settings::ProxySettings;

@@ -7,11 +7,10 @@ use crate::display::{self, plain};
 use crate::failure::Failure;
 use crate::record;
 use lazaret_console::Coverage;
+use lazaret_model::DAY;
 use lazaret_store::{EventFilter, LoggedEvent, Sightings, now};
 use std::process::ExitCode;
 
-/// Milliseconds of a day.
-const DAY: i64 = 86_400_000;
 /// Events that are shown.
 const MOST_EVENTS: i64 = 10;
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 pub(crate) async fn run(common: &Common, options: &Search) -> Result<ExitCode, Failure> {
     let catalog = super::catalog(common).await?;
-    let search = lazaret_attack::Search::new(Some(super::data(common).join(super::INDEX)));
+    let search = lazaret_attack::Search::new(Some(super::data(common).join(crate::folder::INDEX)));
     let question = Question {
         words: options.words.join(" "),
         section: options.section.clone().unwrap_or_default(),
