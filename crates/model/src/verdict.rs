@@ -124,7 +124,7 @@ impl Weights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, PartId, Role};
+    use crate::{PartId, Role};
 
     fn part(id: u32, parent: Option<u32>) -> Part {
         Part { id: PartId(id), parent: parent.map(PartId), role: Role::Member, ..Part::sample(&format!("p{id}"), 0) }
