@@ -169,7 +169,7 @@ pub static EMITTERS: &[Emitter] = &[
     row(By::Rules, "eicar", &["T1204.002"]),
     row(By::Pipeline, "clamd", &["T1204.002"]),
     row(By::Pipeline, "hashes", &["T1204.002"]),
-    row(By::Pipeline, "parts", &["T1027"]),
+    row(By::Pipeline, "budget", &["T1027"]),
     row(By::Pipeline, "together", &["T1204.004"]),
     row(By::Pipeline, "walk", &["T1499.003"]),
 ];

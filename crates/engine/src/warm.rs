@@ -7,13 +7,14 @@ use lazaret_formats::{Content, Setup, Visitor, walk};
 use lazaret_model::{Child, Finding, Limits, Part, PartId};
 
 /// Ordinary files of the kinds that pages are made of. They are not hostile, and as short as shows most of what such files have.
-const ORDINARY: [(&str, &[u8]); 6] = [
-    ("page.html", include_bytes!("warm/page.html")),
-    ("script.js", include_bytes!("warm/script.js")),
-    ("sheet.css", include_bytes!("warm/sheet.css")),
-    ("data.json", include_bytes!("warm/data.json")),
-    ("prose.txt", include_bytes!("warm/prose.txt")),
-    ("picture.svg", include_bytes!("warm/picture.svg")),
+const ORDINARY: [(&str, &[u8]); 7] = [
+    ("a.html", include_bytes!("warm/page.html")),
+    ("a.js", include_bytes!("warm/script.js")),
+    ("a.css", include_bytes!("warm/sheet.css")),
+    ("a.json", include_bytes!("warm/data.json")),
+    ("a.txt", include_bytes!("warm/prose.txt")),
+    ("a.svg", include_bytes!("warm/picture.svg")),
+    ("a.csv", include_bytes!("warm/table.csv")),
 ];
 
 /// For whoever is to inspect many files. This thread must be the one that forks: what patterns learn is kept for it.
@@ -23,13 +24,13 @@ pub(crate) fn warm_up(inspector: &Inspector) {
         look(inspector, name, bytes);
     }
     let pairs = pairs();
-    look(inspector, "pairs.txt", pairs.as_bytes());
+    look(inspector, "b.txt", pairs.as_bytes());
     look(
         inspector,
         "pairs.js",
         format!("'use strict';\nvar a = 1;\n/*\n{pairs}*/\nfunction b() {{ return a; }}\n").as_bytes(),
     );
-    look(inspector, "pairs.html", format!("<!DOCTYPE html><html><body><pre>{pairs}</pre></body></html>").as_bytes());
+    look(inspector, "b.html", format!("<!DOCTYPE html><html><body><pre>{pairs}</pre></body></html>").as_bytes());
 }
 
 /// A text in which every letter follows every other. A pattern notes where it goes from each place with each letter the first time
@@ -84,36 +85,27 @@ mod tests {
     /// Files like those of pages, with other things in them.
     const OTHERS: [(&str, &str); 9] = [
         (
-            "index.html",
+            "c.html",
             "<!doctype html><html><head><title>News</title><meta name=description content='All of it'><script src=a.js></script></head>\
              <body class=\"x y\"><h2>Today</h2><p>Click the link &raquo; <a href='https://a.invalid/x?y=1&z=2'>more</a></p>\
              <video controls src=/film.mp4></video><script>var a=[1,2,3];for(var i=0;i<a.length;i++)console.log(a[i]);</script>\
              <form action=/search><input name=q><button>Go</button></form></body></html>",
         ),
-        ("part.html", "<div id=\"root\"></div><p>Nothing but a paragraph, and a word in <b>bold</b>.</p>"),
+        ("d.html", "<div id=\"root\"></div><p>Nothing but a paragraph, and a word in <b>bold</b>.</p>"),
         (
-            "app.js",
+            "c.js",
             "import { a } from './a.js';\nexport default class B extends a {\n  constructor(x) { super(x); this.y = x ?? {}; }\n  \
              async go() { const r = await fetch('/api/b', { method: 'POST', body: JSON.stringify(this.y) }); return r.json(); }\n}\n",
         ),
+        ("d.js", "(()=>{var e={7:(e,t)=>{t.x=function(e){return e&&e.__esModule?e:{default:e}}}};window.x=e[7]})();"),
+        ("c.css", "html{height:100%}a:hover{color:#06c}.a{background-image:url(a.png)}@media print{nav{display:none}}"),
+        ("c.json", "[{\"a\":1,\"b\":\"two\",\"c\":[true,null]},{\"a\":2,\"b\":\"https:\\/\\/b.invalid\\/\",\"c\":[]}]"),
         (
-            "vendor.min.js",
-            "(()=>{var e={7:(e,t)=>{t.x=function(e){return e&&e.__esModule?e:{default:e}}}};window.x=e[7]})();",
-        ),
-        (
-            "site.css",
-            "html{height:100%}a:hover{color:#06c}.a{background-image:url(a.png)}@media print{nav{display:none}}",
-        ),
-        (
-            "list.json",
-            "[{\"a\":1,\"b\":\"two\",\"c\":[true,null]},{\"a\":2,\"b\":\"https:\\/\\/b.invalid\\/\",\"c\":[]}]",
-        ),
-        (
-            "notes.txt",
+            "c.txt",
             "Bread, milk, eggs.\nCall the plumber at noon - 555 0100.\nThe train leaves at 17:05 from platform 3.\n",
         ),
-        ("table.csv", "day,visits,share\n2026-01-01,120,0.31\n2026-01-02,98,0.22\n\"2026-01-03\",\"1,204\",0.47\n"),
-        ("dot.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 2 2\"><path d=\"M0 0h2v2z\"/></svg>"),
+        ("c.csv", "day,visits,share\n2026-01-01,120,0.31\n2026-01-02,98,0.22\n\"2026-01-03\",\"1,204\",0.47\n"),
+        ("c.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 2 2\"><path d=\"M0 0h2v2z\"/></svg>"),
     ];
 
     #[test]

@@ -63,7 +63,7 @@ patterns! {
     // Names may stand in brackets: `clipboard["writetext"]`, `document["execcommand"]("copy")`.
     CLIPBOARD = r#"clipboard["'\s\])]*(?:\?\.\s*\[|\?\.|\.|\[)[\s"'(]*write(?:text)?\b|execcommand[^;{}\r\n]{0,60}?["'](?:copy|cut)\b|setdata["'\s\])]*\(\s*["'(\s]*text(?:/plain)?|clipboarddata["'\s\])]*[.\[][\s"'(]*setdata|new\s+clipboarditem"#;
     COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b|\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup|\b(?:schtasks(?:\.exe)?\s[^\r\n]{0,60}/create\b|reg(?:\.exe)?\s+add\s[^\r\n]{0,80}currentversion\\{1,4}run|winget(?:\.exe)?\s+(?:install|configure)\s|crontab\s)[^\r\n]{0,160}(?:https?:|\bmshta\b|%te?mp%|%(?:local)?appdata%|users\\{1,4}public)|https?:[^\r\n]{0,160}\|\s*crontab\s+-"#;
-    // A program on a share; apart, since paths that end with a program of the system look like one.
+    // A program on a share; apart, since paths that end with a program of the system look like one (`shared`).
     SHARED = r#"\\\\{1,3}[a-z0-9][a-z0-9.-]+(?:@[a-z0-9]+)*\\{1,2}[^\s"'<>|]{1,160}\.(?:exe|scr|cpl|msi|lnk|bat|cmd|vbs|jse?|hta|ps1)\b"#;
     UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:/\S{0,20}/)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}";
 
@@ -291,7 +291,7 @@ impl Code {
 
     /// A command line of Windows or macOS that no page has a reason to copy, wherever it stands.
     pub(super) fn of_windows(&self) -> Option<String> {
-        excerpt_line(&COMMAND, &self.plain).or_else(|| excerpt_line(&SHARED, &self.plain))
+        excerpt_line(&COMMAND, &self.plain).or_else(|| shared_line(&self.plain))
     }
 
     /// A command line that manuals offer to copy, too.
@@ -309,9 +309,24 @@ impl Code {
     }
 }
 
+/// Programs on shares. Behind the letter of a drive there is a path of this machine, as literals write it.
+fn shared(text: &str) -> impl Iterator<Item = regex::Match<'_>> {
+    let of_a_drive = |start: usize| {
+        let before = text.get(..start).and_then(|before| before.strip_suffix(':')).unwrap_or_default().as_bytes();
+        matches!(before, [.., letter] if letter.is_ascii_alphabetic())
+            && !matches!(before, [.., other, _] if other.is_ascii_alphanumeric())
+    };
+    SHARED.find_iter(text).filter(move |found| !of_a_drive(found.start()))
+}
+
+/// The line from the first of them on.
+fn shared_line(text: &str) -> Option<String> {
+    shared(text).next().map(|found| cut(up_to(text, found.start(), |c| matches!(c, '\r' | '\n'))))
+}
+
 /// A command line in text that people see.
 pub(super) fn shown_command(markup: &str) -> Option<String> {
-    excerpt_line(&COMMAND, markup).or_else(|| excerpt_line(&SHARED, markup)).or_else(|| excerpt(&UNIX, markup))
+    excerpt_line(&COMMAND, markup).or_else(|| shared_line(markup)).or_else(|| excerpt(&UNIX, markup))
 }
 
 /// A command in text that people see, in lower case, that hides what it does and gets it from elsewhere, or a program on a share.
@@ -319,13 +334,13 @@ pub(super) fn shown_from_afar(text: &str) -> Option<String> {
     let line = |found: regex::Match<'_>| cut(up_to(text, found.start(), |c| matches!(c, '\r' | '\n')));
     let mut commands = COMMAND.find_iter(text).chain(UNIX.find_iter(text)).map(line);
     let hidden = commands.find(|command| hides(command) && AFAR.is_match(command));
-    hidden.or_else(|| excerpt_line(&SHARED, text))
+    hidden.or_else(|| shared_line(text))
 }
 
 /// Whether a command is written as manuals write theirs: in full, and to be seen when it runs.
 pub(super) fn plainly_offered(value: &str, code: &str) -> bool {
     let code = code.to_ascii_lowercase();
-    !HIDES.is_match(value) && !PARTED.is_match(&code) && (COMMAND.is_match(&code) || SHARED.is_match(&code))
+    !HIDES.is_match(value) && !PARTED.is_match(&code) && (COMMAND.is_match(&code) || shared(&code).next().is_some())
 }
 
 /// Whether a command hides what it does, or starts others from afar.
@@ -335,7 +350,7 @@ pub(super) fn hides(command: &str) -> bool {
 
 /// A command line that is a value of its own in normalised code or in tags.
 pub(super) fn command_value(plain: &str) -> Option<String> {
-    let mut values = COMMAND.find_iter(plain).chain(SHARED.find_iter(plain)).chain(UNIX.find_iter(plain));
+    let mut values = COMMAND.find_iter(plain).chain(shared(plain)).chain(UNIX.find_iter(plain));
     let found = values.find(|found| is_value(plain, found.start()))?;
     Some(cut(up_to(plain, found.start(), |c| matches!(c, '\r' | '\n'))))
 }

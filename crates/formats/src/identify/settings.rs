@@ -23,7 +23,8 @@ fn is_sylk(text: &str) -> bool {
     let begins = records.next().is_some_and(|first| first == "ID" || first.starts_with("ID;"));
     let cell = |line: &str| {
         let place = line.strip_prefix("C;").and_then(|rest| rest.strip_prefix(['X', 'Y']));
-        place.is_some_and(|place| place.starts_with(|c: char| c.is_ascii_digit())) && line.matches(';').count() > 1
+        let number = place.and_then(|place| place.split(';').next()).unwrap_or_default();
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) && line.matches(';').count() > 1
     };
     begins && records.any(|line| cell(line) || line.starts_with("NN;N"))
 }

@@ -194,7 +194,10 @@ fn tokens_of(id: u16, data: &[u8]) -> &[u8] {
 
 /// Whether a formula, as it is written out here, calls a library or starts a program outside of its texts.
 fn calls_library(formula: &str) -> bool {
-    formula.split('"').step_by(2).any(|outside| outside.split_whitespace().any(|call| LIBRARY.contains(&call)))
+    formula
+        .split('"')
+        .step_by(2)
+        .any(|outside| outside.split_whitespace().any(|call| LIBRARY.contains(&call.trim_start_matches('='))))
 }
 
 /// The tokens of a formula, without what stands behind them.
