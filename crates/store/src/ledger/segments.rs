@@ -19,7 +19,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use std::collections::HashMap;
 
 /// The decision of what is in segments.
-const DELIVERED: &str = "deliver";
+pub(super) const DELIVERED: &str = "deliver";
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 /// Segments that are listed at once, and those whose keys are read at once.
@@ -305,6 +305,13 @@ impl List {
             let last = sqlx::query(sql).bind(day).fetch_optional(&mut *connection).await?;
             let Some(last) = last else { return Ok(Self { ended: true, ..list }) };
             list.below = last.try_get::<i64, _>("last_id")?.saturating_add(1);
+        }
+        if before < i64::MAX {
+            // The only one that goes on beyond that number, so that none of those above it are looked at.
+            let sql = "SELECT last_id FROM segments WHERE last_id >= $1 ORDER BY last_id LIMIT 1";
+            let last = sqlx::query(sql).bind(before).fetch_optional(&mut *connection).await?;
+            let last: Option<i64> = last.map(|row| row.try_get("last_id")).transpose()?;
+            list.below = last.map_or(list.below, |last| list.below.min(last.saturating_add(1)));
         }
         if filter.from.is_some() {
             let sql = "SELECT first_id FROM segments WHERE day >= $1 ORDER BY day, last_id LIMIT 1";
