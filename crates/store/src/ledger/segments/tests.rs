@@ -1,8 +1,8 @@
 use super::*;
 use crate::ledger::tests::Postgres;
 use crate::ledger::{Cursor, Event, Settled};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Some day, long after 1970.
 const NOW: i64 = 20_000 * DAY;
@@ -308,4 +308,19 @@ async fn segments_above_a_page_are_not_looked_at_for_it() {
         let list = List::of(&mut snapshot, &EventFilter::default(), before, 0).await.unwrap();
         assert_eq!(list.below, expected, "{before}");
     }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_download_does_not_wait_for_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = sqlite(&folder).await;
+    ledger.record(plain(1)).await.unwrap();
+    let (one, _two, _three) =
+        (ledger.snapshot().await.unwrap(), ledger.snapshot().await.unwrap(), ledger.snapshot().await.unwrap());
+    let soon = Duration::from_millis(200);
+    assert!(timeout(soon, ledger.snapshot()).await.is_err(), "pages have every connection");
+    assert_eq!(ledger.prevalence(&plain(1).sha256).await.unwrap(), 1);
+    assert!(ledger.site(&plain(1).domain).await.unwrap().is_some());
+    one.commit().await.unwrap();
+    assert!(ledger.snapshot().await.is_ok());
 }
