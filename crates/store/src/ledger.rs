@@ -46,7 +46,7 @@ use sqlx::{AnyPool, AssertSqlSafe, Connection, Row};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast, mpsc};
 
 /// How long a statement waits for a database that is locked, and the start for a server.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -55,6 +55,9 @@ const SERVER_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the tables are brought up to date, where another process may be doing the same, and the pause between.
 const TRIES: usize = 4;
 const PAUSE: Duration = Duration::from_millis(250);
+/// Connections that read, and how many of them may look at events at once, which may take long: whoever waits for a download needs one.
+const READERS: u32 = 4;
+const SNAPSHOTS: usize = 3;
 /// Events waiting to be written; whoever brings more waits.
 const QUEUE: usize = 1_024;
 /// Events kept for a watcher that is behind; it misses older ones.
@@ -79,6 +82,8 @@ pub struct Ledger {
     damaged: Arc<AtomicBool>,
     /// How often samples are in segments.
     known: segments::Known,
+    /// Places for those who look at events.
+    snapshots: Arc<Semaphore>,
 }
 
 impl Ledger {
@@ -130,7 +135,7 @@ impl Ledger {
         let address = if sqlite && !address.contains('?') { format!("{address}?mode=rwc") } else { address.to_owned() };
         let write = options(if sqlite { 1 } else { 4 }).connect(&address).await.map_err(opened)?;
         bring_up_to_date(&write, sqlite, &shown).await?;
-        let read = options(4).connect(&address).await.map_err(opened)?;
+        let read = options(READERS).connect(&address).await.map_err(opened)?;
         let folded = sqlx::query("SELECT lower('Ü') AS folded").fetch_one(&read).await.map_err(opened)?;
         let folds = folded.try_get::<String, _>("folded").is_ok_and(|folded| folded == "ü");
         let (appends, queue) = mpsc::channel(QUEUE);
@@ -139,7 +144,8 @@ impl Ledger {
         let writer = events::Writer { pool: write.clone(), away: away.clone(), damaged: Arc::clone(&damaged) };
         tokio::spawn(events::append(writer, queue, news.clone()));
         let known = segments::Known::default();
-        Ok(Self { read, write, appends, news, sqlite, folds, key: None, shown: shown.into(), away, damaged, known })
+        let (shown, snapshots) = (shown.into(), Arc::new(Semaphore::new(SNAPSHOTS)));
+        Ok(Self { read, write, appends, news, sqlite, folds, key: None, shown, away, damaged, known, snapshots })
     }
 
     /// Events as they are recorded by this process from now on, without their reports.

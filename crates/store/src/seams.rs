@@ -13,10 +13,12 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + S
 
 /// What happened, in the order in which it was written down, for those who must hear of all of it.
 pub trait Journal: Send + Sync {
-    /// Records an event of the gates. When this is done, it survives a crash. A reference is taken once.
+    /// Records an event of the gates. When this is done, it survives a crash. A reference is taken once, but for what was delivered
+    /// long ago.
     fn record(&self, event: Event) -> Pending<'_, ()>;
 
-    /// Whether an event of the gates was recorded under a reference: the answer to whoever recorded it may have been lost.
+    /// Whether an event of the gates was recorded under a reference: the answer to whoever recorded it may have been lost. What was
+    /// delivered long ago need not be found.
     fn has<'a>(&'a self, reference: &'a str) -> Pending<'a, bool>;
 
     /// Writes down what a room tells, as durably; the reference under which it is found.
@@ -94,7 +96,7 @@ impl Journal for Ledger {
     }
 
     fn has<'a>(&'a self, reference: &'a str) -> Pending<'a, bool> {
-        Box::pin(async move { Ok(self.event(reference).await?.is_some()) })
+        Box::pin(async move { Ok(self.row(reference).await?.is_some()) })
     }
 
     fn tell(&self, news: RoomNews) -> Pending<'_, String> {

@@ -73,10 +73,10 @@ pub(super) struct DecideForm {
 }
 
 pub(super) async fn asked_for(console: &parts::Releases, reference: &str) -> Result<LoggedEvent, Refused> {
-    let event = console.ledger.event(&reference.to_uppercase()).await?;
+    let event = console.ledger.stopped_event(&reference.to_uppercase()).await?;
     // What was not kept cannot be given, and who guesses numbers learns nothing from the difference.
     event
-        .filter(|event| !event.event.content_blob.is_empty() && event.event.decision != "deliver")
+        .filter(|event| !event.event.content_blob.is_empty())
         .ok_or(Refused::Because(StatusCode::NOT_FOUND, "there is no file with this reference that can be requested"))
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn ask(
 async fn request_of(console: &parts::Releases, token: &str) -> Result<(ReleaseRequest, Event), Refused> {
     let missing = Refused::Because(StatusCode::NOT_FOUND, "no such request");
     let Some(request) = console.ledger.request_by_token(token).await? else { return Err(missing) };
-    let Some(event) = console.ledger.event(&request.reference).await? else { return Err(missing) };
+    let Some(event) = console.ledger.stopped_event(&request.reference).await? else { return Err(missing) };
     Ok((request, event.event))
 }
 

@@ -121,12 +121,8 @@ impl Ledger {
     async fn forget_segments(&self, old: Old, told: &mut (impl FnMut(u64) + Send)) -> Result<u64, StoreError> {
         let (mut rows, mut gone) = (FIRST_SEGMENTS, 0_u64);
         loop {
-            let sql = format!(
-                "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE last_id <= $1 AND (to_at < $2 OR \
-                 from_at > $3) ORDER BY id LIMIT {rows}) RETURNING id, number"
-            );
             let start = Instant::now();
-            let deleted = sqlx::query(AssertSqlSafe(sql)).bind(old.last).bind(old.before).bind(old.ahead);
+            let deleted = sqlx::query(AssertSqlSafe(forgetting(rows))).bind(old.last).bind(old.before).bind(old.ahead);
             let deleted = deleted.fetch_all(&self.write).await?;
             let took = start.elapsed();
             let (mut ids, mut events) = (Vec::with_capacity(deleted.len()), 0_u64);
@@ -156,6 +152,14 @@ impl Ledger {
         let first = sqlx::query("SELECT event FROM marks ORDER BY at LIMIT 1").fetch_optional(&self.write).await?;
         first.map(|row| Ok(Old { last: row.try_get("event")?, before, ahead: i64::MAX, mark: None })).transpose()
     }
+}
+
+/// Deletes so many segments. In the order of their events' numbers, so that an index tells where to end: whoever records waits meanwhile.
+fn forgetting(rows: i64) -> String {
+    format!(
+        "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE last_id <= $1 AND (to_at < $2 OR from_at > $3) \
+         ORDER BY last_id LIMIT {rows}) RETURNING id, number"
+    )
 }
 
 /// How many events the next transaction takes, when one of so many took so long.

@@ -11,15 +11,19 @@ mod pack;
 pub(super) use known::Known;
 
 use super::events::EventFilter;
-use super::{Ledger, LoggedEvent};
+use super::{Ledger, LoggedEvent, PATIENCE};
 use crate::StoreError;
 use codec::{Column, Damage, Keys, Texts};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row, Transaction};
 use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 /// The decision of what is in segments.
-const DELIVERED: &str = "deliver";
+pub(super) const DELIVERED: &str = "deliver";
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 /// Segments that are listed at once, and those whose keys are read at once.
@@ -306,6 +310,13 @@ impl List {
             let Some(last) = last else { return Ok(Self { ended: true, ..list }) };
             list.below = last.try_get::<i64, _>("last_id")?.saturating_add(1);
         }
+        if before < i64::MAX {
+            // The only one that goes on beyond that number, so that none of those above it are looked at.
+            let sql = "SELECT last_id FROM segments WHERE last_id >= $1 ORDER BY last_id LIMIT 1";
+            let last = sqlx::query(sql).bind(before).fetch_optional(&mut *connection).await?;
+            let last: Option<i64> = last.map(|row| row.try_get("last_id")).transpose()?;
+            list.below = last.map_or(list.below, |last| list.below.min(last.saturating_add(1)));
+        }
         if filter.from.is_some() {
             let sql = "SELECT first_id FROM segments WHERE day >= $1 ORDER BY day, last_id LIMIT 1";
             let day = from.div_euclid(DAY).saturating_sub(1);
@@ -394,15 +405,44 @@ pub(super) fn merged(rows: Vec<LoggedEvent>, packed: Vec<LoggedEvent>, most: usi
     events
 }
 
+/// A connection on which everything is as at one moment, so that no event is missed or seen twice that is being packed.
+pub(super) struct Snapshot {
+    transaction: Transaction<'static, Any>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Snapshot {
+    /// Ends it.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit().await?)
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Snapshot {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+}
+
 impl Ledger {
-    /// A connection on which everything is as at one moment, so that no event is missed or seen twice that is being packed.
-    pub(super) async fn snapshot(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
-        let mut snapshot = self.read.begin().await?;
+    /// Begins to look at events, as soon as few enough others do.
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        let place = timeout(PATIENCE, Arc::clone(&self.snapshots).acquire_owned()).await;
+        let place = place.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| StoreError::Closed)?;
+        let mut transaction = self.read.begin().await?;
         if !self.sqlite {
             let sql = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
-            sqlx::query(sql).execute(&mut *snapshot).await?;
+            sqlx::query(sql).execute(&mut *transaction).await?;
         }
-        Ok(snapshot)
+        Ok(Snapshot { transaction, _place: place })
     }
 }
 

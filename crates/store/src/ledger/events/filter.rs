@@ -85,18 +85,22 @@ impl EventFilter {
             conditions.push("content_blob > ''".to_owned());
         }
         // The numbers of events rise with their times, but for differences of clocks where several processes write: by the index
-        // on times the number is found from where on, or up to where, events are read at all.
+        // on times the number is found from where on, or up to where, events are read at all. That is the wider one of two, those of
+        // the events on both sides of a time: where few events are in the table, or some were recorded late, either may be far off.
         if let Some(from) = self.from {
             let (from, early) = (from.max(0), from.saturating_sub(SKEW).max(0));
             conditions.push(format!(
-                "at >= {from} AND id >= COALESCE((SELECT id FROM events WHERE at >= {early} ORDER BY at LIMIT 1), {})",
-                i64::MAX
+                "at >= {from} AND id >= (SELECT MIN(id) FROM (\
+                 SELECT COALESCE((SELECT id FROM events WHERE at < {early} ORDER BY at DESC LIMIT 1), 0) AS id UNION ALL \
+                 SELECT id FROM (SELECT id FROM events WHERE at >= {early} ORDER BY at LIMIT 1) AS later) AS near)"
             ));
         }
         if let Some(to) = self.to {
             let (to, late) = (to.max(0), to.saturating_add(SKEW).max(0));
             conditions.push(format!(
-                "at < {to} AND id <= COALESCE((SELECT id FROM events WHERE at >= {late} ORDER BY at LIMIT 1), {})",
+                "at < {to} AND id <= (SELECT MAX(id) FROM (\
+                 SELECT COALESCE((SELECT id FROM events WHERE at >= {late} ORDER BY at LIMIT 1), {}) AS id UNION ALL \
+                 SELECT id FROM (SELECT id FROM events WHERE at < {late} ORDER BY at DESC LIMIT 1) AS earlier) AS near)",
                 i64::MAX
             ));
         }

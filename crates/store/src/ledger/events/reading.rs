@@ -132,16 +132,30 @@ impl Ledger {
     /// # Errors
     /// When the ledger does not answer.
     pub async fn event(&self, reference: &str) -> Result<Option<LoggedEvent>, StoreError> {
-        let sql = format!("SELECT id, {COLUMNS}, {WHOLE} FROM events WHERE reference = $1");
-        let row = sqlx::query(AssertSqlSafe(sql)).bind(reference.to_owned()).fetch_optional(&self.read).await?;
-        if let Some(row) = row {
-            return Ok(Some(logged(&row)?));
+        if let Some(row) = self.row(reference).await? {
+            return Ok(Some(row));
         }
         // Events become part of a segment, and never a row again.
         let mut snapshot = self.snapshot().await?;
         let found = segments::quoted(&mut snapshot, reference).await?;
         snapshot.commit().await?;
         Ok(found)
+    }
+
+    /// The event with a reference number, whole, where something was stopped. Such events are never packed, so that nothing else is
+    /// read, whoever asks for references that nobody was given.
+    ///
+    /// # Errors
+    /// When the ledger does not answer.
+    pub async fn stopped_event(&self, reference: &str) -> Result<Option<LoggedEvent>, StoreError> {
+        Ok(self.row(reference).await?.filter(|logged| logged.event.decision != segments::DELIVERED))
+    }
+
+    /// The event with a reference number, whole, where it is a row.
+    pub(crate) async fn row(&self, reference: &str) -> Result<Option<LoggedEvent>, StoreError> {
+        let sql = format!("SELECT id, {COLUMNS}, {WHOLE} FROM events WHERE reference = $1");
+        let row = sqlx::query(AssertSqlSafe(sql)).bind(reference.to_owned()).fetch_optional(&self.read).await?;
+        row.map(|row| logged(&row)).transpose()
     }
 
     /// Counts since a day (days since 1970).

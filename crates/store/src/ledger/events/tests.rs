@@ -50,6 +50,27 @@ pub(in crate::ledger) async fn suite(ledger: &Ledger) {
     waiting.remove(33);
     let all: Vec<Event> = at_once.into_iter().chain(waiting.iter().cloned()).collect();
     check(ledger, &waiting, &all).await;
+    late(ledger).await;
+}
+
+/// What was recorded hours late, behind what came after it, hides nothing from questions about times, and is found by them.
+async fn late(ledger: &Ledger) {
+    let (then, hour) = ((FIRST_DAY + 50) * DAY, 3_600_000);
+    for (reference, at) in [("late-in-time", then + 5 * hour), ("late-by-hours", then)] {
+        let (reference, gate) = (reference.to_owned(), "late".to_owned());
+        ledger.record(Event { at, reference, gate, decision: "block".into(), ..Event::default() }).await.unwrap();
+    }
+    for (from, to, expected) in [
+        (Some(then + hour), None, "late-in-time"),
+        (None, Some(then + 2 * hour), "late-by-hours"),
+        (Some(then), Some(then + 2 * hour), "late-by-hours"),
+    ] {
+        let filter = EventFilter { from, to, gate: "late".into(), ..EventFilter::default() };
+        let found = ledger.events(&filter, None, 10).await.unwrap();
+        let found: Vec<&str> = found.iter().map(|logged| logged.event.reference.as_str()).collect();
+        assert_eq!(found, [expected], "{from:?} {to:?}");
+        assert_eq!(ledger.count_events(&filter, i64::MAX).await.unwrap(), 1, "{from:?} {to:?}");
+    }
 }
 
 /// That events of one gate are there in their order, and that all of them were counted.

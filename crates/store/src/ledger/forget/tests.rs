@@ -200,3 +200,15 @@ fn how_much_is_forgotten_at_once_follows_from_how_long_it_takes() {
         assert_eq!(next(rows, took), expected, "{rows} {took:?}");
     }
 }
+
+#[tokio::test]
+async fn segments_that_stay_are_not_read_to_find_those_that_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = sqlite(&folder).await;
+    let sql = format!("EXPLAIN QUERY PLAN {}", forgetting(8));
+    let plan =
+        sqlx::query(AssertSqlSafe(sql)).bind(1_i64).bind(1_i64).bind(1_i64).fetch_all(&ledger.read).await.unwrap();
+    let plan: Vec<String> = plan.iter().map(|step| step.try_get("detail").unwrap()).collect();
+    assert!(plan.iter().any(|step| step.contains("last_id<?")), "{plan:?}");
+    assert!(!plan.iter().any(|step| step.starts_with("SCAN segments")), "{plan:?}");
+}

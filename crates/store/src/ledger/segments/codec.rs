@@ -539,8 +539,8 @@ fn list(mut hashes: Vec<u32>) -> Vec<u8> {
 /// How often a hash is in a list.
 pub(super) fn times(list: &[u8], hash: u32) -> usize {
     let (hashes, _) = list.get(1..).unwrap_or_default().as_chunks::<4>();
-    let below = |end: u64| hashes.partition_point(|bytes| u64::from(u32::from_le_bytes(*bytes)) < end);
-    below(u64::from(hash) + 1).saturating_sub(below(u64::from(hash)))
+    let start = hashes.partition_point(|bytes| u32::from_le_bytes(*bytes) < hash);
+    hashes.iter().skip(start).take_while(|bytes| u32::from_le_bytes(**bytes) == hash).count()
 }
 
 #[cfg(test)]

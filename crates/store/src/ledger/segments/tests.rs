@@ -1,8 +1,8 @@
 use super::*;
 use crate::ledger::tests::Postgres;
 use crate::ledger::{Cursor, Event, Settled};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Some day, long after 1970.
 const NOW: i64 = 20_000 * DAY;
@@ -167,6 +167,12 @@ async fn suite(ledger: &Ledger, other: &Ledger) {
         }
     }
     assert_eq!(ledger.pack(NOW, |_| {}).await.unwrap(), 0, "the rest waits for more");
+    // Who asks for references nobody was given has no segment read.
+    assert_eq!(ledger.stopped_event("PACK-0008").await.unwrap(), ledger.event("PACK-0008").await.unwrap());
+    assert!(ledger.stopped_event("PACK-0008").await.unwrap().is_some());
+    for reference in ["PACK-0001", "PACK-0899", "PACK-0900"] {
+        assert!(ledger.stopped_event(reference).await.unwrap().is_none(), "{reference}");
+    }
     // Who is new hears of what happens from now on.
     let cursor = ledger.hold_subscriber("new", "one", i64::MAX).await.unwrap().unwrap();
     assert!(ledger.journal(cursor, 10, &mut Settled::default()).await.unwrap().0.is_empty());
@@ -284,4 +290,37 @@ async fn two_processes_that_pack_do_not_pack_an_event_twice() {
     assert!(here.unwrap() + there.unwrap() >= 512);
     assert_eq!(one.count_events(&EventFilter::default(), i64::MAX).await.unwrap(), 600);
     assert_eq!(one.events(&EventFilter::default(), None, 10_000).await.unwrap().len(), 600);
+}
+
+#[tokio::test]
+async fn segments_above_a_page_are_not_looked_at_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = sqlite(&folder).await;
+    for number in 0..1_400 {
+        ledger.record(plain(number)).await.unwrap();
+    }
+    assert!(ledger.pack(NOW, |_| {}).await.unwrap() > 1_024);
+    let mut snapshot = ledger.snapshot().await.unwrap();
+    let sql = "SELECT last_id FROM segments ORDER BY last_id LIMIT 2";
+    let ends = sqlx::query(sql).fetch_all(&mut *snapshot).await.unwrap();
+    let (one, two): (i64, i64) = (ends[0].try_get("last_id").unwrap(), ends[1].try_get("last_id").unwrap());
+    for (before, expected) in [(1, one + 1), (one, one + 1), (one + 1, two + 1), (two, two + 1), (i64::MAX, i64::MAX)] {
+        let list = List::of(&mut snapshot, &EventFilter::default(), before, 0).await.unwrap();
+        assert_eq!(list.below, expected, "{before}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_download_does_not_wait_for_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = sqlite(&folder).await;
+    ledger.record(plain(1)).await.unwrap();
+    let (one, _two, _three) =
+        (ledger.snapshot().await.unwrap(), ledger.snapshot().await.unwrap(), ledger.snapshot().await.unwrap());
+    let soon = Duration::from_millis(200);
+    assert!(timeout(soon, ledger.snapshot()).await.is_err(), "pages have every connection");
+    assert_eq!(ledger.prevalence(&plain(1).sha256).await.unwrap(), 1);
+    assert!(ledger.site(&plain(1).domain).await.unwrap().is_some());
+    one.commit().await.unwrap();
+    assert!(ledger.snapshot().await.is_ok());
 }
