@@ -37,7 +37,8 @@ pub(super) fn read(text: &str) -> Table {
                 names.push_str(&format!("{name}: ={formula}\n"));
             }
             _ => {
-                let formulas = record.iter().skip(1).filter_map(|field| field.strip_prefix(['E', 'e']));
+                // Those of one cell, and of several.
+                let formulas = record.iter().skip(1).filter_map(|field| field.strip_prefix(['E', 'e', 'M', 'm']));
                 for formula in formulas.filter(|formula| formula.contains(['(', '!', '|'])) {
                     macros |= is_macro(formula);
                     table.found.formula(formula);
@@ -86,6 +87,7 @@ mod tests {
             ("NN;NAuto_open;ER1C1\rC;X1;Y1;K0;ECALL(\"a;;b\")\r", "Auto_open: =R1C1\n=CALL(\"a;b\")\n"),
             ("NN;Na;EEXEC(\"calc\")\n", "a: =EXEC(\"calc\")\n"),
             ("C;X1;Y1;K0;EREGISTER(\"a\",\"b\")\n", "=REGISTER(\"a\",\"b\")\n"),
+            ("C;X1;Y1;R2;C2;K0;MEXEC(\"calc\")\n", "=EXEC(\"calc\")\n"),
         ] {
             let found = walk(format!("ID;PWXL;N;E\n{records}E\n").as_bytes(), "prices.slk");
             assert!(found.parts[0].macros, "{records}");
@@ -102,6 +104,7 @@ mod tests {
         for (records, id) in [
             ("C;X1;Y1;K0;Ecmd|'/c calc'!A0", "ooxml.dde"),
             ("NN;Na;Ecmd|'/c calc'!A0", "ooxml.dde"),
+            ("C;X1;Y1;R2;C2;K0;Mcmd|'/c calc'!A0", "ooxml.dde"),
             ("C;X1;Y1;K0;ECALL(\"kernel32\",\"WinExec\",\"JFJ\",\"calc\",1)", "ooxml.library-formula"),
             ("C;X1;Y1;K0;EWEBSERVICE(\"https://host.invalid/\")", "ooxml.web-formula"),
         ] {
