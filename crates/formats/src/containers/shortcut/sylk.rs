@@ -6,7 +6,7 @@ use crate::containers::ooxml::{Found, fields};
 const BY: &str = "shortcut";
 /// Functions that only sheets of macros have and that start something or write files; what has one is such a sheet to Excel.
 const MACRO_FUNCTIONS: &[&str] =
-    &["EXEC(", "CALL(", "REGISTER(", "FOPEN(", "FWRITE(", "FWRITELN(", "FORMULA(", "RUN(", "SEND.KEYS(", "INITIATE("];
+    &["EXEC", "CALL", "REGISTER", "FOPEN", "FWRITE", "FWRITELN", "FORMULA", "RUN", "SEND.KEYS", "INITIATE"];
 
 /// What the records of a table do.
 pub(super) struct Table {
@@ -67,10 +67,17 @@ fn parts_of(line: &str) -> Vec<String> {
     line.replace(";;", "\0").split(';').map(|field| field.replace('\0', ";")).collect()
 }
 
+/// Whether a formula has such a function outside of its texts, with blanks before its arguments or none.
 fn is_macro(formula: &str) -> bool {
     let upper = formula.to_ascii_uppercase();
-    let whole = |at: usize| !upper.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric()));
-    MACRO_FUNCTIONS.iter().any(|function| upper.match_indices(function).any(|(at, _)| whole(at)))
+    upper.split('"').step_by(2).any(|code| {
+        let called = |at: usize, name: &str| {
+            let before = code.get(..at).unwrap_or_default();
+            let behind = code.get(at + name.len()..).unwrap_or_default();
+            !before.ends_with(|c: char| c.is_alphanumeric()) && behind.trim_start_matches(' ').starts_with('(')
+        };
+        MACRO_FUNCTIONS.iter().any(|function| code.match_indices(function).any(|(at, name)| called(at, name)))
+    })
 }
 
 #[cfg(test)]
@@ -88,13 +95,14 @@ mod tests {
             ("NN;Na;EEXEC(\"calc\")\n", "a: =EXEC(\"calc\")\n"),
             ("C;X1;Y1;K0;EREGISTER(\"a\",\"b\")\n", "=REGISTER(\"a\",\"b\")\n"),
             ("C;X1;Y1;R2;C2;K0;MEXEC(\"calc\")\n", "=EXEC(\"calc\")\n"),
+            ("C;X1;Y1;K0;ERUN (R1C2)\n", "=RUN (R1C2)\n"),
         ] {
             let found = walk(format!("ID;PWXL;N;E\n{records}E\n").as_bytes(), "prices.slk");
             assert!(found.parts[0].macros, "{records}");
             assert_eq!(found.part("//macro-sheet").kind.id, "excel4-macro");
             assert_eq!(String::from_utf8_lossy(found.bytes("//macro-sheet")), expected);
         }
-        let prices = "ID;PWXL;N;E\r\nNN;NPrices;ER1C1:R9C2\r\nO;L;D;V0;K47;G100 0.001\r\nC;X1;Y1;K\"call (a);; b\"\r\nC;X2;Y1;K3;ESUM(R1C1,2)\r\nE\r\n";
+        let prices = "ID;PWXL;N;E\r\nC;X3;Y1;K0;EIF(R1C1,\"to run(a)\",\"call (b)\")\r\nNN;NPrices;ER1C1:R9C2\r\nO;L;D;V0;K47;G100 0.001\r\nC;X1;Y1;K\"call (a);; b\"\r\nC;X2;Y1;K3;ESUM(R1C1,2)\r\nE\r\n";
         let found = walk(prices.as_bytes(), "prices.slk");
         assert!(!found.parts[0].macros && found.findings.is_empty(), "{:?}", found.findings);
     }
