@@ -29,6 +29,8 @@ const MOST_DATA: usize = 16 << 20;
 const SHORT_TEXT: usize = 4 << 10;
 /// Bytes before a command within one value.
 const LEAD: usize = 300;
+/// Bytes of a path; Windows takes no more (`MAX_PATH`).
+const PATH: usize = 260;
 
 /// How words of commands look backwards: only then the whole code is turned around.
 const TURNED: &[&str] = &[
@@ -62,13 +64,13 @@ patterns! {
 
     // Names may stand in brackets: `clipboard["writetext"]`, `document["execcommand"]("copy")`.
     CLIPBOARD = r#"clipboard["'\s\])]*(?:\?\.\s*\[|\?\.|\.|\[)[\s"'(]*write(?:text)?\b|execcommand[^;{}\r\n]{0,60}?["'](?:copy|cut)\b|setdata["'\s\])]*\(\s*["'(\s]*text(?:/plain)?|clipboarddata["'\s\])]*[.\[][\s"'(]*setdata|new\s+clipboarditem"#;
-    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b|\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup|\b(?:schtasks(?:\.exe)?\s[^\r\n]{0,60}/create\b|reg(?:\.exe)?\s+add\s[^\r\n]{0,80}currentversion\\{1,4}run|winget(?:\.exe)?\s+(?:install|configure)\s|crontab\s)[^\r\n]{0,160}(?:https?:|\bmshta\b|%te?mp%|%(?:local)?appdata%|users\\{1,4}public)|\becho\s[^\r\n|]{0,120}https?:[^\r\n]{0,160}\|\s*crontab\s+-"#;
+    COMMAND = r#"(?:powershell|pwsh)(?:\.exe)?["']?\s+(?:[-/]\w|["'(&$]|\w*(?:iex|iwr|irm|echo|start|invoke)\b)|\bmshta(?:\.exe)?\s+["']?(?:https?:|vbscript:|javascript:|\\\\)|\bcmd(?:\.exe)?\s+/[ckv]|\biex\s*[("'(]+\s*(?:iwr|irm|curl|new-object|invoke-)|\b(?:irm|iwr)\s[^\r\n"']{1,160}\|\s*iex|\bmsiexec(?:\.exe)?\s+[^\r\n"']{0,40}https?:|\brundll32(?:\.exe)?\s+\\\\|\bosascript\s+-e|\bconhost(?:\.exe)?\s+|\bcertutil(?:\.exe)?\s+-|\bregsvr32(?:\.exe)?\s[^\r\n"']{0,40}https?:|\bbitsadmin(?:\.exe)?\s+/transfer|\b[wc]script(?:\.exe)?\s+\\\\|\bforfiles(?:\.exe)?\s+/|\bpcalua(?:\.exe)?\s+-a|\bwmic(?:\.exe)?\s+process\s+call|\bhh(?:\.exe)?\s+https?:|\bfinger(?:\.exe)?\s+[^\s@"']{0,60}@|\bssh(?:\.exe)?\s[^\r\n"']{0,80}proxycommand|base64\s+(?:-d|--decode)\s*\|\s*(?:/\S{0,20}/)?(?:ba|z)?sh\b|\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup|\b(?:schtasks(?:\.exe)?\s[^\r\n<]{0,60}/create\b|reg(?:\.exe)?\s+add\s[^\r\n<]{0,80}currentversion\\{1,4}run)[^\r\n<]{0,160}(?:https?:|\bmshta\b|%te?mp%|%(?:local)?appdata%|users\\{1,4}public)|\bwinget(?:\.exe)?\s+(?:install|configure)\s[^\r\n<>"']{0,160}["']?(?:https?:|%te?mp%|%(?:local)?appdata%|users\\{1,4}public)|\bcrontab\s+(?:(?:-\s*)?<\(|-l\b[^\r\n<"',]{0,40}[;&|][^\r\n<]{0,160}https?:)|\b(?:echo|curl|wget)\s[^\r\n|<]{0,120}https?:[^\r\n<]{0,160}\|\s*crontab\s+-"#;
     // A program on a share; apart, since paths that end with a program of the system look like one (`shared`).
     SHARED = r#"\\\\{1,3}[a-z0-9][a-z0-9.-]+(?:@[a-z0-9]+)*\\{1,2}[^\s"'<>|]{1,160}\.(?:exe|scr|cpl|msi|lnk|bat|cmd|vbs|jse?|hta|ps1)\b"#;
     UNIX = r"(?:curl|wget)\s[^|\r\n]{1,200}\|\s*(?:sudo\s+)?(?:/\S{0,20}/)?(?:ba|z)?sh\b|(?:ba|z)?sh\s+-c\s+.{0,3}\$\((?:curl|wget)[^\r\n]{0,120}";
 
     // What no manual offers: commands that start others from afar, that hide their window or what they are.
-    HIDES = r#"\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup|\b(?:regsvr32|bitsadmin|forfiles|pcalua|wmic|finger|proxycommand|mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}|\b(?:schtasks(?:\.exe)?\s[^\r\n]{0,60}/create\b|reg(?:\.exe)?\s+add\s[^\r\n]{0,80}currentversion\\{1,4}run|winget(?:\.exe)?\s+(?:install|configure)\s|crontab\s)[^\r\n]{0,160}(?:https?:|\bmshta\b|%te?mp%|%(?:local)?appdata%|users\\{1,4}public)|\becho\s[^\r\n|]{0,120}https?:[^\r\n]{0,160}\|\s*crontab\s+-"#;
+    HIDES = r#"\bcurl(?:\.exe)?\s[^|\r\n]{1,240}&\s*(?:start\s+|call\s+)?["']?(?:%\w+%|[a-z]:|\.)?\\{1,2}[^\s"'&]{0,120}\.(?:bat|cmd|exe|vbs|jse?|hta|ps1|msi|scr)|\bnet(?:\.exe)?\s+use\s+\S{1,40}\s+(?:https?:|\\\\)[^\r\n]{0,160}&|\bsyncappvpublishingserver\b|\bset\s+\w+=[^&\r\n]{1,40}&[^\r\n]{0,120}\bcall\s+%\w+%%\w+%|\bnslookup(?:\.exe)?\s[^\r\n]{0,120}\|\s*(?:cmd|powershell|iex|findstr)|\bfor\s+/f\s[^\r\n]{0,120}nslookup|\b(?:regsvr32|bitsadmin|forfiles|pcalua|wmic|finger|proxycommand|mshta|msiexec|rundll32|conhost|certutil|osascript|base64|frombase64string)\b|\s[-/]w\w*["']?\s+["']?(?:h|1)|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}|\b(?:schtasks(?:\.exe)?\s[^\r\n<]{0,60}/create\b|reg(?:\.exe)?\s+add\s[^\r\n<]{0,80}currentversion\\{1,4}run)[^\r\n<]{0,160}(?:https?:|\bmshta\b|%te?mp%|%(?:local)?appdata%|users\\{1,4}public)|\bwinget(?:\.exe)?\s+(?:install|configure)\s[^\r\n<>"']{0,160}["']?(?:https?:|%te?mp%|%(?:local)?appdata%|users\\{1,4}public)|\bcrontab\s+(?:(?:-\s*)?<\(|-l\b[^\r\n<"',]{0,40}[;&|][^\r\n<]{0,160}https?:)|\b(?:echo|curl|wget)\s[^\r\n|<]{0,120}https?:[^\r\n<]{0,160}\|\s*crontab\s+-"#;
 
     // What gets the rest of a command from elsewhere, or decodes it.
     AFAR = r#"https?:|\\[a-z0-9]|\b(?:iwr|irm|iex|curl|wget|invoke-\w+|download\w+|frombase64string|base64|finger|nslookup|proxycommand)\b|\s[-/]e(?:c|nc?|ncod\w*)?["']?\s+["']?[a-z0-9+/]{16}"#;
@@ -309,14 +311,39 @@ impl Code {
     }
 }
 
-/// Programs on shares. Behind the letter of a drive there is a path of this machine, as literals write it.
+/// Programs on shares. Behind the letter of a drive there is a path of this machine, as literals write it; a share may follow it.
 fn shared(text: &str) -> impl Iterator<Item = regex::Match<'_>> {
-    let of_a_drive = |start: usize| {
-        let before = text.get(..start).and_then(|before| before.strip_suffix(':')).unwrap_or_default().as_bytes();
-        matches!(before, [.., letter] if letter.is_ascii_alphabetic())
-            && !matches!(before, [.., other, _] if other.is_ascii_alphanumeric())
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let found = SHARED.find_at(text, at)?;
+            let slashes = found.as_str().bytes().take_while(|byte| *byte == b'\\').count();
+            if !of_a_drive(text.get(..found.start()).unwrap_or_default(), slashes) {
+                at = found.end();
+                return Some(found);
+            }
+            at = found.start() + slashes;
+        }
+    })
+}
+
+/// Whether so many backslashes go on with a path that began with the letter of a drive, and has as many between all its names.
+fn of_a_drive(before: &str, slashes: usize) -> bool {
+    // LIMIT: what goes on behind a longer path counts as a share.
+    let near = before.floor_char_boundary(before.len().saturating_sub(PATH));
+    let Some((start, path)) = before.get(near..).and_then(|near| near.rsplit_once(':')) else { return false };
+    let start = start.as_bytes();
+    let drive = matches!(start, [.., letter] if letter.is_ascii_alphabetic())
+        && !matches!(start, [.., other, _] if other.is_ascii_alphanumeric());
+    let named = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '(' | ')');
+    let alike = || path.split(|c: char| c != '\\').all(|run| run.is_empty() || run.len() == slashes);
+    let goes_on = || {
+        path.starts_with('\\')
+            && path.ends_with(named)
+            && path.chars().all(|c| named(c) || matches!(c, ' ' | '\\'))
+            && alike()
     };
-    SHARED.find_iter(text).filter(move |found| !of_a_drive(found.start()))
+    drive && (path.is_empty() || goes_on())
 }
 
 /// The line from the first of them on.

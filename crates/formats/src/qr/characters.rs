@@ -25,10 +25,11 @@ pub(crate) fn pictures_of(text: &str) -> Vec<Luma> {
     let mut group: Vec<Vec<char>> = Vec::new();
     let mut sort = Sort::None;
     for line in text.lines().chain(std::iter::once("")) {
+        let line = line.trim_end();
         // Most lines of most texts.
         let own = if is_written(line) { Some(Sort::None) } else { None };
         // LIMIT: longer lines are no drawing of a code.
-        let line: Vec<char> = if own.is_some() { Vec::new() } else { line.trim_end().chars().take(MOST + 1).collect() };
+        let line: Vec<char> = if own.is_some() { Vec::new() } else { line.chars().take(MOST + 1).collect() };
         let own = own.unwrap_or_else(|| sort_of(&line));
         // White lines above and below belong to no drawing.
         if own != Sort::None && (own == sort || group.is_empty()) && group.len() < MOST {
@@ -150,4 +151,18 @@ fn show(lines: &[Vec<char>]) -> Vec<Luma> {
         Some(picture)
     };
     [2, 1].into_iter().filter_map(shape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pictures_of;
+
+    #[test]
+    fn what_ends_a_line_belongs_to_no_drawing() {
+        for end in ["", " ", "\t", "\r", " \t\u{b}\u{c}", "\u{a0}"] {
+            let drawing = format!("##..##..##..{end}\n..##..##..##{end}\n").repeat(6);
+            assert_eq!(pictures_of(&drawing).len(), 2, "{end:?}");
+        }
+        assert!(pictures_of(&"a line of prose\t\n".repeat(12)).is_empty());
+    }
 }

@@ -1,7 +1,7 @@
 //! What pages, scripts, data and texts show, do and hold of a command on the clipboard.
 
 use super::super::pages::Pages;
-use super::{Clipboard, of_a_site};
+use super::{Clipboard, of_a_site, shared_line};
 use crate::detectors::test_part::part;
 use crate::{Detector, Findings};
 use lazaret_model::{Class, Kind, Role};
@@ -146,10 +146,43 @@ fn a_page_that_copies_what_stays_or_comes_from_elsewhere_needs_no_words() {
         ("schtasks /create /tn a /sc daily /tr C:\\\\backup\\\\a.exe", "writes"),
         ("reg add HKCU\\\\Software\\\\A /v b /d 1", "writes"),
         ("crontab -e", "writes"),
+        ("crontab -l", "writes"),
         ("curl --proto '=https' --tlsv1.2 -sSf https://host.invalid | sh", "medium writes command"),
     ] {
         let command = command.replace('\'', "&quot;");
-        check("html", &format!("<b onclick=\"navigator.clipboard.writeText('{command}')\">x</b>"), expected);
+        let page = format!("<b onclick=\"navigator.clipboard.writeText('{command}')\">x</b>");
+        check("html", &page, expected);
+        // What stands behind it is no part of it.
+        check("html", &format!("{page} <a href='https://host.invalid/'>more</a>"), expected);
+    }
+    for command in ["winget install --id Git.Git -e", "crontab -e", "crontab -l"] {
+        let code = format!("navigator.clipboard.writeText(a); b = {{c: '{command}', d: 'https://host.invalid/'}}");
+        check("js", &code, "writes");
+    }
+}
+
+#[test]
+fn programs_on_shares_are_told_from_paths_of_this_machine() {
+    for (text, share) in [
+        (r"\\\\host.invalid\\a\\b.exe", r"\\\\host.invalid\\a\\b.exe"),
+        (r"run: \\host.invalid\a\b.exe", r"\\host.invalid\a\b.exe"),
+        (r"c:\\aa\\b.exe&\\host.invalid\a\c.exe", r"\\host.invalid\a\c.exe"),
+        (r"c:\\aa,\\host.invalid\a\c.exe", r"\\host.invalid\a\c.exe"),
+        (r"c:\\aa\\b.exe \\host.invalid\a\c.exe", r"\\host.invalid\a\c.exe"),
+        (r"c:\\aa\\cmd.exe /c\\host.invalid\a\c.exe", r"\\host.invalid\a\c.exe"),
+        (r"c:\\aa\n\\\\host.invalid\\a\\c.exe", r"\\\\host.invalid\\a\\c.exe"),
+        (r"c:\\\\aa\n\\\\host.invalid\\a\\c.exe", r"\\\\host.invalid\\a\\c.exe"),
+    ] {
+        assert_eq!(shared_line(text).as_deref(), Some(share), "{text}");
+    }
+    for text in [
+        r"c:\\windows\\system32\\cmd.exe",
+        r"c:\\\\windows\\\\system32\\\\cmd.exe",
+        r"start c:\\program files (x86)\\vendor name\\app\\a.exe",
+        r"c:\windows\system32\cmd.exe",
+        "",
+    ] {
+        assert_eq!(shared_line(text), None, "{text}");
     }
 }
 

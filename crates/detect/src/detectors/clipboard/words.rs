@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 const TABLE: &str = include_str!("../../../content/lure-words.txt");
 /// Bytes within which words of two groups belong together: a paragraph or two, or one list of steps.
 const NEAR: usize = 2_000;
-/// Bytes on each side of its root that hold the rest of any phrase, blanks and marks between its words included.
+/// Letters on each side of its root that hold the rest of any phrase, whatever stands between two words counted as one.
 const PHRASE: usize = 160;
 
 patterns! {
@@ -144,9 +144,11 @@ fn may_ask(text: &str) -> bool {
         {
             continue;
         }
-        let around = text.floor_char_boundary(start.saturating_sub(PHRASE))..text.ceil_char_boundary(end + PHRASE);
+        let before = reach(bytes, (0..start).rev(), PHRASE);
+        let behind = reach(bytes, end..bytes.len(), PHRASE);
+        let around = text.floor_char_boundary(start.saturating_sub(before))..text.ceil_char_boundary(end + behind);
         // What begins that much later is read whole with this.
-        done = start..end + PHRASE / 2;
+        done = start..end + reach(bytes, end..bytes.len(), PHRASE / 2);
         let around = simplified(&ESCAPED.replace_all(text.get(around).unwrap_or_default(), " "));
         said.extend(PHRASES.0.find_iter(&around).filter_map(|found| PHRASES.1.get(found.as_str())));
         let has = |group: Group| said.contains(&group);
@@ -158,6 +160,22 @@ fn may_ask(text: &str) -> bool {
         }
     }
     false
+}
+
+/// How many of these places so many letters take, with whatever parts two words counted as one.
+fn reach(bytes: &[u8], places: impl Iterator<Item = usize>, most: usize) -> usize {
+    let parts = |at: usize| match bytes.get(at) {
+        Some(b'n' | b'r' | b't') => at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\\'),
+        Some(byte) => byte.is_ascii() && !byte.is_ascii_alphanumeric(),
+        None => true,
+    };
+    let (mut left, mut parted) = (most, false);
+    let within = |at: &usize| {
+        let before = std::mem::replace(&mut parted, parts(*at));
+        left = left.saturating_sub(usize::from(!(before && parted)));
+        left > 0
+    };
+    places.take_while(within).count()
 }
 
 /// What a page or text says, in lower case and without punctuation, a blank between two words.
@@ -367,6 +385,17 @@ mod tests {
             }
         }
         assert!(!super::may_ask(&prose), "prose is looked at closely");
+    }
+
+    #[test]
+    fn however_much_stands_between_two_words_they_are_one_phrase() {
+        for gap in [" ".repeat(400), "\\n".repeat(200), "\n".repeat(400), "- ".repeat(200)] {
+            let text = format!("Verify you are human. Press Win{gap}+{gap}R, then Ctrl{gap}+ V");
+            let said = Lure::of(&text);
+            assert!(said.as_ref().is_some_and(|lure| lure.sure && lure.told), "{text}");
+            assert_eq!(Lure::of_code(&text), said, "{text}");
+            assert_eq!(Lure::of_prose(&text), said, "{text}");
+        }
     }
 
     #[test]

@@ -24,6 +24,8 @@ const REACHES: [&str; 10] = [
     "source",
     "url",
 ];
+/// Those of them that arguments, columns and variables are called as well: only where they are called they count.
+const WORDS: [&str; 4] = ["shell", "pipe", "source", "url"];
 /// Functions by which others are called that are only named in a text.
 const HIDES: [&str; 7] = ["eval", "parse", "do.call", "get", "match.fun", "unserialize", "sys.source"];
 /// How a promise without a value continues: no value (252), and a call (6) or its compiled form (21).
@@ -39,11 +41,12 @@ pub(super) fn judge(bytes: &[u8], id: &'static str, findings: &mut Findings) {
     if !findings.step(16 * bytes.len() as u64) {
         return;
     }
-    let starts = STARTS.into_iter().find(|name| has_symbol(bytes, name));
+    let starts = STARTS.into_iter().find(|name| has_symbol(bytes, name, false));
     let what = starts.or_else(|| is_lazy(bytes).then_some("a value that is computed when it is asked for"));
     let Some(what) = what else { return };
     let hides = if starts.is_some() { &HIDES[..] } else { &[] };
-    let Some(called) = REACHES.iter().chain(hides).find(|name| has_symbol(bytes, name)) else { return };
+    let mut reaching = REACHES.iter().chain(hides);
+    let Some(called) = reaching.find(|name| has_symbol(bytes, name, WORDS.contains(name))) else { return };
     let message = "the data brings code along that R runs by itself, and that may start programs";
     let finding = Finding::new("hooks.model-code", id, Severity::Medium, Family::Behaviour, message);
     let finding = finding.with("value", cut(&format!("{what}: {called}()")));
@@ -51,26 +54,39 @@ pub(super) fn judge(bytes: &[u8], id: &'static str, findings: &mut Findings) {
 }
 
 /// Whether the data has a symbol of this name: its type (1), that of its letters (9) and their number stand before it, in either order
-/// of bytes or as lines of digits.
-fn has_symbol(bytes: &[u8], name: &str) -> bool {
+/// of bytes or as lines of digits. If it has to be called, it is so where it is written first; what refers to that is a number.
+fn has_symbol(bytes: &[u8], name: &str, called: bool) -> bool {
+    // The head of a call (6), or of one that is kept beside its compiled form: without a tag (254), and behind a zero.
+    let heads = |[kind, tag, flags]: [Option<u32>; 3]| {
+        !called || flags.is_some_and(|flags| flags & 0xff == 6) || [kind, tag, flags] == [Some(6), Some(254), Some(0)]
+    };
     memmem::find_iter(bytes, name.as_bytes()).any(|at| {
         let before = bytes.get(..at).unwrap_or_default();
         let numbers = before.last_chunk::<12>().map(|twelve| twelve.as_chunks::<4>().0);
         let is = |read: fn([u8; 4]) -> u32| {
             let Some([symbol, letters, length]) = numbers else { return false };
             let length = usize::try_from(read(*length)).ok();
-            read(*symbol) == 1 && read(*letters) & 0xff == 9 && length == Some(name.len())
+            let number = |back: usize| {
+                let end = before.len().checked_sub(12 + 4 * back)?;
+                Some(read(*before.get(..end)?.last_chunk::<4>()?))
+            };
+            read(*symbol) == 1
+                && read(*letters) & 0xff == 9
+                && length == Some(name.len())
+                && heads([number(2), number(1), number(0)])
         };
         let lines = || {
             let mut lines = before.strip_suffix(b"\n").unwrap_or_default().rsplit(|byte| *byte == b'\n');
             let mut number =
                 || lines.next().and_then(|line| std::str::from_utf8(line).ok()?.trim().parse::<u32>().ok());
             let (length, letters, symbol) = (number(), number(), number());
+            let (flags, tag, kind) = (number(), number(), number());
             let whole = bytes.get(at + name.len()..).is_none_or(|rest| rest.is_empty() || rest.starts_with(b"\n"));
             whole
                 && symbol == Some(1)
                 && letters.is_some_and(|flags| flags & 0xff == 9)
                 && length.and_then(|length| usize::try_from(length).ok()) == Some(name.len())
+                && heads([kind, tag, flags])
         };
         is(u32::from_be_bytes) || is(u32::from_le_bytes) || lines()
     })
@@ -134,6 +150,17 @@ mod tests {
         check(&[pair, &symbol("a"), promise, call, &symbol("system")], true);
         check(&[pair, &symbol("a"), promise, call, &symbol("mean")], false);
         check(&[pair, &symbol("a"), promise, &[0, 0, 0, 14], call, &symbol("system")], false);
+        // What is no more than a name of something, and what is called.
+        for name in ["url", "source"] {
+            check(&[pair, &symbol(name), promise, call, &symbol("mean")], false);
+            check(&[pair, &symbol("a"), promise, call, &symbol(name)], true);
+            let compiled = &[0, 0, 0, 6, 0, 0, 0, 254, 0, 0, 0, 0][..];
+            check(&[pair, &symbol("a"), promise, call, &symbol("f"), compiled, &symbol(name)], true);
+            let argument = &[0, 0, 0, 2, 0, 0, 0, 254, 0, 0, 0, 0][..];
+            check(&[pair, &symbol("a"), promise, call, &symbol("f"), argument, &symbol(name)], false);
+        }
+        check(&[b"\n1026\n1\n262153\n6\n.First\n1027\n6\n1\n262153\n3\nurl\n"], true);
+        check(&[b"\n1026\n1\n262153\n6\n.First\n1026\n1\n262153\n3\nurl\n"], false);
         check(&[&[8, 0, 4, 2], &symbol("a"), closure, call, &symbol("system2")], true);
         check(&[&[8, 0, 4, 2], &symbol("a"), closure, call, &symbol("sum")], false);
         check(&[b"\n1026\n1\n262153\n6\n.First\n1027\n6\n1\n262153\n6\nsystem\n"], true);

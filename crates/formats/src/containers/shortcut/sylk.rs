@@ -6,7 +6,7 @@ use crate::containers::ooxml::{Found, fields};
 const BY: &str = "shortcut";
 /// Functions that only sheets of macros have and that start something or write files; what has one is such a sheet to Excel.
 const MACRO_FUNCTIONS: &[&str] =
-    &["EXEC(", "CALL(", "REGISTER(", "FOPEN(", "FWRITE(", "FWRITELN(", "FORMULA(", "RUN(", "SEND.KEYS(", "INITIATE("];
+    &["EXEC", "CALL", "REGISTER", "FOPEN", "FWRITE", "FWRITELN", "FORMULA", "RUN", "SEND.KEYS", "INITIATE"];
 
 /// What the records of a table do.
 pub(super) struct Table {
@@ -37,7 +37,8 @@ pub(super) fn read(text: &str) -> Table {
                 names.push_str(&format!("{name}: ={formula}\n"));
             }
             _ => {
-                let formulas = record.iter().skip(1).filter_map(|field| field.strip_prefix(['E', 'e']));
+                // Those of one cell, and of several.
+                let formulas = record.iter().skip(1).filter_map(|field| field.strip_prefix(['E', 'e', 'M', 'm']));
                 for formula in formulas.filter(|formula| formula.contains(['(', '!', '|'])) {
                     macros |= is_macro(formula);
                     table.found.formula(formula);
@@ -66,10 +67,17 @@ fn parts_of(line: &str) -> Vec<String> {
     line.replace(";;", "\0").split(';').map(|field| field.replace('\0', ";")).collect()
 }
 
+/// Whether a formula has such a function outside of its texts, with blanks before its arguments or none.
 fn is_macro(formula: &str) -> bool {
     let upper = formula.to_ascii_uppercase();
-    let whole = |at: usize| !upper.get(..at).is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric()));
-    MACRO_FUNCTIONS.iter().any(|function| upper.match_indices(function).any(|(at, _)| whole(at)))
+    upper.split('"').step_by(2).any(|code| {
+        let called = |at: usize, name: &str| {
+            let before = code.get(..at).unwrap_or_default();
+            let behind = code.get(at + name.len()..).unwrap_or_default();
+            !before.ends_with(|c: char| c.is_alphanumeric()) && behind.trim_start_matches(' ').starts_with('(')
+        };
+        MACRO_FUNCTIONS.iter().any(|function| code.match_indices(function).any(|(at, name)| called(at, name)))
+    })
 }
 
 #[cfg(test)]
@@ -86,13 +94,15 @@ mod tests {
             ("NN;NAuto_open;ER1C1\rC;X1;Y1;K0;ECALL(\"a;;b\")\r", "Auto_open: =R1C1\n=CALL(\"a;b\")\n"),
             ("NN;Na;EEXEC(\"calc\")\n", "a: =EXEC(\"calc\")\n"),
             ("C;X1;Y1;K0;EREGISTER(\"a\",\"b\")\n", "=REGISTER(\"a\",\"b\")\n"),
+            ("C;X1;Y1;R2;C2;K0;MEXEC(\"calc\")\n", "=EXEC(\"calc\")\n"),
+            ("C;X1;Y1;K0;ERUN (R1C2)\n", "=RUN (R1C2)\n"),
         ] {
             let found = walk(format!("ID;PWXL;N;E\n{records}E\n").as_bytes(), "prices.slk");
             assert!(found.parts[0].macros, "{records}");
             assert_eq!(found.part("//macro-sheet").kind.id, "excel4-macro");
             assert_eq!(String::from_utf8_lossy(found.bytes("//macro-sheet")), expected);
         }
-        let prices = "ID;PWXL;N;E\r\nNN;NPrices;ER1C1:R9C2\r\nO;L;D;V0;K47;G100 0.001\r\nC;X1;Y1;K\"call (a);; b\"\r\nC;X2;Y1;K3;ESUM(R1C1,2)\r\nE\r\n";
+        let prices = "ID;PWXL;N;E\r\nC;X3;Y1;K0;EIF(R1C1,\"to run(a)\",\"call (b)\")\r\nNN;NPrices;ER1C1:R9C2\r\nO;L;D;V0;K47;G100 0.001\r\nC;X1;Y1;K\"call (a);; b\"\r\nC;X2;Y1;K3;ESUM(R1C1,2)\r\nE\r\n";
         let found = walk(prices.as_bytes(), "prices.slk");
         assert!(!found.parts[0].macros && found.findings.is_empty(), "{:?}", found.findings);
     }
@@ -102,6 +112,7 @@ mod tests {
         for (records, id) in [
             ("C;X1;Y1;K0;Ecmd|'/c calc'!A0", "ooxml.dde"),
             ("NN;Na;Ecmd|'/c calc'!A0", "ooxml.dde"),
+            ("C;X1;Y1;R2;C2;K0;Mcmd|'/c calc'!A0", "ooxml.dde"),
             ("C;X1;Y1;K0;ECALL(\"kernel32\",\"WinExec\",\"JFJ\",\"calc\",1)", "ooxml.library-formula"),
             ("C;X1;Y1;K0;EWEBSERVICE(\"https://host.invalid/\")", "ooxml.web-formula"),
         ] {
