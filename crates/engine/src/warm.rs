@@ -27,7 +27,7 @@ pub(crate) fn warm_up(inspector: &Inspector) {
     look(inspector, "b.txt", pairs.as_bytes());
     look(
         inspector,
-        "pairs.js",
+        "b.js",
         format!("'use strict';\nvar a = 1;\n/*\n{pairs}*/\nfunction b() {{ return a; }}\n").as_bytes(),
     );
     look(inspector, "b.html", format!("<!DOCTYPE html><html><body><pre>{pairs}</pre></body></html>").as_bytes());
