@@ -9,6 +9,7 @@ mod forget;
 mod incidents;
 mod journal;
 mod lookups;
+mod pace;
 mod people;
 mod policies;
 mod providers;

@@ -5,6 +5,7 @@
 //! says 1970, and what came before is, even where its time lies ahead. Segments go as a whole, once everything in them may.
 
 use super::Ledger;
+use super::pace::{Pace, pause};
 use crate::StoreError;
 use sqlx::{AssertSqlSafe, Row};
 use std::time::{Duration, Instant};
@@ -14,12 +15,11 @@ const DAY: i64 = 86_400_000;
 /// How long a transaction should take, and how much longer the pause behind it is.
 const AIM: Duration = Duration::from_millis(20);
 const PAUSES: u32 = 4;
-const LEAST_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Events in one transaction: at first, and between which numbers that is settled by how long they take.
 const FIRST: i64 = 32;
 const FEWEST: i64 = 4;
 const MOST: i64 = 256;
+const PACE: Pace = Pace { aim: AIM, fewest: FEWEST, most: MOST };
 /// Segments in one transaction at first.
 const FIRST_SEGMENTS: i64 = 8;
 /// Pieces in a row without anything old, after which a round ends where no mark is old enough to say what is.
@@ -107,8 +107,8 @@ impl Ledger {
             fruitless = if deleted > 0 { 0 } else { fruitless + 1 };
             let Some(end) = end.filter(|_| old.mark.is_some() || fruitless < FRUITLESS) else { break };
             after = end;
-            rows = next(rows, took);
-            tokio::time::sleep((took * PAUSES).clamp(LEAST_PAUSE, LONGEST_PAUSE)).await;
+            rows = PACE.next(rows, took);
+            pause(took, PAUSES).await;
         }
         if let Some(mark) = old.mark {
             // Older ones say nothing that this one does not.
@@ -136,8 +136,8 @@ impl Ledger {
             self.known.forget(&ids).await;
             told(events);
             gone += events;
-            rows = next(rows, took);
-            tokio::time::sleep((took * PAUSES).clamp(LEAST_PAUSE, LONGEST_PAUSE)).await;
+            rows = PACE.next(rows, took);
+            pause(took, PAUSES).await;
         }
     }
 
@@ -160,18 +160,6 @@ fn forgetting(rows: i64) -> String {
         "DELETE FROM segments WHERE id IN (SELECT id FROM segments WHERE last_id <= $1 AND (to_at < $2 OR from_at > $3) \
          ORDER BY last_id LIMIT {rows}) RETURNING id, number"
     )
-}
-
-/// How many events the next transaction takes, when one of so many took so long.
-fn next(rows: i64, took: Duration) -> i64 {
-    let next = if took > AIM {
-        rows / 2
-    } else if took < AIM / 2 {
-        rows.saturating_mul(2)
-    } else {
-        rows
-    };
-    next.clamp(FEWEST, MOST)
 }
 
 #[cfg(test)]

@@ -76,20 +76,41 @@ struct Segment {
     number: i64,
 }
 
-/// How segments without a value are told from those that may have it: a column with hashes, and those that must be in it.
-#[derive(Default)]
-struct Probe {
-    column: &'static str,
-    hashes: Vec<u32>,
+/// How segments without a value are told from those that may have it: by a column with hashes, and those that must be in it.
+enum Probe {
+    /// Any may have it.
+    None,
+    Sample([u8; 8]),
+    Quoted([u8; 4]),
+    Entries(Vec<[u8; 4]>),
 }
 
 impl Probe {
     fn of(filter: &EventFilter) -> Self {
         if !filter.sha256.is_empty() {
-            return Self { column: "hashes", hashes: vec![codec::hash("sha256", &filter.sha256)] };
+            return Self::Sample(codec::sample(&filter.sha256));
         }
-        let hashes: Vec<u32> = wanted(filter).into_iter().map(|(column, value)| codec::entry(column, value)).collect();
-        if hashes.is_empty() { Self::default() } else { Self { column: "entries", hashes } }
+        let hashes: Vec<_> = wanted(filter).into_iter().map(|(column, value)| codec::entry(column, value)).collect();
+        if hashes.is_empty() { Self::None } else { Self::Entries(hashes) }
+    }
+
+    fn column(&self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Sample(_) => Some("hashes"),
+            Self::Quoted(_) => Some("quoted"),
+            Self::Entries(_) => Some("entries"),
+        }
+    }
+
+    /// Whether a segment with this list may have it.
+    fn may_be_in(&self, list: &[u8]) -> bool {
+        match self {
+            Self::None => true,
+            Self::Sample(hash) => codec::times(list, hash) > 0,
+            Self::Quoted(hash) => codec::times(list, hash) > 0,
+            Self::Entries(hashes) => hashes.iter().all(|hash| codec::times(list, hash) > 0),
+        }
     }
 }
 
@@ -238,7 +259,7 @@ pub(super) async fn count(
 /// The event with a reference number, whole.
 pub(super) async fn quoted(connection: &mut AnyConnection, reference: &str) -> Result<Option<LoggedEvent>, StoreError> {
     let any = EventFilter::default();
-    let probe = Probe { column: "quoted", hashes: vec![codec::hash("reference", reference)] };
+    let probe = Probe::Quoted(codec::hash("reference", reference));
     let mut list = List::of(connection, &any, i64::MAX, 0).await?;
     while let Some(segments) = list.next(connection, &probe).await? {
         for segment in &segments {
@@ -336,7 +357,7 @@ impl List {
         if self.ended {
             return Ok(None);
         }
-        let list = if probe.column.is_empty() { String::new() } else { format!(", {} AS list", probe.column) };
+        let list = probe.column().map_or_else(String::new, |column| format!(", {column} AS list"));
         let sql = format!(
             "SELECT id, first_id, last_id, from_at, to_at, number{list} FROM segments \
              WHERE last_id < $1 AND last_id >= $2 AND first_id < $3 AND to_at >= $4 AND from_at < $5 \
@@ -348,14 +369,8 @@ impl List {
         let mut segments = Vec::new();
         for row in &rows {
             self.below = row.try_get("last_id")?;
-            let may_have = match probe.column {
-                "" => true,
-                _ => {
-                    let list: &[u8] = row.try_get("list")?;
-                    probe.hashes.iter().all(|hash| codec::times(list, *hash) > 0)
-                }
-            };
-            if may_have {
+            let may_have = probe.column().map(|_| row.try_get::<&[u8], _>("list")).transpose()?;
+            if may_have.is_none_or(|list| probe.may_be_in(list)) {
                 segments.push(Segment {
                     id: row.try_get("id")?,
                     first: row.try_get("first_id")?,

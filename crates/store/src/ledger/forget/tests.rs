@@ -188,19 +188,6 @@ async fn whoever_records_while_events_are_forgotten_waits_for_few_of_them() {
     assert!(number > 0 && kept(&ledger).await.len() == number, "what was recorded meanwhile is there");
 }
 
-#[test]
-fn how_much_is_forgotten_at_once_follows_from_how_long_it_takes() {
-    for (rows, took, expected) in [
-        (FIRST, Duration::ZERO, 2 * FIRST),
-        (FIRST, AIM, FIRST),
-        (FIRST, AIM * 2, FIRST / 2),
-        (MOST, Duration::ZERO, MOST),
-        (FEWEST, Duration::from_secs(9), FEWEST),
-    ] {
-        assert_eq!(next(rows, took), expected, "{rows} {took:?}");
-    }
-}
-
 #[tokio::test]
 async fn segments_that_stay_are_not_read_to_find_those_that_go() {
     let folder = tempfile::tempdir().unwrap();

@@ -111,7 +111,7 @@ pub(super) fn encode(events: &[LoggedEvent]) -> Result<Encoded, Damage> {
     }
     entries.sort_unstable();
     entries.dedup();
-    let hashes = each().map(|event| hash("sha256", &event.sha256)).collect();
+    let hashes = each().map(|event| sample(&event.sha256)).collect();
     let quoted = each().map(|event| hash("reference", &event.reference)).collect();
     Ok(Encoded {
         entries: list(entries),
@@ -508,7 +508,7 @@ fn put_values(out: &mut Vec<u8>, values: &[&str]) {
 }
 
 /// By what a segment is known to have a value in a column, or not to.
-pub(super) fn entry(column: Column, value: &str) -> u32 {
+pub(super) fn entry(column: Column, value: &str) -> [u8; 4] {
     hash(column_name(column), value)
 }
 
@@ -524,23 +524,33 @@ fn column_name(column: Column) -> &'static str {
     }
 }
 
-/// The beginning of a hash that is the same in every process.
-pub(super) fn hash(column: &str, value: &str) -> u32 {
+/// The beginning of a hash that is the same in every process: enough to tell most values apart, and to look for the rest.
+pub(super) fn hash(column: &str, value: &str) -> [u8; 4] {
+    beginning(column, value)
+}
+
+/// The same of a sample. How often one was seen is told by it alone, and whoever makes a file must not be able to choose one that counts
+/// as another, which takes minutes with 32 bits.
+pub(super) fn sample(sha256: &str) -> [u8; 8] {
+    beginning("sha256", sha256)
+}
+
+fn beginning<const N: usize>(column: &str, value: &str) -> [u8; N] {
     let digest = Sha256::new().chain_update(column).chain_update([0_u8]).chain_update(value).finalize();
-    digest.iter().take(4).fold(0, |hash, byte| (hash << 8) | u32::from(*byte))
+    digest.first_chunk().copied().unwrap_or([0; N])
 }
 
 /// Hashes in their order.
-fn list(mut hashes: Vec<u32>) -> Vec<u8> {
+fn list<const N: usize>(mut hashes: Vec<[u8; N]>) -> Vec<u8> {
     hashes.sort_unstable();
-    std::iter::once(VERSION).chain(hashes.into_iter().flat_map(u32::to_le_bytes)).collect()
+    std::iter::once(VERSION).chain(hashes.into_iter().flatten()).collect()
 }
 
-/// How often a hash is in a list.
-pub(super) fn times(list: &[u8], hash: u32) -> usize {
-    let (hashes, _) = list.get(1..).unwrap_or_default().as_chunks::<4>();
-    let start = hashes.partition_point(|bytes| u32::from_le_bytes(*bytes) < hash);
-    hashes.iter().skip(start).take_while(|bytes| u32::from_le_bytes(**bytes) == hash).count()
+/// How often a hash is in a list of as long ones.
+pub(super) fn times<const N: usize>(list: &[u8], hash: &[u8; N]) -> usize {
+    let (hashes, _) = list.get(1..).unwrap_or_default().as_chunks::<N>();
+    let start = hashes.partition_point(|other| other < hash);
+    hashes.iter().skip(start).take_while(|other| *other == hash).count()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::RwLock;
 
-/// Segments that are remembered, the newest: 2 KiB each. What is only in older ones counts as not seen.
+/// Segments that are remembered, the newest: 4 KiB each. What is only in older ones counts as not seen.
 const MOST: usize = 16_384;
 /// Segments that are read at once.
 const READ: i64 = 256;
@@ -35,9 +35,9 @@ impl Known {
         if !is_current {
             self.catch_up(read, oldest, newest).await?;
         }
-        let hash = codec::hash("sha256", sha256);
+        let hash = codec::sample(sha256);
         let known = self.0.read().await;
-        Ok(known.range(oldest..=newest).map(|(_, list)| codec::times(list, hash) as u64).sum())
+        Ok(known.range(oldest..=newest).map(|(_, list)| codec::times(list, &hash) as u64).sum())
     }
 
     async fn catch_up(&self, read: &AnyPool, oldest: i64, newest: i64) -> Result<(), sqlx::Error> {

@@ -5,6 +5,7 @@ use super::codec::{self, MOST_EVENTS};
 use super::{DAY, Ledger, LoggedEvent};
 use crate::StoreError;
 use crate::ledger::events::{COLUMNS, logged};
+use crate::ledger::pace::{Pace, pause};
 use sqlx::{AssertSqlSafe, Row};
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,7 @@ const MOST_WEIGHT: usize = 4 << 20;
 /// How long a transaction should take, and how much longer the pause behind it is.
 const AIM: Duration = Duration::from_millis(40);
 const PAUSES: u32 = 4;
-const LEAST_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const PACE: Pace = Pace { aim: AIM, fewest: FEWEST, most: MOST };
 /// How long a round takes at the most: others wait for its end, and the next one goes on.
 const ROUND: Duration = Duration::from_secs(45 * 60);
 
@@ -78,8 +78,8 @@ impl Ledger {
                     let packed = number as u64;
                     told(packed);
                     gone += packed;
-                    rows = next(rows, took);
-                    tokio::time::sleep((took * pauses).clamp(LEAST_PAUSE, LONGEST_PAUSE)).await;
+                    rows = PACE.next(rows, took);
+                    pause(took, pauses).await;
                 }
             }
         }
@@ -172,18 +172,6 @@ fn step(events: &[LoggedEvent], asked: i64) -> Step {
     }
 }
 
-/// How many events the next transaction takes, when one of so many took so long.
-fn next(rows: i64, took: Duration) -> i64 {
-    let next = if took > AIM {
-        rows / 2
-    } else if took < AIM / 2 {
-        rows.saturating_mul(2)
-    } else {
-        rows
-    };
-    next.clamp(FEWEST, MOST)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,18 +195,5 @@ mod tests {
         assert_eq!(step(&large, MOST), Step::Skip);
         large.swap(0, 9);
         assert_eq!(step(&large, MOST), Step::Pack(9));
-    }
-
-    #[test]
-    fn how_much_is_packed_at_once_follows_from_how_long_it_takes() {
-        for (rows, took, expected) in [
-            (MOST, Duration::ZERO, MOST),
-            (MOST, AIM * 2, MOST / 2),
-            (FEWEST, AIM * 9, FEWEST),
-            (FEWEST, AIM, FEWEST),
-            (FEWEST, Duration::ZERO, FEWEST * 2),
-        ] {
-            assert_eq!(next(rows, took), expected, "{rows} {took:?}");
-        }
     }
 }
